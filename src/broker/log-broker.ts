@@ -1,0 +1,243 @@
+import { systemClock } from '../base/clock.ts';
+import type { Clock } from '../base/clock.ts';
+import { TablogError, toTablogError } from '../base/error.ts';
+import { validateBatch } from '../log/validate.ts';
+import { stampAppendTime } from '../record/batch-writer.ts';
+import { RecordBatch } from '../record/batch-reader.ts';
+import { gzipBatch } from '../record/gzip.ts';
+import { LOG_KEY, META } from '../store/schema.ts';
+import type { LogRow } from '../store/schema.ts';
+import type { Durability, RowRef, Store } from '../store/store.ts';
+import { toErrorData } from '../protocol/error-data.ts';
+import type {
+  Append,
+  AppendResult,
+  Broker,
+  FetchedPartition,
+  LogDescription,
+  Request,
+  TopicDescription,
+  TopicInfo,
+  TopicSpec,
+} from '../protocol/broker.ts';
+import { openHintChannel } from '../protocol/hint.ts';
+import type { Hint, HintChannel } from '../protocol/hint.ts';
+import { HintSender } from './hint-sender.ts';
+import { LogSession, MAX_BATCH_BYTES } from './log-session.ts';
+import { topicInfo } from './topic-catalog.ts';
+import type { TopicRow } from './topic-catalog.ts';
+
+export interface LogBrokerOptions {
+  readonly name: string;
+  readonly openStore: () => Promise<Store>;
+  readonly clock?: Clock;
+}
+
+/**
+ * One broker of a log. It decides nothing by itself: offsets, topics and all that lasts are read
+ * and written in the store's transactions, so any number of brokers can serve the same log.
+ */
+export class LogBroker implements Broker {
+  readonly #openStore: () => Promise<Store>;
+  readonly #clock: Clock;
+  readonly #hints: HintChannel;
+  readonly #sender: HintSender;
+  readonly #fetches = new Map<string, AbortController>();
+  #session: Promise<LogSession> | undefined;
+  #closed = false;
+
+  constructor({ name, openStore, clock = systemClock }: LogBrokerOptions) {
+    this.#openStore = openStore;
+    this.#clock = clock;
+    this.#hints = openHintChannel(name, (hint) => void this.#heard(hint));
+    this.#sender = new HintSender(clock, (hint) => this.#hints.post(hint));
+  }
+
+  async describeLog(): Promise<LogDescription> {
+    return this.#run(async (session) => {
+      const { store, topics } = session;
+      const [log] = await store.read([{ store: META, key: LOG_KEY } as RowRef<LogRow>]);
+      let bytes = 0;
+      for (const row of await topics.list()) {
+        for (const head of await session.heads(row)) bytes += head.bytes;
+      }
+      return { logId: log!.logId, createdAt: log!.createdAt, bytes };
+    });
+  }
+
+  async createTopics(specs: readonly TopicSpec[]): Promise<TopicInfo[]> {
+    return this.#changeTopics(({ topics }) => topics.create(specs));
+  }
+
+  async deleteTopics(names: readonly string[]): Promise<null> {
+    await this.#run(async (session) => {
+      await session.topics.delete(names);
+      this.#topicsChanged(session);
+    });
+    return null;
+  }
+
+  async listTopics(): Promise<TopicInfo[]> {
+    return this.#run(async ({ topics }) => (await topics.list()).map(topicInfo));
+  }
+
+  async describeTopics(names: readonly string[]): Promise<TopicDescription[]> {
+    return this.#run((session) =>
+      Promise.all(
+        names.map(async (name) => {
+          const row = await session.topics.mustGet(name);
+          const partitions = (await session.heads(row)).map(
+            ({ partition, startOffset, endOffset, bytes, segments }) => ({
+              partition,
+              startOffset,
+              endOffset,
+              bytes,
+              segments,
+            }),
+          );
+          return { ...topicInfo(row), partitions };
+        }),
+      ),
+    );
+  }
+
+  async addPartitions({ name, partitions }: Request<'addPartitions'>): Promise<TopicInfo> {
+    const [info] = await this.#changeTopics(async ({ topics }) => [
+      await topics.addPartitions(name, partitions),
+    ]);
+    return info!;
+  }
+
+  async alterTopic({ name, config }: Request<'alterTopic'>): Promise<TopicInfo> {
+    const [info] = await this.#changeTopics(async ({ topics }) => [await topics.alter(name, config)]);
+    return info!;
+  }
+
+  async produce({ appends, durability }: Request<'produce'>): Promise<AppendResult[]> {
+    return Promise.all(appends.map((append) => this.#append(append, durability)));
+  }
+
+  async fetch(request: Request<'fetch'>): Promise<FetchedPartition[]> {
+    const key = `${request.clientId}/${request.fetchId}`;
+    const abort = new AbortController();
+    this.#fetches.set(key, abort);
+    try {
+      return await this.#run((session) =>
+        session.fetch(request.partitions, request.maxWaitMs, abort.signal),
+      );
+    } finally {
+      this.#fetches.delete(key);
+    }
+  }
+
+  async cancelFetch({ clientId, fetchId }: Request<'cancelFetch'>): Promise<null> {
+    this.#fetches.get(`${clientId}/${fetchId}`)?.abort();
+    return null;
+  }
+
+  async listOffsets(request: Request<'listOffsets'>): Promise<number[]> {
+    return this.#run((session) =>
+      Promise.all(
+        request.map(({ topicId, partition, at }) => session.offset(topicId, partition, at)),
+      ),
+    );
+  }
+
+  /** A client is gone: nothing is kept for it. */
+  forget(clientId: string): void {
+    for (const [key, abort] of this.#fetches) {
+      if (key.startsWith(`${clientId}/`)) abort.abort();
+    }
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const abort of this.#fetches.values()) abort.abort();
+    this.#sender.close();
+    this.#hints.close();
+    void this.#session?.then(
+      ({ store }) => store.close(),
+      () => {},
+    );
+  }
+
+  /** Validates and compresses while another transaction may be under way, then queues. */
+  async #append(append: Append, durability: Durability): Promise<AppendResult> {
+    try {
+      const { topicId, partition } = append;
+      return await this.#run(async (session) => {
+        const { store, config } = await session.topics.mustGetPartition(topicId, partition);
+        const limits = { maxRecordBytes: config.maxRecordBytes, maxBatchBytes: MAX_BATCH_BYTES };
+        let bytes = new Uint8Array(append.batch);
+        let batch = validateBatch(bytes, limits);
+        let appendTime: number | null = null;
+        if (config.timestampType === 'append') {
+          stampAppendTime(bytes, (appendTime = this.#clock.now()));
+          batch = new RecordBatch(bytes);
+        }
+        if (append.compression === 'gzip' && batch.codec === 'none') {
+          bytes = gzipBatch(bytes);
+          batch = new RecordBatch(bytes);
+        }
+        const result = await session.append({ topicId, partition, store, batch, durability });
+        if (typeof result !== 'number') throw result;
+        return { baseOffset: result, appendTime };
+      });
+    } catch (error) {
+      return { error: toErrorData(toTablogError(error)) };
+    }
+  }
+
+  async #changeTopics(change: (session: LogSession) => Promise<TopicRow[]>): Promise<TopicInfo[]> {
+    return this.#run(async (session) => {
+      const rows = await change(session);
+      this.#topicsChanged(session);
+      return rows.map(topicInfo);
+    });
+  }
+
+  #topicsChanged(session: LogSession): void {
+    session.topicsChanged();
+    this.#hints.post({ kind: 'topics' });
+  }
+
+  async #heard(hint: Hint): Promise<void> {
+    const session = await this.#session?.catch(() => undefined);
+    if (session === undefined) return; // nothing is remembered that a hint could correct
+    if (hint.kind === 'topics') session.topicsChanged();
+    else for (const appended of hint.partitions) session.heardOfAppend(appended);
+  }
+
+  /**
+   * Runs `use` on the open log. A connection that the browser closed is opened anew, once, where
+   * that is safe: the error says that nothing was stored.
+   */
+  async #run<T>(use: (session: LogSession) => Promise<T>): Promise<T> {
+    const session = await this.#open();
+    try {
+      return await use(session);
+    } catch (error) {
+      const { closed } = session.store;
+      if (!closed.aborted || !(error instanceof TablogError) || !error.retriable) throw error;
+      return use(await this.#open());
+    }
+  }
+
+  #open(): Promise<LogSession> {
+    if (this.#closed) return Promise.reject(new TablogError('CLOSED', 'the broker is closed'));
+    this.#session ??= this.#connect();
+    return this.#session;
+  }
+
+  async #connect(): Promise<LogSession> {
+    try {
+      const store = await this.#openStore();
+      store.closed.addEventListener('abort', () => (this.#session = undefined), { once: true });
+      return new LogSession(store, this.#clock, (appended) => this.#sender.appended(appended));
+    } catch (error) {
+      this.#session = undefined;
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,194 @@
+import type { Clock } from '../base/clock.ts';
+import { TablogError, toTablogError } from '../base/error.ts';
+import { headRef } from '../log/head.ts';
+import type { PartitionHead } from '../log/head.ts';
+import {
+  endOfSegment,
+  offsetAtTime,
+  readPartition,
+  topicGone,
+} from '../log/segment-reader.ts';
+import { offsetBefore } from '../log/time-index.ts';
+import { toErrorData } from '../protocol/error-data.ts';
+import type { FetchPartition, FetchedPartition, OffsetSpec } from '../protocol/broker.ts';
+import type { AppendedHint } from '../protocol/hint.ts';
+import { partitionStore } from '../store/schema.ts';
+import type { Store } from '../store/store.ts';
+import { CommitQueue } from './commit-queue.ts';
+import type { PendingAppend } from './commit-queue.ts';
+import { TailCache } from './partition-tail.ts';
+import { TopicCatalog } from './topic-catalog.ts';
+import type { TopicRow } from './topic-catalog.ts';
+import { Waiters } from './waiters.ts';
+
+/** What one fetch can be answered from memory with; per broker. */
+const TAIL_BYTES = 16 * 1024 * 1024;
+
+/** A batch may inflate to this, and no further. */
+export const MAX_BATCH_BYTES: number = 64 * 1024 * 1024;
+
+const SCAN_BYTES = 1024 * 1024;
+
+/**
+ * A log as long as one connection to its store lasts: everything that is remembered is dropped with
+ * the connection, because the store may be another one when it opens again.
+ */
+export class LogSession {
+  readonly store: Store;
+  readonly topics: TopicCatalog;
+  readonly #clock: Clock;
+  readonly #tails = new TailCache(TAIL_BYTES);
+  readonly #waiters = new Waiters();
+  readonly #commits: CommitQueue;
+
+  constructor(store: Store, clock: Clock, onAppended: (appended: readonly AppendedHint[]) => void) {
+    this.store = store;
+    this.#clock = clock;
+    this.topics = new TopicCatalog(store, () => clock.now());
+    this.#commits = new CommitQueue(store, (committed) => {
+      for (const { topicId, partition, segments } of committed) {
+        for (const segment of segments) this.#tails.push(topicId, partition, segment);
+        this.#waiters.wake(topicId, partition);
+      }
+      onAppended(
+        committed.map(({ topicId, partition, segments }) => ({
+          topicId,
+          partition,
+          endOffset: segments.at(-1)!.nextOffset,
+        })),
+      );
+    });
+    store.closed.addEventListener('abort', () => this.#waiters.wakeAll(), { once: true });
+  }
+
+  append(append: PendingAppend): Promise<number | TablogError> {
+    return this.#commits.append(append);
+  }
+
+  /** Another broker says that it appended: look into the store, and wake who waits. */
+  heardOfAppend({ topicId, partition, endOffset }: AppendedHint): void {
+    const tail = this.#tails.of(topicId, partition);
+    if (tail.endOffset === undefined || endOffset > tail.endOffset) {
+      tail.endOffset = undefined;
+      this.#waiters.wake(topicId, partition);
+    }
+  }
+
+  /** Topics were made, changed or deleted, here or elsewhere. */
+  topicsChanged(): void {
+    this.topics.forget();
+    this.#tails.clear();
+    this.#waiters.wakeAll();
+  }
+
+  /** Kafka's fetch: waits up to `maxWaitMs` for something to read. */
+  async fetch(
+    wanted: readonly FetchPartition[],
+    maxWaitMs: number,
+    signal: AbortSignal,
+  ): Promise<FetchedPartition[]> {
+    const expires = this.#clock.now() + maxWaitMs;
+    for (;;) {
+      const { closed } = this.store;
+      const left = expires - this.#clock.now();
+      // A hint may have been lost: the last look does not trust what is remembered.
+      const last = left <= 0 || signal.aborted;
+      // Waits begin before the look, so that no append falls between the two.
+      const wait = this.#waiters.wait(wanted, left, this.#clock, signal);
+      try {
+        const found = await this.#read(wanted, last);
+        if (found.length > 0 || last) return found;
+        await wait.woken;
+      } finally {
+        wait.cancel();
+      }
+      closed.throwIfAborted();
+    }
+  }
+
+  async offset(topicId: string, partition: number, at: OffsetSpec): Promise<number> {
+    const { store } = await this.topics.mustGetPartition(topicId, partition);
+    const [head] = await this.store.read([headRef(store)]);
+    if (head?.topicId !== topicId) throw topicGone({ topicId, partition });
+    if (at === 'earliest') return head.startOffset;
+    if (at === 'latest' || at > head.maxTimestamp) return head.endOffset;
+    return this.#offsetAtTime(store, head, at);
+  }
+
+  async heads(row: TopicRow): Promise<PartitionHead[]> {
+    const heads = await this.store.read(row.stores.map((index) => headRef(partitionStore(index))));
+    return heads.map((head, partition) => {
+      if (head?.topicId === row.id) return head;
+      throw topicGone({ topicId: row.id, partition });
+    });
+  }
+
+  async #offsetAtTime(store: string, head: PartitionHead, time: number): Promise<number> {
+    let from = Math.max(offsetBefore(head.timeIndex, time) ?? head.startOffset, head.startOffset);
+    while (from < head.endOffset) {
+      const request = { store, from, maxBytes: SCAN_BYTES };
+      const [read] = await this.store.readSegments([request]);
+      if (read === undefined || read.segments.length === 0) break;
+      for (const segment of read.segments) {
+        const found = offsetAtTime(segment, time, MAX_BATCH_BYTES);
+        if (found !== undefined) return found;
+        from = Math.max(endOfSegment(segment), from + 1);
+      }
+    }
+    return head.endOffset;
+  }
+
+  async #read(wanted: readonly FetchPartition[], last: boolean): Promise<FetchedPartition[]> {
+    const found = new Map<FetchPartition, FetchedPartition>();
+    const toRead: (FetchPartition & { readonly store: string })[] = [];
+    for (const want of wanted) {
+      try {
+        const segments = this.#fromMemory(want, last);
+        if (segments === undefined) {
+          const { store } = await this.topics.mustGetPartition(want.topicId, want.partition);
+          toRead.push({ ...want, store });
+        } else if (segments.length > 0) {
+          found.set(want, this.#fetched(want, 0, segments));
+        }
+      } catch (error) {
+        found.set(want, failed(want, error));
+      }
+    }
+    if (toRead.length === 0) return [...found.values()];
+
+    const requests = toRead.map(({ store, offset, maxBytes }) => ({ store, from: offset, maxBytes }));
+    const reads = await this.store.readSegments(requests);
+    toRead.forEach((want, i) => {
+      try {
+        const { startOffset, endOffset, segments } = readPartition(reads[i]!, want);
+        const tail = this.#tails.of(want.topicId, want.partition);
+        tail.endOffset = Math.max(tail.endOffset ?? 0, endOffset);
+        if (segments.length > 0) found.set(want, this.#fetched(want, startOffset, segments));
+      } catch (error) {
+        found.set(want, failed(want, error));
+      }
+    });
+    return [...found.values()];
+  }
+
+  /** What memory alone can answer: batches, nothing yet (an empty array), or `undefined`: look. */
+  #fromMemory(want: FetchPartition, last: boolean): readonly ArrayBuffer[] | undefined {
+    const tail = this.#tails.of(want.topicId, want.partition);
+    const segments = tail.read(want.offset, want.maxBytes);
+    if (segments !== undefined) return segments;
+    return tail.endOffset === want.offset && !last ? [] : undefined;
+  }
+
+  #fetched(
+    { topicId, partition }: FetchPartition,
+    startOffset: number,
+    segments: readonly ArrayBuffer[],
+  ): FetchedPartition {
+    const endOffset = this.#tails.of(topicId, partition).endOffset ?? 0;
+    return { topicId, partition, startOffset, endOffset, segments };
+  }
+}
+
+function failed({ topicId, partition }: FetchPartition, error: unknown): FetchedPartition {
+  return { topicId, partition, error: toErrorData(toTablogError(error)) };
+}

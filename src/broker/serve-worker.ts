@@ -1,0 +1,52 @@
+import { serveBroker } from '../protocol/wire.ts';
+import { PROTOCOL_VERSION } from '../protocol/broker.ts';
+import { holdLife, whenDead } from '../protocol/liveness.ts';
+import { openIdbStore } from '../store/idb-store.ts';
+import { LogBroker } from './log-broker.ts';
+
+/** A worker's global scope: `onconnect` tells a SharedWorker's from a dedicated worker's. */
+export interface WorkerScope extends EventTarget {
+  postMessage(message: unknown, transfer?: Transferable[]): void;
+}
+
+/**
+ * Makes this worker a host of brokers: a SharedWorker serves every tab that connects, a dedicated
+ * worker the tab that made it. Listeners are attached at once, before anything is awaited: a
+ * message that comes earlier would be lost.
+ */
+export function serveWorker(scope: WorkerScope): void {
+  const brokerId = crypto.randomUUID();
+  const forever = new AbortController().signal;
+  const alive = holdLife('broker', brokerId, forever);
+  const brokers = new Map<string, LogBroker>();
+
+  const brokerOf = (name: string): LogBroker => {
+    let broker = brokers.get(name);
+    if (broker === undefined) {
+      broker = new LogBroker({ name, openStore: () => openIdbStore(name) });
+      brokers.set(name, broker);
+    }
+    return broker;
+  };
+
+  const serve = (endpoint: WorkerScope, hangUp: () => void): void => {
+    serveBroker(endpoint, async ({ log, clientId }) => {
+      await alive;
+      const broker = brokerOf(log);
+      whenDead('client', clientId, forever, () => {
+        broker.forget(clientId);
+        hangUp();
+      });
+      return { response: { protocol: PROTOCOL_VERSION, brokerId }, broker };
+    });
+  };
+
+  if ('onconnect' in scope) {
+    scope.addEventListener('connect', (event) => {
+      const [port] = (event as MessageEvent).ports;
+      serve(port!, () => port!.close());
+    });
+  } else {
+    serve(scope, () => {});
+  }
+}

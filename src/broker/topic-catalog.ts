@@ -1,0 +1,246 @@
+import { TablogError } from '../base/error.ts';
+import { headRef, newHead } from '../log/head.ts';
+import { topicGone } from '../log/segment-reader.ts';
+import { DEFAULT_TOPIC_CONFIG } from '../protocol/broker.ts';
+import type { TopicConfig, TopicInfo, TopicSpec } from '../protocol/broker.ts';
+import { META, POOL_KEY, TOPICS, partitionStore } from '../store/schema.ts';
+import type { PoolRow } from '../store/schema.ts';
+import type { RowRef, Store, Writer } from '../store/store.ts';
+
+/** A row of the store `topics`. */
+export interface TopicRow {
+  readonly name: string;
+  readonly id: string;
+  /** For each partition, the index of its store in the pool. */
+  readonly stores: readonly number[];
+  readonly config: TopicConfig;
+  readonly createdAt: number;
+}
+
+export interface PartitionPlace {
+  readonly store: string;
+  readonly config: TopicConfig;
+}
+
+const poolRef: RowRef<PoolRow> = { store: META, key: POOL_KEY };
+
+function topicRef(name: string): RowRef<TopicRow> {
+  return { store: TOPICS, key: name };
+}
+
+/** The topics of a log: a cache of their rows, and the transactions that change them. */
+export class TopicCatalog {
+  readonly #store: Store;
+  readonly #now: () => number;
+  #rows: Promise<ReadonlyMap<string, TopicRow>> | undefined;
+
+  constructor(store: Store, now: () => number) {
+    this.#store = store;
+    this.#now = now;
+  }
+
+  /** Somebody changed a topic: the next look reads the store. */
+  forget(): void {
+    this.#rows = undefined;
+  }
+
+  async list(): Promise<readonly TopicRow[]> {
+    return [...(await this.#read(true)).values()];
+  }
+
+  /** Throws `UNKNOWN_TOPIC`. */
+  async mustGet(name: string): Promise<TopicRow> {
+    const row = (await this.#read(true)).get(name);
+    if (row === undefined) throw unknownTopic(name);
+    return row;
+  }
+
+  /** Where a partition is stored, and how its topic behaves. Throws `UNKNOWN_TOPIC`. */
+  async mustGetPartition(topicId: string, partition: number): Promise<PartitionPlace> {
+    for (const fresh of [false, true]) {
+      for (const row of (await this.#read(fresh)).values()) {
+        const index = row.id === topicId ? row.stores[partition] : undefined;
+        if (index !== undefined) return { store: partitionStore(index), config: row.config };
+      }
+    }
+    throw topicGone({ topicId, partition });
+  }
+
+  async create(specs: readonly TopicSpec[]): Promise<TopicRow[]> {
+    const refs = specs.map((spec) => topicRef(spec.name));
+    return this.#withFreeStores(refs, (rows, allocate, write) =>
+      specs.map((spec, i) => {
+        const existing = rows[i];
+        if (existing !== undefined) {
+          checkAgrees(spec, existing);
+          return existing;
+        }
+        const row: TopicRow = {
+          name: spec.name,
+          id: crypto.randomUUID(),
+          stores: [],
+          config: { ...DEFAULT_TOPIC_CONFIG, ...spec.config },
+          createdAt: this.#now(),
+        };
+        return allocate(row, spec.partitions ?? 1, write);
+      }),
+    );
+  }
+
+  async addPartitions(name: string, partitions: number): Promise<TopicRow> {
+    const [row] = await this.#withFreeStores([topicRef(name)], ([existing], allocate, write) => {
+      if (existing === undefined) throw unknownTopic(name);
+      const has = existing.stores.length;
+      if (partitions < has) {
+        throw new TablogError(
+          'TOPIC_EXISTS',
+          `the topic '${name}' has ${has} partitions, and cannot have fewer`,
+          { details: { topic: name, partitions: has } },
+        );
+      }
+      return [allocate(existing, partitions - has, write)];
+    });
+    return row!;
+  }
+
+  async alter(name: string, config: Partial<TopicConfig>): Promise<TopicRow> {
+    const altered = await this.#store.update([topicRef(name)], ([row], write) => {
+      if (row === undefined) throw unknownTopic(name);
+      const next: TopicRow = { ...row, config: { ...row.config, ...config } };
+      write.put(TOPICS, name, next);
+      return next;
+    });
+    this.forget();
+    return altered;
+  }
+
+  /** Deletes the topics and gives their stores back, all or none. Throws `UNKNOWN_TOPIC`. */
+  async delete(names: readonly string[]): Promise<void> {
+    const rows = await Promise.all(names.map((name) => this.mustGet(name)));
+    const heads = rows.flatMap((row) => row.stores.map((index) => headRef(partitionStore(index))));
+    const topics = rows.map((row) => topicRef(row.name));
+    await this.#store.update([poolRef, ...topics, ...heads] as const, (found, write) => {
+      let pool = found[0]!;
+      rows.forEach((row, i) => {
+        const now = found[1 + i] as TopicRow | undefined;
+        if (now?.id !== row.id || now.stores.length !== row.stores.length) {
+          throw new TablogError('STORAGE_UNAVAILABLE', `the topic '${row.name}' is being changed`);
+        }
+        for (const index of row.stores) write.clear(partitionStore(index));
+        write.delete(TOPICS, row.name);
+        pool = { ...pool, free: [...pool.free, ...row.stores] };
+      });
+      write.put(META, POOL_KEY, pool);
+    });
+    this.forget();
+  }
+
+  #read(fresh: boolean): Promise<ReadonlyMap<string, TopicRow>> {
+    if (fresh || this.#rows === undefined) {
+      const reading = this.#store
+        .readAll<TopicRow>(TOPICS)
+        .then((rows) => new Map(rows.map((row) => [row.name, row])));
+      reading.catch(() => {
+        if (this.#rows === reading) this.#rows = undefined;
+      });
+      this.#rows = reading;
+    }
+    return this.#rows;
+  }
+
+  /**
+   * Runs `change` in a transaction that can take partition stores from the pool. A transaction has
+   * to name its stores beforehand, so this looks which are free, and looks again when somebody else
+   * was faster.
+   */
+  async #withFreeStores(
+    refs: readonly RowRef<TopicRow>[],
+    change: (
+      rows: readonly (TopicRow | undefined)[],
+      allocate: (row: TopicRow, partitions: number, write: Writer) => TopicRow,
+      write: Writer,
+    ) => TopicRow[],
+  ): Promise<TopicRow[]> {
+    let wanted = 0;
+    for (;;) {
+      const [pool] = await this.#store.read([poolRef]);
+      if (pool!.free.length < wanted) {
+        await this.#store.extendPool();
+        continue;
+      }
+      const candidates = pool!.free.slice(0, wanted);
+      const heads = candidates.map((index) => headRef(partitionStore(index)));
+      const rows = await this.#store.update([poolRef, ...refs, ...heads] as const, (found, write) => {
+        const now = found[0]!;
+        const topics = found.slice(1, 1 + refs.length) as (TopicRow | undefined)[];
+        const taken: number[] = [];
+        let short = 0;
+        const allocate = (row: TopicRow, partitions: number): TopicRow => {
+          const stores = candidates.slice(taken.length, taken.length + partitions);
+          short += partitions - stores.length;
+          taken.push(...stores);
+          stores.forEach((index, i) => {
+            const partition = row.stores.length + i;
+            write.put(partitionStore(index), 'head', newHead(row.id, partition));
+          });
+          const grown: TopicRow = { ...row, stores: [...row.stores, ...stores] };
+          write.put(TOPICS, row.name, grown);
+          return grown;
+        };
+        const changed = change(topics, allocate, write);
+        if (short > 0) throw new ShortOfStores(taken.length + short);
+        if (!taken.every((index) => now.free.includes(index))) throw new ShortOfStores(wanted);
+        const free = now.free.filter((index) => !taken.includes(index));
+        if (taken.length > 0) write.put(META, POOL_KEY, { ...now, free } satisfies PoolRow);
+        return changed;
+      }).catch((error: unknown) => {
+        if (!(error instanceof ShortOfStores)) throw error;
+        wanted = error.wanted;
+        return undefined;
+      });
+      if (rows === undefined) continue;
+      this.forget();
+      return rows;
+    }
+  }
+}
+
+/** Undoes a transaction that would have needed other stores than it had named. */
+class ShortOfStores extends Error {
+  readonly wanted: number;
+
+  constructor(wanted: number) {
+    super(`needs ${wanted} free partition stores`);
+    this.wanted = wanted;
+  }
+}
+
+export function topicInfo(row: TopicRow): TopicInfo {
+  const { name, id, stores, config, createdAt } = row;
+  return { name, id, partitions: stores.length, config, createdAt };
+}
+
+export function unknownTopic(name: string): TablogError {
+  return new TablogError('UNKNOWN_TOPIC', `there is no topic '${name}'`, {
+    details: { topic: name },
+  });
+}
+
+function checkAgrees(spec: TopicSpec, existing: TopicRow): void {
+  const differences: string[] = [];
+  const compare = (what: string, has: unknown, wanted: unknown): void => {
+    if (wanted !== undefined && wanted !== has) {
+      differences.push(`${what} is ${String(has)}, not ${String(wanted)}`);
+    }
+  };
+  compare('partitions', existing.stores.length, spec.partitions);
+  for (const [name, wanted] of Object.entries(spec.config ?? {})) {
+    compare(name, existing.config[name as keyof TopicConfig], wanted);
+  }
+  if (differences.length === 0) return;
+  throw new TablogError(
+    'TOPIC_EXISTS',
+    `the topic '${spec.name}' exists and differs: ${differences.join('; ')}`,
+    { details: { topic: spec.name } },
+  );
+}

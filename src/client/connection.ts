@@ -1,0 +1,127 @@
+import type { Clock } from '../base/clock.ts';
+import { TablogError } from '../base/error.ts';
+import { METHODS } from '../protocol/broker.ts';
+import type { Method, Request, Response } from '../protocol/broker.ts';
+import { holdLife } from '../protocol/liveness.ts';
+import type { InlineHost, WorkerKind } from './host.ts';
+import { LinkLost, dialInline, dialWorker } from './link.ts';
+import type { Link } from './link.ts';
+
+export interface ConnectionOptions {
+  readonly log: string;
+  readonly host: WorkerKind | InlineHost;
+  readonly workerUrl: string | URL | undefined;
+  readonly clock: Clock;
+}
+
+/** With the grace below it every call settles within 10 s; the store gives up before, and says more. */
+const CALL_DEADLINE_MS = 9_750;
+
+/** A call that is safe to repeat is sent to this many workers, should they die one after the other. */
+const MAX_TRIES = 3;
+
+/** A tab's way to the log, across the deaths of workers: the next call dials anew. */
+export class Connection {
+  readonly clientId: string = crypto.randomUUID();
+  readonly #options: ConnectionOptions;
+  readonly #closing = new AbortController();
+  #alive: Promise<void> | undefined;
+  #link: Promise<Link> | undefined;
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+  }
+
+  get closed(): AbortSignal {
+    return this.#closing.signal;
+  }
+
+  get clock(): Clock {
+    return this.#options.clock;
+  }
+
+  /**
+   * Calls the broker; settles whatever becomes of the worker. When it dies, a call that can be
+   * repeated is, and any other rejects with `OUTCOME_UNKNOWN`. `extraMs`: how long the broker may
+   * wait by request, on top of the deadline.
+   */
+  async call<M extends Method>(
+    method: M,
+    request: Request<M>,
+    extraMs = 0,
+  ): Promise<Response<M>> {
+    for (let tries = 1; ; tries++) {
+      const link = await this.#connect();
+      try {
+        return await link.call(method, request, CALL_DEADLINE_MS + extraMs);
+      } catch (error) {
+        if (!(error instanceof LinkLost)) throw error;
+        if (METHODS[method].retry || !error.sent) {
+          this.#checkOpen();
+          if (tries < MAX_TRIES) continue;
+        }
+        throw outcomeUnknown(method, error);
+      }
+    }
+  }
+
+  close(): void {
+    if (this.closed.aborted) return;
+    this.#closing.abort();
+    void this.#link?.then(
+      (link) => link.close(),
+      () => {},
+    );
+  }
+
+  #connect(): Promise<Link> {
+    if (this.closed.aborted) return Promise.reject(this.#closedError());
+    if (this.#link === undefined) {
+      const dialling = this.#dial();
+      dialling.catch(() => {
+        if (this.#link === dialling) this.#link = undefined;
+      });
+      this.#link = dialling;
+    }
+    return this.#link;
+  }
+
+  async #dial(): Promise<Link> {
+    const { log, host, workerUrl, clock } = this.#options;
+    if (typeof host === 'object') return dialInline(host, log);
+    await this.#holdLife();
+    const { clientId } = this;
+    const link = await dialWorker({
+      log,
+      clientId,
+      kind: host,
+      workerUrl,
+      clock,
+      onLost: () => (this.#link = undefined),
+    });
+    if (!this.closed.aborted) return link;
+    link.close();
+    throw this.#closedError();
+  }
+
+  #holdLife(): Promise<void> {
+    if (globalThis.navigator?.locks === undefined) {
+      throw new TablogError('LOCKS_UNAVAILABLE', 'this context has no Web Locks');
+    }
+    this.#alive ??= holdLife('client', this.clientId, this.closed);
+    return this.#alive;
+  }
+
+  #checkOpen(): void {
+    if (this.closed.aborted) throw this.#closedError();
+  }
+
+  #closedError(): TablogError {
+    return new TablogError('CLOSED', `the log '${this.#options.log}' is closed`);
+  }
+}
+
+function outcomeUnknown(method: Method, cause: LinkLost): TablogError {
+  const happened = `the call '${method}' was under way when its answer was lost: ${cause.message}`;
+  return new TablogError('OUTCOME_UNKNOWN', happened, { cause });
+}

@@ -1,0 +1,332 @@
+import { checkInteger, checkMs, show } from '../base/argument.ts';
+import { TablogError } from '../base/error.ts';
+import type { TopicInfo } from '../protocol/broker.ts';
+import { checkConsumerOptions, checkPosition } from './consumer-options.ts';
+import type {
+  CheckedConsumerOptions,
+  ConsumerOptions,
+  OffsetPlace,
+  Position,
+} from './consumer-options.ts';
+import type { Connection } from './connection.ts';
+import { Fetcher } from './fetcher.ts';
+import type { Message, MessageBatch, MessageOf } from './message.ts';
+import { PartitionReader } from './partition-reader.ts';
+import { checkPartition } from './partitioner.ts';
+import { asTopic } from './topic.ts';
+import type { Topic, TopicLike } from './topic.ts';
+import type { TopicRegistry } from './topic-registry.ts';
+
+/** Kafka's `max.poll.records`: also how many messages one partition gets before the next one's turn. */
+const TURN_MESSAGES = 500;
+
+export interface BatchesOptions {
+  /** The most messages in one batch. Default 500. */
+  readonly max?: number;
+  /** How long a batch that is not full waits for more messages, in milliseconds. Default 0. */
+  readonly maxWaitMs?: number;
+}
+
+export interface RunOptions<T extends TopicLike> {
+  /** Called for one message at a time; the next comes when what it returns has settled. */
+  readonly eachMessage: (message: MessageOf<T>) => void | Promise<void>;
+}
+
+/** A topic and a partition of it. */
+export interface TopicPartition {
+  readonly topic: TopicLike;
+  readonly partition: number;
+}
+
+/**
+ * Reads topics, every partition of them. Made by `log.consumer()`; close it, or the log, when done.
+ *
+ * It fetches only while somebody reads: leaving a loop stops it, and another loop goes on with the
+ * next message.
+ */
+export class Consumer<T extends TopicLike = TopicLike> implements AsyncIterable<MessageOf<T>> {
+  /** Resolves when every partition has its place: what is sent from now on will be read. */
+  readonly ready: Promise<void>;
+  readonly #connection: Connection;
+  readonly #registry: TopicRegistry;
+  readonly #options: CheckedConsumerOptions<T>;
+  readonly #topics: readonly Topic[];
+  readonly #readers: PartitionReader[] = [];
+  readonly #fetcher: Fetcher;
+  readonly #closing = new AbortController();
+  #turn = 0;
+  #turnLeft = TURN_MESSAGES;
+  #reading = false;
+
+  constructor(connection: Connection, registry: TopicRegistry, options: ConsumerOptions<T>) {
+    this.#connection = connection;
+    this.#registry = registry;
+    this.#options = checkConsumerOptions(options);
+    this.#topics = this.#options.topics.map(asTopic);
+    const names = this.#topics.map((topic) => topic.name);
+    const twice = names.find((name, i) => names.indexOf(name) !== i);
+    if (twice !== undefined) throw new TypeError(`consumer() was given the topic '${twice}' twice`);
+    this.#fetcher = new Fetcher(connection, this.#options, this.#readers);
+    this.ready = this.#assign();
+    this.ready.catch(() => {}); // whoever reads gets it too
+    const { signal } = this.#options;
+    const { closed } = connection;
+    const stop = this.#closing.signal;
+    closed.addEventListener('abort', () => void this.close(), { once: true, signal: stop });
+    signal?.addEventListener('abort', () => void this.close(), { once: true, signal: stop });
+    if (signal?.aborted || closed.aborted) void this.close();
+  }
+
+  /**
+   * One message after the other, from all partitions in turn. Ends when the consumer is closed;
+   * throws `OFFSET_OUT_OF_RANGE`, `UNKNOWN_TOPIC`, `LOG_CORRUPT`, `BATCH_CORRUPT` and what else
+   * stops a partition, until somebody seeks.
+   */
+  [Symbol.asyncIterator](): AsyncIterator<MessageOf<T>, undefined, undefined> {
+    const leave = this.#enter();
+    const end = (): { done: true; value: undefined } => {
+      leave();
+      return { done: true, value: undefined };
+    };
+    return {
+      next: async () => {
+        try {
+          for (;;) {
+            if (this.#closing.signal.aborted) return end();
+            const message = this.#take();
+            if (message !== undefined) return { done: false, value: message as MessageOf<T> };
+            await this.#more();
+          }
+        } catch (error) {
+          leave();
+          throw error;
+        }
+      },
+      return: () => Promise.resolve(end()),
+    };
+  }
+
+  /** Batches of up to `max` messages, each of one partition. Ends and throws as the messages do. */
+  async *batches(options: BatchesOptions = {}): AsyncGenerator<MessageBatch<T>, void, undefined> {
+    const { max = TURN_MESSAGES, maxWaitMs = 0 } = options;
+    checkInteger('max', max, 1);
+    checkMs('maxWaitMs', maxWaitMs);
+    const leave = this.#enter();
+    const { clock } = this.#connection;
+    try {
+      while (!this.#closing.signal.aborted) {
+        this.#turnLeft = 0; // each batch is another partition's turn
+        const first = this.#take();
+        if (first === undefined) {
+          await this.#more();
+          continue;
+        }
+        const reader = this.#readers[this.#turn]!;
+        const messages: Message[] = [first];
+        const until = clock.now() + maxWaitMs;
+        for (;;) {
+          fill(messages, reader, max);
+          const left = until - clock.now();
+          if (messages.length >= max || left <= 0 || this.#closing.signal.aborted) break;
+          this.#fetcher.pump();
+          await this.#arrivalWithin(left);
+        }
+        this.#fetcher.pump();
+        yield batchOf(reader, messages) as MessageBatch<T>;
+      }
+    } finally {
+      leave();
+    }
+  }
+
+  /**
+   * Calls a handler for each message, until the consumer is closed. When the handler throws, `run`
+   * rejects with its error, and the message that it failed at is the next to be read.
+   */
+  async run(options: RunOptions<T>): Promise<void> {
+    const { eachMessage } = options;
+    if (typeof eachMessage !== 'function') {
+      throw new TypeError(`run() takes an eachMessage function, got ${show(eachMessage)}`);
+    }
+    for await (const message of this) {
+      try {
+        await eachMessage(message);
+      } catch (error) {
+        this.#mustGet(message.topic, message.partition).seek(message.offset);
+        throw error;
+      }
+    }
+  }
+
+  /** The offset of the next message of a partition. */
+  position({ topic, partition }: TopicPartition): number {
+    return this.#mustGet(topic, partition).position;
+  }
+
+  /**
+   * Moves a partition, or all of them, to another place. What was fetched before is dropped; no
+   * message from there is delivered any more.
+   */
+  async seek(to: Position, where?: TopicPartition): Promise<void> {
+    const place = checkPosition(to);
+    await this.ready;
+    const readers = this.#select(where);
+    const offsets = await this.#resolve(readers, place);
+    readers.forEach((reader, i) => reader.seek(offsets[i]!));
+    this.#fetcher.pump();
+    this.#fetcher.wake();
+  }
+
+  /** Stops delivering a partition, or all; what is fetched of it stays. */
+  pause(where?: TopicPartition): void {
+    for (const reader of this.#select(where)) reader.paused = true;
+  }
+
+  resume(where?: TopicPartition): void {
+    for (const reader of this.#select(where)) reader.paused = false;
+    this.#fetcher.pump();
+    this.#fetcher.wake();
+  }
+
+  /** Ends the loops that read it. Idempotent. */
+  async close(): Promise<void> {
+    if (this.#closing.signal.aborted) return;
+    this.#closing.abort();
+    this.#fetcher.stop();
+    this.#fetcher.wake();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Finds the partitions of the topics and their places. */
+  async #assign(): Promise<void> {
+    const infos = await Promise.all(this.#topics.map(({ name }) => this.#registry.load(name)));
+    const readers = infos.flatMap((info, i) => this.#newReaders(this.#topics[i]!, info, 0));
+    const offsets = await this.#resolve(readers, this.#options.from);
+    readers.forEach((reader, i) => reader.seek(offsets[i]!));
+    this.#readers.push(...readers);
+    const stop = this.#registry.onChange(() => void this.#addPartitions().catch(() => {}));
+    this.#closing.signal.addEventListener('abort', stop, { once: true });
+    this.#fetcher.pump();
+    this.#fetcher.wake();
+  }
+
+  /** Partitions that were added since are read from their first record: nobody has seen it yet. */
+  async #addPartitions(): Promise<void> {
+    for (const topic of this.#topics) {
+      const info = await this.#registry.load(topic.name);
+      const mine = this.#readers.filter((reader) => reader.topicId === info.id);
+      if (mine.length === 0) continue; // deleted and made again: another topic
+      this.#readers.push(...this.#newReaders(topic, info, mine.length));
+    }
+    this.#fetcher.pump();
+  }
+
+  #newReaders(topic: Topic, { id, partitions }: TopicInfo, from: number): PartitionReader[] {
+    const { checkCrcs } = this.#options;
+    return Array.from(
+      { length: Math.max(partitions - from, 0) },
+      (_, i) => new PartitionReader(topic, id, from + i, 0, checkCrcs),
+    );
+  }
+
+  async #resolve(readers: readonly PartitionReader[], place: OffsetPlace): Promise<readonly number[]> {
+    if ('offset' in place) return readers.map(() => place.offset);
+    const { at } = place;
+    return this.#connection.call(
+      'listOffsets',
+      readers.map(({ topicId, partition }) => ({ topicId, partition, at })),
+    );
+  }
+
+  #enter(): () => void {
+    if (this.#reading) {
+      throw new TypeError('a consumer is read by one loop at a time: make another consumer');
+    }
+    this.#reading = true;
+    this.#fetcher.start();
+    let left = false;
+    return () => {
+      if (left) return;
+      left = true;
+      this.#reading = false;
+      this.#fetcher.stop();
+    };
+  }
+
+  /** The next message that is at hand: from the partition whose turn it is, or the next that has one. */
+  #take(): Message | undefined {
+    if (this.#readers.length === 0) return undefined;
+    if (this.#turnLeft > 0) {
+      this.#turnLeft--;
+      const message = this.#readers[this.#turn]!.next();
+      if (message !== undefined) return message;
+    }
+    this.#fetcher.pump();
+    for (let i = 1; i <= this.#readers.length; i++) {
+      const turn = (this.#turn + i) % this.#readers.length;
+      const message = this.#readers[turn]!.next();
+      if (message === undefined) continue;
+      this.#turn = turn;
+      this.#turnLeft = TURN_MESSAGES - 1;
+      return message;
+    }
+    return undefined;
+  }
+
+  async #more(): Promise<void> {
+    await this.ready;
+    const arrival = this.#fetcher.arrival();
+    this.#fetcher.pump();
+    await arrival;
+  }
+
+  async #arrivalWithin(ms: number): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      const cancel = this.#connection.clock.after(ms, resolve);
+      this.#fetcher.arrival().then(resolve, reject).finally(cancel);
+    });
+  }
+
+  #select(where: TopicPartition | undefined): PartitionReader[] {
+    if (where === undefined) return this.#readers;
+    return [this.#mustGet(where.topic, where.partition)];
+  }
+
+  #mustGet(topicLike: TopicLike, partition: number): PartitionReader {
+    const { name } = asTopic(topicLike);
+    const readers = this.#readers.filter((reader) => reader.topic.name === name);
+    if (readers.length === 0) {
+      const known = this.#topics.some((topic) => topic.name === name);
+      throw known
+        ? new TablogError('INTERNAL', `'${name}' is not assigned yet: await consumer.ready`)
+        : new TypeError(`this consumer does not read the topic '${name}'`);
+    }
+    checkPartition(name, partition, readers.length);
+    return readers[partition]!;
+  }
+}
+
+function fill(messages: Message[], reader: PartitionReader, max: number): void {
+  while (messages.length < max) {
+    const message = reader.next();
+    if (message === undefined) return;
+    messages.push(message);
+  }
+}
+
+function batchOf(reader: PartitionReader, messages: readonly Message[]): MessageBatch {
+  const { topic, partition, endOffset } = reader;
+  const lastOffset = messages.at(-1)!.offset;
+  return {
+    topic: topic.name,
+    partition,
+    messages: messages as MessageBatch['messages'],
+    firstOffset: messages[0]!.offset,
+    lastOffset,
+    endOffset,
+    lag: Math.max(endOffset - lastOffset - 1, 0),
+  };
+}

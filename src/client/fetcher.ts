@@ -1,0 +1,152 @@
+import { TablogError } from '../base/error.ts';
+import { deferred } from '../base/deferred.ts';
+import type { FetchedPartition } from '../protocol/broker.ts';
+import { ATTRIBUTE, CODEC, FIELD } from '../record/batch-format.ts';
+import { wholeBatchBytes } from '../record/batch-reader.ts';
+import type { Connection } from './connection.ts';
+import type { Gunzip, PartitionReader } from './partition-reader.ts';
+
+export interface FetcherOptions {
+  readonly prefetchBytes: number;
+  readonly maxPartitionBytes: number;
+  readonly maxWaitMs: number;
+}
+
+/** Told apart within one client. */
+let lastFetchId = 0;
+
+/**
+ * Keeps the readers supplied, within a budget of bytes. Every partition that has room and is not
+ * being fetched is asked for, in one long poll for all of them; those that come free while it waits
+ * get one of their own, so that a busy partition never waits for an idle one, nor the reverse.
+ */
+export class Fetcher {
+  readonly #connection: Connection;
+  readonly #options: FetcherOptions;
+  readonly #readers: readonly PartitionReader[];
+  /** Long polls under way. */
+  readonly #polls = new Set<number>();
+  #arrival = deferred();
+  #reservedBytes = 0;
+  #active = false;
+  #error: unknown;
+
+  constructor(connection: Connection, options: FetcherOptions, readers: readonly PartitionReader[]) {
+    this.#connection = connection;
+    this.#options = options;
+    this.#readers = readers;
+  }
+
+  /** Resolves when something has arrived since it was last asked for; rejects when nothing can. */
+  async arrival(): Promise<void> {
+    if (this.#error !== undefined) {
+      const error = this.#error;
+      this.#error = undefined;
+      throw error;
+    }
+    await this.#arrival.promise;
+  }
+
+  start(): void {
+    this.#active = true;
+    this.pump();
+  }
+
+  /** Stops asking; what has been fetched stays. */
+  stop(): void {
+    this.#active = false;
+    const { clientId } = this.#connection;
+    for (const fetchId of this.#polls) {
+      this.#connection.call('cancelFetch', { clientId, fetchId }).catch(() => {});
+    }
+  }
+
+  /** Wakes who waits for an arrival. */
+  wake(): void {
+    this.#arrival.resolve();
+    this.#arrival = deferred();
+  }
+
+  /** Asks for what there is room for. */
+  pump(): void {
+    if (!this.#active || this.#error !== undefined) return;
+    const { maxPartitionBytes, prefetchBytes } = this.#options;
+    const buffered = this.#readers.reduce((bytes, reader) => bytes + reader.bufferedBytes, 0);
+    const hungry = this.#readers.filter(
+      (reader) =>
+        !reader.paused &&
+        !reader.fetching &&
+        !reader.failed &&
+        reader.bufferedBytes < maxPartitionBytes,
+    );
+    if (hungry.length === 0) return;
+    const room = prefetchBytes - buffered - this.#reservedBytes;
+    // With nothing at hand at all, one is asked for however small the budget is.
+    const starving = buffered + this.#reservedBytes === 0;
+    if (room <= 0 && !starving) return;
+    const share = Math.floor(Math.max(room, 1) / hungry.length);
+    void this.#poll(hungry, Math.max(Math.min(share, maxPartitionBytes), 1));
+  }
+
+  async #poll(readers: readonly PartitionReader[], maxBytes: number): Promise<void> {
+    const fetchId = ++lastFetchId;
+    const epochs = readers.map((reader) => reader.epoch);
+    const reserved = readers.length * maxBytes;
+    this.#reservedBytes += reserved;
+    this.#polls.add(fetchId);
+    for (const reader of readers) reader.fetching = true;
+    try {
+      const { maxWaitMs } = this.#options;
+      const { clientId } = this.#connection;
+      const partitions = readers.map(({ topicId, partition, fetchOffset }) => ({
+        topicId,
+        partition,
+        offset: fetchOffset,
+        maxBytes,
+      }));
+      const request = { clientId, fetchId, maxWaitMs, partitions };
+      const fetched = await this.#connection.call('fetch', request, maxWaitMs);
+      const gunzip = fetched.some(hasGzip) ? await loadGunzip() : undefined;
+      for (const part of fetched) {
+        const at = readers.findIndex(
+          (reader) => reader.topicId === part.topicId && reader.partition === part.partition,
+        );
+        const reader = readers[at];
+        if (reader === undefined || reader.epoch !== epochs[at]) continue; // it has sought meanwhile
+        reader.gunzip ??= gunzip;
+        reader.accept(part);
+      }
+    } catch (error) {
+      this.#error = error;
+    }
+    this.#polls.delete(fetchId);
+    this.#reservedBytes -= reserved;
+    for (const reader of readers) reader.fetching = false;
+    this.wake();
+    this.pump();
+  }
+}
+
+/** fflate is loaded by those who read compressed batches, and by nobody else. */
+async function loadGunzip(): Promise<Gunzip> {
+  try {
+    return (await import('../record/gzip.ts')).gunzipRecords;
+  } catch (cause) {
+    throw new TablogError('UNSUPPORTED_CODEC', 'the code that inflates gzip could not be loaded', {
+      cause,
+    });
+  }
+}
+
+function hasGzip(part: FetchedPartition): boolean {
+  if ('error' in part) return false;
+  return part.segments.some((segment) => {
+    const bytes = new Uint8Array(segment);
+    for (let at = 0; ; ) {
+      const size = wholeBatchBytes(bytes, at);
+      if (size === undefined) return false;
+      if ((bytes[at + FIELD.attributes + 1]! & ATTRIBUTE.codec) === CODEC.gzip) return true;
+      at += size;
+    }
+  });
+}

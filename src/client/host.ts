@@ -1,0 +1,89 @@
+import type { Endpoint } from 'comlink';
+import { TablogError } from '../base/error.ts';
+import { PROTOCOL_VERSION } from '../protocol/broker.ts';
+import type { Broker } from '../protocol/broker.ts';
+
+/** A broker in the calling thread; made by `inline()` of 'tablog/inline'. */
+export interface InlineHost {
+  open(log: string): { readonly broker: Broker; close(): void };
+}
+
+export type WorkerKind = 'shared' | 'dedicated';
+
+/** A worker that has been started, and may not be there yet. */
+export interface WorkerHost {
+  readonly kind: WorkerKind;
+  readonly endpoint: Endpoint;
+  /** Rejects when the browser says that the worker cannot start; never resolves. */
+  readonly failed: Promise<never>;
+  close(): void;
+}
+
+/** SharedWorker where there is one, else a worker of this tab's own: the log is the same. */
+export function defaultWorkerKind(): WorkerKind {
+  return 'SharedWorker' in globalThis ? 'shared' : 'dedicated';
+}
+
+/**
+ * Starts or joins a worker. `generation`: a SharedWorker that hangs is handed out again under its
+ * name, so whoever gives up on one dials the next name.
+ */
+export function startWorker(
+  kind: WorkerKind,
+  log: string,
+  generation: number,
+  url: string | URL | undefined,
+): WorkerHost {
+  const name = `tablog/${PROTOCOL_VERSION}/${log}/${generation}`;
+  try {
+    return kind === 'shared' ? startShared(name, url) : startDedicated(name, url);
+  } catch (cause) {
+    throw new TablogError('WORKER_FAILED', `the browser refuses to start the worker (${String(cause)})`, {
+      cause,
+    });
+  }
+}
+
+// Bundlers find the worker by these two literal `new …Worker(new URL(…), { type: 'module' … })`.
+
+function startShared(name: string, url: string | URL | undefined): WorkerHost {
+  const worker =
+    url === undefined
+      ? new SharedWorker(new URL('../worker.js', import.meta.url), { type: 'module', name })
+      : new SharedWorker(url, { type: 'module', name });
+  return {
+    kind: 'shared',
+    endpoint: worker.port,
+    failed: failureOf(worker),
+    close: () => worker.port.close(),
+  };
+}
+
+function startDedicated(name: string, url: string | URL | undefined): WorkerHost {
+  const worker =
+    url === undefined
+      ? new Worker(new URL('../worker.js', import.meta.url), { type: 'module', name })
+      : new Worker(url, { type: 'module', name });
+  return {
+    kind: 'dedicated',
+    endpoint: worker,
+    failed: failureOf(worker),
+    close: () => worker.terminate(),
+  };
+}
+
+function failureOf(worker: SharedWorker | Worker): Promise<never> {
+  const failed = new Promise<never>((_, reject) => {
+    worker.addEventListener(
+      'error',
+      (event) => {
+        const message = (event as Partial<ErrorEvent>).message;
+        const what = message === undefined || message === '' ? 'its file could not be loaded' : message;
+        reject(new TablogError('WORKER_FAILED', `the worker did not start: ${what}`));
+      },
+      { once: true },
+    );
+  });
+  failed.catch(() => {}); // who waits for it handles it
+  return failed;
+}

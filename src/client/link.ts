@@ -1,0 +1,128 @@
+import { withDeadline } from '../base/clock.ts';
+import type { Clock } from '../base/clock.ts';
+import { TablogError } from '../base/error.ts';
+import { PROTOCOL_VERSION } from '../protocol/broker.ts';
+import type { Method, Request, Response } from '../protocol/broker.ts';
+import { whenDead } from '../protocol/liveness.ts';
+import { connectBroker } from '../protocol/wire.ts';
+import { startWorker } from './host.ts';
+import type { InlineHost, WorkerHost, WorkerKind } from './host.ts';
+
+/** One connection to one broker, for as long as that broker lives. */
+export interface Link {
+  call<M extends Method>(method: M, request: Request<M>, deadlineMs: number): Promise<Response<M>>;
+  close(): void;
+}
+
+/** Rejects what a link cannot answer any more. */
+export class LinkLost extends Error {
+  /** `false`: the broker never got the call. `true`: it is not known what it did. */
+  readonly sent: boolean;
+
+  constructor(why: string, sent: boolean) {
+    super(why);
+    this.sent = sent;
+  }
+}
+
+/** Also the longest that a page can wait for a worker that does not boot. */
+const HELLO_DEADLINE_MS = 5_000;
+
+/**
+ * After a sleep the timer and the answer are both due: the answer gets this long to be heard first.
+ */
+const GRACE_MS = 250;
+
+/** A `SharedWorker` that hangs is left behind for one of the next name, this often. */
+const MAX_GENERATIONS = 2;
+
+export interface DialOptions {
+  readonly log: string;
+  readonly clientId: string;
+  readonly kind: WorkerKind;
+  readonly workerUrl: string | URL | undefined;
+  readonly clock: Clock;
+  readonly onLost: () => void;
+}
+
+/** Starts or joins a worker and greets it. Throws `WORKER_FAILED` or `PROTOCOL_MISMATCH`. */
+export async function dialWorker(options: DialOptions): Promise<Link> {
+  for (let generation = 0; ; generation++) {
+    const host = startWorker(options.kind, options.log, generation, options.workerUrl);
+    try {
+      return await greet(host, options);
+    } catch (error) {
+      host.close();
+      const canHang = host.kind === 'shared' && error instanceof NoAnswer;
+      if (canHang && generation + 1 < MAX_GENERATIONS) continue;
+      throw error instanceof NoAnswer ? error.asFailure() : error;
+    }
+  }
+}
+
+/** A link to a broker in this thread: it cannot be lost, and is as fast as a call. */
+export function dialInline(host: InlineHost, log: string): Link {
+  const { broker, close } = host.open(log);
+  return {
+    call: <M extends Method>(method: M, request: Request<M>) =>
+      broker[method](request as never) as Promise<Response<M>>,
+    close,
+  };
+}
+
+class NoAnswer extends Error {
+  asFailure(): TablogError {
+    return new TablogError(
+      'WORKER_FAILED',
+      `the worker did not answer within ${HELLO_DEADLINE_MS} ms: its code may have failed at the start`,
+    );
+  }
+}
+
+async function greet(host: WorkerHost, options: DialOptions): Promise<Link> {
+  const { log, clientId, clock, onLost } = options;
+  const port = connectBroker(host.endpoint);
+  const hello = port.hello({ protocol: PROTOCOL_VERSION, log, clientId });
+  const { brokerId } = await Promise.race([
+    withDeadline(clock, HELLO_DEADLINE_MS, hello, () => new NoAnswer()),
+    host.failed,
+  ]);
+
+  const ended = new AbortController();
+  const pending = new Set<(lost: LinkLost) => void>();
+  const end = (lost: LinkLost): void => {
+    if (ended.signal.aborted) return;
+    ended.abort();
+    host.close();
+    for (const reject of pending) reject(lost);
+    pending.clear();
+  };
+  const lose = (why: string): void => {
+    if (ended.signal.aborted) return;
+    end(new LinkLost(why, true));
+    onLost();
+  };
+  whenDead('broker', brokerId, ended.signal, () => lose('the worker has died'));
+
+  return {
+    call: (method, request, deadlineMs) =>
+      new Promise((resolve, reject) => {
+        if (ended.signal.aborted) {
+          reject(new LinkLost('the connection is closed', false));
+          return;
+        }
+        pending.add(reject);
+        let cancel = clock.after(deadlineMs, () => {
+          cancel = clock.after(GRACE_MS, () => lose(`the worker did not answer in ${deadlineMs} ms`));
+        });
+        port
+          .call(method, request)
+          .then(resolve, reject)
+          .finally(() => {
+            cancel();
+            pending.delete(reject);
+          });
+      }),
+    close: () => end(new LinkLost('the log is closed', true)),
+  };
+}

@@ -1,0 +1,88 @@
+import { checkName, checkOptions, show } from '../base/argument.ts';
+import { systemClock } from '../base/clock.ts';
+import { Admin } from './admin.ts';
+import { Connection } from './connection.ts';
+import { Consumer } from './consumer.ts';
+import type { ConsumerOptions } from './consumer-options.ts';
+import { defaultWorkerKind } from './host.ts';
+import type { InlineHost, WorkerKind } from './host.ts';
+import { Producer } from './producer.ts';
+import type { ProducerOptions } from './producer-options.ts';
+import type { TopicLike } from './topic.ts';
+import { TopicRegistry } from './topic-registry.ts';
+
+export interface OpenLogOptions {
+  /**
+   * Where the broker runs. 'shared': one SharedWorker for all tabs; 'dedicated': a worker of this
+   * tab's own; `inline()` of 'tablog/inline': this thread, for service workers, edge runtimes and
+   * tests. The log is the same, and they may be mixed. Default: 'shared' where there are
+   * SharedWorkers, else 'dedicated'.
+   */
+  readonly host?: WorkerKind | InlineHost;
+  /** The worker's file, for pages whose bundler does not find it. Same origin as the page. */
+  readonly workerUrl?: string | URL;
+}
+
+/**
+ * Opens the log `name`, and makes it if it is new. Every tab of the origin that opens the same name
+ * has the same log.
+ *
+ * Throws a `TypeError` for a bad name or option, and a `TablogError` where the log cannot be
+ * opened: `WORKER_FAILED`, `PROTOCOL_MISMATCH`, `LOCKS_UNAVAILABLE`, `NO_INDEXEDDB`,
+ * `FORMAT_TOO_NEW`, `STORAGE_BLOCKED`, `STORAGE_UNAVAILABLE`. It settles within 15 s.
+ */
+export async function openLog(name: string, options: OpenLogOptions = {}): Promise<Log> {
+  checkName('log', name);
+  checkOptions('openLog()', options, ['host', 'workerUrl']);
+  const { host = defaultWorkerKind(), workerUrl } = options;
+  if (host !== 'shared' && host !== 'dedicated' && typeof host?.open !== 'function') {
+    throw new TypeError(`host must be 'shared', 'dedicated' or inline(), got ${show(host)}`);
+  }
+  const connection = new Connection({ log: name, host, workerUrl, clock: systemClock });
+  try {
+    await connection.call('describeLog', null);
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+  return new Log(name, connection);
+}
+
+/** An open log. Close it when done: that closes its producers and consumers too. */
+export class Log {
+  readonly name: string;
+  readonly admin: Admin;
+  readonly #connection: Connection;
+  readonly #registry: TopicRegistry;
+  readonly #producers = new Set<Producer>();
+
+  constructor(name: string, connection: Connection) {
+    this.name = name;
+    this.#connection = connection;
+    this.#registry = new TopicRegistry(name, connection);
+    this.admin = new Admin(connection, this.#registry);
+  }
+
+  /** Makes a producer. Throws a `TypeError` or `RangeError` for an option that breaks a rule. */
+  producer(options: ProducerOptions = {}): Producer {
+    const producer = new Producer(this.#connection, this.#registry, options);
+    this.#producers.add(producer);
+    return producer;
+  }
+
+  /** Makes a consumer of every partition of `topics`. Throws as `producer` does. */
+  consumer<const T extends TopicLike>(options: ConsumerOptions<T>): Consumer<T> {
+    return new Consumer(this.#connection, this.#registry, options);
+  }
+
+  /** Flushes the producers, ends the consumers, and leaves the log. Idempotent. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#producers].map((producer) => producer.close()));
+    this.#producers.clear();
+    this.#connection.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}

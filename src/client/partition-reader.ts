@@ -1,0 +1,180 @@
+import { TablogError } from '../base/error.ts';
+import type { FetchedPartition } from '../protocol/broker.ts';
+import { fromErrorData } from '../protocol/error-data.ts';
+import { unsupportedCodec } from '../record/batch-error.ts';
+import { RecordBatch, wholeBatchBytes } from '../record/batch-reader.ts';
+import { RecordCursor } from '../record/record-cursor.ts';
+import { Message } from './message.ts';
+import type { MessageSource } from './message.ts';
+import type { Topic } from './topic.ts';
+
+export type Gunzip = (bytes: Uint8Array, limit: number) => Uint8Array;
+
+/** A batch may inflate to this, and no further. */
+const MAX_BATCH_BYTES = 64 * 1024 * 1024;
+
+/**
+ * A consumer's place in one partition: where it stands, what has been fetched and is not read yet,
+ * and the cursor that decodes it, record by record.
+ */
+export class PartitionReader implements MessageSource {
+  readonly topic: Topic;
+  readonly topicId: string;
+  readonly partition: number;
+  readonly #checkCrcs: boolean;
+  /** The offset of the next message. */
+  position: number;
+  paused = false;
+  /** A fetch is under way. */
+  fetching = false;
+  /** Goes up at each seek: what was fetched before it is thrown away. */
+  epoch = 0;
+  endOffset = 0;
+  gunzip: Gunzip | undefined;
+  #segments: Uint8Array[] = [];
+  #at = 0;
+  #cursor: RecordCursor | undefined;
+  #batchEnd = 0;
+  #fetchOffset: number;
+  #bufferedBytes = 0;
+  #error: TablogError | undefined;
+
+  constructor(topic: Topic, topicId: string, partition: number, position: number, checkCrcs: boolean) {
+    this.topic = topic;
+    this.topicId = topicId;
+    this.partition = partition;
+    this.position = position;
+    this.#fetchOffset = position;
+    this.#checkCrcs = checkCrcs;
+  }
+
+  /** Where the next fetch begins: after what is buffered. */
+  get fetchOffset(): number {
+    return this.#fetchOffset;
+  }
+
+  /** Bytes fetched and not read yet. */
+  get bufferedBytes(): number {
+    return this.#bufferedBytes;
+  }
+
+  /** Nothing more can be fetched before a seek. */
+  get failed(): boolean {
+    return this.#error !== undefined;
+  }
+
+  /** Takes what a fetch brought. */
+  accept(fetched: FetchedPartition): void {
+    if ('error' in fetched) {
+      const { code, happened, details, cause } = fromErrorData(fetched.error);
+      this.#error = new TablogError(code, `${happened} (topic '${this.topic.name}')`, {
+        details: { topic: this.topic.name, ...details },
+        cause,
+      });
+      return;
+    }
+    this.endOffset = fetched.endOffset;
+    for (const segment of fetched.segments) {
+      const bytes = new Uint8Array(segment);
+      this.#segments.push(bytes);
+      this.#bufferedBytes += bytes.length;
+    }
+    const last = fetched.segments.at(-1);
+    if (last !== undefined) this.#fetchOffset = this.#endOf(new Uint8Array(last));
+  }
+
+  /** Moves to `offset`, and drops what was buffered. */
+  seek(offset: number): void {
+    this.epoch++;
+    this.position = offset;
+    this.#fetchOffset = offset;
+    this.#segments = [];
+    this.#at = 0;
+    this.#cursor = undefined;
+    this.#bufferedBytes = 0;
+    this.#error = undefined;
+  }
+
+  /** The next message, or `undefined` where a fetch has to come first. Throws what stops the partition. */
+  next(): Message | undefined {
+    if (this.paused) return undefined;
+    for (;;) {
+      const cursor = this.#cursor ?? this.#nextBatch();
+      if (cursor === undefined) {
+        if (this.#error !== undefined) throw this.#error;
+        return undefined;
+      }
+      if (!this.#advance(cursor)) continue;
+      if (cursor.offset < this.position) continue; // the batch began before the place sought
+      this.position = cursor.offset + 1;
+      return new Message(this, cursor);
+    }
+  }
+
+  #advance(cursor: RecordCursor): boolean {
+    try {
+      if (cursor.next()) return true;
+    } catch (error) {
+      throw this.#stop(error);
+    }
+    this.#cursor = undefined;
+    this.position = Math.max(this.position, this.#batchEnd);
+    return false;
+  }
+
+  #nextBatch(): RecordCursor | undefined {
+    for (;;) {
+      const segment = this.#segments[0];
+      if (segment === undefined) return undefined;
+      try {
+        const size = wholeBatchBytes(segment, this.#at);
+        if (size === undefined) {
+          this.#segments.shift();
+          this.#at = 0;
+          continue;
+        }
+        const batch = new RecordBatch(segment.subarray(this.#at, this.#at + size));
+        this.#at += size;
+        this.#bufferedBytes -= size;
+        if (this.#checkCrcs) batch.checkCrc();
+        this.#batchEnd = batch.nextOffset;
+        this.#cursor = new RecordCursor(batch, this.#inflate(batch));
+        return this.#cursor;
+      } catch (error) {
+        throw this.#stop(error);
+      }
+    }
+  }
+
+  #inflate(batch: RecordBatch): Uint8Array {
+    if (batch.codec === 'none') return batch.recordBytes;
+    if (batch.codec !== 'gzip') throw unsupportedCodec(batch.codec);
+    return this.gunzip!(batch.recordBytes, MAX_BATCH_BYTES);
+  }
+
+  /** A batch that cannot be read: the partition stops before it until somebody seeks. */
+  #stop(error: unknown): unknown {
+    if (!(error instanceof TablogError)) return error;
+    const { code, happened, cause } = error;
+    const { topic, partition, position } = this;
+    this.#error = new TablogError(
+      code,
+      `${happened} (topic '${topic.name}', partition ${partition}, offset ${position})`,
+      { details: { ...error.details, topic: topic.name, partition, offset: position }, cause },
+    );
+    this.#segments = [];
+    this.#bufferedBytes = 0;
+    this.#cursor = undefined;
+    return this.#error;
+  }
+
+  #endOf(segment: Uint8Array): number {
+    let end = this.#fetchOffset;
+    for (let at = 0; ; ) {
+      const size = wholeBatchBytes(segment, at);
+      if (size === undefined) return end;
+      end = new RecordBatch(segment.subarray(at, at + size)).nextOffset;
+      at += size;
+    }
+  }
+}

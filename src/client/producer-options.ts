@@ -1,0 +1,68 @@
+import { checkInteger, checkMs, checkOneOf, checkOptions, show } from '../base/argument.ts';
+import type { Partitioner } from './partitioner.ts';
+
+export interface ProducerOptions {
+  /**
+   * How long a batch that is not full waits for more records (Kafka's `linger.ms`), in
+   * milliseconds. Default 0: a batch leaves as soon as none of its partition is under way, and what
+   * is sent meanwhile travels together, so batches grow with the load by themselves. Raise it to
+   * trade latency for fewer transactions. In a hidden page, where timers run once a minute, it
+   * counts as 0.
+   */
+  readonly lingerMs?: number;
+  /**
+   * The size at which a batch is full and leaves at once (Kafka's `batch.size`), in bytes. Default
+   * 256 KiB: a browser's cost is by transaction, so larger batches than Kafka's 16 KiB pay.
+   */
+  readonly batchBytes?: number;
+  /**
+   * How much may be buffered and under way (Kafka's `buffer.memory`), in bytes; a `send` beyond it
+   * waits for room. Default 32 MiB.
+   */
+  readonly bufferBytes?: number;
+  /** 'gzip': batches are compressed in the worker and stored so. Default 'none'. */
+  readonly compression?: 'none' | 'gzip';
+  /**
+   * What an ack promises. 'relaxed' (default): the transaction has completed; the record survives a
+   * crash of tab and browser. 'strict': it was flushed to the disk too, and survives a power cut as
+   * far as the disk does.
+   */
+  readonly durability?: 'relaxed' | 'strict';
+  /** Chooses partitions. Default: Java's murmur2 of the key; without a key, one batch after the other. */
+  readonly partitioner?: Partitioner;
+}
+
+export type CheckedProducerOptions = Required<Omit<ProducerOptions, 'partitioner'>> & {
+  readonly partitioner: Partitioner | undefined;
+};
+
+const MAX_BATCH_BYTES = 16 * 1024 * 1024;
+
+/** `options` with the defaults. Throws a `TypeError` or a `RangeError` for what breaks a rule. */
+export function checkProducerOptions(options: ProducerOptions): CheckedProducerOptions {
+  checkOptions('producer()', options, [
+    'lingerMs',
+    'batchBytes',
+    'bufferBytes',
+    'compression',
+    'durability',
+    'partitioner',
+  ]);
+  const {
+    lingerMs = 0,
+    batchBytes = 256 * 1024,
+    bufferBytes = 32 * 1024 * 1024,
+    compression = 'none',
+    durability = 'relaxed',
+    partitioner,
+  } = options;
+  checkMs('lingerMs', lingerMs);
+  checkInteger('batchBytes', batchBytes, 1, MAX_BATCH_BYTES);
+  checkInteger('bufferBytes', bufferBytes, 1);
+  checkOneOf('compression', compression, ['none', 'gzip']);
+  checkOneOf('durability', durability, ['relaxed', 'strict']);
+  if (partitioner !== undefined && typeof partitioner !== 'function') {
+    throw new TypeError(`partitioner must be a function, got ${show(partitioner)}`);
+  }
+  return { lingerMs, batchBytes, bufferBytes, compression, durability, partitioner };
+}

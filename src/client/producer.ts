@@ -1,0 +1,267 @@
+import { show } from '../base/argument.ts';
+import { deferred } from '../base/deferred.ts';
+import type { Deferred } from '../base/deferred.ts';
+import { TablogError, toTablogError } from '../base/error.ts';
+import { Queue } from '../base/queue.ts';
+import type { TopicInfo } from '../protocol/broker.ts';
+import { fromErrorData } from '../protocol/error-data.ts';
+import type { BatchResult, PartitionAccumulator, SealedBatch, Sink } from './accumulator.ts';
+import type { Connection } from './connection.ts';
+import { isHidden, onHide } from './page-lifecycle.ts';
+import { checkProducerOptions } from './producer-options.ts';
+import type { CheckedProducerOptions, ProducerOptions } from './producer-options.ts';
+import { encodeRecord } from './record-encoder.ts';
+import type { ProducerRecord } from './record-encoder.ts';
+import { BatchSink, SingleSink } from './sinks.ts';
+import type { Placement } from './sinks.ts';
+import { asTopic } from './topic.ts';
+import type { KeyInput, TopicLike, ValueInput } from './topic.ts';
+import type { TopicRegistry } from './topic-registry.ts';
+import { TopicWriter, outgoing } from './topic-writer.ts';
+import type { OutgoingRecord } from './topic-writer.ts';
+
+/** Kafka's `max.in.flight.requests.per.connection`, here for each partition. */
+const MAX_IN_FLIGHT = 5;
+
+/** Records that wait for their topic to be known, or for room. */
+interface Waiting {
+  readonly topic: string;
+  readonly records: readonly OutgoingRecord[];
+  readonly sink: Sink;
+  readonly admitted: Deferred;
+}
+
+/**
+ * Writes records. Made by `log.producer()`; close it, or the log, when done.
+ *
+ * A record is encoded at the call, into the batch of its partition; batches travel to the worker
+ * and into one transaction. The promise of `send` resolves when that transaction has completed.
+ */
+export class Producer {
+  readonly #connection: Connection;
+  readonly #registry: TopicRegistry;
+  readonly #options: CheckedProducerOptions;
+  readonly #random: () => number;
+  readonly #writers = new Map<string, TopicWriter>();
+  readonly #closing = new AbortController();
+  readonly #waiting = new Queue<Waiting>();
+  /** Batches that take no more records, until they are settled. */
+  readonly #unsettled = new Map<SealedBatch, Deferred>();
+  /** Accumulators with something to send. */
+  readonly #dirty = new Set<PartitionAccumulator>();
+  #bufferedBytes = 0;
+  #admitting = false;
+  #drainQueued = false;
+  #cancelLinger: (() => void) | undefined;
+
+  constructor(
+    connection: Connection,
+    registry: TopicRegistry,
+    options: ProducerOptions,
+    random: () => number = Math.random,
+  ) {
+    this.#connection = connection;
+    this.#registry = registry;
+    this.#options = checkProducerOptions(options);
+    this.#random = random;
+    onHide(() => this.#drain(true), this.#closing.signal);
+  }
+
+  /**
+   * Sends one record; resolves with its place when it is stored.
+   *
+   * Rejects with a `TypeError` or `RangeError` for a record that breaks a rule, and with a
+   * `TablogError`: `UNKNOWN_TOPIC`, `RECORD_TOO_LARGE`, `STORAGE_FULL`, `CLOSED`, or
+   * `OUTCOME_UNKNOWN` when the worker died on the way. One record that fails leaves others alone.
+   */
+  send<T extends TopicLike>(
+    topic: T,
+    record: ProducerRecord<KeyInput<T>, ValueInput<T>>,
+  ): Promise<Placement> {
+    return new Promise((resolve, reject) => {
+      const { name, records } = this.#encode(topic, [record]);
+      this.#accept(name, records, new SingleSink(name, resolve, reject));
+    });
+  }
+
+  /**
+   * Sends many records with one promise; resolves with their places, in the order given. Cheaper
+   * than as many `send`s. Every record is checked before the first is taken, so a mistake in one
+   * sends none; it is not a transaction, and rejects when any record could not be stored.
+   */
+  sendBatch<T extends TopicLike>(
+    topic: T,
+    records: readonly ProducerRecord<KeyInput<T>, ValueInput<T>>[],
+  ): Promise<Placement[]> {
+    return new Promise((resolve, reject) => {
+      if (!Array.isArray(records)) {
+        throw new TypeError(`sendBatch takes an array of records, got ${show(records)}`);
+      }
+      const encoded = this.#encode(topic, records);
+      if (records.length === 0) return resolve([]);
+      const sink = new BatchSink(encoded.name, records.length, resolve, reject);
+      this.#accept(encoded.name, encoded.records, sink);
+    });
+  }
+
+  /** Sends what is buffered, without lingering; resolves when all of it is stored or has failed. */
+  async flush(): Promise<void> {
+    await this.#waiting.last?.admitted.promise;
+    this.#drain(true);
+    await Promise.all([...this.#unsettled.values()].map(({ promise }) => promise));
+  }
+
+  /** Flushes, then refuses what comes. Idempotent. */
+  async close(): Promise<void> {
+    if (this.#closing.signal.aborted) return;
+    await this.flush();
+    this.#closing.abort();
+    this.#cancelLinger?.();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #encode(
+    topicLike: TopicLike,
+    records: readonly ProducerRecord<unknown, unknown>[],
+  ): { name: string; records: OutgoingRecord[] } {
+    const topic = asTopic(topicLike);
+    if (this.#closing.signal.aborted) throw new TablogError('CLOSED', 'the producer is closed');
+    const now = this.#connection.clock.now();
+    return {
+      name: topic.name,
+      records: records.map((record) => outgoing(encodeRecord(topic, record, now), record.partition)),
+    };
+  }
+
+  /** Buffers the records, or queues them behind those that wait already. */
+  #accept(name: string, records: readonly OutgoingRecord[], sink: Sink): void {
+    const topic = this.#registry.get(name);
+    if (topic !== undefined && this.#waiting.length === 0 && this.#hasRoom) {
+      this.#buffer(topic, records, sink);
+      return;
+    }
+    this.#waiting.push({ topic: name, records, sink, admitted: deferred() });
+    if (!this.#admitting) void this.#admit();
+  }
+
+  get #hasRoom(): boolean {
+    return this.#bufferedBytes < this.#options.bufferBytes;
+  }
+
+  /** Lets in who waits, in order, as topics become known and room comes free. */
+  async #admit(): Promise<void> {
+    this.#admitting = true;
+    for (let next = this.#waiting.first; next !== undefined; next = this.#waiting.first) {
+      const { topic: name, records, sink, admitted } = next;
+      try {
+        while (!this.#hasRoom) await this.#roomMade();
+        const topic = this.#registry.get(name) ?? (await this.#registry.load(name));
+        this.#buffer(topic, records, sink);
+      } catch (error) {
+        records.forEach((_, i) => sink.failed(i, asError(error)));
+      }
+      this.#waiting.shift();
+      admitted.resolve();
+    }
+    this.#admitting = false;
+  }
+
+  async #roomMade(): Promise<void> {
+    this.#drain(true);
+    await Promise.race([...this.#unsettled.values()].map(({ promise }) => promise));
+  }
+
+  /** Puts the records into batches. Throws, and takes none, where one breaks the topic's rules. */
+  #buffer(topic: TopicInfo, records: readonly OutgoingRecord[], sink: Sink): void {
+    const writer = this.#writerOf(topic);
+    for (const record of records) writer.check(record);
+    for (let i = 0; i < records.length; i++) {
+      const record = records[i]!;
+      try {
+        const accumulator = writer.choose(record);
+        this.#bufferedBytes += accumulator.add(record.parts, record.size, sink, i);
+        this.#dirty.add(accumulator);
+      } catch (error) {
+        sink.failed(i, asError(error)); // a custom partitioner's mistake, or a text without UTF-8
+      }
+    }
+    if (this.#drainQueued) return;
+    this.#drainQueued = true;
+    // Everything that is sent in one turn of the event loop goes into the same batches.
+    queueMicrotask(() => this.#drain(false));
+  }
+
+  #writerOf(topic: TopicInfo): TopicWriter {
+    const { batchBytes, partitioner } = this.#options;
+    let writer = this.#writers.get(topic.name);
+    if (writer === undefined || writer.topicId !== topic.id) {
+      const onSealed = (batch: SealedBatch): void => void this.#unsettled.set(batch, deferred());
+      writer = new TopicWriter(topic, { batchBytes, partitioner, random: this.#random, onSealed });
+      this.#writers.set(topic.name, writer);
+    } else {
+      writer.update(topic);
+    }
+    return writer;
+  }
+
+  /** Sends every batch that is full or due; `force`: every batch. */
+  #drain(force: boolean): void {
+    this.#drainQueued = false;
+    const batches: SealedBatch[] = [];
+    const lingerMs = isHidden() ? 0 : this.#options.lingerMs;
+    let lingering = false;
+    for (const accumulator of this.#dirty) {
+      const idle = accumulator.inFlight === 0 && !accumulator.hasSealed;
+      if (force || (lingerMs === 0 && idle)) accumulator.seal();
+      while (accumulator.hasSealed && accumulator.inFlight < MAX_IN_FLIGHT) {
+        batches.push(accumulator.take()!);
+        accumulator.inFlight++;
+      }
+      lingering ||= accumulator.isOpen;
+      if (!accumulator.isOpen && !accumulator.hasSealed) this.#dirty.delete(accumulator);
+    }
+    if (batches.length > 0) void this.#produce(batches);
+    if (lingering && lingerMs > 0) this.#linger(lingerMs);
+  }
+
+  #linger(lingerMs: number): void {
+    this.#cancelLinger ??= this.#connection.clock.after(lingerMs, () => {
+      this.#cancelLinger = undefined;
+      this.#drain(true);
+    });
+  }
+
+  async #produce(batches: readonly SealedBatch[]): Promise<void> {
+    const { durability, compression } = this.#options;
+    const appends = batches.map(({ accumulator: { topicId, partition }, bytes }) => ({
+      topicId,
+      partition,
+      batch: bytes.buffer,
+      compression,
+    }));
+    const results = await this.#connection
+      .call('produce', { appends, durability })
+      .catch((error: unknown) => batches.map(() => toTablogError(error)));
+    batches.forEach((batch, i) => {
+      const result = results[i]!;
+      this.#settle(batch, 'error' in result ? fromErrorData(result.error) : result);
+    });
+    this.#drain(false);
+  }
+
+  #settle(batch: SealedBatch, result: BatchResult): void {
+    if (result instanceof TablogError && result.code === 'UNKNOWN_TOPIC') this.#registry.forget();
+    batch.accumulator.inFlight--;
+    this.#bufferedBytes -= batch.byteLength;
+    batch.settle(result);
+    this.#unsettled.get(batch)?.resolve();
+    this.#unsettled.delete(batch);
+  }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : toTablogError(error);
+}

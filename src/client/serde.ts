@@ -1,0 +1,170 @@
+import { show } from '../base/argument.ts';
+
+/**
+ * Turns values into bytes and back. `encode` may return a string, which is written as UTF-8 where
+ * it goes, without a copy in between; it throws a `TypeError` or `RangeError` for a value that it
+ * cannot encode. `decode` gets a view into the fetched batch, which it must not keep or change.
+ */
+export interface Serde<T> {
+  encode(value: T): Uint8Array | string;
+  decode(bytes: Uint8Array): T;
+}
+
+/**
+ * Any validator of the Standard Schema interface (Zod, Valibot, ArkType and others), as far as it
+ * is used here. Source: https://standardschema.dev
+ */
+export interface StandardSchema<T> {
+  readonly '~standard': {
+    readonly version: 1;
+    readonly vendor: string;
+    readonly validate: (value: unknown) => SchemaResult<T> | Promise<SchemaResult<T>>;
+    readonly types?: { readonly input: T; readonly output: T } | undefined;
+  };
+}
+
+type SchemaResult<T> =
+  | { readonly value: T; readonly issues?: undefined }
+  | { readonly issues: readonly { readonly message: string }[] };
+
+/** Text as UTF-8. */
+export function string(): Serde<string> {
+  return {
+    encode(value) {
+      if (typeof value !== 'string') throw new TypeError(`string() takes a string, got ${show(value)}`);
+      return value;
+    },
+    decode: decodeText,
+  };
+}
+
+/** Bytes as they are. What is read is a view into the fetched batch: copy what you keep. */
+export function bytes(): Serde<Uint8Array> {
+  return {
+    encode(value) {
+      if (value instanceof Uint8Array) return value;
+      throw new TypeError(`bytes() takes a Uint8Array, got ${show(value)}`);
+    },
+    decode: (read) => read,
+  };
+}
+
+/**
+ * JSON. With a schema every value is validated, when it is sent and when it is read; the schema
+ * must be synchronous and must not transform.
+ */
+export function json<T>(schema?: StandardSchema<T>): Serde<T> {
+  return {
+    encode(value) {
+      const text = JSON.stringify(schema === undefined ? value : validate(schema, value)) as
+        | string
+        | undefined;
+      if (text === undefined) throw new TypeError(`json() cannot encode ${show(value)}`);
+      return text;
+    },
+    decode(read) {
+      const value = JSON.parse(decodeText(read)) as T;
+      return schema === undefined ? value : validate(schema, value);
+    },
+  };
+}
+
+/** A 16-bit integer, as Kafka's `ShortSerializer` writes it. */
+export function short(): Serde<number> {
+  return integerOf('short', 2, (view, value) => view.setInt16(0, value), (view) => view.getInt16(0));
+}
+
+/** A 32-bit integer, as Kafka's `IntegerSerializer` writes it. */
+export function integer(): Serde<number> {
+  return integerOf('integer', 4, (view, value) => view.setInt32(0, value), (view) => view.getInt32(0));
+}
+
+/** A 64-bit integer, as Kafka's `LongSerializer` writes it. */
+export function long(): Serde<bigint> {
+  return {
+    encode(value) {
+      if (typeof value !== 'bigint' || BigInt.asIntN(64, value) !== value) {
+        throw new RangeError(`long() takes a bigint of 64 bits, got ${show(value)}`);
+      }
+      return fixed(8, (view) => view.setBigInt64(0, value));
+    },
+    decode: (read) => exactly('long', 8, read).getBigInt64(0),
+  };
+}
+
+/** A 32-bit float, as Kafka's `FloatSerializer` writes it: rounded to single precision. */
+export function float(): Serde<number> {
+  return {
+    encode: (value) => fixed(4, (view) => view.setFloat32(0, checkNumber('float', value))),
+    decode: (read) => exactly('float', 4, read).getFloat32(0),
+  };
+}
+
+/** A 64-bit float, as Kafka's `DoubleSerializer` writes it. */
+export function double(): Serde<number> {
+  return {
+    encode: (value) => fixed(8, (view) => view.setFloat64(0, checkNumber('double', value))),
+    decode: (read) => exactly('double', 8, read).getFloat64(0),
+  };
+}
+
+/** Bytes or text in, bytes out: for topics that are named by a plain string. */
+export const plain: Serde<Uint8Array> = {
+  encode(value: unknown) {
+    if (value instanceof Uint8Array || typeof value === 'string') return value;
+    throw new TypeError(
+      `a topic without serdes takes a Uint8Array or a string, got ${show(value)}: ` +
+        `use topic(name, { value: json() }) for other values`,
+    );
+  },
+  decode: (read) => read,
+};
+
+let decoder: TextDecoder | undefined;
+
+function decodeText(read: Uint8Array): string {
+  decoder ??= new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+  return decoder.decode(read);
+}
+
+function validate<T>(schema: StandardSchema<T>, value: unknown): T {
+  const result = schema['~standard'].validate(value);
+  if (result instanceof Promise) throw new TypeError('json() takes a schema that is synchronous');
+  if (result.issues === undefined) return result.value;
+  const issues = result.issues.map((issue) => issue.message).join('; ');
+  throw new TypeError(`the value does not fit its schema: ${issues}`);
+}
+
+function integerOf(
+  name: string,
+  size: number,
+  write: (view: DataView, value: number) => void,
+  read: (view: DataView) => number,
+): Serde<number> {
+  const bound = 2 ** (size * 8 - 1);
+  return {
+    encode(value) {
+      if (!Number.isInteger(value) || value < -bound || value >= bound) {
+        throw new RangeError(`${name}() takes an integer of ${size * 8} bits, got ${show(value)}`);
+      }
+      return fixed(size, (view) => write(view, value));
+    },
+    decode: (encoded) => read(exactly(name, size, encoded)),
+  };
+}
+
+function checkNumber(name: string, value: unknown): number {
+  if (typeof value === 'number') return value;
+  throw new TypeError(`${name}() takes a number, got ${show(value)}`);
+}
+
+function fixed(size: number, write: (view: DataView) => void): Uint8Array {
+  const encoded = new Uint8Array(size);
+  write(new DataView(encoded.buffer));
+  return encoded;
+}
+
+function exactly(name: string, size: number, read: Uint8Array): DataView {
+  if (read.length === size) return new DataView(read.buffer, read.byteOffset, size);
+  throw new TypeError(`${name}() reads ${size} bytes, and the record has ${read.length}`);
+}

@@ -1,0 +1,65 @@
+import { TablogError } from '../base/error.ts';
+import type { TopicInfo } from '../protocol/broker.ts';
+import { openHintChannel } from '../protocol/hint.ts';
+import type { HintChannel } from '../protocol/hint.ts';
+import type { Connection } from './connection.ts';
+
+/** What a tab knows of the log's topics. A hint that one has changed makes it look again. */
+export class TopicRegistry {
+  readonly #connection: Connection;
+  readonly #channel: HintChannel;
+  readonly #listeners = new Set<() => void>();
+  #topics = new Map<string, TopicInfo>();
+  #reading: Promise<void> | undefined;
+
+  constructor(log: string, connection: Connection) {
+    this.#connection = connection;
+    this.#channel = openHintChannel(log, (hint) => {
+      if (hint.kind === 'topics') this.forget();
+    });
+    connection.closed.addEventListener('abort', () => this.#channel.close(), { once: true });
+  }
+
+  /** The topic as last seen. */
+  get(name: string): TopicInfo | undefined {
+    return this.#topics.get(name);
+  }
+
+  /** The topic as it is; throws `UNKNOWN_TOPIC`. */
+  async load(name: string): Promise<TopicInfo> {
+    for (let tries = 0; tries < 2 && !this.#topics.has(name); tries++) await this.#read();
+    const topic = this.#topics.get(name);
+    if (topic !== undefined) return topic;
+    throw new TablogError('UNKNOWN_TOPIC', `there is no topic '${name}'`, {
+      details: { topic: name },
+    });
+  }
+
+  /** What is known may be old: the next `load` asks the broker. */
+  forget(): void {
+    this.#topics = new Map();
+    this.#reading = undefined;
+    for (const listener of this.#listeners) listener();
+  }
+
+  /** Calls `listener` when topics may have changed; returns how to stop. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #read(): Promise<void> {
+    if (this.#reading !== undefined) return this.#reading;
+    const reading = this.#connection
+      .call('listTopics', null)
+      .then((topics) => {
+        if (this.#reading !== reading) return; // forgotten meanwhile: it may be old
+        for (const topic of topics) this.#topics.set(topic.name, topic);
+      })
+      .finally(() => {
+        if (this.#reading === reading) this.#reading = undefined;
+      });
+    this.#reading = reading;
+    return reading;
+  }
+}

@@ -1,0 +1,85 @@
+import type { TopicInfo } from '../protocol/broker.ts';
+import { recordTooLarge } from '../record/batch-error.ts';
+import { maxRecordBytes, payloadBytes } from '../record/batch-writer.ts';
+import type { RecordParts } from '../record/batch-writer.ts';
+import { PartitionAccumulator } from './accumulator.ts';
+import type { SealedBatch } from './accumulator.ts';
+import { StickyPartition, checkPartition, keyPartition } from './partitioner.ts';
+import type { Partitioner } from './partitioner.ts';
+
+/** A record on its way into an accumulator. */
+export interface OutgoingRecord {
+  readonly parts: RecordParts;
+  /** As the caller named it; `undefined`: to be chosen. */
+  readonly partition: number | undefined;
+  /** The most bytes that it can take in a batch. */
+  readonly size: number;
+}
+
+export function outgoing(parts: RecordParts, partition: number | undefined): OutgoingRecord {
+  return { parts, partition, size: maxRecordBytes(parts) };
+}
+
+export interface TopicWriterOptions {
+  readonly batchBytes: number;
+  readonly partitioner: Partitioner | undefined;
+  readonly random: () => number;
+  readonly onSealed: (batch: SealedBatch) => void;
+}
+
+/** The accumulators of one topic, and the choice between them. */
+export class TopicWriter {
+  readonly #options: TopicWriterOptions;
+  readonly #accumulators: PartitionAccumulator[] = [];
+  readonly #sticky: StickyPartition;
+  #topic: TopicInfo;
+
+  constructor(topic: TopicInfo, options: TopicWriterOptions) {
+    this.#options = options;
+    this.#topic = topic;
+    this.#sticky = new StickyPartition(options.random);
+    this.update(topic);
+  }
+
+  get topicId(): string {
+    return this.#topic.id;
+  }
+
+  /** The same topic with more partitions or another configuration. */
+  update(topic: TopicInfo): void {
+    this.#topic = topic;
+    const { batchBytes, onSealed } = this.#options;
+    for (let partition = this.#accumulators.length; partition < topic.partitions; partition++) {
+      const sealed = (batch: SealedBatch): void => {
+        this.#sticky.moveFrom(partition, this.#topic.partitions);
+        onSealed(batch);
+      };
+      this.#accumulators.push(new PartitionAccumulator(topic.id, partition, batchBytes, sealed));
+    }
+  }
+
+  /** Throws a `RangeError` for a partition that does not exist, and `RECORD_TOO_LARGE`. */
+  check({ parts, partition, size }: OutgoingRecord): void {
+    const { name, partitions, config } = this.#topic;
+    if (partition !== undefined) checkPartition(name, partition, partitions);
+    if (size <= config.maxRecordBytes) return;
+    const bytes = payloadBytes(parts);
+    if (bytes > config.maxRecordBytes) throw recordTooLarge(bytes, config.maxRecordBytes);
+  }
+
+  /** Where a checked record goes. Throws what a custom partitioner throws, or a `RangeError`. */
+  choose({ parts, partition }: OutgoingRecord): PartitionAccumulator {
+    const { name, partitions } = this.#topic;
+    if (partition !== undefined) return this.#accumulators[partition]!;
+    const { partitioner } = this.#options;
+    if (partitioner !== undefined) {
+      const chosen = partitioner({ ...parts, topic: name, partitions });
+      checkPartition(name, chosen, partitions);
+      return this.#accumulators[chosen]!;
+    }
+    const { key } = parts;
+    const chosen =
+      key === null ? this.#sticky.choose(partitions) : keyPartition(key, partitions);
+    return this.#accumulators[chosen]!;
+  }
+}

@@ -1,0 +1,105 @@
+import { checkInteger, checkName, checkOneOf, checkOptions } from '../base/argument.ts';
+import type { TopicConfig, TopicSpec } from '../protocol/broker.ts';
+import { bytes, plain } from './serde.ts';
+import type { Serde } from './serde.ts';
+
+export interface TopicOptions<K, V> {
+  /** Default: `bytes()`. */
+  readonly key?: Serde<K>;
+  /** Default: `bytes()`. */
+  readonly value?: Serde<V>;
+  /**
+   * How many partitions `createTopics` makes: 1 to 1000, default 1. Records of one key stay in one
+   * partition, and so in order; partitions are what tabs can share the work by. They can be added
+   * later, which moves keys to other partitions.
+   */
+  readonly partitions?: number;
+  /**
+   * The most bytes that a record's key, value and headers may have together (Kafka's
+   * `max.message.bytes`). Default 1 MiB, at most 16 MiB.
+   */
+  readonly maxRecordBytes?: number;
+  /**
+   * 'create' (default): a record has the time its producer gave it; 'append': the time it was
+   * stored (Kafka's `message.timestamp.type`).
+   */
+  readonly timestampType?: 'create' | 'append';
+}
+
+/** A topic's name together with the types and serdes of its keys and values. */
+export interface Topic<N extends string = string, K = unknown, V = unknown> {
+  readonly name: N;
+  readonly key: Serde<K>;
+  readonly value: Serde<V>;
+  readonly partitions: number | undefined;
+  readonly config: Partial<TopicConfig>;
+}
+
+/** A typed topic, or the name of one whose keys and values are bytes or text. */
+export type TopicLike = Topic | string;
+
+/** What a record's key may be, for `send`. */
+export type KeyInput<T> = T extends Topic<string, infer K, unknown> ? K : Uint8Array | string;
+/** What a record's value may be, for `send`. */
+export type ValueInput<T> = T extends Topic<string, unknown, infer V> ? V : Uint8Array | string;
+
+const MAX_PARTITIONS = 1000;
+const MAX_RECORD_BYTES = 16 * 1024 * 1024;
+
+/**
+ * Describes a topic. Nothing is created: pass it to `admin.createTopics`, `send` and `consumer`.
+ *
+ * Throws a `TypeError` for a name outside `[A-Za-z0-9._-]{1,200}` or an unknown option, and a
+ * `RangeError` for a number out of bounds.
+ */
+export function topic<const N extends string, K = Uint8Array, V = Uint8Array>(
+  name: N,
+  options: TopicOptions<K, V> = {},
+): Topic<N, K, V> {
+  checkName('topic', name);
+  checkOptions('topic()', options, ['key', 'value', 'partitions', ...CONFIG_NAMES]);
+  if (options.partitions !== undefined) checkPartitions(options.partitions);
+  return {
+    name,
+    key: options.key ?? (bytes() as unknown as Serde<K>),
+    value: options.value ?? (bytes() as unknown as Serde<V>),
+    partitions: options.partitions,
+    config: checkConfig(options),
+  };
+}
+
+const CONFIG_NAMES = ['maxRecordBytes', 'timestampType'] as const;
+
+/** The configuration among `options`, checked; what is not given is left out. */
+export function checkConfig(options: Partial<TopicConfig>): Partial<TopicConfig> {
+  const { maxRecordBytes, timestampType } = options;
+  if (maxRecordBytes !== undefined) {
+    checkInteger('maxRecordBytes', maxRecordBytes, 1, MAX_RECORD_BYTES);
+  }
+  if (timestampType !== undefined) {
+    checkOneOf('timestampType', timestampType, ['create', 'append']);
+  }
+  return {
+    ...(maxRecordBytes !== undefined && { maxRecordBytes }),
+    ...(timestampType !== undefined && { timestampType }),
+  };
+}
+
+export function checkPartitions(partitions: unknown): asserts partitions is number {
+  checkInteger('partitions', partitions, 1, MAX_PARTITIONS);
+}
+
+/** A `TopicLike` as a topic: a plain name takes bytes and text, and gives bytes. */
+export function asTopic(topicLike: TopicLike): Topic {
+  if (typeof topicLike === 'object' && topicLike !== null) {
+    checkName('topic', topicLike.name);
+    return topicLike;
+  }
+  checkName('topic', topicLike);
+  return { name: topicLike, key: plain, value: plain, partitions: undefined, config: {} };
+}
+
+export function asSpec(topicLike: TopicLike): TopicSpec {
+  const { name, partitions, config } = asTopic(topicLike);
+  return { name, config, ...(partitions !== undefined && { partitions }) };
+}

@@ -1,0 +1,26 @@
+export { TablogError } from './base/error.ts';
+export type { ErrorDetails } from './base/error.ts';
+export type { ErrorCode } from './base/error-rules.ts';
+export { openLog } from './client/open-log.ts';
+export type { Log, OpenLogOptions } from './client/open-log.ts';
+export type { Admin, StorageDescription } from './client/admin.ts';
+export type { Producer } from './client/producer.ts';
+export type { ProducerOptions } from './client/producer-options.ts';
+export type { Placement } from './client/sinks.ts';
+export type { HeadersInput, ProducerRecord } from './client/record-encoder.ts';
+export type { Partitioner, PartitionerInput } from './client/partitioner.ts';
+export type { BatchesOptions, Consumer, RunOptions, TopicPartition } from './client/consumer.ts';
+export type { ConsumerOptions, Position } from './client/consumer-options.ts';
+export type { Message, MessageBatch, MessageOf } from './client/message.ts';
+export type { InlineHost, WorkerKind } from './client/host.ts';
+export { topic } from './client/topic.ts';
+export type { KeyInput, Topic, TopicLike, TopicOptions, ValueInput } from './client/topic.ts';
+export { bytes, double, float, integer, json, long, short, string } from './client/serde.ts';
+export type { Serde, StandardSchema } from './client/serde.ts';
+export type {
+  PartitionDescription,
+  TopicConfig,
+  TopicDescription,
+  TopicInfo,
+} from './protocol/broker.ts';
+export type { Header } from './record/record-cursor.ts';

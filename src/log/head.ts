@@ -1,0 +1,44 @@
+import { HEAD_KEY } from '../store/schema.ts';
+import type { RowRef } from '../store/store.ts';
+import { EMPTY_TIME_INDEX } from './time-index.ts';
+import type { TimeIndex } from './time-index.ts';
+
+/**
+ * What a partition knows of itself: one row, read and written back in every append's transaction.
+ * It is the only source of the next offset.
+ *
+ * The segments tile the range from `startOffset` to `endOffset`: each ends where the next begins,
+ * whatever retention and compaction do, so a gap always means lost data.
+ */
+export interface PartitionHead {
+  /** Whose partition this is now: an append for another topic is refused. */
+  readonly topicId: string;
+  readonly partition: number;
+  /** Kafka's log start offset: the first that can be read. */
+  readonly startOffset: number;
+  /** The next record's offset. There are no replicas, so this is the high watermark too. */
+  readonly endOffset: number;
+  /** Bytes of all segments. */
+  readonly bytes: number;
+  readonly segments: number;
+  /** The largest timestamp so far; -1 before the first record. */
+  readonly maxTimestamp: number;
+  readonly timeIndex: TimeIndex;
+}
+
+export function newHead(topicId: string, partition: number): PartitionHead {
+  return {
+    topicId,
+    partition,
+    startOffset: 0,
+    endOffset: 0,
+    bytes: 0,
+    segments: 0,
+    maxTimestamp: -1,
+    timeIndex: EMPTY_TIME_INDEX,
+  };
+}
+
+export function headRef(store: string): RowRef<PartitionHead> {
+  return { store, key: HEAD_KEY };
+}

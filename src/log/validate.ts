@@ -1,0 +1,45 @@
+import { ATTRIBUTE } from '../record/batch-format.ts';
+import { corruptBatch, recordTooLarge, unsupportedCodec } from '../record/batch-error.ts';
+import { readSingleBatch } from '../record/batch-reader.ts';
+import type { RecordBatch } from '../record/batch-reader.ts';
+import { gunzipRecords } from '../record/gzip.ts';
+import { RecordCursor } from '../record/record-cursor.ts';
+
+export interface BatchLimits {
+  /** Bytes of one record's key, value and headers. */
+  readonly maxRecordBytes: number;
+  /** Bytes of one batch, inflated. */
+  readonly maxBatchBytes: number;
+}
+
+/**
+ * Checks a batch that a producer sent, before any transaction: its lengths, its CRC, and every
+ * record in it, so that what is stored can be read. As Kafka's `LogValidator` does.
+ */
+export function validateBatch(bytes: Uint8Array, limits: BatchLimits): RecordBatch {
+  const batch = readSingleBatch(bytes);
+  batch.checkCrc();
+  if (batch.recordCount === 0) throw corruptBatch('it has no records');
+  if ((batch.attributes & (ATTRIBUTE.transactional | ATTRIBUTE.control)) !== 0) {
+    throw corruptBatch('a producer cannot send transactional or control batches');
+  }
+  if (batch.nextOffset - batch.baseOffset !== batch.recordCount) {
+    throw corruptBatch('its offsets have gaps');
+  }
+  const cursor = new RecordCursor(batch, inflateRecords(batch, limits.maxBatchBytes));
+  let expected = batch.baseOffset;
+  while (cursor.next()) {
+    if (cursor.offset !== expected++) throw corruptBatch('its offsets are out of order');
+    if (cursor.payloadBytes > limits.maxRecordBytes) {
+      throw recordTooLarge(cursor.payloadBytes, limits.maxRecordBytes);
+    }
+  }
+  return batch;
+}
+
+/** The records' bytes, inflated up to `limit` bytes. */
+export function inflateRecords(batch: RecordBatch, limit: number): Uint8Array {
+  if (batch.codec === 'none') return batch.recordBytes;
+  if (batch.codec === 'gzip') return gunzipRecords(batch.recordBytes, limit);
+  throw unsupportedCodec(batch.codec);
+}

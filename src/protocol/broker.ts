@@ -1,0 +1,161 @@
+import type { ErrorData } from './error-data.ts';
+
+/**
+ * Goes up when an older tab and a newer worker (or the reverse) would misunderstand each other.
+ * It is part of the worker's name, so builds that differ in it get a worker each: law 1 of the
+ * design lets them share the log.
+ */
+export const PROTOCOL_VERSION = 1;
+
+/** How a topic behaves. Kafka's name of each is in parentheses. */
+export interface TopicConfig {
+  /** Bytes of a record's key, value and headers (`max.message.bytes`). Default 1 MiB. */
+  readonly maxRecordBytes: number;
+  /**
+   * 'create': a record has the time its producer gave it; 'append': the time it was stored
+   * (`message.timestamp.type`). Default 'create'.
+   */
+  readonly timestampType: 'create' | 'append';
+}
+
+export const DEFAULT_TOPIC_CONFIG: TopicConfig = {
+  maxRecordBytes: 1024 * 1024,
+  timestampType: 'create',
+};
+
+/** A topic to be made; what is left out is not compared with an existing one. */
+export interface TopicSpec {
+  readonly name: string;
+  readonly partitions?: number;
+  readonly config?: Partial<TopicConfig>;
+}
+
+export interface TopicInfo {
+  readonly name: string;
+  /** Made with the topic: a topic of the same name that is made later has another. */
+  readonly id: string;
+  readonly partitions: number;
+  readonly config: TopicConfig;
+  /** Milliseconds since 1970. */
+  readonly createdAt: number;
+}
+
+export interface PartitionDescription {
+  readonly partition: number;
+  /** The first offset that can be read (Kafka's log start offset). */
+  readonly startOffset: number;
+  /** The offset of the next record (Kafka's log end offset; here also its high watermark). */
+  readonly endOffset: number;
+  /** Bytes stored. */
+  readonly bytes: number;
+  /** Rows in the store. */
+  readonly segments: number;
+}
+
+export interface TopicDescription extends Omit<TopicInfo, 'partitions'> {
+  readonly partitions: readonly PartitionDescription[];
+}
+
+export interface LogDescription {
+  /** Made with the database: another one means that the browser lost or the user cleared the log. */
+  readonly logId: string;
+  /** Milliseconds since 1970. */
+  readonly createdAt: number;
+  /** Bytes of all segments of all topics. */
+  readonly bytes: number;
+}
+
+export interface Append {
+  readonly topicId: string;
+  readonly partition: number;
+  /** One whole record batch, uncompressed, in a buffer of its own; the buffer is transferred. */
+  readonly batch: ArrayBuffer;
+  readonly compression: 'none' | 'gzip';
+}
+
+export interface ProduceRequest {
+  readonly appends: readonly Append[];
+  readonly durability: 'relaxed' | 'strict';
+}
+
+/** What became of one append of a request; one that fails does not touch the others. */
+export type AppendResult =
+  | { readonly baseOffset: number; readonly appendTime: number | null }
+  | { readonly error: ErrorData };
+
+export interface FetchPartition {
+  readonly topicId: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly maxBytes: number;
+}
+
+export interface FetchRequest {
+  readonly clientId: string;
+  /** For `cancelFetch`; unique within the client. */
+  readonly fetchId: number;
+  /** How long to wait when there is nothing to read yet, in milliseconds. */
+  readonly maxWaitMs: number;
+  readonly partitions: readonly FetchPartition[];
+}
+
+/** Partitions without news are left out of the answer. */
+export type FetchedPartition = { readonly topicId: string; readonly partition: number } & (
+  | {
+      readonly startOffset: number;
+      readonly endOffset: number;
+      /** Whole record batches; the buffers are transferred. */
+      readonly segments: readonly ArrayBuffer[];
+    }
+  | { readonly error: ErrorData }
+);
+
+/** A place in a partition, to be turned into an offset: a number is a time, in ms since 1970. */
+export type OffsetSpec = 'earliest' | 'latest' | number;
+
+/** What a broker does for its clients. Every call takes one value and answers with one. */
+export interface Broker {
+  describeLog(request: null): Promise<LogDescription>;
+  /** All or nothing. A topic that exists and agrees with its spec is kept. */
+  createTopics(specs: readonly TopicSpec[]): Promise<readonly TopicInfo[]>;
+  deleteTopics(names: readonly string[]): Promise<null>;
+  listTopics(request: null): Promise<readonly TopicInfo[]>;
+  describeTopics(names: readonly string[]): Promise<readonly TopicDescription[]>;
+  addPartitions(request: { readonly name: string; readonly partitions: number }): Promise<TopicInfo>;
+  alterTopic(request: {
+    readonly name: string;
+    readonly config: Partial<TopicConfig>;
+  }): Promise<TopicInfo>;
+  produce(request: ProduceRequest): Promise<readonly AppendResult[]>;
+  fetch(request: FetchRequest): Promise<readonly FetchedPartition[]>;
+  cancelFetch(request: { readonly clientId: string; readonly fetchId: number }): Promise<null>;
+  listOffsets(
+    request: readonly {
+      readonly topicId: string;
+      readonly partition: number;
+      readonly at: OffsetSpec;
+    }[],
+  ): Promise<readonly number[]>;
+}
+
+export type Method = keyof Broker;
+export type Request<M extends Method> = Parameters<Broker[M]>[0];
+export type Response<M extends Method> = Awaited<ReturnType<Broker[M]>>;
+
+/**
+ * Every method that a client may call. `retry`: it changes nothing that a second call would change
+ * again, so a client whose worker died calls it anew instead of failing.
+ */
+export const METHODS: { readonly [M in Method]: { readonly retry: boolean } } = {
+  describeLog: { retry: true },
+  createTopics: { retry: true },
+  deleteTopics: { retry: false },
+  listTopics: { retry: true },
+  describeTopics: { retry: true },
+  addPartitions: { retry: true },
+  alterTopic: { retry: true },
+  produce: { retry: false },
+  fetch: { retry: true },
+  cancelFetch: { retry: false },
+  listOffsets: { retry: true },
+};

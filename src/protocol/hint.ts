@@ -1,0 +1,59 @@
+import { PROTOCOL_VERSION } from './broker.ts';
+
+/**
+ * News between the tabs and workers of one log. A hint that is lost, late, repeated or forged
+ * changes latency and nothing else: whoever hears one looks into the store.
+ */
+export type Hint =
+  | { readonly kind: 'appended'; readonly partitions: readonly AppendedHint[] }
+  | { readonly kind: 'topics' };
+
+export interface AppendedHint {
+  readonly topicId: string;
+  readonly partition: number;
+  readonly endOffset: number;
+}
+
+/** More in one message is nobody's hint. */
+const MAX_PARTITIONS_A_HINT = 10_000;
+
+export interface HintChannel {
+  post(hint: Hint): void;
+  close(): void;
+}
+
+/** Joins the log's channel; where there is no BroadcastChannel, a channel without anybody else. */
+export function openHintChannel(log: string, onHint: (hint: Hint) => void): HintChannel {
+  if (typeof BroadcastChannel === 'undefined') return { post() {}, close() {} };
+  const channel = new BroadcastChannel(`tablog/${PROTOCOL_VERSION}/${log}`);
+  channel.addEventListener('message', (event: MessageEvent<unknown>) => {
+    if (isHint(event.data)) onHint(event.data);
+  });
+  // In Node an open channel would keep the process alive.
+  (channel as { unref?: () => void }).unref?.();
+  return {
+    post: (hint) => channel.postMessage(hint),
+    close: () => channel.close(),
+  };
+}
+
+/** Any script of the origin can post here, so nothing is believed without a look. */
+export function isHint(data: unknown): data is Hint {
+  if (typeof data !== 'object' || data === null) return false;
+  const { kind, partitions } = data as { kind?: unknown; partitions?: unknown };
+  if (kind === 'topics') return true;
+  return (
+    kind === 'appended' &&
+    Array.isArray(partitions) &&
+    partitions.length <= MAX_PARTITIONS_A_HINT &&
+    partitions.every(isAppendedHint)
+  );
+}
+
+function isAppendedHint(data: unknown): data is AppendedHint {
+  if (typeof data !== 'object' || data === null) return false;
+  const { topicId, partition, endOffset } = data as { [K in keyof AppendedHint]?: unknown };
+  return (
+    typeof topicId === 'string' && Number.isSafeInteger(partition) && Number.isSafeInteger(endOffset)
+  );
+}

@@ -1,0 +1,45 @@
+/**
+ * Who is alive: each client and each broker holds a Web Lock named after its random id, and whoever
+ * depends on it queues for that lock. The browser grants it when the holder is gone, for whatever
+ * reason, within milliseconds and without a timer.
+ *
+ * A lock tells of a death and of nothing else: it never decides who may write.
+ */
+
+export type Role = 'client' | 'broker';
+
+/** Holds the lock of `id` until `signal` aborts; resolves once it is held. */
+export function holdLife(role: Role, id: string, signal: AbortSignal): Promise<void> {
+  return new Promise((held, failed) => {
+    navigator.locks
+      .request(lockName(role, id), async () => {
+        held();
+        await aborted(signal);
+      })
+      .catch(failed);
+  });
+}
+
+/** Calls `died` once when the holder of `id`'s lock is gone; never after `signal` aborts. */
+export function whenDead(role: Role, id: string, signal: AbortSignal, died: () => void): void {
+  // 'shared', so that everyone who waits is told at once.
+  navigator.locks
+    .request(lockName(role, id), { mode: 'shared', signal }, () => {
+      if (!signal.aborted) died();
+    })
+    .catch((error: unknown) => {
+      // The wait was called off, or the context is being torn down: nobody is left to tell.
+      if (!signal.aborted) throw error;
+    });
+}
+
+function lockName(role: Role, id: string): string {
+  return `tablog/${role}/${id}`;
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

@@ -1,0 +1,151 @@
+import { corruptBatch, unsupportedCodec } from './batch-error.ts';
+import {
+  ATTRIBUTE,
+  BATCH_HEADER_BYTES,
+  FIELD,
+  LENGTH_PREFIX_BYTES,
+  MAGIC,
+  codecName,
+  readInt64,
+  viewOf,
+} from './batch-format.ts';
+import type { Codec } from './batch-format.ts';
+import { crc32c } from './crc32c.ts';
+
+/** A batch of at least this much follows its length field. */
+const MIN_BATCH_LENGTH = BATCH_HEADER_BYTES - LENGTH_PREFIX_BYTES;
+
+/** A record of which every field is null or empty still takes a length and six bytes. */
+const MIN_RECORD_BYTES = 7;
+
+/** One whole batch, read where it lies: nothing is copied, and the header's bounds are checked. */
+export class RecordBatch {
+  readonly #view: DataView;
+  /** The batch's own bytes, a view into what it was read from. */
+  readonly bytes: Uint8Array;
+  readonly baseOffset: number;
+  readonly recordCount: number;
+  readonly codec: Codec;
+  /** The offset after the batch; compaction may have removed records, but never this. */
+  readonly nextOffset: number;
+
+  /** Throws `BATCH_CORRUPT` or `UNSUPPORTED_CODEC`; the CRC is not checked here but by `checkCrc`. */
+  constructor(bytes: Uint8Array) {
+    const view = viewOf(bytes);
+    this.bytes = bytes;
+    this.#view = view;
+    const magic = view.getInt8(FIELD.magic);
+    if (magic !== MAGIC) throw corruptBatch(`its magic is ${magic}, and tablog reads ${MAGIC}`);
+    this.baseOffset = safeInt64(view, FIELD.baseOffset, 'base offset');
+    const lastOffsetDelta = view.getInt32(FIELD.lastOffsetDelta);
+    this.recordCount = view.getInt32(FIELD.recordCount);
+    const room = bytes.length - BATCH_HEADER_BYTES;
+    if (this.recordCount < 0 || lastOffsetDelta < this.recordCount - 1) {
+      throw corruptBatch(
+        `its record count ${this.recordCount} does not fit its last offset delta ${lastOffsetDelta}`,
+      );
+    }
+    const codec = codecName(this.attributes & ATTRIBUTE.codec);
+    if (codec === undefined) {
+      throw unsupportedCodec(`the unknown codec ${this.attributes & ATTRIBUTE.codec}`);
+    }
+    if (codec === 'none' && this.recordCount * MIN_RECORD_BYTES > room) {
+      throw corruptBatch(`it counts ${this.recordCount} records in ${room} bytes`);
+    }
+    this.codec = codec;
+    this.nextOffset = this.baseOffset + lastOffsetDelta + 1;
+  }
+
+  get attributes(): number {
+    return this.#view.getInt16(FIELD.attributes);
+  }
+
+  get isAppendTime(): boolean {
+    return (this.attributes & ATTRIBUTE.appendTime) !== 0;
+  }
+
+  get isTransactional(): boolean {
+    return (this.attributes & ATTRIBUTE.transactional) !== 0;
+  }
+
+  get isControl(): boolean {
+    return (this.attributes & ATTRIBUTE.control) !== 0;
+  }
+
+  get baseTimestamp(): number {
+    return safeInt64(this.#view, FIELD.baseTimestamp, 'base timestamp');
+  }
+
+  get maxTimestamp(): number {
+    return safeInt64(this.#view, FIELD.maxTimestamp, 'max timestamp');
+  }
+
+  get producerId(): number {
+    return safeInt64(this.#view, FIELD.producerId, 'producer id');
+  }
+
+  get producerEpoch(): number {
+    return this.#view.getInt16(FIELD.producerEpoch);
+  }
+
+  get baseSequence(): number {
+    return this.#view.getInt32(FIELD.baseSequence);
+  }
+
+  /** The records' bytes as they lie: compressed where `codec` is not 'none'. */
+  get recordBytes(): Uint8Array {
+    return this.bytes.subarray(BATCH_HEADER_BYTES);
+  }
+
+  /** Throws `BATCH_CORRUPT` when the bytes are not those that were written. */
+  checkCrc(): void {
+    const stored = this.#view.getUint32(FIELD.crc);
+    const computed = crc32c(this.bytes, FIELD.attributes);
+    if (stored !== computed) {
+      throw corruptBatch(`its CRC-32C is ${hex(computed)}, and its header says ${hex(stored)}`);
+    }
+  }
+}
+
+/** Walks the whole batches that lie one after the other in `bytes`; a partial one at the end is left. */
+export function* readBatches(bytes: Uint8Array): Generator<RecordBatch, void, undefined> {
+  let at = 0;
+  for (;;) {
+    const size = wholeBatchBytes(bytes, at);
+    if (size === undefined) return;
+    yield new RecordBatch(bytes.subarray(at, at + size));
+    at += size;
+  }
+}
+
+/** The size of the batch at `at`, or `undefined` where less than a whole one is left. */
+export function wholeBatchBytes(bytes: Uint8Array, at: number): number | undefined {
+  if (bytes.length - at < LENGTH_PREFIX_BYTES) return undefined;
+  const length = viewOf(bytes).getInt32(at + FIELD.batchLength);
+  if (length < MIN_BATCH_LENGTH) {
+    throw corruptBatch(`its length is ${length}, less than a header's ${MIN_BATCH_LENGTH}`);
+  }
+  const size = LENGTH_PREFIX_BYTES + length;
+  return at + size <= bytes.length ? size : undefined;
+}
+
+/** `bytes` as the one whole batch that it must be, header checked. */
+export function readSingleBatch(bytes: Uint8Array): RecordBatch {
+  const size = wholeBatchBytes(bytes, 0);
+  if (size !== bytes.length) {
+    throw corruptBatch(
+      `its length says ${size === undefined ? 'more than' : `${size} of`} the ${bytes.length} bytes there are`,
+    );
+  }
+  return new RecordBatch(bytes);
+}
+
+function safeInt64(view: DataView, at: number, name: string): number {
+  const value = readInt64(view, at);
+  if (Number.isSafeInteger(value)) return value;
+  throw corruptBatch(`its ${name} ${view.getBigInt64(at)} is beyond JavaScript's safe integers`);
+}
+
+function hex(crc: number): string {
+  return `0x${crc.toString(16).padStart(8, '0')}`;
+}

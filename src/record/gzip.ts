@@ -1,0 +1,68 @@
+import { Gunzip, gzipSync } from 'fflate';
+import { TablogError } from '../base/error.ts';
+import { ATTRIBUTE, BATCH_HEADER_BYTES, CODEC, FIELD, LENGTH_PREFIX_BYTES, viewOf } from './batch-format.ts';
+import { corruptBatch } from './batch-error.ts';
+import { sealBatch } from './batch-writer.ts';
+
+/** Deflate grows at most 1,032 times: 8 KiB in bounds what can come out before the next check. */
+const SLICE_BYTES = 8 * 1024;
+
+/** 1 of 9: three quarters of level 6's saving on JSON events at a third of its time. */
+const LEVEL = 1;
+
+/** The batch with its records compressed, or the batch itself where that would not make it smaller. */
+export function gzipBatch(batch: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const records = gzipSync(batch.subarray(BATCH_HEADER_BYTES), { level: LEVEL, mtime: 0 });
+  if (BATCH_HEADER_BYTES + records.length >= batch.length) return batch;
+  const packed = new Uint8Array(BATCH_HEADER_BYTES + records.length);
+  packed.set(batch.subarray(0, BATCH_HEADER_BYTES));
+  packed.set(records, BATCH_HEADER_BYTES);
+  const view = viewOf(packed);
+  view.setInt32(FIELD.batchLength, packed.length - LENGTH_PREFIX_BYTES);
+  const attributes = view.getInt16(FIELD.attributes) & ~ATTRIBUTE.codec;
+  view.setInt16(FIELD.attributes, attributes | CODEC.gzip);
+  sealBatch(packed);
+  return packed;
+}
+
+/**
+ * Inflates a batch's records. What comes out is counted while it comes: past `limit` bytes it stops
+ * with `INFLATED_TOO_LARGE`, whatever sizes the bytes declare. Throws `BATCH_CORRUPT` where the
+ * bytes are no gzip.
+ */
+export function gunzipRecords(bytes: Uint8Array, limit: number): Uint8Array {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  let ended = false;
+  const inflate = new Gunzip((chunk, final) => {
+    size += chunk.length;
+    ended ||= final;
+    if (size > limit) {
+      throw new TablogError('INFLATED_TOO_LARGE', `a batch inflates to over ${limit} bytes`, {
+        details: { limit },
+      });
+    }
+    if (chunk.length > 0) chunks.push(chunk);
+  });
+  try {
+    for (let at = 0; at < bytes.length || at === 0; at += SLICE_BYTES) {
+      const slice = bytes.subarray(at, at + SLICE_BYTES);
+      inflate.push(slice, at + SLICE_BYTES >= bytes.length);
+    }
+  } catch (error) {
+    if (error instanceof TablogError) throw error;
+    throw corruptBatch(`its gzip does not inflate (${String(error)})`);
+  }
+  if (!ended) throw corruptBatch('its gzip ends too early');
+  return chunks.length === 1 ? chunks[0]! : concat(chunks, size);
+}
+
+function concat(chunks: readonly Uint8Array[], size: number): Uint8Array {
+  const whole = new Uint8Array(size);
+  let at = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, at);
+    at += chunk.length;
+  }
+  return whole;
+}

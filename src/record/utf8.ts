@@ -1,0 +1,36 @@
+/** Above this many UTF-16 units `TextEncoder.encodeInto` beats a loop, its fixed cost included. */
+const LOOP_MAX_UNITS = 48;
+
+let encoder: TextEncoder | undefined;
+
+/** Bytes that `text` takes in UTF-8. Throws a `TypeError` at a lone surrogate, which has no UTF-8. */
+export function utf8Bytes(text: string): number {
+  let bytes = text.length;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit < 0x80) continue;
+    if (unit < 0x800) bytes += 1;
+    else if (unit < 0xd800 || unit > 0xdfff) bytes += 2;
+    else {
+      const low = unit < 0xdc00 ? text.charCodeAt(++i) : 0;
+      if (!(low >= 0xdc00 && low <= 0xdfff)) {
+        throw new TypeError(
+          `a string with a lone surrogate (at ${i}) has no UTF-8: send bytes, or text.toWellFormed()`,
+        );
+      }
+      bytes += 2;
+    }
+  }
+  return bytes;
+}
+
+/** Writes `text`, whose UTF-8 takes `size` bytes, at `at`; returns the position after it. */
+export function writeUtf8(bytes: Uint8Array, at: number, text: string, size: number): number {
+  if (size === text.length && size <= LOOP_MAX_UNITS) {
+    for (let i = 0; i < size; i++) bytes[at + i] = text.charCodeAt(i);
+  } else {
+    encoder ??= new TextEncoder();
+    encoder.encodeInto(text, bytes.subarray(at, at + size));
+  }
+  return at + size;
+}

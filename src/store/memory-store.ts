@@ -1,0 +1,186 @@
+import { TablogError } from '../base/error.ts';
+import {
+  FORMAT_VERSION,
+  HEAD_KEY,
+  LOG_KEY,
+  META,
+  POOL_KEY,
+  SYSTEM_STORES,
+  nextPoolStores,
+  partitionStore,
+} from './schema.ts';
+import type { LogRow, PoolRow } from './schema.ts';
+import type {
+  Key,
+  RowRef,
+  RowsOf,
+  SegmentsRead,
+  SegmentsRequest,
+  Store,
+  Synchronous,
+  Writer,
+} from './store.ts';
+
+/** A log in memory: gone with its context. For tests, demos and contexts without IndexedDB. */
+export function openMemoryStore(now: number = Date.now()): Store {
+  return new MemoryStore(now);
+}
+
+class MemoryStore implements Store {
+  readonly #stores = new Map<string, MemoryTable>();
+  readonly #closing = new AbortController();
+
+  constructor(now: number) {
+    for (const store of SYSTEM_STORES) this.#stores.set(store, new MemoryTable());
+    const log: LogRow = { format: FORMAT_VERSION, logId: crypto.randomUUID(), createdAt: now };
+    this.#table(META).put(LOG_KEY, log);
+    this.#extend();
+  }
+
+  get closed(): AbortSignal {
+    return this.#closing.signal;
+  }
+
+  close(reason: TablogError = new TablogError('CLOSED', 'the log is closed')): void {
+    this.#closing.abort(reason);
+  }
+
+  async read<const Refs extends readonly RowRef<unknown>[]>(refs: Refs): Promise<RowsOf<Refs>> {
+    this.#checkOpen();
+    return refs.map((ref) => this.#table(ref.store).get(ref.key)) as RowsOf<Refs>;
+  }
+
+  async readAll<T>(store: string): Promise<T[]> {
+    this.#checkOpen();
+    return this.#table(store).all() as T[];
+  }
+
+  async readSegments(requests: readonly SegmentsRequest[]): Promise<SegmentsRead[]> {
+    this.#checkOpen();
+    return requests.map(({ store, from, maxBytes }) => {
+      const table = this.#table(store);
+      return { head: table.get(HEAD_KEY), segments: table.segments(from, maxBytes) };
+    });
+  }
+
+  async update<const Refs extends readonly RowRef<unknown>[], Result>(
+    refs: Refs,
+    decide: (rows: RowsOf<Refs>, write: Writer) => Synchronous<Result>,
+  ): Promise<Result> {
+    this.#checkOpen();
+    const scope = new Set(refs.map((ref) => ref.store));
+    const writes: (() => void)[] = [];
+    const table = (store: string): MemoryTable => {
+      if (scope.has(store)) return this.#table(store);
+      throw new Error(`a transaction writes to '${store}' and reads no row of it`);
+    };
+    const rows = refs.map((ref) => this.#table(ref.store).get(ref.key)) as RowsOf<Refs>;
+    const result = decide(rows, {
+      put: (store, key, value) => {
+        const into = table(store);
+        const copy = structuredClone(value);
+        writes.push(() => into.put(key, copy));
+      },
+      delete: (store, key) => {
+        const from = table(store);
+        writes.push(() => from.delete(key));
+      },
+      clear: (store) => {
+        const cleared = table(store);
+        writes.push(() => cleared.clear());
+      },
+    });
+    for (const write of writes) write();
+    return result as Result;
+  }
+
+  async extendPool(): Promise<void> {
+    this.#checkOpen();
+    this.#extend();
+  }
+
+  #extend(): void {
+    const meta = this.#table(META);
+    const pool = (meta.get(POOL_KEY) as PoolRow | undefined) ?? { size: 0, free: [] };
+    const added = nextPoolStores(pool.size);
+    for (const index of added) this.#stores.set(partitionStore(index), new MemoryTable());
+    const grown: PoolRow = { size: pool.size + added.length, free: [...pool.free, ...added] };
+    meta.put(POOL_KEY, grown);
+  }
+
+  #table(store: string): MemoryTable {
+    const table = this.#stores.get(store);
+    if (table === undefined) throw new Error(`there is no store '${store}'`);
+    return table;
+  }
+
+  #checkOpen(): void {
+    this.closed.throwIfAborted();
+  }
+}
+
+/** One object store: rows by key, and its numeric keys in order. */
+class MemoryTable {
+  readonly #rows = new Map<string | number, unknown>();
+  readonly #offsets: number[] = [];
+
+  get(key: Key): unknown {
+    return structuredClone(this.#rows.get(mapKey(key)));
+  }
+
+  all(): unknown[] {
+    return [...this.#rows.keys()].sort(byKey).map((key) => structuredClone(this.#rows.get(key)));
+  }
+
+  put(key: Key, value: unknown): void {
+    const mapped = mapKey(key);
+    if (typeof mapped === 'number' && !this.#rows.has(mapped)) {
+      this.#offsets.splice(this.#after(mapped), 0, mapped);
+    }
+    this.#rows.set(mapped, value);
+  }
+
+  delete(key: Key): void {
+    const mapped = mapKey(key);
+    if (!this.#rows.delete(mapped) || typeof mapped !== 'number') return;
+    this.#offsets.splice(this.#after(mapped) - 1, 1);
+  }
+
+  clear(): void {
+    this.#rows.clear();
+    this.#offsets.length = 0;
+  }
+
+  segments(from: number, maxBytes: number): ArrayBuffer[] {
+    const found: ArrayBuffer[] = [];
+    let bytes = 0;
+    for (let i = Math.max(this.#after(from) - 1, 0); i < this.#offsets.length; i++) {
+      if (bytes >= maxBytes) break;
+      const segment = this.get(this.#offsets[i]!) as ArrayBuffer;
+      found.push(segment);
+      bytes += segment.byteLength;
+    }
+    return found;
+  }
+
+  /** How many offsets are at most `offset`. */
+  #after(offset: number): number {
+    let low = 0;
+    let high = this.#offsets.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#offsets[middle]! <= offset) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
+
+function mapKey(key: Key): string | number {
+  return typeof key === 'object' ? JSON.stringify(key) : key;
+}
+
+function byKey(a: string | number, b: string | number): number {
+  if (typeof a === typeof b) return a < b ? -1 : 1;
+  return typeof a === 'number' ? -1 : 1;
+}

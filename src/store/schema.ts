@@ -1,0 +1,58 @@
+/**
+ * One IndexedDB database a log. Names and key shapes are stored: a change of any of them is a new
+ * format version.
+ *
+ *     store           key                             value
+ *     meta            'log', 'pool'                   LogRow, PoolRow
+ *     topics          topic name                      the topic's id, stores and configuration
+ *     groups          group id                        group state
+ *     offsets         [group, topic id, partition]    committed offset
+ *     producers       transactional id                producer id and epoch
+ *     partition-NNN   base offset (a number)          a segment: whole record batches, end to end
+ *                     'head' (sorts after numbers)    the partition's head
+ */
+export const META = 'meta';
+export const TOPICS = 'topics';
+export const GROUPS = 'groups';
+export const OFFSETS = 'offsets';
+export const PRODUCERS = 'producers';
+
+/** Stores that are not partitions. */
+export const SYSTEM_STORES: readonly string[] = [META, TOPICS, GROUPS, OFFSETS, PRODUCERS];
+
+/**
+ * History: 1, the first.
+ * A reader refuses a newer version, and would upgrade an older one.
+ */
+export const FORMAT_VERSION = 1;
+
+/** Partition stores made at once: making stores later needs a version upgrade, which others can block. */
+export const POOL_STEP = 64;
+
+export const LOG_KEY = 'log';
+export const POOL_KEY = 'pool';
+export const HEAD_KEY = 'head';
+
+/** `meta` / 'log': what log this is. */
+export interface LogRow {
+  readonly format: number;
+  /** Made with the database: another id means that the old log is gone, offsets and all. */
+  readonly logId: string;
+  /** Milliseconds since 1970. */
+  readonly createdAt: number;
+}
+
+/** `meta` / 'pool': which partition stores exist, and which of them no topic uses. */
+export interface PoolRow {
+  readonly size: number;
+  readonly free: readonly number[];
+}
+
+export function partitionStore(index: number): string {
+  return `partition-${String(index).padStart(3, '0')}`;
+}
+
+/** The indices of the pool's next stores, after `size` of them. */
+export function nextPoolStores(size: number): number[] {
+  return Array.from({ length: POOL_STEP }, (_, i) => size + i);
+}

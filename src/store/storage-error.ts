@@ -1,0 +1,22 @@
+import { TablogError } from '../base/error.ts';
+
+/** Chrome's LevelDB backend reports a full disk under the name `UnknownError`. */
+const NO_SPACE = /NO_SPACE|disk full/i;
+
+/**
+ * What IndexedDB says, as a `TablogError`. By name, never by class: `QuotaExceededError` is a class
+ * of its own in some browsers. These errors mean that the transaction did not happen.
+ */
+export function storageError(error: unknown): TablogError {
+  if (error instanceof TablogError) return error;
+  const { name = 'Error', message = String(error) } = (error ?? {}) as Partial<Error>;
+  if (name === 'QuotaExceededError' || NO_SPACE.test(message)) {
+    return new TablogError('STORAGE_FULL', 'the browser has no room for more', { cause: error });
+  }
+  if (name === 'VersionError') {
+    return new TablogError('FORMAT_TOO_NEW', 'the database has a newer version', { cause: error });
+  }
+  return new TablogError('STORAGE_UNAVAILABLE', `IndexedDB failed (${name}: ${message})`, {
+    cause: error,
+  });
+}

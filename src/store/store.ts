@@ -1,0 +1,92 @@
+import type { TablogError } from '../base/error.ts';
+
+export type Key = string | number | readonly (string | number)[];
+
+declare const rowType: unique symbol;
+
+/** The address of a row, typed by what is stored there. */
+export interface RowRef<T> {
+  readonly store: string;
+  readonly key: Key;
+  readonly [rowType]?: T;
+}
+
+/** What the rows of `Refs` hold, in their order; `undefined` where there is no row. */
+export type RowsOf<Refs extends readonly RowRef<unknown>[]> = {
+  readonly [I in keyof Refs]: Refs[I] extends RowRef<infer T> ? T | undefined : never;
+};
+
+/**
+ * What a transaction writes. Only into stores that it also reads a row of: that is how the store
+ * knows which to lock.
+ */
+export interface Writer {
+  put(store: string, key: Key, value: unknown): void;
+  delete(store: string, key: Key): void;
+  clear(store: string): void;
+}
+
+/**
+ * How safe a write is when `update` resolves (IndexedDB's durability hint).
+ * 'relaxed': handed to the operating system: survives a crash of the browser, not a power cut.
+ * 'strict': flushed to the disk.
+ */
+export type Durability = 'relaxed' | 'strict';
+
+export interface SegmentsRequest {
+  readonly store: string;
+  /** Begin with the segment that covers this offset. */
+  readonly from: number;
+  /** Stop when this many bytes are reached; at least one segment comes if there is one. */
+  readonly maxBytes: number;
+}
+
+export interface SegmentsRead {
+  /** The row 'head'. */
+  readonly head: unknown;
+  readonly segments: readonly ArrayBuffer[];
+}
+
+/**
+ * Rows in named stores, with transactions. An implementation promises:
+ * - `update` is atomic and serial: it reads, decides and writes with no other write in between;
+ * - it resolves when the transaction has completed, and never earlier;
+ * - every promise settles, also when the browser closes the database under it;
+ * - values are copies: nothing is shared between the caller and what is stored.
+ *
+ * A rejection is a `TablogError`. `OUTCOME_UNKNOWN` where it may have been stored; any other code
+ * means that nothing was.
+ */
+export interface Store {
+  /** Reads rows as of one moment. */
+  read<const Refs extends readonly RowRef<unknown>[]>(refs: Refs): Promise<RowsOf<Refs>>;
+
+  /** Reads every row of a small store, in the order of the keys. */
+  readAll<T>(store: string): Promise<T[]>;
+
+  /** Reads heads and segments of several partitions as of one moment. */
+  readSegments(requests: readonly SegmentsRequest[]): Promise<SegmentsRead[]>;
+
+  /**
+   * Reads the rows of `refs`, hands them to `decide`, and writes what it writes, in one
+   * transaction. `decide` is synchronous by nature: whatever takes time comes before. When it
+   * throws, nothing is written and `update` rejects with what it threw.
+   */
+  update<const Refs extends readonly RowRef<unknown>[], Result>(
+    refs: Refs,
+    decide: (rows: RowsOf<Refs>, write: Writer) => Synchronous<Result>,
+    options?: { readonly durability?: Durability },
+  ): Promise<Result>;
+
+  /** Makes more partition stores and lists them in the pool row. */
+  extendPool(): Promise<void>;
+
+  /** Aborted, with a `TablogError` as the reason, when the store is closed, by us or by the browser. */
+  readonly closed: AbortSignal;
+
+  /** Closes the store; what is in flight still settles. */
+  close(reason?: TablogError): void;
+}
+
+/** Anything but a promise: an `await` inside a transaction ends it in Firefox and WebKit. */
+export type Synchronous<T> = T extends PromiseLike<unknown> ? never : T;

@@ -1,0 +1,5 @@
+import { serveWorker } from './broker/serve-worker.ts';
+import type { WorkerScope } from './broker/serve-worker.ts';
+
+/** The worker's entry: the one module of tablog that does something when it is imported. */
+serveWorker(globalThis as unknown as WorkerScope);
