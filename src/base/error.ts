@@ -1,8 +1,13 @@
-import { ERROR_RULES } from './error-rules.ts';
-import type { ErrorCode } from './error-rules.ts';
+import { INTERNAL } from './error-rules.ts';
+import type { ErrorCode, ErrorRule } from './error-rules.ts';
 
 /** Facts about an error that survive structured cloning: offsets, sizes, names. */
 export type ErrorDetails = Readonly<Record<string, string | number | boolean | null>>;
+
+interface ErrorOptions {
+  readonly details?: ErrorDetails;
+  readonly cause?: unknown;
+}
 
 /**
  * The one error class of tablog. A mistake in a call's arguments is a `TypeError` or a `RangeError`
@@ -10,36 +15,38 @@ export type ErrorDetails = Readonly<Record<string, string | number | boolean | n
  *
  * `message` says what happened, with the values, and then what to do next.
  */
-export class TablogError extends Error {
+export class TablogError extends Error implements ErrorRule {
   override readonly name = 'TablogError';
   readonly code: ErrorCode;
   /** `true`: nothing was stored, and the same call may succeed later, unchanged. */
   readonly retriable: boolean;
-  readonly details: ErrorDetails;
   /** What happened, without the code and the next step. */
   readonly happened: string;
+  readonly next: string;
+  readonly details: ErrorDetails;
 
-  constructor(
-    code: ErrorCode,
-    happened: string,
-    options: { details?: ErrorDetails; cause?: unknown } = {},
-  ) {
-    const rule = ERROR_RULES[code];
-    super(
-      `${code}: ${happened}. ${rule.next}`,
-      options.cause === undefined ? undefined : { cause: options.cause },
-    );
+  constructor({ code, retriable, next }: ErrorRule, happened: string, options: ErrorOptions = {}) {
+    const { cause, details = {} } = options;
+    super(`${code}: ${happened}. ${next}`, cause === undefined ? undefined : { cause });
     this.code = code;
-    this.retriable = rule.retriable;
+    this.retriable = retriable;
     this.happened = happened;
-    this.details = options.details ?? {};
+    this.next = next;
+    this.details = details;
+  }
+
+  /** The same error with more said about where it happened. */
+  at(where: string, details: ErrorDetails): TablogError {
+    return new TablogError(this, `${this.happened} (${where})`, {
+      details: { ...this.details, ...details },
+      cause: this.cause,
+    });
   }
 }
 
 /** `error` as a `TablogError`: itself, or wrapped as a bug of ours with the original as its cause. */
 export function toTablogError(error: unknown): TablogError {
   if (error instanceof TablogError) return error;
-  return new TablogError('INTERNAL', error instanceof Error ? error.message : String(error), {
-    cause: error,
-  });
+  const happened = error instanceof Error ? error.message : String(error);
+  return new TablogError(INTERNAL, happened, { cause: error });
 }

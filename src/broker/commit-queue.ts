@@ -1,3 +1,4 @@
+import { INTERNAL } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import { appendBatches } from '../log/append.ts';
 import type { Segment } from '../log/append.ts';
@@ -85,7 +86,7 @@ export class CommitQueue {
       const failure =
         error instanceof TablogError
           ? error
-          : new TablogError('INTERNAL', String(error), { cause: error });
+          : new TablogError(INTERNAL, String(error), { cause: error });
       for (const append of appends) append.done(failure);
     }
   }

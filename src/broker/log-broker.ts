@@ -1,8 +1,9 @@
+import { CLOSED } from '../base/error-rules.ts';
 import { systemClock } from '../base/clock.ts';
 import type { Clock } from '../base/clock.ts';
 import { TablogError, toTablogError } from '../base/error.ts';
 import { validateBatch } from '../log/validate.ts';
-import { stampAppendTime } from '../record/batch-writer.ts';
+import { sealBatch, stampAppendTime } from '../record/batch-seal.ts';
 import { RecordBatch } from '../record/batch-reader.ts';
 import { gzipBatch } from '../record/gzip.ts';
 import { LOG_KEY, META } from '../store/schema.ts';
@@ -170,16 +171,12 @@ export class LogBroker implements Broker {
         const { store, config } = await session.topics.mustGetPartition(topicId, partition);
         const limits = { maxRecordBytes: config.maxRecordBytes, maxBatchBytes: MAX_BATCH_BYTES };
         let bytes = new Uint8Array(append.batch);
-        let batch = validateBatch(bytes, limits);
-        let appendTime: number | null = null;
-        if (config.timestampType === 'append') {
-          stampAppendTime(bytes, (appendTime = this.#clock.now()));
-          batch = new RecordBatch(bytes);
-        }
-        if (append.compression === 'gzip' && batch.codec === 'none') {
-          bytes = gzipBatch(bytes);
-          batch = new RecordBatch(bytes);
-        }
+        validateBatch(bytes, limits);
+        const appendTime = config.timestampType === 'append' ? this.#clock.now() : null;
+        if (appendTime !== null) stampAppendTime(bytes, appendTime);
+        if (append.compression === 'gzip') bytes = gzipBatch(bytes);
+        sealBatch(bytes);
+        const batch = new RecordBatch(bytes);
         const result = await session.append({ topicId, partition, store, batch, durability });
         if (typeof result !== 'number') throw result;
         return { baseOffset: result, appendTime };
@@ -225,7 +222,7 @@ export class LogBroker implements Broker {
   }
 
   #open(): Promise<LogSession> {
-    if (this.#closed) return Promise.reject(new TablogError('CLOSED', 'the broker is closed'));
+    if (this.#closed) return Promise.reject(new TablogError(CLOSED, 'the broker is closed'));
     this.#session ??= this.#connect();
     return this.#session;
   }

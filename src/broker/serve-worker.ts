@@ -1,4 +1,4 @@
-import { serveBroker } from '../protocol/wire.ts';
+import { serveBroker } from '../protocol/serve-broker.ts';
 import { PROTOCOL_VERSION } from '../protocol/broker.ts';
 import { holdLife, whenDead } from '../protocol/liveness.ts';
 import { openIdbStore } from '../store/idb-store.ts';

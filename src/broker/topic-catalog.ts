@@ -1,3 +1,4 @@
+import { STORAGE_UNAVAILABLE, TOPIC_EXISTS, UNKNOWN_TOPIC } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import { headRef, newHead } from '../log/head.ts';
 import { topicGone } from '../log/segment-reader.ts';
@@ -93,7 +94,7 @@ export class TopicCatalog {
       const has = existing.stores.length;
       if (partitions < has) {
         throw new TablogError(
-          'TOPIC_EXISTS',
+          TOPIC_EXISTS,
           `the topic '${name}' has ${has} partitions, and cannot have fewer`,
           { details: { topic: name, partitions: has } },
         );
@@ -124,7 +125,7 @@ export class TopicCatalog {
       rows.forEach((row, i) => {
         const now = found[1 + i] as TopicRow | undefined;
         if (now?.id !== row.id || now.stores.length !== row.stores.length) {
-          throw new TablogError('STORAGE_UNAVAILABLE', `the topic '${row.name}' is being changed`);
+          throw new TablogError(STORAGE_UNAVAILABLE, `the topic '${row.name}' is being changed`);
         }
         for (const index of row.stores) write.clear(partitionStore(index));
         write.delete(TOPICS, row.name);
@@ -221,7 +222,7 @@ export function topicInfo(row: TopicRow): TopicInfo {
 }
 
 export function unknownTopic(name: string): TablogError {
-  return new TablogError('UNKNOWN_TOPIC', `there is no topic '${name}'`, {
+  return new TablogError(UNKNOWN_TOPIC, `there is no topic '${name}'`, {
     details: { topic: name },
   });
 }
@@ -239,7 +240,7 @@ function checkAgrees(spec: TopicSpec, existing: TopicRow): void {
   }
   if (differences.length === 0) return;
   throw new TablogError(
-    'TOPIC_EXISTS',
+    TOPIC_EXISTS,
     `the topic '${spec.name}' exists and differs: ${differences.join('; ')}`,
     { details: { topic: spec.name } },
   );

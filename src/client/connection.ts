@@ -1,3 +1,4 @@
+import { CLOSED, LOCKS_UNAVAILABLE, OUTCOME_UNKNOWN } from '../base/error-rules.ts';
 import type { Clock } from '../base/clock.ts';
 import { TablogError } from '../base/error.ts';
 import { METHODS } from '../protocol/broker.ts';
@@ -106,7 +107,7 @@ export class Connection {
 
   #holdLife(): Promise<void> {
     if (globalThis.navigator?.locks === undefined) {
-      throw new TablogError('LOCKS_UNAVAILABLE', 'this context has no Web Locks');
+      throw new TablogError(LOCKS_UNAVAILABLE, 'this context has no Web Locks');
     }
     this.#alive ??= holdLife('client', this.clientId, this.closed);
     return this.#alive;
@@ -117,11 +118,11 @@ export class Connection {
   }
 
   #closedError(): TablogError {
-    return new TablogError('CLOSED', `the log '${this.#options.log}' is closed`);
+    return new TablogError(CLOSED, `the log '${this.#options.log}' is closed`);
   }
 }
 
 function outcomeUnknown(method: Method, cause: LinkLost): TablogError {
   const happened = `the call '${method}' was under way when its answer was lost: ${cause.message}`;
-  return new TablogError('OUTCOME_UNKNOWN', happened, { cause });
+  return new TablogError(OUTCOME_UNKNOWN, happened, { cause });
 }

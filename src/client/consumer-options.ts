@@ -24,8 +24,6 @@ export interface ConsumerOptions<T extends TopicLike = TopicLike> {
    * how late a record can be noticed when the message that tells of it is lost, and nothing else.
    */
   readonly maxWaitMs?: number;
-  /** Check each batch's CRC-32C as it is read (`check.crcs`). Default true. */
-  readonly checkCrcs?: boolean;
 }
 
 export type CheckedConsumerOptions<T extends TopicLike> = Required<
@@ -46,7 +44,6 @@ export function checkConsumerOptions<T extends TopicLike>(
     'prefetchBytes',
     'maxPartitionBytes',
     'maxWaitMs',
-    'checkCrcs',
   ]);
   const {
     topics,
@@ -55,7 +52,6 @@ export function checkConsumerOptions<T extends TopicLike>(
     prefetchBytes = 8 * 1024 * 1024,
     maxPartitionBytes = 1024 * 1024,
     maxWaitMs = 5000,
-    checkCrcs = true,
   } = options;
   if (!Array.isArray(topics) || topics.length === 0) {
     throw new TypeError(`consumer() takes an array of at least one topic, got ${show(topics)}`);
@@ -64,7 +60,7 @@ export function checkConsumerOptions<T extends TopicLike>(
   checkInteger('maxPartitionBytes', maxPartitionBytes, 1);
   checkMs('maxWaitMs', maxWaitMs);
   const place = checkPosition(from);
-  return { topics, from: place, signal, prefetchBytes, maxPartitionBytes, maxWaitMs, checkCrcs };
+  return { topics, from: place, signal, prefetchBytes, maxPartitionBytes, maxWaitMs };
 }
 
 /** Throws a `TypeError` or `RangeError` for what is no place in a partition. */

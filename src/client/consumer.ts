@@ -1,3 +1,4 @@
+import { INTERNAL } from '../base/error-rules.ts';
 import { checkInteger, checkMs, show } from '../base/argument.ts';
 import { TablogError } from '../base/error.ts';
 import type { TopicInfo } from '../protocol/broker.ts';
@@ -225,10 +226,9 @@ export class Consumer<T extends TopicLike = TopicLike> implements AsyncIterable<
   }
 
   #newReaders(topic: Topic, { id, partitions }: TopicInfo, from: number): PartitionReader[] {
-    const { checkCrcs } = this.#options;
     return Array.from(
       { length: Math.max(partitions - from, 0) },
-      (_, i) => new PartitionReader(topic, id, from + i, 0, checkCrcs),
+      (_, i) => new PartitionReader(topic, id, from + i, 0),
     );
   }
 
@@ -301,7 +301,7 @@ export class Consumer<T extends TopicLike = TopicLike> implements AsyncIterable<
     if (readers.length === 0) {
       const known = this.#topics.some((topic) => topic.name === name);
       throw known
-        ? new TablogError('INTERNAL', `'${name}' is not assigned yet: await consumer.ready`)
+        ? new TablogError(INTERNAL, `'${name}' is not assigned yet: await consumer.ready`)
         : new TypeError(`this consumer does not read the topic '${name}'`);
     }
     checkPartition(name, partition, readers.length);

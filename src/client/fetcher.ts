@@ -1,3 +1,4 @@
+import { UNSUPPORTED_CODEC } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import { deferred } from '../base/deferred.ts';
 import type { FetchedPartition } from '../protocol/broker.ts';
@@ -132,7 +133,7 @@ async function loadGunzip(): Promise<Gunzip> {
   try {
     return (await import('../record/gzip.ts')).gunzipRecords;
   } catch (cause) {
-    throw new TablogError('UNSUPPORTED_CODEC', 'the code that inflates gzip could not be loaded', {
+    throw new TablogError(UNSUPPORTED_CODEC, 'the code that inflates gzip could not be loaded', {
       cause,
     });
   }

@@ -1,7 +1,8 @@
-import type { Endpoint } from 'comlink';
+import { WORKER_FAILED } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import { PROTOCOL_VERSION } from '../protocol/broker.ts';
 import type { Broker } from '../protocol/broker.ts';
+import type { Endpoint } from '../protocol/broker-port.ts';
 
 /** A broker in the calling thread; made by `inline()` of 'tablog/inline'. */
 export interface InlineHost {
@@ -38,7 +39,7 @@ export function startWorker(
   try {
     return kind === 'shared' ? startShared(name, url) : startDedicated(name, url);
   } catch (cause) {
-    throw new TablogError('WORKER_FAILED', `the browser refuses to start the worker (${String(cause)})`, {
+    throw new TablogError(WORKER_FAILED, `the browser refuses to start the worker (${String(cause)})`, {
       cause,
     });
   }
@@ -79,7 +80,7 @@ function failureOf(worker: SharedWorker | Worker): Promise<never> {
       (event) => {
         const message = (event as Partial<ErrorEvent>).message;
         const what = message === undefined || message === '' ? 'its file could not be loaded' : message;
-        reject(new TablogError('WORKER_FAILED', `the worker did not start: ${what}`));
+        reject(new TablogError(WORKER_FAILED, `the worker did not start: ${what}`));
       },
       { once: true },
     );

@@ -1,10 +1,11 @@
+import { WORKER_FAILED } from '../base/error-rules.ts';
 import { withDeadline } from '../base/clock.ts';
 import type { Clock } from '../base/clock.ts';
 import { TablogError } from '../base/error.ts';
 import { PROTOCOL_VERSION } from '../protocol/broker.ts';
 import type { Method, Request, Response } from '../protocol/broker.ts';
 import { whenDead } from '../protocol/liveness.ts';
-import { connectBroker } from '../protocol/wire.ts';
+import { BrokerPort } from '../protocol/broker-port.ts';
 import { startWorker } from './host.ts';
 import type { InlineHost, WorkerHost, WorkerKind } from './host.ts';
 
@@ -73,7 +74,7 @@ export function dialInline(host: InlineHost, log: string): Link {
 class NoAnswer extends Error {
   asFailure(): TablogError {
     return new TablogError(
-      'WORKER_FAILED',
+      WORKER_FAILED,
       `the worker did not answer within ${HELLO_DEADLINE_MS} ms: its code may have failed at the start`,
     );
   }
@@ -81,7 +82,7 @@ class NoAnswer extends Error {
 
 async function greet(host: WorkerHost, options: DialOptions): Promise<Link> {
   const { log, clientId, clock, onLost } = options;
-  const port = connectBroker(host.endpoint);
+  const port = new BrokerPort(host.endpoint);
   const hello = port.hello({ protocol: PROTOCOL_VERSION, log, clientId });
   const { brokerId } = await Promise.race([
     withDeadline(clock, HELLO_DEADLINE_MS, hello, () => new NoAnswer()),
@@ -89,40 +90,34 @@ async function greet(host: WorkerHost, options: DialOptions): Promise<Link> {
   ]);
 
   const ended = new AbortController();
-  const pending = new Set<(lost: LinkLost) => void>();
-  const end = (lost: LinkLost): void => {
+  const end = (why: string): void => {
     if (ended.signal.aborted) return;
     ended.abort();
     host.close();
-    for (const reject of pending) reject(lost);
-    pending.clear();
+    port.giveUp(new LinkLost(why, true));
   };
   const lose = (why: string): void => {
-    if (ended.signal.aborted) return;
-    end(new LinkLost(why, true));
+    end(why);
     onLost();
   };
   whenDead('broker', brokerId, ended.signal, () => lose('the worker has died'));
 
   return {
-    call: (method, request, deadlineMs) =>
-      new Promise((resolve, reject) => {
-        if (ended.signal.aborted) {
-          reject(new LinkLost('the connection is closed', false));
-          return;
-        }
-        pending.add(reject);
-        let cancel = clock.after(deadlineMs, () => {
-          cancel = clock.after(GRACE_MS, () => lose(`the worker did not answer in ${deadlineMs} ms`));
-        });
-        port
-          .call(method, request)
-          .then(resolve, reject)
-          .finally(() => {
-            cancel();
-            pending.delete(reject);
-          });
-      }),
-    close: () => end(new LinkLost('the log is closed', true)),
+    async call<M extends Method>(
+      method: M,
+      request: Request<M>,
+      deadlineMs: number,
+    ): Promise<Response<M>> {
+      if (ended.signal.aborted) throw new LinkLost('the connection is closed', false);
+      let cancel = clock.after(deadlineMs, () => {
+        cancel = clock.after(GRACE_MS, () => lose(`the worker did not answer in ${deadlineMs} ms`));
+      });
+      try {
+        return await port.call(method, request);
+      } finally {
+        cancel();
+      }
+    },
+    close: () => end('the log is closed'),
   };
 }

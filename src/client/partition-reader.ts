@@ -21,7 +21,6 @@ export class PartitionReader implements MessageSource {
   readonly topic: Topic;
   readonly topicId: string;
   readonly partition: number;
-  readonly #checkCrcs: boolean;
   /** The offset of the next message. */
   position: number;
   paused = false;
@@ -39,13 +38,12 @@ export class PartitionReader implements MessageSource {
   #bufferedBytes = 0;
   #error: TablogError | undefined;
 
-  constructor(topic: Topic, topicId: string, partition: number, position: number, checkCrcs: boolean) {
+  constructor(topic: Topic, topicId: string, partition: number, position: number) {
     this.topic = topic;
     this.topicId = topicId;
     this.partition = partition;
     this.position = position;
     this.#fetchOffset = position;
-    this.#checkCrcs = checkCrcs;
   }
 
   /** Where the next fetch begins: after what is buffered. */
@@ -66,11 +64,7 @@ export class PartitionReader implements MessageSource {
   /** Takes what a fetch brought. */
   accept(fetched: FetchedPartition): void {
     if ('error' in fetched) {
-      const { code, happened, details, cause } = fromErrorData(fetched.error);
-      this.#error = new TablogError(code, `${happened} (topic '${this.topic.name}')`, {
-        details: { topic: this.topic.name, ...details },
-        cause,
-      });
+      this.#error = this.#locate(fromErrorData(fetched.error));
       return;
     }
     this.endOffset = fetched.endOffset;
@@ -88,10 +82,7 @@ export class PartitionReader implements MessageSource {
     this.epoch++;
     this.position = offset;
     this.#fetchOffset = offset;
-    this.#segments = [];
-    this.#at = 0;
-    this.#cursor = undefined;
-    this.#bufferedBytes = 0;
+    this.#drop();
     this.#error = undefined;
   }
 
@@ -136,7 +127,6 @@ export class PartitionReader implements MessageSource {
         const batch = new RecordBatch(segment.subarray(this.#at, this.#at + size));
         this.#at += size;
         this.#bufferedBytes -= size;
-        if (this.#checkCrcs) batch.checkCrc();
         this.#batchEnd = batch.nextOffset;
         this.#cursor = new RecordCursor(batch, this.#inflate(batch));
         return this.#cursor;
@@ -155,17 +145,23 @@ export class PartitionReader implements MessageSource {
   /** A batch that cannot be read: the partition stops before it until somebody seeks. */
   #stop(error: unknown): unknown {
     if (!(error instanceof TablogError)) return error;
-    const { code, happened, cause } = error;
-    const { topic, partition, position } = this;
-    this.#error = new TablogError(
-      code,
-      `${happened} (topic '${topic.name}', partition ${partition}, offset ${position})`,
-      { details: { ...error.details, topic: topic.name, partition, offset: position }, cause },
-    );
-    this.#segments = [];
-    this.#bufferedBytes = 0;
-    this.#cursor = undefined;
+    this.#error = this.#locate(error);
+    this.#drop();
     return this.#error;
+  }
+
+  #locate(error: TablogError): TablogError {
+    const { partition, position: offset } = this;
+    const topic = this.topic.name;
+    const where = `topic '${topic}', partition ${partition}, offset ${offset}`;
+    return error.at(where, { topic, partition, offset });
+  }
+
+  #drop(): void {
+    this.#segments = [];
+    this.#at = 0;
+    this.#cursor = undefined;
+    this.#bufferedBytes = 0;
   }
 
   #endOf(segment: Uint8Array): number {

@@ -1,3 +1,4 @@
+import { CLOSED } from '../base/error-rules.ts';
 import { show } from '../base/argument.ts';
 import { deferred } from '../base/deferred.ts';
 import type { Deferred } from '../base/deferred.ts';
@@ -128,7 +129,7 @@ export class Producer {
     records: readonly ProducerRecord<unknown, unknown>[],
   ): { name: string; records: OutgoingRecord[] } {
     const topic = asTopic(topicLike);
-    if (this.#closing.signal.aborted) throw new TablogError('CLOSED', 'the producer is closed');
+    if (this.#closing.signal.aborted) throw new TablogError(CLOSED, 'the producer is closed');
     const now = this.#connection.clock.now();
     return {
       name: topic.name,

@@ -1,3 +1,4 @@
+import { UNKNOWN_TOPIC } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import type { TopicInfo } from '../protocol/broker.ts';
 import { openHintChannel } from '../protocol/hint.ts';
@@ -9,8 +10,8 @@ export class TopicRegistry {
   readonly #connection: Connection;
   readonly #channel: HintChannel;
   readonly #listeners = new Set<() => void>();
-  #topics = new Map<string, TopicInfo>();
-  #reading: Promise<void> | undefined;
+  #topics: ReadonlyMap<string, TopicInfo> = new Map();
+  #reading: Promise<ReadonlyMap<string, TopicInfo>> | undefined;
 
   constructor(log: string, connection: Connection) {
     this.#connection = connection;
@@ -25,12 +26,11 @@ export class TopicRegistry {
     return this.#topics.get(name);
   }
 
-  /** The topic as it is; throws `UNKNOWN_TOPIC`. */
+  /** The topic, known or looked up; throws `UNKNOWN_TOPIC`. */
   async load(name: string): Promise<TopicInfo> {
-    for (let tries = 0; tries < 2 && !this.#topics.has(name); tries++) await this.#read();
-    const topic = this.#topics.get(name);
+    const topic = this.#topics.get(name) ?? (await this.#read()).get(name);
     if (topic !== undefined) return topic;
-    throw new TablogError('UNKNOWN_TOPIC', `there is no topic '${name}'`, {
+    throw new TablogError(UNKNOWN_TOPIC, `there is no topic '${name}'`, {
       details: { topic: name },
     });
   }
@@ -48,18 +48,19 @@ export class TopicRegistry {
     return () => this.#listeners.delete(listener);
   }
 
-  #read(): Promise<void> {
+  #read(): Promise<ReadonlyMap<string, TopicInfo>> {
     if (this.#reading !== undefined) return this.#reading;
-    const reading = this.#connection
-      .call('listTopics', null)
-      .then((topics) => {
-        if (this.#reading !== reading) return; // forgotten meanwhile: it may be old
-        for (const topic of topics) this.#topics.set(topic.name, topic);
-      })
-      .finally(() => {
-        if (this.#reading === reading) this.#reading = undefined;
-      });
+    const reading = this.#connection.call('listTopics', null).then((topics) => {
+      const byName = new Map(topics.map((topic) => [topic.name, topic]));
+      // Forgotten meanwhile: good enough for who asked before, but not to be kept.
+      if (this.#reading === reading) this.#topics = byName;
+      return byName;
+    });
     this.#reading = reading;
+    const done = (): void => {
+      if (this.#reading === reading) this.#reading = undefined;
+    };
+    reading.then(done, done);
     return reading;
   }
 }

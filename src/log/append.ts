@@ -1,4 +1,4 @@
-import { placeBatch } from '../record/batch-writer.ts';
+import { placeBatch } from '../record/batch-seal.ts';
 import type { RecordBatch } from '../record/batch-reader.ts';
 import type { PartitionHead } from './head.ts';
 import { extendTimeIndex } from './time-index.ts';

@@ -1,4 +1,6 @@
+import { BATCH_CORRUPT, LOG_CORRUPT, OFFSET_OUT_OF_RANGE, UNKNOWN_TOPIC } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
+import { crcMatches } from '../record/batch-seal.ts';
 import { FIELD, readInt64, viewOf } from '../record/batch-format.ts';
 import { readBatches, wholeBatchBytes } from '../record/batch-reader.ts';
 import { RecordCursor } from '../record/record-cursor.ts';
@@ -44,7 +46,13 @@ export function readPartition(read: SegmentsRead, from: ReadFrom): PartitionRead
       if (segments.length === 0) throw lostRange(from, next, Math.max(base, next + 1));
       break; // the next read begins at the gap, and says so
     }
-    segments.push(slice.bytes);
+    const sound = soundBytes(slice.bytes);
+    if (sound === 0) {
+      if (segments.length === 0) throw damaged(from, slice.bytes);
+      break;
+    }
+    segments.push(sound < slice.bytes.byteLength ? slice.bytes.slice(0, sound) : slice.bytes);
+    if (sound < slice.bytes.byteLength) break;
     next = slice.nextOffset;
     left -= slice.bytes.byteLength;
   }
@@ -52,12 +60,22 @@ export function readPartition(read: SegmentsRead, from: ReadFrom): PartitionRead
   return { startOffset, endOffset, segments };
 }
 
+/** How many bytes of whole batches there are before the first whose CRC is wrong. */
+function soundBytes(segment: ArrayBuffer): number {
+  let sound = 0;
+  for (const batch of readBatches(new Uint8Array(segment))) {
+    if (!crcMatches(batch.bytes)) break;
+    sound += batch.bytes.length;
+  }
+  return sound;
+}
+
 /** Throws `OFFSET_OUT_OF_RANGE` unless `from.offset` can be read now or is the next to come. */
 function checkRange(from: ReadFrom, startOffset: number, endOffset: number): void {
   const { partition, offset } = from;
   if (offset >= startOffset && offset <= endOffset) return;
   throw new TablogError(
-    'OFFSET_OUT_OF_RANGE',
+    OFFSET_OUT_OF_RANGE,
     `offset ${offset} of partition ${partition} is outside ${startOffset} to ${endOffset}`,
     { details: { partition, offset, startOffset, endOffset } },
   );
@@ -124,15 +142,26 @@ export function endOfSegment(segment: ArrayBuffer): number {
 
 export function topicGone(of: { readonly topicId: string; readonly partition: number }): TablogError {
   return new TablogError(
-    'UNKNOWN_TOPIC',
+    UNKNOWN_TOPIC,
     `the topic with id ${of.topicId} has been deleted, or has no partition ${of.partition}`,
     { details: { topicId: of.topicId, partition: of.partition } },
   );
 }
 
+/** The first batch of `segment` is not what was written. */
+function damaged({ partition }: ReadFrom, segment: ArrayBuffer): TablogError {
+  const [first] = readBatches(new Uint8Array(segment));
+  const { baseOffset, nextOffset } = first!;
+  return new TablogError(
+    BATCH_CORRUPT,
+    `the CRC-32C of the records ${baseOffset} to ${nextOffset - 1} of partition ${partition} is wrong`,
+    { details: { partition, from: baseOffset, to: nextOffset } },
+  );
+}
+
 function lostRange(from: ReadFrom, lostFrom: number, lostTo: number): TablogError {
   return new TablogError(
-    'LOG_CORRUPT',
+    LOG_CORRUPT,
     `the stored records ${lostFrom} to ${lostTo - 1} of partition ${from.partition} are gone`,
     { details: { partition: from.partition, from: lostFrom, to: lostTo } },
   );

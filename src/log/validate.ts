@@ -13,12 +13,11 @@ export interface BatchLimits {
 }
 
 /**
- * Checks a batch that a producer sent, before any transaction: its lengths, its CRC, and every
- * record in it, so that what is stored can be read. As Kafka's `LogValidator` does.
+ * Checks a batch that a producer sent, before any transaction: its lengths and every record in it,
+ * so that what is stored can be read. As Kafka's `LogValidator` does.
  */
 export function validateBatch(bytes: Uint8Array, limits: BatchLimits): RecordBatch {
   const batch = readSingleBatch(bytes);
-  batch.checkCrc();
   if (batch.recordCount === 0) throw corruptBatch('it has no records');
   if ((batch.attributes & (ATTRIBUTE.transactional | ATTRIBUTE.control)) !== 0) {
     throw corruptBatch('a producer cannot send transactional or control batches');

@@ -1,19 +1,20 @@
+import { BATCH_CORRUPT, RECORD_TOO_LARGE, UNSUPPORTED_CODEC } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 
 /** Bytes that are no whole, undamaged record batch. */
 export function corruptBatch(why: string): TablogError {
-  return new TablogError('BATCH_CORRUPT', `a record batch is damaged: ${why}`);
+  return new TablogError(BATCH_CORRUPT, `a record batch is damaged: ${why}`);
 }
 
 export function unsupportedCodec(codec: string): TablogError {
-  return new TablogError('UNSUPPORTED_CODEC', `a record batch is compressed with ${codec}`, {
+  return new TablogError(UNSUPPORTED_CODEC, `a record batch is compressed with ${codec}`, {
     details: { codec },
   });
 }
 
 export function recordTooLarge(bytes: number, maxRecordBytes: number): TablogError {
   return new TablogError(
-    'RECORD_TOO_LARGE',
+    RECORD_TOO_LARGE,
     `a record of ${bytes} bytes is over the topic's maxRecordBytes, ${maxRecordBytes}`,
     { details: { bytes, maxRecordBytes } },
   );

@@ -10,7 +10,6 @@ import {
   viewOf,
 } from './batch-format.ts';
 import type { Codec } from './batch-format.ts';
-import { crc32c } from './crc32c.ts';
 
 /** A batch of at least this much follows its length field. */
 const MIN_BATCH_LENGTH = BATCH_HEADER_BYTES - LENGTH_PREFIX_BYTES;
@@ -29,7 +28,7 @@ export class RecordBatch {
   /** The offset after the batch; compaction may have removed records, but never this. */
   readonly nextOffset: number;
 
-  /** Throws `BATCH_CORRUPT` or `UNSUPPORTED_CODEC`; the CRC is not checked here but by `checkCrc`. */
+  /** Throws `BATCH_CORRUPT` or `UNSUPPORTED_CODEC`; the CRC is `checkCrc`'s. */
   constructor(bytes: Uint8Array) {
     const view = viewOf(bytes);
     this.bytes = bytes;
@@ -96,15 +95,6 @@ export class RecordBatch {
   get recordBytes(): Uint8Array {
     return this.bytes.subarray(BATCH_HEADER_BYTES);
   }
-
-  /** Throws `BATCH_CORRUPT` when the bytes are not those that were written. */
-  checkCrc(): void {
-    const stored = this.#view.getUint32(FIELD.crc);
-    const computed = crc32c(this.bytes, FIELD.attributes);
-    if (stored !== computed) {
-      throw corruptBatch(`its CRC-32C is ${hex(computed)}, and its header says ${hex(stored)}`);
-    }
-  }
 }
 
 /** Walks the whole batches that lie one after the other in `bytes`; a partial one at the end is left. */
@@ -144,8 +134,4 @@ function safeInt64(view: DataView, at: number, name: string): number {
   const value = readInt64(view, at);
   if (Number.isSafeInteger(value)) return value;
   throw corruptBatch(`its ${name} ${view.getBigInt64(at)} is beyond JavaScript's safe integers`);
-}
-
-function hex(crc: number): string {
-  return `0x${crc.toString(16).padStart(8, '0')}`;
 }

@@ -1,5 +1,4 @@
 import {
-  ATTRIBUTE,
   BATCH_HEADER_BYTES,
   CODEC,
   FIELD,
@@ -8,7 +7,6 @@ import {
   viewOf,
   writeInt64,
 } from './batch-format.ts';
-import { crc32c } from './crc32c.ts';
 import { utf8Bytes, writeUtf8 } from './utf8.ts';
 import {
   MAX_VARINT_BYTES,
@@ -101,7 +99,10 @@ export class BatchWriter {
     return offsetDelta;
   }
 
-  /** The finished batch, exactly as long as it is, with base offset 0; the writer is empty again. */
+  /**
+   * The finished batch, exactly as long as it is, with base offset 0; the writer is empty again.
+   * Its CRC is still to be computed, by `sealBatch`: the broker does, off the page's thread.
+   */
   finish(producer: ProducerStamp = NO_PRODUCER): Uint8Array<ArrayBuffer> {
     const batch = this.#bytes.slice(0, this.#end);
     const view = viewOf(batch);
@@ -115,7 +116,6 @@ export class BatchWriter {
     view.setInt16(FIELD.producerEpoch, producer.epoch);
     view.setInt32(FIELD.baseSequence, producer.sequence);
     view.setInt32(FIELD.recordCount, this.#count);
-    sealBatch(batch);
     this.#end = BATCH_HEADER_BYTES;
     this.#count = 0;
     return batch;
@@ -146,24 +146,6 @@ export function payloadBytes(record: RecordParts): number {
     bytes += utf8Bytes(name) + Math.max(fieldBytes(value), 0);
   }
   return bytes;
-}
-
-/** Computes the CRC of a batch whose other fields are in place. */
-export function sealBatch(batch: Uint8Array): void {
-  viewOf(batch).setUint32(FIELD.crc, crc32c(batch, FIELD.attributes));
-}
-
-/** Gives a batch its place in the partition; its CRC does not cover these bytes. */
-export function placeBatch(batch: Uint8Array, baseOffset: number): void {
-  writeInt64(viewOf(batch), FIELD.baseOffset, baseOffset);
-}
-
-/** Marks a batch as appended at `now`, which from then on is the timestamp of all its records. */
-export function stampAppendTime(batch: Uint8Array, now: number): void {
-  const view = viewOf(batch);
-  view.setInt16(FIELD.attributes, view.getInt16(FIELD.attributes) | ATTRIBUTE.appendTime);
-  writeInt64(view, FIELD.maxTimestamp, now);
-  sealBatch(batch);
 }
 
 /** The length of a field as the format has it: -1 for null. */

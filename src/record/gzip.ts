@@ -1,8 +1,8 @@
+import { INFLATED_TOO_LARGE } from '../base/error-rules.ts';
 import { Gunzip, gzipSync } from 'fflate';
 import { TablogError } from '../base/error.ts';
 import { ATTRIBUTE, BATCH_HEADER_BYTES, CODEC, FIELD, LENGTH_PREFIX_BYTES, viewOf } from './batch-format.ts';
 import { corruptBatch } from './batch-error.ts';
-import { sealBatch } from './batch-writer.ts';
 
 /** Deflate grows at most 1,032 times: 8 KiB in bounds what can come out before the next check. */
 const SLICE_BYTES = 8 * 1024;
@@ -10,7 +10,10 @@ const SLICE_BYTES = 8 * 1024;
 /** 1 of 9: three quarters of level 6's saving on JSON events at a third of its time. */
 const LEVEL = 1;
 
-/** The batch with its records compressed, or the batch itself where that would not make it smaller. */
+/**
+ * The batch with its records compressed, to be sealed, or the batch itself where that would not make
+ * it smaller.
+ */
 export function gzipBatch(batch: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   const records = gzipSync(batch.subarray(BATCH_HEADER_BYTES), { level: LEVEL, mtime: 0 });
   if (BATCH_HEADER_BYTES + records.length >= batch.length) return batch;
@@ -21,7 +24,6 @@ export function gzipBatch(batch: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffe
   view.setInt32(FIELD.batchLength, packed.length - LENGTH_PREFIX_BYTES);
   const attributes = view.getInt16(FIELD.attributes) & ~ATTRIBUTE.codec;
   view.setInt16(FIELD.attributes, attributes | CODEC.gzip);
-  sealBatch(packed);
   return packed;
 }
 
@@ -38,7 +40,7 @@ export function gunzipRecords(bytes: Uint8Array, limit: number): Uint8Array {
     size += chunk.length;
     ended ||= final;
     if (size > limit) {
-      throw new TablogError('INFLATED_TOO_LARGE', `a batch inflates to over ${limit} bytes`, {
+      throw new TablogError(INFLATED_TOO_LARGE, `a batch inflates to over ${limit} bytes`, {
         details: { limit },
       });
     }

@@ -1,3 +1,4 @@
+import { CLOSED, FORMAT_TOO_NEW, LOG_CORRUPT, NO_INDEXEDDB, OUTCOME_UNKNOWN, STORAGE_BLOCKED, STORAGE_UNAVAILABLE } from '../base/error-rules.ts';
 import { openDB, unwrap } from 'idb';
 import { systemClock, withDeadline } from '../base/clock.ts';
 import type { Clock } from '../base/clock.ts';
@@ -43,7 +44,7 @@ const MAX_SEGMENTS_A_READ = 64;
 /** Opens the database of the log `name`, and makes it if it is new. */
 export async function openIdbStore(name: string, options: IdbStoreOptions = {}): Promise<Store> {
   if (!('indexedDB' in globalThis)) {
-    throw new TablogError('NO_INDEXEDDB', 'this context has no IndexedDB');
+    throw new TablogError(NO_INDEXEDDB, 'this context has no IndexedDB');
   }
   const store = new IdbStore(name, options);
   await store.open();
@@ -98,7 +99,7 @@ class IdbStore implements Store {
     }
   }
 
-  close(reason: TablogError = new TablogError('CLOSED', `the log '${this.#name}' is closed`)): void {
+  close(reason: TablogError = new TablogError(CLOSED, `the log '${this.#name}' is closed`)): void {
     if (this.closed.aborted) return;
     this.#closing.abort(reason);
     void this.#db?.then(
@@ -199,7 +200,7 @@ class IdbStore implements Store {
       };
       const cancelDeadline = this.#clock.after(this.#transactionDeadlineMs, () => {
         lose(`has not ended in ${this.#transactionDeadlineMs} ms`);
-        this.close(new TablogError('STORAGE_UNAVAILABLE', 'the database does not answer'));
+        this.close(new TablogError(STORAGE_UNAVAILABLE, 'the database does not answer'));
       });
       const settle = (): void => {
         cancelDeadline();
@@ -228,14 +229,14 @@ class IdbStore implements Store {
 
   #unknownOutcome(mode: IDBTransactionMode, what: string): TablogError {
     return mode === 'readonly'
-      ? new TablogError('STORAGE_UNAVAILABLE', `a read of the log '${this.#name}' ${what}`)
-      : new TablogError('OUTCOME_UNKNOWN', `a write to the log '${this.#name}' ${what}`);
+      ? new TablogError(STORAGE_UNAVAILABLE, `a read of the log '${this.#name}' ${what}`)
+      : new TablogError(OUTCOME_UNKNOWN, `a write to the log '${this.#name}' ${what}`);
   }
 
   /** A connection that refuses transactions is closing: nobody told us, so tell the broker. */
   #reopenNeeded(error: unknown): void {
     if (error instanceof DOMException && error.name === 'InvalidStateError') {
-      this.close(new TablogError('STORAGE_UNAVAILABLE', 'the browser closed the database'));
+      this.close(new TablogError(STORAGE_UNAVAILABLE, 'the browser closed the database'));
     }
   }
 
@@ -247,10 +248,10 @@ class IdbStore implements Store {
       },
       // Whoever wants to upgrade or delete must not wait for us; the broker opens anew.
       blocking: () => {
-        this.close(new TablogError('STORAGE_UNAVAILABLE', 'another tab changes the database'));
+        this.close(new TablogError(STORAGE_UNAVAILABLE, 'another tab changes the database'));
       },
       terminated: () => {
-        this.close(new TablogError('STORAGE_UNAVAILABLE', 'the browser closed the database'));
+        this.close(new TablogError(STORAGE_UNAVAILABLE, 'the browser closed the database'));
         for (const lose of this.#inFlight) lose('was cut off: the browser closed the database');
       },
     });
@@ -275,11 +276,11 @@ class IdbStore implements Store {
 
 function checkFormat(name: string, log: LogRow | undefined): TablogError | undefined {
   if (log === undefined) {
-    return new TablogError('LOG_CORRUPT', `the database of the log '${name}' has lost its first row`);
+    return new TablogError(LOG_CORRUPT, `the database of the log '${name}' has lost its first row`);
   }
   if (log.format <= FORMAT_VERSION) return undefined;
   return new TablogError(
-    'FORMAT_TOO_NEW',
+    FORMAT_TOO_NEW,
     `the log '${name}' has format ${log.format}, and this version of tablog reads ${FORMAT_VERSION}`,
     { details: { format: log.format, reads: FORMAT_VERSION } },
   );
@@ -347,7 +348,7 @@ function writerOf(tx: IDBTransaction): Writer {
 
 function blocked(name: string, deadline: number): TablogError {
   return new TablogError(
-    'STORAGE_BLOCKED',
+    STORAGE_BLOCKED,
     `the database of the log '${name}' did not open within ${deadline} ms`,
   );
 }

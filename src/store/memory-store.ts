@@ -1,3 +1,4 @@
+import { CLOSED } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import {
   FORMAT_VERSION,
@@ -41,7 +42,7 @@ class MemoryStore implements Store {
     return this.#closing.signal;
   }
 
-  close(reason: TablogError = new TablogError('CLOSED', 'the log is closed')): void {
+  close(reason: TablogError = new TablogError(CLOSED, 'the log is closed')): void {
     this.#closing.abort(reason);
   }
 

@@ -1,3 +1,4 @@
+import { FORMAT_TOO_NEW, STORAGE_FULL, STORAGE_UNAVAILABLE } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 
 /** Chrome's LevelDB backend reports a full disk under the name `UnknownError`. */
@@ -11,12 +12,12 @@ export function storageError(error: unknown): TablogError {
   if (error instanceof TablogError) return error;
   const { name = 'Error', message = String(error) } = (error ?? {}) as Partial<Error>;
   if (name === 'QuotaExceededError' || NO_SPACE.test(message)) {
-    return new TablogError('STORAGE_FULL', 'the browser has no room for more', { cause: error });
+    return new TablogError(STORAGE_FULL, 'the browser has no room for more', { cause: error });
   }
   if (name === 'VersionError') {
-    return new TablogError('FORMAT_TOO_NEW', 'the database has a newer version', { cause: error });
+    return new TablogError(FORMAT_TOO_NEW, 'the database has a newer version', { cause: error });
   }
-  return new TablogError('STORAGE_UNAVAILABLE', `IndexedDB failed (${name}: ${message})`, {
+  return new TablogError(STORAGE_UNAVAILABLE, `IndexedDB failed (${name}: ${message})`, {
     cause: error,
   });
 }

@@ -1,0 +1,108 @@
+// Runs every check to the end, whatever fails on the way, and counts: a step is one, a test is one.
+// `npm run check` and `.ci/run` both end here.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** The scripts of package.json, in the order that tells most the soonest. */
+const STEPS = [
+  'format:check',
+  'lint',
+  'types',
+  'unused',
+  'build',
+  'publint',
+  'attw',
+  'size',
+  'build:demo',
+];
+
+let passed = 0;
+let failed = 0;
+const failures = [];
+
+for (const step of STEPS) {
+  const { code, output, seconds } = await npm(['run', '--silent', step], { quiet: true });
+  count(code === 0, `npm run ${step}`, seconds);
+  if (code !== 0) console.log(indent(output));
+}
+await runTests();
+
+if (failures.length > 0) console.log(`\nFailed:\n${indent(failures.join('\n'))}`);
+console.log(`\n${passed} passed, ${failed} failed`);
+process.exitCode = failed === 0 ? 0 : 1;
+
+async function runTests() {
+  console.log('\nnpm test');
+  const folder = mkdtempSync(path.join(tmpdir(), 'tablog-check-'));
+  const file = path.join(folder, 'tests.json');
+  const { code, seconds } = await npm(
+    ['test', '--', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`],
+    { quiet: false },
+  );
+  const report = readReport(file);
+  rmSync(folder, { recursive: true });
+
+  const failedBefore = failed;
+  for (const { name, status, assertionResults } of report) {
+    const place = path.relative(root, name);
+    for (const test of assertionResults) {
+      if (test.status === 'passed') passed++;
+      if (test.status === 'failed') fail(`${place}: ${test.fullName}`);
+    }
+    const told = assertionResults.some((test) => test.status === 'failed');
+    if (status === 'failed' && !told) fail(`${place} (the file itself)`);
+  }
+  // An error outside of every test, or no report at all, is a failure of the run.
+  const whole = code === 0 && report.length > 0;
+  if (whole || failed === failedBefore) count(whole, 'npm test', seconds);
+}
+
+function readReport(file) {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')).testResults;
+  } catch {
+    return [];
+  }
+}
+
+function count(ok, name, seconds) {
+  if (ok) passed++;
+  else fail(name);
+  console.log(`${ok ? 'ok  ' : 'FAIL'} ${name} (${seconds.toFixed(1)} s)`);
+}
+
+function fail(name) {
+  failed++;
+  failures.push(name);
+}
+
+function npm(args, { quiet }) {
+  const started = performance.now();
+  return new Promise((resolve) => {
+    const child = spawn('npm', args, {
+      cwd: root,
+      shell: process.platform === 'win32',
+      stdio: ['ignore', quiet ? 'pipe' : 'inherit', quiet ? 'pipe' : 'inherit'],
+    });
+    let output = '';
+    const keep = (chunk) => (output += String(chunk));
+    child.stdout?.on('data', keep);
+    child.stderr?.on('data', keep);
+    const end = (code) =>
+      resolve({ code, output, seconds: (performance.now() - started) / 1000 });
+    child.once('error', (error) => {
+      output += error.message;
+      end(1);
+    });
+    child.once('close', end);
+  });
+}
+
+function indent(text) {
+  return text.trimEnd().replaceAll(/^/gm, '    ');
+}

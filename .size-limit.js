@@ -1,0 +1,29 @@
+/** ESM, as applications bundle it: `import.meta` has no meaning in esbuild's default format. */
+const modifyEsbuildConfig = (config) => ({ ...config, format: 'esm' });
+
+export default [
+  {
+    name: 'a tab, to produce and consume',
+    path: 'dist/index.js',
+    import: '{ openLog, topic, string }',
+    // Loaded by the first batch that is compressed; a test of the layers holds it to that.
+    ignore: ['*/record/gzip.js'],
+    gzip: true,
+    limit: '10 kB',
+    modifyEsbuildConfig,
+  },
+  {
+    name: 'the gzip codec, loaded on demand',
+    path: 'dist/record/gzip.js',
+    gzip: true,
+    limit: '8 kB',
+    modifyEsbuildConfig,
+  },
+  {
+    name: 'the worker',
+    path: 'dist/worker.js',
+    gzip: true,
+    limit: '25 kB',
+    modifyEsbuildConfig,
+  },
+];

@@ -1,0 +1,44 @@
+import { json, openLog, string, topic } from '../src/index.ts';
+import type { Consumer, Log, MessageOf, Topic } from '../src/index.ts';
+
+/** What happened on a page. Of the keyboard, only that a key went down: never which. */
+export type PageEvent =
+  | { readonly kind: 'click' | 'pointermove'; readonly x: number; readonly y: number }
+  | { readonly kind: 'keydown' }
+  | { readonly kind: 'visibilitychange'; readonly state: DocumentVisibilityState };
+
+/** A webhook's payload, as far as the demo looks into it. */
+export interface GithubEvent {
+  readonly repository?: { readonly full_name: string } | null;
+  readonly organization?: { readonly login: string } | null;
+}
+
+export const pageEvents: Topic<'page-events', string, PageEvent> = topic('page-events', {
+  key: string(),
+  value: json<PageEvent>(),
+  partitions: 4,
+});
+
+export const githubEvents: Topic<'github-events', string, GithubEvent> = topic('github-events', {
+  key: string(),
+  value: json<GithubEvent>(),
+  partitions: 4,
+});
+
+export type DemoTopic = typeof pageEvents | typeof githubEvents;
+export type DemoMessage = MessageOf<DemoTopic>;
+export type DemoConsumer = Consumer<DemoTopic>;
+
+export const DEMO_TOPICS: readonly DemoTopic[] = [githubEvents, pageEvents];
+
+export async function openDemoLog(): Promise<Log> {
+  const log = await openLog('demo');
+  await log.admin.createTopics(DEMO_TOPICS);
+  return log;
+}
+
+/** Deletes every record. Other tabs find their topics gone, and follow the new ones. */
+export async function emptyDemoLog(log: Log): Promise<void> {
+  await log.admin.deleteTopics(DEMO_TOPICS);
+  await log.admin.createTopics(DEMO_TOPICS);
+}

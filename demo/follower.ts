@@ -1,0 +1,83 @@
+import { TablogError } from '../src/index.ts';
+import type { Log } from '../src/index.ts';
+import { DEMO_TOPICS } from './demo-log.ts';
+import type { DemoConsumer } from './demo-log.ts';
+import { RECENT_RECORDS } from './lane-state.ts';
+import { TopicState } from './topic-state.ts';
+
+const RETRY_MS = 1000;
+
+export interface FollowerEvents {
+  readonly onChange: () => void;
+  readonly onError: (error: unknown) => void;
+}
+
+/** Reads both topics with one consumer, and keeps what is known of them. */
+export class Follower {
+  readonly topics: readonly TopicState[] = DEMO_TOPICS.map(({ name }) => new TopicState(name));
+  readonly #log: Log;
+  readonly #events: FollowerEvents;
+  #consumer: DemoConsumer | undefined;
+
+  constructor(log: Log, events: FollowerEvents) {
+    this.#log = log;
+    this.#events = events;
+  }
+
+  /** Follows the log for as long as the page lives. */
+  async run(): Promise<void> {
+    for (;;) {
+      try {
+        await this.#follow();
+      } catch (error) {
+        // Another tab has emptied the log: what was followed is gone, and its successor is there.
+        const emptied =
+          error instanceof TablogError &&
+          (error.code === 'UNKNOWN_TOPIC' || error.code === 'OFFSET_OUT_OF_RANGE');
+        if (!emptied) this.#events.onError(error);
+        if (error instanceof TablogError && (emptied || error.retriable)) await wait(RETRY_MS);
+        else return;
+      }
+    }
+  }
+
+  /** Asks for the totals. A topic that was made anew is followed from there. */
+  async refresh(): Promise<void> {
+    const descriptions = await this.#describe();
+    const same = this.topics.map((topic, i) => topic.describe(descriptions[i]!));
+    if (same.includes(false)) await this.#consumer?.close();
+    this.#events.onChange();
+  }
+
+  async #follow(): Promise<void> {
+    await this.#log.admin.createTopics(DEMO_TOPICS);
+    await using consumer = this.#log.consumer({ topics: DEMO_TOPICS, from: 'latest' });
+    this.#consumer = consumer;
+    await consumer.ready;
+    await this.refresh();
+    await this.#seekNearTheEnd(consumer);
+    // A hidden tab is not drawn but still reads, so that it is up to date when it is looked at.
+    for await (const batch of consumer.batches({ max: 5000 })) {
+      this.topics.find(({ name }) => name === batch.topic)?.add(batch);
+      this.#events.onChange();
+    }
+  }
+
+  /** However long the log is, the last screenful of each partition is all that is read of it. */
+  async #seekNearTheEnd(consumer: DemoConsumer): Promise<void> {
+    const seeks = this.topics.flatMap(({ name, lanes }) =>
+      lanes.map(({ partition, startOffset, endOffset }) =>
+        consumer.seek(Math.max(endOffset - RECENT_RECORDS, startOffset), { topic: name, partition }),
+      ),
+    );
+    await Promise.all(seeks);
+  }
+
+  #describe() {
+    return Promise.all(DEMO_TOPICS.map((topic) => this.#log.admin.describeTopic(topic)));
+  }
+}
+
+function wait(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,70 @@
+import { INTERNAL } from '../base/error-rules.ts';
+import { TablogError } from '../base/error.ts';
+import type { Method, Request, Response } from './broker.ts';
+import { fromErrorData } from './error-data.ts';
+import { HELLO } from './wire.ts';
+import type { Answer, Call, HelloRequest, HelloResponse, Reply } from './wire.ts';
+
+/** What a worker is talked to through: a MessagePort or a dedicated worker. */
+export type Endpoint = MessagePort | Worker;
+
+interface Pending {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** A tab's side of a connection: calls, and the answers that they wait for. */
+export class BrokerPort {
+  readonly #endpoint: Endpoint;
+  readonly #pending = new Map<string, Pending>();
+  #lastId = 0;
+
+  constructor(endpoint: Endpoint) {
+    this.#endpoint = endpoint;
+    endpoint.addEventListener('message', (event) => {
+      this.#settle((event as MessageEvent<Reply>).data);
+    });
+    if ('start' in endpoint) endpoint.start();
+  }
+
+  hello(request: HelloRequest): Promise<HelloResponse> {
+    return this.#call(HELLO, request, []) as Promise<HelloResponse>;
+  }
+
+  /** Settles when the answer comes, or when somebody gives up. */
+  call<M extends Method>(method: M, request: Request<M>): Promise<Response<M>> {
+    const moved =
+      method === 'produce' ? (request as Request<'produce'>).appends.map(({ batch }) => batch) : [];
+    return this.#call(method, request, moved) as Promise<Response<M>>;
+  }
+
+  /** Rejects every call that has no answer yet. */
+  giveUp(error: Error): void {
+    for (const { reject } of this.#pending.values()) reject(error);
+    this.#pending.clear();
+  }
+
+  #call(method: string, value: unknown, moved: ArrayBuffer[]): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const id = String(++this.#lastId);
+      const argumentList = [{ type: 'RAW', value }] as const;
+      const call: Call = { id, type: 'APPLY', path: [method], argumentList };
+      this.#endpoint.postMessage(call, moved);
+      this.#pending.set(id, { resolve, reject });
+    });
+  }
+
+  #settle({ id, type, value }: Reply): void {
+    const pending = this.#pending.get(id);
+    if (pending === undefined) return;
+    this.#pending.delete(id);
+    const answer = value as Answer<unknown>;
+    if (type !== 'RAW') {
+      pending.reject(new TablogError(INTERNAL, 'the worker could not send its answer'));
+    } else if ('error' in answer) {
+      pending.reject(fromErrorData(answer.error));
+    } else {
+      pending.resolve(answer.value);
+    }
+  }
+}

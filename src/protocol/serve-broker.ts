@@ -1,0 +1,104 @@
+import { INTERNAL, PROTOCOL_MISMATCH } from '../base/error-rules.ts';
+import { expose, transfer } from 'comlink';
+import type { Endpoint } from 'comlink';
+import { TablogError, toTablogError } from '../base/error.ts';
+import { METHODS, PROTOCOL_VERSION } from './broker.ts';
+import type { Broker, FetchedPartition, Method } from './broker.ts';
+import { toErrorData } from './error-data.ts';
+import { HELLO } from './wire.ts';
+import type { Answer, HelloRequest, HelloResponse } from './wire.ts';
+
+/** What is exposed: each function takes one value, and answers with a value or an error as data. */
+type Exposed = Record<string, (request: never) => Promise<Answer<unknown>>>;
+
+/**
+ * Serves a broker on a port. `greet` answers the first call and says which broker that is; until
+ * then every other call is refused.
+ *
+ * Comlink stays behind a guard: as it is, any tab could set properties of the worker's objects,
+ * `Object.prototype` included.
+ */
+export function serveBroker(
+  endpoint: Endpoint,
+  greet: (hello: HelloRequest) => Promise<{ response: HelloResponse; broker: Broker }>,
+): void {
+  let broker: Broker | undefined;
+  const exposed: Exposed = Object.create(null) as Exposed;
+  exposed[HELLO] = (request: HelloRequest) =>
+    answer(async () => {
+      if (request.protocol !== PROTOCOL_VERSION) {
+        throw new TablogError(
+          PROTOCOL_MISMATCH,
+          `the tab speaks protocol ${request.protocol}, and the worker ${PROTOCOL_VERSION}`,
+        );
+      }
+      const greeted = await greet(request);
+      broker = greeted.broker;
+      return greeted.response;
+    });
+  for (const method of Object.keys(METHODS) as Method[]) {
+    exposed[method] = (request: never) =>
+      answer(async () => {
+        if (broker === undefined) throw new TablogError(INTERNAL, 'a call came before hello');
+        const value = await broker[method](request);
+        return withTransfer(method, value);
+      });
+  }
+  expose(Object.freeze(exposed), guarded(endpoint, new Set(Object.keys(exposed))));
+}
+
+async function answer(work: () => Promise<unknown>): Promise<Answer<unknown>> {
+  try {
+    const value = await work();
+    return value instanceof Transferred ? value.answer : { value };
+  } catch (error) {
+    return { error: toErrorData(toTablogError(error)) };
+  }
+}
+
+/** An answer whose buffers move instead of being copied. */
+class Transferred {
+  readonly answer: Answer<unknown>;
+
+  constructor(value: unknown, buffers: ArrayBuffer[]) {
+    this.answer = transfer({ value }, buffers);
+  }
+}
+
+function withTransfer(method: Method, value: unknown): unknown {
+  if (method !== 'fetch') return value;
+  const fetched = value as readonly FetchedPartition[];
+  const buffers = fetched.flatMap((part) => ('error' in part ? [] : [...part.segments]));
+  return buffers.length === 0 ? value : new Transferred(value, buffers);
+}
+
+/** Lets through only calls of one allowed name with one value, and drops whatever else comes. */
+function guarded(endpoint: Endpoint, allowed: ReadonlySet<string>): Endpoint {
+  return {
+    postMessage: (message: unknown, buffers?: Transferable[]) =>
+      endpoint.postMessage(message, buffers),
+    addEventListener: (type: string, listener: EventListenerOrEventListenerObject) => {
+      endpoint.addEventListener(type, (event) => {
+        if (!isCall((event as MessageEvent).data, allowed)) return;
+        if (typeof listener === 'function') listener(event);
+        else listener.handleEvent(event);
+      });
+    },
+    removeEventListener: () => {}, // a port is served for as long as it lives
+    start: () => endpoint.start?.(),
+  };
+}
+
+function isCall(data: unknown, allowed: ReadonlySet<string>): boolean {
+  if (typeof data !== 'object' || data === null) return false;
+  const { type, path, argumentList } = data as Record<'type' | 'path' | 'argumentList', unknown>;
+  return (
+    type === 'APPLY' &&
+    Array.isArray(path) &&
+    path.length === 1 &&
+    allowed.has(path[0] as string) &&
+    Array.isArray(argumentList) &&
+    argumentList.length === 1 &&
+    (argumentList[0] as { type?: unknown } | null)?.type === 'RAW'
+  );
+}

@@ -1,0 +1,75 @@
+/**
+ * @typedef {import('./browser.mjs').Browser} Browser
+ * @typedef {import('./plan.mjs').Contender} Contender
+ * @typedef {import('./plan.mjs').Plan} Plan
+ * @typedef {import('./plan.mjs').Workload} Workload
+ * @typedef {{ records: number, bytes: number, ms: number }} Measured
+ * @typedef {{ browser: Browser, origin: (name: string) => string, say: (what: string) => void }} Bench
+ *
+ * @typedef {object} Row
+ * @property {import('./plan.mjs').Subject} subject
+ * @property {'write' | 'read'} direction
+ * @property {string} label
+ * @property {Measured[]} samples
+ */
+
+/**
+ * Runs every contender once a round, so that what slows the machine down slows all of them; every
+ * second round backwards, so that none always comes after the same one.
+ * @param {Bench} bench
+ * @param {Workload} workload
+ * @param {number} rounds
+ * @returns {Promise<Row[]>}
+ */
+export async function measureWorkload(bench, workload, rounds) {
+  /** @type {Map<string, Row>} */
+  const rows = new Map();
+  for (let round = 0; round < rounds; round++) {
+    const { contenders } = workload;
+    for (const contender of round % 2 === 0 ? contenders : contenders.toReversed()) {
+      bench.say(`${workload.title}, round ${round + 1} of ${rounds}: ${contender.write.label}`);
+      await runContender(bench, workload, contender, (row, measured) => {
+        const id = `${row.direction} ${row.label}`;
+        if (!rows.has(id)) rows.set(id, { ...row, samples: [] });
+        rows.get(id)?.samples.push(measured);
+      });
+    }
+  }
+  return [...rows.values()];
+}
+
+let databases = 0;
+
+/**
+ * Writes into a storage of its own, then reads it: each step in a new page, with no worker left of
+ * the one before, so that nothing is read from memory.
+ * @param {Bench} bench
+ * @param {Workload} workload
+ * @param {Contender} contender
+ * @param {(row: Omit<Row, 'samples'>, measured: Measured) => void} found
+ */
+async function runContender({ browser, origin: originOf }, workload, contender, found) {
+  const { subject, records, compression, write, reads } = contender;
+  const origin = originOf(`bench-${++databases}`);
+  const input = { sample: workload.sample, records, ...(compression && { compression }) };
+  const steps = [
+    { ...write, direction: /** @type {const} */ ('write') },
+    ...reads.map((read) => ({ ...read, direction: /** @type {const} */ ('read') })),
+  ];
+  for (const { name, label, direction } of steps) {
+    const page = await browser.openPage(origin);
+    try {
+      const measured = /** @type {Measured} */ (await page.call('run', name, input));
+      if (measured.records !== records) {
+        throw new Error(`${measured.records} records where ${records} were wanted`);
+      }
+      found({ subject, label, direction }, measured);
+    } catch (cause) {
+      throw new Error(`${workload.title}: ${direction}, ${label}: ${String(cause)}`, { cause });
+    } finally {
+      await page.close();
+    }
+    await browser.workersGone();
+  }
+  await browser.clear(origin);
+}

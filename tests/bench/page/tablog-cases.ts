@@ -1,0 +1,91 @@
+import { openLog, string, topic } from '../../../src/index.ts';
+import type { Consumer, Log, ProducerOptions } from '../../../src/index.ts';
+import { CHUNK, Tally } from './case.ts';
+import type { CaseInput, Measured } from './case.ts';
+import { makeRecords } from './records.ts';
+import type { BenchRecord } from './records.ts';
+import { nextTask } from './next-task.ts';
+
+export const LOG = 'bench';
+
+export const records = topic('records', { key: string(), value: string(), partitions: 4 });
+
+type Send = (
+  producer: ReturnType<Log['producer']>,
+  list: readonly BenchRecord[],
+) => Promise<unknown>[];
+
+/** One promise a record. */
+export function produceBySend(input: CaseInput): Promise<Measured> {
+  return produce(input, (producer, list) => list.map((record) => producer.send(records, record)));
+}
+
+/** One promise for `CHUNK` records. */
+export function produceBySendBatch(input: CaseInput): Promise<Measured> {
+  return produce(input, (producer, list) => [producer.sendBatch(records, list)]);
+}
+
+export function consumeByMessage(input: CaseInput): Promise<Measured> {
+  return consume(input, async (consumer, tally) => {
+    for await (const message of consumer) {
+      tally.add(message.value);
+      if (tally.records === input.records) break;
+    }
+  });
+}
+
+export function consumeByBatches(input: CaseInput): Promise<Measured> {
+  return consume(input, async (consumer, tally) => {
+    for await (const { messages } of consumer.batches()) {
+      for (const message of messages) tally.add(message.value);
+      if (tally.records >= input.records) break;
+    }
+  });
+}
+
+/** From the first send to the last ack. */
+async function produce(input: CaseInput, send: Send): Promise<Measured> {
+  const { list, bytes } = await makeRecords(input.sample, input.records);
+  const options: ProducerOptions = { durability: 'relaxed', compression: input.compression ?? 'none' };
+  const log = await openLog(LOG);
+  await log.admin.createTopics([records]);
+  const producer = log.producer(options);
+  const start = performance.now();
+  const acks: Promise<unknown>[] = [];
+  for (let at = 0; at < list.length; at += CHUNK) {
+    for (const ack of send(producer, list.slice(at, at + CHUNK))) acks.push(ack);
+    // As an application does, which sends from the tasks in which its records turn up.
+    await nextTask();
+  }
+  await Promise.all(acks);
+  const ms = performance.now() - start;
+  await checkStored(log, list.length);
+  await log.close();
+  return { records: list.length, bytes, ms };
+}
+
+/** From the making of the consumer to the last value. */
+async function consume(
+  input: CaseInput,
+  read: (consumer: Consumer<typeof records>, tally: Tally) => Promise<void>,
+): Promise<Measured> {
+  const { list, bytes } = await makeRecords(input.sample, input.records);
+  const log = await openLog(LOG);
+  await checkStored(log, list.length);
+  const tally = new Tally();
+  const start = performance.now();
+  const consumer = log.consumer({ topics: [records], from: 'earliest' });
+  await read(consumer, tally);
+  const ms = performance.now() - start;
+  tally.check(list);
+  await log.close();
+  return { records: tally.records, bytes, ms };
+}
+
+async function checkStored(log: Log, expected: number): Promise<void> {
+  const { partitions } = await log.admin.describeTopic(records);
+  const stored = partitions.reduce((sum, { startOffset, endOffset }) => sum + endOffset - startOffset, 0);
+  if (stored !== expected) {
+    throw new Error(`the log holds ${stored} records where ${expected} were written`);
+  }
+}

@@ -1,0 +1,88 @@
+import { median, percentile } from './statistics.mjs';
+
+/**
+ * @typedef {import('./measure.mjs').Row} Row
+ * @typedef {import('./measure-latency.mjs').Latencies} Latencies
+ *
+ * @typedef {object} Rate
+ * @property {'write' | 'read'} direction
+ * @property {string} label
+ * @property {number} records  In each round.
+ * @property {number} recordsPerSecond  The median of the rounds.
+ * @property {number} megabytesPerSecond  Of keys and values, in millions of bytes.
+ * @property {number} spread  Slowest to fastest round, as a share of the median.
+ * @property {number | null} toDexie  null: not to be compared.
+ * @property {number | null} toIdb
+ * @property {number | null} ofCeiling
+ * @property {number[]} samplesMs
+ *
+ * @typedef {{ label: string, p50Ms: number, p99Ms: number, toRaw: number | null }} Latency
+ * @typedef {{ title: string, rates: Rate[] }} Table
+ * @typedef {Record<'browser' | 'cpus' | 'node' | 'date', string>} Environment
+ * @typedef {{ tables: Table[], latencies: Latency[], environment: Environment }} Results
+ */
+
+/**
+ * @param {readonly Row[]} rows
+ * @returns {Rate[]}
+ */
+export function ratesOf(rows) {
+  const directions = /** @type {const} */ (['write', 'read']);
+  return directions.flatMap((direction) => {
+    const of = rows.filter((row) => row.direction === direction);
+    /** @param {Row['subject']} subject @returns {Row} */
+    const reference = (subject) => {
+      const row = of.find((candidate) => candidate.subject === subject);
+      if (row === undefined) throw new Error(`'${subject}' was not measured`);
+      return row;
+    };
+    const dexie = rateOf(reference('dexie'));
+    const idb = rateOf(reference('idb'));
+    const raw = bytesRateOf(reference('raw'));
+    return of.map((row) => ({
+      direction,
+      label: row.label,
+      records: row.samples[0]?.records ?? 0,
+      recordsPerSecond: rateOf(row),
+      megabytesPerSecond: bytesRateOf(row) / 1e6,
+      spread: spreadOf(row),
+      toDexie: row.subject === 'tablog' ? rateOf(row) / dexie : null,
+      toIdb: row.subject === 'tablog' ? rateOf(row) / idb : null,
+      ofCeiling: row.subject === 'raw' ? null : bytesRateOf(row) / raw,
+      samplesMs: row.samples.map(({ ms }) => ms),
+    }));
+  });
+}
+
+/** @param {Latencies} latencies @returns {Latency[]} */
+export function latenciesOf({ tablog, raw, endToEnd }) {
+  const rawP50 = median(raw);
+  /** @param {string} label @param {number[]} values @param {boolean} compare */
+  const of = (label, values, compare) => ({
+    label,
+    p50Ms: median(values),
+    p99Ms: percentile(values, 0.99),
+    toRaw: compare ? median(values) / rawP50 : null,
+  });
+  return [
+    of('IndexedDB: one put, until its transaction is complete', raw, false),
+    of('tablog: one send, until its ack', tablog, true),
+    of('tablog: one record, from send in one tab to for await in another', endToEnd, false),
+  ];
+}
+
+/** @param {Row} row */
+function rateOf({ samples }) {
+  return median(samples.map(({ records, ms }) => (records / ms) * 1000));
+}
+
+/** @param {Row} row */
+function bytesRateOf({ samples }) {
+  return median(samples.map(({ bytes, ms }) => (bytes / ms) * 1000));
+}
+
+/** @param {Row} row */
+function spreadOf(row) {
+  const rates = row.samples.map(({ records, ms }) => (records / ms) * 1000);
+  return (Math.max(...rates) - Math.min(...rates)) / rateOf(row);
+}

@@ -1,0 +1,81 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cpus } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { openBrowser } from './browser.mjs';
+import { buildPage } from './build-page.mjs';
+import { measureLatencies } from './measure-latency.mjs';
+import { measureWorkload } from './measure.mjs';
+import { parseOptions } from './options.mjs';
+import { makePlan } from './plan.mjs';
+import { toMarkdown, toText } from './report.mjs';
+import { latenciesOf, ratesOf } from './results.mjs';
+import { serve } from './server.mjs';
+
+/** @typedef {() => Promise<unknown>} Undo */
+
+const CACHE = fileURLToPath(new URL('../../node_modules/.cache', import.meta.url));
+
+/** What is open, newest last: closed whatever happens. @type {Undo[]} */
+const open = [];
+
+/** @param {import('./options.mjs').Options} options */
+async function run(options) {
+  const started = performance.now();
+  /** @param {string} what */
+  const say = (what) => {
+    const seconds = ((performance.now() - started) / 1000).toFixed(0);
+    console.error(`${seconds.padStart(4)} s  ${what}`);
+  };
+  const { rounds, latencies, workloads } = makePlan(options);
+
+  // Beside the project, not in the system's temporary folder: that may be memory, not a disk.
+  await mkdir(CACHE, { recursive: true });
+  const folder = await mkdtemp(path.join(CACHE, 'bench-'));
+  open.push(() => rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 }));
+  say('building the page');
+  const site = path.join(folder, 'site');
+  await buildPage(site);
+  const server = await serve(site);
+  open.push(() => server.close());
+  const browser = await openBrowser(path.join(folder, 'profile'));
+  open.push(() => browser.close());
+
+  const bench = { browser, origin: server.origin, say };
+  const latency = latenciesOf(await measureLatencies(bench, latencies));
+  const tables = [];
+  for (const workload of workloads) {
+    const rows = await measureWorkload(bench, workload, rounds);
+    tables.push({ title: workload.title, rates: ratesOf(rows) });
+  }
+  const environment = {
+    browser: browser.version,
+    cpus: String(cpus().length),
+    node: process.versions.node,
+    date: new Date().toISOString().slice(0, 10),
+  };
+  const results = { tables, latencies: latency, environment };
+  console.log(toText(results));
+  if (options.json) await writeFile(options.json, `${JSON.stringify(results, null, 2)}\n`);
+  if (options.markdown) await writeFile(options.markdown, toMarkdown(results));
+}
+
+async function closeAll() {
+  for (let undo = open.pop(); undo !== undefined; undo = open.pop()) {
+    await undo().catch((/** @type {unknown} */ error) => console.error(error));
+  }
+}
+
+for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM'])) {
+  process.once(signal, () => void closeAll().finally(() => process.exit(1)));
+}
+
+try {
+  const options = parseOptions(process.argv.slice(2));
+  if (options !== undefined) await run(options);
+} catch (error) {
+  console.error(`\nThe benchmark failed. ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 1;
+} finally {
+  await closeAll();
+}

@@ -1,0 +1,52 @@
+import { createServer } from 'node:http';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import path from 'node:path';
+
+const TYPES = new Map([
+  ['.html', 'text/html; charset=utf-8'],
+  ['.js', 'text/javascript; charset=utf-8'],
+  ['.json', 'application/json; charset=utf-8'],
+]);
+
+/** An isolated page has a clock of 5 µs; any other page one of 100 µs. */
+const HEADERS = {
+  'Cache-Control': 'no-store',
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp',
+  'Cross-Origin-Resource-Policy': 'same-origin',
+};
+
+/**
+ * Serves `folder` on 127.0.0.1, at every name that ends in `.localhost`: each name is an origin of
+ * its own, with a storage of its own.
+ * @param {string} folder
+ * @returns {Promise<{ origin: (name: string) => string, close: () => Promise<void> }>}
+ */
+export async function serve(folder) {
+  const server = createServer(async (request, response) => {
+    const { pathname } = new URL(request.url ?? '/', 'http://localhost');
+    const file = path.join(folder, pathname.endsWith('/') ? `${pathname}index.html` : pathname);
+    const found = await stat(file).catch(() => undefined);
+    if (!found?.isFile() || !file.startsWith(folder + path.sep)) {
+      response.writeHead(404, HEADERS).end();
+      return;
+    }
+    const type = TYPES.get(path.extname(file)) ?? 'application/octet-stream';
+    response.writeHead(200, { ...HEADERS, 'Content-Type': type });
+    createReadStream(file).pipe(response);
+  });
+  await new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => resolve(undefined));
+  });
+  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
+  return {
+    origin: (name) => `http://${name}.localhost:${port}`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}

@@ -1,0 +1,57 @@
+import { inline } from '../../../src/inline.ts';
+import * as tablog from '../../../src/index.ts';
+import type { InlineHost, Log, MessageOf, TopicLike, WorkerKind } from '../../../src/index.ts';
+
+/** What the tests call in a tab, by `page.evaluate`. */
+const api = {
+  ...tablog,
+  inline,
+  log: undefined as Log | undefined,
+
+  /** Opens the log of this tab, in whatever host the test is about. */
+  async open(name: string, kind: 'default' | WorkerKind | 'inline'): Promise<void> {
+    const host: WorkerKind | InlineHost | undefined =
+      kind === 'inline' ? inline() : kind === 'default' ? undefined : kind;
+    api.log = await tablog.openLog(name, host === undefined ? {} : { host });
+  },
+
+  mustGetLog(): Log {
+    if (api.log === undefined) throw new Error('no log is open in this tab');
+    return api.log;
+  },
+
+  /** Reads `count` messages from the beginning, decoded. */
+  async readAll<T extends TopicLike>(topic: T, count: number): Promise<Read[]> {
+    const read: Read[] = [];
+    if (count === 0) return read;
+    const consumer = api.mustGetLog().consumer({ topics: [topic], from: 'earliest' });
+    for await (const message of consumer) {
+      read.push(readOf(message));
+      if (read.length === count) break;
+    }
+    await consumer.close();
+    return read;
+  },
+};
+
+export interface Read {
+  readonly partition: number;
+  readonly offset: number;
+  readonly key: unknown;
+  readonly value: unknown;
+}
+
+function readOf(message: MessageOf<TopicLike>): Read {
+  const { partition, offset, key, value } = message;
+  return { partition, offset, key, value };
+}
+
+export type PageApi = typeof api;
+
+declare global {
+  interface Window {
+    api: PageApi;
+  }
+}
+
+globalThis.window.api = api;

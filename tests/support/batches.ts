@@ -1,0 +1,143 @@
+import { ATTRIBUTE, FIELD, viewOf } from '../../src/record/batch-format.ts';
+import { RecordBatch, readBatches } from '../../src/record/batch-reader.ts';
+import { placeBatch, sealBatch, stampAppendTime } from '../../src/record/batch-seal.ts';
+import { BatchWriter } from '../../src/record/batch-writer.ts';
+import type { Field, ProducerStamp, RecordParts } from '../../src/record/batch-writer.ts';
+import { gunzipRecords, gzipBatch } from '../../src/record/gzip.ts';
+import { RecordCursor, readHeaders } from '../../src/record/record-cursor.ts';
+
+export type Bytes = Uint8Array<ArrayBuffer>;
+
+export interface BatchOptions {
+  readonly producer?: ProducerStamp;
+  /** Attribute bits to set beside those that the other options set. */
+  readonly attributes?: number;
+  readonly baseOffset?: number;
+  readonly gzip?: boolean;
+  /** Gives all records this timestamp. */
+  readonly appendTime?: number;
+}
+
+/** A finished and sealed batch. */
+export function batchOf(records: readonly RecordParts[], options: BatchOptions = {}): Bytes {
+  const writer = new BatchWriter();
+  for (const record of records) writer.append(record);
+  let batch = options.producer ? writer.finish(options.producer) : writer.finish();
+  if (options.appendTime !== undefined) stampAppendTime(batch, options.appendTime);
+  if (options.gzip) batch = gzipBatch(batch);
+  if (options.attributes) setAttributes(batch, options.attributes);
+  placeBatch(batch, options.baseOffset ?? 0);
+  sealBatch(batch);
+  return batch;
+}
+
+/** A record that is null, empty and old but for what `parts` says. */
+export function recordOf(parts: Partial<RecordParts> = {}): RecordParts {
+  return { key: null, value: null, headers: [], timestamp: 0, ...parts };
+}
+
+export interface RawHeader {
+  /** Default 1. */
+  readonly recordCount?: number;
+  /** Default: one less than the record count. */
+  readonly lastOffsetDelta?: number;
+  readonly baseOffset?: number;
+  readonly baseTimestamp?: number;
+  readonly attributes?: number;
+}
+
+/** A sealed batch with `records` as they are, right or wrong, behind a header of our choice. */
+export function rawBatch(records: Iterable<number>, header: RawHeader = {}): Bytes {
+  const body = Uint8Array.from(records);
+  const batch = new Uint8Array(FIELD.records + body.length);
+  batch.set(batchOf([]));
+  batch.set(body, FIELD.records);
+  const count = header.recordCount ?? 1;
+  const view = viewOf(batch);
+  view.setInt32(FIELD.batchLength, batch.length - FIELD.leaderEpoch);
+  view.setInt16(FIELD.attributes, header.attributes ?? 0);
+  view.setInt32(FIELD.recordCount, count);
+  view.setInt32(FIELD.lastOffsetDelta, header.lastOffsetDelta ?? count - 1);
+  view.setBigInt64(FIELD.baseOffset, BigInt(header.baseOffset ?? 0));
+  view.setBigInt64(FIELD.baseTimestamp, BigInt(header.baseTimestamp ?? 0));
+  view.setBigInt64(FIELD.maxTimestamp, BigInt(header.baseTimestamp ?? 0));
+  sealBatch(batch);
+  return batch;
+}
+
+/** A batch as compaction leaves it: the records are gone, their offsets are still taken. */
+export function compactedBatch(offsets: number): Bytes {
+  return rawBatch([], { recordCount: 0, lastOffsetDelta: offsets - 1 });
+}
+
+/** A record as tests compare it: bytes as hex. */
+export interface PlainRecord {
+  readonly offset: number;
+  readonly timestamp: number;
+  readonly key: string | null;
+  readonly value: string | null;
+  readonly headers: readonly (readonly [name: string, value: string | null])[];
+}
+
+/** What a batch of `records` must read as. */
+export function plainOf(records: readonly RecordParts[], baseOffset = 0): PlainRecord[] {
+  return records.map(({ key, value, headers, timestamp }, i) => ({
+    offset: baseOffset + i,
+    timestamp,
+    key: hexOf(key),
+    value: hexOf(value),
+    headers: headers.map(([name, field]) => [name, hexOf(field)] as const),
+  }));
+}
+
+/** Every record of one batch, inflated where it must be. */
+export function readBatch(bytes: Uint8Array, limit = 64 * 1024 * 1024): PlainRecord[] {
+  const batch = new RecordBatch(bytes);
+  const inflated = batch.codec === 'gzip' ? gunzipRecords(batch.recordBytes, limit) : undefined;
+  const cursor = new RecordCursor(batch, inflated);
+  const records: PlainRecord[] = [];
+  while (cursor.next()) records.push(currentRecord(cursor));
+  return records;
+}
+
+/** Every record of the whole batches in `bytes`. */
+export function readRecords(bytes: Uint8Array): PlainRecord[] {
+  return [...readBatches(bytes)].flatMap((batch) => readBatch(batch.bytes));
+}
+
+/** Where `cursor` stands. */
+export function currentRecord(cursor: RecordCursor): PlainRecord {
+  const { bytes, keyAt, keyLength, valueAt, valueLength, headersAt, headerCount } = cursor;
+  const part = (at: number, length: number): string | null =>
+    length < 0 ? null : hexOf(bytes.subarray(at, at + length));
+  return {
+    offset: cursor.offset,
+    timestamp: cursor.timestamp,
+    key: part(keyAt, keyLength),
+    value: part(valueAt, valueLength),
+    headers: readHeaders(bytes, headersAt, headerCount).map(([name, value]) => [name, hexOf(value)]),
+  };
+}
+
+/** Bytes, or the UTF-8 of a text, as hex; null stays null. */
+export function hexOf(field: Field): string | null {
+  if (field === null) return null;
+  const bytes = typeof field === 'string' ? Buffer.from(field) : field;
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
+}
+
+/** A copy whose `change` has been made and whose CRC is right again. */
+export function resealed(batch: Uint8Array, change: (copy: Bytes, view: DataView) => void): Bytes {
+  const copy = Uint8Array.from(batch);
+  change(copy, viewOf(copy));
+  sealBatch(copy);
+  return copy;
+}
+
+function setAttributes(batch: Uint8Array, bits: number): void {
+  const view = viewOf(batch);
+  view.setInt16(FIELD.attributes, view.getInt16(FIELD.attributes) | bits);
+}
+
+/** The bits of a batch that only a broker writes. */
+export const BROKER_BITS: number = ATTRIBUTE.transactional | ATTRIBUTE.control;

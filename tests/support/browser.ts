@@ -1,0 +1,47 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { chromium } from 'playwright';
+import type { BrowserContext, Page } from 'playwright';
+import { BROWSER_ARGS, findBrowser } from './find-browser.mjs';
+
+/** A browser with a profile on disk, so that IndexedDB is on disk too. */
+export interface Profile {
+  /** Starts the browser on the profile, or again after `quit`. */
+  start(): Promise<BrowserContext>;
+  quit(): Promise<void>;
+  /** Quits, and deletes the profile. */
+  remove(): Promise<void>;
+}
+
+export async function newProfile(): Promise<Profile> {
+  const folder = await mkdtemp(join(tmpdir(), 'tablog-profile-'));
+  const executablePath = await findBrowser();
+  let context: BrowserContext | undefined;
+  const quit = async (): Promise<void> => {
+    await context?.close();
+    context = undefined;
+  };
+  return {
+    async start() {
+      context = await chromium.launchPersistentContext(folder, {
+        args: BROWSER_ARGS,
+        ...(executablePath !== undefined && { executablePath }),
+      });
+      return context;
+    },
+    quit,
+    async remove() {
+      await quit();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Opens a tab on the page; what goes wrong in it fails the test that waits for `problems`. */
+export async function newTab(context: BrowserContext, url: string): Promise<Page> {
+  const page = await context.newPage();
+  await page.goto(url);
+  await page.waitForFunction('window.api !== undefined');
+  return page;
+}

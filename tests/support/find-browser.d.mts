@@ -1,0 +1,3 @@
+export declare const BROWSER_ARGS: string[];
+export declare function findBrowser(): Promise<string>;
+export declare function lookForBrowser(): Promise<string | undefined>;

@@ -1,0 +1,75 @@
+import { playwright } from '@vitest/browser-playwright';
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+import { BROWSER_ARGS, lookForBrowser } from './support/find-browser.mjs';
+
+const executablePath = await lookForBrowser();
+// Tests that drive a browser of their own look here first: one look serves them all.
+if (executablePath !== undefined) process.env['TABLOG_BROWSER'] = executablePath;
+
+const BROWSER_TESTS = 'tests/**/*.browser.test.ts';
+const END_TO_END_TESTS = ['tests/e2e/**/*.test.ts', 'tests/package/**/*.test.ts'];
+
+export default defineConfig({
+  root: fileURLToPath(new URL('..', import.meta.url)),
+  test: {
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          environment: 'node',
+          include: ['tests/**/*.test.ts'],
+          exclude: [BROWSER_TESTS, ...END_TO_END_TESTS],
+        },
+      },
+      {
+        extends: true,
+        // Found while a test runs, a dependency would reload the page under it.
+        optimizeDeps: { include: ['comlink', 'fflate', 'idb'] },
+        worker: { format: 'es' },
+        test: {
+          name: 'browser',
+          include: [BROWSER_TESTS],
+          exclude: END_TO_END_TESTS,
+          testTimeout: 20_000,
+          browser: {
+            enabled: true,
+            headless: true,
+            screenshotFailures: false,
+            provider: playwright({
+              launchOptions: { args: BROWSER_ARGS, ...(executablePath && { executablePath }) },
+            }),
+            instances: [{ browser: 'chromium' }],
+          },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'e2e',
+          environment: 'node',
+          include: END_TO_END_TESTS,
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'types',
+          include: [],
+          typecheck: {
+            enabled: true,
+            only: true,
+            include: ['tests/types/**/*.test-d.ts'],
+            tsconfig: 'tsconfig.json',
+            // `npm run types` reports what is wrong outside of these tests.
+            ignoreSourceErrors: true,
+          },
+        },
+      },
+    ],
+  },
+});
