@@ -93,8 +93,7 @@ function npm(args, { quiet }) {
     const keep = (chunk) => (output += String(chunk));
     child.stdout?.on('data', keep);
     child.stderr?.on('data', keep);
-    const end = (code) =>
-      resolve({ code, output, seconds: (performance.now() - started) / 1000 });
+    const end = (code) => resolve({ code, output, seconds: (performance.now() - started) / 1000 });
     child.once('error', (error) => {
       output += error.message;
       end(1);

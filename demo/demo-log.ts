@@ -1,4 +1,4 @@
-import { json, openLog, string, topic } from '../src/index.ts';
+import { TablogError, json, openLog, string, topic } from '../src/index.ts';
 import type { Consumer, Log, MessageOf, Topic } from '../src/index.ts';
 
 /** What happened on a page. Of the keyboard, only that a key went down: never which. */
@@ -35,6 +35,12 @@ export async function openDemoLog(): Promise<Log> {
   const log = await openLog('demo');
   await log.admin.createTopics(DEMO_TOPICS);
   return log;
+}
+
+/** Whether an error only means that somebody has emptied the log at this moment. */
+export function isFromEmptying(error: unknown): boolean {
+  if (!(error instanceof TablogError)) return false;
+  return error.code === 'UNKNOWN_TOPIC' || error.code === 'OFFSET_OUT_OF_RANGE';
 }
 
 /** Deletes every record. Other tabs find their topics gone, and follow the new ones. */

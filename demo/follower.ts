@@ -1,6 +1,6 @@
 import { TablogError } from '../src/index.ts';
 import type { Log } from '../src/index.ts';
-import { DEMO_TOPICS } from './demo-log.ts';
+import { DEMO_TOPICS, isFromEmptying } from './demo-log.ts';
 import type { DemoConsumer } from './demo-log.ts';
 import { RECENT_RECORDS } from './lane-state.ts';
 import { TopicState } from './topic-state.ts';
@@ -30,13 +30,9 @@ export class Follower {
       try {
         await this.#follow();
       } catch (error) {
-        // Another tab has emptied the log: what was followed is gone, and its successor is there.
-        const emptied =
-          error instanceof TablogError &&
-          (error.code === 'UNKNOWN_TOPIC' || error.code === 'OFFSET_OUT_OF_RANGE');
-        if (!emptied) this.#events.onError(error);
-        if (error instanceof TablogError && (emptied || error.retriable)) await wait(RETRY_MS);
-        else return;
+        if (!isFromEmptying(error)) this.#events.onError(error);
+        if (!isFromEmptying(error) && !(error instanceof TablogError && error.retriable)) return;
+        await wait(RETRY_MS);
       }
     }
   }
@@ -52,9 +48,9 @@ export class Follower {
   async #follow(): Promise<void> {
     await this.#log.admin.createTopics(DEMO_TOPICS);
     await using consumer = this.#log.consumer({ topics: DEMO_TOPICS, from: 'latest' });
-    this.#consumer = consumer;
     await consumer.ready;
     await this.refresh();
+    this.#consumer = consumer;
     await this.#seekNearTheEnd(consumer);
     // A hidden tab is not drawn but still reads, so that it is up to date when it is looked at.
     for await (const batch of consumer.batches({ max: 5000 })) {

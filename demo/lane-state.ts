@@ -44,10 +44,12 @@ export class LaneState {
   }
 
   /** Takes what a consumer read; returns how many records are new by it. */
-  add({ messages, endOffset }: MessageBatch<DemoTopic>): number {
+  add({ messages, firstOffset, endOffset }: MessageBatch<DemoTopic>): number {
     // Only what can be shown is decoded: the rest of a batch costs nothing.
     const newest = messages.slice(-RECENT_RECORDS).map((message) => ({ message, key: keyOf(message) }));
-    this.recent = [...this.recent, ...newest].slice(-RECENT_RECORDS);
+    // A consumer that began anew reads the last records again.
+    const before = this.recent.filter(({ message }) => message.offset < firstOffset);
+    this.recent = [...before, ...newest].slice(-RECENT_RECORDS);
     const seen = new Set(newest.reverse().map(({ key }) => key));
     this.#keys = [...new Set([...seen, ...this.#keys])].slice(0, RECENT_KEYS);
     return this.#advanceTo(endOffset);

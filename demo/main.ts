@@ -1,9 +1,77 @@
-import { openLog, topic, string } from '../src/index.ts';
-const log = await openLog('demo');
-const t = topic('t', { key: string(), value: string(), partitions: 4 });
-await log.admin.createTopics([t]);
-const p = log.producer();
-const placed = await p.send(t, { key: 'a', value: 'b' });
-console.log('placed', JSON.stringify(placed));
-for await (const m of log.consumer({ topics: [t], from: 'earliest' })) { console.log('got', JSON.stringify(m)); break; }
-document.title = 'ok ' + placed.offset;
+import type { Log } from '../src/index.ts';
+import { isFromEmptying, openDemoLog } from './demo-log.ts';
+import { mustGet } from './dom.ts';
+import { Follower } from './follower.ts';
+import { coalesced } from './frame.ts';
+import { LogSummary } from './log-summary.ts';
+import { Notices } from './notices.ts';
+import { recordPageEvents } from './page-events.ts';
+import { RATE_STEP_MS } from './rate-meter.ts';
+import { RecordDetails } from './record-details.ts';
+import { ReplayControls } from './replay-controls.ts';
+import { Selection } from './selection.ts';
+import { tabName } from './tab-name.ts';
+import { TopicView } from './topic-view.ts';
+
+const REFRESH_MS = 1000;
+
+const ABOUT: Readonly<Record<string, string>> = {
+  'github-events': 'GitHub webhook deliveries, replayed. Key: the repository.',
+  'page-events': 'What your pointer, keyboard and tabs do here. Key: the tab.',
+};
+
+const notices = new Notices();
+const summary = new LogSummary(
+  (agreed) => {
+    if (!agreed) notices.tell('The browser has declined to keep the data for good, for now.');
+  },
+  (error) => notices.error(error),
+);
+
+try {
+  show(await openDemoLog());
+} catch (error) {
+  summary.showFailure();
+  notices.error(error);
+}
+
+function show(log: Log): void {
+  const tab = tabName();
+  summary.showLog(log, tab);
+  const follower = new Follower(log, {
+    onChange: () => draw(),
+    onError: (error) => notices.error(error),
+  });
+  const selection = new Selection(() => draw());
+  const details = new RecordDetails(() => selection.unpin());
+  const views = follower.topics.map(
+    (topic) =>
+      new TopicView(topic, { about: ABOUT[topic.name] ?? '', selection, onLayout: () => draw() }),
+  );
+  mustGet('topics', HTMLElement).append(...views.map(({ root }) => root));
+  const draw = coalesced(() => {
+    for (const [i, topic] of follower.topics.entries()) views[i]!.render(topic);
+    summary.showRecords(follower.topics.reduce((records, topic) => records + topic.records, 0));
+    details.render(selection);
+  });
+
+  const producer = log.producer();
+  recordPageEvents(producer, tab, (error) => notices.error(error));
+  const refresh = async (): Promise<void> => {
+    try {
+      const [storage] = await Promise.all([log.admin.storage(), follower.refresh()]);
+      summary.showStorage(storage);
+    } catch (error) {
+      if (!isFromEmptying(error)) notices.error(error);
+    }
+  };
+  new ReplayControls({ log, producer, notices, onEmptied: () => void refresh() });
+
+  void follower.run();
+  void refresh();
+  setInterval(() => void refresh(), REFRESH_MS);
+  setInterval(() => {
+    for (const topic of follower.topics) topic.rate.step(performance.now());
+    draw();
+  }, RATE_STEP_MS);
+}

@@ -4,10 +4,12 @@ import { headRef } from '../log/head.ts';
 import type { PartitionHead } from '../log/head.ts';
 import {
   endOfSegment,
+  hasCompressed,
   offsetAtTime,
   readPartition,
   topicGone,
 } from '../log/segment-reader.ts';
+import type { SegmentsSlice } from '../log/segment-reader.ts';
 import { offsetBefore } from '../log/time-index.ts';
 import { toErrorData } from '../protocol/error-data.ts';
 import type { FetchPartition, FetchedPartition, OffsetSpec } from '../protocol/broker.ts';
@@ -143,12 +145,12 @@ export class LogSession {
     const toRead: (FetchPartition & { readonly store: string })[] = [];
     for (const want of wanted) {
       try {
-        const segments = this.#fromMemory(want, last);
-        if (segments === undefined) {
+        const remembered = this.#fromMemory(want, last);
+        if (remembered === undefined) {
           const { store } = await this.topics.mustGetPartition(want.topicId, want.partition);
           toRead.push({ ...want, store });
-        } else if (segments.length > 0) {
-          found.set(want, this.#fetched(want, 0, segments));
+        } else if (remembered.segments.length > 0) {
+          found.set(want, this.#fetched(want, remembered));
         }
       } catch (error) {
         found.set(want, failed(want, error));
@@ -160,10 +162,10 @@ export class LogSession {
     const reads = await this.store.readSegments(requests);
     toRead.forEach((want, i) => {
       try {
-        const { startOffset, endOffset, segments } = readPartition(reads[i]!, want);
+        const read = readPartition(reads[i]!, want);
         const tail = this.#tails.of(want.topicId, want.partition);
-        tail.endOffset = Math.max(tail.endOffset ?? 0, endOffset);
-        if (segments.length > 0) found.set(want, this.#fetched(want, startOffset, segments));
+        tail.endOffset = Math.max(tail.endOffset ?? 0, read.endOffset);
+        if (read.segments.length > 0) found.set(want, this.#fetched(want, read));
       } catch (error) {
         found.set(want, failed(want, error));
       }
@@ -171,21 +173,19 @@ export class LogSession {
     return [...found.values()];
   }
 
-  /** What memory alone can answer: batches, nothing yet (an empty array), or `undefined`: look. */
-  #fromMemory(want: FetchPartition, last: boolean): readonly ArrayBuffer[] | undefined {
-    const tail = this.#tails.of(want.topicId, want.partition);
-    const segments = tail.read(want.offset, want.maxBytes);
-    if (segments !== undefined) return segments;
-    return tail.endOffset === want.offset && !last ? [] : undefined;
+  /** What memory alone can answer: batches, nothing yet (no segments), or `undefined`: look. */
+  #fromMemory({ topicId, partition, offset, maxBytes }: FetchPartition, last: boolean): SegmentsSlice | undefined {
+    const tail = this.#tails.of(topicId, partition);
+    const slice = tail.read(offset, maxBytes);
+    if (slice !== undefined) return slice;
+    return tail.endOffset === offset && !last ? { segments: [], nextOffset: offset } : undefined;
   }
 
-  #fetched(
-    { topicId, partition }: FetchPartition,
-    startOffset: number,
-    segments: readonly ArrayBuffer[],
-  ): FetchedPartition {
-    const endOffset = this.#tails.of(topicId, partition).endOffset ?? 0;
-    return { topicId, partition, startOffset, endOffset, segments };
+  #fetched({ topicId, partition }: FetchPartition, slice: SegmentsSlice): FetchedPartition {
+    const { segments, nextOffset } = slice;
+    const endOffset = this.#tails.of(topicId, partition).endOffset ?? nextOffset;
+    const compressed = segments.some(hasCompressed);
+    return { topicId, partition, endOffset, nextOffset, segments, compressed };
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Segment } from '../log/append.ts';
 import { sliceSegment } from '../log/segment-reader.ts';
+import type { SegmentsSlice } from '../log/segment-reader.ts';
 
 /** What this broker remembers of a partition: its newest segments, and the end as last seen. */
 export class PartitionTail {
@@ -20,7 +21,7 @@ export class PartitionTail {
   }
 
   /** Copies of the batches from `offset` on; `undefined` where they are not in memory. */
-  read(offset: number, maxBytes: number): ArrayBuffer[] | undefined {
+  read(offset: number, maxBytes: number): SegmentsSlice | undefined {
     const first = this.#segments.findIndex(
       (segment) => segment.baseOffset <= offset && offset < segment.nextOffset,
     );
@@ -39,7 +40,7 @@ export class PartitionTail {
       left -= bytes.byteLength;
       if (next < segment.nextOffset) break;
     }
-    return found;
+    return { segments: found, nextOffset: next };
   }
 }
 

@@ -1,9 +1,6 @@
 import { UNSUPPORTED_CODEC } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import { deferred } from '../base/deferred.ts';
-import type { FetchedPartition } from '../protocol/broker.ts';
-import { ATTRIBUTE, CODEC, FIELD } from '../record/batch-format.ts';
-import { wholeBatchBytes } from '../record/batch-reader.ts';
 import type { Connection } from './connection.ts';
 import type { Gunzip, PartitionReader } from './partition-reader.ts';
 
@@ -107,7 +104,8 @@ export class Fetcher {
       }));
       const request = { clientId, fetchId, maxWaitMs, partitions };
       const fetched = await this.#connection.call('fetch', request, maxWaitMs);
-      const gunzip = fetched.some(hasGzip) ? await loadGunzip() : undefined;
+      const compressed = fetched.some((part) => !('error' in part) && part.compressed);
+      const gunzip = compressed ? await loadGunzip() : undefined;
       for (const part of fetched) {
         const at = readers.findIndex(
           (reader) => reader.topicId === part.topicId && reader.partition === part.partition,
@@ -137,17 +135,4 @@ async function loadGunzip(): Promise<Gunzip> {
       cause,
     });
   }
-}
-
-function hasGzip(part: FetchedPartition): boolean {
-  if ('error' in part) return false;
-  return part.segments.some((segment) => {
-    const bytes = new Uint8Array(segment);
-    for (let at = 0; ; ) {
-      const size = wholeBatchBytes(bytes, at);
-      if (size === undefined) return false;
-      if ((bytes[at + FIELD.attributes + 1]! & ATTRIBUTE.codec) === CODEC.gzip) return true;
-      at += size;
-    }
-  });
 }

@@ -73,8 +73,7 @@ export class PartitionReader implements MessageSource {
       this.#segments.push(bytes);
       this.#bufferedBytes += bytes.length;
     }
-    const last = fetched.segments.at(-1);
-    if (last !== undefined) this.#fetchOffset = this.#endOf(new Uint8Array(last));
+    this.#fetchOffset = fetched.nextOffset;
   }
 
   /** Moves to `offset`, and drops what was buffered. */
@@ -162,15 +161,5 @@ export class PartitionReader implements MessageSource {
     this.#at = 0;
     this.#cursor = undefined;
     this.#bufferedBytes = 0;
-  }
-
-  #endOf(segment: Uint8Array): number {
-    let end = this.#fetchOffset;
-    for (let at = 0; ; ) {
-      const size = wholeBatchBytes(segment, at);
-      if (size === undefined) return end;
-      end = new RecordBatch(segment.subarray(at, at + size)).nextOffset;
-      at += size;
-    }
   }
 }

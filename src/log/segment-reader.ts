@@ -1,7 +1,7 @@
 import { BATCH_CORRUPT, LOG_CORRUPT, OFFSET_OUT_OF_RANGE, UNKNOWN_TOPIC } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import { crcMatches } from '../record/batch-seal.ts';
-import { FIELD, readInt64, viewOf } from '../record/batch-format.ts';
+import { ATTRIBUTE, CODEC, FIELD, readInt64, viewOf } from '../record/batch-format.ts';
 import { readBatches, wholeBatchBytes } from '../record/batch-reader.ts';
 import { RecordCursor } from '../record/record-cursor.ts';
 import type { SegmentsRead } from '../store/store.ts';
@@ -17,11 +17,17 @@ export interface ReadFrom {
   readonly maxBytes: number;
 }
 
-export interface PartitionRead {
-  readonly startOffset: number;
-  readonly endOffset: number;
+/** Batches from several segments, without a gap. */
+export interface SegmentsSlice {
   /** Whole batches; the first one covers the offset asked for. Empty at the end of the partition. */
   readonly segments: readonly ArrayBuffer[];
+  /** The offset after the last record. */
+  readonly nextOffset: number;
+}
+
+export interface PartitionRead extends SegmentsSlice {
+  readonly startOffset: number;
+  readonly endOffset: number;
 }
 
 /**
@@ -46,28 +52,30 @@ export function readPartition(read: SegmentsRead, from: ReadFrom): PartitionRead
       if (segments.length === 0) throw lostRange(from, next, Math.max(base, next + 1));
       break; // the next read begins at the gap, and says so
     }
-    const sound = soundBytes(slice.bytes);
-    if (sound === 0) {
+    const sound = soundSlice(slice);
+    if (sound.bytes.byteLength === 0) {
       if (segments.length === 0) throw damaged(from, slice.bytes);
-      break;
+      break; // likewise
     }
-    segments.push(sound < slice.bytes.byteLength ? slice.bytes.slice(0, sound) : slice.bytes);
-    if (sound < slice.bytes.byteLength) break;
-    next = slice.nextOffset;
-    left -= slice.bytes.byteLength;
+    segments.push(sound.bytes);
+    next = sound.nextOffset;
+    left -= sound.bytes.byteLength;
+    if (sound !== slice) break;
   }
   if (segments.length === 0 && next < endOffset) throw lostRange(from, next, endOffset);
-  return { startOffset, endOffset, segments };
+  return { startOffset, endOffset, nextOffset: next, segments };
 }
 
-/** How many bytes of whole batches there are before the first whose CRC is wrong. */
-function soundBytes(segment: ArrayBuffer): number {
-  let sound = 0;
-  for (const batch of readBatches(new Uint8Array(segment))) {
-    if (!crcMatches(batch.bytes)) break;
-    sound += batch.bytes.length;
+/** The batches before the first whose CRC is wrong; `slice` itself where there is none. */
+function soundSlice(slice: SegmentSlice): SegmentSlice {
+  let bytes = 0;
+  let nextOffset = 0;
+  for (const batch of readBatches(new Uint8Array(slice.bytes))) {
+    if (!crcMatches(batch.bytes)) return { bytes: slice.bytes.slice(0, bytes), nextOffset };
+    bytes += batch.bytes.length;
+    nextOffset = batch.nextOffset;
   }
-  return sound;
+  return slice;
 }
 
 /** Throws `OFFSET_OUT_OF_RANGE` unless `from.offset` can be read now or is the next to come. */
@@ -131,6 +139,17 @@ export function offsetAtTime(
     }
   }
   return undefined;
+}
+
+/** Whether a batch of `segment` is compressed. */
+export function hasCompressed(segment: ArrayBuffer): boolean {
+  const bytes = new Uint8Array(segment);
+  for (let at = 0; ; ) {
+    const size = wholeBatchBytes(bytes, at);
+    if (size === undefined) return false;
+    if ((bytes[at + FIELD.attributes + 1]! & ATTRIBUTE.codec) !== CODEC.none) return true;
+    at += size;
+  }
 }
 
 /** The offset after the last whole batch of `segment`. */

@@ -102,10 +102,13 @@ export interface FetchRequest {
 /** Partitions without news are left out of the answer. */
 export type FetchedPartition = { readonly topicId: string; readonly partition: number } & (
   | {
-      readonly startOffset: number;
       readonly endOffset: number;
-      /** Whole record batches; the buffers are transferred. */
+      /** Where the next fetch goes on. */
+      readonly nextOffset: number;
+      /** Whole record batches, checked; the buffers are transferred. */
       readonly segments: readonly ArrayBuffer[];
+      /** Some of the batches are compressed. */
+      readonly compressed: boolean;
     }
   | { readonly error: ErrorData }
 );

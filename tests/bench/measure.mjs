@@ -51,25 +51,28 @@ let databases = 0;
 async function runContender({ browser, origin: originOf }, workload, contender, found) {
   const { subject, records, compression, write, reads } = contender;
   const origin = originOf(`bench-${++databases}`);
-  const input = { sample: workload.sample, records, ...(compression && { compression }) };
-  const steps = [
-    { ...write, direction: /** @type {const} */ ('write') },
-    ...reads.map((read) => ({ ...read, direction: /** @type {const} */ ('read') })),
-  ];
-  for (const { name, label, direction } of steps) {
+
+  /**
+   * @param {Row['direction']} direction
+   * @param {import('./plan.mjs').Step} step
+   * @param {object} input
+   */
+  const measure = async (direction, { name, label }, input) => {
     const page = await browser.openPage(origin);
     try {
-      const measured = /** @type {Measured} */ (await page.call('run', name, input));
-      if (measured.records !== records) {
-        throw new Error(`${measured.records} records where ${records} were wanted`);
-      }
-      found({ subject, label, direction }, measured);
+      const measured = /** @type {Measured} */ (await page.call(direction, name, input));
+      found({ subject, direction, label }, measured);
+      return measured;
     } catch (cause) {
       throw new Error(`${workload.title}: ${direction}, ${label}: ${String(cause)}`, { cause });
     } finally {
       await page.close();
+      await browser.workersGone();
     }
-    await browser.workersGone();
-  }
+  };
+
+  const { sample } = workload;
+  const written = await measure('write', write, { sample, records, compression });
+  for (const read of reads) await measure('read', read, written);
   await browser.clear(origin);
 }

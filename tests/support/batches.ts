@@ -1,4 +1,4 @@
-import { ATTRIBUTE, FIELD, viewOf } from '../../src/record/batch-format.ts';
+import { FIELD, viewOf } from '../../src/record/batch-format.ts';
 import { RecordBatch, readBatches } from '../../src/record/batch-reader.ts';
 import { placeBatch, sealBatch, stampAppendTime } from '../../src/record/batch-seal.ts';
 import { BatchWriter } from '../../src/record/batch-writer.ts';
@@ -138,6 +138,3 @@ function setAttributes(batch: Uint8Array, bits: number): void {
   const view = viewOf(batch);
   view.setInt16(FIELD.attributes, view.getInt16(FIELD.attributes) | bits);
 }
-
-/** The bits of a batch that only a broker writes. */
-export const BROKER_BITS: number = ATTRIBUTE.transactional | ATTRIBUTE.control;

@@ -10,6 +10,8 @@ export interface Profile {
   /** Starts the browser on the profile, or again after `quit`. */
   start(): Promise<BrowserContext>;
   quit(): Promise<void>;
+  /** Kills the browser's processes, as a crash would. */
+  kill(): Promise<void>;
   /** Quits, and deletes the profile. */
   remove(): Promise<void>;
 }
@@ -31,6 +33,16 @@ export async function newProfile(): Promise<Profile> {
       return context;
     },
     quit,
+    async kill() {
+      const killed = context!;
+      const closed = new Promise((resolve) => killed.once('close', resolve));
+      const session = await killed.browser()!.newBrowserCDPSession();
+      const { processInfo } = await session.send('SystemInfo.getProcessInfo');
+      for (const { id } of processInfo) process.kill(id, 'SIGKILL');
+      await closed;
+      context = undefined;
+      await rm(join(folder, 'SingletonLock'), { force: true });
+    },
     async remove() {
       await quit();
       await rm(folder, { recursive: true, force: true });

@@ -2,28 +2,30 @@
 
 declare module 'kafkajs/src/producer/partitioners/default/murmur2.js' {
   const murmur2: (key: Buffer | string) => number;
-  export default murmur2;
+  export = murmur2;
 }
 
 declare module 'kafkajs/src/protocol/recordBatch/crc32C/index.js' {
   const crc32c: (buffer: Uint8Array) => number;
-  export default crc32c;
+  export = crc32c;
 }
 
 declare module 'kafkajs/src/protocol/encoder.js' {
-  export default class Encoder {
+  class Encoder {
     readonly buffer: Buffer;
     writeVarInt(value: number): this;
     writeVarLong(value: number): this;
   }
+  export = Encoder;
 }
 
 declare module 'kafkajs/src/protocol/decoder.js' {
-  export default class Decoder {
+  class Decoder {
     constructor(buffer: Buffer);
     readonly buffer: Buffer;
     offset: number;
   }
+  export = Decoder;
 }
 
 declare module 'kafkajs/src/protocol/recordBatch/record/v0/index.js' {
@@ -36,7 +38,7 @@ declare module 'kafkajs/src/protocol/recordBatch/record/v0/index.js' {
     value: Buffer | null;
     headers: Record<string, Buffer | Buffer[]>;
   }) => Encoder;
-  export default encodeRecord;
+  export = encodeRecord;
 }
 
 declare module 'kafkajs/src/protocol/recordBatch/v0/index.js' {
@@ -51,7 +53,7 @@ declare module 'kafkajs/src/protocol/recordBatch/v0/index.js' {
       records: Encoder[];
     }): Promise<Encoder>;
   };
-  export default codec;
+  export = codec;
 }
 
 declare module 'kafkajs/src/protocol/recordBatch/v0/decoder.js' {
@@ -75,5 +77,5 @@ declare module 'kafkajs/src/protocol/recordBatch/v0/decoder.js' {
       headers: Record<string, Buffer | null | (Buffer | null)[]>;
     }[];
   }>;
-  export default decodeBatch;
+  export = decodeBatch;
 }

@@ -1,13 +1,14 @@
 import { Dexie } from 'dexie';
 import type { Table } from 'dexie';
-import { CHUNK, Tally } from './case.ts';
-import type { CaseInput, Measured } from './case.ts';
+import { CHUNK } from './case.ts';
+import type { Measured, WriteInput } from './case.ts';
 import { makeRecords } from './records.ts';
-import type { BenchRecord } from './records.ts';
+import type { BenchRecord, Content } from './records.ts';
+import { Tally } from './tally.ts';
 
 /** One row a record, `CHUNK` rows a `bulkAdd`. */
-export async function writeDexie(input: CaseInput): Promise<Measured> {
-  const { list, bytes } = await makeRecords(input.sample, input.records);
+export async function writeDexie(input: WriteInput): Promise<Measured> {
+  const { list, content } = await makeRecords(input.sample, input.records);
   const { db, table } = await open();
   const start = performance.now();
   for (let at = 0; at < list.length; at += CHUNK) {
@@ -15,11 +16,10 @@ export async function writeDexie(input: CaseInput): Promise<Measured> {
   }
   const ms = performance.now() - start;
   db.close();
-  return { records: list.length, bytes, ms };
+  return { ...content, ms };
 }
 
-export async function readDexie(input: CaseInput): Promise<Measured> {
-  const { list, bytes } = await makeRecords(input.sample, input.records);
+export async function readDexie(written: Content): Promise<Measured> {
   const { db, table } = await open();
   const tally = new Tally();
   const start = performance.now();
@@ -31,8 +31,8 @@ export async function readDexie(input: CaseInput): Promise<Measured> {
   }
   const ms = performance.now() - start;
   db.close();
-  tally.check(list);
-  return { records: tally.records, bytes, ms };
+  tally.check(written);
+  return { ...written, ms };
 }
 
 async function open(): Promise<{ db: Dexie; table: Table<BenchRecord, number> }> {

@@ -1,17 +1,18 @@
 import { openDB } from 'idb';
 import type { DBSchema, IDBPDatabase } from 'idb';
-import { CHUNK, Tally } from './case.ts';
-import type { CaseInput, Measured } from './case.ts';
+import { CHUNK } from './case.ts';
+import type { Measured, WriteInput } from './case.ts';
 import { makeRecords } from './records.ts';
-import type { BenchRecord } from './records.ts';
+import type { BenchRecord, Content } from './records.ts';
+import { Tally } from './tally.ts';
 
 interface Schema extends DBSchema {
   records: { key: number; value: BenchRecord };
 }
 
 /** One row a record, `CHUNK` rows a transaction. */
-export async function writeIdb(input: CaseInput): Promise<Measured> {
-  const { list, bytes } = await makeRecords(input.sample, input.records);
+export async function writeIdb(input: WriteInput): Promise<Measured> {
+  const { list, content } = await makeRecords(input.sample, input.records);
   const db = await open();
   const start = performance.now();
   for (let at = 0; at < list.length; at += CHUNK) {
@@ -21,11 +22,10 @@ export async function writeIdb(input: CaseInput): Promise<Measured> {
   }
   const ms = performance.now() - start;
   db.close();
-  return { records: list.length, bytes, ms };
+  return { ...content, ms };
 }
 
-export async function readIdb(input: CaseInput): Promise<Measured> {
-  const { list, bytes } = await makeRecords(input.sample, input.records);
+export async function readIdb(written: Content): Promise<Measured> {
   const db = await open();
   const tally = new Tally();
   const start = performance.now();
@@ -37,8 +37,8 @@ export async function readIdb(input: CaseInput): Promise<Measured> {
   }
   const ms = performance.now() - start;
   db.close();
-  tally.check(list);
-  return { records: tally.records, bytes, ms };
+  tally.check(written);
+  return { ...written, ms };
 }
 
 function open(): Promise<IDBPDatabase<Schema>> {

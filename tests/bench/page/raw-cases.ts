@@ -1,7 +1,7 @@
-import type { CaseInput, Measured } from './case.ts';
+import type { Measured, WriteInput } from './case.ts';
 import { getAll, openRaw, put } from './raw-store.ts';
 import { makeRecords } from './records.ts';
-import type { BenchRecords } from './records.ts';
+import type { BenchRecords, Content } from './records.ts';
 
 const BUFFER_BYTES = 1024 * 1024;
 /** Enough that the store never waits for the page, and little enough to be held in memory. */
@@ -9,7 +9,7 @@ const IN_FLIGHT = 8;
 const BUFFERS_A_READ = 8;
 
 /** The ceiling: the records' bytes in buffers of 1 MiB, one a transaction. */
-export async function writeRaw(input: CaseInput): Promise<Measured> {
+export async function writeRaw(input: WriteInput): Promise<Measured> {
   const records = await makeRecords(input.sample, input.records);
   const buffers = packed(records);
   const db = await openRaw();
@@ -22,11 +22,10 @@ export async function writeRaw(input: CaseInput): Promise<Measured> {
   await Promise.all(inFlight);
   const ms = performance.now() - start;
   db.close();
-  return { records: input.records, bytes: records.bytes, ms };
+  return { ...records.content, ms };
 }
 
-export async function readRaw(input: CaseInput): Promise<Measured> {
-  const { bytes } = await makeRecords(input.sample, input.records);
+export async function readRaw(written: Content): Promise<Measured> {
   const db = await openRaw();
   let read = 0;
   const start = performance.now();
@@ -38,11 +37,12 @@ export async function readRaw(input: CaseInput): Promise<Measured> {
   }
   const ms = performance.now() - start;
   db.close();
+  const { bytes } = written;
   if (read !== bytes) throw new Error(`read ${read} bytes where ${bytes} were written`);
-  return { records: input.records, bytes, ms };
+  return { ...written, ms };
 }
 
-function packed({ list, bytes }: BenchRecords): ArrayBuffer[] {
+function packed({ list, content: { bytes } }: BenchRecords): ArrayBuffer[] {
   const whole = new Uint8Array(bytes);
   const encoder = new TextEncoder();
   let at = 0;

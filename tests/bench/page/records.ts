@@ -6,9 +6,18 @@ export interface BenchRecord {
   readonly value: string;
 }
 
+/** What some records amount to, however they are stored. */
+export interface Content {
+  readonly records: number;
+  /** UTF-16 units of the values. */
+  readonly characters: number;
+  /** UTF-8 bytes of keys and values. */
+  readonly bytes: number;
+}
+
 export interface BenchRecords {
   readonly list: readonly BenchRecord[];
-  readonly bytes: number;
+  readonly content: Content;
 }
 
 const VALUE_BYTES = { '100 B': 100, '1 KiB': 1024 } as const;
@@ -22,13 +31,15 @@ export async function makeRecords(sample: Sample, count: number): Promise<BenchR
     ({ key, value }) => encoder.encode(key).length + encoder.encode(value).length,
   );
   const list: BenchRecord[] = [];
+  let characters = 0;
   let bytes = 0;
   for (let i = 0; i < count; i++) {
     const { key, value } = distinct[i % distinct.length]!;
     list.push({ key, value });
+    characters += value.length;
     bytes += sizes[i % distinct.length]!;
   }
-  return { list, bytes };
+  return { list, content: { records: count, characters, bytes } };
 }
 
 /** Each value is different: repeated ones would compress away in some stores and not in others. */

@@ -1,10 +1,11 @@
 import { openLog, string, topic } from '../../../src/index.ts';
 import type { Consumer, Log, ProducerOptions } from '../../../src/index.ts';
-import { CHUNK, Tally } from './case.ts';
-import type { CaseInput, Measured } from './case.ts';
-import { makeRecords } from './records.ts';
-import type { BenchRecord } from './records.ts';
+import { CHUNK } from './case.ts';
+import type { Measured, WriteInput } from './case.ts';
 import { nextTask } from './next-task.ts';
+import { makeRecords } from './records.ts';
+import type { BenchRecord, Content } from './records.ts';
+import { Tally } from './tally.ts';
 
 export const LOG = 'bench';
 
@@ -16,36 +17,36 @@ type Send = (
 ) => Promise<unknown>[];
 
 /** One promise a record. */
-export function produceBySend(input: CaseInput): Promise<Measured> {
+export function produceBySend(input: WriteInput): Promise<Measured> {
   return produce(input, (producer, list) => list.map((record) => producer.send(records, record)));
 }
 
 /** One promise for `CHUNK` records. */
-export function produceBySendBatch(input: CaseInput): Promise<Measured> {
+export function produceBySendBatch(input: WriteInput): Promise<Measured> {
   return produce(input, (producer, list) => [producer.sendBatch(records, list)]);
 }
 
-export function consumeByMessage(input: CaseInput): Promise<Measured> {
-  return consume(input, async (consumer, tally) => {
+export function consumeByMessage(written: Content): Promise<Measured> {
+  return consume(written, async (consumer, tally) => {
     for await (const message of consumer) {
       tally.add(message.value);
-      if (tally.records === input.records) break;
+      if (tally.records === written.records) break;
     }
   });
 }
 
-export function consumeByBatches(input: CaseInput): Promise<Measured> {
-  return consume(input, async (consumer, tally) => {
+export function consumeByBatches(written: Content): Promise<Measured> {
+  return consume(written, async (consumer, tally) => {
     for await (const { messages } of consumer.batches()) {
       for (const message of messages) tally.add(message.value);
-      if (tally.records >= input.records) break;
+      if (tally.records >= written.records) break;
     }
   });
 }
 
 /** From the first send to the last ack. */
-async function produce(input: CaseInput, send: Send): Promise<Measured> {
-  const { list, bytes } = await makeRecords(input.sample, input.records);
+async function produce(input: WriteInput, send: Send): Promise<Measured> {
+  const { list, content } = await makeRecords(input.sample, input.records);
   const options: ProducerOptions = { durability: 'relaxed', compression: input.compression ?? 'none' };
   const log = await openLog(LOG);
   await log.admin.createTopics([records]);
@@ -61,25 +62,24 @@ async function produce(input: CaseInput, send: Send): Promise<Measured> {
   const ms = performance.now() - start;
   await checkStored(log, list.length);
   await log.close();
-  return { records: list.length, bytes, ms };
+  return { ...content, ms };
 }
 
 /** From the making of the consumer to the last value. */
 async function consume(
-  input: CaseInput,
+  written: Content,
   read: (consumer: Consumer<typeof records>, tally: Tally) => Promise<void>,
 ): Promise<Measured> {
-  const { list, bytes } = await makeRecords(input.sample, input.records);
   const log = await openLog(LOG);
-  await checkStored(log, list.length);
+  await checkStored(log, written.records);
   const tally = new Tally();
   const start = performance.now();
   const consumer = log.consumer({ topics: [records], from: 'earliest' });
   await read(consumer, tally);
   const ms = performance.now() - start;
-  tally.check(list);
+  tally.check(written);
   await log.close();
-  return { records: tally.records, bytes, ms };
+  return { ...written, ms };
 }
 
 async function checkStored(log: Log, expected: number): Promise<void> {

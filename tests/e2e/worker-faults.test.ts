@@ -1,0 +1,159 @@
+import type { BrowserContext, CDPSession, Page } from 'playwright';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { newProfile, newTab } from '../support/browser.ts';
+import type { Profile } from '../support/browser.ts';
+import { servePage } from '../support/page-server.ts';
+import type { PageServer } from '../support/page-server.ts';
+
+const WORKER_FILE = /worker-.*\.js$/;
+
+let server: PageServer;
+let profile: Profile;
+let context: BrowserContext;
+
+beforeAll(async () => {
+  server = await servePage(new URL('./page', import.meta.url).pathname);
+});
+
+afterAll(() => server.close());
+
+beforeEach(async () => {
+  profile = await newProfile();
+  context = await profile.start();
+});
+
+afterEach(async () => {
+  server.override(WORKER_FILE, undefined);
+  await profile.remove();
+});
+
+/** The code and message of what `openLog` throws in the tab. */
+function openError(tab: Page, kind: 'default' | 'dedicated'): Promise<{ code: unknown; message: string }> {
+  return tab.evaluate(
+    (host) =>
+      window.api.open('shop', host).then(
+        () => ({ code: 'opened', message: '' }),
+        (error) => ({ code: error.code, message: error.message }),
+      ),
+    kind,
+  );
+}
+
+async function sharedWorkers(session: CDPSession): Promise<string[]> {
+  const { targetInfos } = await session.send('Target.getTargets');
+  return targetInfos.filter(({ type }) => type === 'shared_worker').map(({ targetId }) => targetId);
+}
+
+async function browserSession(): Promise<CDPSession> {
+  return context.browser()!.newBrowserCDPSession();
+}
+
+describe('a worker that cannot start', () => {
+  it.each(['default', 'dedicated'] as const)('404 (%s)', async (kind) => {
+    server.override(WORKER_FILE, (response) => response.writeHead(404).end());
+    const error = await openError(await newTab(context, server.url), kind);
+    expect(error.code).toBe('WORKER_FAILED');
+    expect(error.message).toMatch(/could not be loaded.*worker-src/s);
+  });
+
+  it.each(['default', 'dedicated'] as const)('an error at its start (%s)', async (kind) => {
+    server.override(WORKER_FILE, (response) => {
+      response.writeHead(200, { 'content-type': 'text/javascript' }).end('throw new Error("boot")');
+    });
+    const error = await openError(await newTab(context, server.url), kind);
+    expect(error.code).toBe('WORKER_FAILED');
+  });
+
+  it.each(['default', 'dedicated'] as const)('refused by the CSP (%s)', async (kind) => {
+    await context.route(`${server.url}/`, async (route) => {
+      const response = await route.fetch();
+      const headers = { ...response.headers(), 'content-security-policy': "worker-src 'none'" };
+      await route.fulfill({ response, headers });
+    });
+    const error = await openError(await newTab(context, server.url), kind);
+    expect(error.code).toBe('WORKER_FAILED');
+    expect(error.message).toContain('worker-src');
+  });
+});
+
+describe('a worker that dies', () => {
+  it('settles what was in flight, and the tabs go on with a new one by themselves', async () => {
+    const a = await newTab(context, server.url);
+    const b = await newTab(context, server.url);
+    for (const tab of [a, b]) await tab.evaluate(() => window.api.open('shop', 'default'));
+    const session = await browserSession();
+    const [worker] = await sharedWorkers(session);
+    expect(worker).toBeDefined();
+
+    // B reads on, across the death; A sends all the while.
+    const reading = b.evaluate(async () => {
+      const log = window.api.mustGetLog();
+      await log.admin.createTopics([window.api.topic('events', { value: window.api.string() })]);
+      const seen: string[] = [];
+      const topic = window.api.topic('events', { value: window.api.string() });
+      for await (const { value } of log.consumer({ topics: [topic], from: 'earliest' })) {
+        if (value === 'end') break;
+        seen.push(value!);
+      }
+      return seen;
+    });
+    const sending = a.evaluate(async () => {
+      const topic = window.api.topic('events', { value: window.api.string() });
+      const log = window.api.mustGetLog();
+      await log.admin.createTopics([topic]);
+      const producer = log.producer();
+      const acked: string[] = [];
+      const failed: { value: string; code: unknown }[] = [];
+      for (let i = 0; failed.length === 0 || i < acked.length + failed.length + 50; i++) {
+        const sends = Array.from({ length: 20 }, (_, j) => {
+          const value = `${i}/${j}`;
+          return producer.send(topic, { value }).then(
+            () => void acked.push(value),
+            (error) => void failed.push({ value, code: error.code }),
+          );
+        });
+        await Promise.all(sends);
+        if (i === 20) document.title = 'kill';
+        if (failed.length > 0 && i > 100) break;
+      }
+      await producer.send(topic, { value: 'end' });
+      return { acked, failed };
+    });
+    await a.waitForFunction('document.title === "kill"');
+    await session.send('Target.closeTarget', { targetId: worker! });
+
+    const { acked, failed } = await sending;
+    const seen = await reading;
+    expect(new Set(failed.map(({ code }) => code))).toEqual(new Set(['OUTCOME_UNKNOWN']));
+    expect(new Set(seen).size).toBe(seen.length);
+    // Every acked record is there, in order; one of unknown outcome may be.
+    const sent = new Set(acked);
+    expect(seen.filter((value) => sent.has(value))).toEqual(acked);
+    const unknown = new Set(failed.map(({ value }) => value));
+    expect(seen.filter((value) => !sent.has(value) && !unknown.has(value))).toEqual([]);
+  });
+
+  it('that hangs is left for another: calls settle within 10 s, and the next one works', async () => {
+    const tab = await newTab(context, server.url);
+    await tab.evaluate(() => window.api.open('shop', 'default'));
+    const session = await browserSession();
+    const [worker] = await sharedWorkers(session);
+    const { sessionId } = await session.send('Target.attachToTarget', { targetId: worker! });
+    // Fire and forget: a worker that hangs does not answer.
+    const message = { id: 1, method: 'Runtime.evaluate', params: { expression: 'for (;;) {}' } };
+    await session.send('Target.sendMessageToTarget', { sessionId, message: JSON.stringify(message) });
+
+    const settled = await tab.evaluate(async () => {
+      const started = performance.now();
+      const log = window.api.mustGetLog();
+      const outcome = await log.admin.deleteTopics(['none']).catch((error) => error.code);
+      const ms = performance.now() - started;
+      await log.admin.createTopics(['after']);
+      const topics = await log.admin.listTopics();
+      return { outcome, ms, topics: topics.map(({ name }) => name) };
+    });
+    expect(settled.outcome).toBe('OUTCOME_UNKNOWN');
+    expect(settled.ms).toBeLessThan(11_000);
+    expect(settled.topics).toEqual(['after']);
+  });
+});

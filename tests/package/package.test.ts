@@ -1,0 +1,162 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { chromium } from 'playwright';
+import type { Browser, Page } from 'playwright';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { BROWSER_ARGS, findBrowser } from '../support/find-browser.mjs';
+import { makeBlankApp } from './blank-app.ts';
+import type { BlankApp, Server } from './blank-app.ts';
+
+const APP = {
+  'package.json': '{ "name": "app", "private": true, "type": "module" }',
+  'vite.config.js': `export default { optimizeDeps: { exclude: ['tablog'] }, base: './' };`,
+  // The icon: a browser asks for one, and the missing file would count as an error.
+  'index.html': `<!doctype html>
+<meta charset="utf-8">
+<link rel="icon" href="data:,">
+<script type="module" src="./main.ts"></script>`,
+  'main.ts': `
+import { openLog, string, topic } from 'tablog';
+
+const log = await openLog('shop');
+const greetings = topic('greetings', { key: string(), value: string() });
+await log.admin.createTopics([greetings]);
+
+Object.assign(globalThis, {
+  say: (value: string) => log.producer({ compression: 'gzip' }).send(greetings, { key: 'k', value }),
+  async hear(count: number) {
+    const heard = [];
+    for await (const { value } of log.consumer({ topics: [greetings], from: 'earliest' })) {
+      if (heard.push(value) === count) return heard;
+    }
+  },
+});`,
+  'tsconfig.json': JSON.stringify({
+    compilerOptions: {
+      strict: true,
+      noEmit: true,
+      target: 'ES2022',
+      lib: ['ES2023', 'ESNext.Disposable', 'DOM'],
+      module: 'ESNext',
+      moduleResolution: 'bundler',
+      types: [],
+      skipLibCheck: false,
+    },
+    files: ['consumer.ts'],
+  }),
+  'consumer.ts': `
+import { json, openLog, string, topic } from 'tablog';
+import type { Message, Placement } from 'tablog';
+import { inline } from 'tablog/inline';
+
+const orders = topic('orders', { key: string(), value: json<{ id: string }>() });
+const log = await openLog('shop', { host: inline({ storage: 'memory' }) });
+const placed: Placement = await log.producer().send(orders, { key: 'u1', value: { id: 'o1' } });
+export const offset: number = placed.offset;
+
+for await (const message of log.consumer({ topics: [orders] })) {
+  const id: string | undefined = message.value?.id;
+  console.log(id);
+}
+
+// @ts-expect-error The value has another type.
+await log.producer().send(orders, { key: 'u1', value: { id: 1 } });
+// @ts-expect-error There is no such option.
+log.producer({ linger: 5 });
+// @ts-expect-error A page has no Node.
+process.exit();
+export type { Message };
+`,
+};
+
+/** What `main.ts` puts on the page. */
+declare const say: (value: string) => Promise<unknown>;
+declare const hear: (count: number) => Promise<string[]>;
+
+let app: BlankApp;
+beforeAll(async () => {
+  app = await makeBlankApp(APP);
+}, 300_000);
+afterAll(() => app?.[Symbol.asyncDispose]());
+
+describe('the packed package', () => {
+  test('holds the build and its sources, and no more', async () => {
+    const folder = path.join(app.folder, 'node_modules', 'tablog');
+    const files = await readdir(folder, { recursive: true, withFileTypes: true });
+    const names = files
+      .filter((file) => file.isFile())
+      .map((file) => path.relative(folder, path.join(file.parentPath, file.name)))
+      .map((name) => name.replaceAll('\\', '/'));
+    const others = names.filter(
+      (name) => !/^dist\/.+\.(js|d\.ts)(\.map)?$|^src\/.+\.ts$/.test(name),
+    );
+    expect(others.sort()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json']);
+
+    const maps = names.filter((name) => name.endsWith('.map'));
+    expect(maps.length).toBeGreaterThan(0);
+    for (const map of maps) {
+      const { sources } = JSON.parse(await readFile(path.join(folder, map), 'utf8')) as {
+        sources: string[];
+      };
+      const places = sources.map((source) => path.posix.join(path.posix.dirname(map), source));
+      expect(names, map).toEqual(expect.arrayContaining(places));
+    }
+  });
+
+  test('has types that compile strictly, and need none of Node', async () => {
+    const require = createRequire(import.meta.url);
+    const tsc = path.join(path.dirname(require.resolve('typescript/package.json')), 'bin', 'tsc');
+    expect(await app.run(tsc, '--pretty', 'false')).toBe('');
+  });
+});
+
+describe('two tabs of a blank Vite app', () => {
+  let browser: Browser;
+  beforeAll(async () => {
+    browser = await chromium.launch({ executablePath: await findBrowser(), args: BROWSER_ARGS });
+  });
+  afterAll(() => browser?.close());
+
+  test('share one log and one worker, served by the dev server', async () => {
+    await using server = await app.serve('--port', '0');
+    await expectOneSharedLog(browser, server);
+  });
+
+  test('share one log and one worker, built and previewed', async () => {
+    await app.run(path.join(app.folder, 'node_modules', 'vite', 'bin', 'vite.js'), 'build');
+    await using server = await app.serve('preview', '--port', '0');
+    await expectOneSharedLog(browser, server);
+  });
+});
+
+async function expectOneSharedLog(browser: Browser, server: Server): Promise<void> {
+  await using context = await browser.newContext();
+  const problems: string[] = [];
+  const openTab = async (): Promise<Page> => {
+    const page = await context.newPage();
+    page.on('pageerror', (error) => problems.push(String(error)));
+    page.on('console', (message) => {
+      if (message.type() === 'error') problems.push(message.text());
+    });
+    await page.goto(server.url);
+    await page.waitForFunction(() => 'say' in globalThis);
+    return page;
+  };
+  const one = await openTab();
+  const two = await openTab();
+
+  // Long enough to be worth compressing: who reads it loads the codec.
+  const long = 'from one '.repeat(1000);
+  await one.evaluate((text) => say(text), long);
+  expect(await two.evaluate(() => hear(1))).toEqual([long]);
+  await two.evaluate(() => say('from two'));
+  expect(await one.evaluate(() => hear(2))).toEqual([long, 'from two']);
+
+  const devtools = await browser.newBrowserCDPSession();
+  const { targetInfos } = await devtools.send('Target.getTargets');
+  await devtools.detach();
+  const running = targetInfos.filter(({ url }) => url.startsWith(server.url));
+  expect(running.map(({ type }) => type).sort()).toEqual(['page', 'page', 'shared_worker']);
+  expect(problems).toEqual([]);
+}

@@ -1,0 +1,160 @@
+import path from 'node:path';
+import { parseSync, Visitor } from 'vite';
+
+/**
+ * What a file asks of another one. 'type': gone after compilation. 'static': loaded before it.
+ * 'dynamic': `import()`. 'url': `new URL('…', import.meta.url)`, which loads it in another thread.
+ */
+export type ImportKind = 'type' | 'static' | 'dynamic' | 'url';
+
+export interface Import {
+  readonly kind: ImportKind;
+  /** As written; undefined where it is computed. */
+  readonly specifier: string | undefined;
+}
+
+/** What the files of one layer may import, by layer. */
+export interface LayerRule {
+  readonly imports?: readonly string[];
+  /** Layers that may be named in types only. */
+  readonly types?: readonly string[];
+  /** Layers that may be started in another thread. */
+  readonly starts?: readonly string[];
+}
+
+export interface Rules {
+  /** By folder of `src`, or by name for the files that lie in `src` itself. */
+  readonly layers: Readonly<Record<string, LayerRule>>;
+  /** Each is imported at run time in exactly one file. */
+  readonly packages: readonly string[];
+}
+
+/** The text of each file by its path from `src`: `client/host.ts`. */
+export type Sources = ReadonlyMap<string, string>;
+
+export function readImports(file: string, source: string): Import[] {
+  const { program, errors } = parseSync(file, source);
+  if (errors.length > 0) throw new Error(`${file} does not parse: ${errors[0]!.message}`);
+  const found: Import[] = [];
+  const visitor = new Visitor({
+    // `import { type A } from 'a'` still loads 'a' (verbatimModuleSyntax); `import type` does not.
+    ImportDeclaration: ({ importKind, source: { value } }) => {
+      found.push({ kind: importKind === 'type' ? 'type' : 'static', specifier: value });
+    },
+    ExportAllDeclaration: ({ exportKind, source: { value } }) => {
+      found.push({ kind: exportKind === 'type' ? 'type' : 'static', specifier: value });
+    },
+    ExportNamedDeclaration: ({ exportKind, source: from }) => {
+      if (from === null) return;
+      found.push({ kind: exportKind === 'type' ? 'type' : 'static', specifier: from.value });
+    },
+    TSExternalModuleReference: ({ expression }) => {
+      found.push({ kind: 'static', specifier: expression.value });
+    },
+    TSImportType: ({ source: from }) => {
+      found.push({ kind: 'type', specifier: from.value });
+    },
+    ImportExpression: ({ source: from }) => {
+      found.push({ kind: 'dynamic', specifier: textOf(from) });
+    },
+    NewExpression: ({ callee, arguments: [from, base] }) => {
+      if (callee.type !== 'Identifier' || callee.name !== 'URL' || from === undefined) return;
+      if (base?.type !== 'MemberExpression' || base.object.type !== 'MetaProperty') return;
+      found.push({ kind: 'url', specifier: textOf(from) });
+    },
+  });
+  visitor.visit(program);
+  return found;
+}
+
+function textOf(node: { type: string; value?: unknown }): string | undefined {
+  return node.type === 'Literal' && typeof node.value === 'string' ? node.value : undefined;
+}
+
+/** One sentence for each import that breaks a rule; none where all is well. */
+export function findViolations(sources: Sources, rules: Rules): string[] {
+  const violations: string[] = [];
+  const users = new Map<string, Set<string>>(rules.packages.map((name) => [name, new Set()]));
+  for (const [file, source] of sources) {
+    const rule = rules.layers[layerOf(file)];
+    if (rule === undefined) {
+      violations.push(`${file} lies in no known layer`);
+      continue;
+    }
+    for (const { kind, specifier } of readImports(file, source)) {
+      if (specifier === undefined) {
+        violations.push(`${file} imports what it computes`);
+      } else if (specifier.startsWith('.')) {
+        const target = resolve(file, specifier);
+        if (!sources.has(target)) {
+          violations.push(`${file} imports ${specifier}, which is not there`);
+        } else if (!isAllowed(rule, layerOf(file), layerOf(target), kind)) {
+          violations.push(`${file} must not import ${target} (${kind})`);
+        }
+      } else if (!users.has(specifier)) {
+        violations.push(`${file} must not import the package ${specifier}`);
+      } else if (kind !== 'type') {
+        users.get(specifier)!.add(file);
+      }
+    }
+  }
+  for (const [name, files] of users) {
+    if (files.size === 1) continue;
+    const where = files.size === 0 ? 'no file' : [...files].join(' and ');
+    violations.push(`the package ${name} must be imported in one file, and is in ${where}`);
+  }
+  return violations;
+}
+
+function isAllowed(rule: LayerRule, from: string, to: string, kind: ImportKind): boolean {
+  if (kind === 'url') return rule.starts?.includes(to) ?? false;
+  if (from === to || rule.imports?.includes(to)) return true;
+  return kind === 'type' && (rule.types?.includes(to) ?? false);
+}
+
+/** A cycle of imports, of whatever kind but 'url': `a.ts > b.ts > a.ts`. */
+export function findCycle(sources: Sources): string | undefined {
+  const done = new Set<string>();
+  const visit = (file: string, way: readonly string[]): string | undefined => {
+    if (way.includes(file)) return [...way.slice(way.indexOf(file)), file].join(' > ');
+    if (done.has(file)) return undefined;
+    for (const next of importsOf(sources, file, ['type', 'static', 'dynamic'])) {
+      const cycle = visit(next, [...way, file]);
+      if (cycle !== undefined) return cycle;
+    }
+    done.add(file);
+    return undefined;
+  };
+  for (const file of sources.keys()) {
+    const cycle = visit(file, []);
+    if (cycle !== undefined) return cycle;
+  }
+  return undefined;
+}
+
+/** `file`, and every file that comes with it by imports of these kinds. */
+export function reachable(
+  sources: Sources,
+  file: string,
+  kinds: readonly ImportKind[],
+): Set<string> {
+  const reached = new Set([file]);
+  for (const at of reached) {
+    for (const next of importsOf(sources, at, kinds)) reached.add(next);
+  }
+  return reached;
+}
+
+function importsOf(sources: Sources, file: string, kinds: readonly ImportKind[]): string[] {
+  return readImports(file, sources.get(file) ?? '')
+    .filter(({ kind, specifier }) => kinds.includes(kind) && specifier?.startsWith('.'))
+    .map(({ specifier }) => resolve(file, specifier!));
+}
+
+function resolve(file: string, specifier: string): string {
+  return path.posix.join(path.posix.dirname(file), specifier).replace(/\.js$/, '.ts');
+}
+
+function layerOf(file: string): string {
+  return file.split('/')[0]!;
+}
