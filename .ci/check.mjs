@@ -23,6 +23,7 @@ const STEPS = [
 
 let passed = 0;
 let failed = 0;
+let skipped = 0;
 const failures = [];
 
 for (const step of STEPS) {
@@ -33,6 +34,7 @@ for (const step of STEPS) {
 await runTests();
 
 if (failures.length > 0) console.log(`\nFailed:\n${indent(failures.join('\n'))}`);
+if (skipped > 0) console.log(`\nSkipped, and counted as neither: ${skipped} tests`);
 console.log(`\n${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;
 
@@ -52,7 +54,8 @@ async function runTests() {
     const place = path.relative(root, name);
     for (const test of assertionResults) {
       if (test.status === 'passed') passed++;
-      if (test.status === 'failed') fail(`${place}: ${test.fullName}`);
+      else if (test.status === 'failed') fail(`${place}: ${test.fullName}`);
+      else skipped++;
     }
     const told = assertionResults.some((test) => test.status === 'failed');
     if (status === 'failed' && !told) fail(`${place} (the file itself)`);
@@ -86,6 +89,7 @@ function npm(args, { quiet }) {
   return new Promise((resolve) => {
     const child = spawn('npm', args, {
       cwd: root,
+      env: quiet ? { ...process.env, NO_COLOR: '1' } : process.env,
       shell: process.platform === 'win32',
       stdio: ['ignore', quiet ? 'pipe' : 'inherit', quiet ? 'pipe' : 'inherit'],
     });

@@ -37,6 +37,15 @@ export async function openDemoLog(): Promise<Log> {
   return log;
 }
 
+/** A record's key for showing. One that is no text must not end the view of all the others. */
+export function keyOf(message: DemoMessage): string {
+  try {
+    return message.key ?? 'none';
+  } catch {
+    return 'not a text';
+  }
+}
+
 /** Whether an error only means that somebody has emptied the log at this moment. */
 export function isFromEmptying(error: unknown): boolean {
   if (!(error instanceof TablogError)) return false;

@@ -47,15 +47,20 @@ export class Follower {
 
   async #follow(): Promise<void> {
     await this.#log.admin.createTopics(DEMO_TOPICS);
-    await using consumer = this.#log.consumer({ topics: DEMO_TOPICS, from: 'latest' });
-    await consumer.ready;
-    await this.refresh();
-    this.#consumer = consumer;
-    await this.#seekNearTheEnd(consumer);
-    // A hidden tab is not drawn but still reads, so that it is up to date when it is looked at.
-    for await (const batch of consumer.batches({ max: 5000 })) {
-      this.topics.find(({ name }) => name === batch.topic)?.add(batch);
-      this.#events.onChange();
+    const consumer = this.#log.consumer({ topics: DEMO_TOPICS, from: 'latest' });
+    try {
+      await consumer.ready;
+      await this.refresh();
+      this.#consumer = consumer;
+      await this.#seekNearTheEnd(consumer);
+      // A hidden tab is not drawn but still reads, so that it is up to date when it is looked at.
+      for await (const batch of consumer.batches({ max: 5000 })) {
+        this.topics.find(({ name }) => name === batch.topic)?.add(batch);
+        this.#events.onChange();
+      }
+    } finally {
+      this.#consumer = undefined;
+      await consumer.close();
     }
   }
 
@@ -63,7 +68,10 @@ export class Follower {
   async #seekNearTheEnd(consumer: DemoConsumer): Promise<void> {
     const seeks = this.topics.flatMap(({ name, lanes }) =>
       lanes.map(({ partition, startOffset, endOffset }) =>
-        consumer.seek(Math.max(endOffset - RECENT_RECORDS, startOffset), { topic: name, partition }),
+        consumer.seek(Math.max(endOffset - RECENT_RECORDS, startOffset), {
+          topic: name,
+          partition,
+        }),
       ),
     );
     await Promise.all(seeks);

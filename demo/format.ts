@@ -1,6 +1,9 @@
 const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
-const short = new Intl.NumberFormat('en', { maximumSignificantDigits: 3 });
-const UNITS = ['bytes', 'kB', 'MB', 'GB', 'TB'] as const;
+const short = new Intl.NumberFormat('en', {
+  minimumSignificantDigits: 3,
+  maximumSignificantDigits: 3,
+});
+const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'] as const;
 
 export function formatCount(count: number): string {
   return whole.format(count);

@@ -1,7 +1,8 @@
 import { textElement } from './dom.ts';
 
 /** A string, which is a name where a colon follows; or another scalar. */
-const TOKEN = /("(?:[^"\\]|\\.)*")(\s*:)?|\b(?:true|false|null)\b|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
+const TOKEN =
+  /("(?:[^"\\]|\\.)*")(\s*:)?|\b(?:true|false|null)\b|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 
 /** JSON text with its names, strings and other scalars told apart. */
 export function highlightJson(text: string): DocumentFragment {

@@ -1,4 +1,5 @@
 import type { MessageBatch, PartitionDescription } from '../src/index.ts';
+import { keyOf } from './demo-log.ts';
 import type { DemoMessage, DemoTopic } from './demo-log.ts';
 
 /** How many records of a lane are kept for showing: more than the widest screen has cells. */
@@ -46,7 +47,9 @@ export class LaneState {
   /** Takes what a consumer read; returns how many records are new by it. */
   add({ messages, firstOffset, endOffset }: MessageBatch<DemoTopic>): number {
     // Only what can be shown is decoded: the rest of a batch costs nothing.
-    const newest = messages.slice(-RECENT_RECORDS).map((message) => ({ message, key: keyOf(message) }));
+    const newest = messages
+      .slice(-RECENT_RECORDS)
+      .map((message) => ({ message, key: keyOf(message) }));
     // A consumer that began anew reads the last records again.
     const before = this.recent.filter(({ message }) => message.offset < firstOffset);
     this.recent = [...before, ...newest].slice(-RECENT_RECORDS);
@@ -60,8 +63,4 @@ export class LaneState {
     this.endOffset += added;
     return added;
   }
-}
-
-function keyOf(message: DemoMessage): string {
-  return message.key ?? 'none';
 }

@@ -23,6 +23,7 @@ export class LogSummary {
   showLog(log: Log, tab: string): void {
     setText(this.#log, log.name);
     setText(this.#tab, tab);
+    this.#tab.classList.add('key');
     colorByKey(this.#tab, tab);
   }
 

@@ -16,8 +16,8 @@ import { TopicView } from './topic-view.ts';
 const REFRESH_MS = 1000;
 
 const ABOUT: Readonly<Record<string, string>> = {
-  'github-events': 'GitHub webhook deliveries, replayed. Key: the repository.',
-  'page-events': 'What your pointer, keyboard and tabs do here. Key: the tab.',
+  'github-events': 'GitHub webhooks, keyed by repository: a busy one fills one partition.',
+  'page-events': 'What happens in each tab of this page, keyed by the tab’s name.',
 };
 
 const notices = new Notices();
@@ -65,7 +65,8 @@ function show(log: Log): void {
       if (!isFromEmptying(error)) notices.error(error);
     }
   };
-  new ReplayControls({ log, producer, notices, onEmptied: () => void refresh() });
+  const onEmptied = (): void => void refresh();
+  new ReplayControls({ log, producer, notices, onEmptied }).enable();
 
   void follower.run();
   void refresh();

@@ -14,11 +14,6 @@ export class RateMeter {
     return (this.history.at(-1)! + this.history.at(-2)!) / 2;
   }
 
-  /** Whether there was anything in the last minute. */
-  get isIdle(): boolean {
-    return this.#count === 0 && this.history.every((rate) => rate === 0);
-  }
-
   add(records: number): void {
     this.#count += records;
   }

@@ -1,6 +1,7 @@
+import { keyOf } from './demo-log.ts';
 import type { DemoMessage } from './demo-log.ts';
 import { mustFind, mustGet, textElement } from './dom.ts';
-import { formatBytes, formatCount, formatTime } from './format.ts';
+import { formatCount, formatTime } from './format.ts';
 import { highlightJson } from './json-text.ts';
 import { colorByKey } from './key-color.ts';
 import type { Selection } from './selection.ts';
@@ -16,7 +17,9 @@ export class RecordDetails {
   #shown: DemoMessage | undefined;
 
   constructor(onClose: () => void) {
-    this.#root.append(document.importNode(mustGet('details-template', HTMLTemplateElement).content, true));
+    this.#root.append(
+      document.importNode(mustGet('details-template', HTMLTemplateElement).content, true),
+    );
     this.#close = mustFind(this.#root, 'close', HTMLButtonElement);
     this.#empty = mustFind(this.#root, 'empty', HTMLElement);
     this.#record = mustFind(this.#root, 'record', HTMLElement);
@@ -39,39 +42,38 @@ export class RecordDetails {
       return;
     }
     this.#shown = message;
-    this.#facts.replaceChildren(...factsOf(message));
     const value = valueOf(message);
-    this.#value.replaceChildren(highlightJson(value));
+    this.#facts.replaceChildren(...factsOf(message));
+    this.#value.replaceChildren(value.error ?? highlightJson(value.text));
     this.#value.parentElement?.scrollTo(0, 0);
   }
 }
 
 function factsOf(message: DemoMessage): Node[] {
-  const key = textElement('span', message.key ?? 'none', 'key');
-  colorByKey(key, message.key ?? 'none');
+  const key = textElement('span', keyOf(message), 'key');
+  colorByKey(key, keyOf(message));
   const time = textElement('time', formatTime(message.timestamp));
   time.dateTime = new Date(message.timestamp).toISOString();
   const decoder = new TextDecoder();
+  const headers = message.headers.flatMap(([name, value]) =>
+    fact(`Header ${name}`, value === null ? 'null' : decoder.decode(value)),
+  );
   return [
     ...fact('Topic', message.topic),
     ...fact('Partition', String(message.partition)),
     ...fact('Offset', formatCount(message.offset)),
     ...fact('Key', key),
     ...fact('Time', time),
-    ...(message.headers.length === 0 ? fact('Headers', 'none') : []),
-    ...message.headers.flatMap(([name, value]) =>
-      fact(`Header ${name}`, value === null ? 'null' : decoder.decode(value)),
-    ),
-    ...fact('Size', formatBytes(new TextEncoder().encode(JSON.stringify(message.value)).length)),
+    ...(headers.length === 0 ? fact('Headers', 'none') : headers),
   ];
 }
 
-/** A record that cannot be decoded says so in its own place: the others can still be looked at. */
-function valueOf(message: DemoMessage): string {
+/** A value that cannot be decoded says so in its own place: the others can still be looked at. */
+function valueOf(message: DemoMessage): { text: string; error?: string } {
   try {
-    return JSON.stringify(message.value, null, 2);
+    return { text: JSON.stringify(message.value, null, 2) };
   } catch (error) {
-    return JSON.stringify(`cannot be decoded: ${String(error)}`);
+    return { text: '', error: `The value cannot be decoded: ${String(error)}` };
   }
 }
 

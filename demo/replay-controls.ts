@@ -1,5 +1,5 @@
 import type { Log, Producer } from '../src/index.ts';
-import { emptyDemoLog } from './demo-log.ts';
+import { emptyDemoLog, isFromEmptying } from './demo-log.ts';
 import { mustFind, mustGet, setText } from './dom.ts';
 import { formatBytes, formatCount } from './format.ts';
 import { loadGithubRecords } from './github-records.ts';
@@ -8,6 +8,8 @@ import { Replay } from './replay.ts';
 
 /** A demo has no business filling somebody's disk. */
 const MOST_LOG_BYTES = 500_000_000;
+const FULL = ` at ${formatBytes(MOST_LOG_BYTES)}, to spare your disk: empty the log to go on`;
+const EMPTIED = ': the log was emptied from another tab';
 
 export interface ReplayControlsOptions {
   readonly log: Log;
@@ -26,12 +28,13 @@ export class ReplayControls {
   readonly #dialog = mustGet('empty-dialog', HTMLDialogElement);
   #replay: Replay | undefined;
   #running: AbortController | undefined;
+  #ended = Promise.resolve();
 
   constructor(options: ReplayControlsOptions) {
     this.#options = options;
     this.#form.addEventListener('submit', (event) => {
       event.preventDefault();
-      if (this.#running === undefined) void this.#start();
+      if (this.#running === undefined) this.#ended = this.#start();
       else this.#running.abort();
     });
     this.#form.addEventListener('change', () => {
@@ -42,6 +45,9 @@ export class ReplayControls {
       if (this.#dialog.returnValue === 'empty') void this.#emptyLog();
       this.#dialog.returnValue = '';
     });
+  }
+
+  enable(): void {
     this.#toggle.disabled = false;
     this.#empty.disabled = false;
   }
@@ -53,6 +59,7 @@ export class ReplayControls {
   async #start(): Promise<void> {
     const { producer, notices } = this.#options;
     const running = (this.#running = new AbortController());
+    let why = '';
     setText(this.#toggle, 'Stop');
     setText(this.#progress, 'Loading the events…');
     try {
@@ -61,29 +68,28 @@ export class ReplayControls {
       this.#replay = new Replay(producer, records, this.#speed, () => this.#checkSize(running));
       await this.#replay.run(running.signal);
     } catch (error) {
-      notices.error(error);
+      if (isFromEmptying(error)) why = EMPTIED;
+      else notices.error(error);
     }
-    const stored = this.#replay?.stored ?? 0;
+    if (running.signal.reason === FULL) why = FULL;
+    const stored = formatCount(this.#replay?.stored ?? 0);
     this.#replay = undefined;
     this.#running = undefined;
     setText(this.#toggle, 'Replay GitHub events');
-    setText(this.#progress, `Stopped. ${formatCount(stored)} records were stored.`);
+    setText(this.#progress, `Stopped${why}. ${stored} records were stored.`);
   }
 
   /** Stops the replay when the log is as large as a demo's should be. */
   async #checkSize(running: AbortController): Promise<void> {
     const { logBytes } = await this.#options.log.admin.storage();
     if (logBytes < MOST_LOG_BYTES || running.signal.aborted) return;
-    running.abort();
-    this.#options.notices.tell(
-      `The replay has stopped: the log holds more than ${formatBytes(MOST_LOG_BYTES)}, and a demo ` +
-        `should not fill the disk. Empty the log to go on.`,
-    );
+    running.abort(FULL);
   }
 
   async #emptyLog(): Promise<void> {
     const { log, notices, onEmptied } = this.#options;
     this.#running?.abort();
+    await this.#ended;
     try {
       await emptyDemoLog(log);
       onEmptied();

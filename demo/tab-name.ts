@@ -1,16 +1,16 @@
 const STORED_AS = 'tablog-demo/tab';
-const MANNERS = ['amber', 'brisk', 'calm', 'early', 'gentle', 'lucid', 'mellow', 'quiet', 'silver', 'swift'];
-const ANIMALS = ['badger', 'curlew', 'finch', 'hare', 'heron', 'lynx', 'marten', 'otter', 'robin', 'seal', 'swan', 'wren'];
+const OPENED_AS = 'tablog-demo/tabs-opened';
 
-/** This tab's name: kept over a reload, and not shared with other tabs. */
+/** In such an order that the keys of neighbours differ well in colour, and fall into other partitions. */
+const NAMES = 'siskin kestrel beaver lynx tern skua mole owl lark grebe linnet wigeon'.split(' ');
+
+/** This tab's name: kept over a reload, and the next one of the list for each new tab. */
 export function tabName(): string {
   const kept = sessionStorage.getItem(STORED_AS);
   if (kept !== null) return kept;
-  const name = `${oneOf(MANNERS)}-${oneOf(ANIMALS)}`;
+  const opened = Number(localStorage.getItem(OPENED_AS) ?? 0);
+  localStorage.setItem(OPENED_AS, String(opened + 1));
+  const name = NAMES[opened % NAMES.length]!;
   sessionStorage.setItem(STORED_AS, name);
   return name;
-}
-
-function oneOf(words: readonly string[]): string {
-  return words[Math.floor(Math.random() * words.length)]!;
 }

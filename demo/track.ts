@@ -34,8 +34,13 @@ export class Track {
       this.#pointed = false;
       onLayout();
     });
-    root.addEventListener('focusout', onLayout);
-    root.addEventListener('pointerover', (event) => this.#with(event, (it) => selection.preview(it)));
+    root.addEventListener('focusout', () => {
+      this.#makeTabStop(this.#cells.at(-1) ?? null);
+      onLayout();
+    });
+    root.addEventListener('pointerover', (event) =>
+      this.#with(event, (it) => selection.preview(it)),
+    );
     root.addEventListener('focusin', (event) => {
       this.#with(event, (it) => selection.preview(it));
       this.#makeTabStop(event.target);
@@ -55,10 +60,14 @@ export class Track {
     // A lane that was emptied has nothing to hold on to.
     const isHeld = this.heldAt !== undefined && lane.records > 0;
     if (!isHeld) this.#shown = lane.recent;
+    this.#renderCells();
+    if (!isHeld && lastOffset !== undefined) this.#slide(lane.endOffset - 1 - lastOffset);
+  }
+
+  #renderCells(): void {
     const records = this.#shown.slice(-this.#cells.length);
     const vacant = this.#cells.length - records.length;
     for (const [i, cell] of this.#cells.entries()) this.#renderCell(cell, records[i - vacant]);
-    if (!isHeld && lastOffset !== undefined) this.#slide(lane.endOffset - 1 - lastOffset);
   }
 
   #renderCell(cell: HTMLButtonElement, record: RecentRecord | undefined): void {
@@ -91,13 +100,19 @@ export class Track {
     const style = getComputedStyle(this.#root);
     const cellPx = parseFloat(style.getPropertyValue('--cell-width'));
     const gapPx = parseFloat(style.columnGap);
-    const room = Math.floor((this.#root.clientWidth + gapPx) / (cellPx + gapPx));
+    const paddingPx = parseFloat(style.paddingLeft) * 2;
+    const room = Math.floor((this.#root.clientWidth - paddingPx + gapPx) / (cellPx + gapPx));
     const count = Math.min(Math.max(room, 1), RECENT_RECORDS);
     if (count === this.#cells.length) return;
-    this.#cells = Array.from({ length: count }, newCell);
-    this.#cells.at(-1)!.tabIndex = 0;
+    // The newest stay as they are, so that neither focus nor sight of them is lost.
+    const kept = this.#cells.slice(-count);
+    const added = Array.from({ length: count - kept.length }, newCell);
+    for (const cell of this.#cells.slice(0, -kept.length || undefined)) cell.remove();
+    this.#root.prepend(...added);
+    this.#cells = [...added, ...kept];
     this.#root.style.setProperty('--cells', String(count));
-    this.#root.replaceChildren(...this.#cells);
+    this.#makeTabStop(this.#cells.at(-1)!);
+    this.#renderCells();
   }
 
   /** One stop of the Tab key a lane: the arrow keys go from there. */

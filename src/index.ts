@@ -6,7 +6,7 @@ export type { Log, OpenLogOptions } from './client/open-log.ts';
 export type { Admin, StorageDescription } from './client/admin.ts';
 export type { Producer } from './client/producer.ts';
 export type { ProducerOptions } from './client/producer-options.ts';
-export type { Placement } from './client/sinks.ts';
+export type { Placement } from './client/accumulator.ts';
 export type { HeadersInput, ProducerRecord } from './client/record-encoder.ts';
 export type { Partitioner, PartitionerInput } from './client/partitioner.ts';
 export type { BatchesOptions, Consumer, RunOptions, TopicPartition } from './client/consumer.ts';

@@ -1,4 +1,4 @@
-import { checkOneOf, checkOptions } from './base/argument.ts';
+import { checkOneOf, withDefaults } from './base/argument.ts';
 import { LogBroker } from './broker/log-broker.ts';
 import type { InlineHost } from './client/host.ts';
 import { openIdbStore } from './store/idb-store.ts';
@@ -20,8 +20,9 @@ export interface InlineOptions {
  * `openLog('shop', { host: inline() })`
  */
 export function inline(options: InlineOptions = {}): InlineHost {
-  checkOptions('inline()', options, ['storage']);
-  const { storage = 'indexeddb' } = options;
+  const { storage } = withDefaults<Required<InlineOptions>>('inline()', options, {
+    storage: 'indexeddb',
+  });
   checkOneOf('storage', storage, ['indexeddb', 'memory']);
   const memory = new Map<string, Store>();
   const openMemory = (log: string): Store => {

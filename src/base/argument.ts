@@ -49,10 +49,19 @@ export function checkOneOf<T extends string>(
   throw new TypeError(`${what} must be one of ${allowed.map(show).join(', ')}, got ${show(value)}`);
 }
 
-/** Refuses a misspelt option, which would otherwise be without effect and without a word. */
-export function checkOptions(what: string, options: object, known: readonly string[]): void {
-  for (const name of Object.keys(options)) {
-    if (known.includes(name)) continue;
-    throw new TypeError(`${what} has no option ${show(name)}: it takes ${known.join(', ')}`);
+/**
+ * `options` over `defaults`, whose keys are all that there are: a misspelt option would otherwise be
+ * without effect and without a word.
+ */
+export function withDefaults<T extends object>(what: string, options: Partial<T>, defaults: T): T {
+  const merged = { ...defaults };
+  for (const name of Object.keys(options) as (keyof T & string)[]) {
+    const value = options[name];
+    if (!Object.hasOwn(defaults, name)) {
+      const known = Object.keys(defaults).join(', ');
+      throw new TypeError(`${what} has no option ${show(name)}: it takes ${known}`);
+    }
+    if (value !== undefined) merged[name] = value;
   }
+  return merged;
 }

@@ -21,7 +21,7 @@ import type {
   TopicInfo,
   TopicSpec,
 } from '../protocol/broker.ts';
-import { openHintChannel } from '../protocol/hint.ts';
+import { isHint, openHintChannel } from '../protocol/hint.ts';
 import type { Hint, HintChannel } from '../protocol/hint.ts';
 import { HintSender } from './hint-sender.ts';
 import { LogSession, MAX_BATCH_BYTES } from './log-session.ts';
@@ -50,7 +50,9 @@ export class LogBroker implements Broker {
   constructor({ name, openStore, clock = systemClock }: LogBrokerOptions) {
     this.#openStore = openStore;
     this.#clock = clock;
-    this.#hints = openHintChannel(name, (hint) => void this.#heard(hint));
+    this.#hints = openHintChannel(name, (data) => {
+      if (isHint(data)) void this.#heard(data);
+    });
     this.#sender = new HintSender(clock, (hint) => this.#hints.post(hint));
   }
 

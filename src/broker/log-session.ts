@@ -18,7 +18,7 @@ import { partitionStore } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
 import { CommitQueue } from './commit-queue.ts';
 import type { PendingAppend } from './commit-queue.ts';
-import { TailCache } from './partition-tail.ts';
+import { TailCache } from './tail-cache.ts';
 import { TopicCatalog } from './topic-catalog.ts';
 import type { TopicRow } from './topic-catalog.ts';
 import { Waiters } from './waiters.ts';

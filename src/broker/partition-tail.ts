@@ -6,79 +6,63 @@ import type { SegmentsSlice } from '../log/segment-reader.ts';
 export class PartitionTail {
   /** The end offset when last seen; `undefined`: somebody may have moved it, so look. */
   endOffset: number | undefined;
-  readonly #segments: Segment[] = [];
+  /** Without gaps, from `#first` on: what lies before it has been dropped. */
+  #segments: (Segment | undefined)[] = [];
+  #first = 0;
 
   push(segment: Segment): void {
     // Another broker appended in between: what we had no longer reaches up to what is new.
-    if (this.#segments.at(-1)?.nextOffset !== segment.baseOffset) this.#segments.length = 0;
+    if (this.#segments.at(-1)?.nextOffset !== segment.baseOffset) this.#reset();
     this.#segments.push(segment);
     this.endOffset = segment.nextOffset;
   }
 
   /** Drops `segment` if it is the oldest. */
   drop(segment: Segment): void {
-    if (this.#segments[0] === segment) this.#segments.shift();
+    if (this.#segments[this.#first] !== segment) return;
+    this.#segments[this.#first++] = undefined;
+    if (this.#first === this.#segments.length) this.#reset();
+    else if (this.#first * 2 > this.#segments.length) {
+      this.#segments = this.#segments.slice(this.#first);
+      this.#first = 0;
+    }
   }
 
   /** Copies of the batches from `offset` on; `undefined` where they are not in memory. */
   read(offset: number, maxBytes: number): SegmentsSlice | undefined {
-    const first = this.#segments.findIndex(
-      (segment) => segment.baseOffset <= offset && offset < segment.nextOffset,
-    );
-    if (first === -1) return undefined;
-    const found: ArrayBuffer[] = [];
-    let next = offset;
+    let i = this.#covering(offset);
+    if (i === undefined) return undefined;
+    const segments: ArrayBuffer[] = [];
+    let nextOffset = offset;
     let left = maxBytes;
-    for (const segment of this.#segments.slice(first)) {
-      if (left <= 0) break;
-      const slice = sliceSegment(segment.bytes, next, left);
+    for (; i < this.#segments.length && left > 0; i++) {
+      const segment = this.#segments[i]!;
+      const slice = sliceSegment(segment.bytes, nextOffset, left);
       if (slice === undefined) break;
       // What is handed out is transferred away, so a whole segment is copied too.
-      const bytes = slice.bytes === segment.bytes ? slice.bytes.slice(0) : slice.bytes;
-      found.push(bytes);
-      next = slice.nextOffset;
-      left -= bytes.byteLength;
-      if (next < segment.nextOffset) break;
+      segments.push(slice.bytes === segment.bytes ? slice.bytes.slice(0) : slice.bytes);
+      nextOffset = slice.nextOffset;
+      left -= slice.bytes.byteLength;
+      if (nextOffset < segment.nextOffset) break;
     }
-    return { segments: found, nextOffset: next };
-  }
-}
-
-/** The tails of all partitions, within one budget of memory: the oldest segments go first. */
-export class TailCache {
-  readonly #maxBytes: number;
-  readonly #tails = new Map<string, PartitionTail>();
-  #oldestFirst: { readonly tail: PartitionTail; readonly segment: Segment }[] = [];
-  #bytes = 0;
-
-  constructor(maxBytes: number) {
-    this.#maxBytes = maxBytes;
+    return { segments, nextOffset };
   }
 
-  of(topicId: string, partition: number): PartitionTail {
-    const key = `${topicId}/${partition}`;
-    let tail = this.#tails.get(key);
-    if (tail === undefined) this.#tails.set(key, (tail = new PartitionTail()));
-    return tail;
-  }
-
-  push(topicId: string, partition: number, segment: Segment): void {
-    const tail = this.of(topicId, partition);
-    tail.push(segment);
-    this.#oldestFirst.push({ tail, segment });
-    this.#bytes += segment.bytes.byteLength;
-    let dropped = 0;
-    while (this.#bytes > this.#maxBytes) {
-      const oldest = this.#oldestFirst[dropped++]!;
-      oldest.tail.drop(oldest.segment);
-      this.#bytes -= oldest.segment.bytes.byteLength;
+  /** The index of the segment that has `offset`. */
+  #covering(offset: number): number | undefined {
+    let low = this.#first;
+    let high = this.#segments.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#segments[middle]!.nextOffset <= offset) low = middle + 1;
+      else high = middle;
     }
-    if (dropped > 0) this.#oldestFirst.splice(0, dropped);
+    const segment = this.#segments[low];
+    return segment !== undefined && segment.baseOffset <= offset ? low : undefined;
   }
 
-  clear(): void {
-    this.#tails.clear();
-    this.#oldestFirst = [];
-    this.#bytes = 0;
+  #reset(): void {
+    this.#segments = [];
+    this.#first = 0;
   }
 }

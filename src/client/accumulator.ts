@@ -1,12 +1,19 @@
 import type { TablogError } from '../base/error.ts';
+import type { TopicInfo } from '../protocol/broker.ts';
 import { BatchWriter } from '../record/batch-writer.ts';
 import type { RecordParts } from '../record/batch-writer.ts';
 
-/** Told what became of each record of a batch. */
-export interface Sink {
-  placed(index: number, partition: number, offset: number, timestamp: number): void;
-  failed(index: number, error: Error): void;
+/** Where a record was stored. */
+export interface Placement {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  /** Milliseconds since 1970: the record's own, or the time it was stored, as the topic says. */
+  readonly timestamp: number;
 }
+
+/** Told what became of each record of a `send`, by its index there. */
+export type Sink = (index: number, result: Placement | Error) => void;
 
 /** What became of a batch. */
 export type BatchResult =
@@ -24,7 +31,7 @@ export interface SealedBatch {
 
 /** Collects the records of one partition: the batch that is being filled, and those that are full. */
 export class PartitionAccumulator {
-  readonly topicId: string;
+  readonly topic: TopicInfo;
   readonly partition: number;
   /** Batches that were taken and are not settled yet. */
   inFlight = 0;
@@ -38,12 +45,12 @@ export class PartitionAccumulator {
   #timestamps: number[] = [];
 
   constructor(
-    topicId: string,
+    topic: TopicInfo,
     partition: number,
     batchBytes: number,
     onSealed: (batch: SealedBatch) => void,
   ) {
-    this.topicId = topicId;
+    this.topic = topic;
     this.partition = partition;
     this.#batchBytes = batchBytes;
     this.#onSealed = onSealed;
@@ -74,12 +81,23 @@ export class PartitionAccumulator {
   seal(): void {
     if (!this.isOpen) return;
     const bytes = this.#writer.finish();
-    const sealed = {
-      accumulator: this,
-      bytes,
-      byteLength: bytes.length,
-      settle: settler(this.partition, this.#sinks, this.#indices, this.#timestamps),
+    const { partition } = this;
+    const topic = this.topic.name;
+    const sinks = this.#sinks;
+    const indices = this.#indices;
+    const timestamps = this.#timestamps;
+    const settle = (result: BatchResult): void => {
+      for (let i = 0; i < sinks.length; i++) {
+        if ('baseOffset' in result) {
+          const offset = result.baseOffset + i;
+          const timestamp = result.appendTime ?? timestamps[i]!;
+          sinks[i]!(indices[i]!, { topic, partition, offset, timestamp });
+        } else {
+          sinks[i]!(indices[i]!, result);
+        }
+      }
     };
+    const sealed = { accumulator: this, bytes, byteLength: bytes.length, settle };
     this.#sinks = [];
     this.#indices = [];
     this.#timestamps = [];
@@ -91,22 +109,4 @@ export class PartitionAccumulator {
   take(): SealedBatch | undefined {
     return this.#sealed.shift();
   }
-}
-
-function settler(
-  partition: number,
-  sinks: readonly Sink[],
-  indices: readonly number[],
-  timestamps: readonly number[],
-): SealedBatch['settle'] {
-  return (result) => {
-    for (let i = 0; i < sinks.length; i++) {
-      if ('baseOffset' in result) {
-        const timestamp = result.appendTime ?? timestamps[i]!;
-        sinks[i]!.placed(indices[i]!, partition, result.baseOffset + i, timestamp);
-      } else {
-        sinks[i]!.failed(indices[i]!, result);
-      }
-    }
-  };
 }

@@ -1,11 +1,11 @@
-import { CLOSED, LOCKS_UNAVAILABLE, OUTCOME_UNKNOWN } from '../base/error-rules.ts';
+import { CLOSED, LOCKS_UNAVAILABLE } from '../base/error-rules.ts';
 import type { Clock } from '../base/clock.ts';
 import { TablogError } from '../base/error.ts';
-import { METHODS } from '../protocol/broker.ts';
+import { isRepeatable } from '../protocol/broker.ts';
 import type { Method, Request, Response } from '../protocol/broker.ts';
 import { holdLife } from '../protocol/liveness.ts';
 import type { InlineHost, WorkerKind } from './host.ts';
-import { LinkLost, dialInline, dialWorker } from './link.ts';
+import { dialInline, dialWorker } from './link.ts';
 import type { Link } from './link.ts';
 
 export interface ConnectionOptions {
@@ -56,12 +56,9 @@ export class Connection {
       try {
         return await link.call(method, request, CALL_DEADLINE_MS + extraMs);
       } catch (error) {
-        if (!(error instanceof LinkLost)) throw error;
-        if (METHODS[method].retry || !error.sent) {
-          this.#checkOpen();
-          if (tries < MAX_TRIES) continue;
-        }
-        throw outcomeUnknown(method, error);
+        if (!(error instanceof TablogError) || tries === MAX_TRIES || this.closed.aborted) throw error;
+        const lost = error.code === 'WORKER_LOST';
+        if (!lost && !(error.code === 'OUTCOME_UNKNOWN' && isRepeatable(method))) throw error;
       }
     }
   }
@@ -113,16 +110,7 @@ export class Connection {
     return this.#alive;
   }
 
-  #checkOpen(): void {
-    if (this.closed.aborted) throw this.#closedError();
-  }
-
   #closedError(): TablogError {
     return new TablogError(CLOSED, `the log '${this.#options.log}' is closed`);
   }
-}
-
-function outcomeUnknown(method: Method, cause: LinkLost): TablogError {
-  const happened = `the call '${method}' was under way when its answer was lost: ${cause.message}`;
-  return new TablogError(OUTCOME_UNKNOWN, happened, { cause });
 }

@@ -1,4 +1,4 @@
-import { checkInteger, checkMs, checkOptions, show } from '../base/argument.ts';
+import { checkInteger, checkMs, show, withDefaults } from '../base/argument.ts';
 import type { OffsetSpec } from '../protocol/broker.ts';
 import type { TopicLike } from './topic.ts';
 
@@ -26,9 +26,9 @@ export interface ConsumerOptions<T extends TopicLike = TopicLike> {
   readonly maxWaitMs?: number;
 }
 
-export type CheckedConsumerOptions<T extends TopicLike> = Required<
-  Omit<ConsumerOptions<T>, 'signal' | 'from'>
-> & { readonly from: OffsetPlace; readonly signal: AbortSignal | undefined };
+export type CheckedConsumerOptions<T extends TopicLike> = Required<Omit<ConsumerOptions<T>, 'signal'>> & {
+  readonly signal: AbortSignal | undefined;
+};
 
 /** Where to begin: a place that the broker looks up, or an offset. */
 export type OffsetPlace = { readonly at: OffsetSpec } | { readonly offset: number };
@@ -37,30 +37,23 @@ export type OffsetPlace = { readonly at: OffsetSpec } | { readonly offset: numbe
 export function checkConsumerOptions<T extends TopicLike>(
   options: ConsumerOptions<T>,
 ): CheckedConsumerOptions<T> {
-  checkOptions('consumer()', options, [
-    'topics',
-    'from',
-    'signal',
-    'prefetchBytes',
-    'maxPartitionBytes',
-    'maxWaitMs',
-  ]);
-  const {
-    topics,
-    from = 'latest',
-    signal,
-    prefetchBytes = 8 * 1024 * 1024,
-    maxPartitionBytes = 1024 * 1024,
-    maxWaitMs = 5000,
-  } = options;
+  const checked = withDefaults<CheckedConsumerOptions<T>>('consumer()', options, {
+    topics: [],
+    from: 'latest',
+    signal: undefined,
+    prefetchBytes: 8 * 1024 * 1024,
+    maxPartitionBytes: 1024 * 1024,
+    maxWaitMs: 5000,
+  });
+  const { topics, prefetchBytes, maxPartitionBytes, maxWaitMs } = checked;
   if (!Array.isArray(topics) || topics.length === 0) {
     throw new TypeError(`consumer() takes an array of at least one topic, got ${show(topics)}`);
   }
   checkInteger('prefetchBytes', prefetchBytes, 1);
   checkInteger('maxPartitionBytes', maxPartitionBytes, 1);
   checkMs('maxWaitMs', maxWaitMs);
-  const place = checkPosition(from);
-  return { topics, from: place, signal, prefetchBytes, maxPartitionBytes, maxWaitMs };
+  checkPosition(checked.from);
+  return checked;
 }
 
 /** Throws a `TypeError` or `RangeError` for what is no place in a partition. */

@@ -205,7 +205,7 @@ export class Consumer<T extends TopicLike = TopicLike> implements AsyncIterable<
   async #assign(): Promise<void> {
     const infos = await Promise.all(this.#topics.map(({ name }) => this.#registry.load(name)));
     const readers = infos.flatMap((info, i) => this.#newReaders(this.#topics[i]!, info, 0));
-    const offsets = await this.#resolve(readers, this.#options.from);
+    const offsets = await this.#resolve(readers, checkPosition(this.#options.from));
     readers.forEach((reader, i) => reader.seek(offsets[i]!));
     this.#readers.push(...readers);
     const stop = this.#registry.onChange(() => void this.#addPartitions().catch(() => {}));

@@ -25,10 +25,7 @@ export function defaultWorkerKind(): WorkerKind {
   return 'SharedWorker' in globalThis ? 'shared' : 'dedicated';
 }
 
-/**
- * Starts or joins a worker. `generation`: a SharedWorker that hangs is handed out again under its
- * name, so whoever gives up on one dials the next name.
- */
+/** Starts or joins a worker; one of another `generation` is another worker. */
 export function startWorker(
   kind: WorkerKind,
   log: string,

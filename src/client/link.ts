@@ -1,4 +1,4 @@
-import { WORKER_FAILED } from '../base/error-rules.ts';
+import { OUTCOME_UNKNOWN, WORKER_FAILED, WORKER_LOST } from '../base/error-rules.ts';
 import { withDeadline } from '../base/clock.ts';
 import type { Clock } from '../base/clock.ts';
 import { TablogError } from '../base/error.ts';
@@ -15,17 +15,6 @@ export interface Link {
   close(): void;
 }
 
-/** Rejects what a link cannot answer any more. */
-export class LinkLost extends Error {
-  /** `false`: the broker never got the call. `true`: it is not known what it did. */
-  readonly sent: boolean;
-
-  constructor(why: string, sent: boolean) {
-    super(why);
-    this.sent = sent;
-  }
-}
-
 /** Also the longest that a page can wait for a worker that does not boot. */
 const HELLO_DEADLINE_MS = 5_000;
 
@@ -34,7 +23,7 @@ const HELLO_DEADLINE_MS = 5_000;
  */
 const GRACE_MS = 250;
 
-/** A `SharedWorker` that hangs is left behind for one of the next name, this often. */
+/** A SharedWorker that hangs is handed out again under its name, so the next try is another name. */
 const MAX_GENERATIONS = 2;
 
 export interface DialOptions {
@@ -48,15 +37,13 @@ export interface DialOptions {
 
 /** Starts or joins a worker and greets it. Throws `WORKER_FAILED` or `PROTOCOL_MISMATCH`. */
 export async function dialWorker(options: DialOptions): Promise<Link> {
-  for (let generation = 0; ; generation++) {
+  for (let generation = 1; ; generation++) {
     const host = startWorker(options.kind, options.log, generation, options.workerUrl);
     try {
       return await greet(host, options);
     } catch (error) {
       host.close();
-      const canHang = host.kind === 'shared' && error instanceof NoAnswer;
-      if (canHang && generation + 1 < MAX_GENERATIONS) continue;
-      throw error instanceof NoAnswer ? error.asFailure() : error;
+      if (options.kind !== 'shared' || generation === MAX_GENERATIONS) throw error;
     }
   }
 }
@@ -71,21 +58,17 @@ export function dialInline(host: InlineHost, log: string): Link {
   };
 }
 
-class NoAnswer extends Error {
-  asFailure(): TablogError {
-    return new TablogError(
-      WORKER_FAILED,
-      `the worker did not answer within ${HELLO_DEADLINE_MS} ms: its code may have failed at the start`,
-    );
-  }
-}
-
 async function greet(host: WorkerHost, options: DialOptions): Promise<Link> {
   const { log, clientId, clock, onLost } = options;
   const port = new BrokerPort(host.endpoint);
   const hello = port.hello({ protocol: PROTOCOL_VERSION, log, clientId });
+  const silent = (): Error =>
+    new TablogError(
+      WORKER_FAILED,
+      `the worker did not answer within ${HELLO_DEADLINE_MS} ms: its code may have failed at the start`,
+    );
   const { brokerId } = await Promise.race([
-    withDeadline(clock, HELLO_DEADLINE_MS, hello, () => new NoAnswer()),
+    withDeadline(clock, HELLO_DEADLINE_MS, hello, silent),
     host.failed,
   ]);
 
@@ -94,13 +77,13 @@ async function greet(host: WorkerHost, options: DialOptions): Promise<Link> {
     if (ended.signal.aborted) return;
     ended.abort();
     host.close();
-    port.giveUp(new LinkLost(why, true));
+    port.giveUp(new TablogError(OUTCOME_UNKNOWN, `a call had no answer yet when ${why}`));
   };
   const lose = (why: string): void => {
     end(why);
     onLost();
   };
-  whenDead('broker', brokerId, ended.signal, () => lose('the worker has died'));
+  whenDead('broker', brokerId, ended.signal, () => lose('the worker died'));
 
   return {
     async call<M extends Method>(
@@ -108,9 +91,9 @@ async function greet(host: WorkerHost, options: DialOptions): Promise<Link> {
       request: Request<M>,
       deadlineMs: number,
     ): Promise<Response<M>> {
-      if (ended.signal.aborted) throw new LinkLost('the connection is closed', false);
+      if (ended.signal.aborted) throw new TablogError(WORKER_LOST, 'the worker died before the call');
       let cancel = clock.after(deadlineMs, () => {
-        cancel = clock.after(GRACE_MS, () => lose(`the worker did not answer in ${deadlineMs} ms`));
+        cancel = clock.after(GRACE_MS, () => lose(`the worker was silent for ${deadlineMs} ms`));
       });
       try {
         return await port.call(method, request);
@@ -118,6 +101,6 @@ async function greet(host: WorkerHost, options: DialOptions): Promise<Link> {
         cancel();
       }
     },
-    close: () => end('the log is closed'),
+    close: () => end('the log was closed'),
   };
 }

@@ -1,4 +1,4 @@
-import { checkName, checkOptions, show } from '../base/argument.ts';
+import { checkName, show, withDefaults } from '../base/argument.ts';
 import { systemClock } from '../base/clock.ts';
 import { Admin } from './admin.ts';
 import { Connection } from './connection.ts';
@@ -23,6 +23,11 @@ export interface OpenLogOptions {
   readonly workerUrl?: string | URL;
 }
 
+interface CheckedOpenLogOptions {
+  readonly host: WorkerKind | InlineHost;
+  readonly workerUrl: string | URL | undefined;
+}
+
 /**
  * Opens the log `name`, and makes it if it is new. Every tab of the origin that opens the same name
  * has the same log.
@@ -33,8 +38,10 @@ export interface OpenLogOptions {
  */
 export async function openLog(name: string, options: OpenLogOptions = {}): Promise<Log> {
   checkName('log', name);
-  checkOptions('openLog()', options, ['host', 'workerUrl']);
-  const { host = defaultWorkerKind(), workerUrl } = options;
+  const { host, workerUrl } = withDefaults<CheckedOpenLogOptions>('openLog()', options, {
+    host: defaultWorkerKind(),
+    workerUrl: undefined,
+  });
   if (host !== 'shared' && host !== 'dedicated' && typeof host?.open !== 'function') {
     throw new TypeError(`host must be 'shared', 'dedicated' or inline(), got ${show(host)}`);
   }

@@ -1,4 +1,4 @@
-import { checkInteger, checkMs, checkOneOf, checkOptions, show } from '../base/argument.ts';
+import { checkInteger, checkMs, checkOneOf, show, withDefaults } from '../base/argument.ts';
 import type { Partitioner } from './partitioner.ts';
 
 export interface ProducerOptions {
@@ -36,33 +36,28 @@ export type CheckedProducerOptions = Required<Omit<ProducerOptions, 'partitioner
   readonly partitioner: Partitioner | undefined;
 };
 
+const DEFAULTS: CheckedProducerOptions = {
+  lingerMs: 0,
+  batchBytes: 256 * 1024,
+  bufferBytes: 32 * 1024 * 1024,
+  compression: 'none',
+  durability: 'relaxed',
+  partitioner: undefined,
+};
+
 const MAX_BATCH_BYTES = 16 * 1024 * 1024;
 
 /** `options` with the defaults. Throws a `TypeError` or a `RangeError` for what breaks a rule. */
 export function checkProducerOptions(options: ProducerOptions): CheckedProducerOptions {
-  checkOptions('producer()', options, [
-    'lingerMs',
-    'batchBytes',
-    'bufferBytes',
-    'compression',
-    'durability',
-    'partitioner',
-  ]);
-  const {
-    lingerMs = 0,
-    batchBytes = 256 * 1024,
-    bufferBytes = 32 * 1024 * 1024,
-    compression = 'none',
-    durability = 'relaxed',
-    partitioner,
-  } = options;
-  checkMs('lingerMs', lingerMs);
-  checkInteger('batchBytes', batchBytes, 1, MAX_BATCH_BYTES);
-  checkInteger('bufferBytes', bufferBytes, 1);
-  checkOneOf('compression', compression, ['none', 'gzip']);
-  checkOneOf('durability', durability, ['relaxed', 'strict']);
+  const checked = withDefaults('producer()', options, DEFAULTS);
+  checkMs('lingerMs', checked.lingerMs);
+  checkInteger('batchBytes', checked.batchBytes, 1, MAX_BATCH_BYTES);
+  checkInteger('bufferBytes', checked.bufferBytes, 1);
+  checkOneOf('compression', checked.compression, ['none', 'gzip']);
+  checkOneOf('durability', checked.durability, ['relaxed', 'strict']);
+  const { partitioner } = checked;
   if (partitioner !== undefined && typeof partitioner !== 'function') {
     throw new TypeError(`partitioner must be a function, got ${show(partitioner)}`);
   }
-  return { lingerMs, batchBytes, bufferBytes, compression, durability, partitioner };
+  return checked;
 }

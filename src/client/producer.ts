@@ -3,18 +3,15 @@ import { show } from '../base/argument.ts';
 import { deferred } from '../base/deferred.ts';
 import type { Deferred } from '../base/deferred.ts';
 import { TablogError, toTablogError } from '../base/error.ts';
-import { Queue } from '../base/queue.ts';
 import type { TopicInfo } from '../protocol/broker.ts';
 import { fromErrorData } from '../protocol/error-data.ts';
-import type { BatchResult, PartitionAccumulator, SealedBatch, Sink } from './accumulator.ts';
+import type { BatchResult, PartitionAccumulator, Placement, SealedBatch, Sink } from './accumulator.ts';
 import type { Connection } from './connection.ts';
 import { isHidden, onHide } from './page-lifecycle.ts';
 import { checkProducerOptions } from './producer-options.ts';
 import type { CheckedProducerOptions, ProducerOptions } from './producer-options.ts';
 import { encodeRecord } from './record-encoder.ts';
 import type { ProducerRecord } from './record-encoder.ts';
-import { BatchSink, SingleSink } from './sinks.ts';
-import type { Placement } from './sinks.ts';
 import { asTopic } from './topic.ts';
 import type { KeyInput, TopicLike, ValueInput } from './topic.ts';
 import type { TopicRegistry } from './topic-registry.ts';
@@ -23,14 +20,6 @@ import type { OutgoingRecord } from './topic-writer.ts';
 
 /** Kafka's `max.in.flight.requests.per.connection`, here for each partition. */
 const MAX_IN_FLIGHT = 5;
-
-/** Records that wait for their topic to be known, or for room. */
-interface Waiting {
-  readonly topic: string;
-  readonly records: readonly OutgoingRecord[];
-  readonly sink: Sink;
-  readonly admitted: Deferred;
-}
 
 /**
  * Writes records. Made by `log.producer()`; close it, or the log, when done.
@@ -45,13 +34,15 @@ export class Producer {
   readonly #random: () => number;
   readonly #writers = new Map<string, TopicWriter>();
   readonly #closing = new AbortController();
-  readonly #waiting = new Queue<Waiting>();
   /** Batches that take no more records, until they are settled. */
   readonly #unsettled = new Map<SealedBatch, Deferred>();
   /** Accumulators with something to send. */
   readonly #dirty = new Set<PartitionAccumulator>();
   #bufferedBytes = 0;
-  #admitting = false;
+  /** How many `send`s wait for their topic to be known, or for room. */
+  #waiting = 0;
+  /** Settles when the last of them has been let in. */
+  #lastAdmitted: Promise<void> = Promise.resolve();
   #drainQueued = false;
   #cancelLinger: (() => void) | undefined;
 
@@ -65,7 +56,7 @@ export class Producer {
     this.#registry = registry;
     this.#options = checkProducerOptions(options);
     this.#random = random;
-    onHide(() => this.#drain(true), this.#closing.signal);
+    onHide(() => this.#drain('all'), this.#closing.signal);
   }
 
   /**
@@ -81,7 +72,10 @@ export class Producer {
   ): Promise<Placement> {
     return new Promise((resolve, reject) => {
       const { name, records } = this.#encode(topic, [record]);
-      this.#accept(name, records, new SingleSink(name, resolve, reject));
+      this.#accept(name, records, (_index, result) => {
+        if (result instanceof Error) reject(result);
+        else resolve(result);
+      });
     });
   }
 
@@ -100,15 +94,23 @@ export class Producer {
       }
       const encoded = this.#encode(topic, records);
       if (records.length === 0) return resolve([]);
-      const sink = new BatchSink(encoded.name, records.length, resolve, reject);
-      this.#accept(encoded.name, encoded.records, sink);
+      const placements = Array.from<Placement>({ length: records.length });
+      let left = records.length;
+      let failure: Error | undefined;
+      this.#accept(encoded.name, encoded.records, (index, result) => {
+        if (result instanceof Error) failure ??= result;
+        else placements[index] = result;
+        if (--left > 0) return;
+        if (failure === undefined) resolve(placements);
+        else reject(failure);
+      });
     });
   }
 
   /** Sends what is buffered, without lingering; resolves when all of it is stored or has failed. */
   async flush(): Promise<void> {
-    await this.#waiting.last?.admitted.promise;
-    this.#drain(true);
+    await this.#lastAdmitted;
+    this.#drain('all');
     await Promise.all([...this.#unsettled.values()].map(({ promise }) => promise));
   }
 
@@ -137,41 +139,34 @@ export class Producer {
     };
   }
 
-  /** Buffers the records, or queues them behind those that wait already. */
+  /** Buffers the records, or lets them in after those that wait already. */
   #accept(name: string, records: readonly OutgoingRecord[], sink: Sink): void {
     const topic = this.#registry.get(name);
-    if (topic !== undefined && this.#waiting.length === 0 && this.#hasRoom) {
+    if (topic !== undefined && this.#waiting === 0 && this.#hasRoom) {
       this.#buffer(topic, records, sink);
       return;
     }
-    this.#waiting.push({ topic: name, records, sink, admitted: deferred() });
-    if (!this.#admitting) void this.#admit();
+    this.#waiting++;
+    this.#lastAdmitted = this.#lastAdmitted.then(() => this.#admit(name, records, sink));
   }
 
   get #hasRoom(): boolean {
     return this.#bufferedBytes < this.#options.bufferBytes;
   }
 
-  /** Lets in who waits, in order, as topics become known and room comes free. */
-  async #admit(): Promise<void> {
-    this.#admitting = true;
-    for (let next = this.#waiting.first; next !== undefined; next = this.#waiting.first) {
-      const { topic: name, records, sink, admitted } = next;
-      try {
-        while (!this.#hasRoom) await this.#roomMade();
-        const topic = this.#registry.get(name) ?? (await this.#registry.load(name));
-        this.#buffer(topic, records, sink);
-      } catch (error) {
-        records.forEach((_, i) => sink.failed(i, asError(error)));
-      }
-      this.#waiting.shift();
-      admitted.resolve();
+  async #admit(name: string, records: readonly OutgoingRecord[], sink: Sink): Promise<void> {
+    try {
+      while (!this.#hasRoom) await this.#roomMade();
+      this.#buffer(this.#registry.get(name) ?? (await this.#registry.load(name)), records, sink);
+    } catch (error) {
+      records.forEach((_, i) => sink(i, asError(error)));
     }
-    this.#admitting = false;
+    // Those who waited together travel together.
+    if (--this.#waiting === 0) this.#drain('due');
   }
 
   async #roomMade(): Promise<void> {
-    this.#drain(true);
+    this.#drain('all');
     await Promise.race([...this.#unsettled.values()].map(({ promise }) => promise));
   }
 
@@ -179,20 +174,26 @@ export class Producer {
   #buffer(topic: TopicInfo, records: readonly OutgoingRecord[], sink: Sink): void {
     const writer = this.#writerOf(topic);
     for (const record of records) writer.check(record);
+    let full = false;
     for (let i = 0; i < records.length; i++) {
       const record = records[i]!;
       try {
         const accumulator = writer.choose(record);
         this.#bufferedBytes += accumulator.add(record.parts, record.size, sink, i);
         this.#dirty.add(accumulator);
+        full ||= accumulator.hasSealed;
       } catch (error) {
-        sink.failed(i, asError(error)); // a custom partitioner's mistake, or a text without UTF-8
+        sink(i, asError(error)); // a custom partitioner's mistake, or a text without UTF-8
       }
     }
-    if (this.#drainQueued) return;
+    if (full) this.#drain('full');
+    if (this.#drainQueued || this.#waiting > 0) return;
     this.#drainQueued = true;
     // Everything that is sent in one turn of the event loop goes into the same batches.
-    queueMicrotask(() => this.#drain(false));
+    queueMicrotask(() => {
+      this.#drainQueued = false;
+      this.#drain('due');
+    });
   }
 
   #writerOf(topic: TopicInfo): TopicWriter {
@@ -208,15 +209,17 @@ export class Producer {
     return writer;
   }
 
-  /** Sends every batch that is full or due; `force`: every batch. */
-  #drain(force: boolean): void {
-    this.#drainQueued = false;
+  /**
+   * Sends batches: those that are full; those that are due as well, which without lingering are
+   * those of partitions that have nothing under way; or all.
+   */
+  #drain(which: 'full' | 'due' | 'all'): void {
     const batches: SealedBatch[] = [];
     const lingerMs = isHidden() ? 0 : this.#options.lingerMs;
     let lingering = false;
     for (const accumulator of this.#dirty) {
       const idle = accumulator.inFlight === 0 && !accumulator.hasSealed;
-      if (force || (lingerMs === 0 && idle)) accumulator.seal();
+      if (which === 'all' || (which === 'due' && lingerMs === 0 && idle)) accumulator.seal();
       while (accumulator.hasSealed && accumulator.inFlight < MAX_IN_FLIGHT) {
         batches.push(accumulator.take()!);
         accumulator.inFlight++;
@@ -231,14 +234,14 @@ export class Producer {
   #linger(lingerMs: number): void {
     this.#cancelLinger ??= this.#connection.clock.after(lingerMs, () => {
       this.#cancelLinger = undefined;
-      this.#drain(true);
+      this.#drain('all');
     });
   }
 
   async #produce(batches: readonly SealedBatch[]): Promise<void> {
     const { durability, compression } = this.#options;
-    const appends = batches.map(({ accumulator: { topicId, partition }, bytes }) => ({
-      topicId,
+    const appends = batches.map(({ accumulator: { topic, partition }, bytes }) => ({
+      topicId: topic.id,
       partition,
       batch: bytes.buffer,
       compression,
@@ -250,7 +253,7 @@ export class Producer {
       const result = results[i]!;
       this.#settle(batch, 'error' in result ? fromErrorData(result.error) : result);
     });
-    this.#drain(false);
+    this.#drain('due');
   }
 
   #settle(batch: SealedBatch, result: BatchResult): void {

@@ -2,7 +2,7 @@ import { UNKNOWN_TOPIC } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import type { TopicInfo } from '../protocol/broker.ts';
 import { openHintChannel } from '../protocol/hint.ts';
-import type { HintChannel } from '../protocol/hint.ts';
+import type { Hint, HintChannel } from '../protocol/hint.ts';
 import type { Connection } from './connection.ts';
 
 /** What a tab knows of the log's topics. A hint that one has changed makes it look again. */
@@ -15,8 +15,8 @@ export class TopicRegistry {
 
   constructor(log: string, connection: Connection) {
     this.#connection = connection;
-    this.#channel = openHintChannel(log, (hint) => {
-      if (hint.kind === 'topics') this.forget();
+    this.#channel = openHintChannel(log, (data) => {
+      if ((data as Partial<Hint> | null)?.kind === 'topics') this.forget();
     });
     connection.closed.addEventListener('abort', () => this.#channel.close(), { once: true });
   }

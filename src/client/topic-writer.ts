@@ -54,7 +54,7 @@ export class TopicWriter {
         this.#sticky.moveFrom(partition, this.#topic.partitions);
         onSealed(batch);
       };
-      this.#accumulators.push(new PartitionAccumulator(topic.id, partition, batchBytes, sealed));
+      this.#accumulators.push(new PartitionAccumulator(topic, partition, batchBytes, sealed));
     }
   }
 

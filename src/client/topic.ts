@@ -1,4 +1,4 @@
-import { checkInteger, checkName, checkOneOf, checkOptions } from '../base/argument.ts';
+import { checkInteger, checkName, checkOneOf, withDefaults } from '../base/argument.ts';
 import type { TopicConfig, TopicSpec } from '../protocol/broker.ts';
 import { bytes, plain } from './serde.ts';
 import type { Serde } from './serde.ts';
@@ -43,6 +43,12 @@ export type KeyInput<T> = T extends Topic<string, infer K, unknown> ? K : Uint8A
 /** What a record's value may be, for `send`. */
 export type ValueInput<T> = T extends Topic<string, unknown, infer V> ? V : Uint8Array | string;
 
+interface CheckedTopicOptions extends ConfigOptions {
+  readonly key: Serde<unknown>;
+  readonly value: Serde<unknown>;
+  readonly partitions: number | undefined;
+}
+
 const MAX_PARTITIONS = 1000;
 const MAX_RECORD_BYTES = 16 * 1024 * 1024;
 
@@ -57,22 +63,33 @@ export function topic<const N extends string, K = Uint8Array, V = Uint8Array>(
   options: TopicOptions<K, V> = {},
 ): Topic<N, K, V> {
   checkName('topic', name);
-  checkOptions('topic()', options, ['key', 'value', 'partitions', ...CONFIG_NAMES]);
-  if (options.partitions !== undefined) checkPartitions(options.partitions);
+  const { key, value, partitions, ...config } = withDefaults<CheckedTopicOptions>('topic()', options, {
+    key: bytes(),
+    value: bytes(),
+    partitions: undefined,
+    ...NO_CONFIG,
+  });
+  if (partitions !== undefined) checkPartitions(partitions);
   return {
     name,
-    key: options.key ?? (bytes() as unknown as Serde<K>),
-    value: options.value ?? (bytes() as unknown as Serde<V>),
-    partitions: options.partitions,
-    config: checkConfig(options),
+    key: key as Serde<K>,
+    value: value as Serde<V>,
+    partitions,
+    config: configOf(config),
   };
 }
 
-const CONFIG_NAMES = ['maxRecordBytes', 'timestampType'] as const;
+type ConfigOptions = { readonly [K in keyof TopicConfig]: TopicConfig[K] | undefined };
 
-/** The configuration among `options`, checked; what is not given is left out. */
+const NO_CONFIG: ConfigOptions = { maxRecordBytes: undefined, timestampType: undefined };
+
+/** The configuration for `alterTopic`, checked. */
 export function checkConfig(options: Partial<TopicConfig>): Partial<TopicConfig> {
-  const { maxRecordBytes, timestampType } = options;
+  return configOf(withDefaults<ConfigOptions>('alterTopic()', options, NO_CONFIG));
+}
+
+/** What is given of a configuration, checked. */
+function configOf({ maxRecordBytes, timestampType }: ConfigOptions): Partial<TopicConfig> {
   if (maxRecordBytes !== undefined) {
     checkInteger('maxRecordBytes', maxRecordBytes, 1, MAX_RECORD_BYTES);
   }

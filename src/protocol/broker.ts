@@ -145,20 +145,7 @@ export type Method = keyof Broker;
 export type Request<M extends Method> = Parameters<Broker[M]>[0];
 export type Response<M extends Method> = Awaited<ReturnType<Broker[M]>>;
 
-/**
- * Every method that a client may call. `retry`: it changes nothing that a second call would change
- * again, so a client whose worker died calls it anew instead of failing.
- */
-export const METHODS: { readonly [M in Method]: { readonly retry: boolean } } = {
-  describeLog: { retry: true },
-  createTopics: { retry: true },
-  deleteTopics: { retry: false },
-  listTopics: { retry: true },
-  describeTopics: { retry: true },
-  addPartitions: { retry: true },
-  alterTopic: { retry: true },
-  produce: { retry: false },
-  fetch: { retry: true },
-  cancelFetch: { retry: false },
-  listOffsets: { retry: true },
-};
+/** Whether a second call changes nothing that the first has not: it is safe when an answer was lost. */
+export function isRepeatable(method: Method): boolean {
+  return method !== 'produce' && method !== 'deleteTopics';
+}

@@ -22,12 +22,15 @@ export interface HintChannel {
   close(): void;
 }
 
-/** Joins the log's channel; where there is no BroadcastChannel, a channel without anybody else. */
-export function openHintChannel(log: string, onHint: (hint: Hint) => void): HintChannel {
+/**
+ * Joins the log's channel; where there is no BroadcastChannel, a channel without anybody else. What
+ * `onData` gets is whatever somebody posted: see `isHint`.
+ */
+export function openHintChannel(log: string, onData: (data: unknown) => void): HintChannel {
   if (typeof BroadcastChannel === 'undefined') return { post() {}, close() {} };
   const channel = new BroadcastChannel(`tablog/${PROTOCOL_VERSION}/${log}`);
   channel.addEventListener('message', (event: MessageEvent<unknown>) => {
-    if (isHint(event.data)) onHint(event.data);
+    onData(event.data);
   });
   // In Node an open channel would keep the process alive.
   (channel as { unref?: () => void }).unref?.();

@@ -1,3 +1,4 @@
+import type { TablogError } from '../base/error.ts';
 import { corruptBatch } from './batch-error.ts';
 import type { RecordBatch } from './batch-reader.ts';
 
@@ -17,7 +18,7 @@ export type Header = readonly [name: string, value: Uint8Array | null];
  */
 export class RecordCursor {
   readonly bytes: Uint8Array;
-  offset = 0;
+  offset = -1;
   timestamp = 0;
   keyAt = 0;
   keyLength = -1;
@@ -49,86 +50,88 @@ export class RecordCursor {
 
   /** Moves to the next record; `false` after the last. */
   next(): boolean {
+    const { bytes } = this;
+    this.#recordEnd = bytes.length;
     if (this.#left === 0) {
-      if (this.#at !== this.bytes.length) {
-        throw corruptBatch(`${this.bytes.length - this.#at} bytes are left after its last record`);
-      }
+      if (this.#at !== bytes.length) throw this.#damaged();
       return false;
     }
     this.#left--;
-    this.#recordEnd = this.bytes.length;
     const length = this.#varint();
-    if (length < 0 || length > this.bytes.length - this.#at) {
-      throw corruptBatch(`a record's length ${length} goes past its end`);
-    }
+    if (length < 0 || length > bytes.length - this.#at) throw this.#damaged();
     this.#recordEnd = this.#at + length;
     this.#at++; // attributes: none is defined
     const timestampDelta = this.#varlong();
     const offsetDelta = this.#varint();
     this.timestamp = this.#appendTime ?? this.#baseTimestamp + timestampDelta;
     this.offset = this.#baseOffset + offsetDelta;
-    if (offsetDelta < 0 || this.offset >= this.#nextOffset) {
-      throw corruptBatch(`a record's offset delta ${offsetDelta} is outside the batch`);
-    }
-    this.keyLength = this.#length('key');
-    this.keyAt = this.#at;
-    this.#at += Math.max(this.keyLength, 0);
-    this.valueLength = this.#length('value');
-    this.valueAt = this.#at;
-    this.#at += Math.max(this.valueLength, 0);
+    if (offsetDelta < 0 || this.offset >= this.#nextOffset) throw this.#damaged();
+    this.keyLength = this.#length();
+    this.keyAt = this.#skip(this.keyLength);
+    this.valueLength = this.#length();
+    this.valueAt = this.#skip(this.valueLength);
     this.headerCount = this.#varint();
     this.headersAt = this.#at;
     this.payloadBytes = Math.max(this.keyLength, 0) + Math.max(this.valueLength, 0);
     if (this.headerCount !== 0) this.#skipHeaders();
-    if (this.#at !== this.#recordEnd) {
-      throw corruptBatch(`a record's length does not match its fields`);
-    }
+    if (this.#at !== this.#recordEnd) throw this.#damaged();
     return true;
   }
 
   #skipHeaders(): void {
-    if (this.headerCount < 0) throw corruptBatch(`a record has ${this.headerCount} headers`);
+    if (this.headerCount < 0) throw this.#damaged();
     for (let i = 0; i < this.headerCount; i++) {
-      const nameLength = this.#length('header name');
-      if (nameLength < 0) throw corruptBatch('a header has no name');
-      this.#at += nameLength;
-      const valueLength = Math.max(this.#length('header value'), 0);
-      this.#at += valueLength;
-      this.payloadBytes += nameLength + valueLength;
+      const nameLength = this.#length();
+      if (nameLength < 0) throw this.#damaged();
+      this.#skip(nameLength);
+      const valueLength = this.#length();
+      this.#skip(valueLength);
+      this.payloadBytes += nameLength + Math.max(valueLength, 0);
     }
   }
 
-  #length(what: string): number {
+  /** Steps over a field; returns where it begins. */
+  #skip(length: number): number {
+    const at = this.#at;
+    this.#at += Math.max(length, 0);
+    return at;
+  }
+
+  /** The length of a field: -1 for null, and never more than is left of the record. */
+  #length(): number {
     const length = this.#varint();
-    if (length < -1 || length > this.#recordEnd - this.#at) {
-      throw corruptBatch(`a ${what}'s length ${length} goes past the record`);
-    }
+    if (length < -1 || length > this.#recordEnd - this.#at) throw this.#damaged();
     return length;
   }
 
   #varint(): number {
     const value = this.#varlong(MAX_VARINT_SHIFT);
-    if (value === (value | 0)) return value;
-    throw corruptBatch(`the varint ${value} is beyond 32 bits`);
+    if (value !== (value | 0)) throw this.#damaged();
+    return value;
   }
 
   #varlong(maxShift = MAX_VARLONG_SHIFT): number {
-    const bytes = this.bytes;
+    const { bytes } = this;
     const end = this.#recordEnd;
     let at = this.#at;
     let byte = at < end ? bytes[at++]! : 0x80;
     let zigzag = byte & 0x7f;
     // The low 28 bits as integers; above them, rarely reached, as a float.
     for (let shift = 7; byte > 0x7f; shift += 7) {
-      if (at >= end || shift > maxShift) throw corruptBatch('a varint goes past its end');
+      if (at >= end || shift > maxShift) throw this.#damaged();
       byte = bytes[at++]!;
       if (shift < 28) zigzag |= (byte & 0x7f) << shift;
       else zigzag += (byte & 0x7f) * 2 ** shift;
     }
     this.#at = at;
     if (zigzag < 0x1000_0000) return (zigzag >>> 1) ^ -(zigzag & 1);
-    if (zigzag > Number.MAX_SAFE_INTEGER) throw corruptBatch('a varint is beyond safe integers');
+    if (zigzag > Number.MAX_SAFE_INTEGER) throw this.#damaged();
     return zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2;
+  }
+
+  #damaged(): TablogError {
+    const after = this.offset < 0 ? 'its first record' : `the record after offset ${this.offset}`;
+    return corruptBatch(`${after} does not fit into its bytes`);
   }
 }
 

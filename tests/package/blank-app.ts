@@ -70,14 +70,14 @@ async function npm(cwd: string, ...args: string[]): Promise<string> {
   return (await run('npm', args, { cwd, env, shell })).stdout;
 }
 
-async function runNode(cwd: string, script: string, args: string[]): Promise<string> {
-  try {
-    return (await run(process.execPath, [script, ...args], { cwd, env })).stdout;
-  } catch (error) {
-    const { stdout, stderr } = error as { stdout: string; stderr: string };
-    const what = `${path.basename(script)} ${args.join(' ')}`;
-    throw new Error(`${what} failed:\n${stdout}${stderr}`, { cause: error });
-  }
+function runNode(cwd: string, script: string, args: string[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    execFile(process.execPath, [script, ...args], { cwd, env }, (error, stdout, stderr) => {
+      if (error === null) return resolve(stdout);
+      const what = `${path.basename(script)} ${args.join(' ')}`;
+      reject(new Error(`${what} failed:\n${stdout}${stderr}`));
+    });
+  });
 }
 
 async function serve(cwd: string, vite: string, args: string[]): Promise<Server> {

@@ -135,12 +135,18 @@ async function expectOneSharedLog(browser: Browser, server: Server): Promise<voi
   const problems: string[] = [];
   const openTab = async (): Promise<Page> => {
     const page = await context.newPage();
-    page.on('pageerror', (error) => problems.push(String(error)));
     page.on('console', (message) => {
       if (message.type() === 'error') problems.push(message.text());
     });
+    const broken = new Promise<never>((_, reject) => {
+      page.on('pageerror', (error) => {
+        problems.push(String(error));
+        reject(error);
+      });
+    });
+    broken.catch(() => {}); // `problems` tells of what breaks later
     await page.goto(server.url);
-    await page.waitForFunction(() => 'say' in globalThis);
+    await Promise.race([page.waitForFunction(() => 'say' in globalThis), broken]);
     return page;
   };
   const one = await openTab();

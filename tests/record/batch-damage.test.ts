@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { TablogError } from '../../src/base/error.ts';
 import { FIELD } from '../../src/record/batch-format.ts';
-import { RecordBatch, readBatches, readSingleBatch } from '../../src/record/batch-reader.ts';
+import { readBatches, readSingleBatch } from '../../src/record/batch-reader.ts';
+import type { RecordBatch } from '../../src/record/batch-reader.ts';
 import { crcMatches } from '../../src/record/batch-seal.ts';
 import { gunzipRecords } from '../../src/record/gzip.ts';
 import { RecordCursor } from '../../src/record/record-cursor.ts';
@@ -29,7 +30,10 @@ function outcome(bytes: Uint8Array): unknown {
 
 function recordsOf(batch: RecordBatch): unknown[] {
   const gzip = batch.codec === 'gzip';
-  const cursor = new RecordCursor(batch, gzip ? gunzipRecords(batch.recordBytes, LIMIT) : undefined);
+  const cursor = new RecordCursor(
+    batch,
+    gzip ? gunzipRecords(batch.recordBytes, LIMIT) : undefined,
+  );
   const records: unknown[] = [];
   while (cursor.next()) {
     expectInside(cursor);
@@ -38,7 +42,14 @@ function recordsOf(batch: RecordBatch): unknown[] {
   return records;
 }
 
-function expectInside({ bytes, keyAt, keyLength, valueAt, valueLength, headersAt }: RecordCursor): void {
+function expectInside({
+  bytes,
+  keyAt,
+  keyLength,
+  valueAt,
+  valueLength,
+  headersAt,
+}: RecordCursor): void {
   const ends = [keyAt + Math.max(keyLength, 0), valueAt + Math.max(valueLength, 0), headersAt];
   expect(Math.max(...ends)).toBeLessThanOrEqual(bytes.length);
   expect(Math.min(keyAt, valueAt, headersAt)).toBeGreaterThan(0);
@@ -53,7 +64,9 @@ function between(bytes: Uint8Array, stranger: number): Uint8Array {
 
 function expectSameAnywhere(bytes: Uint8Array): unknown {
   const alone = outcome(bytes);
-  for (const stranger of [0x00, 0x02, 0xff]) expect(outcome(between(bytes, stranger))).toEqual(alone);
+  for (const stranger of [0x00, 0x02, 0xff]) {
+    expect(outcome(between(bytes, stranger))).toEqual(alone);
+  }
   return alone;
 }
 
@@ -88,41 +101,53 @@ function mutated(batch: Bytes, mutations: readonly Mutation[]): Bytes {
 describe('a mutated batch', () => {
   test('never reads as other records where its CRC is checked', () => {
     fc.assert(
-      fc.property(anyRecords, fc.array(anyMutation, { minLength: 1, maxLength: 4 }), (records, mutations) => {
-        const bytes = mutated(batchOf(records), mutations);
-        let read: RecordBatch;
-        try {
-          read = readSingleBatch(bytes);
-        } catch (error) {
-          expect(error).toBeInstanceOf(TablogError);
-          return;
-        }
-        if (!crcMatches(bytes)) return;
-        expect(recordsOf(read)).toEqual(plainOf(records, read.baseOffset));
-      }),
+      fc.property(
+        anyRecords,
+        fc.array(anyMutation, { minLength: 1, maxLength: 4 }),
+        (records, mutations) => {
+          const bytes = mutated(batchOf(records), mutations);
+          let read: RecordBatch;
+          try {
+            read = readSingleBatch(bytes);
+          } catch (error) {
+            expect(error).toBeInstanceOf(TablogError);
+            return;
+          }
+          if (!crcMatches(bytes)) return;
+          expect(recordsOf(read)).toEqual(plainOf(records, read.baseOffset));
+        },
+      ),
       { numRuns: 3000 },
     );
   });
 
   test('with a right CRC is read, or is a TablogError, and what lies around it never matters', () => {
     fc.assert(
-      fc.property(anyBatch, fc.array(anyMutation, { minLength: 1, maxLength: 4 }), (batch, mutations) => {
-        const bytes = resealed(mutated(batch, mutations), () => {});
-        expectSameAnywhere(bytes);
-      }),
+      fc.property(
+        anyBatch,
+        fc.array(anyMutation, { minLength: 1, maxLength: 4 }),
+        (batch, mutations) => {
+          const bytes = resealed(mutated(batch, mutations), () => {});
+          expectSameAnywhere(bytes);
+        },
+      ),
       { numRuns: 4000 },
     );
   });
 
   test('whose length is right as well, likewise', () => {
     fc.assert(
-      fc.property(anyBatch, fc.array(anyMutation, { minLength: 1, maxLength: 4 }), (batch, mutations) => {
-        const bytes = resealed(mutated(batch, mutations), (copy, view) => {
-          view.setInt32(FIELD.batchLength, copy.length - FIELD.leaderEpoch);
-          view.setInt8(FIELD.magic, 2);
-        });
-        expectSameAnywhere(bytes);
-      }),
+      fc.property(
+        anyBatch,
+        fc.array(anyMutation, { minLength: 1, maxLength: 4 }),
+        (batch, mutations) => {
+          const bytes = resealed(mutated(batch, mutations), (copy, view) => {
+            view.setInt32(FIELD.batchLength, copy.length - FIELD.leaderEpoch);
+            view.setInt8(FIELD.magic, 2);
+          });
+          expectSameAnywhere(bytes);
+        },
+      ),
       { numRuns: 4000 },
     );
   });

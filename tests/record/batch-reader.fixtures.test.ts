@@ -18,7 +18,8 @@ interface Expected {
   readonly timestamps?: readonly string[];
 }
 
-const { files } = readJsonOr('recordbatch/expected.json', { files: {} as Record<string, Expected> });
+const none: { readonly files: Record<string, Expected> } = { files: {} };
+const { files } = readJsonOr('recordbatch/expected.json', none);
 const names = Object.keys(files);
 
 function batchFile(name: string): Uint8Array {

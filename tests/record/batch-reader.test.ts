@@ -23,9 +23,18 @@ function baseOffsets(bytes: Uint8Array): number[] {
 
 test('the header says what was written', () => {
   const producer = { id: 123456, epoch: 123, sequence: 9999 };
-  const records = [recordOf({ timestamp: 50 }), recordOf({ timestamp: 70 }), recordOf({ timestamp: 60 })];
+  const records = [
+    recordOf({ timestamp: 50 }),
+    recordOf({ timestamp: 70 }),
+    recordOf({ timestamp: 60 }),
+  ];
   const batch = new RecordBatch(batchOf(records, { producer, baseOffset: 1000 }));
-  expect(batch).toMatchObject({ baseOffset: 1000, nextOffset: 1003, recordCount: 3, codec: 'none' });
+  expect(batch).toMatchObject({
+    baseOffset: 1000,
+    nextOffset: 1003,
+    recordCount: 3,
+    codec: 'none',
+  });
   expect(batch).toMatchObject({ baseTimestamp: 50, maxTimestamp: 70 });
   expect(batch).toMatchObject({ producerId: 123456, producerEpoch: 123, baseSequence: 9999 });
   expect(batch).toMatchObject({ isAppendTime: false, isTransactional: false, isControl: false });
@@ -97,7 +106,9 @@ describe('a header is refused', () => {
   });
 
   test('with more records than offsets', () => {
-    expect(headerError((view) => view.setInt32(FIELD.lastOffsetDelta, 0))).toMatch('record count 2');
+    expect(headerError((view) => view.setInt32(FIELD.lastOffsetDelta, 0))).toMatch(
+      'record count 2',
+    );
   });
 
   test('with more records than its bytes can hold', () => {
@@ -125,7 +136,9 @@ describe('int64 fields that are no safe integers', () => {
     (field) => {
       fc.assert(
         fc.property(unsafe, (value) => {
-          const bytes = resealed(batchOf([one]), (_, view) => view.setBigInt64(FIELD[field], value));
+          const bytes = resealed(batchOf([one]), (_, view) =>
+            view.setBigInt64(FIELD[field], value),
+          );
           const error = errorOf(() => new RecordBatch(bytes)[field]);
           expect(error.code).toBe('BATCH_CORRUPT');
           expect(error.message).toContain(String(value));

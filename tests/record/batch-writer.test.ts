@@ -48,12 +48,22 @@ describe('what is written is what is read', () => {
     expectIdentity([
       recordOf({ key: null, value: '' }),
       recordOf({ key: '', value: null }),
-      recordOf({ headers: [['a', '1'], ['__proto__', 'x'], ['a', null], ['', ''], ['a', '1']] }),
+      recordOf({
+        headers: [
+          ['a', '1'],
+          ['__proto__', 'x'],
+          ['a', null],
+          ['', ''],
+          ['a', '1'],
+        ],
+      }),
     ]);
   });
 
   test('a byte order mark is a character like any other', () => {
-    expectIdentity([recordOf({ key: '\uFEFFk', value: '\uFEFF', headers: [['\uFEFFname', '\uFEFF']] })]);
+    expectIdentity([
+      recordOf({ key: '\uFEFFk', value: '\uFEFF', headers: [['\uFEFFname', '\uFEFF']] }),
+    ]);
   });
 
   test('timestamps go anywhere from 0 to 2^52 - 1', () => {
@@ -61,7 +71,10 @@ describe('what is written is what is read', () => {
     const timestamps = [last, 0, last, 1, 2 ** 31, 2 ** 32, 0];
     const records = timestamps.map((timestamp) => recordOf({ timestamp }));
     expectIdentity(records);
-    expect(new RecordBatch(batchOf(records))).toMatchObject({ baseTimestamp: last, maxTimestamp: last });
+    expect(new RecordBatch(batchOf(records))).toMatchObject({
+      baseTimestamp: last,
+      maxTimestamp: last,
+    });
   });
 });
 
@@ -118,7 +131,15 @@ describe('a writer', () => {
     ['key', { key: 'a\uD800' }],
     ['value', { value: '\uDC00' }],
     ['header name', { headers: [['\uD800', 'x']] }],
-    ['header value', { headers: [['ok', 'x'], ['h', '\uD800x']] }],
+    [
+      'header value',
+      {
+        headers: [
+          ['ok', 'x'],
+          ['h', '\uD800x'],
+        ],
+      },
+    ],
   ] as const)('is unchanged by a lone surrogate in a %s', (_, bad) => {
     fc.assert(
       fc.property(fc.array(anyRecord, { maxLength: 4 }), anyRecord, (before, after) => {

@@ -11,16 +11,16 @@ export function hasFixtures(folder: 'hash' | 'recordbatch'): boolean {
 
 /** Says in a suite's name why its cases are skipped. */
 export function titled(title: string, folder: 'hash' | 'recordbatch'): string {
-  return hasFixtures(folder) ? title : `${title} (skipped: no fixtures/${folder} beside the repository)`;
-}
-
-export function readJson<T>(path: string): T {
-  return JSON.parse(readFileSync(FOLDER + path, 'utf8')) as T;
+  return hasFixtures(folder)
+    ? title
+    : `${title} (skipped: no fixtures/${folder} beside the repository)`;
 }
 
 /** What is in the JSON file at `path`, or `missing` where there is none. */
 export function readJsonOr<T>(path: string, missing: T): T {
-  return existsSync(FOLDER + path) ? readJson<T>(path) : missing;
+  return existsSync(FOLDER + path)
+    ? (JSON.parse(readFileSync(FOLDER + path, 'utf8')) as T)
+    : missing;
 }
 
 export function readFixture(path: string): Bytes {

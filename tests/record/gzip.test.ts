@@ -20,7 +20,9 @@ function expectInflates(packed: Uint8Array, whole: Uint8Array): void {
 
 function noise(bytes: number): Buffer {
   let state = bytes;
-  return Buffer.from(Uint8Array.from({ length: bytes }, () => (state = state * 48271 % 0x7fff_ffff)));
+  return Buffer.from(
+    Uint8Array.from({ length: bytes }, () => (state = (state * 48271) % 0x7fff_ffff)),
+  );
 }
 
 describe('a batch', () => {

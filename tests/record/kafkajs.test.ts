@@ -15,7 +15,12 @@ const headers = (value: fc.Arbitrary<RecordParts['value']>): fc.Arbitrary<Record
   fc.array(fc.tuple(headerName, value), { maxLength: 4 });
 
 const recordWith = (headerValue: fc.Arbitrary<RecordParts['value']>): fc.Arbitrary<RecordParts> =>
-  fc.record({ key: anyField, value: anyField, headers: headers(headerValue), timestamp: anyTimestamp });
+  fc.record({
+    key: anyField,
+    value: anyField,
+    headers: headers(headerValue),
+    timestamp: anyTimestamp,
+  });
 
 const some = (record: fc.Arbitrary<RecordParts>): fc.Arbitrary<RecordParts[]> =>
   fc.array(record, { minLength: 1, maxLength: 10 });
@@ -26,7 +31,15 @@ const examples: Record<string, RecordParts[]> = {
   'a tombstone': [recordOf({ key: 'k' })],
   'null and null': [recordOf()],
   'empty and empty': [recordOf({ key: '', value: '' })],
-  'headers, one of them twice': [recordOf({ headers: [['a', '1'], ['b', ''], ['a', '2']] })],
+  'headers, one of them twice': [
+    recordOf({
+      headers: [
+        ['a', '1'],
+        ['b', ''],
+        ['a', '2'],
+      ],
+    }),
+  ],
   'negative timestamp deltas': [9_000_000_000_000, 8_999_999_999_999, 0, 9_000_000_000_001].map(
     (timestamp) => recordOf({ timestamp, value: 'v' }),
   ),

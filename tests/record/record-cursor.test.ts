@@ -88,7 +88,9 @@ describe('a varlong', () => {
 describe('a varint', () => {
   test('may be longer than it need be, up to five bytes', () => {
     expect(onlyRecord({ key: [0x82, 0x80, 0x80, 0x80, 0x00, 0x61] }).key).toBe('61');
-    expect(corrupt(rawRecord({ key: [0x82, 0x80, 0x80, 0x80, 0x80, 0x00, 0x61] }))).toMatch('its end');
+    expect(corrupt(rawRecord({ key: [0x82, 0x80, 0x80, 0x80, 0x80, 0x00, 0x61] }))).toMatch(
+      'its end',
+    );
   });
 
   test('of five bytes and more than 32 bits is refused', () => {

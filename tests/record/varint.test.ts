@@ -32,7 +32,9 @@ function written(write: typeof writeVarint, value: number, size: number): string
   const bytes = new Uint8Array(16).fill(0xee);
   const end = write(bytes, 3, value);
   expect(end - 3).toBe(size);
-  expect([...bytes.subarray(0, 3), ...bytes.subarray(end)].every((byte) => byte === 0xee)).toBe(true);
+  expect([...bytes.subarray(0, 3), ...bytes.subarray(end)].every((byte) => byte === 0xee)).toBe(
+    true,
+  );
   return hexOf(bytes.subarray(3, end))!;
 }
 

@@ -115,7 +115,10 @@ export function currentRecord(cursor: RecordCursor): PlainRecord {
     timestamp: cursor.timestamp,
     key: part(keyAt, keyLength),
     value: part(valueAt, valueLength),
-    headers: readHeaders(bytes, headersAt, headerCount).map(([name, value]) => [name, hexOf(value)]),
+    headers: readHeaders(bytes, headersAt, headerCount).map(([name, value]) => [
+      name,
+      hexOf(value),
+    ]),
   };
 }
 

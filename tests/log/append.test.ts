@@ -1,0 +1,167 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { SEGMENT_BYTES, appendBatches } from '../../src/log/append.ts';
+import { newHead } from '../../src/log/head.ts';
+import type { PartitionHead } from '../../src/log/head.ts';
+import { RecordBatch, readBatches } from '../../src/record/batch-reader.ts';
+import { crcMatches } from '../../src/record/batch-seal.ts';
+import { batchOf, compactedBatch, recordOf } from '../support/batches.ts';
+import type { Bytes } from '../support/batches.ts';
+
+interface Spec {
+  readonly records: number;
+  readonly valueBytes: number;
+  readonly timestamp: number;
+}
+
+const anySpec: fc.Arbitrary<Spec> = fc.record({
+  records: fc.integer({ min: 1, max: 5 }),
+  valueBytes: fc.oneof(
+    { weight: 6, arbitrary: fc.nat(2000) },
+    { weight: 3, arbitrary: fc.integer({ min: 100_000, max: 600_000 }) },
+    {
+      weight: 1,
+      arbitrary: fc.integer({ min: SEGMENT_BYTES - 200, max: SEGMENT_BYTES + 200_000 }),
+    },
+  ),
+  timestamp: fc.nat(1000),
+});
+const anyAppends = fc.array(fc.array(anySpec, { minLength: 1, maxLength: 6 }), {
+  minLength: 1,
+  maxLength: 5,
+});
+
+function built({ records, valueBytes, timestamp }: Spec): Bytes {
+  const value = new Uint8Array(valueBytes);
+  const small = Array.from({ length: records - 1 }, () => recordOf());
+  return batchOf([recordOf({ value, timestamp }), ...small]);
+}
+
+function append(head: PartitionHead, ...batches: Bytes[]): ReturnType<typeof appendBatches> {
+  return appendBatches(
+    head,
+    batches.map((batch) => new RecordBatch(batch)),
+  );
+}
+
+function batchesIn(segment: { readonly bytes: ArrayBuffer }): RecordBatch[] {
+  return [...readBatches(new Uint8Array(segment.bytes))];
+}
+
+test('whatever is appended, the partition is what a plain list of batches is', () => {
+  fc.assert(
+    fc.property(anyAppends, (appends) => {
+      let head = newHead('topic', 3);
+      const model = { endOffset: 0, bytes: 0, segments: 0, maxTimestamp: -1 };
+      for (const specs of appends) {
+        const before = structuredClone(head);
+        const batches = specs.map(built);
+        const sizes = batches.map((batch) => batch.length);
+        const baseOffsets = specs.map(({ records, timestamp }) => {
+          const baseOffset = model.endOffset;
+          model.endOffset += records;
+          model.maxTimestamp = Math.max(model.maxTimestamp, timestamp);
+          return baseOffset;
+        });
+        const appended = append(head, ...batches);
+        model.bytes += sizes.reduce((sum, size) => sum + size, 0);
+        model.segments += appended.segments.length;
+
+        expect(head).toEqual(before);
+        expect(appended.baseOffsets).toEqual(baseOffsets);
+        const stored = appended.segments.flatMap(batchesIn);
+        expect(stored.map(({ baseOffset }) => baseOffset)).toEqual(baseOffsets);
+        expect(stored.map(({ bytes }) => bytes.length)).toEqual(sizes);
+        expect(stored.every(({ bytes }) => crcMatches(bytes))).toBe(true);
+        expectTiles(appended.segments, head.endOffset, model.endOffset);
+        ({ head } = appended);
+        expect(head).toMatchObject({ topicId: 'topic', partition: 3, startOffset: 0, ...model });
+      }
+    }),
+    { numRuns: 60 },
+  );
+});
+
+/** Each segment begins where the one before ended, and holds no more than it may. */
+function expectTiles(
+  segments: readonly ReturnType<typeof append>['segments'][number][],
+  from: number,
+  to: number,
+): void {
+  let next = from;
+  let sizeBefore = SEGMENT_BYTES;
+  for (const segment of segments) {
+    const batches = batchesIn(segment);
+    expect(segment.baseOffset).toBe(next);
+    expect(batches[0]!.baseOffset).toBe(next);
+    expect(batches.at(-1)!.nextOffset).toBe(segment.nextOffset);
+    if (batches.length > 1) expect(segment.bytes.byteLength).toBeLessThanOrEqual(SEGMENT_BYTES);
+    // Otherwise the first batch would be in the segment before.
+    expect(sizeBefore + batches[0]!.bytes.length).toBeGreaterThan(SEGMENT_BYTES);
+    next = segment.nextOffset;
+    sizeBefore = segment.bytes.byteLength;
+  }
+  expect(next).toBe(to);
+}
+
+describe('a segment', () => {
+  const head = newHead('topic', 0);
+  const batchOfBytes = (bytes: number): Bytes => {
+    const overhead = batchOf([recordOf({ value: new Uint8Array(bytes) })]).length - bytes;
+    return batchOf([recordOf({ value: new Uint8Array(bytes - overhead) })]);
+  };
+
+  test('is filled up to SEGMENT_BYTES exactly', () => {
+    const half = (): Bytes => batchOfBytes(SEGMENT_BYTES / 2);
+    expect(half().length).toBe(SEGMENT_BYTES / 2);
+    const { segments } = append(head, half(), half(), half());
+    expect(segments.map(({ bytes }) => bytes.byteLength)).toEqual([
+      SEGMENT_BYTES,
+      SEGMENT_BYTES / 2,
+    ]);
+  });
+
+  test('is larger where one batch is, which is then alone', () => {
+    const small = batchOf([recordOf()]);
+    const large = batchOfBytes(SEGMENT_BYTES + 5000);
+    const { segments } = append(head, small, large, batchOf([recordOf()]));
+    expect(segments.map((segment) => batchesIn(segment).length)).toEqual([1, 1, 1]);
+    expect(segments.map(({ baseOffset }) => baseOffset)).toEqual([0, 1, 2]);
+  });
+
+  test('of one batch that has a buffer of its own is that buffer', () => {
+    const batch = batchOf([recordOf()]);
+    expect(append(head, batch).segments[0]!.bytes).toBe(batch.buffer);
+  });
+
+  test('of one batch that lies in a larger buffer is a copy', () => {
+    const batch = batchOf([recordOf({ value: 'v' })]);
+    const larger = new Uint8Array(batch.length + 10);
+    larger.set(batch, 5);
+    const { segments } = append(head, larger.subarray(5, 5 + batch.length));
+    expect(segments[0]!.bytes.byteLength).toBe(batch.length);
+    expect(batchesIn(segments[0]!)).toHaveLength(1);
+  });
+});
+
+test('the offsets that a batch brings along do not count, only how many', () => {
+  const { baseOffsets, head } = append(
+    { ...newHead('topic', 0), endOffset: 1000 },
+    batchOf([recordOf(), recordOf()], { baseOffset: 77 }),
+    compactedBatch(10),
+    batchOf([recordOf()], { baseOffset: 2 ** 50 }),
+  );
+  expect(baseOffsets).toEqual([1000, 1002, 1012]);
+  expect(head.endOffset).toBe(1013);
+});
+
+test('nothing appended changes nothing', () => {
+  const head = newHead('topic', 0);
+  expect(append(head)).toEqual({ head, segments: [], baseOffsets: [] });
+});
+
+test('timestamps that go back leave the largest one', () => {
+  const first = append(newHead('topic', 0), batchOf([recordOf({ timestamp: 900 })]));
+  const second = append(first.head, batchOf([recordOf({ timestamp: 100 })]));
+  expect(second.head.maxTimestamp).toBe(900);
+});

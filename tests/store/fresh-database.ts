@@ -1,0 +1,41 @@
+import { onTestFinished } from 'vitest';
+import { openIdbStore } from '../../src/store/idb-store.ts';
+import type { IdbStoreOptions } from '../../src/store/idb-store.ts';
+import type { Store } from '../../src/store/store.ts';
+
+/** A log name that no other test uses; its database is deleted when the test is over. */
+export function freshLog(): string {
+  const log = `test-${crypto.randomUUID()}`;
+  onTestFinished(() => deleteDatabase(log));
+  return log;
+}
+
+/** Opens the store of `log`, and closes it when the test is over. */
+export async function openStore(log: string, options?: IdbStoreOptions): Promise<Store> {
+  const store = await openIdbStore(log, options);
+  onTestFinished(() => store.close());
+  return store;
+}
+
+/** The database of `log` without the store around it; closed when the test is over. */
+export async function openRaw(log: string, version?: number): Promise<IDBDatabase> {
+  const db = await done(indexedDB.open(databaseOf(log), version));
+  onTestFinished(() => db.close());
+  return db;
+}
+
+export function databaseOf(log: string): string {
+  return `tablog/${log}`;
+}
+
+/** Deletes the database of `log`; resolves once it is gone. */
+export async function deleteDatabase(log: string): Promise<void> {
+  await done(indexedDB.deleteDatabase(databaseOf(log)));
+}
+
+export function done<T>(request: IDBRequest<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    request.addEventListener('success', () => resolve(request.result));
+    request.addEventListener('error', () => reject(request.error ?? new Error('no reason given')));
+  });
+}

@@ -1,0 +1,113 @@
+import * as fake from 'fake-indexeddb';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import {
+  FORMAT_TOO_NEW,
+  NO_INDEXEDDB,
+  OUTCOME_UNKNOWN,
+  STORAGE_BLOCKED,
+  STORAGE_FULL,
+  STORAGE_UNAVAILABLE,
+} from '../../src/base/error-rules.ts';
+import { TablogError } from '../../src/base/error.ts';
+import { openIdbStore } from '../../src/store/idb-store.ts';
+import { TOPICS } from '../../src/store/schema.ts';
+import { storageError } from '../../src/store/storage-error.ts';
+import type { Store } from '../../src/store/store.ts';
+import { ManualClock } from '../support/manual-clock.ts';
+
+afterEach(() => vi.unstubAllGlobals());
+
+const TOPIC = { store: TOPICS, key: 'a' };
+const put = (store: Store): Promise<void> =>
+  store.update([TOPIC], (_, write) => write.put(TOPICS, 'a', 1));
+
+/** Gives this context an IndexedDB of its own; `open`: what its `open` does instead. */
+function withIndexedDb(open?: () => IDBOpenDBRequest): void {
+  for (const [name, value] of Object.entries(fake)) {
+    if (name.startsWith('IDB')) vi.stubGlobal(name, value);
+  }
+  const factory = new fake.IDBFactory();
+  if (open !== undefined) factory.open = open;
+  vi.stubGlobal('indexedDB', factory);
+}
+
+describe('opening', () => {
+  test('says NO_INDEXEDDB where there is none', async () => {
+    await expect(openIdbStore('none')).rejects.toMatchObject({ code: NO_INDEXEDDB.code });
+  });
+
+  test('gives up at the deadline when the browser never answers', async () => {
+    withIndexedDb(() => new fake.IDBOpenDBRequest());
+    const clock = new ManualClock();
+    const opened = openIdbStore('silent', { clock, openDeadlineMs: 5_000 });
+    const settled = vi.fn();
+    opened.catch(settled);
+    clock.advance(4_999);
+    await Promise.resolve();
+    expect(settled).not.toHaveBeenCalled();
+    clock.advance(1);
+    await expect(opened).rejects.toMatchObject({ code: STORAGE_BLOCKED.code });
+    expect(clock.timers).toBe(0);
+  });
+
+  test('rejects with a TablogError where the browser forbids IndexedDB', async () => {
+    const forbidden = new DOMException('access is denied', 'SecurityError');
+    withIndexedDb(() => {
+      throw forbidden;
+    });
+    const error = await openIdbStore('forbidden').catch((caught: unknown) => caught);
+    expect(error).toBeInstanceOf(TablogError);
+    expect(error).toMatchObject({ code: STORAGE_UNAVAILABLE.code, cause: forbidden });
+  });
+});
+
+describe('a transaction that never ends', () => {
+  /** A store whose transactions start, and of which the browser says nothing more. */
+  async function silentStore(clock: ManualClock): Promise<Store> {
+    withIndexedDb();
+    const store = await openIdbStore('hung', { clock, transactionDeadlineMs: 7_500 });
+    const silent = { objectStore: () => ({ get: () => ({}), getAll: () => ({}) }) };
+    vi.spyOn(fake.IDBDatabase.prototype, 'transaction').mockReturnValue(silent as never);
+    return store;
+  }
+
+  afterEach(() => vi.restoreAllMocks());
+
+  test('is OUTCOME_UNKNOWN for a write, STORAGE_UNAVAILABLE for a read, and closes the store', async () => {
+    const clock = new ManualClock();
+    const store = await silentStore(clock);
+    const written = put(store).catch((error: unknown) => error);
+    const read = store.readAll(TOPICS).catch((error: unknown) => error);
+    await Promise.resolve();
+    await Promise.resolve();
+    clock.advance(7_500);
+    expect(await written).toMatchObject({ code: OUTCOME_UNKNOWN.code, retriable: false });
+    expect(await read).toMatchObject({ code: STORAGE_UNAVAILABLE.code, retriable: true });
+    expect(store.closed.reason).toMatchObject({ code: STORAGE_UNAVAILABLE.code });
+    await expect(put(store)).rejects.toBe(store.closed.reason);
+    expect(clock.timers).toBe(0);
+  });
+});
+
+describe('what IndexedDB says', () => {
+  test.each([
+    ['QuotaExceededError', '', STORAGE_FULL],
+    ['UnknownError', 'Internal error: FILE_ERROR_NO_SPACE', STORAGE_FULL],
+    ['UnknownError', 'The database or disk is full: disk full', STORAGE_FULL],
+    ['VersionError', '', FORMAT_TOO_NEW],
+    ['AbortError', 'aborted', STORAGE_UNAVAILABLE],
+    ['UnknownError', 'Internal error.', STORAGE_UNAVAILABLE],
+  ])('%s (%s) is told as its code', (name, message, rule) => {
+    const cause = new DOMException(message, name);
+    expect(storageError(cause)).toMatchObject({ ...rule, cause });
+  });
+
+  test.each([null, undefined, 'a string', {}])('even %s becomes a TablogError', (thrown) => {
+    expect(storageError(thrown)).toMatchObject({ code: STORAGE_UNAVAILABLE.code });
+  });
+
+  test('a TablogError stays as it is', () => {
+    const error = new TablogError(STORAGE_FULL, 'said before');
+    expect(storageError(error)).toBe(error);
+  });
+});

@@ -1,0 +1,91 @@
+import { CLOSED } from '../../src/base/error-rules.ts';
+import { TablogError } from '../../src/base/error.ts';
+import type {
+  Durability,
+  RowRef,
+  RowsOf,
+  SegmentsRead,
+  SegmentsRequest,
+  Store,
+  Synchronous,
+  Writer,
+} from '../../src/store/store.ts';
+
+/** What goes wrong with one update. */
+export interface Fault {
+  /** Nothing happens before this. */
+  readonly until?: Promise<void>;
+  /** What the update rejects with; without it, it succeeds. */
+  readonly error?: TablogError;
+  /** The write is made all the same. */
+  readonly stored?: boolean;
+  /** The connection is gone, for this reason. */
+  readonly closes?: TablogError;
+}
+
+/**
+ * One connection to a store that others may be connected to as well: it can be closed by itself,
+ * writes down every update, and fails when a test says so.
+ */
+export class FaultStore implements Store {
+  readonly #inner: Store;
+  readonly #closing = new AbortController();
+  readonly #faults: Fault[] = [];
+  /** The durability of each update so far. */
+  readonly updates: (Durability | undefined)[] = [];
+  /** How often segments were read. */
+  segmentReads = 0;
+
+  constructor(inner: Store) {
+    this.#inner = inner;
+  }
+
+  get closed(): AbortSignal {
+    return this.#closing.signal;
+  }
+
+  /** The next updates fail in these ways, one each. */
+  failNext(...faults: readonly Fault[]): void {
+    this.#faults.push(...faults);
+  }
+
+  close(reason: TablogError = new TablogError(CLOSED, 'the log is closed')): void {
+    this.#closing.abort(reason);
+  }
+
+  async read<const Refs extends readonly RowRef<unknown>[]>(refs: Refs): Promise<RowsOf<Refs>> {
+    this.closed.throwIfAborted();
+    return this.#inner.read(refs);
+  }
+
+  async readAll<T>(store: string): Promise<T[]> {
+    this.closed.throwIfAborted();
+    return this.#inner.readAll<T>(store);
+  }
+
+  async readSegments(requests: readonly SegmentsRequest[]): Promise<SegmentsRead[]> {
+    this.closed.throwIfAborted();
+    this.segmentReads++;
+    return this.#inner.readSegments(requests);
+  }
+
+  async extendPool(): Promise<void> {
+    this.closed.throwIfAborted();
+    return this.#inner.extendPool();
+  }
+
+  async update<const Refs extends readonly RowRef<unknown>[], Result>(
+    refs: Refs,
+    decide: (rows: RowsOf<Refs>, write: Writer) => Synchronous<Result>,
+    options: { readonly durability?: Durability } = {},
+  ): Promise<Result> {
+    this.closed.throwIfAborted();
+    this.updates.push(options.durability);
+    const { until, error, stored = error === undefined, closes } = this.#faults.shift() ?? {};
+    await until;
+    const result = stored ? await this.#inner.update(refs, decide, options) : undefined;
+    if (closes !== undefined) this.close(closes);
+    if (error !== undefined) throw error;
+    return result as Result;
+  }
+}

@@ -1,0 +1,72 @@
+import { onTestFinished } from 'vitest';
+import { openLog } from '../../src/index.ts';
+import type { Consumer, Log, Message, MessageOf, TopicLike } from '../../src/index.ts';
+import { inline } from '../../src/inline.ts';
+import type { InlineHost } from '../../src/inline.ts';
+
+/** Long enough that a test which waits for it fails instead. */
+export const AN_HOUR_MS = 3_600_000;
+
+/** A store of its own; whoever opens a log with it has a broker of their own over that store. */
+export function memoryHost(): InlineHost {
+  return inline({ storage: 'memory' });
+}
+
+/** Opens a log, as one tab does, until the test ends. */
+export async function openTab(
+  host: InlineHost = memoryHost(),
+  name: string = crypto.randomUUID(),
+): Promise<Log> {
+  const log = await openLog(name, { host });
+  onTestFinished(() => log.close());
+  return log;
+}
+
+/** One log in two tabs, with these topics. */
+export async function openTwoTabs(...topics: readonly TopicLike[]): Promise<[Log, Log]> {
+  const host = memoryHost();
+  const first = await openTab(host);
+  await first.admin.createTopics(topics);
+  return [first, await openTab(host, first.name)];
+}
+
+/** A new log with these topics. */
+export async function logWith(...topics: readonly TopicLike[]): Promise<Log> {
+  const log = await openTab();
+  await log.admin.createTopics(topics);
+  return log;
+}
+
+/** The next `count` messages, in a loop that is left after them. */
+export async function take<T extends TopicLike>(
+  consumer: Consumer<T>,
+  count: number,
+): Promise<MessageOf<T>[]> {
+  const messages: MessageOf<T>[] = [];
+  if (count === 0) return messages;
+  for await (const message of consumer) {
+    if (messages.push(message) === count) break;
+  }
+  return messages;
+}
+
+/** Everything that a topic holds now, partition by partition. */
+export async function readAll<T extends TopicLike>(log: Log, topic: T): Promise<MessageOf<T>[]> {
+  const { partitions } = await log.admin.describeTopic(topic);
+  const count = partitions.reduce((sum, { startOffset, endOffset }) => sum + endOffset - startOffset, 0);
+  const consumer = log.consumer({ topics: [topic], from: 'earliest' });
+  const messages = await take(consumer, count);
+  await consumer.close();
+  return messages.sort((a, b) => a.partition - b.partition || a.offset - b.offset);
+}
+
+/** How many records a topic holds. */
+export async function countOf(log: Log, topic: TopicLike): Promise<number> {
+  const { partitions } = await log.admin.describeTopic(topic);
+  return partitions.reduce((sum, { startOffset, endOffset }) => sum + endOffset - startOffset, 0);
+}
+
+/** The values of messages of plain topics, as text. */
+export function texts(messages: readonly Message<string, unknown, Uint8Array>[]): (string | null)[] {
+  return messages.map(({ value }) => (value === null ? null : new TextDecoder().decode(value)));
+}

@@ -1,0 +1,50 @@
+import type { Clock } from '../../src/base/clock.ts';
+
+interface Timer {
+  readonly at: number;
+  readonly then: () => void;
+}
+
+/** A clock that stands still until a test moves it. */
+export class ManualClock implements Clock {
+  readonly #timers = new Set<Timer>();
+  #now: number;
+
+  constructor(now = 1_700_000_000_000) {
+    this.#now = now;
+  }
+
+  /** How many timers have neither run nor been called off. */
+  get timers(): number {
+    return this.#timers.size;
+  }
+
+  now(): number {
+    return this.#now;
+  }
+
+  after(ms: number, then: () => void): () => void {
+    const timer = { at: this.#now + ms, then };
+    this.#timers.add(timer);
+    return () => void this.#timers.delete(timer);
+  }
+
+  /** Moves on by `ms`, and runs on the way, in order, what has become due. */
+  advance(ms: number): void {
+    const end = this.#now + ms;
+    for (let timer = this.#next(end); timer !== undefined; timer = this.#next(end)) {
+      this.#timers.delete(timer);
+      this.#now = timer.at;
+      timer.then();
+    }
+    this.#now = end;
+  }
+
+  #next(end: number): Timer | undefined {
+    let next: Timer | undefined;
+    for (const timer of this.#timers) {
+      if (timer.at <= end && (next === undefined || timer.at < next.at)) next = timer;
+    }
+    return next;
+  }
+}
