@@ -2,7 +2,8 @@ import { TablogError } from '../base/error.ts';
 import type { FetchedPartition } from '../protocol/broker.ts';
 import { fromErrorData } from '../protocol/error-data.ts';
 import { unsupportedCodec } from '../record/batch-error.ts';
-import { RecordBatch, wholeBatchBytes } from '../record/batch-reader.ts';
+import { ATTRIBUTE, CODEC, FIELD } from '../record/batch-format.ts';
+import { wholeBatchBytes } from '../record/batch-length.ts';
 import { RecordCursor } from '../record/record-cursor.ts';
 import { Message } from './message.ts';
 import type { MessageSource } from './message.ts';
@@ -33,7 +34,6 @@ export class PartitionReader implements MessageSource {
   #segments: Uint8Array[] = [];
   #at = 0;
   #cursor: RecordCursor | undefined;
-  #batchEnd = 0;
   #fetchOffset: number;
   #bufferedBytes = 0;
   #error: TablogError | undefined;
@@ -108,7 +108,7 @@ export class PartitionReader implements MessageSource {
       throw this.#stop(error);
     }
     this.#cursor = undefined;
-    this.position = Math.max(this.position, this.#batchEnd);
+    this.position = Math.max(this.position, cursor.nextOffset);
     return false;
   }
 
@@ -123,22 +123,22 @@ export class PartitionReader implements MessageSource {
           this.#at = 0;
           continue;
         }
-        const batch = new RecordBatch(segment.subarray(this.#at, this.#at + size));
+        const bytes = segment.subarray(this.#at, this.#at + size);
         this.#at += size;
         this.#bufferedBytes -= size;
-        this.#batchEnd = batch.nextOffset;
-        this.#cursor = new RecordCursor(batch, this.#inflate(batch));
-        return this.#cursor;
+        return (this.#cursor = new RecordCursor({ bytes }, this.#inflate(bytes)));
       } catch (error) {
         throw this.#stop(error);
       }
     }
   }
 
-  #inflate(batch: RecordBatch): Uint8Array {
-    if (batch.codec === 'none') return batch.recordBytes;
-    if (batch.codec !== 'gzip') throw unsupportedCodec(batch.codec);
-    return this.gunzip!(batch.recordBytes, MAX_BATCH_BYTES);
+  /** The records of a compressed batch. */
+  #inflate(batch: Uint8Array): Uint8Array | undefined {
+    const codec = batch[FIELD.attributes + 1]! & ATTRIBUTE.codec;
+    if (codec === CODEC.none) return undefined;
+    if (codec !== CODEC.gzip) throw unsupportedCodec(`codec ${codec}`);
+    return this.gunzip!(batch.subarray(FIELD.records), MAX_BATCH_BYTES);
   }
 
   /** A batch that cannot be read: the partition stops before it until somebody seeks. */

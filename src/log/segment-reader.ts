@@ -2,7 +2,8 @@ import { BATCH_CORRUPT, LOG_CORRUPT, OFFSET_OUT_OF_RANGE, UNKNOWN_TOPIC } from '
 import { TablogError } from '../base/error.ts';
 import { crcMatches } from '../record/batch-seal.ts';
 import { ATTRIBUTE, CODEC, FIELD, readInt64, viewOf } from '../record/batch-format.ts';
-import { readBatches, wholeBatchBytes } from '../record/batch-reader.ts';
+import { wholeBatchBytes } from '../record/batch-length.ts';
+import { readBatches } from '../record/batch-reader.ts';
 import { RecordCursor } from '../record/record-cursor.ts';
 import type { SegmentsRead } from '../store/store.ts';
 import type { PartitionHead } from './head.ts';

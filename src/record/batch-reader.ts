@@ -3,16 +3,13 @@ import {
   ATTRIBUTE,
   BATCH_HEADER_BYTES,
   FIELD,
-  LENGTH_PREFIX_BYTES,
   MAGIC,
   codecName,
   readInt64,
   viewOf,
 } from './batch-format.ts';
 import type { Codec } from './batch-format.ts';
-
-/** A batch of at least this much follows its length field. */
-const MIN_BATCH_LENGTH = BATCH_HEADER_BYTES - LENGTH_PREFIX_BYTES;
+import { wholeBatchBytes } from './batch-length.ts';
 
 /** A record of which every field is null or empty still takes a length and six bytes. */
 const MIN_RECORD_BYTES = 7;
@@ -106,17 +103,6 @@ export function* readBatches(bytes: Uint8Array): Generator<RecordBatch, void, un
     yield new RecordBatch(bytes.subarray(at, at + size));
     at += size;
   }
-}
-
-/** The size of the batch at `at`, or `undefined` where less than a whole one is left. */
-export function wholeBatchBytes(bytes: Uint8Array, at: number): number | undefined {
-  if (bytes.length - at < LENGTH_PREFIX_BYTES) return undefined;
-  const length = viewOf(bytes).getInt32(at + FIELD.batchLength);
-  if (length < MIN_BATCH_LENGTH) {
-    throw corruptBatch(`its length is ${length}, less than a header's ${MIN_BATCH_LENGTH}`);
-  }
-  const size = LENGTH_PREFIX_BYTES + length;
-  return at + size <= bytes.length ? size : undefined;
 }
 
 /** `bytes` as the one whole batch that it must be, header checked. */

@@ -1,6 +1,6 @@
 import type { TablogError } from '../base/error.ts';
 import { corruptBatch } from './batch-error.ts';
-import type { RecordBatch } from './batch-reader.ts';
+import { ATTRIBUTE, FIELD, readInt64, viewOf } from './batch-format.ts';
 
 /** Where the last byte's bits go: the fifth of a varint, the tenth of a varlong. */
 const MAX_VARINT_SHIFT = 28;
@@ -8,6 +8,11 @@ const MAX_VARLONG_SHIFT = 63;
 
 /** A header of a record: its name, and its value's bytes or null. */
 export type Header = readonly [name: string, value: Uint8Array | null];
+
+/** A whole batch: a `RecordBatch`, or bytes whose header has been checked before. */
+interface BatchBytes {
+  readonly bytes: Uint8Array;
+}
 
 /**
  * Walks the records of one batch without making an object for each: after `next()` the fields say
@@ -38,14 +43,21 @@ export class RecordCursor {
   #at = 0;
   #recordEnd = 0;
 
-  /** `bytes`: the batch's records, inflated. */
-  constructor(batch: RecordBatch, bytes: Uint8Array = batch.recordBytes) {
-    this.bytes = bytes;
-    this.#baseOffset = batch.baseOffset;
-    this.#nextOffset = batch.nextOffset;
-    this.#baseTimestamp = batch.baseTimestamp;
-    this.#appendTime = batch.isAppendTime ? batch.maxTimestamp : undefined;
-    this.#left = batch.recordCount;
+  /** `records`: the batch's records, inflated where they are compressed. */
+  constructor(batch: BatchBytes, records: Uint8Array = batch.bytes.subarray(FIELD.records)) {
+    const view = viewOf(batch.bytes);
+    this.bytes = records;
+    this.#baseOffset = readInt64(view, FIELD.baseOffset);
+    this.#nextOffset = this.#baseOffset + view.getInt32(FIELD.lastOffsetDelta) + 1;
+    this.#baseTimestamp = readInt64(view, FIELD.baseTimestamp);
+    const isAppendTime = (view.getInt16(FIELD.attributes) & ATTRIBUTE.appendTime) !== 0;
+    this.#appendTime = isAppendTime ? readInt64(view, FIELD.maxTimestamp) : undefined;
+    this.#left = view.getInt32(FIELD.recordCount);
+  }
+
+  /** The offset after the batch; compaction may have removed records, but never this. */
+  get nextOffset(): number {
+    return this.#nextOffset;
   }
 
   /** Moves to the next record; `false` after the last. */

@@ -3,6 +3,8 @@ import { openIdbStore } from '../../src/store/idb-store.ts';
 import type { IdbStoreOptions } from '../../src/store/idb-store.ts';
 import type { Store } from '../../src/store/store.ts';
 
+const DELETE_DEADLINE_MS = 5_000;
+
 /** A log name that no other test uses; its database is deleted when the test is over. */
 export function freshLog(): string {
   const log = `test-${crypto.randomUUID()}`;
@@ -28,9 +30,14 @@ export function databaseOf(log: string): string {
   return `tablog/${log}`;
 }
 
-/** Deletes the database of `log`; resolves once it is gone. */
+/** Deletes the database of `log`; fails where somebody keeps it open. */
 export async function deleteDatabase(log: string): Promise<void> {
-  await done(indexedDB.deleteDatabase(databaseOf(log)));
+  const request = indexedDB.deleteDatabase(databaseOf(log));
+  const heldOpen = new Promise<never>((_, reject) => {
+    const tooLong = AbortSignal.timeout(DELETE_DEADLINE_MS);
+    tooLong.addEventListener('abort', () => reject(new Error(`${log} is still held open`)));
+  });
+  await Promise.race([done(request), heldOpen]);
 }
 
 export function done<T>(request: IDBRequest<T>): Promise<T> {

@@ -1,0 +1,186 @@
+import { onTestFinished } from 'vitest';
+import { TablogError } from '../../src/base/error.ts';
+import { LogBroker } from '../../src/broker/log-broker.ts';
+import type {
+  Append,
+  AppendResult,
+  FetchPartition,
+  FetchRequest,
+  FetchedPartition,
+  OffsetSpec,
+  TopicConfig,
+  TopicInfo,
+} from '../../src/protocol/broker.ts';
+import { fromErrorData } from '../../src/protocol/error-data.ts';
+import { BatchWriter } from '../../src/record/batch-writer.ts';
+import { openMemoryStore } from '../../src/store/memory-store.ts';
+import type { Durability, Store } from '../../src/store/store.ts';
+import { readRecords } from './batches.ts';
+import { FaultStore } from './fault-store.ts';
+import { ManualClock } from './manual-clock.ts';
+
+/** A fetch that found something. */
+export type Found = Exclude<FetchedPartition, { error: unknown }>;
+
+export interface Place {
+  readonly partition?: number;
+}
+
+export interface FetchOptions extends Place {
+  readonly offset?: number;
+  readonly maxBytes?: number;
+  readonly maxWaitMs?: number;
+  readonly clientId?: string;
+  readonly fetchId?: number;
+}
+
+/** A broker with short words for what tests do all the time. */
+export class TestBroker {
+  readonly broker: LogBroker;
+  /** The connection that the broker has, once it has opened one; later ones replace it. */
+  readonly connections: FaultStore[] = [];
+  #fetches = 0;
+
+  constructor(name: string, clock: ManualClock, openStore: () => Promise<Store>) {
+    const connect = async (): Promise<Store> => {
+      const connection = new FaultStore(await openStore());
+      this.connections.push(connection);
+      return connection;
+    };
+    this.broker = new LogBroker({ name, openStore: connect, clock });
+  }
+
+  get connection(): FaultStore {
+    return this.connections.at(-1)!;
+  }
+
+  async create(name: string, partitions = 1, config: Partial<TopicConfig> = {}): Promise<TopicInfo> {
+    const [info] = await this.broker.createTopics([{ name, partitions, config }]);
+    return info!;
+  }
+
+  /** Appends a batch of records with these values and resolves with its base offset. */
+  async append(topic: TopicInfo, ...values: string[]): Promise<number> {
+    return baseOffset(await this.produce(topic, batch(...values)));
+  }
+
+  async produce(
+    { id }: TopicInfo,
+    bytes: ArrayBuffer,
+    options: Place & { durability?: Durability; compression?: Append['compression'] } = {},
+  ): Promise<AppendResult> {
+    const { partition = 0, durability = 'relaxed', compression = 'none' } = options;
+    const append = { topicId: id, partition, batch: bytes, compression };
+    return (await this.broker.produce({ appends: [append], durability }))[0]!;
+  }
+
+  /** What one fetch of one partition brings, at once by default; `undefined`: no news. */
+  async fetch(topic: TopicInfo, options: FetchOptions = {}): Promise<FetchedPartition | undefined> {
+    return (await this.fetchAll([want(topic, options)], options))[0];
+  }
+
+  fetchAll(
+    partitions: readonly FetchPartition[],
+    options: Partial<FetchRequest> = {},
+  ): Promise<FetchedPartition[]> {
+    const { maxWaitMs = 0, clientId = 'client', fetchId = ++this.#fetches } = options;
+    return this.broker.fetch({ clientId, fetchId, maxWaitMs, partitions });
+  }
+
+  /** The values of a partition from `offset` to its end, fetch by fetch. Throws what a fetch does. */
+  async readAll(topic: TopicInfo, options: FetchOptions = {}): Promise<string[]> {
+    const values: string[] = [];
+    let { offset = 0 } = options;
+    for (;;) {
+      const fetched = await this.fetch(topic, { ...options, offset });
+      if (fetched === undefined) return values;
+      values.push(...valuesOf(fetched));
+      offset = found(fetched).nextOffset;
+    }
+  }
+
+  async offset({ id }: TopicInfo, at: OffsetSpec, { partition = 0 }: Place = {}): Promise<number> {
+    return (await this.broker.listOffsets([{ topicId: id, partition, at }]))[0]!;
+  }
+}
+
+export interface TestLog {
+  readonly name: string;
+  readonly clock: ManualClock;
+  /** What all brokers of the log share. */
+  readonly store: Store;
+  /** One more broker over the same store; closed when the test is over. */
+  broker(options?: { readonly name?: string; readonly openStore?: () => Promise<Store> }): TestBroker;
+}
+
+export function openTestLog(): TestLog {
+  const name = `test-${crypto.randomUUID()}`;
+  const clock = new ManualClock();
+  const store = openMemoryStore(clock.now());
+  return {
+    name,
+    clock,
+    store,
+    broker(options = {}) {
+      const made = new TestBroker(
+        options.name ?? name,
+        clock,
+        options.openStore ?? (async () => store),
+      );
+      onTestFinished(() => made.broker.close());
+      return made;
+    },
+  };
+}
+
+export function want({ id }: TopicInfo, options: FetchOptions = {}): FetchPartition {
+  const { partition = 0, offset = 0, maxBytes = 1024 * 1024 } = options;
+  return { topicId: id, partition, offset, maxBytes };
+}
+
+/** A batch of records with these values, of the time 1,000. */
+export function batch(...values: string[]): ArrayBuffer {
+  return timedBatch(...values.map((value) => [1_000, value] as const));
+}
+
+export function timedBatch(...records: (readonly [timestamp: number, value: string])[]): ArrayBuffer {
+  const writer = new BatchWriter();
+  for (const [timestamp, value] of records) writer.append({ key: null, value, headers: [], timestamp });
+  return writer.finish().buffer;
+}
+
+/** Throws the error of an append that failed. */
+export function baseOffset(result: AppendResult): number {
+  if ('error' in result) throw fromErrorData(result.error);
+  return result.baseOffset;
+}
+
+/** Throws the error of a fetch that failed, and where it found nothing. */
+export function found(fetched: FetchedPartition | undefined): Found {
+  if (fetched === undefined) throw new Error('the fetch found nothing');
+  if ('error' in fetched) throw fromErrorData(fetched.error);
+  return fetched;
+}
+
+export function valuesOf(fetched: FetchedPartition | undefined): string[] {
+  return recordsOf(fetched).map(({ value }) => Buffer.from(value ?? '', 'hex').toString());
+}
+
+export function recordsOf(fetched: FetchedPartition | undefined): ReturnType<typeof readRecords> {
+  return found(fetched).segments.flatMap((segment) => readRecords(new Uint8Array(segment)));
+}
+
+/** What a promise rejected with, which must be a `TablogError`. */
+export async function errorOf(promise: Promise<unknown>): Promise<TablogError> {
+  const settled = await promise.then(
+    (value) => ({ value }),
+    (error: unknown) => ({ error }),
+  );
+  if ('error' in settled && settled.error instanceof TablogError) return settled.error;
+  throw new Error('it did not reject with a TablogError', { cause: settled });
+}
+
+/** Until all that needs neither time nor a message has happened: the memory store needs neither. */
+export function idle(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
