@@ -7,7 +7,7 @@ import type { Selection } from './selection.ts';
 
 const SLIDE_MS = 140;
 /** More records than this at once are a jump, which nothing would be gained from animating. */
-const SLIDE_RECORDS = 4;
+const SLIDE_RECORDS = 2;
 
 /**
  * The cells of one lane, the newest at the right. The buttons stay and their records change, so a

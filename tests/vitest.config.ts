@@ -53,6 +53,8 @@ export default defineConfig({
           testTimeout: 60_000,
           hookTimeout: 120_000,
           fileParallelism: false,
+          // After the others: what has time limits wants the machine for itself.
+          sequence: { groupOrder: 1 },
         },
       },
       {

@@ -4,7 +4,7 @@
  * @typedef {import('./plan.mjs').Plan} Plan
  * @typedef {import('./plan.mjs').Workload} Workload
  * @typedef {{ records: number, bytes: number, ms: number }} Measured
- * @typedef {{ browser: Browser, origin: (name: string) => string, say: (what: string) => void }} Bench
+ * @typedef {{ browser: Browser, site: import('./server.mjs').Site, say: (what: string) => void }} Bench
  *
  * @typedef {object} Row
  * @property {import('./plan.mjs').Subject} subject
@@ -48,9 +48,9 @@ let databases = 0;
  * @param {Contender} contender
  * @param {(row: Omit<Row, 'samples'>, measured: Measured) => void} found
  */
-async function runContender({ browser, origin: originOf }, workload, contender, found) {
+async function runContender({ browser, site }, workload, contender, found) {
   const { subject, records, compression, write, reads } = contender;
-  const origin = originOf(`bench-${++databases}`);
+  const origin = site.origin(`bench-${++databases}`);
 
   /**
    * @param {Row['direction']} direction

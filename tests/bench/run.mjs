@@ -34,14 +34,14 @@ async function run(options) {
   const folder = await mkdtemp(path.join(CACHE, 'bench-'));
   open.push(() => rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 }));
   say('building the page');
-  const site = path.join(folder, 'site');
-  await buildPage(site);
-  const server = await serve(site);
-  open.push(() => server.close());
+  const files = path.join(folder, 'site');
+  await buildPage(files);
+  const site = await serve(files);
+  open.push(() => site.close());
   const browser = await openBrowser(path.join(folder, 'profile'));
   open.push(() => browser.close());
 
-  const bench = { browser, origin: server.origin, say };
+  const bench = { browser, site, say };
   const latency = latenciesOf(await measureLatencies(bench, latencies));
   const tables = [];
   for (const workload of workloads) {

@@ -133,10 +133,10 @@ describe('deleteTopics', () => {
     expect(await shop.readAll(made)).toEqual([]);
   });
 
-  test('fences an append that was accepted before the deletion and is stored after', async () => {
+  test('fences a broker that has not heard of it', async () => {
     const orders = await shop.create('orders');
     await shop.append(orders, 'a');
-    const other = log.broker();
+    const other = log.broker({ name: 'out-of-earshot' });
     await other.broker.deleteTopics(['orders']);
     const made = await other.create('orders'); // takes the same store
     expect(await errorOf(shop.append(orders, 'b'))).toMatchObject({ code: UNKNOWN_TOPIC.code });
