@@ -21,12 +21,16 @@ export default defineConfig({
           environment: 'node',
           include: ['tests/**/*.test.ts'],
           exclude: [BROWSER_TESTS, ...END_TO_END_TESTS],
+          // Properties take seconds, and more on a busy machine.
+          testTimeout: 30_000,
         },
       },
       {
         extends: true,
         // Found while a test runs, a dependency would reload the page under it.
         optimizeDeps: { include: ['comlink', 'fflate', 'idb'] },
+        // The README's example imports the package by its name.
+        resolve: { alias: { tablog: fileURLToPath(new URL('../src/index.ts', import.meta.url)) } },
         worker: { format: 'es' },
         test: {
           name: 'browser',

@@ -15,7 +15,6 @@ export type ErrorCode =
   | 'STORAGE_BLOCKED'
   | 'STORAGE_FULL'
   | 'STORAGE_UNAVAILABLE'
-  | 'TIMEOUT'
   | 'TOPIC_EXISTS'
   | 'UNKNOWN_TOPIC'
   | 'UNSUPPORTED_CODEC'
@@ -120,12 +119,6 @@ export const STORAGE_FULL: ErrorRule = {
 
 export const STORAGE_UNAVAILABLE: ErrorRule = {
   code: 'STORAGE_UNAVAILABLE',
-  retriable: true,
-  next: 'Try again; if it stays, reload the page.',
-};
-
-export const TIMEOUT: ErrorRule = {
-  code: 'TIMEOUT',
   retriable: true,
   next: 'Try again; if it stays, reload the page.',
 };

@@ -39,7 +39,7 @@ const MAX_COMMIT_BYTES = 8 * 1024 * 1024;
 export class CommitQueue {
   readonly #store: Store;
   readonly #onCommit: (committed: readonly Committed[]) => void;
-  #waiting: Waiting[] = [];
+  readonly #waiting: Waiting[] = [];
   #committing = false;
 
   constructor(store: Store, onCommit: (committed: readonly Committed[]) => void) {

@@ -6,9 +6,8 @@ import { validateBatch } from '../log/validate.ts';
 import { sealBatch, stampAppendTime } from '../record/batch-seal.ts';
 import { RecordBatch } from '../record/batch-reader.ts';
 import { gzipBatch } from '../record/gzip.ts';
-import { LOG_KEY, META } from '../store/schema.ts';
-import type { LogRow } from '../store/schema.ts';
-import type { Durability, RowRef, Store } from '../store/store.ts';
+import { logRef } from '../store/schema.ts';
+import type { Durability, Store } from '../store/store.ts';
 import { toErrorData } from '../protocol/error-data.ts';
 import type {
   Append,
@@ -59,7 +58,7 @@ export class LogBroker implements Broker {
   async describeLog(): Promise<LogDescription> {
     return this.#run(async (session) => {
       const { store, topics } = session;
-      const [log] = await store.read([{ store: META, key: LOG_KEY } as RowRef<LogRow>]);
+      const [log] = await store.read([logRef]);
       let bytes = 0;
       for (const row of await topics.list()) {
         for (const head of await session.heads(row)) bytes += head.bytes;

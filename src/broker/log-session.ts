@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts';
-import { TablogError, toTablogError } from '../base/error.ts';
+import { toTablogError } from '../base/error.ts';
+import type { TablogError } from '../base/error.ts';
 import { headRef } from '../log/head.ts';
 import type { PartitionHead } from '../log/head.ts';
 import {

@@ -4,7 +4,7 @@ import { headRef, newHead } from '../log/head.ts';
 import { topicGone } from '../log/segment-reader.ts';
 import { DEFAULT_TOPIC_CONFIG } from '../protocol/broker.ts';
 import type { TopicConfig, TopicInfo, TopicSpec } from '../protocol/broker.ts';
-import { META, POOL_KEY, TOPICS, partitionStore } from '../store/schema.ts';
+import { HEAD_KEY, TOPICS, partitionStore, poolRef } from '../store/schema.ts';
 import type { PoolRow } from '../store/schema.ts';
 import type { RowRef, Store, Writer } from '../store/store.ts';
 
@@ -22,8 +22,6 @@ export interface PartitionPlace {
   readonly store: string;
   readonly config: TopicConfig;
 }
-
-const poolRef: RowRef<PoolRow> = { store: META, key: POOL_KEY };
 
 function topicRef(name: string): RowRef<TopicRow> {
   return { store: TOPICS, key: name };
@@ -131,7 +129,7 @@ export class TopicCatalog {
         write.delete(TOPICS, row.name);
         pool = { ...pool, free: [...pool.free, ...row.stores] };
       });
-      write.put(META, POOL_KEY, pool);
+      write.put(poolRef.store, poolRef.key, pool);
     });
     this.forget();
   }
@@ -182,7 +180,7 @@ export class TopicCatalog {
           taken.push(...stores);
           stores.forEach((index, i) => {
             const partition = row.stores.length + i;
-            write.put(partitionStore(index), 'head', newHead(row.id, partition));
+            write.put(partitionStore(index), HEAD_KEY, newHead(row.id, partition));
           });
           const grown: TopicRow = { ...row, stores: [...row.stores, ...stores] };
           write.put(TOPICS, row.name, grown);
@@ -192,7 +190,7 @@ export class TopicCatalog {
         if (short > 0) throw new ShortOfStores(taken.length + short);
         if (!taken.every((index) => now.free.includes(index))) throw new ShortOfStores(wanted);
         const free = now.free.filter((index) => !taken.includes(index));
-        if (taken.length > 0) write.put(META, POOL_KEY, { ...now, free } satisfies PoolRow);
+        if (taken.length > 0) write.put(poolRef.store, poolRef.key, { ...now, free } satisfies PoolRow);
         return changed;
       }).catch((error: unknown) => {
         if (!(error instanceof ShortOfStores)) throw error;
@@ -221,17 +219,19 @@ export function topicInfo(row: TopicRow): TopicInfo {
   return { name, id, partitions: stores.length, config, createdAt };
 }
 
-export function unknownTopic(name: string): TablogError {
+function unknownTopic(name: string): TablogError {
   return new TablogError(UNKNOWN_TOPIC, `there is no topic '${name}'`, {
     details: { topic: name },
   });
 }
 
+type Setting = TopicConfig[keyof TopicConfig];
+
 function checkAgrees(spec: TopicSpec, existing: TopicRow): void {
   const differences: string[] = [];
-  const compare = (what: string, has: unknown, wanted: unknown): void => {
+  const compare = (what: string, has: Setting, wanted: Setting | undefined): void => {
     if (wanted !== undefined && wanted !== has) {
-      differences.push(`${what} is ${String(has)}, not ${String(wanted)}`);
+      differences.push(`${what} is ${has}, not ${wanted}`);
     }
   };
   compare('partitions', existing.stores.length, spec.partitions);

@@ -1,5 +1,6 @@
 import { INTERNAL } from '../base/error-rules.ts';
 import { checkInteger, checkMs, show } from '../base/argument.ts';
+import { deferred } from '../base/deferred.ts';
 import { TablogError } from '../base/error.ts';
 import type { TopicInfo } from '../protocol/broker.ts';
 import { checkConsumerOptions, checkPosition } from './consumer-options.ts';
@@ -94,9 +95,10 @@ export class Consumer<T extends TopicLike = TopicLike> implements AsyncIterable<
         try {
           for (;;) {
             if (this.#closing.signal.aborted) return end();
+            const { arrival } = this.#fetcher;
             const message = this.#take();
             if (message !== undefined) return { done: false, value: message as MessageOf<T> };
-            await this.#more();
+            await this.#more(arrival);
           }
         } catch (error) {
           leave();
@@ -116,21 +118,23 @@ export class Consumer<T extends TopicLike = TopicLike> implements AsyncIterable<
     const { clock } = this.#connection;
     try {
       while (!this.#closing.signal.aborted) {
+        const { arrival } = this.#fetcher;
         this.#turnLeft = 0; // each batch is another partition's turn
         const first = this.#take();
         if (first === undefined) {
-          await this.#more();
+          await this.#more(arrival);
           continue;
         }
         const reader = this.#readers[this.#turn]!;
         const messages: Message[] = [first];
         const until = clock.now() + maxWaitMs;
         for (;;) {
+          const more = this.#fetcher.arrival;
           fill(messages, reader, max);
           const left = until - clock.now();
           if (messages.length >= max || left <= 0 || this.#closing.signal.aborted) break;
           this.#fetcher.pump();
-          await this.#arrivalWithin(left);
+          await this.#within(left, more);
         }
         this.#fetcher.pump();
         yield batchOf(reader, messages) as MessageBatch<T>;
@@ -276,18 +280,18 @@ export class Consumer<T extends TopicLike = TopicLike> implements AsyncIterable<
     return undefined;
   }
 
-  async #more(): Promise<void> {
+  async #more(arrival: Promise<void>): Promise<void> {
+    this.#fetcher.check();
     await this.ready;
-    const arrival = this.#fetcher.arrival();
     this.#fetcher.pump();
     await arrival;
   }
 
-  async #arrivalWithin(ms: number): Promise<void> {
-    await new Promise<void>((resolve, reject) => {
-      const cancel = this.#connection.clock.after(ms, resolve);
-      this.#fetcher.arrival().then(resolve, reject).finally(cancel);
-    });
+  async #within(ms: number, arrival: Promise<void>): Promise<void> {
+    const expired = deferred();
+    const cancel = this.#connection.clock.after(ms, expired.resolve);
+    await Promise.race([arrival, expired.promise]);
+    cancel();
   }
 
   #select(where: TopicPartition | undefined): PartitionReader[] {
@@ -323,7 +327,7 @@ function batchOf(reader: PartitionReader, messages: readonly Message[]): Message
   return {
     topic: topic.name,
     partition,
-    messages: messages as MessageBatch['messages'],
+    messages,
     firstOffset: messages[0]!.offset,
     lastOffset,
     endOffset,

@@ -1,5 +1,5 @@
 import { UNSUPPORTED_CODEC } from '../base/error-rules.ts';
-import { TablogError } from '../base/error.ts';
+import { TablogError, toTablogError } from '../base/error.ts';
 import { deferred } from '../base/deferred.ts';
 import type { Connection } from './connection.ts';
 import type { Gunzip, PartitionReader } from './partition-reader.ts';
@@ -27,7 +27,7 @@ export class Fetcher {
   #arrival = deferred();
   #reservedBytes = 0;
   #active = false;
-  #error: unknown;
+  #error: TablogError | undefined;
 
   constructor(connection: Connection, options: FetcherOptions, readers: readonly PartitionReader[]) {
     this.#connection = connection;
@@ -35,14 +35,19 @@ export class Fetcher {
     this.#readers = readers;
   }
 
-  /** Resolves when something has arrived since it was last asked for; rejects when nothing can. */
-  async arrival(): Promise<void> {
-    if (this.#error !== undefined) {
-      const error = this.#error;
-      this.#error = undefined;
-      throw error;
-    }
-    await this.#arrival.promise;
+  /**
+   * Resolves at the next arrival. Ask for it before looking whether something is there: an arrival
+   * in between would be missed.
+   */
+  get arrival(): Promise<void> {
+    return this.#arrival.promise;
+  }
+
+  /** Throws, once, why nothing can be fetched. */
+  check(): void {
+    const error = this.#error;
+    this.#error = undefined;
+    if (error !== undefined) throw error;
   }
 
   start(): void {
@@ -116,7 +121,7 @@ export class Fetcher {
         reader.accept(part);
       }
     } catch (error) {
-      this.#error = error;
+      this.#error = toTablogError(error);
     }
     this.#polls.delete(fetchId);
     this.#reservedBytes -= reserved;

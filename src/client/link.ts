@@ -50,11 +50,11 @@ export async function dialWorker(options: DialOptions): Promise<Link> {
 
 /** A link to a broker in this thread: it cannot be lost, and is as fast as a call. */
 export function dialInline(host: InlineHost, log: string): Link {
-  const { broker, close } = host.open(log);
+  const opened = host.open(log);
   return {
     call: <M extends Method>(method: M, request: Request<M>) =>
-      broker[method](request as never) as Promise<Response<M>>,
-    close,
+      opened.broker[method](request as never) as Promise<Response<M>>,
+    close: () => opened.close(),
   };
 }
 

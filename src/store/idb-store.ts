@@ -5,13 +5,13 @@ import type { Clock } from '../base/clock.ts';
 import { TablogError } from '../base/error.ts';
 import {
   HEAD_KEY,
-  LOG_KEY,
-  META,
   FORMAT_VERSION,
-  POOL_KEY,
+  META,
   SYSTEM_STORES,
+  logRef,
   nextPoolStores,
   partitionStore,
+  poolRef,
 } from './schema.ts';
 import type { LogRow, PoolRow } from './schema.ts';
 import { storageError } from './storage-error.ts';
@@ -79,7 +79,7 @@ class IdbStore implements Store {
   async open(): Promise<void> {
     this.#db = this.#connect(undefined);
     await this.#db;
-    const [log] = await this.read([{ store: META, key: LOG_KEY } as RowRef<LogRow>]);
+    const [log] = await this.read([logRef]);
     const error = checkFormat(this.#name, log);
     if (error === undefined) return;
     this.close(error);
@@ -112,7 +112,9 @@ class IdbStore implements Store {
     const rows: unknown[] = [];
     await this.#transact(storesOf(refs), 'readonly', {}, (tx) => {
       refs.forEach((ref, i) => {
-        onSuccess(tx.objectStore(ref.store).get(asIdbKey(ref.key)), (row) => (rows[i] = row));
+        onSuccess(tx.objectStore(ref.store).get(asIdbKey(ref.key)), (row: unknown) => {
+          rows[i] = row;
+        });
       });
     });
     return rows as RowsOf<Refs>;
@@ -121,7 +123,9 @@ class IdbStore implements Store {
   async readAll<T>(store: string): Promise<T[]> {
     let rows: T[] = [];
     await this.#transact([store], 'readonly', {}, (tx) => {
-      onSuccess(tx.objectStore(store).getAll(), (all) => (rows = all));
+      onSuccess(tx.objectStore(store).getAll(), (all: T[]) => {
+        rows = all;
+      });
     });
     return rows;
   }
@@ -132,7 +136,9 @@ class IdbStore implements Store {
       requests.forEach((request, i) => {
         const store = tx.objectStore(request.store);
         const into = found[i]!;
-        onSuccess(store.get(HEAD_KEY), (head) => (into.head = head));
+        onSuccess(store.get(HEAD_KEY), (head: unknown) => {
+          into.head = head;
+        });
         const covering = IDBKeyRange.upperBound(request.from);
         onSuccess(store.openKeyCursor(covering, 'prev'), (cursor) => {
           const first = cursor === null ? request.from : (cursor.key as number);
@@ -185,7 +191,7 @@ class IdbStore implements Store {
   ): Promise<void> {
     const db = await this.#database();
     await new Promise<void>((resolve, reject) => {
-      let thrown: unknown;
+      let thrown: Error | undefined;
       let tx: IDBTransaction;
       try {
         tx = db.transaction(stores, mode, options);
@@ -208,7 +214,7 @@ class IdbStore implements Store {
       };
       this.#inFlight.add(lose);
       const fail = (error: unknown): void => {
-        thrown = error;
+        thrown = error instanceof Error ? error : new Error(String(error));
         tx.abort();
       };
       tx.oncomplete = () => {
@@ -290,15 +296,15 @@ function makeStores(db: IDBDatabase, tx: IDBTransaction, oldVersion: number, now
   if (oldVersion === 0) {
     for (const store of SYSTEM_STORES) db.createObjectStore(store);
     const log: LogRow = { format: FORMAT_VERSION, logId: crypto.randomUUID(), createdAt: now };
-    tx.objectStore(META).put(log, LOG_KEY);
+    tx.objectStore(META).put(log, asIdbKey(logRef.key));
   }
   const meta = tx.objectStore(META);
-  onSuccess(meta.get(POOL_KEY) as IDBRequest<PoolRow | undefined>, (pool) => {
+  onSuccess(meta.get(asIdbKey(poolRef.key)) as IDBRequest<PoolRow | undefined>, (pool) => {
     const size = pool?.size ?? 0;
     const added = nextPoolStores(size);
     for (const index of added) db.createObjectStore(partitionStore(index));
     const grown: PoolRow = { size: size + added.length, free: [...(pool?.free ?? []), ...added] };
-    meta.put(grown, POOL_KEY);
+    meta.put(grown, asIdbKey(poolRef.key));
   });
 }
 

@@ -3,12 +3,12 @@ import { TablogError } from '../base/error.ts';
 import {
   FORMAT_VERSION,
   HEAD_KEY,
-  LOG_KEY,
   META,
-  POOL_KEY,
   SYSTEM_STORES,
+  logRef,
   nextPoolStores,
   partitionStore,
+  poolRef,
 } from './schema.ts';
 import type { LogRow, PoolRow } from './schema.ts';
 import type {
@@ -34,7 +34,7 @@ class MemoryStore implements Store {
   constructor(now: number) {
     for (const store of SYSTEM_STORES) this.#stores.set(store, new MemoryTable());
     const log: LogRow = { format: FORMAT_VERSION, logId: crypto.randomUUID(), createdAt: now };
-    this.#table(META).put(LOG_KEY, log);
+    this.#table(META).put(logRef.key, log);
     this.#extend();
   }
 
@@ -92,7 +92,7 @@ class MemoryStore implements Store {
       },
     });
     for (const write of writes) write();
-    return result as Result;
+    return result;
   }
 
   async extendPool(): Promise<void> {
@@ -102,11 +102,11 @@ class MemoryStore implements Store {
 
   #extend(): void {
     const meta = this.#table(META);
-    const pool = (meta.get(POOL_KEY) as PoolRow | undefined) ?? { size: 0, free: [] };
+    const pool = (meta.get(poolRef.key) as PoolRow | undefined) ?? { size: 0, free: [] };
     const added = nextPoolStores(pool.size);
     for (const index of added) this.#stores.set(partitionStore(index), new MemoryTable());
     const grown: PoolRow = { size: pool.size + added.length, free: [...pool.free, ...added] };
-    meta.put(POOL_KEY, grown);
+    meta.put(poolRef.key, grown);
   }
 
   #table(store: string): MemoryTable {

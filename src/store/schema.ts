@@ -1,3 +1,5 @@
+import type { RowRef } from './store.ts';
+
 /**
  * One IndexedDB database a log. Names and key shapes are stored: a change of any of them is a new
  * format version.
@@ -27,10 +29,8 @@ export const SYSTEM_STORES: readonly string[] = [META, TOPICS, GROUPS, OFFSETS, 
 export const FORMAT_VERSION = 1;
 
 /** Partition stores made at once: making stores later needs a version upgrade, which others can block. */
-export const POOL_STEP = 64;
+const POOL_STEP = 64;
 
-export const LOG_KEY = 'log';
-export const POOL_KEY = 'pool';
 export const HEAD_KEY = 'head';
 
 /** `meta` / 'log': what log this is. */
@@ -42,11 +42,15 @@ export interface LogRow {
   readonly createdAt: number;
 }
 
+export const logRef: RowRef<LogRow> = { store: META, key: 'log' };
+
 /** `meta` / 'pool': which partition stores exist, and which of them no topic uses. */
 export interface PoolRow {
   readonly size: number;
   readonly free: readonly number[];
 }
+
+export const poolRef: RowRef<PoolRow> = { store: META, key: 'pool' };
 
 export function partitionStore(index: number): string {
   return `partition-${String(index).padStart(3, '0')}`;

@@ -112,7 +112,12 @@ describe('byte limits', () => {
     expect(await values({ maxBytes: SIZE })).toEqual(['a']);
     expect(await values({ maxBytes: SIZE * 3, offset: 1 })).toEqual(['b', 'c', 'd']);
     expect(await values({ maxBytes: SIZE * 9, offset: 2 })).toEqual(['c', 'd']);
-    expect(await values({ maxBytes: 0, offset: 2 })).toEqual(['c']);
+  });
+
+  test('of 0 bring one batch as well', async () => {
+    for (const broker of [shop, log.broker()]) {
+      expect(valuesOf(await broker.fetch(orders, { maxBytes: 0, offset: 2 }))).toEqual(['c']);
+    }
   });
 
   test('let a reader go on where it stopped', async () => {

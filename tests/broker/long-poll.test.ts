@@ -22,7 +22,8 @@ interface Waiting {
 async function wait(broker: TestBroker, options: FetchOptions = {}): Promise<Waiting> {
   let answered = false;
   const answer = broker.fetch(orders, { maxWaitMs: 1_000, ...options });
-  void answer.finally(() => (answered = true));
+  const settled = (): void => void (answered = true);
+  answer.then(settled, settled);
   await idle();
   expect(answered).toBe(false);
   return { answer, answered: () => answered };

@@ -71,7 +71,7 @@ describe('seek', () => {
     ['a time', new Date(700), ['6', '7']],
   ])('to %s, in the middle of a loop', async (_, to, expected) => {
     const log = await tenOutOfOrder();
-    const consumer = log.consumer({ topics: ['t'], from: 'earliest' });
+    const consumer = log.consumer({ topics: ['t'], from: 'earliest', maxWaitMs: 20 });
     const read: (string | null)[] = [];
     for await (const message of consumer) {
       read.push(...texts([message]));

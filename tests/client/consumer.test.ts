@@ -50,8 +50,10 @@ test('a loop that is left goes on with the next message in another', async () =>
   const { consumer } = await reading(6);
   expect(texts(await take(consumer, 2))).toEqual(['0', '1']);
   expect(texts(await take(consumer, 1))).toEqual(['2']);
-  const { value } = await consumer.batches({ max: 2 }).next();
-  expect(texts(value!.messages)).toEqual(['3', '4']);
+  for await (const { messages } of consumer.batches({ max: 2 })) {
+    expect(texts(messages)).toEqual(['3', '4']);
+    break;
+  }
   expect(texts(await take(consumer, 1))).toEqual(['5']);
 });
 

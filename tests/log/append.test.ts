@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { SEGMENT_BYTES, appendBatches } from '../../src/log/append.ts';
 import { newHead } from '../../src/log/head.ts';
 import type { PartitionHead } from '../../src/log/head.ts';
+import { offsetBefore } from '../../src/log/time-index.ts';
 import { RecordBatch, readBatches } from '../../src/record/batch-reader.ts';
 import { crcMatches } from '../../src/record/batch-seal.ts';
 import { batchOf, compactedBatch, recordOf } from '../support/batches.ts';
@@ -158,6 +159,25 @@ test('the offsets that a batch brings along do not count, only how many', () => 
 test('nothing appended changes nothing', () => {
   const head = newHead('topic', 0);
   expect(append(head)).toEqual({ head, segments: [], baseOffsets: [] });
+});
+
+test('the time index never points past the first record of a time', () => {
+  const spec = fc.record({
+    records: fc.constant(1),
+    valueBytes: fc.integer({ min: 20_000, max: 90_000 }),
+    timestamp: fc.nat(1000),
+  });
+  fc.assert(
+    fc.property(fc.array(spec, { minLength: 2, maxLength: 12 }), (specs) => {
+      let head = newHead('topic', 0);
+      for (const one of specs) ({ head } = append(head, built(one)));
+      expect(head.timeIndex.entries.length).toBeGreaterThan(0);
+      for (const { timestamp } of specs) {
+        const first = specs.findIndex((other) => other.timestamp >= timestamp);
+        expect(offsetBefore(head.timeIndex, timestamp)).toBeLessThanOrEqual(first);
+      }
+    }),
+  );
 });
 
 test('timestamps that go back leave the largest one', () => {

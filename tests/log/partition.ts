@@ -85,7 +85,7 @@ export async function partitionOf(
   return partition;
 }
 
-export function countedBatch(records: number): Bytes {
+function countedBatch(records: number): Bytes {
   return batchOf(
     Array.from({ length: records }, (_, i) => recordOf({ value: `v${i}`, timestamp: i })),
   );

@@ -1,12 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { FIELD, LENGTH_PREFIX_BYTES } from '../../src/record/batch-format.ts';
-import {
-  RecordBatch,
-  readBatches,
-  readSingleBatch,
-  wholeBatchBytes,
-} from '../../src/record/batch-reader.ts';
+import { FIELD } from '../../src/record/batch-format.ts';
+import { RecordBatch, readBatches, readSingleBatch } from '../../src/record/batch-reader.ts';
 import { batchOf, compactedBatch, rawBatch, recordOf, resealed } from '../support/batches.ts';
 import type { Bytes } from '../support/batches.ts';
 import { codeOf, errorOf } from './errors.ts';
@@ -69,26 +64,6 @@ test('readSingleBatch takes one whole batch and nothing else', () => {
   for (let cut = 0; cut < bytes.length; cut++) {
     expect(codeOf(() => readSingleBatch(bytes.subarray(0, cut)))).toBe('BATCH_CORRUPT');
   }
-});
-
-describe('a length field', () => {
-  const withLength = (length: number): Bytes =>
-    resealed(batchOf([one]), (_, view) => view.setInt32(FIELD.batchLength, length));
-
-  test.each([48, 0, -1, -0x8000_0000])('of %i is less than a header', (length) => {
-    expect(codeOf(() => wholeBatchBytes(withLength(length), 0))).toBe('BATCH_CORRUPT');
-  });
-
-  test.each([1_000_000, 0x7fff_ffff])('of %i is a batch that has not all come', (length) => {
-    expect(wholeBatchBytes(withLength(length), 0)).toBeUndefined();
-  });
-
-  test('may lie at the very end', () => {
-    const bytes = batchOf([one]);
-    expect(wholeBatchBytes(joined(bytes, bytes.subarray(0, 11)), bytes.length)).toBeUndefined();
-    expect(wholeBatchBytes(bytes.subarray(0, LENGTH_PREFIX_BYTES), 0)).toBeUndefined();
-    expect(wholeBatchBytes(bytes, bytes.length)).toBeUndefined();
-  });
 });
 
 describe('a header is refused', () => {

@@ -38,6 +38,10 @@ export class FaultStore implements Store {
 
   constructor(inner: Store) {
     this.#inner = inner;
+    const { closed } = inner;
+    const follow = (): void => this.close(closed.reason as TablogError);
+    if (closed.aborted) follow();
+    else closed.addEventListener('abort', follow, { once: true, signal: this.closed });
   }
 
   get closed(): AbortSignal {

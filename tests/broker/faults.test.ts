@@ -1,0 +1,242 @@
+import fc from 'fast-check';
+import { beforeEach, describe, expect, test } from 'vitest';
+import {
+  CLOSED,
+  OUTCOME_UNKNOWN,
+  STORAGE_BLOCKED,
+  STORAGE_FULL,
+  STORAGE_UNAVAILABLE,
+} from '../../src/base/error-rules.ts';
+import { deferred } from '../../src/base/deferred.ts';
+import { TablogError } from '../../src/base/error.ts';
+import type { TopicInfo } from '../../src/protocol/broker.ts';
+import { openMemoryStore } from '../../src/store/memory-store.ts';
+import { batch, errorOf, idle, openTestLog, valuesOf } from '../support/broker-fixture.ts';
+import type { TestBroker, TestLog } from '../support/broker-fixture.ts';
+import { FaultStore } from '../support/fault-store.ts';
+import type { Fault } from '../support/fault-store.ts';
+
+const full = new TablogError(STORAGE_FULL, 'no room');
+const gone = new TablogError(STORAGE_UNAVAILABLE, 'the browser closed the database');
+const unknown = new TablogError(OUTCOME_UNKNOWN, 'a write was cut off');
+
+let log: TestLog;
+let shop: TestBroker;
+let orders: TopicInfo;
+beforeEach(async () => {
+  log = openTestLog();
+  shop = log.broker();
+  orders = await shop.create('orders');
+});
+
+const stored = (): Promise<string[]> => log.broker().readAll(orders);
+
+describe('a write that fails', () => {
+  test('is told, and nothing is stored', async () => {
+    shop.connection.failNext({ error: full });
+    expect(await shop.produce(orders, batch('a'))).toMatchObject({ error: { ...STORAGE_FULL } });
+    expect(await stored()).toEqual([]);
+    expect(await shop.append(orders, 'b')).toBe(0);
+    expect(await shop.readAll(orders)).toEqual(['b']);
+  });
+
+  test('fails all that shared its transaction, and none that came after', async () => {
+    const gate = deferred();
+    shop.connection.failNext({ until: gate.promise }, { error: full });
+    const first = shop.append(orders, 'a');
+    await idle();
+    const group = ['b', 'c'].map((value) => shop.produce(orders, batch(value)));
+    await idle();
+    gate.resolve();
+    expect(await first).toBe(0);
+    expect(await Promise.all(group)).toMatchObject([{ error: { code: 'STORAGE_FULL' } }, { error: { code: 'STORAGE_FULL' } }]);
+    expect(await shop.append(orders, 'd')).toBe(1);
+    expect(await stored()).toEqual(['a', 'd']);
+  });
+
+  test('wakes nobody who waits', async () => {
+    const fetched = shop.fetch(orders, { maxWaitMs: 1_000 });
+    await idle();
+    shop.connection.failNext({ error: full });
+    await shop.produce(orders, batch('a'));
+    await shop.append(orders, 'b');
+    expect(valuesOf(await fetched)).toEqual(['b']);
+  });
+
+  test.each([false, true])('of unknown outcome is told as such (stored: %s)', async (happened) => {
+    shop.connection.failNext({ error: unknown, stored: happened, closes: gone });
+    expect(await shop.produce(orders, batch('a'))).toMatchObject({ error: { ...OUTCOME_UNKNOWN } });
+    await shop.append(orders, 'b');
+    expect(await stored()).toEqual(happened ? ['a', 'b'] : ['b']);
+    expect(await shop.readAll(orders)).toEqual(await stored());
+  });
+
+  test('that hangs and is then given up settles all that wait behind it', async () => {
+    const gate = deferred();
+    shop.connection.failNext({ until: gate.promise, error: unknown, closes: gone });
+    const hung = shop.produce(orders, batch('a'));
+    await idle();
+    const behind = ['b', 'c'].map((value) => shop.append(orders, value));
+    await idle();
+    gate.resolve();
+    expect(await hung).toMatchObject({ error: { code: 'OUTCOME_UNKNOWN' } });
+    expect(await Promise.all(behind)).toEqual([0, 1]);
+    expect(await stored()).toEqual(['b', 'c']);
+  });
+});
+
+describe('a connection that the browser closed', () => {
+  test('is opened anew, once, and the call succeeds', async () => {
+    shop.connection.close(gone);
+    expect(await shop.append(orders, 'a')).toBe(0);
+    expect(shop.connections).toHaveLength(2);
+  });
+
+  test('under a write that was not stored: the write is made again', async () => {
+    shop.connection.failNext({ error: gone, closes: gone });
+    expect(await shop.append(orders, 'a')).toBe(0);
+    expect(await stored()).toEqual(['a']);
+    expect(shop.connections).toHaveLength(2);
+  });
+
+  test('is opened anew for any call', async () => {
+    const calls: (() => Promise<unknown>)[] = [
+      () => shop.broker.listTopics(),
+      () => shop.broker.describeTopics(['orders']),
+      () => shop.broker.describeLog(),
+      () => shop.create('other'),
+      () => shop.offset(orders, 'latest'),
+      () => shop.fetch(orders),
+      () => shop.broker.alterTopic({ name: 'orders', config: { maxRecordBytes: 10 } }),
+      () => shop.broker.addPartitions({ name: 'orders', partitions: 2 }),
+      () => shop.broker.deleteTopics(['other']),
+    ];
+    for (const call of calls) {
+      await shop.broker.listTopics();
+      shop.connection.close(gone);
+      await call();
+    }
+    expect(shop.connections).toHaveLength(calls.length + 1);
+  });
+
+  test('is opened once for all who find it closed', async () => {
+    shop.connection.close(gone);
+    await Promise.all([shop.append(orders, 'a'), shop.fetch(orders), shop.broker.listTopics()]);
+    expect(shop.connections).toHaveLength(2);
+  });
+
+  test('and that closes again is told to the caller, and works at the next call', async () => {
+    let opened = 0;
+    const flaky = log.broker({
+      openStore: async () => {
+        const store = new FaultStore(log.store);
+        if (opened++ < 2) store.failNext({ error: gone, closes: gone });
+        return store;
+      },
+    });
+    expect(await flaky.produce(orders, batch('a'))).toMatchObject({ error: { ...STORAGE_UNAVAILABLE } });
+    expect(await flaky.append(orders, 'b')).toBe(0);
+  });
+
+  test('before it was even handed over is opened anew', async () => {
+    let opened = 0;
+    const late = log.broker({
+      openStore: async () => {
+        const store = new FaultStore(log.store);
+        if (opened++ === 0) store.close(gone);
+        return store;
+      },
+    });
+    expect(await late.append(orders, 'a')).toBe(0);
+  });
+
+  test('is not opened again by a broker that was closed', async () => {
+    shop.broker.close();
+    await expect(shop.broker.listTopics()).rejects.toMatchObject({ code: CLOSED.code });
+    expect(shop.connections).toHaveLength(1);
+  });
+
+  test('lets a fetch that waits go on waiting on the new one', async () => {
+    const fetched = shop.fetch(orders, { maxWaitMs: 1_000 });
+    await idle();
+    shop.connection.close(gone);
+    await idle();
+    expect(shop.connections).toHaveLength(2);
+    await shop.append(orders, 'a');
+    expect(valuesOf(await fetched)).toEqual(['a']);
+  });
+
+  test('does not make a fetch wait longer than it asked for', async () => {
+    let answered = false;
+    void shop.fetch(orders, { maxWaitMs: 1_000 }).then(() => (answered = true));
+    await idle();
+    log.clock.advance(900);
+    shop.connection.close(gone);
+    await idle();
+    log.clock.advance(100);
+    await idle();
+    expect(answered).toBe(true);
+  });
+
+  test('and whose database is another one now: what was remembered is not believed', async () => {
+    await shop.append(orders, 'a', 'b');
+    const other = openMemoryStore();
+    let store = log.store;
+    const moved = log.broker({ openStore: async () => new FaultStore(store) });
+    expect(await moved.readAll(orders)).toEqual(['a', 'b']);
+    store = other;
+    moved.connection.close(gone);
+    expect(await errorOf(moved.append(orders, 'c'))).toMatchObject({ code: 'UNKNOWN_TOPIC' });
+    expect(await errorOf(moved.readAll(orders))).toMatchObject({ code: 'UNKNOWN_TOPIC' });
+  });
+});
+
+test('an open that fails is told to who asked, and tried again by the next', async () => {
+  let attempts = 0;
+  const blocked = log.broker({
+    openStore: async () => {
+      if (++attempts === 1) throw new TablogError(STORAGE_BLOCKED, 'it did not open');
+      return log.store;
+    },
+  });
+  await expect(blocked.broker.listTopics()).rejects.toMatchObject({ ...STORAGE_BLOCKED });
+  expect(await blocked.broker.listTopics()).toHaveLength(1);
+});
+
+describe('whatever goes wrong', () => {
+  const fault: fc.Arbitrary<Fault> = fc.constantFrom<Fault>(
+    {},
+    { error: full },
+    { error: gone, closes: gone },
+    { error: unknown, stored: true, closes: gone },
+    { error: unknown, stored: false, closes: gone },
+    { stored: true, closes: gone },
+  );
+
+  test('what is acknowledged is stored once, and what is refused is not', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fault, { minLength: 1, maxLength: 8 }), async (faults) => {
+        const topic = await shop.create(`topic-${crypto.randomUUID()}`);
+        shop.connection.failNext(...faults);
+        const outcomes = new Map<string, number | string>();
+        const values = Array.from({ length: 20 }, (_, i) => String(i));
+        await Promise.all(
+          values.map(async (value, i) => {
+            for (let turns = i % 5; turns > 0; turns--) await idle();
+            const result = await shop.produce(topic, batch(value));
+            outcomes.set(value, 'error' in result ? result.error.code : result.baseOffset);
+          }),
+        );
+        const found = await log.broker().readAll(topic);
+        expect(new Set(found).size).toBe(found.length);
+        for (const [value, outcome] of outcomes) {
+          if (typeof outcome === 'number') expect(found[outcome]).toBe(value);
+          else if (outcome !== OUTCOME_UNKNOWN.code) expect(found).not.toContain(value);
+        }
+        expect(outcomes.size).toBe(values.length);
+        await shop.broker.deleteTopics([topic.name]);
+      }),
+      { numRuns: 60 },
+    );
+  });
+});

@@ -1,0 +1,136 @@
+import { describe, expect, test, vi } from 'vitest';
+import { INTERNAL, PROTOCOL_MISMATCH, WORKER_LOST } from '../../src/base/error-rules.ts';
+import { TablogError } from '../../src/base/error.ts';
+import { METHODS, PROTOCOL_VERSION } from '../../src/protocol/broker.ts';
+import type { Broker, Method, Request } from '../../src/protocol/broker.ts';
+import { batch, openTestLog, valuesOf, want } from '../support/broker-fixture.ts';
+import { HELLO, WELCOME, connect, connected } from './endpoints.ts';
+
+describe('hello', () => {
+  test('is answered with who serves', async () => {
+    const { port, greeted } = connect();
+    expect(await port.hello(HELLO)).toEqual(WELCOME);
+    expect(greeted).toEqual([HELLO]);
+  });
+
+  test('of another protocol is PROTOCOL_MISMATCH, and nobody is let in', async () => {
+    const { port, greeted } = connect({ listTopics: async () => [] });
+    for (const protocol of [PROTOCOL_VERSION + 1, 0]) {
+      await expect(port.hello({ ...HELLO, protocol })).rejects.toMatchObject({ code: PROTOCOL_MISMATCH.code });
+    }
+    expect(greeted).toEqual([]);
+    await expect(port.call('listTopics', null)).rejects.toBeInstanceOf(TablogError);
+  });
+
+  test('comes before any other call', async () => {
+    const listTopics = vi.fn(async () => []);
+    const { port } = connect({ listTopics });
+    await expect(port.call('listTopics', null)).rejects.toMatchObject({ code: INTERNAL.code });
+    expect(listTopics).not.toHaveBeenCalled();
+    await port.hello(HELLO);
+    expect(await port.call('listTopics', null)).toEqual([]);
+  });
+
+  test('may come again: a tab that wakes up asks who is there', async () => {
+    const { port } = await connected({ listTopics: async () => [] });
+    expect(await port.hello(HELLO)).toEqual(WELCOME);
+    expect(await port.call('listTopics', null)).toEqual([]);
+  });
+});
+
+describe('a call', () => {
+  test.each(Object.keys(METHODS) as Method[])('%s passes its value and brings the answer', async (method) => {
+    const request = { asked: method } as unknown as Request<Method>;
+    const called = vi.fn(async () => (method === 'fetch' ? [] : { answered: method }));
+    const { port } = await connected({ [method]: called } as Partial<Broker>);
+    const asked = method === 'produce' ? { appends: [], durability: 'strict' as const } : request;
+    const answer = await port.call(method, asked as never);
+    expect(called).toHaveBeenCalledExactlyOnceWith(asked);
+    expect(answer).toEqual(method === 'fetch' ? [] : { answered: method });
+  });
+
+  test('gets its own answer, in whatever order answers come', async () => {
+    const answers = new Map<string, () => void>();
+    const deleteTopics = ([name]: readonly string[]): Promise<null> =>
+      new Promise((resolve) => answers.set(name!, () => resolve(null)));
+    const order: string[] = [];
+    const { port } = await connected({ deleteTopics });
+    const calls = ['a', 'b', 'c'].map((name) =>
+      port.call('deleteTopics', [name]).then(() => order.push(name)),
+    );
+    await vi.waitFor(() => expect(answers.size).toBe(3));
+    for (const name of ['c', 'a', 'b']) answers.get(name)!();
+    await Promise.all(calls);
+    expect(order).toEqual(['c', 'a', 'b']);
+  });
+
+  test('moves what is produced, and leaves the sender without it', async () => {
+    let seen = 0;
+    const { port } = await connected({
+      produce: async ({ appends }) => {
+        seen = appends[0]!.batch.byteLength;
+        return [{ baseOffset: 0, appendTime: null }];
+      },
+    });
+    const buffer = new ArrayBuffer(1_000);
+    const appends = [{ topicId: 't', partition: 0, batch: buffer, compression: 'none' as const }];
+    const answer = port.call('produce', { appends, durability: 'relaxed' });
+    expect(buffer.byteLength).toBe(0);
+    expect(await answer).toEqual([{ baseOffset: 0, appendTime: null }]);
+    expect(seen).toBe(1_000);
+  });
+
+  test('moves what is fetched, and leaves the worker without it', async () => {
+    const segments = [new ArrayBuffer(500), new ArrayBuffer(300)];
+    const error = { code: 'UNKNOWN_TOPIC' as const, retriable: false, next: 'x.', happened: 'y', details: {} };
+    const { port } = await connected({
+      fetch: async () => [
+        { topicId: 't', partition: 0, endOffset: 2, nextOffset: 2, segments, compressed: false },
+        { topicId: 't', partition: 1, error },
+      ],
+    });
+    const request = { clientId: 'c', fetchId: 1, maxWaitMs: 0, partitions: [] };
+    const [fetched, failed] = await port.call('fetch', request);
+    expect((fetched as { segments: ArrayBuffer[] }).segments.map((buffer) => buffer.byteLength)).toEqual([500, 300]);
+    expect(segments.map((buffer) => buffer.byteLength)).toEqual([0, 0]);
+    expect(failed).toEqual({ topicId: 't', partition: 1, error });
+  });
+
+  test('that is given up rejects, and so do all others; late answers are ignored', async () => {
+    const answer = Promise.withResolvers<never[]>();
+    const { port } = await connected({ listTopics: () => answer.promise });
+    const calls = [port.call('listTopics', null), port.call('listTopics', null)];
+    const lost = new TablogError(WORKER_LOST, 'it is gone');
+    port.giveUp(lost);
+    for (const call of calls) await expect(call).rejects.toBe(lost);
+    answer.resolve([]);
+    expect(await port.call('listTopics', null)).toEqual([]);
+  });
+
+  test('whose answer cannot be sent is an error and no silence', async () => {
+    const listTopics = async (): Promise<never[]> => [() => {}] as unknown as never[];
+    const { port } = await connected({ listTopics });
+    await expect(port.call('listTopics', null)).rejects.toMatchObject({ code: INTERNAL.code });
+  });
+
+  test('whose value cannot be sent rejects, and the next one works', async () => {
+    const { port } = await connected({ deleteTopics: async () => null });
+    await expect(port.call('deleteTopics', [(() => {}) as unknown as string])).rejects.toThrow();
+    expect(await port.call('deleteTopics', ['a'])).toBeNull();
+  });
+});
+
+test('a whole broker is served: what is produced through the port is fetched through it', async () => {
+  const { port } = await connected(openTestLog().broker().broker);
+  const [topic] = await port.call('createTopics', [{ name: 'orders' }]);
+  const append = { topicId: topic!.id, partition: 0, batch: batch('a', 'b'), compression: 'none' as const };
+  expect(await port.call('produce', { appends: [append], durability: 'relaxed' })).toEqual([
+    { baseOffset: 0, appendTime: null },
+  ]);
+  for (let i = 0; i < 2; i++) {
+    const request = { clientId: 'c', fetchId: i, maxWaitMs: 0, partitions: [want(topic!)] };
+    const [fetched] = await port.call('fetch', request);
+    expect(valuesOf(fetched)).toEqual(['a', 'b']);
+  }
+  await expect(port.call('describeTopics', ['none'])).rejects.toMatchObject({ code: 'UNKNOWN_TOPIC' });
+});

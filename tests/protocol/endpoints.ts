@@ -1,0 +1,37 @@
+import { onTestFinished } from 'vitest';
+import type { Broker } from '../../src/protocol/broker.ts';
+import { PROTOCOL_VERSION } from '../../src/protocol/broker.ts';
+import { BrokerPort } from '../../src/protocol/broker-port.ts';
+import { serveBroker } from '../../src/protocol/serve-broker.ts';
+import type { HelloRequest, HelloResponse } from '../../src/protocol/wire.ts';
+
+export const HELLO: HelloRequest = { protocol: PROTOCOL_VERSION, log: 'shop', clientId: 'client' };
+export const WELCOME: HelloResponse = { protocol: PROTOCOL_VERSION, brokerId: 'broker' };
+
+export interface Connected {
+  /** The tab's side. */
+  readonly port: BrokerPort;
+  /** The tab's end of the channel, for what a well-behaved tab would not send. */
+  readonly raw: MessagePort;
+  /** Every hello that was let in. */
+  readonly greeted: HelloRequest[];
+}
+
+/** A tab and a worker over a real channel; the worker serves what `broker` has of a broker. */
+export function connect(broker: Partial<Broker> = {}): Connected {
+  const { port1, port2 } = new MessageChannel();
+  onTestFinished(() => port1.close());
+  const greeted: HelloRequest[] = [];
+  serveBroker(port2, async (request) => {
+    greeted.push(request);
+    return { response: WELCOME, broker: broker as Broker };
+  });
+  return { port: new BrokerPort(port1), raw: port1, greeted };
+}
+
+/** The same, after hello. */
+export async function connected(broker: Partial<Broker>): Promise<Connected> {
+  const connection = connect(broker);
+  await connection.port.hello(HELLO);
+  return connection;
+}
