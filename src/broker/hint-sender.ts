@@ -10,6 +10,7 @@ export class HintSender {
   readonly #clock: Clock;
   readonly #pending = new Map<string, AppendedHint>();
   #cancelTimer: (() => void) | undefined;
+  #closed = false;
 
   constructor(clock: Clock, post: (hint: Hint) => void) {
     this.#clock = clock;
@@ -18,10 +19,11 @@ export class HintSender {
 
   appended(partitions: readonly AppendedHint[]): void {
     for (const hint of partitions) this.#pending.set(`${hint.topicId}/${hint.partition}`, hint);
-    if (this.#cancelTimer === undefined) this.#flush();
+    if (this.#cancelTimer === undefined && !this.#closed) this.#flush();
   }
 
   close(): void {
+    this.#closed = true;
     this.#cancelTimer?.();
   }
 

@@ -122,10 +122,11 @@ export class LogBroker implements Broker {
   async fetch(request: Request<'fetch'>): Promise<FetchedPartition[]> {
     const key = `${request.clientId}/${request.fetchId}`;
     const abort = new AbortController();
+    const expires = this.#clock.now() + request.maxWaitMs;
     this.#fetches.set(key, abort);
     try {
       return await this.#run((session) =>
-        session.fetch(request.partitions, request.maxWaitMs, abort.signal),
+        session.fetch(request.partitions, expires, abort.signal),
       );
     } finally {
       this.#fetches.delete(key);
@@ -172,10 +173,10 @@ export class LogBroker implements Broker {
         const { store, config } = await session.topics.mustGetPartition(topicId, partition);
         const limits = { maxRecordBytes: config.maxRecordBytes, maxBatchBytes: MAX_BATCH_BYTES };
         let bytes = new Uint8Array(append.batch);
-        validateBatch(bytes, limits);
+        const { codec } = validateBatch(bytes, limits);
         const appendTime = config.timestampType === 'append' ? this.#clock.now() : null;
         if (appendTime !== null) stampAppendTime(bytes, appendTime);
-        if (append.compression === 'gzip') bytes = gzipBatch(bytes);
+        if (append.compression === 'gzip' && codec === 'none') bytes = gzipBatch(bytes);
         sealBatch(bytes);
         const batch = new RecordBatch(bytes);
         const result = await session.append({ topicId, partition, store, batch, durability });
@@ -231,7 +232,9 @@ export class LogBroker implements Broker {
   async #connect(): Promise<LogSession> {
     try {
       const store = await this.#openStore();
-      store.closed.addEventListener('abort', () => (this.#session = undefined), { once: true });
+      const drop = (): void => void (this.#session = undefined);
+      if (store.closed.aborted) drop();
+      else store.closed.addEventListener('abort', drop, { once: true });
       return new LogSession(store, this.#clock, (appended) => this.#sender.appended(appended));
     } catch (error) {
       this.#session = undefined;

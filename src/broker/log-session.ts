@@ -4,7 +4,6 @@ import type { TablogError } from '../base/error.ts';
 import { headRef } from '../log/head.ts';
 import type { PartitionHead } from '../log/head.ts';
 import {
-  endOfSegment,
   hasCompressed,
   offsetAtTime,
   readPartition,
@@ -84,13 +83,12 @@ export class LogSession {
     this.#waiters.wakeAll();
   }
 
-  /** Kafka's fetch: waits up to `maxWaitMs` for something to read. */
+  /** Kafka's fetch: waits until the time `expires` for something to read. */
   async fetch(
     wanted: readonly FetchPartition[],
-    maxWaitMs: number,
+    expires: number,
     signal: AbortSignal,
   ): Promise<FetchedPartition[]> {
-    const expires = this.#clock.now() + maxWaitMs;
     for (;;) {
       const { closed } = this.store;
       const left = expires - this.#clock.now();
@@ -132,11 +130,11 @@ export class LogSession {
       const request = { store, from, maxBytes: SCAN_BYTES };
       const [read] = await this.store.readSegments([request]);
       if (read === undefined || read.segments.length === 0) break;
-      for (const segment of read.segments) {
-        const found = offsetAtTime(segment, time, MAX_BATCH_BYTES);
+      for (const { bytes } of read.segments) {
+        const found = offsetAtTime(bytes, time, MAX_BATCH_BYTES);
         if (found !== undefined) return found;
-        from = Math.max(endOfSegment(segment), from + 1);
       }
+      from = read.nextBaseOffset ?? head.endOffset;
     }
     return head.endOffset;
   }

@@ -1,6 +1,6 @@
 import type { Segment } from '../log/append.ts';
-import { sliceSegment } from '../log/segment-reader.ts';
 import type { SegmentsSlice } from '../log/segment-reader.ts';
+import { sliceSegment } from '../log/segment-slice.ts';
 
 /** What this broker remembers of a partition: its newest segments, and the end as last seen. */
 export class PartitionTail {
@@ -35,10 +35,9 @@ export class PartitionTail {
     const segments: ArrayBuffer[] = [];
     let nextOffset = offset;
     let left = maxBytes;
-    for (; i < this.#segments.length && left > 0; i++) {
+    for (; i < this.#segments.length && (left > 0 || segments.length === 0); i++) {
       const segment = this.#segments[i]!;
-      const slice = sliceSegment(segment.bytes, nextOffset, left);
-      if (slice === undefined) break;
+      const slice = sliceSegment(segment, nextOffset, left, false);
       // What is handed out is transferred away, so a whole segment is copied too.
       segments.push(slice.bytes === segment.bytes ? slice.bytes.slice(0) : slice.bytes);
       nextOffset = slice.nextOffset;

@@ -67,9 +67,10 @@ export class TopicCatalog {
 
   async create(specs: readonly TopicSpec[]): Promise<TopicRow[]> {
     const refs = specs.map((spec) => topicRef(spec.name));
-    return this.#withFreeStores(refs, (rows, allocate, write) =>
-      specs.map((spec, i) => {
-        const existing = rows[i];
+    return this.#withFreeStores(refs, (rows, allocate, write) => {
+      const made = new Map<string, TopicRow>(); // a topic may be named twice
+      return specs.map((spec, i) => {
+        const existing = rows[i] ?? made.get(spec.name);
         if (existing !== undefined) {
           checkAgrees(spec, existing);
           return existing;
@@ -81,9 +82,11 @@ export class TopicCatalog {
           config: { ...DEFAULT_TOPIC_CONFIG, ...spec.config },
           createdAt: this.#now(),
         };
-        return allocate(row, spec.partitions ?? 1, write);
-      }),
-    );
+        const allocated = allocate(row, spec.partitions ?? 1, write);
+        made.set(spec.name, allocated);
+        return allocated;
+      });
+    });
   }
 
   async addPartitions(name: string, partitions: number): Promise<TopicRow> {
@@ -115,7 +118,7 @@ export class TopicCatalog {
 
   /** Deletes the topics and gives their stores back, all or none. Throws `UNKNOWN_TOPIC`. */
   async delete(names: readonly string[]): Promise<void> {
-    const rows = await Promise.all(names.map((name) => this.mustGet(name)));
+    const rows = await Promise.all([...new Set(names)].map((name) => this.mustGet(name)));
     const heads = rows.flatMap((row) => row.stores.map((index) => headRef(partitionStore(index))));
     const topics = rows.map((row) => topicRef(row.name));
     await this.#store.update([poolRef, ...topics, ...heads] as const, (found, write) => {

@@ -1,12 +1,12 @@
 import { BATCH_CORRUPT, LOG_CORRUPT, OFFSET_OUT_OF_RANGE, UNKNOWN_TOPIC } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
-import { crcMatches } from '../record/batch-seal.ts';
-import { ATTRIBUTE, CODEC, FIELD, readInt64, viewOf } from '../record/batch-format.ts';
+import { ATTRIBUTE, CODEC, FIELD } from '../record/batch-format.ts';
 import { wholeBatchBytes } from '../record/batch-length.ts';
 import { readBatches } from '../record/batch-reader.ts';
 import { RecordCursor } from '../record/record-cursor.ts';
 import type { SegmentsRead } from '../store/store.ts';
 import type { PartitionHead } from './head.ts';
+import { sliceSegment } from './segment-slice.ts';
 import { inflateRecords } from './validate.ts';
 
 /** Where a reader stands in a partition, and how much it takes. */
@@ -43,40 +43,32 @@ export function readPartition(read: SegmentsRead, from: ReadFrom): PartitionRead
   const { startOffset, endOffset } = head;
   checkRange(from, startOffset, endOffset);
   const segments: ArrayBuffer[] = [];
-  let next = from.offset;
+  let nextOffset = from.offset;
   let left = from.maxBytes;
-  for (const segment of read.segments) {
-    if (next >= endOffset || left <= 0) break;
-    const base = readInt64(new DataView(segment), FIELD.baseOffset);
-    const slice = base <= next ? sliceSegment(segment, next, left) : undefined;
-    if (slice === undefined) {
-      if (segments.length === 0) throw lostRange(from, next, Math.max(base, next + 1));
-      break; // the next read begins at the gap, and says so
+  for (let i = 0; nextOffset < endOffset && (left > 0 || segments.length === 0); i++) {
+    const segment = read.segments[i];
+    const rowEnd = read.segments[i + 1]?.baseOffset ?? read.nextBaseOffset ?? endOffset;
+    if (segment === undefined) {
+      if (segments.length === 0) throw lost(from.partition, nextOffset, rowEnd);
+      break; // the next read goes on here, and says so if there is nothing
     }
-    const sound = soundSlice(slice);
-    if (sound.bytes.byteLength === 0) {
-      if (segments.length === 0) throw damaged(from, slice.bytes);
+    if (segment.baseOffset > nextOffset) {
+      if (segments.length === 0) throw lost(from.partition, nextOffset, segment.baseOffset);
       break; // likewise
     }
-    segments.push(sound.bytes);
-    next = sound.nextOffset;
-    left -= sound.bytes.byteLength;
-    if (sound !== slice) break;
+    const slice = sliceSegment(segment, nextOffset, left, true);
+    if (slice.bytes.byteLength > 0) segments.push(slice.bytes);
+    else if (segments.length === 0) {
+      const to = Math.min(slice.damagedTo ?? rowEnd, rowEnd);
+      throw slice.damagedTo === undefined && segment.bytes.byteLength > 0
+        ? lost(from.partition, nextOffset, to)
+        : damaged(from.partition, nextOffset, to);
+    }
+    nextOffset = slice.nextOffset;
+    left -= slice.bytes.byteLength;
+    if (slice.damagedTo !== undefined) break;
   }
-  if (segments.length === 0 && next < endOffset) throw lostRange(from, next, endOffset);
-  return { startOffset, endOffset, nextOffset: next, segments };
-}
-
-/** The batches before the first whose CRC is wrong; `slice` itself where there is none. */
-function soundSlice(slice: SegmentSlice): SegmentSlice {
-  let bytes = 0;
-  let nextOffset = 0;
-  for (const batch of readBatches(new Uint8Array(slice.bytes))) {
-    if (!crcMatches(batch.bytes)) return { bytes: slice.bytes.slice(0, bytes), nextOffset };
-    bytes += batch.bytes.length;
-    nextOffset = batch.nextOffset;
-  }
-  return slice;
+  return { startOffset, endOffset, nextOffset, segments };
 }
 
 /** Throws `OFFSET_OUT_OF_RANGE` unless `from.offset` can be read now or is the next to come. */
@@ -88,42 +80,6 @@ function checkRange(from: ReadFrom, startOffset: number, endOffset: number): voi
     `offset ${offset} of partition ${partition} is outside ${startOffset} to ${endOffset}`,
     { details: { partition, offset, startOffset, endOffset } },
   );
-}
-
-export interface SegmentSlice {
-  readonly bytes: ArrayBuffer;
-  readonly nextOffset: number;
-}
-
-/**
- * The batches of `segment` from the one that covers `offset`, up to `maxBytes` and at least one:
- * the segment itself where that is all of it, else a copy. `undefined` when it ends before `offset`.
- */
-export function sliceSegment(
-  segment: ArrayBuffer,
-  offset: number,
-  maxBytes: number,
-): SegmentSlice | undefined {
-  const bytes = new Uint8Array(segment);
-  const view = viewOf(bytes);
-  let start: number | undefined;
-  let nextOffset = offset;
-  let at = 0;
-  for (;;) {
-    const size = wholeBatchBytes(bytes, at);
-    if (size === undefined) break;
-    const after =
-      readInt64(view, at + FIELD.baseOffset) + view.getInt32(at + FIELD.lastOffsetDelta) + 1;
-    if (after > offset) {
-      if (start !== undefined && at + size - start > maxBytes) break;
-      start ??= at;
-      nextOffset = after;
-    }
-    at += size;
-  }
-  if (start === undefined) return undefined;
-  const whole = start === 0 && at === segment.byteLength;
-  return { bytes: whole ? segment : segment.slice(start, at), nextOffset };
 }
 
 /** The offset of the first record in `segment` at or after `timestamp`, if there is one. */
@@ -153,13 +109,6 @@ export function hasCompressed(segment: ArrayBuffer): boolean {
   }
 }
 
-/** The offset after the last whole batch of `segment`. */
-export function endOfSegment(segment: ArrayBuffer): number {
-  let end = 0;
-  for (const batch of readBatches(new Uint8Array(segment))) end = batch.nextOffset;
-  return end;
-}
-
 export function topicGone(of: { readonly topicId: string; readonly partition: number }): TablogError {
   return new TablogError(
     UNKNOWN_TOPIC,
@@ -168,21 +117,18 @@ export function topicGone(of: { readonly topicId: string; readonly partition: nu
   );
 }
 
-/** The first batch of `segment` is not what was written. */
-function damaged({ partition }: ReadFrom, segment: ArrayBuffer): TablogError {
-  const [first] = readBatches(new Uint8Array(segment));
-  const { baseOffset, nextOffset } = first!;
+function damaged(partition: number, from: number, to: number): TablogError {
   return new TablogError(
     BATCH_CORRUPT,
-    `the CRC-32C of the records ${baseOffset} to ${nextOffset - 1} of partition ${partition} is wrong`,
-    { details: { partition, from: baseOffset, to: nextOffset } },
+    `the stored records ${from} to ${to - 1} of partition ${partition} are not what was written`,
+    { details: { partition, from, to } },
   );
 }
 
-function lostRange(from: ReadFrom, lostFrom: number, lostTo: number): TablogError {
+function lost(partition: number, from: number, to: number): TablogError {
   return new TablogError(
     LOG_CORRUPT,
-    `the stored records ${lostFrom} to ${lostTo - 1} of partition ${from.partition} are gone`,
-    { details: { partition: from.partition, from: lostFrom, to: lostTo } },
+    `the stored records ${from} to ${to - 1} of partition ${partition} are gone`,
+    { details: { partition, from, to } },
   );
 }

@@ -5,6 +5,8 @@ import type { RecordBatch } from '../record/batch-reader.ts';
 import { gunzipRecords } from '../record/gzip.ts';
 import { RecordCursor } from '../record/record-cursor.ts';
 
+const BROKER_ATTRIBUTES = ATTRIBUTE.transactional | ATTRIBUTE.control | ATTRIBUTE.appendTime;
+
 export interface BatchLimits {
   /** Bytes of one record's key, value and headers. */
   readonly maxRecordBytes: number;
@@ -19,20 +21,24 @@ export interface BatchLimits {
 export function validateBatch(bytes: Uint8Array, limits: BatchLimits): RecordBatch {
   const batch = readSingleBatch(bytes);
   if (batch.recordCount === 0) throw corruptBatch('it has no records');
-  if ((batch.attributes & (ATTRIBUTE.transactional | ATTRIBUTE.control)) !== 0) {
-    throw corruptBatch('a producer cannot send transactional or control batches');
+  if ((batch.attributes & BROKER_ATTRIBUTES) !== 0) {
+    throw corruptBatch('a producer cannot mark it as transactional, control or append time');
   }
   if (batch.nextOffset - batch.baseOffset !== batch.recordCount) {
     throw corruptBatch('its offsets have gaps');
   }
   const cursor = new RecordCursor(batch, inflateRecords(batch, limits.maxBatchBytes));
   let expected = batch.baseOffset;
+  let maxTimestamp = -1;
   while (cursor.next()) {
     if (cursor.offset !== expected++) throw corruptBatch('its offsets are out of order');
+    maxTimestamp = Math.max(maxTimestamp, cursor.timestamp);
     if (cursor.payloadBytes > limits.maxRecordBytes) {
       throw recordTooLarge(cursor.payloadBytes, limits.maxRecordBytes);
     }
   }
+  // Offsets are looked up by time in it.
+  if (maxTimestamp !== batch.maxTimestamp) throw corruptBatch('its max timestamp is wrong');
   return batch;
 }
 

@@ -6,15 +6,22 @@ import type { ErrorRule } from '../base/error-rules.ts';
 export interface ErrorData extends ErrorRule {
   readonly happened: string;
   readonly details: ErrorDetails;
-  /** Structured cloning keeps an error's name, message and stack, and drops what else it has. */
-  readonly cause?: Error;
+  /** As data: an error can carry what structured cloning refuses. */
+  readonly cause?: { readonly name: string; readonly message: string; readonly stack: string };
 }
 
 export function toErrorData(error: TablogError): ErrorData {
   const { code, retriable, next, happened, details, cause } = error;
-  return { code, retriable, next, happened, details, ...(cause instanceof Error && { cause }) };
+  const data = { code, retriable, next, happened, details };
+  if (!(cause instanceof Error)) return data;
+  const { name, message, stack = '' } = cause;
+  return { ...data, cause: { name, message, stack } };
 }
 
 export function fromErrorData(data: ErrorData): TablogError {
-  return new TablogError(data, data.happened, data);
+  const { happened, details, cause } = data;
+  return new TablogError(data, happened, {
+    details,
+    cause: cause && Object.assign(new Error(cause.message), cause),
+  });
 }

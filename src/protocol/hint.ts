@@ -32,11 +32,17 @@ export function openHintChannel(log: string, onData: (data: unknown) => void): H
   channel.addEventListener('message', (event: MessageEvent<unknown>) => {
     onData(event.data);
   });
+  let open = true;
   // In Node an open channel would keep the process alive.
   (channel as { unref?: () => void }).unref?.();
   return {
-    post: (hint) => channel.postMessage(hint),
-    close: () => channel.close(),
+    post: (hint) => {
+      if (open) channel.postMessage(hint);
+    },
+    close: () => {
+      open = false;
+      channel.close();
+    },
   };
 }
 

@@ -22,10 +22,12 @@ export class RecordBatch {
   readonly baseOffset: number;
   readonly recordCount: number;
   readonly codec: Codec;
+  readonly baseTimestamp: number;
+  readonly maxTimestamp: number;
   /** The offset after the batch; compaction may have removed records, but never this. */
   readonly nextOffset: number;
 
-  /** Throws `BATCH_CORRUPT` or `UNSUPPORTED_CODEC`; the CRC is `checkCrc`'s. */
+  /** Throws `BATCH_CORRUPT` or `UNSUPPORTED_CODEC`. The CRC is another question: `crcMatches`. */
   constructor(bytes: Uint8Array) {
     const view = viewOf(bytes);
     this.bytes = bytes;
@@ -49,7 +51,12 @@ export class RecordBatch {
       throw corruptBatch(`it counts ${this.recordCount} records in ${room} bytes`);
     }
     this.codec = codec;
+    this.baseTimestamp = safeInt64(view, FIELD.baseTimestamp, 'base timestamp');
+    this.maxTimestamp = safeInt64(view, FIELD.maxTimestamp, 'max timestamp');
     this.nextOffset = this.baseOffset + lastOffsetDelta + 1;
+    if (!Number.isSafeInteger(this.nextOffset)) {
+      throw corruptBatch(`its offsets go beyond JavaScript's safe integers`);
+    }
   }
 
   get attributes(): number {
@@ -66,14 +73,6 @@ export class RecordBatch {
 
   get isControl(): boolean {
     return (this.attributes & ATTRIBUTE.control) !== 0;
-  }
-
-  get baseTimestamp(): number {
-    return safeInt64(this.#view, FIELD.baseTimestamp, 'base timestamp');
-  }
-
-  get maxTimestamp(): number {
-    return safeInt64(this.#view, FIELD.maxTimestamp, 'max timestamp');
   }
 
   get producerId(): number {

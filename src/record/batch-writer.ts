@@ -62,13 +62,22 @@ export class BatchWriter {
    * Throws a `TypeError`, and adds nothing, where a text has no UTF-8.
    */
   append(record: RecordParts): number {
-    const { key, value, headers, timestamp } = record;
-    if (this.#count === 0) this.#baseTimestamp = this.#maxTimestamp = timestamp;
-    const timestampDelta = timestamp - this.#baseTimestamp;
-    const offsetDelta = this.#count;
-    const keyBytes = fieldBytes(key);
-    const valueBytes = fieldBytes(value);
+    const { timestamp } = record;
+    const base = this.#count === 0 ? timestamp : this.#baseTimestamp;
+    // Text is taken for ASCII, whose size is known without a look; what is not is written again.
+    this.#end = this.#write(record, base, lengthOf) ?? this.#write(record, base, utf8Bytes)!;
+    this.#baseTimestamp = base;
+    this.#maxTimestamp = this.#count === 0 ? timestamp : Math.max(this.#maxTimestamp, timestamp);
+    return this.#count++;
+  }
 
+  /** Writes the record behind the others; the position after it, or `undefined`: texts are longer. */
+  #write(record: RecordParts, baseTimestamp: number, textBytes: TextBytes): number | undefined {
+    const { key, value, headers, timestamp } = record;
+    const timestampDelta = timestamp - baseTimestamp;
+    const offsetDelta = this.#count;
+    const keyBytes = fieldBytes(key, textBytes);
+    const valueBytes = fieldBytes(value, textBytes);
     let size =
       1 +
       varlongBytes(timestampDelta) +
@@ -77,7 +86,7 @@ export class BatchWriter {
       sizedBytes(valueBytes) +
       varintBytes(headers.length);
     for (const [name, headerValue] of headers) {
-      size += sizedBytes(utf8Bytes(name)) + sizedBytes(fieldBytes(headerValue));
+      size += sizedBytes(textBytes(name)) + sizedBytes(fieldBytes(headerValue, textBytes));
     }
     this.#reserve(MAX_VARINT_BYTES + size);
 
@@ -88,15 +97,14 @@ export class BatchWriter {
     at = writeVarint(bytes, at, offsetDelta);
     at = writeField(bytes, at, key, keyBytes);
     at = writeField(bytes, at, value, valueBytes);
+    if (at < 0) return undefined;
     at = writeVarint(bytes, at, headers.length);
     for (const [name, headerValue] of headers) {
-      at = writeField(bytes, at, name, utf8Bytes(name));
-      at = writeField(bytes, at, headerValue, fieldBytes(headerValue));
+      at = writeField(bytes, at, name, textBytes(name));
+      at = writeField(bytes, at, headerValue, fieldBytes(headerValue, textBytes));
+      if (at < 0) return undefined;
     }
-    this.#end = at;
-    this.#count++;
-    if (timestamp > this.#maxTimestamp) this.#maxTimestamp = timestamp;
-    return offsetDelta;
+    return at;
   }
 
   /**
@@ -140,18 +148,24 @@ export function maxRecordBytes(record: RecordParts): number {
 }
 
 /** Bytes of a record's key, value and headers: what `maxRecordBytes` of a topic bounds. */
-export function payloadBytes(record: RecordParts): number {
-  let bytes = Math.max(fieldBytes(record.key), 0) + Math.max(fieldBytes(record.value), 0);
-  for (const [name, value] of record.headers) {
-    bytes += utf8Bytes(name) + Math.max(fieldBytes(value), 0);
+export function payloadBytes({ key, value, headers }: RecordParts): number {
+  let bytes = Math.max(fieldBytes(key, utf8Bytes), 0) + Math.max(fieldBytes(value, utf8Bytes), 0);
+  for (const [name, headerValue] of headers) {
+    bytes += utf8Bytes(name) + Math.max(fieldBytes(headerValue, utf8Bytes), 0);
   }
   return bytes;
 }
 
+type TextBytes = (text: string) => number;
+
+function lengthOf(text: string): number {
+  return text.length;
+}
+
 /** The length of a field as the format has it: -1 for null. */
-function fieldBytes(field: Field): number {
+function fieldBytes(field: Field, textBytes: TextBytes): number {
   if (field === null) return -1;
-  return typeof field === 'string' ? utf8Bytes(field) : field.length;
+  return typeof field === 'string' ? textBytes(field) : field.length;
 }
 
 function maxFieldBytes(field: Field): number {
@@ -163,10 +177,12 @@ function sizedBytes(length: number): number {
   return varintBytes(length) + (length > 0 ? length : 0);
 }
 
+/** The position after the field; -1 where a text takes more than `length` bytes, now or before. */
 function writeField(bytes: Uint8Array, at: number, field: Field, length: number): number {
+  if (at < 0) return at;
   at = writeVarint(bytes, at, length);
   if (length <= 0) return at;
-  if (typeof field === 'string') return writeUtf8(bytes, at, field, length);
-  bytes.set(field!, at);
+  if (typeof field !== 'string') bytes.set(field!, at);
+  else if (!writeUtf8(bytes, at, field, length)) return -1;
   return at + length;
 }

@@ -76,8 +76,8 @@ export class RecordCursor {
     const timestampDelta = this.#varlong();
     const offsetDelta = this.#varint();
     this.timestamp = this.#appendTime ?? this.#baseTimestamp + timestampDelta;
-    this.offset = this.#baseOffset + offsetDelta;
-    if (offsetDelta < 0 || this.offset >= this.#nextOffset) throw this.#damaged();
+    const offset = this.#baseOffset + offsetDelta;
+    if (offsetDelta < 0 || offset >= this.#nextOffset) throw this.#damaged();
     this.keyLength = this.#length();
     this.keyAt = this.#skip(this.keyLength);
     this.valueLength = this.#length();
@@ -87,6 +87,7 @@ export class RecordCursor {
     this.payloadBytes = Math.max(this.keyLength, 0) + Math.max(this.valueLength, 0);
     if (this.headerCount !== 0) this.#skipHeaders();
     if (this.#at !== this.#recordEnd) throw this.#damaged();
+    this.offset = offset;
     return true;
   }
 
@@ -147,10 +148,12 @@ export class RecordCursor {
   }
 }
 
+let decoder: TextDecoder | undefined;
+
 /** Reads the headers of a record that a cursor has checked. */
 export function readHeaders(bytes: Uint8Array, at: number, count: number): Header[] {
   const headers: Header[] = [];
-  const decoder = new TextDecoder();
+  decoder ??= new TextDecoder('utf-8', { ignoreBOM: true });
   const length = (): number => {
     let zigzag = 0;
     let byte = 0x80;

@@ -1,5 +1,5 @@
 /** Above this many UTF-16 units `TextEncoder.encodeInto` beats a loop, its fixed cost included. */
-const LOOP_MAX_UNITS = 48;
+const LOOP_MAX_UNITS = 24;
 
 let encoder: TextEncoder | undefined;
 
@@ -12,25 +12,33 @@ export function utf8Bytes(text: string): number {
     if (unit < 0x800) bytes += 1;
     else if (unit < 0xd800 || unit > 0xdfff) bytes += 2;
     else {
-      const low = unit < 0xdc00 ? text.charCodeAt(++i) : 0;
+      const low = unit < 0xdc00 ? text.charCodeAt(i + 1) : 0;
       if (!(low >= 0xdc00 && low <= 0xdfff)) {
         throw new TypeError(
           `a string with a lone surrogate (at ${i}) has no UTF-8: send bytes, or text.toWellFormed()`,
         );
       }
       bytes += 2;
+      i++;
     }
   }
   return bytes;
 }
 
-/** Writes `text`, whose UTF-8 takes `size` bytes, at `at`; returns the position after it. */
-export function writeUtf8(bytes: Uint8Array, at: number, text: string, size: number): number {
+/**
+ * Writes `text` at `at`, where its UTF-8 is expected to take `size` bytes; `false` where it takes
+ * more. With `size` the text's length that is: `false` unless it is ASCII, as most text is.
+ */
+export function writeUtf8(bytes: Uint8Array, at: number, text: string, size: number): boolean {
   if (size === text.length && size <= LOOP_MAX_UNITS) {
-    for (let i = 0; i < size; i++) bytes[at + i] = text.charCodeAt(i);
-  } else {
-    encoder ??= new TextEncoder();
-    encoder.encodeInto(text, bytes.subarray(at, at + size));
+    let bits = 0;
+    for (let i = 0; i < size; i++) {
+      const unit = text.charCodeAt(i);
+      bits |= unit;
+      bytes[at + i] = unit;
+    }
+    return bits < 0x80;
   }
-  return at + size;
+  encoder ??= new TextEncoder();
+  return encoder.encodeInto(text, bytes.subarray(at, at + size)).read === text.length;
 }

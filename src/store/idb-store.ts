@@ -1,5 +1,6 @@
 import { CLOSED, FORMAT_TOO_NEW, LOG_CORRUPT, NO_INDEXEDDB, OUTCOME_UNKNOWN, STORAGE_BLOCKED, STORAGE_UNAVAILABLE } from '../base/error-rules.ts';
 import { openDB, unwrap } from 'idb';
+import type { IDBPDatabase } from 'idb';
 import { systemClock, withDeadline } from '../base/clock.ts';
 import type { Clock } from '../base/clock.ts';
 import { TablogError } from '../base/error.ts';
@@ -22,6 +23,7 @@ import type {
   RowsOf,
   SegmentsRead,
   SegmentsRequest,
+  StoredSegment,
   Store,
   Synchronous,
   Writer,
@@ -87,7 +89,8 @@ class IdbStore implements Store {
   }
 
   async extendPool(): Promise<void> {
-    const db = await this.#database();
+    this.closed.throwIfAborted();
+    const db = await this.#db!;
     const next = db.version + 1;
     db.close();
     this.#db = this.#connect(next);
@@ -131,7 +134,7 @@ class IdbStore implements Store {
   }
 
   async readSegments(requests: readonly SegmentsRequest[]): Promise<SegmentsRead[]> {
-    const found = requests.map(() => ({ head: undefined as unknown, segments: [] as ArrayBuffer[] }));
+    const found = requests.map((): Found => ({ head: undefined, segments: [], nextBaseOffset: undefined }));
     await this.#transact(storesOf(requests), 'readonly', {}, (tx) => {
       requests.forEach((request, i) => {
         const store = tx.objectStore(request.store);
@@ -142,7 +145,7 @@ class IdbStore implements Store {
         const covering = IDBKeyRange.upperBound(request.from);
         onSuccess(store.openKeyCursor(covering, 'prev'), (cursor) => {
           const first = cursor === null ? request.from : (cursor.key as number);
-          readOn(store, first, request.maxBytes, into.segments);
+          readOn(store, first, request.maxBytes, into);
         });
       });
     });
@@ -177,11 +180,6 @@ class IdbStore implements Store {
     return result as Result;
   }
 
-  #database(): Promise<IDBDatabase> {
-    if (this.closed.aborted) return Promise.reject(this.closed.reason as TablogError);
-    return this.#db!;
-  }
-
   /** Runs `body` in a transaction; settles when the transaction has, or can no longer. */
   async #transact(
     stores: string[],
@@ -189,7 +187,13 @@ class IdbStore implements Store {
     options: IDBTransactionOptions,
     body: (tx: IDBTransaction, fail: (error: unknown) => void) => void,
   ): Promise<void> {
-    const db = await this.#database();
+    let opening: Promise<IDBDatabase> | undefined;
+    let db: IDBDatabase;
+    do {
+      this.closed.throwIfAborted();
+      opening = this.#db;
+      db = await opening!;
+    } while (opening !== this.#db); // the pool grew meanwhile, on another connection
     await new Promise<void>((resolve, reject) => {
       let thrown: Error | undefined;
       let tx: IDBTransaction;
@@ -248,7 +252,7 @@ class IdbStore implements Store {
 
   async #connect(version: number | undefined): Promise<IDBDatabase> {
     let late = false;
-    const opening = openDB(databaseName(this.#name), version, {
+    const open = (): Promise<IDBPDatabase> => openDB(databaseName(this.#name), version, {
       upgrade: (db, oldVersion, _newVersion, tx) => {
         makeStores(unwrap(db), unwrap(tx), oldVersion, this.#clock.now());
       },
@@ -261,13 +265,12 @@ class IdbStore implements Store {
         for (const lose of this.#inFlight) lose('was cut off: the browser closed the database');
       },
     });
-    opening.then(
-      (db) => {
-        if (late) db.close();
-      },
-      () => {},
-    );
     try {
+      const opening = open();
+      opening.then(
+        (db) => late && db.close(),
+        () => {},
+      );
       const deadline = this.#openDeadlineMs;
       const expired = (): Error => {
         late = true;
@@ -308,24 +311,35 @@ function makeStores(db: IDBDatabase, tx: IDBTransaction, oldVersion: number, now
   });
 }
 
+interface Found {
+  head: unknown;
+  readonly segments: StoredSegment[];
+  nextBaseOffset: number | undefined;
+}
+
 /** Reads segments from `first` on: one, then twice as many each time, until `maxBytes` are there. */
-function readOn(store: IDBObjectStore, first: number, maxBytes: number, into: ArrayBuffer[]): void {
+function readOn(store: IDBObjectStore, first: number, maxBytes: number, into: Found): void {
+  const { segments } = into;
   let bytes = 0;
-  const step = (range: IDBKeyRange, count: number): void => {
-    onSuccess(store.getAll(range, count), (segments: ArrayBuffer[]) => {
-      for (const segment of segments) {
-        if (bytes >= maxBytes) return;
-        into.push(segment);
-        bytes += segment.byteLength;
+  const step = (from: number, count: number): void => {
+    let keys: number[] = [];
+    onSuccess(store.getAllKeys(numbersFrom(from), count + 1), (found) => {
+      keys = found as number[];
+    });
+    onSuccess(store.getAll(numbersFrom(from), count), (values: ArrayBuffer[]) => {
+      let taken = 0;
+      for (; taken < values.length && (bytes < maxBytes || segments.length === 0); taken++) {
+        segments.push({ baseOffset: keys[taken]!, bytes: values[taken]! });
+        bytes += values[taken]!.byteLength;
       }
-      if (segments.length < count || bytes >= maxBytes) return;
-      const wanted = Math.ceil((maxBytes - bytes) / (bytes / into.length));
-      const lastKey = new DataView(segments.at(-1)!).getBigInt64(0);
-      const more = Math.min(wanted, into.length * 2, MAX_SEGMENTS_A_READ);
-      step(IDBKeyRange.bound(Number(lastKey), Infinity, true), more);
+      const next = keys[taken];
+      into.nextBaseOffset = next;
+      if (next === undefined || bytes >= maxBytes) return;
+      const wanted = Math.ceil((maxBytes - bytes) / Math.max(bytes / segments.length, 1));
+      step(next, Math.min(wanted, segments.length * 2, MAX_SEGMENTS_A_READ));
     });
   };
-  step(numbersFrom(first), 1);
+  step(first, 1);
 }
 
 function numbersFrom(first: number): IDBKeyRange {

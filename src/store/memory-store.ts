@@ -17,6 +17,7 @@ import type {
   RowsOf,
   SegmentsRead,
   SegmentsRequest,
+  StoredSegment,
   Store,
   Synchronous,
   Writer,
@@ -60,7 +61,7 @@ class MemoryStore implements Store {
     this.#checkOpen();
     return requests.map(({ store, from, maxBytes }) => {
       const table = this.#table(store);
-      return { head: table.get(HEAD_KEY), segments: table.segments(from, maxBytes) };
+      return { head: table.get(HEAD_KEY), ...table.segments(from, maxBytes) };
     });
   }
 
@@ -152,16 +153,17 @@ class MemoryTable {
     this.#offsets.length = 0;
   }
 
-  segments(from: number, maxBytes: number): ArrayBuffer[] {
-    const found: ArrayBuffer[] = [];
-    let bytes = 0;
-    for (let i = Math.max(this.#after(from) - 1, 0); i < this.#offsets.length; i++) {
-      if (bytes >= maxBytes) break;
-      const segment = this.get(this.#offsets[i]!) as ArrayBuffer;
-      found.push(segment);
-      bytes += segment.byteLength;
+  segments(from: number, maxBytes: number): Omit<SegmentsRead, 'head'> {
+    const segments: StoredSegment[] = [];
+    let read = 0;
+    let i = Math.max(this.#after(from) - 1, 0);
+    for (; i < this.#offsets.length && (read < maxBytes || segments.length === 0); i++) {
+      const baseOffset = this.#offsets[i]!;
+      const bytes = this.get(baseOffset) as ArrayBuffer;
+      segments.push({ baseOffset, bytes });
+      read += bytes.byteLength;
     }
-    return found;
+    return { segments, nextBaseOffset: this.#offsets[i] };
   }
 
   /** How many offsets are at most `offset`. */

@@ -41,10 +41,19 @@ export interface SegmentsRequest {
   readonly maxBytes: number;
 }
 
+/** A row of a partition store. */
+export interface StoredSegment {
+  /** The row's key: what its first record's offset must be. */
+  readonly baseOffset: number;
+  readonly bytes: ArrayBuffer;
+}
+
 export interface SegmentsRead {
   /** The row 'head'. */
   readonly head: unknown;
-  readonly segments: readonly ArrayBuffer[];
+  readonly segments: readonly StoredSegment[];
+  /** The key of the row after these, if there is one. */
+  readonly nextBaseOffset: number | undefined;
 }
 
 /**

@@ -14,6 +14,10 @@ export async function openBrowser(profile) {
   const executablePath = await findBrowser();
   const context = await chromium.launchPersistentContext(profile, {
     args: BROWSER_ARGS,
+    // A signal is the runner's to handle, which has more to clean up than the browser.
+    handleSIGINT: false,
+    handleSIGTERM: false,
+    handleSIGHUP: false,
     ...(executablePath !== undefined && { executablePath }),
   });
   // A blank page is of no origin: it keeps the browser open, and no worker.
@@ -39,7 +43,9 @@ export async function openBrowser(profile) {
        * @param {readonly unknown[]} args
        */
       call: (method, ...args) => {
-        const called = page.evaluate(`bench[${JSON.stringify(method)}](...${JSON.stringify(args)})`);
+        const called = page.evaluate(
+          `bench[${JSON.stringify(method)}](...${JSON.stringify(args)})`,
+        );
         return withDeadline(Promise.race([called, failed]), `'${method}' in the page`);
       },
       close: () => page.close(),
@@ -62,8 +68,7 @@ export async function openBrowser(profile) {
     openPage,
     workersGone,
     /** Deletes what `origin` stored. @param {string} origin */
-    clear: (origin) =>
-      devtools.send('Storage.clearDataForOrigin', { origin, storageTypes: 'all' }),
+    clear: (origin) => devtools.send('Storage.clearDataForOrigin', { origin, storageTypes: 'all' }),
     close: () => context.close(),
   };
 }

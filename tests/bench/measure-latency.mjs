@@ -24,5 +24,5 @@ export async function measureLatencies({ browser, site, say }, count) {
   const sent = /** @type {number[]} */ (await sender.call('sendAll', count));
   const seen = /** @type {number[]} */ (await receiver.call('received'));
   await Promise.all([sender.close(), receiver.close()]);
-  return { tablog, raw, endToEnd: seen.map((at, i) => at - /** @type {number} */ (sent[i])) };
+  return { tablog, raw, endToEnd: seen.map((at, i) => at - (sent[i] ?? Number.NaN)) };
 }

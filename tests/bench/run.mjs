@@ -60,10 +60,17 @@ async function run(options) {
   if (options.markdown) await writeFile(options.markdown, toMarkdown(results));
 }
 
-async function closeAll() {
-  for (let undo = open.pop(); undo !== undefined; undo = open.pop()) {
-    await undo().catch((/** @type {unknown} */ error) => console.error(error));
-  }
+/** @type {Promise<void> | undefined} */
+let closing;
+
+/** One after the other: a browser that is still open would write into the folder being deleted. */
+function closeAll() {
+  closing ??= (async () => {
+    for (let undo = open.pop(); undo !== undefined; undo = open.pop()) {
+      await undo().catch((/** @type {unknown} */ error) => console.error(error));
+    }
+  })();
+  return closing;
 }
 
 for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM'])) {
@@ -74,7 +81,8 @@ try {
   const options = parseOptions(process.argv.slice(2));
   if (options !== undefined) await run(options);
 } catch (error) {
-  console.error(`\nThe benchmark failed. ${error instanceof Error ? error.message : String(error)}`);
+  const why = error instanceof Error ? error.message : String(error);
+  console.error(closing === undefined ? `\nThe benchmark failed. ${why}` : '\nInterrupted.');
   process.exitCode = 1;
 } finally {
   await closeAll();

@@ -38,18 +38,8 @@ const ISOLATED = '.isolated.localhost';
  * @returns {Promise<Site>}
  */
 export async function serve(folder) {
-  const server = createServer(async (request, response) => {
-    const { pathname, hostname } = new URL(request.url ?? '/', `http://${request.headers.host}`);
-    const headers = hostname.endsWith(ISOLATED) ? { ...HEADERS, ...ISOLATION } : HEADERS;
-    const file = path.join(folder, pathname.endsWith('/') ? `${pathname}index.html` : pathname);
-    const found = await stat(file).catch(() => undefined);
-    if (!found?.isFile() || !file.startsWith(folder + path.sep)) {
-      response.writeHead(404, headers).end();
-      return;
-    }
-    const type = TYPES.get(path.extname(file)) ?? 'application/octet-stream';
-    response.writeHead(200, { ...headers, 'Content-Type': type });
-    createReadStream(file).pipe(response);
+  const server = createServer((request, response) => {
+    answer(folder, request, response).catch(() => response.destroy());
   });
   await new Promise((resolve, reject) => {
     server.once('error', reject);
@@ -65,4 +55,23 @@ export async function serve(folder) {
         server.closeAllConnections();
       }),
   };
+}
+
+/**
+ * @param {string} folder
+ * @param {import('node:http').IncomingMessage} request
+ * @param {import('node:http').ServerResponse} response
+ */
+async function answer(folder, request, response) {
+  const { pathname, hostname } = new URL(request.url ?? '/', `http://${request.headers.host}`);
+  const headers = hostname.endsWith(ISOLATED) ? { ...HEADERS, ...ISOLATION } : HEADERS;
+  const file = path.join(folder, pathname.endsWith('/') ? `${pathname}index.html` : pathname);
+  const found = await stat(file).catch(() => undefined);
+  if (!found?.isFile() || !file.startsWith(folder + path.sep)) {
+    response.writeHead(404, headers).end();
+    return;
+  }
+  const type = TYPES.get(path.extname(file)) ?? 'application/octet-stream';
+  response.writeHead(200, { ...headers, 'Content-Type': type });
+  createReadStream(file).pipe(response);
 }

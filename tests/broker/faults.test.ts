@@ -150,6 +150,27 @@ describe('a connection that the browser closed', () => {
     expect(await late.append(orders, 'a')).toBe(0);
   });
 
+  test('under a read is opened anew, and the read is made again', async () => {
+    await shop.append(orders, 'a');
+    const reader = log.broker();
+    const calls: (() => Promise<unknown>)[] = [
+      () => reader.readAll(orders),
+      () => reader.offset(orders, 'latest'),
+      () => reader.broker.describeTopics(['orders']),
+      () => reader.append(orders, 'b'),
+    ];
+    // The first read of each is that of the topics, the second that of the partition.
+    for (const faults of [[], [{}]]) {
+      for (const call of calls.slice(0, faults.length === 0 ? 4 : 3)) {
+        await reader.broker.createTopics([]);
+        const { length } = reader.connections;
+        reader.connection.failNextRead(...faults, { error: gone, closes: gone });
+        await call();
+        expect(reader.connections).toHaveLength(length + 1);
+      }
+    }
+  });
+
   test('is not opened again by a broker that was closed', async () => {
     shop.broker.close();
     await expect(shop.broker.listTopics()).rejects.toMatchObject({ code: CLOSED.code });

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { OFFSET_OUT_OF_RANGE, UNKNOWN_TOPIC } from '../../src/base/error-rules.ts';
 import type { TopicInfo } from '../../src/protocol/broker.ts';
 import { batch, found, openTestLog, recordsOf, valuesOf, want } from '../support/broker-fixture.ts';
-import type { FetchOptions, TestBroker, TestLog } from '../support/broker-fixture.ts';
+import type { FetchOptions, Found, TestBroker, TestLog } from '../support/broker-fixture.ts';
 
 let log: TestLog;
 let shop: TestBroker;
@@ -13,6 +13,8 @@ beforeEach(async () => {
   orders = await shop.create('orders', 3);
 });
 
+const joined = ({ segments }: Found): Buffer =>
+  Buffer.concat(segments.map((segment) => new Uint8Array(segment)));
 const SIZE = batch('a').byteLength;
 
 describe('fetch', () => {
@@ -141,9 +143,7 @@ describe('memory', () => {
         found(await fresh.fetch(orders, { offset })),
       ];
       expect(recordsOf(remembered)).toEqual(recordsOf(read));
-      expect(Buffer.concat(remembered.segments.map(Buffer.from))).toEqual(
-        Buffer.concat(read.segments.map(Buffer.from)),
-      );
+      expect(joined(remembered)).toEqual(joined(read));
       expect({ ...remembered, segments: [] }).toEqual({ ...read, segments: [] });
     }
     expect(shop.connection.segmentReads).toBe(0);

@@ -1,4 +1,5 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { deferred } from '../../src/base/deferred.ts';
 import type { FetchedPartition, TopicInfo } from '../../src/protocol/broker.ts';
 import { batch, idle, openTestLog, valuesOf, want } from '../support/broker-fixture.ts';
 import type { FetchOptions, TestBroker, TestLog } from '../support/broker-fixture.ts';
@@ -92,6 +93,26 @@ describe('a fetch that finds nothing', () => {
     const { answer } = await wait(shop);
     await shop.broker.deleteTopics(['orders']);
     expect(await answer).toMatchObject({ error: { code: 'UNKNOWN_TOPIC' } });
+  });
+});
+
+describe('a hint', () => {
+  test('is heeded though it comes while a look is under way that saw nothing yet', async () => {
+    await shop.broker.listTopics();
+    const look = deferred();
+    shop.connection.failNextRead({}, { until: look.promise });
+    await shop.offset(orders, 'latest'); // the catalog is known now
+    const { answer, answered } = await wait(shop);
+    const spy = new BroadcastChannel(`tablog/1/${log.name}`);
+    onTestFinished(() => spy.close());
+    const heard = new Promise((resolve) => spy.addEventListener('message', resolve));
+    await log.broker().append(orders, 'a');
+    await heard;
+    await idle();
+    look.resolve();
+    await idle();
+    expect(answered()).toBe(true); // and the clock stands still
+    expect(valuesOf(await answer)).toEqual(['a']);
   });
 });
 

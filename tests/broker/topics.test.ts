@@ -1,8 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { TOPIC_EXISTS, UNKNOWN_TOPIC } from '../../src/base/error-rules.ts';
-import { META, POOL_KEY } from '../../src/store/schema.ts';
+import { poolRef } from '../../src/store/schema.ts';
 import type { PoolRow } from '../../src/store/schema.ts';
-import type { RowRef } from '../../src/store/store.ts';
 import { baseOffset, batch, errorOf, openTestLog } from '../support/broker-fixture.ts';
 import type { TestBroker, TestLog } from '../support/broker-fixture.ts';
 
@@ -14,7 +13,7 @@ beforeEach(() => {
 });
 
 const pool = async (): Promise<PoolRow> => {
-  const [row] = await log.store.read([{ store: META, key: POOL_KEY } as RowRef<PoolRow>]);
+  const [row] = await log.store.read([poolRef]);
   return row!;
 };
 const names = async (): Promise<string[]> =>

@@ -94,7 +94,13 @@ describe('describeTopic', () => {
     const empty = { startOffset: 0, endOffset: 0, bytes: 0, segments: 0 };
     expect(partitions).toEqual([
       { partition: 0, ...empty },
-      { partition: 1, startOffset: 0, endOffset: 10, bytes: expect.any(Number) as number, segments: 1 },
+      {
+        partition: 1,
+        startOffset: 0,
+        endOffset: 10,
+        bytes: expect.any(Number) as number,
+        segments: 1,
+      },
       { partition: 2, ...empty },
     ]);
     expect(partitions[1]!.bytes).toBeGreaterThan(61 + 10);
@@ -120,7 +126,9 @@ describe('addPartitions', () => {
   test('takes none away', async () => {
     const log = await logWith(orders);
     await expect(log.admin.addPartitions('orders', 2)).rejects.toThrow(/has 3 partitions/);
-    await expect(log.admin.addPartitions('nowhere', 2)).rejects.toMatchObject({ code: 'UNKNOWN_TOPIC' });
+    await expect(log.admin.addPartitions('nowhere', 2)).rejects.toMatchObject({
+      code: 'UNKNOWN_TOPIC',
+    });
   });
 });
 
@@ -143,9 +151,14 @@ describe('alterTopic', () => {
 
 test('listOffsets: the ends, and times that do not rise', async () => {
   const log = await logWith(topic('t', { partitions: 2 }));
-  const records = [100, 300, 200, 400].map((timestamp) => ({ value: 'v', timestamp, partition: 1 }));
+  const records = [100, 300, 200, 400].map((timestamp) => ({
+    value: 'v',
+    timestamp,
+    partition: 1,
+  }));
   await log.producer().sendBatch('t', records);
-  const at = async (ms: number): Promise<readonly number[]> => log.admin.listOffsets('t', new Date(ms));
+  const at = async (ms: number): Promise<readonly number[]> =>
+    log.admin.listOffsets('t', new Date(ms));
   expect(await log.admin.listOffsets('t', 'earliest')).toEqual([0, 0]);
   expect(await log.admin.listOffsets('t', 'latest')).toEqual([0, 4]);
   expect(await at(0)).toEqual([0, 0]);

@@ -43,10 +43,12 @@ test('a batch is of one partition, and the partitions take turns', async () => {
   const consumer = log.consumer({ topics: ['t'], from: 'earliest' });
   const partitions: number[] = [];
   for await (const batch of consumer.batches({ max: 5 })) {
-    expect(new Set(batch.messages.map(({ partition }) => partition))).toEqual(new Set([batch.partition]));
+    expect(new Set(batch.messages.map(({ partition }) => partition))).toEqual(
+      new Set([batch.partition]),
+    );
     if (partitions.push(batch.partition) === 6) break;
   }
-  expect(partitions.slice(0, 3).sort()).toEqual([0, 1, 2]);
+  expect(new Set(partitions.slice(0, 3)).size).toBe(3);
   expect(partitions.slice(3)).toEqual(partitions.slice(0, 3));
 });
 
@@ -78,7 +80,8 @@ describe('maxWaitMs', () => {
     const consumer = log.consumer({ topics: ['t'], from: 'earliest' });
     const read: MessageBatch<'t'>[] = [];
     const loop = (async () => {
-      for await (const batch of consumer.batches({ max: 3, maxWaitMs: AN_HOUR_MS })) read.push(batch);
+      const batches = consumer.batches({ max: 3, maxWaitMs: AN_HOUR_MS });
+      for await (const batch of batches) read.push(batch);
     })();
     await settle();
     await consumer.close();
@@ -88,7 +91,7 @@ describe('maxWaitMs', () => {
 });
 
 describe('what was gathered when something fails is not lost', () => {
-  test.fails('a fetch that can be tried again', { timeout: 1000 }, async () => {
+  test('a fetch that can be tried again', async () => {
     const host = stubHost();
     const log = await openTab(host);
     await log.admin.createTopics(['t']);

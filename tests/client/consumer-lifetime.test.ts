@@ -111,7 +111,7 @@ test('a consumer that is closed asks for nothing more', async () => {
   expect(host.requests('fetch')).toHaveLength(fetches);
 });
 
-test.fails('a wake-up is not missed, whenever the news comes', async () => {
+test('a wake-up is not missed, whenever the news comes', async () => {
   const stalled: number[] = [];
   for (let turns = 0; turns < 30; turns++) {
     const host = stubHost();
@@ -124,7 +124,7 @@ test.fails('a wake-up is not missed, whenever the news comes', async () => {
     const iterator = consumer[Symbol.asyncIterator]();
     await gate.arrived(1);
     gate.open();
-    for (let turn = 0; turn < turns; turn++) await null;
+    for (let turn = 0; turn < turns; turn++) await Promise.resolve();
     let arrived = false;
     void iterator.next().then(({ done }) => (arrived = !done));
     await settle();

@@ -54,7 +54,10 @@ describe('from', () => {
   test('each partition has its own place', async () => {
     const log = await logWith(topic('t', { partitions: 2 }));
     const producer = log.producer();
-    await producer.sendBatch('t', numbered(5).map((record) => ({ ...record, partition: 0 })));
+    await producer.sendBatch(
+      't',
+      numbered(5).map((record) => ({ ...record, partition: 0 })),
+    );
     const consumer = log.consumer({ topics: ['t'] });
     await consumer.ready;
     expect([0, 1].map((partition) => consumer.position({ topic: 't', partition }))).toEqual([5, 0]);

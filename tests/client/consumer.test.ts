@@ -20,7 +20,10 @@ const audit = topic('audit', { value: json<{ who: string }>() });
 async function reading(count: number): Promise<{ log: Log; consumer: Consumer<'t'> }> {
   const log = await logWith('t');
   await log.producer().sendBatch('t', numbered(count));
-  return { log, consumer: log.consumer({ topics: ['t'], from: 'earliest', maxWaitMs: AN_HOUR_MS }) };
+  return {
+    log,
+    consumer: log.consumer({ topics: ['t'], from: 'earliest', maxWaitMs: AN_HOUR_MS }),
+  };
 }
 
 test('several topics at once, told apart by name', async () => {
@@ -28,12 +31,15 @@ test('several topics at once, told apart by name', async () => {
   const producer = log.producer();
   await producer.send(orders, { key: 'u1', value: { qty: 2 } });
   await producer.send(audit, { value: { who: 'me' } });
-  const seen: unknown[] = [];
-  for (const message of await take(log.consumer({ topics: [orders, audit], from: 'earliest' }), 2)) {
-    if (message.topic === 'orders') seen.push(message.value?.qty);
-    else seen.push(message.value?.who);
+  const seen = new Set<unknown>();
+  for (const message of await take(
+    log.consumer({ topics: [orders, audit], from: 'earliest' }),
+    2,
+  )) {
+    if (message.topic === 'orders') seen.add(message.value?.qty);
+    else seen.add(message.value?.who);
   }
-  expect(seen.sort()).toEqual([2, 'me']);
+  expect(seen).toEqual(new Set([2, 'me']));
 });
 
 test('every consumer reads everything, in this tab and in another', async () => {
@@ -42,8 +48,9 @@ test('every consumer reads everything, in this tab and in another', async () => 
   await Promise.all(consumers.map(({ ready }) => ready));
   const read = consumers.map((consumer) => take(consumer, 20));
   await Promise.all(numbered(20).map((record) => second.producer().send('t', record)));
-  const expected = numbered(20).map(({ value }) => value).sort();
-  for (const messages of await Promise.all(read)) expect(texts(messages).sort()).toEqual(expected);
+  for (const messages of await Promise.all(read)) {
+    expect(new Set(texts(messages))).toEqual(new Set(numbered(20).map(({ value }) => value)));
+  }
 });
 
 test('a loop that is left goes on with the next message in another', async () => {
@@ -125,7 +132,12 @@ describe('run', () => {
   });
 
   test.each([
-    ['throws', () => { throw new Error('mine'); }],
+    [
+      'throws',
+      () => {
+        throw new Error('mine');
+      },
+    ],
     ['rejects', () => Promise.reject(new Error('mine'))],
   ])('rejects when the handler %s, and the message is the next', async (_, fail) => {
     const { consumer } = await reading(5);
@@ -139,7 +151,9 @@ describe('run', () => {
 
 test('the same record in a typed and in a plain consumer', async () => {
   const log = await logWith(orders);
-  await log.producer().send(orders, { key: 'k', value: { qty: 1 }, timestamp: 5, headers: { h: 'x' } });
+  await log
+    .producer()
+    .send(orders, { key: 'k', value: { qty: 1 }, timestamp: 5, headers: { h: 'x' } });
   const [typed] = await take(log.consumer({ topics: [orders], from: 'earliest' }), 1);
   const [plain] = await take(log.consumer({ topics: ['orders'], from: 'earliest' }), 1);
   expect(typed!.value).toEqual({ qty: 1 });

@@ -9,7 +9,12 @@ const events = topic('events', { key: string(), value: string(), partitions: PAR
 
 /** One thing that a tab does. */
 type Step =
-  | { readonly does: 'send'; readonly tab: number; readonly partition: number; readonly count: number }
+  | {
+      readonly does: 'send';
+      readonly tab: number;
+      readonly partition: number;
+      readonly count: number;
+    }
   | { readonly does: 'read'; readonly count: number; readonly batches: boolean }
   | { readonly does: 'flush'; readonly tab: number }
   | { readonly does: 'wait' };

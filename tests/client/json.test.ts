@@ -14,7 +14,9 @@ const read = (text: string): unknown => json<unknown>().decode(new TextEncoder()
 test('every JSON value comes back', () => {
   fc.assert(
     fc.property(fc.jsonValue(), (value) => {
-      expect(read(json<unknown>().encode(value) as string)).toEqual(JSON.parse(JSON.stringify(value)));
+      expect(read(json<unknown>().encode(value) as string)).toEqual(
+        JSON.parse(JSON.stringify(value)),
+      );
     }),
   );
 });
@@ -34,9 +36,12 @@ test('a cycle has no JSON', () => {
   expect(() => json<unknown>().encode(cycle)).toThrow(TypeError);
 });
 
-test.each(['', '{', '[1,]', "{'a':1}", '\uFEFF{}'])('%j is no JSON, and throws at reading', (text) => {
-  expect(() => read(text)).toThrow(SyntaxError);
-});
+test.each(['', '{', '[1,]', "{'a':1}", '\uFEFF{}'])(
+  '%j is no JSON, and throws at reading',
+  (text) => {
+    expect(() => read(text)).toThrow(SyntaxError);
+  },
+);
 
 test('invalid UTF-8 throws at reading', () => {
   expect(() => json().decode(Uint8Array.of(0x22, 0xff, 0x22))).toThrow(TypeError);
@@ -98,8 +103,13 @@ describe('an asynchronous schema', () => {
   });
 
   test('is refused as one of valibot is', () => {
-    const schema = v.pipeAsync(v.string(), v.checkAsync(async () => true));
-    expect(() => json(schema as unknown as StandardSchema<string>).encode('v')).toThrow(/synchronous/);
+    const schema = v.pipeAsync(
+      v.string(),
+      v.checkAsync(async () => true),
+    );
+    expect(() => json(schema as unknown as StandardSchema<string>).encode('v')).toThrow(
+      /synchronous/,
+    );
   });
 
   test.fails('leaves no rejection unhandled', async () => {

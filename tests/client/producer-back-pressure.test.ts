@@ -131,7 +131,7 @@ describe('the order within a partition is the order of send', () => {
     for (const [i, record] of records.entries()) {
       sent.push(producer.send('t', record));
       if (i % 20 === 10) sent.push(log.admin.createTopics([`other-${i}`]));
-      if (i % 7 === 3) await null;
+      if (i % 7 === 3) await Promise.resolve();
     }
     await Promise.all(sent);
     expect(texts(await readAll(log, 't'))).toEqual(records.map(({ value }) => value));

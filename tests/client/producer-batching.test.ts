@@ -6,7 +6,9 @@ import { sentBy, stubHost } from '../support/stub-broker.ts';
 import type { StubHost } from '../support/stub-broker.ts';
 
 /** A producer that knows its topic of three partitions, so that nothing waits for a look-up. */
-async function start(options: ProducerOptions = {}): Promise<{ host: StubHost; producer: Producer }> {
+async function start(
+  options: ProducerOptions = {},
+): Promise<{ host: StubHost; producer: Producer }> {
   const host = stubHost();
   const log = await openTab(host);
   await log.admin.createTopics([topic('t', { partitions: 3 })]);

@@ -115,7 +115,11 @@ describe('close', () => {
   });
 
   /** Sends while the last batch before `close` is under way. */
-  async function expectSettled({ log, producer, gate }: Awaited<ReturnType<typeof held>>): Promise<void> {
+  async function expectSettled({
+    log,
+    producer,
+    gate,
+  }: Awaited<ReturnType<typeof held>>): Promise<void> {
     const first = producer.send('t', { value: 'v' });
     const closing = producer.close();
     await gate.arrived(1);

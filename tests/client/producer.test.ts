@@ -134,18 +134,25 @@ test('gzip is read back as it was, and takes less room', async () => {
   await log.producer({ compression: 'gzip' }).sendBatch('gzip', records);
   expect(texts(await readAll(log, 'gzip'))).toEqual(records.map(({ value }) => value));
   const [plain, gzip] = await Promise.all(
-    ['plain', 'gzip'].map(async (name) => (await log.admin.describeTopic(name)).partitions[0]!.bytes),
+    ['plain', 'gzip'].map(
+      async (name) => (await log.admin.describeTopic(name)).partitions[0]!.bytes,
+    ),
   );
   expect(gzip).toBeLessThan(plain! / 4);
 });
 
-test.each(['relaxed', 'strict'] as const)('durability %s reaches the broker', async (durability) => {
-  const host = stubHost();
-  const log = await openTab(host);
-  await log.admin.createTopics(['t']);
-  await log.producer({ durability, compression: 'gzip' }).send('t', { value: 'v' });
-  expect(host.requests('produce')).toMatchObject([{ durability, appends: [{ compression: 'gzip' }] }]);
-});
+test.each(['relaxed', 'strict'] as const)(
+  'durability %s reaches the broker',
+  async (durability) => {
+    const host = stubHost();
+    const log = await openTab(host);
+    await log.admin.createTopics(['t']);
+    await log.producer({ durability, compression: 'gzip' }).send('t', { value: 'v' });
+    expect(host.requests('produce')).toMatchObject([
+      { durability, appends: [{ compression: 'gzip' }] },
+    ]);
+  },
+);
 
 describe('bytes that are used again after send', () => {
   test('are stored as they were', async () => {

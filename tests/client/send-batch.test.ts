@@ -39,7 +39,9 @@ test('an empty array is nothing to do, even for a topic that does not exist', as
 test('takes more than one batch can hold', async () => {
   const log = await logWith('t');
   const placed = await log.producer({ batchBytes: 1000 }).sendBatch('t', numbered(2000));
-  expect(placed.map(({ offset }) => offset)).toEqual(numbered(2000).map(({ value }) => Number(value)));
+  expect(placed.map(({ offset }) => offset)).toEqual(
+    numbered(2000).map(({ value }) => Number(value)),
+  );
 });
 
 type WideRecord = ProducerRecord<string, string>;

@@ -16,7 +16,11 @@ function encoded<T>(serde: Serde<T>, value: T): Uint8Array {
 }
 
 function expectRoundTrip<T>(serde: Serde<T>, values: fc.Arbitrary<T>): void {
-  fc.assert(fc.property(values, (value) => expect(roundTrip(serde, value)).toEqual(value)));
+  fc.assert(
+    fc.property(values, (value) => {
+      expect(roundTrip(serde, value)).toEqual(value);
+    }),
+  );
 }
 
 describe('every value comes back', () => {
@@ -24,7 +28,8 @@ describe('every value comes back', () => {
   test('bytes', () => expectRoundTrip(bytes(), fc.uint8Array()));
   test('short', () => expectRoundTrip(short(), fc.integer({ min: -32_768, max: 32_767 })));
   test('integer', () => expectRoundTrip(integer(), fc.integer()));
-  test('long', () => expectRoundTrip(long(), fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n })));
+  test('long', () =>
+    expectRoundTrip(long(), fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n })));
   test('float', () => expectRoundTrip(float(), fc.float()));
   test('double', () => expectRoundTrip(double(), fc.double()));
 
@@ -48,7 +53,7 @@ describe('every value comes back', () => {
 });
 
 // What Kafka's serializers write: big endian, two's complement, IEEE 754.
-test.each<[string, Serde<never>, unknown, string]>([
+test.each<[string, Serde<unknown>, unknown, string]>([
   ['short', short(), 0, '0000'],
   ['short', short(), 1, '0001'],
   ['short', short(), -1, 'ffff'],
@@ -71,11 +76,11 @@ test.each<[string, Serde<never>, unknown, string]>([
   ['double', double(), 0.1, '3fb999999999999a'],
   ['string', string(), 'é€🦊', 'c3a9e282acf09fa68a'],
 ])('%s of %s is written as Kafka does', (_name, serde, value, hex) => {
-  expect(hexOf(encoded(serde, value as never))).toBe(hex);
+  expect(hexOf(encoded(serde, value))).toBe(hex);
 });
 
 describe('a value of the wrong kind is refused, by name', () => {
-  test.each<[string, Serde<never>, unknown, string]>([
+  test.each<[string, Serde<unknown>, unknown, string]>([
     ['string', string(), 5, '5'],
     ['string', string(), undefined, 'undefined'],
     ['string', string(), {}, '[object Object]'],
@@ -96,7 +101,7 @@ describe('a value of the wrong kind is refused, by name', () => {
     ['double', double(), 5n, '5'],
     ['double', double(), new Date(0), '[object Date]'],
   ])('%s(): %s', (name, serde, value, shown) => {
-    const encode = (): unknown => serde.encode(value as never);
+    const encode = (): unknown => serde.encode(value);
     expect(encode).toThrow(new RegExp(`^${name}\\(\\) takes .*got ${escaped(shown)}`));
     expect(errorOf(encode)).toSatisfy((e) => e instanceof TypeError || e instanceof RangeError);
   });
@@ -132,7 +137,9 @@ describe('text without UTF-8', () => {
 
   test.each(['ff', 'c3', 'eda080', 'c0af'])('bytes %s throw at reading', async (hex) => {
     const log = await logWith('t');
-    await log.producer().send('t', { key: Buffer.from(hex, 'hex'), value: Buffer.from(hex, 'hex') });
+    await log
+      .producer()
+      .send('t', { key: Buffer.from(hex, 'hex'), value: Buffer.from(hex, 'hex') });
     const [message] = await readAll(log, texts);
     expect(() => message!.value).toThrow(TypeError);
     expect(() => message!.key).toThrow(TypeError);

@@ -1,10 +1,11 @@
 import { describe, expect, test, vi } from 'vitest';
+import { deferred } from '../../src/base/deferred.ts';
 import { INTERNAL, PROTOCOL_MISMATCH, WORKER_LOST } from '../../src/base/error-rules.ts';
 import { TablogError } from '../../src/base/error.ts';
-import { METHODS, PROTOCOL_VERSION } from '../../src/protocol/broker.ts';
+import { PROTOCOL_VERSION } from '../../src/protocol/broker.ts';
 import type { Broker, Method, Request } from '../../src/protocol/broker.ts';
-import { batch, openTestLog, valuesOf, want } from '../support/broker-fixture.ts';
-import { HELLO, WELCOME, connect, connected } from './endpoints.ts';
+import { batch, found, openTestLog, valuesOf, want } from '../support/broker-fixture.ts';
+import { HELLO, METHODS, WELCOME, connect, connected } from './endpoints.ts';
 
 describe('hello', () => {
   test('is answered with who serves', async () => {
@@ -39,7 +40,7 @@ describe('hello', () => {
 });
 
 describe('a call', () => {
-  test.each(Object.keys(METHODS) as Method[])('%s passes its value and brings the answer', async (method) => {
+  test.each(METHODS)('%s passes its value and brings the answer', async (method) => {
     const request = { asked: method } as unknown as Request<Method>;
     const called = vi.fn(async () => (method === 'fetch' ? [] : { answered: method }));
     const { port } = await connected({ [method]: called } as Partial<Broker>);
@@ -91,19 +92,19 @@ describe('a call', () => {
     });
     const request = { clientId: 'c', fetchId: 1, maxWaitMs: 0, partitions: [] };
     const [fetched, failed] = await port.call('fetch', request);
-    expect((fetched as { segments: ArrayBuffer[] }).segments.map((buffer) => buffer.byteLength)).toEqual([500, 300]);
+    expect(found(fetched).segments.map((buffer) => buffer.byteLength)).toEqual([500, 300]);
     expect(segments.map((buffer) => buffer.byteLength)).toEqual([0, 0]);
     expect(failed).toEqual({ topicId: 't', partition: 1, error });
   });
 
   test('that is given up rejects, and so do all others; late answers are ignored', async () => {
-    const answer = Promise.withResolvers<never[]>();
-    const { port } = await connected({ listTopics: () => answer.promise });
+    const late = deferred<never[]>();
+    const { port } = await connected({ listTopics: () => late.promise });
     const calls = [port.call('listTopics', null), port.call('listTopics', null)];
     const lost = new TablogError(WORKER_LOST, 'it is gone');
     port.giveUp(lost);
     for (const call of calls) await expect(call).rejects.toBe(lost);
-    answer.resolve([]);
+    late.resolve([]);
     expect(await port.call('listTopics', null)).toEqual([]);
   });
 

@@ -1,5 +1,5 @@
 import { onTestFinished } from 'vitest';
-import type { Broker } from '../../src/protocol/broker.ts';
+import type { Broker, Method } from '../../src/protocol/broker.ts';
 import { PROTOCOL_VERSION } from '../../src/protocol/broker.ts';
 import { BrokerPort } from '../../src/protocol/broker-port.ts';
 import { serveBroker } from '../../src/protocol/serve-broker.ts';
@@ -7,6 +7,21 @@ import type { HelloRequest, HelloResponse } from '../../src/protocol/wire.ts';
 
 export const HELLO: HelloRequest = { protocol: PROTOCOL_VERSION, log: 'shop', clientId: 'client' };
 export const WELCOME: HelloResponse = { protocol: PROTOCOL_VERSION, brokerId: 'broker' };
+
+/** Every method of a broker; the type sees that none is missing. */
+export const METHODS = Object.keys({
+  addPartitions: 0,
+  alterTopic: 0,
+  cancelFetch: 0,
+  createTopics: 0,
+  deleteTopics: 0,
+  describeLog: 0,
+  describeTopics: 0,
+  fetch: 0,
+  listOffsets: 0,
+  listTopics: 0,
+  produce: 0,
+} satisfies Record<Method, 0>) as readonly Method[];
 
 export interface Connected {
   /** The tab's side. */

@@ -44,16 +44,16 @@ describe('an error across the thread border', () => {
   });
 
   test('leaves a cause behind that is no Error, and arrives', async () => {
-    const error = new TablogError(rules.TIMEOUT, 'too late', { cause: () => {} });
+    const error = new TablogError(rules.STORAGE_FULL, 'too late', { cause: () => {} });
     const arrived = await acrossThreads(error);
-    expect(arrived).toMatchObject({ ...rules.TIMEOUT });
+    expect(arrived).toMatchObject({ ...rules.STORAGE_FULL });
     expect((arrived as TablogError).cause).toBeUndefined();
   });
 
   test('arrives though its cause has a cause that cannot be sent', async () => {
     const cause = new Error('outer', { cause: () => {} });
-    const error = new TablogError(rules.TIMEOUT, 'too late', { cause });
-    expect(await acrossThreads(error)).toMatchObject({ ...rules.TIMEOUT });
+    const error = new TablogError(rules.STORAGE_FULL, 'too late', { cause });
+    expect(await acrossThreads(error)).toMatchObject({ ...rules.STORAGE_FULL });
   });
 
   test('as data is data: it can be cloned, and becomes the same error again', () => {

@@ -1,8 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
-import { METHODS } from '../../src/protocol/broker.ts';
 import type { Method } from '../../src/protocol/broker.ts';
-import { connected } from './endpoints.ts';
+import { METHODS, connected } from './endpoints.ts';
 import type { Connected } from './endpoints.ts';
 
 const RAW = { type: 'RAW', value: 'polluted' };
@@ -52,7 +51,7 @@ const forbidden: readonly (readonly [string, unknown])[] = [
 
 async function guarded(): Promise<Connected & { answers: unknown[]; methods: Record<Method, ReturnType<typeof vi.fn>> }> {
   const methods = Object.fromEntries(
-    Object.keys(METHODS).map((method) => [method, vi.fn(async () => [])]),
+    METHODS.map((method) => [method, vi.fn(async () => [])]),
   ) as Record<Method, ReturnType<typeof vi.fn>>;
   const connection = await connected(methods as never);
   const answers: unknown[] = [];
@@ -77,7 +76,7 @@ describe('a message that is no allowed call', () => {
   test('does not stop what comes after, whatever it is', async () => {
     const { port, raw, answers, methods } = await guarded();
     const name = fc.oneof(
-      fc.constantFrom(...Object.keys(METHODS), '__proto__', 'constructor', 'hello', 'then'),
+      fc.constantFrom(...METHODS, '__proto__', 'constructor', 'hello', 'then'),
       fc.string(),
     );
     const anyMessage = fc.oneof(

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { isHint, openHintChannel } from '../../src/protocol/hint.ts';
-import type { Hint, HintChannel } from '../../src/protocol/hint.ts';
+import type { HintChannel } from '../../src/protocol/hint.ts';
 
 const appended = (...partitions: unknown[]): unknown => ({ kind: 'appended', partitions });
 const here = { topicId: 't', partition: 0, endOffset: 1 };
@@ -35,10 +35,13 @@ describe('isHint', () => {
     [appended({ ...here, endOffset: Number.NaN })],
     [appended({ ...here, endOffset: Infinity })],
     [appended({ ...here, endOffset: 2 ** 53 })],
-    [appended({ ...here, endOffset: 1n })],
-    [appended(...Array.from({ length: 10_001 }, () => here))],
   ])('refuses %j', (data) => {
     expect(isHint(data)).toBe(false);
+  });
+
+  test('refuses what is no JSON, and more partitions than anybody has', () => {
+    expect(isHint(appended({ ...here, endOffset: 1n }))).toBe(false);
+    expect(isHint(appended(...Array.from({ length: 10_001 }, () => here)))).toBe(false);
   });
 
   const anyHintLike = fc.record(
@@ -80,8 +83,8 @@ describe('isHint', () => {
 describe('a hint channel', () => {
   afterEach(() => vi.unstubAllGlobals());
 
-  const open = (log: string, onHint: (hint: Hint) => void = () => {}): HintChannel => {
-    const channel = openHintChannel(log, onHint);
+  const open = (log: string, onData: (data: unknown) => void = () => {}): HintChannel => {
+    const channel = openHintChannel(log, onData);
     onTestFinished(() => channel.close());
     return channel;
   };
@@ -92,31 +95,13 @@ describe('a hint channel', () => {
     const elsewhere = vi.fn();
     const sender = open(log, own);
     open(`${log}-other`, elsewhere);
-    const heard = await new Promise<Hint>((resolve) => {
+    const heard = await new Promise<unknown>((resolve) => {
       open(log, resolve);
       sender.post({ kind: 'appended', partitions: [here] });
     });
     expect(heard).toEqual({ kind: 'appended', partitions: [here] });
     expect(own).not.toHaveBeenCalled();
     expect(elsewhere).not.toHaveBeenCalled();
-  });
-
-  test('keeps quiet about what is no hint', async () => {
-    const log = crypto.randomUUID();
-    const raw = new BroadcastChannel(`tablog/1/${log}`);
-    onTestFinished(() => raw.close());
-    const heard: Hint[] = [];
-    const good = new Promise<void>((resolve) => {
-      open(log, (hint) => {
-        heard.push(hint);
-        resolve();
-      });
-    });
-    for (const message of [null, 'topics', { kind: 'x' }, appended({}), { kind: 'topics' }]) {
-      raw.postMessage(message);
-    }
-    await good;
-    expect(heard).toEqual([{ kind: 'topics' }]);
   });
 
   test('is silent where there is no BroadcastChannel', () => {

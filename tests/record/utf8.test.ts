@@ -12,8 +12,20 @@ test('any text takes the bytes it is said to take, and leaves its neighbours alo
       const size = utf8Bytes(text);
       expect(size).toBe(Buffer.byteLength(text));
       const bytes = new Uint8Array(size + 8).fill(0xee);
-      expect(writeUtf8(bytes, 4, text, size)).toBe(4 + size);
+      expect(writeUtf8(bytes, 4, text, size)).toBe(true);
       expect(hexOf(bytes)).toBe(`eeeeeeee${hexOf(text)}eeeeeeee`);
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+test('text that is taken for ASCII and is not is told, and its neighbours are left alone', () => {
+  fc.assert(
+    fc.property(anyLength, (text) => {
+      const bytes = new Uint8Array(text.length + 8).fill(0xee);
+      const isAscii = Buffer.byteLength(text) === text.length;
+      expect(writeUtf8(bytes, 4, text, text.length)).toBe(isAscii);
+      expect(hexOf(bytes.subarray(0, 4)) + hexOf(bytes.subarray(-4))).toBe('ee'.repeat(8));
     }),
     { numRuns: 1000 },
   );

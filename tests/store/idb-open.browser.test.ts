@@ -1,12 +1,8 @@
 import { describe, expect, test, vi } from 'vitest';
 import { STORAGE_BLOCKED } from '../../src/base/error-rules.ts';
 import { openIdbStore } from '../../src/store/idb-store.ts';
-import { META, POOL_KEY } from '../../src/store/schema.ts';
-import type { PoolRow } from '../../src/store/schema.ts';
-import type { RowRef } from '../../src/store/store.ts';
+import { poolRef } from '../../src/store/schema.ts';
 import { databaseOf, deleteDatabase, done, freshLog, openRaw, openStore } from './fresh-database.ts';
-
-const poolRef: RowRef<PoolRow> = { store: META, key: POOL_KEY };
 
 /** A connection of an older time, which lets nobody upgrade or delete the database. */
 async function stubborn(log: string): Promise<IDBDatabase> {

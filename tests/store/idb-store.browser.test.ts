@@ -3,20 +3,18 @@ import { FORMAT_TOO_NEW, LOG_CORRUPT, STORAGE_UNAVAILABLE } from '../../src/base
 import { TablogError } from '../../src/base/error.ts';
 import {
   GROUPS,
-  LOG_KEY,
   META,
   OFFSETS,
-  POOL_KEY,
   PRODUCERS,
   TOPICS,
+  logRef,
   partitionStore,
+  poolRef,
 } from '../../src/store/schema.ts';
-import type { LogRow, PoolRow } from '../../src/store/schema.ts';
+import type { LogRow } from '../../src/store/schema.ts';
 import type { Durability, RowRef, Store } from '../../src/store/store.ts';
 import { deleteDatabase, done, freshLog, openRaw, openStore } from './fresh-database.ts';
 
-const logRef: RowRef<LogRow> = { store: META, key: LOG_KEY };
-const poolRef: RowRef<PoolRow> = { store: META, key: POOL_KEY };
 const topicRef: RowRef<string> = { store: TOPICS, key: 'a' };
 
 const put = (store: Store, value: string, durability?: Durability): Promise<void> =>
@@ -88,19 +86,20 @@ describe('the database', () => {
 });
 
 describe('a database of another time', () => {
-  const withLogRow = async (change: (row: LogRow, rows: IDBObjectStore) => void): Promise<string> => {
+  const withLogRow = async (change: (row: LogRow, key: string, rows: IDBObjectStore) => void): Promise<string> => {
     const log = freshLog();
     (await openStore(log)).close();
     const db = await openRaw(log);
+    const key = logRef.key as string;
     const rows = db.transaction(META, 'readwrite').objectStore(META);
-    change((await done(rows.get(LOG_KEY))) as LogRow, rows);
+    change((await done(rows.get(key))) as LogRow, key, rows);
     await new Promise((resolve) => rows.transaction.addEventListener('complete', resolve));
     db.close();
     return log;
   };
 
   test('is FORMAT_TOO_NEW where its format is newer, and is let go of', async () => {
-    const log = await withLogRow((row, rows) => rows.put({ ...row, format: 2 }, LOG_KEY));
+    const log = await withLogRow((row, key, rows) => rows.put({ ...row, format: 2 }, key));
     await expect(openStore(log)).rejects.toMatchObject({
       code: FORMAT_TOO_NEW.code,
       details: { format: 2, reads: 1 },
@@ -109,7 +108,7 @@ describe('a database of another time', () => {
   });
 
   test('is LOG_CORRUPT where its first row is gone', async () => {
-    const log = await withLogRow((_, rows) => rows.delete(LOG_KEY));
+    const log = await withLogRow((_, key, rows) => rows.delete(key));
     await expect(openStore(log)).rejects.toMatchObject({ code: LOG_CORRUPT.code });
   });
 });

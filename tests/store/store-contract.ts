@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { CLOSED, STORAGE_UNAVAILABLE } from '../../src/base/error-rules.ts';
 import { TablogError } from '../../src/base/error.ts';
-import { LOG_KEY, META, OFFSETS, POOL_KEY, PRODUCERS, TOPICS, partitionStore } from '../../src/store/schema.ts';
-import type { LogRow, PoolRow } from '../../src/store/schema.ts';
+import { OFFSETS, PRODUCERS, TOPICS, logRef, partitionStore, poolRef } from '../../src/store/schema.ts';
+import type { PoolRow } from '../../src/store/schema.ts';
 import type { Key, RowRef, Store } from '../../src/store/store.ts';
 import { segmentsContract } from './segments-contract.ts';
 
@@ -18,20 +18,18 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
     const row = (key: Key, table = TOPICS): RowRef<unknown> => ({ store: table, key });
     const get = async (key: Key, table = TOPICS): Promise<unknown> =>
       (await store.read([row(key, table)]))[0];
+    const pool = async (): Promise<PoolRow> => (await store.read([poolRef]))[0]!;
     const put = (key: Key, value: unknown, table = TOPICS): Promise<void> =>
       store.update([row(key, table)], (_, write) => write.put(table, key, value));
 
     test('is born with its log row and a pool of 64 free partition stores', async () => {
-      const [log, pool] = await store.read([
-        { store: META, key: LOG_KEY } as RowRef<LogRow>,
-        { store: META, key: POOL_KEY } as RowRef<PoolRow>,
-      ]);
+      const [log] = await store.read([logRef]);
       expect(log).toEqual({
         format: 1,
         logId: expect.stringMatching(/^[0-9a-f-]{36}$/),
         createdAt: expect.any(Number),
       });
-      expect(pool).toEqual({ size: 64, free: Array.from({ length: 64 }, (_, i) => i) });
+      expect(await pool()).toEqual({ size: 64, free: Array.from({ length: 64 }, (_, i) => i) });
     });
 
     test('reads what was put, and undefined where nothing is', async () => {
@@ -160,9 +158,9 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
     test('extends the pool by stores that are listed and can be used', async () => {
       await put('kept', 1);
       await store.extendPool();
-      const pool = (await get(POOL_KEY, META)) as PoolRow;
-      expect(pool.size).toBe(128);
-      expect(pool.free).toEqual(Array.from({ length: 128 }, (_, i) => i));
+      const { size, free } = await pool();
+      expect(size).toBe(128);
+      expect(free).toEqual(Array.from({ length: 128 }, (_, i) => i));
       await put('head', 'new', partitionStore(127));
       expect(await get('head', partitionStore(127))).toBe('new');
       expect(await get('kept')).toBe(1);
@@ -171,12 +169,12 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
     test('extends the pool while others read and write', async () => {
       await Promise.all([put('a', 1), store.extendPool(), put('b', 2)]);
       expect(await store.readAll(TOPICS)).toEqual([1, 2]);
-      expect(((await get(POOL_KEY, META)) as PoolRow).size).toBe(128);
+      expect(await pool()).toMatchObject({ size: 128 });
     });
 
     test('extends the pool for two who ask at once', async () => {
       await Promise.all([store.extendPool(), store.extendPool()]);
-      const { size, free } = (await get(POOL_KEY, META)) as PoolRow;
+      const { size, free } = await pool();
       expect(free).toEqual(Array.from({ length: size }, (_, i) => i));
       await put('head', 'new', partitionStore(127));
       expect(store.closed.aborted).toBe(false);

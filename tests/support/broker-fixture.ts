@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { onTestFinished } from 'vitest';
 import { TablogError } from '../../src/base/error.ts';
 import { LogBroker } from '../../src/broker/log-broker.ts';
@@ -117,6 +118,7 @@ export function openTestLog(): TestLog {
   const name = `test-${crypto.randomUUID()}`;
   const clock = new ManualClock();
   const store = openMemoryStore(clock.now());
+  setMaxListeners(0, store.closed); // one a connection
   return {
     name,
     clock,

@@ -11,11 +11,11 @@ import type {
   Writer,
 } from '../../src/store/store.ts';
 
-/** What goes wrong with one update. */
+/** What goes wrong with one update or one read. */
 export interface Fault {
-  /** Nothing happens before this. */
+  /** An update does nothing before this; a read has been made, and is answered after this. */
   readonly until?: Promise<void>;
-  /** What the update rejects with; without it, it succeeds. */
+  /** What it rejects with; without it, it succeeds. */
   readonly error?: TablogError;
   /** The write is made all the same. */
   readonly stored?: boolean;
@@ -31,6 +31,7 @@ export class FaultStore implements Store {
   readonly #inner: Store;
   readonly #closing = new AbortController();
   readonly #faults: Fault[] = [];
+  readonly #readFaults: Fault[] = [];
   /** The durability of each update so far. */
   readonly updates: (Durability | undefined)[] = [];
   /** How often segments were read. */
@@ -53,24 +54,26 @@ export class FaultStore implements Store {
     this.#faults.push(...faults);
   }
 
+  /** The next reads, of whatever kind, fail in these ways, one each. */
+  failNextRead(...faults: readonly Fault[]): void {
+    this.#readFaults.push(...faults);
+  }
+
   close(reason: TablogError = new TablogError(CLOSED, 'the log is closed')): void {
     this.#closing.abort(reason);
   }
 
   async read<const Refs extends readonly RowRef<unknown>[]>(refs: Refs): Promise<RowsOf<Refs>> {
-    this.closed.throwIfAborted();
-    return this.#inner.read(refs);
+    return this.#read(() => this.#inner.read(refs));
   }
 
   async readAll<T>(store: string): Promise<T[]> {
-    this.closed.throwIfAborted();
-    return this.#inner.readAll<T>(store);
+    return this.#read(() => this.#inner.readAll<T>(store));
   }
 
   async readSegments(requests: readonly SegmentsRequest[]): Promise<SegmentsRead[]> {
-    this.closed.throwIfAborted();
     this.segmentReads++;
-    return this.#inner.readSegments(requests);
+    return this.#read(() => this.#inner.readSegments(requests));
   }
 
   async extendPool(): Promise<void> {
@@ -91,5 +94,15 @@ export class FaultStore implements Store {
     if (closes !== undefined) this.close(closes);
     if (error !== undefined) throw error;
     return result as Result;
+  }
+
+  async #read<T>(read: () => Promise<T>): Promise<T> {
+    this.closed.throwIfAborted();
+    const { until, error, closes } = this.#readFaults.shift() ?? {};
+    const result = await read();
+    await until;
+    if (closes !== undefined) this.close(closes);
+    if (error !== undefined) throw error;
+    return result;
   }
 }

@@ -53,7 +53,10 @@ export async function take<T extends TopicLike>(
 /** Everything that a topic holds now, partition by partition. */
 export async function readAll<T extends TopicLike>(log: Log, topic: T): Promise<MessageOf<T>[]> {
   const { partitions } = await log.admin.describeTopic(topic);
-  const count = partitions.reduce((sum, { startOffset, endOffset }) => sum + endOffset - startOffset, 0);
+  const count = partitions.reduce(
+    (sum, { startOffset, endOffset }) => sum + endOffset - startOffset,
+    0,
+  );
   const consumer = log.consumer({ topics: [topic], from: 'earliest' });
   const messages = await take(consumer, count);
   await consumer.close();
@@ -67,7 +70,9 @@ export async function countOf(log: Log, topic: TopicLike): Promise<number> {
 }
 
 /** The values of messages of plain topics, as text. */
-export function texts(messages: readonly Message<string, unknown, Uint8Array>[]): (string | null)[] {
+export function texts(
+  messages: readonly Message<string, unknown, Uint8Array>[],
+): (string | null)[] {
   return messages.map(({ value }) => (value === null ? null : new TextDecoder().decode(value)));
 }
 

@@ -46,13 +46,13 @@ export function stubHost(host: InlineHost = memoryHost()): StubHost {
 
   const answer = <M extends Method>(method: M, given: Answer<M> | undefined): void => {
     if (given === undefined) answers.delete(method);
-    else answers.set(method, given as unknown as Answer<never>);
+    else answers.set(method, given);
   };
 
   return {
     open(log) {
-      const { broker, close } = host.open(log);
-      return { broker: wrap(broker), close };
+      const opened = host.open(log);
+      return { broker: wrap(opened.broker), close: () => opened.close() };
     },
     requests: <M extends Method>(method: M) => (requests.get(method) ?? []) as Request<M>[],
     answer,
@@ -65,7 +65,7 @@ export function stubHost(host: InlineHost = memoryHost()): StubHost {
         calls++;
         for (const listener of listeners) listener();
         await opened;
-        return real(request) as never;
+        return real(request);
       });
       return {
         open,

@@ -25,7 +25,10 @@ export async function readDexie(written: Content): Promise<Measured> {
   const start = performance.now();
   // Generated keys begin with 1.
   for (let from = 1; ; from += CHUNK) {
-    const rows = await table.where(':id').between(from, from + CHUNK).toArray();
+    const rows = await table
+      .where(':id')
+      .between(from, from + CHUNK)
+      .toArray();
     if (rows.length === 0) break;
     for (const row of rows) tally.add(row.value);
   }

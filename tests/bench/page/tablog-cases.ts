@@ -47,7 +47,10 @@ export function consumeByBatches(written: Content): Promise<Measured> {
 /** From the first send to the last ack. */
 async function produce(input: WriteInput, send: Send): Promise<Measured> {
   const { list, content } = await makeRecords(input.sample, input.records);
-  const options: ProducerOptions = { durability: 'relaxed', compression: input.compression ?? 'none' };
+  const options: ProducerOptions = {
+    durability: 'relaxed',
+    compression: input.compression ?? 'none',
+  };
   const log = await openLog(LOG);
   await log.admin.createTopics([records]);
   const producer = log.producer(options);
@@ -84,7 +87,10 @@ async function consume(
 
 async function checkStored(log: Log, expected: number): Promise<void> {
   const { partitions } = await log.admin.describeTopic(records);
-  const stored = partitions.reduce((sum, { startOffset, endOffset }) => sum + endOffset - startOffset, 0);
+  const stored = partitions.reduce(
+    (sum, { startOffset, endOffset }) => sum + endOffset - startOffset,
+    0,
+  );
   if (stored !== expected) {
     throw new Error(`the log holds ${stored} records where ${expected} were written`);
   }

@@ -1,0 +1,67 @@
+import { RecordBatch } from '../record/batch-reader.ts';
+import { wholeBatchBytes } from '../record/batch-length.ts';
+import { crcMatches } from '../record/batch-seal.ts';
+import type { StoredSegment } from '../store/store.ts';
+
+/** Some whole batches of a segment. */
+export interface SegmentSlice {
+  /** The segment's own buffer where it is all of it, else a copy; empty: nothing could be read. */
+  readonly bytes: ArrayBuffer;
+  /** The offset after the last record. */
+  readonly nextOffset: number;
+  /**
+   * Where the slice ends because a batch is damaged: the offset after that batch, or Infinity when
+   * not even its header can be believed.
+   */
+  readonly damagedTo: number | undefined;
+}
+
+/**
+ * The batches of `segment` from the one that covers `offset`, up to `maxBytes` and at least one.
+ * `checkCrcs`: the bytes come from the disk, so end before the first batch whose CRC is wrong.
+ */
+export function sliceSegment(
+  segment: StoredSegment,
+  offset: number,
+  maxBytes: number,
+  checkCrcs: boolean,
+): SegmentSlice {
+  const bytes = new Uint8Array(segment.bytes);
+  let at = 0;
+  let expected = segment.baseOffset;
+  let start: number | undefined;
+  let damagedTo: number | undefined;
+  while (at < bytes.length) {
+    const batch = batchAt(bytes, at, expected);
+    if (batch === undefined) {
+      damagedTo = Infinity;
+      break;
+    }
+    const size = batch.bytes.length;
+    if (batch.nextOffset > offset) {
+      if (start !== undefined && at + size - start > maxBytes) break;
+      if (checkCrcs && !crcMatches(batch.bytes)) {
+        damagedTo = batch.nextOffset;
+        break;
+      }
+      start ??= at;
+    }
+    expected = batch.nextOffset;
+    at += size;
+  }
+  if (start === undefined) return { bytes: new ArrayBuffer(0), nextOffset: offset, damagedTo };
+  const whole = start === 0 && at === bytes.length;
+  return { bytes: whole ? segment.bytes : segment.bytes.slice(start, at), nextOffset: expected, damagedTo };
+}
+
+/** The batch at `at`, if there is a whole one that begins with the offset `expected`. */
+function batchAt(bytes: Uint8Array, at: number, expected: number): RecordBatch | undefined {
+  try {
+    const size = wholeBatchBytes(bytes, at);
+    if (size === undefined) return undefined;
+    const batch = new RecordBatch(bytes.subarray(at, at + size));
+    return batch.baseOffset === expected ? batch : undefined;
+  } catch {
+    return undefined; // whatever is wrong with it, the caller reports its range
+  }
+}

@@ -1,0 +1,240 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { json, openLog, string, topic } from '../../src/index.ts';
+import type { Consumer, Log, Producer } from '../../src/index.ts';
+import { inline } from '../../src/inline.ts';
+import { countOf, memoryHost } from '../support/log-fixture.ts';
+
+/** Whatever a caller without types may pass. */
+const wrong = (value: unknown): never => value as never;
+
+const typed = topic('typed', { key: string(), value: json<{ id: string }>(), partitions: 2 });
+
+let log: Log;
+let producer: Producer;
+let consumer: Consumer<'plain'>;
+
+beforeAll(async () => {
+  log = await openLog('bad-input', { host: memoryHost() });
+  await log.admin.createTopics([typed, 'plain']);
+  producer = log.producer();
+  consumer = log.consumer({ topics: ['plain'] });
+  await consumer.ready;
+});
+
+afterAll(() => log.close());
+
+/** `said`: what the message must contain, the value as the last. */
+type Case = readonly [call: () => unknown, ...said: readonly string[]];
+
+const name = '1 to 200 of the characters';
+const record = { value: 'v' };
+const send = (rest: object) => (): unknown => producer.send('plain', { ...record, ...rest });
+const read = (rest: object) => (): unknown => log.consumer({ topics: ['plain'], ...rest });
+const write = (options: unknown) => (): unknown => log.producer(wrong(options));
+
+const AT_THE_CALL: Readonly<Record<string, Case>> = {
+  'topic: an empty name': [() => topic(''), name, '""'],
+  'topic: a blank': [() => topic('my topic'), name, '"my topic"'],
+  'topic: a slash': [() => topic('../etc'), name, '"../etc"'],
+  'topic: an umlaut': [() => topic('käse'), name, '"käse"'],
+  'topic: a line feed at the end': [() => topic('t\n'), name, '"t\\n"'],
+  'topic: a name too long': [() => topic('x'.repeat(201)), name, '"xxx'],
+  'topic: no name': [() => topic(wrong(undefined)), name, 'undefined'],
+  'topic: a misspelt option': [() => topic('t', wrong({ partition: 3 })), '"partition"'],
+  'topic: no partitions': [() => topic('t', { partitions: 0 }), 'from 1 to 1000', '0'],
+  'topic: too many': [() => topic('t', { partitions: 1001 }), 'from 1 to 1000', '1001'],
+  'topic: NaN of them': [() => topic('t', { partitions: Number.NaN }), 'integer', 'NaN'],
+  'topic: text': [() => topic('t', { partitions: wrong('3') }), 'integer', '"3"'],
+  'topic: no bytes': [() => topic('t', { maxRecordBytes: 0 }), 'maxRecordBytes', '0'],
+  'topic: too many bytes': [() => topic('t', { maxRecordBytes: 2 ** 30 }), '1073741824'],
+  'topic: a wrong time': [() => topic('t', { timestampType: wrong('now') }), '"create"', '"now"'],
+  'topic: an inherited name': [() => topic('t', wrong({ toString: 1 })), '"toString"'],
+
+  'producer: a misspelt option': [write({ linger: 5 }), '"linger"'],
+  'producer: negative lingerMs': [write({ lingerMs: -1 }), 'lingerMs', 'at least 0', '-1'],
+  'producer: NaN': [write({ lingerMs: Number.NaN }), 'lingerMs', 'NaN'],
+  'producer: for ever': [write({ lingerMs: Infinity }), 'lingerMs', 'Infinity'],
+  'producer: text': [write({ lingerMs: '5' }), 'lingerMs', '"5"'],
+  'producer: batchBytes': [write({ batchBytes: 0 }), 'batchBytes', '0'],
+  'producer: large batchBytes': [write({ batchBytes: 2 ** 30 }), 'batchBytes', '1073741824'],
+  'producer: bufferBytes': [write({ bufferBytes: 1.5 }), 'bufferBytes', '1.5'],
+  'producer: compression': [write({ compression: 'lz4' }), '"gzip"', '"lz4"'],
+  'producer: durability': [write({ durability: true }), '"strict"', 'true'],
+  'producer: partitioner': [write({ partitioner: 'murmur2' }), 'function', '"murmur2"'],
+
+  'consumer: no topics': [read({ topics: [] }), 'at least one topic', '[object Array]'],
+  'consumer: one topic': [read({ topics: 'plain' }), 'array', '"plain"'],
+  'consumer: null': [read({ topics: [null] }), name, 'null'],
+  'consumer: twice the same': [read({ topics: ['plain', topic('plain')] }), 'twice', "'plain'"],
+  'consumer: a misspelt option': [read({ fromBeginning: true }), '"fromBeginning"'],
+  'consumer: from': [read({ from: 'beginning' }), "'earliest'", '"beginning"'],
+  'consumer: a negative offset': [read({ from: -1 }), 'at least 0', '-1'],
+  'consumer: half an offset': [read({ from: 0.5 }), 'integer', '0.5'],
+  'consumer: no date': [read({ from: new Date('x') }), 'valid Date'],
+  'consumer: prefetchBytes': [read({ prefetchBytes: 0 }), 'prefetchBytes', '0'],
+  'consumer: maxPartitionBytes': [read({ maxPartitionBytes: -5 }), 'maxPartitionBytes', '-5'],
+  'consumer: maxWaitMs': [read({ maxWaitMs: Number.NaN }), 'maxWaitMs', 'NaN'],
+  'position: another topic': [
+    () => consumer.position({ topic: 'typed', partition: 0 }),
+    'does not read',
+    "'typed'",
+  ],
+  'pause: another partition': [
+    () => consumer.pause({ topic: 'plain', partition: 1 }),
+    '0 to 0',
+    '1',
+  ],
+  'resume: half of one': [() => consumer.resume({ topic: 'plain', partition: 0.5 }), '0.5'],
+
+  'inline: a misspelt option': [() => inline(wrong({ store: 'memory' })), '"store"'],
+  'inline: storage': [() => inline({ storage: wrong('disk') }), '"memory"', '"disk"'],
+};
+
+const REJECTED: Readonly<Record<string, Case>> = {
+  'openLog: a name': [() => openLog('my log'), name, '"my log"'],
+  'openLog: no name': [() => openLog(wrong(undefined)), name, 'undefined'],
+  'openLog: a host': [() => openLog('l', { host: wrong('inline') }), "'shared'", '"inline"'],
+  'openLog: inline itself': [() => openLog('l', { host: wrong(inline) }), 'inline()', 'inline'],
+  'openLog: null': [() => openLog('l', { host: wrong(null) }), 'inline()', 'null'],
+  'openLog: a misspelt option': [() => openLog('l', wrong({ url: '' })), '"url"'],
+
+  'send: a topic': [() => producer.send('no/topic', record), name, '"no/topic"'],
+  'send: no topic': [() => producer.send(null as unknown as string, record), name, 'null'],
+  'send: no record': [() => producer.send('plain', wrong(undefined)), 'object', 'undefined'],
+  'send: text': [() => producer.send('plain', wrong('v')), 'object', '"v"'],
+  'send: an undefined value': [send({ value: undefined }), 'tombstone', 'undefined'],
+  'send: no value': [() => producer.send('plain', wrong({ key: 'k' })), 'tombstone', 'undefined'],
+  'send: a number': [send({ value: 5 }), 'Uint8Array or a string', '5'],
+  'send: an object': [send({ value: {} }), 'topic(name, { value: json() })', '[object Object]'],
+  'send: a key': [
+    () => producer.send(typed, { key: wrong(5), value: { id: '' } }),
+    'string()',
+    '5',
+  ],
+  'send: a partition too high': [send({ partition: 1 }), '0 to 0', '1'],
+  'send: a negative one': [send({ partition: -1 }), '0 to 0', '-1'],
+  'send: half of one': [send({ partition: 0.5 }), '0 to 0', '0.5'],
+  'send: text as partition': [send({ partition: '0' }), '0 to 0', '"0"'],
+  'send: a negative time': [send({ timestamp: -1 }), 'milliseconds', '-1'],
+  'send: NaN': [send({ timestamp: Number.NaN }), 'milliseconds', 'NaN'],
+  'send: half a millisecond': [send({ timestamp: 0.5 }), 'milliseconds', '0.5'],
+  'send: a time too far': [send({ timestamp: 2 ** 53 }), 'milliseconds', '9007199254740992'],
+  'send: no date': [send({ timestamp: new Date('x') }), 'Date'],
+  'send: a header': [send({ headers: { h: 5 } }), '"h"', '5'],
+  'send: no header': [send({ headers: { h: undefined } }), '"h"', 'undefined'],
+  'send: a header name': [send({ headers: [[5, 'x']] }), 'string', '5'],
+  'sendBatch: one record': [
+    () => producer.sendBatch('plain', wrong(record)),
+    'array',
+    '[object Object]',
+  ],
+  'sendBatch: a hole': [() => producer.sendBatch('plain', [record, wrong(null)]), 'object', 'null'],
+  'sendBatch: an undefined value': [
+    () => producer.sendBatch('plain', [record, wrong({})]),
+    'tombstone',
+    'undefined',
+  ],
+
+  'createTopics: one topic': [() => log.admin.createTopics(wrong('t')), 'array', '"t"'],
+  'createTopics: a name': [() => log.admin.createTopics(['new', 'no topic']), name, '"no topic"'],
+  'deleteTopics: one topic': [
+    () => log.admin.deleteTopics(wrong(typed)),
+    'array',
+    '[object Object]',
+  ],
+  'deleteTopics: a name': [() => log.admin.deleteTopics(['plain', wrong(5)]), name, '5'],
+  'describeTopic: a name': [() => log.admin.describeTopic(''), name, '""'],
+  'addPartitions: none': [() => log.admin.addPartitions('plain', 0), 'from 1 to 1000', '0'],
+  'addPartitions: text': [() => log.admin.addPartitions('plain', wrong('2')), 'integer', '"2"'],
+  'alterTopic: a name': [() => log.admin.alterTopic(wrong({}), {}), name, 'undefined'],
+  'alterTopic: bytes': [() => log.admin.alterTopic('plain', { maxRecordBytes: 0 }), '0'],
+  'alterTopic: misspelt': [
+    () => log.admin.alterTopic('plain', wrong({ maxBytes: 7 })),
+    '"maxBytes"',
+  ],
+  'listOffsets: an offset': [() => log.admin.listOffsets('plain', wrong(5)), 'no offset', '5'],
+  'listOffsets: a word': [() => log.admin.listOffsets('plain', wrong('end')), "'latest'", '"end"'],
+
+  'seek: a word': [() => consumer.seek(wrong('end')), "'latest'", '"end"'],
+  'seek: nothing': [() => consumer.seek(wrong(undefined)), "'latest'", 'undefined'],
+  'seek: a negative offset': [() => consumer.seek(-1), 'at least 0', '-1'],
+  'seek: a bigint': [() => consumer.seek(wrong(5n)), 'an offset', '5'],
+  'seek: a partition': [() => consumer.seek(0, { topic: 'plain', partition: 7 }), '0 to 0', '7'],
+  'seek: another topic': [() => consumer.seek(0, { topic: typed, partition: 0 }), "'typed'"],
+  'batches: max': [() => consumer.batches({ max: 0 }).next(), 'max', '0'],
+  'batches: maxWaitMs': [() => consumer.batches({ maxWaitMs: -1 }).next(), 'maxWaitMs', '-1'],
+  'run: no handler': [() => consumer.run(wrong({})), 'eachMessage', 'undefined'],
+};
+
+/** Known to be let through, or refused without the rule or the value. */
+const TO_BE_REFUSED: Readonly<Record<string, Case>> = {
+  'topic: no serde': [() => topic('t', { value: wrong('json') }), 'serde', '"json"'],
+  'topic: a serde that was not called': [() => topic('t', { value: wrong(string) }), 'serde'],
+  'topic: null': [() => topic('t', wrong(null)), 'topic()', 'null'],
+  'topic: a number': [() => topic('t', wrong(5)), 'topic()', '5'],
+  'producer: null': [write(null), 'producer()', 'null'],
+  'producer: a number': [write(5), 'producer()', '5'],
+  'consumer: nothing': [() => log.consumer(wrong(undefined)), 'consumer()', 'undefined'],
+  'consumer: signal': [read({ signal: 'stop' }), 'signal', '"stop"'],
+  'inline: a word': [() => inline(wrong(5)), 'inline()', '5'],
+  'openLog: null': [() => openLog('l', wrong(null)), 'openLog()', 'null'],
+  'openLog: workerUrl': [() => openLog('l', { host: memoryHost(), workerUrl: wrong(5) }), '5'],
+  'send: a misspelt field': [send({ header: {} }), '"header"'],
+  'send: null as time': [send({ timestamp: null }), 'milliseconds', 'null'],
+  'send: text as time': [send({ timestamp: '5' }), 'milliseconds', '"5"'],
+  'send: null as headers': [send({ headers: null }), 'headers', 'null'],
+  'send: text as headers': [send({ headers: 'abc' }), 'headers', '"abc"'],
+  'send: text as a pair': [send({ headers: ['ab'] }), 'header', '"ab"'],
+  'send: a number as a pair': [send({ headers: [5] }), 'header', '5'],
+  'batches: misspelt': [() => consumer.batches(wrong({ maxWait: 5 })).return(), '"maxWait"'],
+  'run: nothing': [() => consumer.run(wrong(undefined)), 'run()', 'undefined'],
+  'json: no schema': [() => json(wrong({})), 'schema', '[object Object]'],
+};
+
+const entries = (cases: Readonly<Record<string, Case>>): [string, Case][] => Object.entries(cases);
+
+describe('throws at once', () => {
+  test.each(entries(AT_THE_CALL))('%s', (_, [call, ...said]) => {
+    let error: unknown;
+    try {
+      call();
+    } catch (thrown) {
+      error = thrown;
+    }
+    expectMistake(error, said);
+  });
+});
+
+describe('rejects', () => {
+  test.each(entries(REJECTED))('%s', async (_, [call, ...said]) => {
+    const result = call(); // an async function never throws
+    const error: unknown = await Promise.resolve(result).then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    expectMistake(error, said);
+  });
+});
+
+describe('is let through, and should not be', () => {
+  test.fails.each(entries(TO_BE_REFUSED))('%s', async (_, [call, ...said]) => {
+    let error: unknown;
+    try {
+      await call();
+    } catch (thrown) {
+      error = thrown;
+    }
+    expectMistake(error, said);
+  });
+});
+
+test('nothing was stored or made by any of it', async () => {
+  const names = (await log.admin.listTopics()).map((info) => info.name);
+  expect(names.sort()).toEqual(['plain', 'typed']);
+  expect(await countOf(log, typed)).toBe(0);
+});
+
+function expectMistake(error: unknown, said: readonly string[]): void {
+  expect(error).toSatisfy((e) => e instanceof TypeError || e instanceof RangeError);
+  for (const part of said) expect((error as Error).message).toContain(part);
+}

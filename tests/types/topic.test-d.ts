@@ -1,0 +1,103 @@
+import * as v from 'valibot';
+import { describe, expectTypeOf, test } from 'vitest';
+import {
+  bytes,
+  double,
+  float,
+  integer,
+  json,
+  long,
+  short,
+  string,
+  topic,
+} from '../../src/index.ts';
+import type { KeyInput, Serde, StandardSchema, Topic, ValueInput } from '../../src/index.ts';
+
+interface Order {
+  id: string;
+  qty: number;
+}
+
+describe('topic', () => {
+  test('has its name, key and value in its type', () => {
+    const orders = topic('orders', { key: string(), value: json<Order>(), partitions: 4 });
+    expectTypeOf(orders).toEqualTypeOf<Topic<'orders', string, Order>>();
+    expectTypeOf(orders.name).toEqualTypeOf<'orders'>();
+    expectTypeOf<KeyInput<typeof orders>>().toEqualTypeOf<string>();
+    expectTypeOf<ValueInput<typeof orders>>().toEqualTypeOf<Order>();
+  });
+
+  test('is of bytes where no serde is given', () => {
+    expectTypeOf(topic('t')).toEqualTypeOf<Topic<'t', Uint8Array, Uint8Array>>();
+    const keyed = topic('t', { key: long() });
+    expectTypeOf(keyed).toEqualTypeOf<Topic<'t', bigint, Uint8Array>>();
+  });
+
+  test('a plain name takes bytes and text', () => {
+    expectTypeOf<KeyInput<'t'>>().toEqualTypeOf<Uint8Array | string>();
+    expectTypeOf<ValueInput<'t'>>().toEqualTypeOf<Uint8Array | string>();
+  });
+
+  test('refuses what it does not know', () => {
+    // @ts-expect-error a misspelt option
+    topic('t', { partition: 3 });
+    // @ts-expect-error no number
+    topic('t', { partitions: '3' });
+    // @ts-expect-error no such time
+    topic('t', { timestampType: 'now' });
+    // @ts-expect-error a serde that was not called
+    topic('t', { value: string });
+    // @ts-expect-error no serde
+    topic('t', { value: 'json' });
+    // @ts-expect-error undefined is not the same as left out
+    topic('t', { partitions: undefined });
+    // @ts-expect-error no name
+    topic();
+  });
+});
+
+describe('serdes', () => {
+  test('say what they take and give', () => {
+    expectTypeOf(string()).toEqualTypeOf<Serde<string>>();
+    expectTypeOf(bytes()).toEqualTypeOf<Serde<Uint8Array>>();
+    expectTypeOf(short()).toEqualTypeOf<Serde<number>>();
+    expectTypeOf(integer()).toEqualTypeOf<Serde<number>>();
+    expectTypeOf(long()).toEqualTypeOf<Serde<bigint>>();
+    expectTypeOf(float()).toEqualTypeOf<Serde<number>>();
+    expectTypeOf(double()).toEqualTypeOf<Serde<number>>();
+    expectTypeOf(json<Order>()).toEqualTypeOf<Serde<Order>>();
+    expectTypeOf(json()).toEqualTypeOf<Serde<unknown>>();
+    // @ts-expect-error a long is a bigint
+    long().encode(5);
+  });
+
+  test('json takes its type from a schema', () => {
+    const schema = v.object({ id: v.string(), qty: v.number() });
+    expectTypeOf(json(schema)).toEqualTypeOf<Serde<Order>>();
+    const handMade: StandardSchema<Order> = {
+      '~standard': { version: 1, vendor: 'tests', validate: () => ({ issues: [] }) },
+    };
+    expectTypeOf(json(handMade)).toEqualTypeOf<Serde<Order>>();
+    expectTypeOf(topic('t', { value: json(schema) })).toEqualTypeOf<
+      Topic<'t', Uint8Array, Order>
+    >();
+    // @ts-expect-error no schema
+    json({});
+  });
+
+  test('a schema must not transform', () => {
+    const transforming = v.pipe(v.string(), v.transform(Number));
+    // @ts-expect-error it takes a string and gives a number
+    json(transforming);
+  });
+
+  test('one of your own fits', () => {
+    const date: Serde<Date> = {
+      encode: (value) => value.toISOString(),
+      decode: (read) => new Date(new TextDecoder().decode(read)),
+    };
+    expectTypeOf(topic('t', { value: date })).toEqualTypeOf<Topic<'t', Uint8Array, Date>>();
+    // @ts-expect-error it must give bytes or text
+    topic('t', { value: { encode: () => 5, decode: () => 5 } });
+  });
+});
