@@ -8,6 +8,8 @@ const TOPIC_NAME = /^[A-Za-z0-9._-]{1,200}$/;
 /** A value as an error shows it: short, and never throwing. */
 export function show(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.slice(0, 80));
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'an invalid Date' : value.toISOString();
+  if (typeof value === 'bigint') return `${value}n`;
   if (typeof value === 'object' && value !== null) return Object.prototype.toString.call(value);
   return String(value);
 }
@@ -54,6 +56,9 @@ export function checkOneOf<T extends string>(
  * without effect and without a word.
  */
 export function withDefaults<T extends object>(what: string, options: Partial<T>, defaults: T): T {
+  if (typeof options !== 'object' || options === null) {
+    throw new TypeError(`${what} takes an object of options, got ${show(options)}`);
+  }
   const merged = { ...defaults };
   for (const name of Object.keys(options) as (keyof T & string)[]) {
     const value = options[name];

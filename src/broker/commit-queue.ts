@@ -14,7 +14,8 @@ export interface PendingAppend {
   readonly partition: number;
   readonly store: string;
   readonly batch: RecordBatch;
-  readonly durability: Durability;
+  /** Milliseconds since 1970, where the topic's records have the time of their append. */
+  readonly appendTime: number | null;
 }
 
 export interface Committed {
@@ -25,6 +26,7 @@ export interface Committed {
 }
 
 interface Waiting extends PendingAppend {
+  readonly durability: Durability;
   readonly done: (result: number | TablogError) => void;
 }
 
@@ -48,15 +50,16 @@ export class CommitQueue {
   }
 
   /** Resolves with the batch's base offset, or with why it was not stored; never rejects. */
-  append(append: PendingAppend): Promise<number | TablogError> {
+  append(append: PendingAppend, durability: Durability): Promise<number | TablogError> {
     return new Promise((done) => {
-      this.#waiting.push({ ...append, done });
+      this.#waiting.push({ ...append, durability, done });
       if (!this.#committing) void this.#commitAll();
     });
   }
 
   async #commitAll(): Promise<void> {
     this.#committing = true;
+    await undefined; // for what comes in the same turn
     while (this.#waiting.length > 0) await this.#commitOnce(this.#take());
     this.#committing = false;
   }

@@ -23,7 +23,9 @@ import type {
 import { isHint, openHintChannel } from '../protocol/hint.ts';
 import type { Hint, HintChannel } from '../protocol/hint.ts';
 import { HintSender } from './hint-sender.ts';
+import type { PendingAppend } from './commit-queue.ts';
 import { LogSession, MAX_BATCH_BYTES } from './log-session.ts';
+import type { Appended } from './log-session.ts';
 import { topicInfo } from './topic-catalog.ts';
 import type { TopicRow } from './topic-catalog.ts';
 
@@ -116,7 +118,10 @@ export class LogBroker implements Broker {
   }
 
   async produce({ appends, durability }: Request<'produce'>): Promise<AppendResult[]> {
-    return Promise.all(appends.map((append) => this.#append(append, durability)));
+    const results = await this.#append(appends, durability);
+    return results.map((result) =>
+      result instanceof TablogError ? { error: toErrorData(result) } : result,
+    );
   }
 
   async fetch(request: Request<'fetch'>): Promise<FetchedPartition[]> {
@@ -165,26 +170,49 @@ export class LogBroker implements Broker {
     );
   }
 
-  /** Validates and compresses while another transaction may be under way, then queues. */
-  async #append(append: Append, durability: Durability): Promise<AppendResult> {
+  /** What became of each batch. A connection that was found closed is opened anew, once. */
+  async #append(appends: readonly Append[], durability: Durability): Promise<Appended[]> {
+    const results: Appended[] = [];
+    let left = appends.map((append, i) => ({ append, i }));
+    for (let tries = 0; left.length > 0 && tries < 2; tries++) {
+      try {
+        const session = await this.#open();
+        // All of a request is queued in one turn, so that one transaction takes it.
+        const prepared = await Promise.all(left.map(({ append }) => this.#prepare(session, append)));
+        const stored = await Promise.all(
+          prepared.map((ready) =>
+            ready instanceof TablogError ? ready : session.append(ready, durability),
+          ),
+        );
+        left.forEach(({ i }, at) => (results[i] = stored[at]!));
+        if (!session.store.closed.aborted) break;
+      } catch (error) {
+        for (const { i } of left) results[i] = toTablogError(error);
+        break;
+      }
+      left = left.filter(({ i }) => (results[i] as Partial<TablogError>).retriable === true);
+    }
+    return results;
+  }
+
+  /** Validates and compresses a batch, while another transaction may be under way. */
+  async #prepare(session: LogSession, append: Append): Promise<PendingAppend | TablogError> {
     try {
       const { topicId, partition } = append;
-      return await this.#run(async (session) => {
-        const { store, config } = await session.topics.mustGetPartition(topicId, partition);
-        const limits = { maxRecordBytes: config.maxRecordBytes, maxBatchBytes: MAX_BATCH_BYTES };
-        let bytes = new Uint8Array(append.batch);
-        const { codec } = validateBatch(bytes, limits);
-        const appendTime = config.timestampType === 'append' ? this.#clock.now() : null;
-        if (appendTime !== null) stampAppendTime(bytes, appendTime);
-        if (append.compression === 'gzip' && codec === 'none') bytes = gzipBatch(bytes);
-        sealBatch(bytes);
-        const batch = new RecordBatch(bytes);
-        const result = await session.append({ topicId, partition, store, batch, durability });
-        if (typeof result !== 'number') throw result;
-        return { baseOffset: result, appendTime };
-      });
+      const { store, config } = await session.topics.mustGetPartition(topicId, partition);
+      const limits = { maxRecordBytes: config.maxRecordBytes, maxBatchBytes: MAX_BATCH_BYTES };
+      let bytes = new Uint8Array(append.batch);
+      const { codec } = validateBatch(bytes, limits);
+      const appendTime = config.timestampType === 'append' ? this.#clock.now() : null;
+      if (appendTime !== null) {
+        bytes = bytes.slice(); // what was sent stays as it is, should it be tried again
+        stampAppendTime(bytes, appendTime);
+      }
+      if (append.compression === 'gzip' && codec === 'none') bytes = gzipBatch(bytes);
+      sealBatch(bytes);
+      return { topicId, partition, store, batch: new RecordBatch(bytes), appendTime };
     } catch (error) {
-      return { error: toErrorData(toTablogError(error)) };
+      return toTablogError(error);
     }
   }
 

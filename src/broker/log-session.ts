@@ -15,13 +15,18 @@ import { toErrorData } from '../protocol/error-data.ts';
 import type { FetchPartition, FetchedPartition, OffsetSpec } from '../protocol/broker.ts';
 import type { AppendedHint } from '../protocol/hint.ts';
 import { partitionStore } from '../store/schema.ts';
-import type { Store } from '../store/store.ts';
+import type { Durability, Store } from '../store/store.ts';
 import { CommitQueue } from './commit-queue.ts';
 import type { PendingAppend } from './commit-queue.ts';
 import { TailCache } from './tail-cache.ts';
 import { TopicCatalog } from './topic-catalog.ts';
 import type { TopicRow } from './topic-catalog.ts';
 import { Waiters } from './waiters.ts';
+
+/** What became of a batch. */
+export type Appended =
+  | { readonly baseOffset: number; readonly appendTime: number | null }
+  | TablogError;
 
 /** What one fetch can be answered from memory with; per broker. */
 const TAIL_BYTES = 16 * 1024 * 1024;
@@ -63,8 +68,10 @@ export class LogSession {
     store.closed.addEventListener('abort', () => this.#waiters.wakeAll(), { once: true });
   }
 
-  append(append: PendingAppend): Promise<number | TablogError> {
-    return this.#commits.append(append);
+  async append(append: PendingAppend, durability: Durability): Promise<Appended> {
+    const { appendTime } = append;
+    const result = await this.#commits.append(append, durability);
+    return typeof result === 'number' ? { baseOffset: result, appendTime } : result;
   }
 
   /** Another broker says that it appended: look into the store, and wake who waits. */
@@ -72,6 +79,7 @@ export class LogSession {
     const tail = this.#tails.of(topicId, partition);
     if (tail.endOffset === undefined || endOffset > tail.endOffset) {
       tail.endOffset = undefined;
+      tail.heard++;
       this.#waiters.wake(topicId, partition);
     }
   }
@@ -157,13 +165,16 @@ export class LogSession {
     }
     if (toRead.length === 0) return [...found.values()];
 
+    const tails = toRead.map(({ topicId, partition }) => this.#tails.of(topicId, partition));
+    const heard = tails.map((tail) => tail.heard);
     const requests = toRead.map(({ store, offset, maxBytes }) => ({ store, from: offset, maxBytes }));
     const reads = await this.store.readSegments(requests);
     toRead.forEach((want, i) => {
       try {
         const read = readPartition(reads[i]!, want);
-        const tail = this.#tails.of(want.topicId, want.partition);
-        tail.endOffset = Math.max(tail.endOffset ?? 0, read.endOffset);
+        const tail = tails[i]!;
+        // Unless a hint came while this was read, which may be of what it did not see.
+        if (tail.heard === heard[i]) tail.endOffset = Math.max(tail.endOffset ?? 0, read.endOffset);
         if (read.segments.length > 0) found.set(want, this.#fetched(want, read));
       } catch (error) {
         found.set(want, failed(want, error));

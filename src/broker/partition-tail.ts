@@ -6,6 +6,8 @@ import { sliceSegment } from '../log/segment-slice.ts';
 export class PartitionTail {
   /** The end offset when last seen; `undefined`: somebody may have moved it, so look. */
   endOffset: number | undefined;
+  /** How often somebody has said that it moved. */
+  heard = 0;
   /** Without gaps, from `#first` on: what lies before it has been dropped. */
   #segments: (Segment | undefined)[] = [];
   #first = 0;

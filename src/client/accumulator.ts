@@ -68,13 +68,15 @@ export class PartitionAccumulator {
   /** Adds a record of at most `size` bytes; returns how many bytes it took. */
   add(record: RecordParts, size: number, sink: Sink, index: number): number {
     const writer = this.#writer;
-    if (this.isOpen && writer.byteLength + size > this.#batchBytes) this.seal();
+    if (size >= this.#batchBytes) this.seal(); // a large one travels alone
     const before = this.isOpen ? writer.byteLength : 0;
     writer.append(record);
+    const taken = writer.byteLength - before;
     this.#sinks.push(sink);
     this.#indices.push(index);
     this.#timestamps.push(record.timestamp);
-    return writer.byteLength - before;
+    if (writer.byteLength >= this.#batchBytes) this.seal();
+    return taken;
   }
 
   /** Completes the batch that is being filled, if there is one. */

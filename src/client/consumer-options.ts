@@ -53,6 +53,10 @@ export function checkConsumerOptions<T extends TopicLike>(
   checkInteger('maxPartitionBytes', maxPartitionBytes, 1);
   checkMs('maxWaitMs', maxWaitMs);
   checkPosition(checked.from);
+  const { signal } = checked;
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw new TypeError(`signal must be an AbortSignal, got ${show(signal)}`);
+  }
   return checked;
 }
 
@@ -61,7 +65,7 @@ export function checkPosition(position: Position): OffsetPlace {
   if (position === 'earliest' || position === 'latest') return { at: position };
   if (position instanceof Date) {
     const time = position.getTime();
-    if (Number.isNaN(time)) throw new RangeError('a position must be a valid Date');
+    if (Number.isNaN(time)) throw new RangeError(`a position must be a valid Date, got ${show(position)}`);
     return { at: time };
   }
   if (typeof position === 'number') {

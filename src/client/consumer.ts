@@ -1,7 +1,5 @@
-import { INTERNAL } from '../base/error-rules.ts';
-import { checkInteger, checkMs, show } from '../base/argument.ts';
+import { checkInteger, checkMs, show, withDefaults } from '../base/argument.ts';
 import { deferred } from '../base/deferred.ts';
-import { TablogError } from '../base/error.ts';
 import type { TopicInfo } from '../protocol/broker.ts';
 import { checkConsumerOptions, checkPosition } from './consumer-options.ts';
 import type {
@@ -59,6 +57,8 @@ export class Consumer<T extends TopicLike = TopicLike> implements AsyncIterable<
   #turn = 0;
   #turnLeft = TURN_MESSAGES;
   #reading = false;
+  #paused = false;
+  #seeks = 0;
 
   constructor(connection: Connection, registry: TopicRegistry, options: ConsumerOptions<T>) {
     this.#connection = connection;
@@ -86,22 +86,24 @@ export class Consumer<T extends TopicLike = TopicLike> implements AsyncIterable<
    */
   [Symbol.asyncIterator](): AsyncIterator<MessageOf<T>, undefined, undefined> {
     const leave = this.#enter();
+    let ended = false;
     const end = (): { done: true; value: undefined } => {
-      leave();
+      if (!ended) leave();
+      ended = true;
       return { done: true, value: undefined };
     };
     return {
       next: async () => {
         try {
           for (;;) {
-            if (this.#closing.signal.aborted) return end();
+            if (ended || this.#closing.signal.aborted) return end();
             const { arrival } = this.#fetcher;
             const message = this.#take();
             if (message !== undefined) return { done: false, value: message as MessageOf<T> };
             await this.#more(arrival);
           }
         } catch (error) {
-          leave();
+          end();
           throw error;
         }
       },
@@ -110,12 +112,16 @@ export class Consumer<T extends TopicLike = TopicLike> implements AsyncIterable<
   }
 
   /** Batches of up to `max` messages, each of one partition. Ends and throws as the messages do. */
-  async *batches(options: BatchesOptions = {}): AsyncGenerator<MessageBatch<T>, void, undefined> {
-    const { max = TURN_MESSAGES, maxWaitMs = 0 } = options;
+  batches(options: BatchesOptions = {}): AsyncGenerator<MessageBatch<T>, void, undefined> {
+    const defaults = { max: TURN_MESSAGES, maxWaitMs: 0 };
+    const { max, maxWaitMs } = withDefaults<Required<BatchesOptions>>('batches()', options, defaults);
     checkInteger('max', max, 1);
     checkMs('maxWaitMs', maxWaitMs);
+    return this.#batches(max, maxWaitMs);
+  }
+
+  async *#batches(max: number, maxWaitMs: number): AsyncGenerator<MessageBatch<T>, void, undefined> {
     const leave = this.#enter();
-    const { clock } = this.#connection;
     try {
       while (!this.#closing.signal.aborted) {
         const { arrival } = this.#fetcher;
@@ -126,21 +132,40 @@ export class Consumer<T extends TopicLike = TopicLike> implements AsyncIterable<
           continue;
         }
         const reader = this.#readers[this.#turn]!;
-        const messages: Message[] = [first];
-        const until = clock.now() + maxWaitMs;
-        for (;;) {
-          const more = this.#fetcher.arrival;
-          fill(messages, reader, max);
-          const left = until - clock.now();
-          if (messages.length >= max || left <= 0 || this.#closing.signal.aborted) break;
-          this.#fetcher.pump();
-          await this.#within(left, more);
-        }
+        const messages = await this.#gather(reader, first, max, maxWaitMs);
         this.#fetcher.pump();
-        yield batchOf(reader, messages) as MessageBatch<T>;
+        if (messages.length > 0) yield batchOf(reader, messages) as MessageBatch<T>;
       }
     } finally {
       leave();
+    }
+  }
+
+  /** Messages of one partition, `first` and what follows it; none where somebody seeks or pauses it. */
+  async #gather(
+    reader: PartitionReader,
+    first: Message,
+    max: number,
+    maxWaitMs: number,
+  ): Promise<Message[]> {
+    const { clock } = this.#connection;
+    const { epoch } = reader;
+    const messages = [first];
+    const until = clock.now() + maxWaitMs;
+    for (;;) {
+      const { arrival } = this.#fetcher;
+      const goesOn = fill(messages, reader, max);
+      const left = until - clock.now();
+      if (!goesOn || messages.length >= max || left <= 0 || this.#closing.signal.aborted) {
+        return messages;
+      }
+      this.#fetcher.pump();
+      await this.#within(left, arrival);
+      if (reader.epoch !== epoch) return [];
+      if (reader.paused) {
+        reader.seek(first.offset); // they will be read when it goes on
+        return [];
+      }
     }
   }
 
@@ -149,7 +174,7 @@ export class Consumer<T extends TopicLike = TopicLike> implements AsyncIterable<
    * rejects with its error, and the message that it failed at is the next to be read.
    */
   async run(options: RunOptions<T>): Promise<void> {
-    const { eachMessage } = options;
+    const { eachMessage } = options ?? {};
     if (typeof eachMessage !== 'function') {
       throw new TypeError(`run() takes an eachMessage function, got ${show(eachMessage)}`);
     }
@@ -174,20 +199,27 @@ export class Consumer<T extends TopicLike = TopicLike> implements AsyncIterable<
    */
   async seek(to: Position, where?: TopicPartition): Promise<void> {
     const place = checkPosition(to);
+    const call = ++this.#seeks;
     await this.ready;
     const readers = this.#select(where);
+    for (const reader of readers) reader.seekCall = call;
     const offsets = await this.#resolve(readers, place);
-    readers.forEach((reader, i) => reader.seek(offsets[i]!));
+    readers.forEach((reader, i) => {
+      if (reader.seekCall === call) reader.seek(offsets[i]!); // else a later call has been made
+    });
+    this.#fetcher.interrupt(); // polls that wait at the old place
     this.#fetcher.pump();
     this.#fetcher.wake();
   }
 
   /** Stops delivering a partition, or all; what is fetched of it stays. */
   pause(where?: TopicPartition): void {
+    if (where === undefined) this.#paused = true;
     for (const reader of this.#select(where)) reader.paused = true;
   }
 
   resume(where?: TopicPartition): void {
+    if (where === undefined) this.#paused = false;
     for (const reader of this.#select(where)) reader.paused = false;
     this.#fetcher.pump();
     this.#fetcher.wake();
@@ -207,33 +239,36 @@ export class Consumer<T extends TopicLike = TopicLike> implements AsyncIterable<
 
   /** Finds the partitions of the topics and their places. */
   async #assign(): Promise<void> {
+    const stop = this.#registry.onChange(() => void this.#addPartitions());
+    this.#closing.signal.addEventListener('abort', stop, { once: true });
     const infos = await Promise.all(this.#topics.map(({ name }) => this.#registry.load(name)));
     const readers = infos.flatMap((info, i) => this.#newReaders(this.#topics[i]!, info, 0));
     const offsets = await this.#resolve(readers, checkPosition(this.#options.from));
     readers.forEach((reader, i) => reader.seek(offsets[i]!));
     this.#readers.push(...readers);
-    const stop = this.#registry.onChange(() => void this.#addPartitions().catch(() => {}));
-    this.#closing.signal.addEventListener('abort', stop, { once: true });
     this.#fetcher.pump();
     this.#fetcher.wake();
+    void this.#addPartitions(); // those that were added meanwhile
   }
 
   /** Partitions that were added since are read from their first record: nobody has seen it yet. */
   async #addPartitions(): Promise<void> {
     for (const topic of this.#topics) {
-      const info = await this.#registry.load(topic.name);
-      const mine = this.#readers.filter((reader) => reader.topicId === info.id);
-      if (mine.length === 0) continue; // deleted and made again: another topic
+      // A topic that is gone is reported by its readers.
+      const info = await this.#registry.load(topic.name).catch(() => undefined);
+      const mine = this.#readers.filter((reader) => reader.topicId === info?.id);
+      if (info === undefined || mine.length === 0) continue; // or not assigned yet
       this.#readers.push(...this.#newReaders(topic, info, mine.length));
     }
     this.#fetcher.pump();
   }
 
   #newReaders(topic: Topic, { id, partitions }: TopicInfo, from: number): PartitionReader[] {
-    return Array.from(
-      { length: Math.max(partitions - from, 0) },
-      (_, i) => new PartitionReader(topic, id, from + i, 0),
-    );
+    return Array.from({ length: Math.max(partitions - from, 0) }, (_, i) => {
+      const reader = new PartitionReader(topic, id, from + i, 0);
+      reader.paused = this.#paused;
+      return reader;
+    });
   }
 
   async #resolve(readers: readonly PartitionReader[], place: OffsetPlace): Promise<readonly number[]> {
@@ -282,7 +317,7 @@ export class Consumer<T extends TopicLike = TopicLike> implements AsyncIterable<
 
   async #more(arrival: Promise<void>): Promise<void> {
     this.#fetcher.check();
-    await this.ready;
+    await Promise.race([this.ready, arrival]); // closing is an arrival too
     this.#fetcher.pump();
     await arrival;
   }
@@ -305,7 +340,7 @@ export class Consumer<T extends TopicLike = TopicLike> implements AsyncIterable<
     if (readers.length === 0) {
       const known = this.#topics.some((topic) => topic.name === name);
       throw known
-        ? new TablogError(INTERNAL, `'${name}' is not assigned yet: await consumer.ready`)
+        ? new TypeError(`'${name}' has no partitions here yet: await consumer.ready first`)
         : new TypeError(`this consumer does not read the topic '${name}'`);
     }
     checkPartition(name, partition, readers.length);
@@ -313,11 +348,17 @@ export class Consumer<T extends TopicLike = TopicLike> implements AsyncIterable<
   }
 }
 
-function fill(messages: Message[], reader: PartitionReader, max: number): void {
-  while (messages.length < max) {
-    const message = reader.next();
-    if (message === undefined) return;
-    messages.push(message);
+/** Adds what is at hand; `false` where the partition has stopped, which the next read reports. */
+function fill(messages: Message[], reader: PartitionReader, max: number): boolean {
+  try {
+    while (messages.length < max) {
+      const message = reader.next();
+      if (message === undefined) return true;
+      messages.push(message);
+    }
+    return true;
+  } catch {
+    return false;
   }
 }
 

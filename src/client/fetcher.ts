@@ -22,7 +22,7 @@ export class Fetcher {
   readonly #connection: Connection;
   readonly #options: FetcherOptions;
   readonly #readers: readonly PartitionReader[];
-  /** Long polls under way. */
+  /** Long polls under way that have not been called off. */
   readonly #polls = new Set<number>();
   #arrival = deferred();
   #reservedBytes = 0;
@@ -52,16 +52,24 @@ export class Fetcher {
 
   start(): void {
     this.#active = true;
+    this.#error = undefined;
     this.pump();
   }
 
   /** Stops asking; what has been fetched stays. */
   stop(): void {
     this.#active = false;
+    this.interrupt();
+  }
+
+  /** Has the polls under way answered at once, so that what is wanted now can be asked for. */
+  interrupt(): void {
     const { clientId } = this.#connection;
     for (const fetchId of this.#polls) {
+      // Without it they end all the same, later.
       this.#connection.call('cancelFetch', { clientId, fetchId }).catch(() => {});
     }
+    this.#polls.clear();
   }
 
   /** Wakes who waits for an arrival. */
@@ -86,7 +94,11 @@ export class Fetcher {
     const room = prefetchBytes - buffered - this.#reservedBytes;
     // With nothing at hand at all, one is asked for however small the budget is.
     const starving = buffered + this.#reservedBytes === 0;
-    if (room <= 0 && !starving) return;
+    if (room <= 0 && !starving) {
+      // What idle partitions may bring is not there yet: share the budget anew.
+      if (buffered < prefetchBytes) this.interrupt();
+      return;
+    }
     const share = Math.floor(Math.max(room, 1) / hungry.length);
     void this.#poll(hungry, Math.max(Math.min(share, maxPartitionBytes), 1));
   }
@@ -99,7 +111,7 @@ export class Fetcher {
     this.#polls.add(fetchId);
     for (const reader of readers) reader.fetching = true;
     try {
-      const { maxWaitMs } = this.#options;
+      const maxWaitMs = Math.max(this.#options.maxWaitMs, 1); // never a loop without a pause
       const { clientId } = this.#connection;
       const partitions = readers.map(({ topicId, partition, fetchOffset }) => ({
         topicId,

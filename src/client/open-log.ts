@@ -45,6 +45,9 @@ export async function openLog(name: string, options: OpenLogOptions = {}): Promi
   if (host !== 'shared' && host !== 'dedicated' && typeof host?.open !== 'function') {
     throw new TypeError(`host must be 'shared', 'dedicated' or inline(), got ${show(host)}`);
   }
+  if (workerUrl !== undefined && typeof workerUrl !== 'string' && !(workerUrl instanceof URL)) {
+    throw new TypeError(`workerUrl must be a string or a URL, got ${show(workerUrl)}`);
+  }
   const connection = new Connection({ log: name, host, workerUrl, clock: systemClock });
   try {
     await connection.call('describeLog', null);

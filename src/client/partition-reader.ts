@@ -27,6 +27,8 @@ export class PartitionReader implements MessageSource {
   paused = false;
   /** A fetch is under way. */
   fetching = false;
+  /** The last `consumer.seek` that moves it. */
+  seekCall = 0;
   /** Goes up at each seek: what was fetched before it is thrown away. */
   epoch = 0;
   endOffset = 0;

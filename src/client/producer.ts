@@ -3,6 +3,7 @@ import { show } from '../base/argument.ts';
 import { deferred } from '../base/deferred.ts';
 import type { Deferred } from '../base/deferred.ts';
 import { TablogError, toTablogError } from '../base/error.ts';
+import { Queue } from '../base/queue.ts';
 import type { TopicInfo } from '../protocol/broker.ts';
 import { fromErrorData } from '../protocol/error-data.ts';
 import type { BatchResult, PartitionAccumulator, Placement, SealedBatch, Sink } from './accumulator.ts';
@@ -15,11 +16,20 @@ import type { ProducerRecord } from './record-encoder.ts';
 import { asTopic } from './topic.ts';
 import type { KeyInput, TopicLike, ValueInput } from './topic.ts';
 import type { TopicRegistry } from './topic-registry.ts';
-import { TopicWriter, outgoing } from './topic-writer.ts';
+import { TopicWriter, outgoing, withOwnBytes } from './topic-writer.ts';
 import type { OutgoingRecord } from './topic-writer.ts';
 
 /** Kafka's `max.in.flight.requests.per.connection`, here for each partition. */
 const MAX_IN_FLIGHT = 5;
+
+/** Records that wait for their topic to be known, or for room. */
+interface Waiting {
+  readonly name: string;
+  readonly records: readonly OutgoingRecord[];
+  readonly sink: Sink;
+  /** For a `flush` that waits for them. */
+  admitted: (() => void) | undefined;
+}
 
 /**
  * Writes records. Made by `log.producer()`; close it, or the log, when done.
@@ -34,15 +44,13 @@ export class Producer {
   readonly #random: () => number;
   readonly #writers = new Map<string, TopicWriter>();
   readonly #closing = new AbortController();
+  readonly #waiting = new Queue<Waiting>();
   /** Batches that take no more records, until they are settled. */
   readonly #unsettled = new Map<SealedBatch, Deferred>();
   /** Accumulators with something to send. */
   readonly #dirty = new Set<PartitionAccumulator>();
   #bufferedBytes = 0;
-  /** How many `send`s wait for their topic to be known, or for room. */
-  #waiting = 0;
-  /** Settles when the last of them has been let in. */
-  #lastAdmitted: Promise<void> = Promise.resolve();
+  #admitting = false;
   #drainQueued = false;
   #cancelLinger: (() => void) | undefined;
 
@@ -109,16 +117,24 @@ export class Producer {
 
   /** Sends what is buffered, without lingering; resolves when all of it is stored or has failed. */
   async flush(): Promise<void> {
-    await this.#lastAdmitted;
+    const { last } = this.#waiting;
+    if (last !== undefined) {
+      const before = last.admitted;
+      await new Promise<void>((resolve) => {
+        last.admitted = () => {
+          before?.();
+          resolve();
+        };
+      });
+    }
     this.#drain('all');
     await Promise.all([...this.#unsettled.values()].map(({ promise }) => promise));
   }
 
-  /** Flushes, then refuses what comes. Idempotent. */
+  /** Refuses what comes, and flushes what was sent. Idempotent. */
   async close(): Promise<void> {
-    if (this.#closing.signal.aborted) return;
-    await this.flush();
     this.#closing.abort();
+    await this.flush();
     this.#cancelLinger?.();
   }
 
@@ -139,30 +155,37 @@ export class Producer {
     };
   }
 
-  /** Buffers the records, or lets them in after those that wait already. */
+  /** Buffers the records, or has them wait behind those that do. */
   #accept(name: string, records: readonly OutgoingRecord[], sink: Sink): void {
     const topic = this.#registry.get(name);
-    if (topic !== undefined && this.#waiting === 0 && this.#hasRoom) {
+    if (topic !== undefined && !this.#admitting && this.#hasRoom) {
       this.#buffer(topic, records, sink);
       return;
     }
-    this.#waiting++;
-    this.#lastAdmitted = this.#lastAdmitted.then(() => this.#admit(name, records, sink));
+    // The caller may change its bytes after the call.
+    this.#waiting.push({ name, records: records.map(withOwnBytes), sink, admitted: undefined });
+    if (!this.#admitting) void this.#admitAll();
   }
 
   get #hasRoom(): boolean {
     return this.#bufferedBytes < this.#options.bufferBytes;
   }
 
-  async #admit(name: string, records: readonly OutgoingRecord[], sink: Sink): Promise<void> {
-    try {
-      while (!this.#hasRoom) await this.#roomMade();
-      this.#buffer(this.#registry.get(name) ?? (await this.#registry.load(name)), records, sink);
-    } catch (error) {
-      records.forEach((_, i) => sink(i, asError(error)));
+  /** Lets in who waits, in order, as topics become known and room comes free. */
+  async #admitAll(): Promise<void> {
+    this.#admitting = true;
+    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+      const { name, records, sink, admitted } = next;
+      try {
+        while (!this.#hasRoom) await this.#roomMade();
+        this.#buffer(this.#registry.get(name) ?? (await this.#registry.load(name)), records, sink);
+      } catch (error) {
+        records.forEach((_, i) => sink(i, asError(error)));
+      }
+      admitted?.();
     }
-    // Those who waited together travel together.
-    if (--this.#waiting === 0) this.#drain('due');
+    this.#admitting = false;
+    this.#drain('due'); // those who waited together travel together
   }
 
   async #roomMade(): Promise<void> {
@@ -183,11 +206,11 @@ export class Producer {
         this.#dirty.add(accumulator);
         full ||= accumulator.hasSealed;
       } catch (error) {
-        sink(i, asError(error)); // a custom partitioner's mistake, or a text without UTF-8
+        sink(i, asError(error)); // a custom partitioner's mistake
       }
     }
     if (full) this.#drain('full');
-    if (this.#drainQueued || this.#waiting > 0) return;
+    if (this.#drainQueued || this.#admitting) return;
     this.#drainQueued = true;
     // Everything that is sent in one turn of the event loop goes into the same batches.
     queueMicrotask(() => {

@@ -1,5 +1,6 @@
 import { show } from '../base/argument.ts';
 import type { Field, RecordParts } from '../record/batch-writer.ts';
+import { checkUtf8 } from '../record/utf8.ts';
 import type { Serde } from './serde.ts';
 import type { Topic } from './topic.ts';
 
@@ -21,6 +22,8 @@ export interface ProducerRecord<K, V> {
   readonly timestamp?: number | Date;
 }
 
+const FIELDS: ReadonlySet<string> = new Set(['key', 'value', 'headers', 'partition', 'timestamp']);
+
 /** The year 144683: the distance of any two timestamps stays exact as a varlong. */
 const MAX_TIMESTAMP = 2 ** 52 - 1;
 
@@ -34,6 +37,11 @@ export function encodeRecord(
 ): RecordParts {
   if (typeof record !== 'object' || record === null) {
     throw new TypeError(`a record must be an object with a value, got ${show(record)}`);
+  }
+  for (const name of Object.keys(record)) {
+    if (!FIELDS.has(name)) {
+      throw new TypeError(`a record has no field ${show(name)}: it takes ${[...FIELDS].join(', ')}`);
+    }
   }
   const { key = null, value, headers, timestamp } = record;
   if (value === undefined) {
@@ -52,19 +60,29 @@ export function encodeRecord(
 function encodeField(topic: Topic, what: string, serde: Serde<unknown>, value: unknown): Field {
   if (value === null) return null;
   const encoded: unknown = serde.encode(value);
-  if (typeof encoded === 'string' || encoded instanceof Uint8Array) return encoded;
+  if (encoded instanceof Uint8Array) return encoded;
+  if (typeof encoded === 'string') {
+    checkUtf8(encoded);
+    return encoded;
+  }
   throw new TypeError(
     `the ${what} serde of '${topic.name}' must encode to a Uint8Array or a string, got ${show(encoded)}`,
   );
 }
 
 function encodeHeaders(headers: HeadersInput): RecordParts['headers'] {
+  if (typeof headers !== 'object' || headers === null) {
+    throw new TypeError(`headers must be an object or pairs of name and value, got ${show(headers)}`);
+  }
   const pairs = Symbol.iterator in headers ? [...headers] : Object.entries(headers);
-  for (const [name, value] of pairs) {
-    if (typeof name !== 'string') {
-      throw new TypeError(`a header's name must be a string, got ${show(name)}`);
+  for (const pair of pairs) {
+    if (!Array.isArray(pair) || pair.length !== 2 || typeof pair[0] !== 'string') {
+      throw new TypeError(`a header must be a pair of name and value, got ${show(pair)}`);
     }
-    if (value !== null && typeof value !== 'string' && !(value instanceof Uint8Array)) {
+    const [name, value] = pair as readonly [string, unknown];
+    checkUtf8(name);
+    if (typeof value === 'string') checkUtf8(value);
+    else if (value !== null && !(value instanceof Uint8Array)) {
       throw new TypeError(
         `the header ${show(name)} must be a string, a Uint8Array or null, got ${show(value)}`,
       );
@@ -73,10 +91,12 @@ function encodeHeaders(headers: HeadersInput): RecordParts['headers'] {
   return pairs;
 }
 
-function checkTimestamp(timestamp: number | Date): number {
-  const ms = Number(timestamp);
-  if (Number.isInteger(ms) && ms >= 0 && ms <= MAX_TIMESTAMP) return ms;
-  throw new RangeError(
-    `a timestamp must be a Date or an integer of milliseconds since 1970, got ${show(timestamp)}`,
-  );
+function checkTimestamp(timestamp: unknown): number {
+  const ms = timestamp instanceof Date ? timestamp.getTime() : timestamp;
+  if (Number.isInteger(ms) && (ms as number) >= 0 && (ms as number) <= MAX_TIMESTAMP) {
+    return ms as number;
+  }
+  const rule = 'a timestamp must be a Date or an integer of milliseconds since 1970';
+  const text = `${rule}, got ${show(timestamp)}`;
+  throw typeof ms === 'number' ? new RangeError(text) : new TypeError(text);
 }

@@ -54,11 +54,17 @@ export function bytes(): Serde<Uint8Array> {
  * must be synchronous and must not transform.
  */
 export function json<T>(schema?: StandardSchema<T>): Serde<T> {
+  if (schema !== undefined && typeof schema?.['~standard']?.validate !== 'function') {
+    throw new TypeError(`json() takes a Standard Schema validator, got ${show(schema)}`);
+  }
   return {
     encode(value) {
-      const text = JSON.stringify(schema === undefined ? value : validate(schema, value)) as
-        | string
-        | undefined;
+      let text: string | undefined;
+      try {
+        text = JSON.stringify(schema === undefined ? value : validate(schema, value));
+      } catch (error) {
+        throw new TypeError(`json() cannot encode ${show(value)}: ${(error as Error).message}`);
+      }
       if (text === undefined) throw new TypeError(`json() cannot encode ${show(value)}`);
       return text;
     },
@@ -83,9 +89,9 @@ export function integer(): Serde<number> {
 export function long(): Serde<bigint> {
   return {
     encode(value) {
-      if (typeof value !== 'bigint' || BigInt.asIntN(64, value) !== value) {
-        throw new RangeError(`long() takes a bigint of 64 bits, got ${show(value)}`);
-      }
+      const text = `long() takes a bigint of 64 bits, got ${show(value)}`;
+      if (typeof value !== 'bigint') throw new TypeError(text);
+      if (BigInt.asIntN(64, value) !== value) throw new RangeError(text);
       return fixed(8, (view) => view.setBigInt64(0, value));
     },
     decode: (read) => exactly('long', 8, read).getBigInt64(0),
@@ -95,7 +101,12 @@ export function long(): Serde<bigint> {
 /** A 32-bit float, as Kafka's `FloatSerializer` writes it: rounded to single precision. */
 export function float(): Serde<number> {
   return {
-    encode: (value) => fixed(4, (view) => view.setFloat32(0, checkNumber('float', value))),
+    encode(value) {
+      if (Number.isFinite(checkNumber('float', value)) && !Number.isFinite(Math.fround(value))) {
+        throw new RangeError(`float() takes a number of single precision, got ${show(value)}`);
+      }
+      return fixed(4, (view) => view.setFloat32(0, value));
+    },
     decode: (read) => exactly('float', 4, read).getFloat32(0),
   };
 }
@@ -129,7 +140,10 @@ function decodeText(read: Uint8Array): string {
 
 function validate<T>(schema: StandardSchema<T>, value: unknown): T {
   const result = schema['~standard'].validate(value);
-  if (result instanceof Promise) throw new TypeError('json() takes a schema that is synchronous');
+  if (result instanceof Promise) {
+    result.catch(() => {}); // refused whatever it says
+    throw new TypeError('the schema validates asynchronously, and json() takes only synchronous ones');
+  }
   if (result.issues === undefined) return result.value;
   const issues = result.issues.map((issue) => issue.message).join('; ');
   throw new TypeError(`the value does not fit its schema: ${issues}`);
@@ -145,7 +159,8 @@ function integerOf(
   return {
     encode(value) {
       if (!Number.isInteger(value) || value < -bound || value >= bound) {
-        throw new RangeError(`${name}() takes an integer of ${size * 8} bits, got ${show(value)}`);
+        const text = `${name}() takes an integer of ${size * 8} bits, got ${show(value)}`;
+        throw typeof value === 'number' ? new RangeError(text) : new TypeError(text);
       }
       return fixed(size, (view) => write(view, value));
     },

@@ -1,7 +1,7 @@
 import type { TopicInfo } from '../protocol/broker.ts';
 import { recordTooLarge } from '../record/batch-error.ts';
 import { maxRecordBytes, payloadBytes } from '../record/batch-writer.ts';
-import type { RecordParts } from '../record/batch-writer.ts';
+import type { Field, RecordParts } from '../record/batch-writer.ts';
 import { PartitionAccumulator } from './accumulator.ts';
 import type { SealedBatch } from './accumulator.ts';
 import { StickyPartition, checkPartition, keyPartition } from './partitioner.ts';
@@ -18,6 +18,13 @@ export interface OutgoingRecord {
 
 export function outgoing(parts: RecordParts, partition: number | undefined): OutgoingRecord {
   return { parts, partition, size: maxRecordBytes(parts) };
+}
+
+/** The record with copies of its bytes: for one that is not written at once. */
+export function withOwnBytes({ parts, ...rest }: OutgoingRecord): OutgoingRecord {
+  const own = (field: Field): Field => (field instanceof Uint8Array ? field.slice() : field);
+  const headers = parts.headers.map(([name, value]) => [name, own(value)] as const);
+  return { ...rest, parts: { ...parts, key: own(parts.key), value: own(parts.value), headers } };
 }
 
 export interface TopicWriterOptions {

@@ -1,4 +1,4 @@
-import { checkInteger, checkName, checkOneOf, withDefaults } from '../base/argument.ts';
+import { checkInteger, checkName, checkOneOf, show, withDefaults } from '../base/argument.ts';
 import type { TopicConfig, TopicSpec } from '../protocol/broker.ts';
 import { bytes, plain } from './serde.ts';
 import type { Serde } from './serde.ts';
@@ -69,6 +69,8 @@ export function topic<const N extends string, K = Uint8Array, V = Uint8Array>(
     partitions: undefined,
     ...NO_CONFIG,
   });
+  checkSerde('key', key);
+  checkSerde('value', value);
   if (partitions !== undefined) checkPartitions(partitions);
   return {
     name,
@@ -77,6 +79,11 @@ export function topic<const N extends string, K = Uint8Array, V = Uint8Array>(
     partitions,
     config: configOf(config),
   };
+}
+
+function checkSerde(what: string, serde: Partial<Serde<unknown>> | null): void {
+  if (typeof serde?.encode === 'function' && typeof serde.decode === 'function') return;
+  throw new TypeError(`the ${what} of topic() must be a serde, as string() or json(), got ${show(serde)}`);
 }
 
 type ConfigOptions = { readonly [K in keyof TopicConfig]: TopicConfig[K] | undefined };

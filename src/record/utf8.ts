@@ -3,6 +3,13 @@ const LOOP_MAX_UNITS = 24;
 
 let encoder: TextEncoder | undefined;
 
+/** Throws a `TypeError` at a lone surrogate, which has no UTF-8. */
+export function checkUtf8(text: string): void {
+  // `isWellFormed` is newer than the browsers served, and many times faster.
+  const { isWellFormed } = text as { isWellFormed?: () => boolean };
+  if (isWellFormed?.call(text) !== true) utf8Bytes(text);
+}
+
 /** Bytes that `text` takes in UTF-8. Throws a `TypeError` at a lone surrogate, which has no UTF-8. */
 export function utf8Bytes(text: string): number {
   let bytes = text.length;

@@ -10,18 +10,30 @@ import {
 } from '../../src/base/argument.ts';
 
 describe('checkName', () => {
-  test.each(['a', 'orders', 'Orders.v2', 'a-b_c', '.', '7', 'x'.repeat(200)])('takes %j', (name) => {
-    expect(() => checkName('topic', name)).not.toThrow();
-  });
-
-  test.each([['', '""'], ['a b', '"a b"'], ['ä', '"ä"'], ['a/b', '"a/b"'], ['a\n', '"a\\n"'], [undefined, 'undefined'], [null, 'null'], [7, '7'], [{}, '[object Object]']])(
-    'refuses %j, and says what it got',
-    (name, shown) => {
-      expect(() => checkName('log', name)).toThrow(
-        new TypeError(`a log name must be 1 to 200 of the characters A-Z a-z 0-9 . _ -, got ${shown}`),
-      );
+  test.each(['a', 'orders', 'Orders.v2', 'a-b_c', '.', '7', 'x'.repeat(200)])(
+    'takes %j',
+    (name) => {
+      expect(() => checkName('topic', name)).not.toThrow();
     },
   );
+
+  test.each([
+    ['', '""'],
+    ['a b', '"a b"'],
+    ['ä', '"ä"'],
+    ['a/b', '"a/b"'],
+    ['a\n', '"a\\n"'],
+    [undefined, 'undefined'],
+    [null, 'null'],
+    [7, '7'],
+    [{}, '[object Object]'],
+  ])('refuses %j, and says what it got', (name, shown) => {
+    expect(() => checkName('log', name)).toThrow(
+      new TypeError(
+        `a log name must be 1 to 200 of the characters A-Z a-z 0-9 . _ -, got ${shown}`,
+      ),
+    );
+  });
 
   test('refuses 201 characters, and shows some of them', () => {
     expect(() => checkName('topic', 'x'.repeat(201))).toThrow(`got "${'x'.repeat(80)}"`);
@@ -29,7 +41,12 @@ describe('checkName', () => {
 });
 
 describe('checkInteger', () => {
-  test.each([[0, 0], [5, 0], [-3, -5], [Number.MAX_SAFE_INTEGER, 1]])('takes %d of at least %d', (value, min) => {
+  test.each([
+    [0, 0],
+    [5, 0],
+    [-3, -5],
+    [Number.MAX_SAFE_INTEGER, 1],
+  ])('takes %d of at least %d', (value, min) => {
     expect(() => checkInteger('max', value, min)).not.toThrow();
   });
 
@@ -37,11 +54,14 @@ describe('checkInteger', () => {
     for (const value of [1, 10]) expect(() => checkInteger('n', value, 1, 10)).not.toThrow();
   });
 
-  test.each([[-1], [1.5], [Number.NaN], [Infinity], [2 ** 53]])('refuses the number %d as a RangeError', (value) => {
-    expect(() => checkInteger('batchBytes', value, 0)).toThrow(
-      new RangeError(`batchBytes must be an integer of at least 0, got ${value}`),
-    );
-  });
+  test.each([[-1], [1.5], [Number.NaN], [Infinity], [2 ** 53]])(
+    'refuses the number %d as a RangeError',
+    (value) => {
+      expect(() => checkInteger('batchBytes', value, 0)).toThrow(
+        new RangeError(`batchBytes must be an integer of at least 0, got ${value}`),
+      );
+    },
+  );
 
   test.each([0, 11])('refuses %d outside of 1 to 10', (value) => {
     expect(() => checkInteger('n', value, 1, 10)).toThrow(
@@ -49,12 +69,17 @@ describe('checkInteger', () => {
     );
   });
 
-  test.each([['5', '"5"'], [null, 'null'], [undefined, 'undefined'], [5n, '5'], [[5], '[object Array]']])(
-    'refuses %s as a TypeError',
-    (value, shown) => {
-      expect(() => checkInteger('n', value, 0)).toThrow(new TypeError(`n must be an integer of at least 0, got ${shown}`));
-    },
-  );
+  test.each([
+    ['5', '"5"'],
+    [null, 'null'],
+    [undefined, 'undefined'],
+    [5n, '5n'],
+    [[5], '[object Array]'],
+  ])('refuses %s as a TypeError', (value, shown) => {
+    expect(() => checkInteger('n', value, 0)).toThrow(
+      new TypeError(`n must be an integer of at least 0, got ${shown}`),
+    );
+  });
 });
 
 describe('checkMs', () => {
@@ -79,7 +104,11 @@ describe('checkOneOf', () => {
   test('takes what is listed, and names the list otherwise', () => {
     const allowed = ['none', 'gzip'] as const;
     expect(() => checkOneOf('compression', 'gzip', allowed)).not.toThrow();
-    for (const [value, shown] of [['lz4', '"lz4"'], [1, '1'], [undefined, 'undefined']]) {
+    for (const [value, shown] of [
+      ['lz4', '"lz4"'],
+      [1, '1'],
+      [undefined, 'undefined'],
+    ]) {
       expect(() => checkOneOf('compression', value, allowed)).toThrow(
         new TypeError(`compression must be one of "none", "gzip", got ${String(shown)}`),
       );
@@ -92,9 +121,19 @@ describe('withDefaults', () => {
 
   test('puts what is given over the defaults, and changes neither', () => {
     const options = { lingerMs: 0 };
-    expect(withDefaults('a producer', options, defaults)).toEqual({ lingerMs: 0, compression: 'none' });
+    expect(withDefaults('a producer', options, defaults)).toEqual({
+      lingerMs: 0,
+      compression: 'none',
+    });
     expect(options).toEqual({ lingerMs: 0 });
     expect(defaults).toEqual({ lingerMs: 5, compression: 'none' });
+  });
+
+  test.each([null, 7, 'lingerMs'])('refuses %j for options', (options) => {
+    const given = options as unknown as Partial<typeof defaults>;
+    expect(() => withDefaults('a producer', given, defaults)).toThrow(
+      new TypeError(`a producer takes an object of options, got ${show(options)}`),
+    );
   });
 
   test('takes undefined for not given', () => {
@@ -102,22 +141,30 @@ describe('withDefaults', () => {
     expect(withDefaults('a producer', options, defaults)).toEqual(defaults);
   });
 
-  test.each(['lingerms', 'toString', '__proto__'])('refuses the unknown option %s, and names the known ones', (name) => {
-    const options = JSON.parse(`{"${name}":1}`) as Partial<typeof defaults>;
-    expect(() => withDefaults('a producer', options, defaults)).toThrow(
-      new TypeError(`a producer has no option "${name}": it takes lingerMs, compression`),
-    );
-  });
+  test.each(['lingerms', 'toString', '__proto__'])(
+    'refuses the unknown option %s, and names the known ones',
+    (name) => {
+      const options = JSON.parse(`{"${name}":1}`) as Partial<typeof defaults>;
+      expect(() => withDefaults('a producer', options, defaults)).toThrow(
+        new TypeError(`a producer has no option "${name}": it takes lingerMs, compression`),
+      );
+    },
+  );
 });
 
 describe('show', () => {
   test('never throws, and stays short', () => {
     fc.assert(
-      fc.property(fc.anything({ withNullPrototype: true, withBigInt: true, withDate: true }), (value) => {
-        expect(show(value).length).toBeLessThan(600);
-      }),
+      fc.property(
+        fc.anything({ withNullPrototype: true, withBigInt: true, withDate: true }),
+        (value) => {
+          expect(show(value).length).toBeLessThan(600);
+        },
+      ),
     );
     expect(show(Symbol('s'))).toBe('Symbol(s)');
+    expect(show(new Date(0))).toBe('1970-01-01T00:00:00.000Z');
+    expect(show(new Date(Number.NaN))).toBe('an invalid Date');
     expect(show(Object.create(null))).toBe('[object Object]');
     expect(typeof show(() => {})).toBe('string');
   });

@@ -7,13 +7,16 @@ describe('the table of errors', () => {
   const STEP =
     /\b(call|check|close|compress|create|free|open|pass|produce|read|reload|report|seek|send|serve|try|use)\b/i;
 
-  test.each(Object.entries(rules))('%s is named as its code, and says the next step', (name, rule) => {
-    expect(rule.code).toBe(name);
-    expect(typeof rule.retriable).toBe('boolean');
-    expect(rule.next).toMatch(/^[A-Z].*\.$/);
-    expect(rule.next).not.toMatch(/\s{2}|\.\.$/);
-    expect(rule.next).toMatch(STEP);
-  });
+  test.each(Object.entries(rules))(
+    '%s is named as its code, and says the next step',
+    (name, rule) => {
+      expect(rule.code).toBe(name);
+      expect(typeof rule.retriable).toBe('boolean');
+      expect(rule.next).toMatch(/^[A-Z].*\.$/);
+      expect(rule.next).not.toMatch(/\s{2}|\.\.$/);
+      expect(rule.next).toMatch(STEP);
+    },
+  );
 
   test('has each text once, but where two mean the same step', () => {
     const texts = Object.values(rules).map(({ next }) => next);
@@ -26,21 +29,33 @@ describe('TablogError', () => {
     const error = new TablogError(rules.CLOSED, "the log 'shop' is closed");
     expect(error).toBeInstanceOf(Error);
     expect(error.name).toBe('TablogError');
-    expect(error.message).toBe("CLOSED: the log 'shop' is closed. Open a new one; a closed one stays closed.");
-    expect(error).toMatchObject({ ...rules.CLOSED, happened: "the log 'shop' is closed", details: {} });
+    expect(error.message).toBe(
+      "CLOSED: the log 'shop' is closed. Open a new one; a closed one stays closed.",
+    );
+    expect(error).toMatchObject({
+      ...rules.CLOSED,
+      happened: "the log 'shop' is closed",
+      details: {},
+    });
     expect('cause' in error).toBe(false);
   });
 
   test('keeps its details and its cause', () => {
     const cause = new Error('inner');
-    const error = new TablogError(rules.TOPIC_EXISTS, 'it differs', { details: { topic: 'a' }, cause });
+    const error = new TablogError(rules.TOPIC_EXISTS, 'it differs', {
+      details: { topic: 'a' },
+      cause,
+    });
     expect(error).toMatchObject({ details: { topic: 'a' } });
     expect(error.cause).toBe(cause);
   });
 
   test('can be told more exactly where it happened', () => {
     const cause = new Error('inner');
-    const error = new TablogError(rules.BATCH_CORRUPT, 'damaged', { details: { at: 1, in: 'a' }, cause });
+    const error = new TablogError(rules.BATCH_CORRUPT, 'damaged', {
+      details: { at: 1, in: 'a' },
+      cause,
+    });
     const located = error.at('partition 3', { partition: 3, in: 'b' });
     expect(located).toMatchObject({
       ...rules.BATCH_CORRUPT,
@@ -58,10 +73,13 @@ describe('toTablogError', () => {
     expect(toTablogError(error)).toBe(error);
   });
 
-  test.each([new TypeError('not a function'), 'thrown text', undefined, null, 7])('wraps %s as INTERNAL', (thrown) => {
-    const error = toTablogError(thrown);
-    expect(error).toMatchObject({ ...rules.INTERNAL });
-    expect(error.happened).toBe(thrown instanceof Error ? thrown.message : String(thrown));
-    expect(error.cause).toBe(thrown);
-  });
+  test.each([new TypeError('not a function'), 'thrown text', undefined, null, 7])(
+    'wraps %s as INTERNAL',
+    (thrown) => {
+      const error = toTablogError(thrown);
+      expect(error).toMatchObject({ ...rules.INTERNAL });
+      expect(error.happened).toBe(thrown instanceof Error ? thrown.message : String(thrown));
+      expect(error.cause).toBe(thrown);
+    },
+  );
 });

@@ -83,7 +83,9 @@ describe('addPartitions', () => {
     const other = log.broker();
     await other.append(orders, 'a');
     await shop.broker.addPartitions({ name: 'orders', partitions: 2 });
-    expect(await other.produce(orders, batch('b'), { partition: 1 })).toMatchObject({ baseOffset: 0 });
+    expect(await other.produce(orders, batch('b'), { partition: 1 })).toMatchObject({
+      baseOffset: 0,
+    });
   });
 
   test('keeps the number it has, and refuses fewer', async () => {
@@ -104,7 +106,10 @@ describe('alterTopic', () => {
     const orders = await shop.create('orders', 1, { timestampType: 'append' });
     const other = log.broker();
     await other.append(orders, 'before');
-    const altered = await other.broker.alterTopic({ name: 'orders', config: { maxRecordBytes: 3 } });
+    const altered = await other.broker.alterTopic({
+      name: 'orders',
+      config: { maxRecordBytes: 3 },
+    });
     expect(altered.config).toEqual({ maxRecordBytes: 3, timestampType: 'append' });
     expect(await errorOf(other.append(orders, 'four'))).toMatchObject({ code: 'RECORD_TOO_LARGE' });
     expect((await shop.broker.listTopics())[0]).toEqual(altered);

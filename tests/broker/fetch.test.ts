@@ -44,7 +44,10 @@ describe('fetch', () => {
     for (const offset of [3, -1, 1_000]) {
       for (const broker of [shop, log.broker()]) {
         expect(await broker.fetch(orders, { offset })).toMatchObject({
-          error: { ...OFFSET_OUT_OF_RANGE, details: { partition: 0, offset, startOffset: 0, endOffset: 2 } },
+          error: {
+            ...OFFSET_OUT_OF_RANGE,
+            details: { partition: 0, offset, startOffset: 0, endOffset: 2 },
+          },
         });
       }
     }
@@ -88,7 +91,9 @@ describe('fetch', () => {
       expect(outcome.get('nobody 0')).toBe(UNKNOWN_TOPIC.code);
       expect(outcome.get('orders 7')).toBe(UNKNOWN_TOPIC.code);
       expect(fetched).toHaveLength(4);
-      expect(fetched.some((part) => 'error' in part && part.error.code === OFFSET_OUT_OF_RANGE.code)).toBe(true);
+      expect(
+        fetched.some((part) => 'error' in part && part.error.code === OFFSET_OUT_OF_RANGE.code),
+      ).toBe(true);
       expect(fetched.some((part) => !('error' in part) && valuesOf(part)[0] === 'a')).toBe(true);
     }
   });

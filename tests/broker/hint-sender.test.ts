@@ -9,7 +9,11 @@ function sending(): { clock: ManualClock; sender: HintSender; sent: Hint[] } {
   return { clock, sent, sender: new HintSender(clock, (hint) => sent.push(hint)) };
 }
 
-const at = (endOffset: number, partition = 0, topicId = 't'): AppendedHint => ({ topicId, partition, endOffset });
+const at = (endOffset: number, partition = 0, topicId = 't'): AppendedHint => ({
+  topicId,
+  partition,
+  endOffset,
+});
 const appended = (...partitions: AppendedHint[]): Hint => ({ kind: 'appended', partitions });
 
 test('the first hint goes out at once', () => {

@@ -1,9 +1,11 @@
-import 'fake-indexeddb/auto';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { openIdbStore } from '../../src/store/idb-store.ts';
 import { poolRef } from '../../src/store/schema.ts';
+import { stubIndexedDb } from '../store/fake-indexeddb.ts';
 import { batch, baseOffset, errorOf, openTestLog } from '../support/broker-fixture.ts';
 import type { TestBroker, TestLog } from '../support/broker-fixture.ts';
+
+stubIndexedDb();
 
 // Each broker with a connection of its own to one database, as the workers of several tabs have.
 let log: TestLog;
@@ -21,7 +23,9 @@ describe('brokers over one database', () => {
   test('share what they append', async () => {
     const topic = await one.create('orders', 2);
     const appends = Array.from({ length: 40 }, (_, i) =>
-      (i % 2 === 0 ? one : other).produce(topic, batch(String(i)), { partition: i % 3 === 0 ? 1 : 0 }),
+      (i % 2 === 0 ? one : other).produce(topic, batch(String(i)), {
+        partition: i % 3 === 0 ? 1 : 0,
+      }),
     );
     const offsets = (await Promise.all(appends)).map(baseOffset);
     for (const partition of [0, 1]) {
@@ -47,7 +51,10 @@ describe('brokers over one database', () => {
   test('go on when the same broker extends the pool and appends', async () => {
     const topic = await one.create('orders');
     const values = Array.from({ length: 20 }, (_, i) => String(i));
-    await Promise.all([one.create('many', 100), ...values.map((value) => one.append(topic, value))]);
+    await Promise.all([
+      one.create('many', 100),
+      ...values.map((value) => one.append(topic, value)),
+    ]);
     expect(await one.readAll(topic)).toEqual(values);
     expect(one.connections).toHaveLength(1);
   });

@@ -42,7 +42,9 @@ describe('listOffsets', () => {
   test('finds the first one also where time goes back', async () => {
     await shop.produce(orders, timedBatch([500, 'a'], [100, 'b'], [300, 'c']));
     await shop.produce(orders, timedBatch([200, 'd'], [600, 'e']));
-    const found = await Promise.all([100, 300, 500, 501, 600].map((time) => shop.offset(orders, time)));
+    const found = await Promise.all(
+      [100, 300, 500, 501, 600].map((time) => shop.offset(orders, time)),
+    );
     expect(found).toEqual([0, 0, 0, 4, 4]);
   });
 
@@ -65,13 +67,22 @@ describe('listOffsets', () => {
   test('answers several partitions in the order asked', async () => {
     await shop.append(orders, 'a', 'b');
     await shop.produce(orders, batch('x'), { partition: 1 });
-    const of = (partition: number, at: 'earliest' | 'latest') => ({ topicId: orders.id, partition, at });
-    expect(await shop.broker.listOffsets([of(1, 'latest'), of(0, 'latest'), of(0, 'earliest')])).toEqual([1, 2, 0]);
+    const of = (partition: number, at: 'earliest' | 'latest') => ({
+      topicId: orders.id,
+      partition,
+      at,
+    });
+    expect(
+      await shop.broker.listOffsets([of(1, 'latest'), of(0, 'latest'), of(0, 'earliest')]),
+    ).toEqual([1, 2, 0]);
   });
 
   test('is UNKNOWN_TOPIC for what is not there', async () => {
     const error = await errorOf(shop.offset(orders, 'latest', { partition: 2 }));
-    expect(error).toMatchObject({ ...UNKNOWN_TOPIC, details: { topicId: orders.id, partition: 2 } });
+    expect(error).toMatchObject({
+      ...UNKNOWN_TOPIC,
+      details: { topicId: orders.id, partition: 2 },
+    });
   });
 
   const time = fc.integer({ min: 0, max: 50 });
@@ -79,18 +90,22 @@ describe('listOffsets', () => {
 
   test('finds what a search of all records would, whatever their times', async () => {
     await fc.assert(
-      fc.asyncProperty(batches, fc.array(time, { minLength: 1, maxLength: 8 }), async (batches, times) => {
-        const topic = await shop.create(`topic-${partitions++}`);
-        for (const stamps of batches) {
-          await shop.produce(topic, timedBatch(...stamps.map((stamp) => [stamp, 'x'] as const)));
-        }
-        const all = batches.flat();
-        for (const at of times) {
-          const first = all.findIndex((stamp) => stamp >= at);
-          expect(await shop.offset(topic, at)).toBe(first === -1 ? all.length : first);
-        }
-        await shop.broker.deleteTopics([topic.name]);
-      }),
+      fc.asyncProperty(
+        batches,
+        fc.array(time, { minLength: 1, maxLength: 8 }),
+        async (batches, times) => {
+          const topic = await shop.create(`topic-${partitions++}`);
+          for (const stamps of batches) {
+            await shop.produce(topic, timedBatch(...stamps.map((stamp) => [stamp, 'x'] as const)));
+          }
+          const all = batches.flat();
+          for (const at of times) {
+            const first = all.findIndex((stamp) => stamp >= at);
+            expect(await shop.offset(topic, at)).toBe(first === -1 ? all.length : first);
+          }
+          await shop.broker.deleteTopics([topic.name]);
+        },
+      ),
       { numRuns: 60 },
     );
   });
@@ -98,9 +113,14 @@ describe('listOffsets', () => {
   test('does so in a partition that the time index only samples', async () => {
     // 40 KiB a batch: the index has an entry for every other one at most.
     const filler = 'x'.repeat(8 * 1024);
-    const stamps = Array.from({ length: 40 }, (_, i) => Array.from({ length: 5 }, (_, n) => (i * 37 + n * 11) % 101 + i * 3));
+    const stamps = Array.from({ length: 40 }, (_, i) =>
+      Array.from({ length: 5 }, (_, n) => ((i * 37 + n * 11) % 101) + i * 3),
+    );
     for (const batchStamps of stamps) {
-      await shop.produce(orders, timedBatch(...batchStamps.map((stamp) => [stamp, filler] as const)));
+      await shop.produce(
+        orders,
+        timedBatch(...batchStamps.map((stamp) => [stamp, filler] as const)),
+      );
     }
     const all = stamps.flat();
     for (let at = -1; at <= Math.max(...all) + 1; at += 4) {

@@ -3,7 +3,13 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { TopicInfo } from '../../src/protocol/broker.ts';
 import { openMemoryStore } from '../../src/store/memory-store.ts';
 import { ManualClock } from '../support/manual-clock.ts';
-import { TestBroker, baseOffset, batch, openTestLog, recordsOf } from '../support/broker-fixture.ts';
+import {
+  TestBroker,
+  baseOffset,
+  batch,
+  openTestLog,
+  recordsOf,
+} from '../support/broker-fixture.ts';
 
 /** One append: by which broker, into which partition, how many records, and after a turn or not. */
 const step = fc.record({
@@ -137,7 +143,11 @@ describe('hints', () => {
     onTestFinished(() => channel.close());
     const messages: unknown[] = [];
     channel.addEventListener('message', ({ data }) => messages.push(data));
-    const told = (partition: number, endOffset: number): unknown => ({ topicId: topic.id, partition, endOffset });
+    const told = (partition: number, endOffset: number): unknown => ({
+      topicId: topic.id,
+      partition,
+      endOffset,
+    });
     await shop.append(topic, 'a');
     await shop.append(topic, 'b', 'c');
     await shop.produce(topic, batch('x'), { partition: 1 });

@@ -15,11 +15,18 @@ function segmentOf(baseOffset: number, records: number): Segment {
 
 const SIZE = segmentOf(0, 1).bytes.byteLength;
 
-function offsets(cache: TailCache, offset: number, partition = 0, maxBytes = Infinity): number[] | undefined {
+function offsets(
+  cache: TailCache,
+  offset: number,
+  partition = 0,
+  maxBytes = Infinity,
+): number[] | undefined {
   return cache
     .of('t', partition)
     .read(offset, maxBytes)
-    ?.segments.flatMap((segment) => readRecords(new Uint8Array(segment)).map((record) => record.offset));
+    ?.segments.flatMap((segment) =>
+      readRecords(new Uint8Array(segment)).map((record) => record.offset),
+    );
 }
 
 describe('the tails of all partitions', () => {
@@ -89,32 +96,40 @@ describe('the tails of all partitions', () => {
     expect(offsets(cache, 0)).toEqual([0]);
   });
 
-  const push = fc.record({ partition: fc.nat({ max: 2 }), records: fc.integer({ min: 1, max: 4 }), gap: fc.boolean() });
+  const push = fc.record({
+    partition: fc.nat({ max: 2 }),
+    records: fc.integer({ min: 1, max: 4 }),
+    gap: fc.boolean(),
+  });
 
   test('hold the newest segments that fit, whatever is pushed', () => {
     fc.assert(
-      fc.property(fc.array(push, { maxLength: 30 }), fc.integer({ min: 1, max: 12 }), (pushes, room) => {
-        const budget = room * SIZE;
-        const cache = new TailCache(budget);
-        const ends = [0, 0, 0];
-        const pushed: { partition: number; segment: Segment; afterGap: boolean }[] = [];
-        for (const { partition, records, gap } of pushes) {
-          const segment = segmentOf(ends[partition]! + (gap ? 1 : 0), records);
-          ends[partition] = segment.nextOffset;
-          pushed.push({ partition, segment, afterGap: gap });
-          cache.push('t', partition, segment);
-        }
-        let bytes = 0;
-        const closed = new Set<number>(); // partitions of which no older segment is reachable
-        for (const { partition, segment, afterGap } of pushed.toReversed()) {
-          bytes += segment.bytes.byteLength;
-          const kept = bytes <= budget && !closed.has(partition);
-          const at = offsets(cache, segment.baseOffset, partition);
-          if (kept) expect(at?.[0]).toBe(segment.baseOffset);
-          else expect(at).toBeUndefined();
-          if (afterGap) closed.add(partition);
-        }
-      }),
+      fc.property(
+        fc.array(push, { maxLength: 30 }),
+        fc.integer({ min: 1, max: 12 }),
+        (pushes, room) => {
+          const budget = room * SIZE;
+          const cache = new TailCache(budget);
+          const ends = [0, 0, 0];
+          const pushed: { partition: number; segment: Segment; afterGap: boolean }[] = [];
+          for (const { partition, records, gap } of pushes) {
+            const segment = segmentOf(ends[partition]! + (gap ? 1 : 0), records);
+            ends[partition] = segment.nextOffset;
+            pushed.push({ partition, segment, afterGap: gap });
+            cache.push('t', partition, segment);
+          }
+          let bytes = 0;
+          const closed = new Set<number>(); // partitions of which no older segment is reachable
+          for (const { partition, segment, afterGap } of pushed.toReversed()) {
+            bytes += segment.bytes.byteLength;
+            const kept = bytes <= budget && !closed.has(partition);
+            const at = offsets(cache, segment.baseOffset, partition);
+            if (kept) expect(at?.[0]).toBe(segment.baseOffset);
+            else expect(at).toBeUndefined();
+            if (afterGap) closed.add(partition);
+          }
+        },
+      ),
       { numRuns: 200 },
     );
   });

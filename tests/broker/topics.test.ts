@@ -54,7 +54,11 @@ describe('createTopics', () => {
       { name: 'b' },
       { name: 'c', partitions: 3 },
     ]);
-    expect(three.map(({ name, partitions }) => [name, partitions])).toEqual([['a', 2], ['b', 1], ['c', 3]]);
+    expect(three.map(({ name, partitions }) => [name, partitions])).toEqual([
+      ['a', 2],
+      ['b', 1],
+      ['c', 3],
+    ]);
     const free = (await pool()).free.length;
     await errorOf(shop.broker.createTopics([{ name: 'd' }, { name: 'a', partitions: 5 }]));
     expect(await names()).toEqual(['a', 'b', 'c']);
@@ -127,7 +131,9 @@ describe('deleteTopics', () => {
     for (const broker of [shop, other]) {
       expect(await errorOf(broker.append(old, 'late'))).toMatchObject({ code: UNKNOWN_TOPIC.code });
       expect(await errorOf(broker.readAll(old))).toMatchObject({ code: UNKNOWN_TOPIC.code });
-      expect(await errorOf(broker.offset(old, 'latest'))).toMatchObject({ code: UNKNOWN_TOPIC.code });
+      expect(await errorOf(broker.offset(old, 'latest'))).toMatchObject({
+        code: UNKNOWN_TOPIC.code,
+      });
     }
     expect(await shop.readAll(made)).toEqual([]);
   });

@@ -2,14 +2,17 @@ import { describe, expect, test } from 'vitest';
 import * as rules from '../../src/base/error-rules.ts';
 import { TablogError } from '../../src/base/error.ts';
 import { fromErrorData, toErrorData } from '../../src/protocol/error-data.ts';
+import { errorOf } from '../support/broker-fixture.ts';
 import { connected } from './endpoints.ts';
 
-/** `error` as a tab gets it when a call in the worker rejects with it. */
-async function acrossThreads(error: unknown): Promise<unknown> {
+/** `error` as a tab gets it when a call in the worker throws it. */
+async function acrossThreads(error: unknown): Promise<TablogError> {
   const { port } = await connected({
-    listTopics: () => Promise.reject(error as Error),
+    listTopics: async () => {
+      throw error;
+    },
   });
-  return port.call('listTopics', null).catch((caught: unknown) => caught);
+  return errorOf(port.call('listTopics', null));
 }
 
 describe('an error across the thread border', () => {
@@ -27,27 +30,46 @@ describe('an error across the thread border', () => {
       message: error.message,
       details,
     });
-    const { cause: arrivedCause } = arrived as TablogError;
-    expect(arrivedCause).toBeInstanceOf(RangeError);
-    expect(arrivedCause).toMatchObject({ message: 'the disk says no' });
+    expect(arrived.cause).toBeInstanceOf(Error);
+    expect(arrived.cause).toMatchObject({
+      name: 'RangeError',
+      message: 'the disk says no',
+      stack: cause.stack,
+    });
   });
 
   test('of another kind is INTERNAL, with the original as its cause', async () => {
     const arrived = await acrossThreads(new TypeError('x is not a function'));
     expect(arrived).toBeInstanceOf(TablogError);
     expect(arrived).toMatchObject({ ...rules.INTERNAL, happened: 'x is not a function' });
-    expect((arrived as TablogError).cause).toBeInstanceOf(TypeError);
+    expect(arrived.cause).toMatchObject({ name: 'TypeError', message: 'x is not a function' });
   });
 
-  test.each(['a string', undefined, null, 7])('that is no Error (%s) is INTERNAL', async (thrown) => {
-    expect(await acrossThreads(thrown)).toMatchObject({ ...rules.INTERNAL, happened: String(thrown) });
+  test.each(['a string', undefined, null, 7])(
+    'that is no Error (%s) is INTERNAL',
+    async (thrown) => {
+      expect(await acrossThreads(thrown)).toMatchObject({
+        ...rules.INTERNAL,
+        happened: String(thrown),
+      });
+    },
+  );
+
+  test.each([
+    new DOMException('no room', 'QuotaExceededError'),
+    Object.assign(new Error('mine'), { name: 'MyError' }),
+    new TablogError(rules.STORAGE_FULL, 'no room'),
+  ])('keeps the name of its cause: %s', async (cause) => {
+    const arrived = await acrossThreads(new TablogError(rules.INTERNAL, 'outer', { cause }));
+    expect(arrived.cause).toBeInstanceOf(Error);
+    expect(arrived.cause).toMatchObject({ name: cause.name, message: cause.message });
   });
 
   test('leaves a cause behind that is no Error, and arrives', async () => {
     const error = new TablogError(rules.STORAGE_FULL, 'too late', { cause: () => {} });
     const arrived = await acrossThreads(error);
     expect(arrived).toMatchObject({ ...rules.STORAGE_FULL });
-    expect((arrived as TablogError).cause).toBeUndefined();
+    expect(arrived.cause).toBeUndefined();
   });
 
   test('arrives though its cause has a cause that cannot be sent', async () => {

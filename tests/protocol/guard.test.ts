@@ -13,10 +13,24 @@ const call = (path: unknown, argumentList: unknown = [RAW], type = 'APPLY'): obj
 });
 
 const forbidden: readonly (readonly [string, unknown])[] = [
-  ['sets a property of Object.prototype', { id: 'evil', type: 'SET', path: ['__proto__', 'polluted'], value: RAW }],
-  ['sets __proto__', { id: 'evil', type: 'SET', path: ['__proto__'], value: { type: 'RAW', value: { polluted: true } } }],
+  [
+    'sets a property of Object.prototype',
+    { id: 'evil', type: 'SET', path: ['__proto__', 'polluted'], value: RAW },
+  ],
+  [
+    'sets __proto__',
+    {
+      id: 'evil',
+      type: 'SET',
+      path: ['__proto__'],
+      value: { type: 'RAW', value: { polluted: true } },
+    },
+  ],
   ['sets a method', { id: 'evil', type: 'SET', path: ['listTopics'], value: RAW }],
-  ['sets a method’s property', { id: 'evil', type: 'SET', path: ['listTopics', 'polluted'], value: RAW }],
+  [
+    'sets a method’s property',
+    { id: 'evil', type: 'SET', path: ['listTopics', 'polluted'], value: RAW },
+  ],
   ['gets a method', { id: 'evil', type: 'GET', path: ['listTopics'] }],
   ['gets everything', { id: 'evil', type: 'GET', path: [] }],
   ['constructs', call(['listTopics'], [RAW], 'CONSTRUCT')],
@@ -24,7 +38,10 @@ const forbidden: readonly (readonly [string, unknown])[] = [
   ['asks for an endpoint', { id: 'evil', type: 'ENDPOINT', path: [] }],
   ['releases the broker', { id: 'evil', type: 'RELEASE', path: [] }],
   ['calls by a path of two', call(['listTopics', 'call'])],
-  ['calls the Function constructor', call(['listTopics', 'constructor'], [{ type: 'RAW', value: 'globalThis.polluted = 1' }])],
+  [
+    'calls the Function constructor',
+    call(['listTopics', 'constructor'], [{ type: 'RAW', value: 'globalThis.polluted = 1' }]),
+  ],
   ['calls by no path', call([])],
   ['calls by a path that is text', call('listTopics')],
   ['calls by a path that is an object', call({ 0: 'listTopics', length: 1 })],
@@ -38,8 +55,14 @@ const forbidden: readonly (readonly [string, unknown])[] = [
   ['calls with two arguments', call(['listTopics'], [RAW, RAW])],
   ['calls with a list that is none', call(['listTopics'], RAW)],
   ['calls with nothing as its argument', call(['listTopics'], [null])],
-  ['calls with an argument that is handled', call(['listTopics'], [{ type: 'HANDLER', name: 'proxy', value: 1 }])],
-  ['calls with a thrown argument', call(['listTopics'], [{ type: 'HANDLER', name: 'throw', value: { isError: false, value: 1 } }])],
+  [
+    'calls with an argument that is handled',
+    call(['listTopics'], [{ type: 'HANDLER', name: 'proxy', value: 1 }]),
+  ],
+  [
+    'calls with a thrown argument',
+    call(['listTopics'], [{ type: 'HANDLER', name: 'throw', value: { isError: false, value: 1 } }]),
+  ],
   ['is null', null],
   ['is undefined', undefined],
   ['is text', 'listTopics'],
@@ -49,7 +72,9 @@ const forbidden: readonly (readonly [string, unknown])[] = [
   ['has a type only', { type: 'APPLY' }],
 ];
 
-async function guarded(): Promise<Connected & { answers: unknown[]; methods: Record<Method, ReturnType<typeof vi.fn>> }> {
+async function guarded(): Promise<
+  Connected & { answers: unknown[]; methods: Record<Method, ReturnType<typeof vi.fn>> }
+> {
   const methods = Object.fromEntries(
     METHODS.map((method) => [method, vi.fn(async () => [])]),
   ) as Record<Method, ReturnType<typeof vi.fn>>;
@@ -110,7 +135,9 @@ describe('a message that is no allowed call', () => {
 
 test('a call with a name of Object.prototype inside its value is data and nothing else', async () => {
   const { port, methods } = await guarded();
-  const value = JSON.parse('[{"name":"__proto__","config":{"__proto__":{"polluted":true}}}]') as never;
+  const value = JSON.parse(
+    '[{"name":"__proto__","config":{"__proto__":{"polluted":true}}}]',
+  ) as never;
   await port.call('createTopics', value);
   expect(methods.createTopics).toHaveBeenCalledOnce();
   expect(({} as { polluted?: unknown }).polluted).toBeUndefined();

@@ -2,7 +2,14 @@ import { describe, expect, test, vi } from 'vitest';
 import { STORAGE_BLOCKED } from '../../src/base/error-rules.ts';
 import { openIdbStore } from '../../src/store/idb-store.ts';
 import { poolRef } from '../../src/store/schema.ts';
-import { databaseOf, deleteDatabase, done, freshLog, openRaw, openStore } from './fresh-database.ts';
+import {
+  databaseOf,
+  deleteDatabase,
+  done,
+  freshLog,
+  openRaw,
+  openStore,
+} from './fresh-database.ts';
 
 /** A connection of an older time, which lets nobody upgrade or delete the database. */
 async function stubborn(log: string): Promise<IDBDatabase> {

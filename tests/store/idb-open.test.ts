@@ -1,4 +1,4 @@
-import * as fake from 'fake-indexeddb';
+import { IDBDatabase, IDBOpenDBRequest } from 'fake-indexeddb';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import {
   FORMAT_TOO_NEW,
@@ -14,6 +14,7 @@ import { TOPICS } from '../../src/store/schema.ts';
 import { storageError } from '../../src/store/storage-error.ts';
 import type { Store } from '../../src/store/store.ts';
 import { ManualClock } from '../support/manual-clock.ts';
+import { stubIndexedDb } from './fake-indexeddb.ts';
 
 afterEach(() => vi.unstubAllGlobals());
 
@@ -21,23 +22,13 @@ const TOPIC = { store: TOPICS, key: 'a' };
 const put = (store: Store): Promise<void> =>
   store.update([TOPIC], (_, write) => write.put(TOPICS, 'a', 1));
 
-/** Gives this context an IndexedDB of its own; `open`: what its `open` does instead. */
-function withIndexedDb(open?: () => IDBOpenDBRequest): void {
-  for (const [name, value] of Object.entries(fake)) {
-    if (name.startsWith('IDB')) vi.stubGlobal(name, value);
-  }
-  const factory = new fake.IDBFactory();
-  if (open !== undefined) factory.open = open;
-  vi.stubGlobal('indexedDB', factory);
-}
-
 describe('opening', () => {
   test('says NO_INDEXEDDB where there is none', async () => {
     await expect(openIdbStore('none')).rejects.toMatchObject({ code: NO_INDEXEDDB.code });
   });
 
   test('gives up at the deadline when the browser never answers', async () => {
-    withIndexedDb(() => new fake.IDBOpenDBRequest());
+    stubIndexedDb(() => new IDBOpenDBRequest());
     const clock = new ManualClock();
     const opened = openIdbStore('silent', { clock, openDeadlineMs: 5_000 });
     const settled = vi.fn();
@@ -52,7 +43,7 @@ describe('opening', () => {
 
   test('rejects with a TablogError where the browser forbids IndexedDB', async () => {
     const forbidden = new DOMException('access is denied', 'SecurityError');
-    withIndexedDb(() => {
+    stubIndexedDb(() => {
       throw forbidden;
     });
     const error = await openIdbStore('forbidden').catch((caught: unknown) => caught);
@@ -64,10 +55,10 @@ describe('opening', () => {
 describe('a transaction that never ends', () => {
   /** A store whose transactions start, and of which the browser says nothing more. */
   async function silentStore(clock: ManualClock): Promise<Store> {
-    withIndexedDb();
+    stubIndexedDb();
     const store = await openIdbStore('hung', { clock, transactionDeadlineMs: 7_500 });
     const silent = { objectStore: () => ({ get: () => ({}), getAll: () => ({}) }) };
-    vi.spyOn(fake.IDBDatabase.prototype, 'transaction').mockReturnValue(silent as never);
+    vi.spyOn(IDBDatabase.prototype, 'transaction').mockReturnValue(silent as never);
     return store;
   }
 

@@ -86,7 +86,9 @@ describe('the database', () => {
 });
 
 describe('a database of another time', () => {
-  const withLogRow = async (change: (row: LogRow, key: string, rows: IDBObjectStore) => void): Promise<string> => {
+  const withLogRow = async (
+    change: (row: LogRow, key: string, rows: IDBObjectStore) => void,
+  ): Promise<string> => {
     const log = freshLog();
     (await openStore(log)).close();
     const db = await openRaw(log);

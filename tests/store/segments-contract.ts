@@ -37,7 +37,11 @@ export function segmentsContract(current: () => Store): void {
     });
 
     test('begins with the segment that covers the offset', async () => {
-      await fill([[0, 100], [10, 100], [25, 100]]);
+      await fill([
+        [0, 100],
+        [10, 100],
+        [25, 100],
+      ]);
       expect(await bases(0, 1)).toEqual([0]);
       expect(await bases(9, 1)).toEqual([0]);
       expect(await bases(10, 1)).toEqual([10]);
@@ -47,12 +51,20 @@ export function segmentsContract(current: () => Store): void {
     });
 
     test('begins with the first there is where none covers the offset', async () => {
-      await fill([[10, 100], [25, 100]]);
+      await fill([
+        [10, 100],
+        [25, 100],
+      ]);
       expect(await bases(3, 1)).toEqual([10]);
     });
 
     test('stops when the bytes are reached, after at least one segment', async () => {
-      await fill([[0, 100], [10, 100], [20, 100], [30, 100]]);
+      await fill([
+        [0, 100],
+        [10, 100],
+        [20, 100],
+        [30, 100],
+      ]);
       expect(await bases(0, 0)).toEqual([0]);
       expect(await bases(0, 1)).toEqual([0]);
       expect(await bases(0, 100)).toEqual([0]);
@@ -62,7 +74,11 @@ export function segmentsContract(current: () => Store): void {
     });
 
     test('tells where the row after these begins', async () => {
-      await fill([[0, 100], [10, 100], [25, 100]]);
+      await fill([
+        [0, 100],
+        [10, 100],
+        [25, 100],
+      ]);
       const next = async (from: number, maxBytes: number): Promise<number | undefined> =>
         (await read(from, maxBytes)).nextBaseOffset;
       expect(await next(0, 1)).toBe(10);
@@ -73,7 +89,10 @@ export function segmentsContract(current: () => Store): void {
     });
 
     test('goes on across large and small segments, in order', async () => {
-      const sizes = Array.from({ length: 150 }, (_, i) => [i * 5, i % 40 === 0 ? 70_000 : 64] as const);
+      const sizes = Array.from(
+        { length: 150 },
+        (_, i) => [i * 5, i % 40 === 0 ? 70_000 : 64] as const,
+      );
       await fill(sizes);
       expect(sizesOf(await read(0, Infinity))).toEqual(sizes);
       const part = await read(501, 70_000);
@@ -82,19 +101,33 @@ export function segmentsContract(current: () => Store): void {
     });
 
     test('takes rows that are empty, or too short for a batch, as they are', async () => {
-      await fill([[0, 0], [1, 0], [2, 3], [3, 100], [4, 0]]);
+      await fill([
+        [0, 0],
+        [1, 0],
+        [2, 3],
+        [3, 100],
+        [4, 0],
+      ]);
       expect(await bases(0, 50)).toEqual([0, 1, 2, 3]);
       expect(await bases(0, 1_000)).toEqual([0, 1, 2, 3, 4]);
       expect(await bases(1, 0)).toEqual([1]);
     });
 
     test('sorts offsets as numbers', async () => {
-      await fill([[2, 50], [10, 50], [100, 50], [2 ** 40, 50]]);
+      await fill([
+        [2, 50],
+        [10, 50],
+        [100, 50],
+        [2 ** 40, 50],
+      ]);
       expect(await bases(0, 1_000)).toEqual([2, 10, 100, 2 ** 40]);
     });
 
     test('answers several requests at once, in their order, each with its own head', async () => {
-      await fill([[0, 100], [10, 100]]);
+      await fill([
+        [0, 100],
+        [10, 100],
+      ]);
       await fill([[0, 80]], THERE);
       const reads = await current().readSegments([
         { store: THERE, from: 0, maxBytes: 1 },

@@ -1,7 +1,14 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { CLOSED, STORAGE_UNAVAILABLE } from '../../src/base/error-rules.ts';
 import { TablogError } from '../../src/base/error.ts';
-import { OFFSETS, PRODUCERS, TOPICS, logRef, partitionStore, poolRef } from '../../src/store/schema.ts';
+import {
+  OFFSETS,
+  PRODUCERS,
+  TOPICS,
+  logRef,
+  partitionStore,
+  poolRef,
+} from '../../src/store/schema.ts';
 import type { PoolRow } from '../../src/store/schema.ts';
 import type { Key, RowRef, Store } from '../../src/store/store.ts';
 import { segmentsContract } from './segments-contract.ts';

@@ -55,7 +55,11 @@ export class TestBroker {
     return this.connections.at(-1)!;
   }
 
-  async create(name: string, partitions = 1, config: Partial<TopicConfig> = {}): Promise<TopicInfo> {
+  async create(
+    name: string,
+    partitions = 1,
+    config: Partial<TopicConfig> = {},
+  ): Promise<TopicInfo> {
     const [info] = await this.broker.createTopics([{ name, partitions, config }]);
     return info!;
   }
@@ -111,7 +115,10 @@ export interface TestLog {
   /** What all brokers of the log share. */
   readonly store: Store;
   /** One more broker over the same store; closed when the test is over. */
-  broker(options?: { readonly name?: string; readonly openStore?: () => Promise<Store> }): TestBroker;
+  broker(options?: {
+    readonly name?: string;
+    readonly openStore?: () => Promise<Store>;
+  }): TestBroker;
 }
 
 export function openTestLog(): TestLog {
@@ -145,9 +152,13 @@ export function batch(...values: string[]): ArrayBuffer {
   return timedBatch(...values.map((value) => [1_000, value] as const));
 }
 
-export function timedBatch(...records: (readonly [timestamp: number, value: string])[]): ArrayBuffer {
+export function timedBatch(
+  ...records: (readonly [timestamp: number, value: string])[]
+): ArrayBuffer {
   const writer = new BatchWriter();
-  for (const [timestamp, value] of records) writer.append({ key: null, value, headers: [], timestamp });
+  for (const [timestamp, value] of records) {
+    writer.append({ key: null, value, headers: [], timestamp });
+  }
   return writer.finish().buffer;
 }
 

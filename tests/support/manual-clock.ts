@@ -2,7 +2,7 @@ import type { Clock } from '../../src/base/clock.ts';
 
 interface Timer {
   readonly at: number;
-  readonly then: () => void;
+  readonly run: () => void;
 }
 
 /** A clock that stands still until a test moves it. */
@@ -24,7 +24,7 @@ export class ManualClock implements Clock {
   }
 
   after(ms: number, then: () => void): () => void {
-    const timer = { at: this.#now + ms, then };
+    const timer = { at: this.#now + ms, run: then };
     this.#timers.add(timer);
     return () => void this.#timers.delete(timer);
   }
@@ -35,7 +35,7 @@ export class ManualClock implements Clock {
     for (let timer = this.#next(end); timer !== undefined; timer = this.#next(end)) {
       this.#timers.delete(timer);
       this.#now = timer.at;
-      timer.then();
+      timer.run();
     }
     this.#now = end;
   }
