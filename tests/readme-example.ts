@@ -1,6 +1,9 @@
 import { json, openLog, string, topic } from 'tablog';
 
-type Order = { id: string; qty: number };
+interface Order {
+  id: string;
+  qty: number;
+}
 const orders = topic('orders', { key: string(), value: json<Order>(), partitions: 4 });
 const audit = topic('audit', { key: string(), value: json<{ who: string }>() });
 

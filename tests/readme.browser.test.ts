@@ -16,6 +16,8 @@ it('runs as it is shown, with the worker that a user gets', async () => {
   }
   const [placed, ...rest] = printed;
   expect(placed).toEqual([expect.any(Number), 0]);
-  expect(rest.slice(0, -1).flat().sort()).toEqual([1, 2]);
-  expect(rest.at(-1)).toEqual([[expect.any(Number), expect.any(Number), expect.any(Number), expect.any(Number)]]);
+  expect(rest.slice(0, -1).flat().toSorted()).toEqual([1, 2]);
+  expect(rest.at(-1)).toEqual([
+    [expect.any(Number), expect.any(Number), expect.any(Number), expect.any(Number)],
+  ]);
 });

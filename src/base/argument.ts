@@ -8,10 +8,12 @@ const TOPIC_NAME = /^[A-Za-z0-9._-]{1,200}$/;
 /** A value as an error shows it: short, and never throwing. */
 export function show(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.slice(0, 80));
-  if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'an invalid Date' : value.toISOString();
+  if (value instanceof Date) {
+    return Number.isNaN(value.getTime()) ? 'an invalid Date' : value.toISOString();
+  }
   if (typeof value === 'bigint') return `${value}n`;
   if (typeof value === 'object' && value !== null) return Object.prototype.toString.call(value);
-  return String(value);
+  return String(value).slice(0, 80);
 }
 
 /** Names of logs and topics: part of names of databases, locks and channels, so kept plain. */

@@ -59,7 +59,7 @@ export class CommitQueue {
 
   async #commitAll(): Promise<void> {
     this.#committing = true;
-    await undefined; // for what comes in the same turn
+    await Promise.resolve(); // for what comes in the same turn
     while (this.#waiting.length > 0) await this.#commitOnce(this.#take());
     this.#committing = false;
   }

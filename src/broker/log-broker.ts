@@ -113,7 +113,9 @@ export class LogBroker implements Broker {
   }
 
   async alterTopic({ name, config }: Request<'alterTopic'>): Promise<TopicInfo> {
-    const [info] = await this.#changeTopics(async ({ topics }) => [await topics.alter(name, config)]);
+    const [info] = await this.#changeTopics(async ({ topics }) => [
+      await topics.alter(name, config),
+    ]);
     return info!;
   }
 
@@ -130,9 +132,7 @@ export class LogBroker implements Broker {
     const expires = this.#clock.now() + request.maxWaitMs;
     this.#fetches.set(key, abort);
     try {
-      return await this.#run((session) =>
-        session.fetch(request.partitions, expires, abort.signal),
-      );
+      return await this.#run((session) => session.fetch(request.partitions, expires, abort.signal));
     } finally {
       this.#fetches.delete(key);
     }
@@ -178,10 +178,14 @@ export class LogBroker implements Broker {
       try {
         const session = await this.#open();
         // All of a request is queued in one turn, so that one transaction takes it.
-        const prepared = await Promise.all(left.map(({ append }) => this.#prepare(session, append)));
+        const prepared = await Promise.all(
+          left.map(({ append }) => this.#prepare(session, append)),
+        );
         const stored = await Promise.all(
           prepared.map((ready) =>
-            ready instanceof TablogError ? ready : session.append(ready, durability),
+            ready instanceof TablogError
+              ? Promise.resolve(ready)
+              : session.append(ready, durability),
           ),
         );
         left.forEach(({ i }, at) => (results[i] = stored[at]!));

@@ -3,12 +3,7 @@ import { toTablogError } from '../base/error.ts';
 import type { TablogError } from '../base/error.ts';
 import { headRef } from '../log/head.ts';
 import type { PartitionHead } from '../log/head.ts';
-import {
-  hasCompressed,
-  offsetAtTime,
-  readPartition,
-  topicGone,
-} from '../log/segment-reader.ts';
+import { hasCompressed, offsetAtTime, readPartition, topicGone } from '../log/segment-reader.ts';
 import type { SegmentsSlice } from '../log/segment-reader.ts';
 import { offsetBefore } from '../log/time-index.ts';
 import { toErrorData } from '../protocol/error-data.ts';
@@ -76,7 +71,8 @@ export class LogSession {
 
   /** Another broker says that it appended: look into the store, and wake who waits. */
   heardOfAppend({ topicId, partition, endOffset }: AppendedHint): void {
-    const tail = this.#tails.of(topicId, partition);
+    const tail = this.#tails.get(topicId, partition);
+    if (tail === undefined) return; // nothing is remembered of it that could be old
     if (tail.endOffset === undefined || endOffset > tail.endOffset) {
       tail.endOffset = undefined;
       tail.heard++;
@@ -160,6 +156,7 @@ export class LogSession {
           found.set(want, this.#fetched(want, remembered));
         }
       } catch (error) {
+        this.store.closed.throwIfAborted(); // no fault of this partition
         found.set(want, failed(want, error));
       }
     }
@@ -167,7 +164,11 @@ export class LogSession {
 
     const tails = toRead.map(({ topicId, partition }) => this.#tails.of(topicId, partition));
     const heard = tails.map((tail) => tail.heard);
-    const requests = toRead.map(({ store, offset, maxBytes }) => ({ store, from: offset, maxBytes }));
+    const requests = toRead.map(({ store, offset, maxBytes }) => ({
+      store,
+      from: offset,
+      maxBytes,
+    }));
     const reads = await this.store.readSegments(requests);
     toRead.forEach((want, i) => {
       try {
@@ -184,7 +185,10 @@ export class LogSession {
   }
 
   /** What memory alone can answer: batches, nothing yet (no segments), or `undefined`: look. */
-  #fromMemory({ topicId, partition, offset, maxBytes }: FetchPartition, last: boolean): SegmentsSlice | undefined {
+  #fromMemory(
+    { topicId, partition, offset, maxBytes }: FetchPartition,
+    last: boolean,
+  ): SegmentsSlice | undefined {
     const tail = this.#tails.of(topicId, partition);
     const slice = tail.read(offset, maxBytes);
     if (slice !== undefined) return slice;

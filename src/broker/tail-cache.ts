@@ -18,10 +18,17 @@ export class TailCache {
     this.#maxBytes = maxBytes;
   }
 
+  get(topicId: string, partition: number): PartitionTail | undefined {
+    return this.#tails.get(`${topicId}/${partition}`);
+  }
+
+  /** The tail of a partition, made if need be. */
   of(topicId: string, partition: number): PartitionTail {
-    const key = `${topicId}/${partition}`;
-    let tail = this.#tails.get(key);
-    if (tail === undefined) this.#tails.set(key, (tail = new PartitionTail()));
+    let tail = this.get(topicId, partition);
+    if (tail === undefined) {
+      tail = new PartitionTail();
+      this.#tails.set(`${topicId}/${partition}`, tail);
+    }
     return tail;
   }
 

@@ -172,34 +172,37 @@ export class TopicCatalog {
       }
       const candidates = pool!.free.slice(0, wanted);
       const heads = candidates.map((index) => headRef(partitionStore(index)));
-      const rows = await this.#store.update([poolRef, ...refs, ...heads] as const, (found, write) => {
-        const now = found[0]!;
-        const topics = found.slice(1, 1 + refs.length) as (TopicRow | undefined)[];
-        const taken: number[] = [];
-        let short = 0;
-        const allocate = (row: TopicRow, partitions: number): TopicRow => {
-          const stores = candidates.slice(taken.length, taken.length + partitions);
-          short += partitions - stores.length;
-          taken.push(...stores);
-          stores.forEach((index, i) => {
-            const partition = row.stores.length + i;
-            write.put(partitionStore(index), HEAD_KEY, newHead(row.id, partition));
-          });
-          const grown: TopicRow = { ...row, stores: [...row.stores, ...stores] };
-          write.put(TOPICS, row.name, grown);
-          return grown;
-        };
-        const changed = change(topics, allocate, write);
-        if (short > 0) throw new ShortOfStores(taken.length + short);
-        if (!taken.every((index) => now.free.includes(index))) throw new ShortOfStores(wanted);
-        const free = now.free.filter((index) => !taken.includes(index));
-        if (taken.length > 0) write.put(poolRef.store, poolRef.key, { ...now, free } satisfies PoolRow);
-        return changed;
-      }).catch((error: unknown) => {
-        if (!(error instanceof ShortOfStores)) throw error;
-        wanted = error.wanted;
-        return undefined;
-      });
+      const rows = await this.#store
+        .update([poolRef, ...refs, ...heads] as const, (found, write) => {
+          const now = found[0]!;
+          const topics = found.slice(1, 1 + refs.length) as (TopicRow | undefined)[];
+          const taken: number[] = [];
+          let short = 0;
+          const allocate = (row: TopicRow, partitions: number): TopicRow => {
+            const stores = candidates.slice(taken.length, taken.length + partitions);
+            short += partitions - stores.length;
+            taken.push(...stores);
+            stores.forEach((index, i) => {
+              const partition = row.stores.length + i;
+              write.put(partitionStore(index), HEAD_KEY, newHead(row.id, partition));
+            });
+            const grown: TopicRow = { ...row, stores: [...row.stores, ...stores] };
+            write.put(TOPICS, row.name, grown);
+            return grown;
+          };
+          const changed = change(topics, allocate, write);
+          if (short > 0) throw new ShortOfStores(taken.length + short);
+          if (!taken.every((index) => now.free.includes(index))) throw new ShortOfStores(wanted);
+          const free = now.free.filter((index) => !taken.includes(index));
+          const pool: PoolRow = { ...now, free };
+          if (taken.length > 0) write.put(poolRef.store, poolRef.key, pool);
+          return changed;
+        })
+        .catch((error: unknown) => {
+          if (!(error instanceof ShortOfStores)) throw error;
+          wanted = error.wanted;
+          return undefined;
+        });
       if (rows === undefined) continue;
       this.forget();
       return rows;

@@ -1,6 +1,6 @@
 import type { TablogError } from '../base/error.ts';
 import type { TopicInfo } from '../protocol/broker.ts';
-import { BatchWriter } from '../record/batch-writer.ts';
+import { BatchWriter, recordBytes } from '../record/batch-writer.ts';
 import type { RecordParts } from '../record/batch-writer.ts';
 
 /** Where a record was stored. */
@@ -68,14 +68,15 @@ export class PartitionAccumulator {
   /** Adds a record of at most `size` bytes; returns how many bytes it took. */
   add(record: RecordParts, size: number, sink: Sink, index: number): number {
     const writer = this.#writer;
-    if (size >= this.#batchBytes) this.seal(); // a large one travels alone
+    // The size is a guess for text; it is counted only where the guess would not fit.
+    const room = this.#batchBytes - writer.byteLength;
+    if (this.isOpen && size > room && recordBytes(record) > room) this.seal();
     const before = this.isOpen ? writer.byteLength : 0;
     writer.append(record);
     const taken = writer.byteLength - before;
     this.#sinks.push(sink);
     this.#indices.push(index);
     this.#timestamps.push(record.timestamp);
-    if (writer.byteLength >= this.#batchBytes) this.seal();
     return taken;
   }
 

@@ -46,19 +46,16 @@ export class Connection {
    * repeated is, and any other rejects with `OUTCOME_UNKNOWN`. `extraMs`: how long the broker may
    * wait by request, on top of the deadline.
    */
-  async call<M extends Method>(
-    method: M,
-    request: Request<M>,
-    extraMs = 0,
-  ): Promise<Response<M>> {
+  async call<M extends Method>(method: M, request: Request<M>, extraMs = 0): Promise<Response<M>> {
     for (let tries = 1; ; tries++) {
       const link = await this.#connect();
       try {
         return await link.call(method, request, CALL_DEADLINE_MS + extraMs);
       } catch (error) {
-        if (!(error instanceof TablogError) || tries === MAX_TRIES || this.closed.aborted) throw error;
-        const lost = error.code === 'WORKER_LOST';
-        if (!lost && !(error.code === 'OUTCOME_UNKNOWN' && isRepeatable(method))) throw error;
+        const code = error instanceof TablogError ? error.code : undefined;
+        const again =
+          code === 'WORKER_LOST' || (code === 'OUTCOME_UNKNOWN' && isRepeatable(method));
+        if (!again || tries === MAX_TRIES || this.closed.aborted) throw error;
       }
     }
   }

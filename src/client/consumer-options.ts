@@ -26,7 +26,9 @@ export interface ConsumerOptions<T extends TopicLike = TopicLike> {
   readonly maxWaitMs?: number;
 }
 
-export type CheckedConsumerOptions<T extends TopicLike> = Required<Omit<ConsumerOptions<T>, 'signal'>> & {
+export type CheckedConsumerOptions<T extends TopicLike> = Required<
+  Omit<ConsumerOptions<T>, 'signal'>
+> & {
   readonly signal: AbortSignal | undefined;
 };
 
@@ -65,7 +67,9 @@ export function checkPosition(position: Position): OffsetPlace {
   if (position === 'earliest' || position === 'latest') return { at: position };
   if (position instanceof Date) {
     const time = position.getTime();
-    if (Number.isNaN(time)) throw new RangeError(`a position must be a valid Date, got ${show(position)}`);
+    if (Number.isNaN(time)) {
+      throw new RangeError(`a position must be a valid Date, got ${show(position)}`);
+    }
     return { at: time };
   }
   if (typeof position === 'number') {

@@ -68,7 +68,9 @@ export class Consumer<T extends TopicLike = TopicLike> implements AsyncIterable<
     const names = this.#topics.map((topic) => topic.name);
     const twice = names.find((name, i) => names.indexOf(name) !== i);
     if (twice !== undefined) throw new TypeError(`consumer() was given the topic '${twice}' twice`);
-    this.#fetcher = new Fetcher(connection, this.#options, this.#readers);
+    this.#fetcher = new Fetcher(connection, this.#options, this.#readers, () =>
+      registry.checkAge(),
+    );
     this.ready = this.#assign();
     this.ready.catch(() => {}); // whoever reads gets it too
     const { signal } = this.#options;
@@ -114,13 +116,20 @@ export class Consumer<T extends TopicLike = TopicLike> implements AsyncIterable<
   /** Batches of up to `max` messages, each of one partition. Ends and throws as the messages do. */
   batches(options: BatchesOptions = {}): AsyncGenerator<MessageBatch<T>, void, undefined> {
     const defaults = { max: TURN_MESSAGES, maxWaitMs: 0 };
-    const { max, maxWaitMs } = withDefaults<Required<BatchesOptions>>('batches()', options, defaults);
+    const { max, maxWaitMs } = withDefaults<Required<BatchesOptions>>(
+      'batches()',
+      options,
+      defaults,
+    );
     checkInteger('max', max, 1);
     checkMs('maxWaitMs', maxWaitMs);
     return this.#batches(max, maxWaitMs);
   }
 
-  async *#batches(max: number, maxWaitMs: number): AsyncGenerator<MessageBatch<T>, void, undefined> {
+  async *#batches(
+    max: number,
+    maxWaitMs: number,
+  ): AsyncGenerator<MessageBatch<T>, void, undefined> {
     const leave = this.#enter();
     try {
       while (!this.#closing.signal.aborted) {
@@ -271,7 +280,10 @@ export class Consumer<T extends TopicLike = TopicLike> implements AsyncIterable<
     });
   }
 
-  async #resolve(readers: readonly PartitionReader[], place: OffsetPlace): Promise<readonly number[]> {
+  async #resolve(
+    readers: readonly PartitionReader[],
+    place: OffsetPlace,
+  ): Promise<readonly number[]> {
     if ('offset' in place) return readers.map(() => place.offset);
     const { at } = place;
     return this.#connection.call(

@@ -22,6 +22,7 @@ export class Fetcher {
   readonly #connection: Connection;
   readonly #options: FetcherOptions;
   readonly #readers: readonly PartitionReader[];
+  readonly #onPolled: () => void;
   /** Long polls under way that have not been called off. */
   readonly #polls = new Set<number>();
   #arrival = deferred();
@@ -29,7 +30,13 @@ export class Fetcher {
   #active = false;
   #error: TablogError | undefined;
 
-  constructor(connection: Connection, options: FetcherOptions, readers: readonly PartitionReader[]) {
+  constructor(
+    connection: Connection,
+    options: FetcherOptions,
+    readers: readonly PartitionReader[],
+    onPolled: () => void,
+  ) {
+    this.#onPolled = onPolled;
     this.#connection = connection;
     this.#options = options;
     this.#readers = readers;
@@ -138,6 +145,7 @@ export class Fetcher {
     this.#polls.delete(fetchId);
     this.#reservedBytes -= reserved;
     for (const reader of readers) reader.fetching = false;
+    this.#onPolled();
     this.wake();
     this.pump();
   }

@@ -36,9 +36,13 @@ export function startWorker(
   try {
     return kind === 'shared' ? startShared(name, url) : startDedicated(name, url);
   } catch (cause) {
-    throw new TablogError(WORKER_FAILED, `the browser refuses to start the worker (${String(cause)})`, {
-      cause,
-    });
+    throw new TablogError(
+      WORKER_FAILED,
+      `the browser refuses to start the worker (${String(cause)})`,
+      {
+        cause,
+      },
+    );
   }
 }
 
@@ -76,7 +80,8 @@ function failureOf(worker: SharedWorker | Worker): Promise<never> {
       'error',
       (event) => {
         const message = (event as Partial<ErrorEvent>).message;
-        const what = message === undefined || message === '' ? 'its file could not be loaded' : message;
+        const what =
+          message === undefined || message === '' ? 'its file could not be loaded' : message;
         reject(new TablogError(WORKER_FAILED, `the worker did not start: ${what}`));
       },
       { once: true },

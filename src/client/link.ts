@@ -91,7 +91,9 @@ async function greet(host: WorkerHost, options: DialOptions): Promise<Link> {
       request: Request<M>,
       deadlineMs: number,
     ): Promise<Response<M>> {
-      if (ended.signal.aborted) throw new TablogError(WORKER_LOST, 'the worker died before the call');
+      if (ended.signal.aborted) {
+        throw new TablogError(WORKER_LOST, 'the worker died before the call');
+      }
       let cancel = clock.after(deadlineMs, () => {
         cancel = clock.after(GRACE_MS, () => lose(`the worker was silent for ${deadlineMs} ms`));
       });

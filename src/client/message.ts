@@ -66,7 +66,9 @@ export class Message<N extends string = string, K = unknown, V = unknown> {
   /** The last header of this name as text; `undefined` where there is none, or it is null. */
   header(name: string): string | undefined {
     const value = this.headers.findLast((header) => header[0] === name)?.[1];
-    return value === undefined || value === null ? undefined : new TextDecoder('utf-8', { ignoreBOM: true }).decode(value);
+    return value === undefined || value === null
+      ? undefined
+      : new TextDecoder('utf-8', { ignoreBOM: true }).decode(value);
   }
 
   /** The message decoded, as a plain object. */

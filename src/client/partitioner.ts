@@ -31,7 +31,11 @@ export function keyPartition(key: Uint8Array | string, partitions: number): numb
 
 /** Throws a `RangeError` unless the topic has the partition. */
 export function checkPartition(topic: string, partition: unknown, partitions: number): void {
-  if (Number.isInteger(partition) && (partition as number) >= 0 && (partition as number) < partitions) {
+  if (
+    Number.isInteger(partition) &&
+    (partition as number) >= 0 &&
+    (partition as number) < partitions
+  ) {
     return;
   }
   throw new RangeError(

@@ -6,7 +6,13 @@ import { TablogError, toTablogError } from '../base/error.ts';
 import { Queue } from '../base/queue.ts';
 import type { TopicInfo } from '../protocol/broker.ts';
 import { fromErrorData } from '../protocol/error-data.ts';
-import type { BatchResult, PartitionAccumulator, Placement, SealedBatch, Sink } from './accumulator.ts';
+import type {
+  BatchResult,
+  PartitionAccumulator,
+  Placement,
+  SealedBatch,
+  Sink,
+} from './accumulator.ts';
 import type { Connection } from './connection.ts';
 import { isHidden, onHide } from './page-lifecycle.ts';
 import { checkProducerOptions } from './producer-options.ts';
@@ -45,6 +51,8 @@ export class Producer {
   readonly #writers = new Map<string, TopicWriter>();
   readonly #closing = new AbortController();
   readonly #waiting = new Queue<Waiting>();
+  /** The one of them that is being let in. */
+  #next: Waiting | undefined;
   /** Batches that take no more records, until they are settled. */
   readonly #unsettled = new Map<SealedBatch, Deferred>();
   /** Accumulators with something to send. */
@@ -117,7 +125,7 @@ export class Producer {
 
   /** Sends what is buffered, without lingering; resolves when all of it is stored or has failed. */
   async flush(): Promise<void> {
-    const { last } = this.#waiting;
+    const last = this.#waiting.last ?? this.#next;
     if (last !== undefined) {
       const before = last.admitted;
       await new Promise<void>((resolve) => {
@@ -151,7 +159,9 @@ export class Producer {
     const now = this.#connection.clock.now();
     return {
       name: topic.name,
-      records: records.map((record) => outgoing(encodeRecord(topic, record, now), record.partition)),
+      records: records.map((record) =>
+        outgoing(encodeRecord(topic, record, now), record.partition),
+      ),
     };
   }
 
@@ -174,15 +184,17 @@ export class Producer {
   /** Lets in who waits, in order, as topics become known and room comes free. */
   async #admitAll(): Promise<void> {
     this.#admitting = true;
-    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
-      const { name, records, sink, admitted } = next;
+    for (;;) {
+      this.#next = this.#waiting.shift();
+      if (this.#next === undefined) break;
+      const { name, records, sink } = this.#next;
       try {
         while (!this.#hasRoom) await this.#roomMade();
         this.#buffer(this.#registry.get(name) ?? (await this.#registry.load(name)), records, sink);
       } catch (error) {
         records.forEach((_, i) => sink(i, asError(error)));
       }
-      admitted?.();
+      this.#next.admitted?.();
     }
     this.#admitting = false;
     this.#drain('due'); // those who waited together travel together

@@ -40,7 +40,9 @@ export function encodeRecord(
   }
   for (const name of Object.keys(record)) {
     if (!FIELDS.has(name)) {
-      throw new TypeError(`a record has no field ${show(name)}: it takes ${[...FIELDS].join(', ')}`);
+      throw new TypeError(
+        `a record has no field ${show(name)}: it takes ${[...FIELDS].join(', ')}`,
+      );
     }
   }
   const { key = null, value, headers, timestamp } = record;
@@ -72,7 +74,9 @@ function encodeField(topic: Topic, what: string, serde: Serde<unknown>, value: u
 
 function encodeHeaders(headers: HeadersInput): RecordParts['headers'] {
   if (typeof headers !== 'object' || headers === null) {
-    throw new TypeError(`headers must be an object or pairs of name and value, got ${show(headers)}`);
+    throw new TypeError(
+      `headers must be an object or pairs of name and value, got ${show(headers)}`,
+    );
   }
   const pairs = Symbol.iterator in headers ? [...headers] : Object.entries(headers);
   for (const pair of pairs) {

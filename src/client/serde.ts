@@ -31,8 +31,8 @@ type SchemaResult<T> =
 export function string(): Serde<string> {
   return {
     encode(value) {
-      if (typeof value !== 'string') throw new TypeError(`string() takes a string, got ${show(value)}`);
-      return value;
+      if (typeof value === 'string') return value;
+      throw new TypeError(`string() takes a string, got ${show(value)}`);
     },
     decode: decodeText,
   };
@@ -55,7 +55,9 @@ export function bytes(): Serde<Uint8Array> {
  */
 export function json<T>(schema?: StandardSchema<T>): Serde<T> {
   if (schema !== undefined && typeof schema?.['~standard']?.validate !== 'function') {
-    throw new TypeError(`json() takes a Standard Schema validator, got ${show(schema)}`);
+    throw new TypeError(
+      `json() takes a schema of the Standard Schema interface, got ${show(schema)}`,
+    );
   }
   return {
     encode(value) {
@@ -63,7 +65,8 @@ export function json<T>(schema?: StandardSchema<T>): Serde<T> {
       try {
         text = JSON.stringify(schema === undefined ? value : validate(schema, value));
       } catch (error) {
-        throw new TypeError(`json() cannot encode ${show(value)}: ${(error as Error).message}`);
+        const text = `json() cannot encode ${show(value)}: ${(error as Error).message}`;
+        throw new TypeError(text, { cause: error });
       }
       if (text === undefined) throw new TypeError(`json() cannot encode ${show(value)}`);
       return text;
@@ -77,12 +80,22 @@ export function json<T>(schema?: StandardSchema<T>): Serde<T> {
 
 /** A 16-bit integer, as Kafka's `ShortSerializer` writes it. */
 export function short(): Serde<number> {
-  return integerOf('short', 2, (view, value) => view.setInt16(0, value), (view) => view.getInt16(0));
+  return integerOf(
+    'short',
+    2,
+    (view, value) => view.setInt16(0, value),
+    (view) => view.getInt16(0),
+  );
 }
 
 /** A 32-bit integer, as Kafka's `IntegerSerializer` writes it. */
 export function integer(): Serde<number> {
-  return integerOf('integer', 4, (view, value) => view.setInt32(0, value), (view) => view.getInt32(0));
+  return integerOf(
+    'integer',
+    4,
+    (view, value) => view.setInt32(0, value),
+    (view) => view.getInt32(0),
+  );
 }
 
 /** A 64-bit integer, as Kafka's `LongSerializer` writes it. */
@@ -142,7 +155,9 @@ function validate<T>(schema: StandardSchema<T>, value: unknown): T {
   const result = schema['~standard'].validate(value);
   if (result instanceof Promise) {
     result.catch(() => {}); // refused whatever it says
-    throw new TypeError('the schema validates asynchronously, and json() takes only synchronous ones');
+    throw new TypeError(
+      'the schema validates asynchronously, and json() takes only synchronous ones',
+    );
   }
   if (result.issues === undefined) return result.value;
   const issues = result.issues.map((issue) => issue.message).join('; ');

@@ -5,12 +5,16 @@ import { openHintChannel } from '../protocol/hint.ts';
 import type { Hint, HintChannel } from '../protocol/hint.ts';
 import type { Connection } from './connection.ts';
 
+/** Bounds how late a change of topics is noticed when its hint is lost (Kafka's `metadata.max.age.ms`). */
+export const METADATA_MAX_AGE_MS: number = 30_000;
+
 /** What a tab knows of the log's topics. A hint that one has changed makes it look again. */
 export class TopicRegistry {
   readonly #connection: Connection;
   readonly #channel: HintChannel;
   readonly #listeners = new Set<() => void>();
   #topics: ReadonlyMap<string, TopicInfo> = new Map();
+  #readAt = 0;
   #reading: Promise<ReadonlyMap<string, TopicInfo>> | undefined;
 
   constructor(log: string, connection: Connection) {
@@ -21,9 +25,16 @@ export class TopicRegistry {
     connection.closed.addEventListener('abort', () => this.#channel.close(), { once: true });
   }
 
-  /** The topic as last seen. */
+  /** The topic as last seen, unless that was too long ago. */
   get(name: string): TopicInfo | undefined {
+    this.checkAge();
     return this.#topics.get(name);
+  }
+
+  /** Forgets what is too old. */
+  checkAge(): void {
+    const { clock } = this.#connection;
+    if (this.#topics.size > 0 && clock.now() - this.#readAt >= METADATA_MAX_AGE_MS) this.forget();
   }
 
   /** The topic, known or looked up; throws `UNKNOWN_TOPIC`. */
@@ -53,7 +64,10 @@ export class TopicRegistry {
     const reading = this.#connection.call('listTopics', null).then((topics) => {
       const byName = new Map(topics.map((topic) => [topic.name, topic]));
       // Forgotten meanwhile: good enough for who asked before, but not to be kept.
-      if (this.#reading === reading) this.#topics = byName;
+      if (this.#reading === reading) {
+        this.#topics = byName;
+        this.#readAt = this.#connection.clock.now();
+      }
       return byName;
     });
     this.#reading = reading;

@@ -85,8 +85,7 @@ export class TopicWriter {
       return this.#accumulators[chosen]!;
     }
     const { key } = parts;
-    const chosen =
-      key === null ? this.#sticky.choose(partitions) : keyPartition(key, partitions);
+    const chosen = key === null ? this.#sticky.choose(partitions) : keyPartition(key, partitions);
     return this.#accumulators[chosen]!;
   }
 }

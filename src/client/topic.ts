@@ -63,12 +63,16 @@ export function topic<const N extends string, K = Uint8Array, V = Uint8Array>(
   options: TopicOptions<K, V> = {},
 ): Topic<N, K, V> {
   checkName('topic', name);
-  const { key, value, partitions, ...config } = withDefaults<CheckedTopicOptions>('topic()', options, {
-    key: bytes(),
-    value: bytes(),
-    partitions: undefined,
-    ...NO_CONFIG,
-  });
+  const { key, value, partitions, ...config } = withDefaults<CheckedTopicOptions>(
+    'topic()',
+    options,
+    {
+      key: bytes(),
+      value: bytes(),
+      partitions: undefined,
+      ...NO_CONFIG,
+    },
+  );
   checkSerde('key', key);
   checkSerde('value', value);
   if (partitions !== undefined) checkPartitions(partitions);
@@ -83,7 +87,9 @@ export function topic<const N extends string, K = Uint8Array, V = Uint8Array>(
 
 function checkSerde(what: string, serde: Partial<Serde<unknown>> | null): void {
   if (typeof serde?.encode === 'function' && typeof serde.decode === 'function') return;
-  throw new TypeError(`the ${what} of topic() must be a serde, as string() or json(), got ${show(serde)}`);
+  throw new TypeError(
+    `the ${what} of topic() must be a serde, as string() or json(), got ${show(serde)}`,
+  );
 }
 
 type ConfigOptions = { readonly [K in keyof TopicConfig]: TopicConfig[K] | undefined };

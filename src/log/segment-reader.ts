@@ -1,4 +1,9 @@
-import { BATCH_CORRUPT, LOG_CORRUPT, OFFSET_OUT_OF_RANGE, UNKNOWN_TOPIC } from '../base/error-rules.ts';
+import {
+  BATCH_CORRUPT,
+  LOG_CORRUPT,
+  OFFSET_OUT_OF_RANGE,
+  UNKNOWN_TOPIC,
+} from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import { ATTRIBUTE, CODEC, FIELD } from '../record/batch-format.ts';
 import { wholeBatchBytes } from '../record/batch-length.ts';
@@ -101,7 +106,7 @@ export function offsetAtTime(
 /** Whether a batch of `segment` is compressed. */
 export function hasCompressed(segment: ArrayBuffer): boolean {
   const bytes = new Uint8Array(segment);
-  for (let at = 0; ; ) {
+  for (let at = 0; ;) {
     const size = wholeBatchBytes(bytes, at);
     if (size === undefined) return false;
     if ((bytes[at + FIELD.attributes + 1]! & ATTRIBUTE.codec) !== CODEC.none) return true;
@@ -109,7 +114,10 @@ export function hasCompressed(segment: ArrayBuffer): boolean {
   }
 }
 
-export function topicGone(of: { readonly topicId: string; readonly partition: number }): TablogError {
+export function topicGone(of: {
+  readonly topicId: string;
+  readonly partition: number;
+}): TablogError {
   return new TablogError(
     UNKNOWN_TOPIC,
     `the topic with id ${of.topicId} has been deleted, or has no partition ${of.partition}`,

@@ -51,7 +51,11 @@ export function sliceSegment(
   }
   if (start === undefined) return { bytes: new ArrayBuffer(0), nextOffset: offset, damagedTo };
   const whole = start === 0 && at === bytes.length;
-  return { bytes: whole ? segment.bytes : segment.bytes.slice(start, at), nextOffset: expected, damagedTo };
+  return {
+    bytes: whole ? segment.bytes : segment.bytes.slice(start, at),
+    nextOffset: expected,
+    damagedTo,
+  };
 }
 
 /** The batch at `at`, if there is a whole one that begins with the offset `expected`. */

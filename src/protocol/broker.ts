@@ -124,7 +124,10 @@ export interface Broker {
   deleteTopics(names: readonly string[]): Promise<null>;
   listTopics(request: null): Promise<readonly TopicInfo[]>;
   describeTopics(names: readonly string[]): Promise<readonly TopicDescription[]>;
-  addPartitions(request: { readonly name: string; readonly partitions: number }): Promise<TopicInfo>;
+  addPartitions(request: {
+    readonly name: string;
+    readonly partitions: number;
+  }): Promise<TopicInfo>;
   alterTopic(request: {
     readonly name: string;
     readonly config: Partial<TopicConfig>;

@@ -63,6 +63,8 @@ function isAppendedHint(data: unknown): data is AppendedHint {
   if (typeof data !== 'object' || data === null) return false;
   const { topicId, partition, endOffset } = data as { [K in keyof AppendedHint]?: unknown };
   return (
-    typeof topicId === 'string' && Number.isSafeInteger(partition) && Number.isSafeInteger(endOffset)
+    typeof topicId === 'string' &&
+    Number.isSafeInteger(partition) &&
+    Number.isSafeInteger(endOffset)
   );
 }

@@ -71,7 +71,6 @@ export function codecName(id: number): Codec | undefined {
   return CODEC_NAMES[id];
 }
 
-
 const TWO_32 = 0x1_0000_0000;
 
 /** An int64 as a number; unsafe integers come back rounded, so check with `Number.isSafeInteger`. */

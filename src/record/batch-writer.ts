@@ -138,20 +138,29 @@ export class BatchWriter {
   }
 }
 
-/** The most bytes that a record of these parts can take; cheap, and never too low. */
+/** The most bytes that a record can take, without a look at its texts. */
 export function maxRecordBytes(record: RecordParts): number {
-  let bytes = 32 + maxFieldBytes(record.key) + maxFieldBytes(record.value);
-  for (const [name, value] of record.headers) {
-    bytes += 2 * MAX_VARINT_BYTES + maxFieldBytes(name) + maxFieldBytes(value);
-  }
-  return bytes;
+  return overheadBytes(record) + sumFields(record, (text) => text.length * 3);
+}
+
+/** The bytes that a record takes, or a few more. */
+export function recordBytes(record: RecordParts): number {
+  return overheadBytes(record) + payloadBytes(record);
 }
 
 /** Bytes of a record's key, value and headers: what `maxRecordBytes` of a topic bounds. */
-export function payloadBytes({ key, value, headers }: RecordParts): number {
-  let bytes = Math.max(fieldBytes(key, utf8Bytes), 0) + Math.max(fieldBytes(value, utf8Bytes), 0);
+export function payloadBytes(record: RecordParts): number {
+  return sumFields(record, utf8Bytes);
+}
+
+function overheadBytes({ headers }: RecordParts): number {
+  return 32 + headers.length * 2 * MAX_VARINT_BYTES;
+}
+
+function sumFields({ key, value, headers }: RecordParts, textBytes: TextBytes): number {
+  let bytes = Math.max(fieldBytes(key, textBytes), 0) + Math.max(fieldBytes(value, textBytes), 0);
   for (const [name, headerValue] of headers) {
-    bytes += utf8Bytes(name) + Math.max(fieldBytes(headerValue, utf8Bytes), 0);
+    bytes += textBytes(name) + Math.max(fieldBytes(headerValue, textBytes), 0);
   }
   return bytes;
 }
@@ -166,11 +175,6 @@ function lengthOf(text: string): number {
 function fieldBytes(field: Field, textBytes: TextBytes): number {
   if (field === null) return -1;
   return typeof field === 'string' ? textBytes(field) : field.length;
-}
-
-function maxFieldBytes(field: Field): number {
-  if (field === null) return 0;
-  return typeof field === 'string' ? field.length * 3 : field.length;
 }
 
 function sizedBytes(length: number): number {

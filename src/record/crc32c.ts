@@ -39,8 +39,7 @@ export function crc32c(bytes: Uint8Array, start = 0, end: number = bytes.length)
   let crc = -1;
   let at = start;
   for (const last = end - 7; at < last; at += 8) {
-    crc ^=
-      bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
+    crc ^= bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
     crc =
       t7[crc & 0xff]! ^
       t6[(crc >>> 8) & 0xff]! ^

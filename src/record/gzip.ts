@@ -1,7 +1,14 @@
 import { INFLATED_TOO_LARGE } from '../base/error-rules.ts';
 import { Gunzip, gzipSync } from 'fflate';
 import { TablogError } from '../base/error.ts';
-import { ATTRIBUTE, BATCH_HEADER_BYTES, CODEC, FIELD, LENGTH_PREFIX_BYTES, viewOf } from './batch-format.ts';
+import {
+  ATTRIBUTE,
+  BATCH_HEADER_BYTES,
+  CODEC,
+  FIELD,
+  LENGTH_PREFIX_BYTES,
+  viewOf,
+} from './batch-format.ts';
 import { corruptBatch } from './batch-error.ts';
 
 /** Deflate grows at most 1,032 times: 8 KiB in bounds what can come out before the next check. */

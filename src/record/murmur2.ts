@@ -10,8 +10,7 @@ export function murmur2(bytes: Uint8Array, length: number = bytes.length): numbe
   let hash = SEED ^ length;
   let at = 0;
   for (const last = length - 3; at < last; at += 4) {
-    let word =
-      bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
+    let word = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
     word = Math.imul(word, MIX);
     word ^= word >>> 24;
     hash = Math.imul(hash, MIX) ^ Math.imul(word, MIX);

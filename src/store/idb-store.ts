@@ -1,4 +1,12 @@
-import { CLOSED, FORMAT_TOO_NEW, LOG_CORRUPT, NO_INDEXEDDB, OUTCOME_UNKNOWN, STORAGE_BLOCKED, STORAGE_UNAVAILABLE } from '../base/error-rules.ts';
+import {
+  CLOSED,
+  FORMAT_TOO_NEW,
+  LOG_CORRUPT,
+  NO_INDEXEDDB,
+  OUTCOME_UNKNOWN,
+  STORAGE_BLOCKED,
+  STORAGE_UNAVAILABLE,
+} from '../base/error-rules.ts';
 import { openDB, unwrap } from 'idb';
 import type { IDBPDatabase } from 'idb';
 import { systemClock, withDeadline } from '../base/clock.ts';
@@ -80,22 +88,26 @@ class IdbStore implements Store {
 
   async open(): Promise<void> {
     this.#db = this.#connect(undefined);
-    await this.#db;
-    const [log] = await this.read([logRef]);
-    const error = checkFormat(this.#name, log);
-    if (error === undefined) return;
-    this.close(error);
-    throw error;
+    try {
+      const [log] = await this.read([logRef]);
+      checkFormat(this.#name, log);
+    } catch (error) {
+      this.close(storageError(error));
+      throw error;
+    }
   }
 
   async extendPool(): Promise<void> {
     this.closed.throwIfAborted();
-    const db = await this.#db!;
-    const next = db.version + 1;
-    db.close();
-    this.#db = this.#connect(next);
+    // Chained in one turn, so that two who extend at once, or close meanwhile, leave no connection.
+    const opening = this.#db!.then((db) => {
+      db.close();
+      this.closed.throwIfAborted();
+      return this.#connect(db.version + 1);
+    });
+    this.#db = opening;
     try {
-      await this.#db;
+      await opening;
     } catch (error) {
       this.close(storageError(error));
       throw error;
@@ -134,7 +146,11 @@ class IdbStore implements Store {
   }
 
   async readSegments(requests: readonly SegmentsRequest[]): Promise<SegmentsRead[]> {
-    const found = requests.map((): Found => ({ head: undefined, segments: [], nextBaseOffset: undefined }));
+    const found = requests.map((): Found => ({
+      head: undefined,
+      segments: [],
+      nextBaseOffset: undefined,
+    }));
     await this.#transact(storesOf(requests), 'readonly', {}, (tx) => {
       requests.forEach((request, i) => {
         const store = tx.objectStore(request.store);
@@ -252,19 +268,20 @@ class IdbStore implements Store {
 
   async #connect(version: number | undefined): Promise<IDBDatabase> {
     let late = false;
-    const open = (): Promise<IDBPDatabase> => openDB(databaseName(this.#name), version, {
-      upgrade: (db, oldVersion, _newVersion, tx) => {
-        makeStores(unwrap(db), unwrap(tx), oldVersion, this.#clock.now());
-      },
-      // Whoever wants to upgrade or delete must not wait for us; the broker opens anew.
-      blocking: () => {
-        this.close(new TablogError(STORAGE_UNAVAILABLE, 'another tab changes the database'));
-      },
-      terminated: () => {
-        this.close(new TablogError(STORAGE_UNAVAILABLE, 'the browser closed the database'));
-        for (const lose of this.#inFlight) lose('was cut off: the browser closed the database');
-      },
-    });
+    const open = (): Promise<IDBPDatabase> =>
+      openDB(databaseName(this.#name), version, {
+        upgrade: (db, oldVersion, _newVersion, tx) => {
+          makeStores(unwrap(db), unwrap(tx), oldVersion, this.#clock.now());
+        },
+        // Whoever wants to upgrade or delete must not wait for us; the broker opens anew.
+        blocking: () => {
+          this.close(new TablogError(STORAGE_UNAVAILABLE, 'another tab changes the database'));
+        },
+        terminated: () => {
+          this.close(new TablogError(STORAGE_UNAVAILABLE, 'the browser closed the database'));
+          for (const lose of this.#inFlight) lose('was cut off: the browser closed the database');
+        },
+      });
     try {
       const opening = open();
       opening.then(
@@ -283,12 +300,12 @@ class IdbStore implements Store {
   }
 }
 
-function checkFormat(name: string, log: LogRow | undefined): TablogError | undefined {
+function checkFormat(name: string, log: LogRow | undefined): void {
   if (log === undefined) {
-    return new TablogError(LOG_CORRUPT, `the database of the log '${name}' has lost its first row`);
+    throw new TablogError(LOG_CORRUPT, `the database of the log '${name}' has lost its first row`);
   }
-  if (log.format <= FORMAT_VERSION) return undefined;
-  return new TablogError(
+  if (log.format <= FORMAT_VERSION) return;
+  throw new TablogError(
     FORMAT_TOO_NEW,
     `the log '${name}' has format ${log.format}, and this version of tablog reads ${FORMAT_VERSION}`,
     { details: { format: log.format, reads: FORMAT_VERSION } },

@@ -59,7 +59,7 @@ describe('createTopics', () => {
     expect(await log.admin.createTopics([])).toEqual([]);
   });
 
-  test.fails('one topic named twice is one topic, or refused', async () => {
+  test('one topic named twice is one topic, or refused', async () => {
     const log = await logWith();
     const made = await log.admin.createTopics(['t', 't']).catch(() => []);
     expect(new Set(made.map(({ id }) => id)).size).toBeLessThan(2);
@@ -185,7 +185,7 @@ describe('deleteTopics', () => {
     await log.admin.deleteTopics([]);
   });
 
-  test.fails('named twice does not mix up what comes after', async () => {
+  test('named twice does not mix up what comes after', async () => {
     const log = await logWith('t');
     await log.admin.deleteTopics(['t', 't']).catch(() => {});
     await log.admin.createTopics([topic('wide', { partitions: 65 })]);

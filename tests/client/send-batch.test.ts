@@ -64,7 +64,7 @@ describe.each([
     await expectNothingSent(known, mistake, message);
   });
 
-  test.fails('a text that has no UTF-8', async () => {
+  test('a text that has no UTF-8', async () => {
     await expectNothingSent(known, { value: '\ud800' }, 'lone surrogate');
   });
 });

@@ -99,7 +99,7 @@ describe('a value of the wrong kind is refused, by name', () => {
     ['long', long(), 5, '5'],
     ['float', float(), '0.5', '"0.5"'],
     ['double', double(), 5n, '5'],
-    ['double', double(), new Date(0), '[object Date]'],
+    ['double', double(), new Date(0), '1970-01-01T00:00:00.000Z'],
   ])('%s(): %s', (name, serde, value, shown) => {
     const encode = (): unknown => serde.encode(value);
     expect(encode).toThrow(new RegExp(`^${name}\\(\\) takes .*got ${escaped(shown)}`));

@@ -78,7 +78,9 @@ describe('a browser that is killed', () => {
     const last = acked;
 
     context = await profile.start();
-    const values = await (await openTab()).evaluate(async () => {
+    const values = await (
+      await openTab()
+    ).evaluate(async () => {
       const log = window.api.mustGetLog();
       const { partitions } = await log.admin.describeTopic('killed');
       const read = await window.api.readAll(
@@ -102,11 +104,17 @@ describe('a database that goes', () => {
       return (await log.admin.storage()).logId;
     });
     const session = await context.newCDPSession(tab);
-    await session.send('Storage.clearDataForOrigin', { origin: server.url, storageTypes: 'indexeddb' });
+    await session.send('Storage.clearDataForOrigin', {
+      origin: server.url,
+      storageTypes: 'indexeddb',
+    });
     const after = await tab.evaluate(async () => {
       const log = window.api.mustGetLog();
       const { logId } = await log.admin.storage();
-      const lost = await log.producer().send('gone', { value: 'y' }).catch((error) => error.code);
+      const lost = await log
+        .producer()
+        .send('gone', { value: 'y' })
+        .catch((error) => error.code);
       await log.admin.createTopics(['gone']);
       const placed = await log.producer().send('gone', { value: 'z' });
       return { logId, lost, offset: placed.offset };
@@ -133,7 +141,9 @@ describe('a database that goes', () => {
           };
         };
       });
-      return window.api.open('shop', 'default').catch((e) => ({ code: e.code, message: e.message }));
+      return window.api
+        .open('shop', 'default')
+        .catch((e) => ({ code: e.code, message: e.message }));
     });
     expect(error).toMatchObject({ code: 'FORMAT_TOO_NEW' });
     expect(error).toMatchObject({ message: expect.stringMatching(/format 99.*reads 1.*Reload/) });

@@ -107,7 +107,9 @@ describe.each(HOSTS)('two tabs with $name', ({ kind, deleteSharedWorker }) => {
       expect(mine.map((message) => message.offset)).toEqual(mine.map((_, i) => i));
       for (const from of ['a', 'b']) {
         const values = mine.map((message) => String(message.value)).filter((v) => v[0] === from);
-        const sent = Array.from({ length: count }, (_, i) => i).filter((i) => i % PARTITIONS === partition);
+        const sent = Array.from({ length: count }, (_, i) => i).filter(
+          (i) => i % PARTITIONS === partition,
+        );
         expect(values).toEqual(sent.map((i) => `${from}${i}`));
       }
     }
@@ -128,7 +130,10 @@ describe.each(HOSTS)('two tabs with $name', ({ kind, deleteSharedWorker }) => {
     await b.waitForFunction('document.title === "ready"');
     await a.evaluate(async () => {
       const { topic, string } = window.api;
-      await window.api.mustGetLog().producer().send(topic('calls', { value: string() }), { value: 'ring' });
+      await window.api
+        .mustGetLog()
+        .producer()
+        .send(topic('calls', { value: string() }), { value: 'ring' });
     });
     expect(await waiting).toBe('ring');
   });
@@ -141,7 +146,8 @@ describe.each(HOSTS)('two tabs with $name', ({ kind, deleteSharedWorker }) => {
       const { topic, string } = window.api;
       return window.api.readAll(topic('github', { key: string(), value: string() }), count);
     }, events.length);
-    const values = (all: readonly { value: unknown }[]): string[] => all.map((e) => String(e.value)).sort();
+    const values = (all: readonly { value: unknown }[]): string[] =>
+      all.map((e) => String(e.value)).sort();
     expect(values(read)).toEqual(values(events));
     const both = await a.evaluate(() => window.api.mustGetLog().admin.describeTopic('both'));
     expect(both.partitions.map(({ endOffset }) => endOffset)).toEqual([500, 500, 500, 500]);

@@ -28,7 +28,10 @@ afterEach(async () => {
 });
 
 /** The code and message of what `openLog` throws in the tab. */
-function openError(tab: Page, kind: 'default' | 'dedicated'): Promise<{ code: unknown; message: string }> {
+function openError(
+  tab: Page,
+  kind: 'default' | 'dedicated',
+): Promise<{ code: unknown; message: string }> {
   return tab.evaluate(
     (host) =>
       window.api.open('shop', host).then(
@@ -141,7 +144,10 @@ describe('a worker that dies', () => {
     const { sessionId } = await session.send('Target.attachToTarget', { targetId: worker! });
     // Fire and forget: a worker that hangs does not answer.
     const message = { id: 1, method: 'Runtime.evaluate', params: { expression: 'for (;;) {}' } };
-    await session.send('Target.sendMessageToTarget', { sessionId, message: JSON.stringify(message) });
+    await session.send('Target.sendMessageToTarget', {
+      sessionId,
+      message: JSON.stringify(message),
+    });
 
     const settled = await tab.evaluate(async () => {
       const started = performance.now();

@@ -21,7 +21,7 @@ const api = {
   },
 
   /** Reads `count` messages from the beginning, decoded. */
-  async readAll<T extends TopicLike>(topic: T, count: number): Promise<Read[]> {
+  async readAll(topic: TopicLike, count: number): Promise<Read[]> {
     const read: Read[] = [];
     if (count === 0) return read;
     const consumer = api.mustGetLog().consumer({ topics: [topic], from: 'earliest' });
