@@ -1,9 +1,16 @@
+/// <reference types="vite/client" />
 import { expect, it, vi } from 'vitest';
-import readme from '../README.md?raw';
-import example from './readme-example.ts?raw';
+
+/** The texts of files, by their paths from here. */
+const texts: Readonly<Record<string, string>> = import.meta.glob(
+  ['../README.md', './readme-example.ts'],
+  { query: '?raw', import: 'default', eager: true },
+);
 
 it('shows the example that runs here', () => {
-  expect(readme).toContain(`\`\`\`ts\n${example}\`\`\``);
+  const example = texts['./readme-example.ts'];
+  expect(example).toContain('openLog');
+  expect(texts['../README.md']).toContain(`\`\`\`ts\n${example}\`\`\``);
 });
 
 it('runs as it is shown, with the worker that a user gets', async () => {
@@ -16,8 +23,6 @@ it('runs as it is shown, with the worker that a user gets', async () => {
   }
   const [placed, ...rest] = printed;
   expect(placed).toEqual([expect.any(Number), 0]);
-  expect(rest.slice(0, -1).flat().toSorted()).toEqual([1, 2]);
-  expect(rest.at(-1)).toEqual([
-    [expect.any(Number), expect.any(Number), expect.any(Number), expect.any(Number)],
-  ]);
+  expect(new Set(rest.slice(0, -1).flat())).toEqual(new Set([1, 2]));
+  expect(rest.at(-1)).toEqual([Array(4).fill(expect.any(Number))]);
 });
