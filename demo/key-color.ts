@@ -4,7 +4,7 @@ const KNOWN_HUES = 1000;
 const hues = new Map<string, number>();
 
 /** A key's hue in degrees: the same in every tab, as its partition is. */
-export function hueOf(key: string): number {
+function hueOf(key: string): number {
   let hue = hues.get(key);
   if (hue === undefined) {
     if (hues.size >= KNOWN_HUES) hues.clear();

@@ -1,6 +1,6 @@
-import { CLOSED } from '../base/error-rules.ts';
 import { systemClock } from '../base/clock.ts';
 import type { Clock } from '../base/clock.ts';
+import { CLOSED } from '../base/error-rules.ts';
 import { TablogError, toTablogError } from '../base/error.ts';
 import { validateBatch } from '../log/validate.ts';
 import { sealBatch, stampAppendTime } from '../record/batch-seal.ts';

@@ -1,3 +1,4 @@
+import { checkInteger } from '../base/argument.ts';
 import type { Clock } from '../base/clock.ts';
 import { toTablogError } from '../base/error.ts';
 import type { TablogError } from '../base/error.ts';
@@ -148,6 +149,8 @@ export class LogSession {
     const toRead: (FetchPartition & { readonly store: string })[] = [];
     for (const want of wanted) {
       try {
+        // IndexedDB would refuse NaN as a key, and with it the read of every partition.
+        checkInteger('an offset', want.offset, Number.MIN_SAFE_INTEGER);
         const remembered = this.#fromMemory(want, last);
         if (remembered === undefined) {
           const { store } = await this.topics.mustGetPartition(want.topicId, want.partition);

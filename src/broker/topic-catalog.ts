@@ -1,8 +1,9 @@
 import { STORAGE_UNAVAILABLE, TOPIC_EXISTS, UNKNOWN_TOPIC } from '../base/error-rules.ts';
+import { checkInteger, checkName } from '../base/argument.ts';
 import { TablogError } from '../base/error.ts';
 import { headRef, newHead } from '../log/head.ts';
 import { topicGone } from '../log/segment-reader.ts';
-import { DEFAULT_TOPIC_CONFIG } from '../protocol/broker.ts';
+import { DEFAULT_TOPIC_CONFIG, MAX_PARTITIONS } from '../protocol/broker.ts';
 import type { TopicConfig, TopicInfo, TopicSpec } from '../protocol/broker.ts';
 import { HEAD_KEY, TOPICS, partitionStore, poolRef } from '../store/schema.ts';
 import type { PoolRow } from '../store/schema.ts';
@@ -66,6 +67,10 @@ export class TopicCatalog {
   }
 
   async create(specs: readonly TopicSpec[]): Promise<TopicRow[]> {
+    for (const { name, partitions = 1 } of specs) {
+      checkName('topic', name); // a tab of another build may not have
+      checkInteger('partitions', partitions, 1, MAX_PARTITIONS);
+    }
     const refs = specs.map((spec) => topicRef(spec.name));
     return this.#withFreeStores(refs, (rows, allocate, write) => {
       const made = new Map<string, TopicRow>(); // a topic may be named twice
@@ -90,6 +95,7 @@ export class TopicCatalog {
   }
 
   async addPartitions(name: string, partitions: number): Promise<TopicRow> {
+    checkInteger('partitions', partitions, 1, MAX_PARTITIONS);
     const [row] = await this.#withFreeStores([topicRef(name)], ([existing], allocate, write) => {
       if (existing === undefined) throw unknownTopic(name);
       const has = existing.stores.length;

@@ -1,5 +1,5 @@
-import { CLOSED, LOCKS_UNAVAILABLE } from '../base/error-rules.ts';
 import type { Clock } from '../base/clock.ts';
+import { CLOSED, LOCKS_UNAVAILABLE } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import { isRepeatable } from '../protocol/broker.ts';
 import type { Method, Request, Response } from '../protocol/broker.ts';

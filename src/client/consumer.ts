@@ -1,20 +1,15 @@
 import { checkInteger, checkMs, show, withDefaults } from '../base/argument.ts';
+import type { Clock } from '../base/clock.ts';
 import { deferred } from '../base/deferred.ts';
-import type { TopicInfo } from '../protocol/broker.ts';
+import { Assignment } from './assignment.ts';
+import type { TopicPartition } from './assignment.ts';
 import { checkConsumerOptions, checkPosition } from './consumer-options.ts';
-import type {
-  CheckedConsumerOptions,
-  ConsumerOptions,
-  OffsetPlace,
-  Position,
-} from './consumer-options.ts';
+import type { ConsumerOptions, Position } from './consumer-options.ts';
 import type { Connection } from './connection.ts';
 import { Fetcher } from './fetcher.ts';
 import type { Message, MessageBatch, MessageOf } from './message.ts';
-import { PartitionReader } from './partition-reader.ts';
-import { checkPartition } from './partitioner.ts';
-import { asTopic } from './topic.ts';
-import type { Topic, TopicLike } from './topic.ts';
+import type { PartitionReader } from './partition-reader.ts';
+import type { TopicLike } from './topic.ts';
 import type { TopicRegistry } from './topic-registry.ts';
 
 /** Kafka's `max.poll.records`: also how many messages one partition gets before the next one's turn. */
@@ -32,12 +27,6 @@ export interface RunOptions<T extends TopicLike> {
   readonly eachMessage: (message: MessageOf<T>) => void | Promise<void>;
 }
 
-/** A topic and a partition of it. */
-export interface TopicPartition {
-  readonly topic: TopicLike;
-  readonly partition: number;
-}
-
 /**
  * Reads topics, every partition of them. Made by `log.consumer()`; close it, or the log, when done.
  *
@@ -47,33 +36,27 @@ export interface TopicPartition {
 export class Consumer<T extends TopicLike = TopicLike> implements AsyncIterable<MessageOf<T>> {
   /** Resolves when every partition has its place: what is sent from now on will be read. */
   readonly ready: Promise<void>;
-  readonly #connection: Connection;
-  readonly #registry: TopicRegistry;
-  readonly #options: CheckedConsumerOptions<T>;
-  readonly #topics: readonly Topic[];
-  readonly #readers: PartitionReader[] = [];
+  readonly #clock: Clock;
+  readonly #assignment: Assignment;
   readonly #fetcher: Fetcher;
   readonly #closing = new AbortController();
   #turn = 0;
   #turnLeft = TURN_MESSAGES;
   #reading = false;
-  #paused = false;
-  #seeks = 0;
 
   constructor(connection: Connection, registry: TopicRegistry, options: ConsumerOptions<T>) {
-    this.#connection = connection;
-    this.#registry = registry;
-    this.#options = checkConsumerOptions(options);
-    this.#topics = this.#options.topics.map(asTopic);
-    const names = this.#topics.map((topic) => topic.name);
-    const twice = names.find((name, i) => names.indexOf(name) !== i);
-    if (twice !== undefined) throw new TypeError(`consumer() was given the topic '${twice}' twice`);
-    this.#fetcher = new Fetcher(connection, this.#options, this.#readers, () =>
-      registry.checkAge(),
-    );
-    this.ready = this.#assign();
+    const checked = checkConsumerOptions(options);
+    this.#clock = connection.clock;
+    this.#assignment = new Assignment(connection, registry, checked.topics);
+    this.#fetcher = new Fetcher(connection, checked, this.#assignment.readers, () => {
+      registry.checkAge();
+    });
+    this.ready = this.#assignment.start(checked.from, this.#closing.signal, () => {
+      this.#fetcher.pump();
+      this.#fetcher.wake();
+    });
     this.ready.catch(() => {}); // whoever reads gets it too
-    const { signal } = this.#options;
+    const { signal } = checked;
     const { closed } = connection;
     const stop = this.#closing.signal;
     closed.addEventListener('abort', () => void this.close(), { once: true, signal: stop });
@@ -140,7 +123,7 @@ export class Consumer<T extends TopicLike = TopicLike> implements AsyncIterable<
           await this.#more(arrival);
           continue;
         }
-        const reader = this.#readers[this.#turn]!;
+        const reader = this.#assignment.readers[this.#turn]!;
         const messages = await this.#gather(reader, first, max, maxWaitMs);
         this.#fetcher.pump();
         if (messages.length > 0) yield batchOf(reader, messages) as MessageBatch<T>;
@@ -157,14 +140,13 @@ export class Consumer<T extends TopicLike = TopicLike> implements AsyncIterable<
     max: number,
     maxWaitMs: number,
   ): Promise<Message[]> {
-    const { clock } = this.#connection;
     const { epoch } = reader;
     const messages = [first];
-    const until = clock.now() + maxWaitMs;
+    const until = this.#clock.now() + maxWaitMs;
     for (;;) {
       const { arrival } = this.#fetcher;
       const goesOn = fill(messages, reader, max);
-      const left = until - clock.now();
+      const left = until - this.#clock.now();
       if (!goesOn || messages.length >= max || left <= 0 || this.#closing.signal.aborted) {
         return messages;
       }
@@ -191,7 +173,7 @@ export class Consumer<T extends TopicLike = TopicLike> implements AsyncIterable<
       try {
         await eachMessage(message);
       } catch (error) {
-        this.#mustGet(message.topic, message.partition).seek(message.offset);
+        this.#assignment.mustGet(message.topic, message.partition).seek(message.offset);
         throw error;
       }
     }
@@ -199,7 +181,7 @@ export class Consumer<T extends TopicLike = TopicLike> implements AsyncIterable<
 
   /** The offset of the next message of a partition. */
   position({ topic, partition }: TopicPartition): number {
-    return this.#mustGet(topic, partition).position;
+    return this.#assignment.mustGet(topic, partition).position;
   }
 
   /**
@@ -207,15 +189,10 @@ export class Consumer<T extends TopicLike = TopicLike> implements AsyncIterable<
    * message from there is delivered any more.
    */
   async seek(to: Position, where?: TopicPartition): Promise<void> {
-    const place = checkPosition(to);
-    const call = ++this.#seeks;
+    checkPosition(to);
+    const call = this.#assignment.nextSeek();
     await this.ready;
-    const readers = this.#select(where);
-    for (const reader of readers) reader.seekCall = call;
-    const offsets = await this.#resolve(readers, place);
-    readers.forEach((reader, i) => {
-      if (reader.seekCall === call) reader.seek(offsets[i]!); // else a later call has been made
-    });
+    await this.#assignment.seek(call, to, where);
     this.#fetcher.interrupt(); // polls that wait at the old place
     this.#fetcher.pump();
     this.#fetcher.wake();
@@ -223,13 +200,11 @@ export class Consumer<T extends TopicLike = TopicLike> implements AsyncIterable<
 
   /** Stops delivering a partition, or all; what is fetched of it stays. */
   pause(where?: TopicPartition): void {
-    if (where === undefined) this.#paused = true;
-    for (const reader of this.#select(where)) reader.paused = true;
+    this.#assignment.setPaused(true, where);
   }
 
   resume(where?: TopicPartition): void {
-    if (where === undefined) this.#paused = false;
-    for (const reader of this.#select(where)) reader.paused = false;
+    this.#assignment.setPaused(false, where);
     this.#fetcher.pump();
     this.#fetcher.wake();
   }
@@ -244,52 +219,6 @@ export class Consumer<T extends TopicLike = TopicLike> implements AsyncIterable<
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-
-  /** Finds the partitions of the topics and their places. */
-  async #assign(): Promise<void> {
-    const stop = this.#registry.onChange(() => void this.#addPartitions());
-    this.#closing.signal.addEventListener('abort', stop, { once: true });
-    const infos = await Promise.all(this.#topics.map(({ name }) => this.#registry.load(name)));
-    const readers = infos.flatMap((info, i) => this.#newReaders(this.#topics[i]!, info, 0));
-    const offsets = await this.#resolve(readers, checkPosition(this.#options.from));
-    readers.forEach((reader, i) => reader.seek(offsets[i]!));
-    this.#readers.push(...readers);
-    this.#fetcher.pump();
-    this.#fetcher.wake();
-    void this.#addPartitions(); // those that were added meanwhile
-  }
-
-  /** Partitions that were added since are read from their first record: nobody has seen it yet. */
-  async #addPartitions(): Promise<void> {
-    for (const topic of this.#topics) {
-      // A topic that is gone is reported by its readers.
-      const info = await this.#registry.load(topic.name).catch(() => undefined);
-      const mine = this.#readers.filter((reader) => reader.topicId === info?.id);
-      if (info === undefined || mine.length === 0) continue; // or not assigned yet
-      this.#readers.push(...this.#newReaders(topic, info, mine.length));
-    }
-    this.#fetcher.pump();
-  }
-
-  #newReaders(topic: Topic, { id, partitions }: TopicInfo, from: number): PartitionReader[] {
-    return Array.from({ length: Math.max(partitions - from, 0) }, (_, i) => {
-      const reader = new PartitionReader(topic, id, from + i, 0);
-      reader.paused = this.#paused;
-      return reader;
-    });
-  }
-
-  async #resolve(
-    readers: readonly PartitionReader[],
-    place: OffsetPlace,
-  ): Promise<readonly number[]> {
-    if ('offset' in place) return readers.map(() => place.offset);
-    const { at } = place;
-    return this.#connection.call(
-      'listOffsets',
-      readers.map(({ topicId, partition }) => ({ topicId, partition, at })),
-    );
   }
 
   #enter(): () => void {
@@ -309,18 +238,19 @@ export class Consumer<T extends TopicLike = TopicLike> implements AsyncIterable<
 
   /** The next message that is at hand: from the partition whose turn it is, or the next that has one. */
   #take(): Message | undefined {
-    if (this.#readers.length === 0) return undefined;
-    if (this.#turnLeft > 0) {
+    const { readers } = this.#assignment;
+    if (this.#turnLeft > 0 && readers.length > 0) {
       this.#turnLeft--;
-      const message = this.#readers[this.#turn]!.next();
+      const message = readers[this.#turn]!.next();
       if (message !== undefined) return message;
     }
     this.#fetcher.pump();
-    for (let i = 1; i <= this.#readers.length; i++) {
-      const turn = (this.#turn + i) % this.#readers.length;
-      const message = this.#readers[turn]!.next();
+    this.#turnLeft = 0;
+    for (let left = readers.length; left > 0; left--) {
+      // Also where it throws: the next look begins with the partition after it.
+      this.#turn = (this.#turn + 1) % readers.length;
+      const message = readers[this.#turn]!.next();
       if (message === undefined) continue;
-      this.#turn = turn;
       this.#turnLeft = TURN_MESSAGES - 1;
       return message;
     }
@@ -336,27 +266,9 @@ export class Consumer<T extends TopicLike = TopicLike> implements AsyncIterable<
 
   async #within(ms: number, arrival: Promise<void>): Promise<void> {
     const expired = deferred();
-    const cancel = this.#connection.clock.after(ms, expired.resolve);
+    const cancel = this.#clock.after(ms, expired.resolve);
     await Promise.race([arrival, expired.promise]);
     cancel();
-  }
-
-  #select(where: TopicPartition | undefined): PartitionReader[] {
-    if (where === undefined) return this.#readers;
-    return [this.#mustGet(where.topic, where.partition)];
-  }
-
-  #mustGet(topicLike: TopicLike, partition: number): PartitionReader {
-    const { name } = asTopic(topicLike);
-    const readers = this.#readers.filter((reader) => reader.topic.name === name);
-    if (readers.length === 0) {
-      const known = this.#topics.some((topic) => topic.name === name);
-      throw known
-        ? new TypeError(`'${name}' has no partitions here yet: await consumer.ready first`)
-        : new TypeError(`this consumer does not read the topic '${name}'`);
-    }
-    checkPartition(name, partition, readers.length);
-    return readers[partition]!;
   }
 }
 

@@ -1,6 +1,6 @@
-import { OUTCOME_UNKNOWN, WORKER_FAILED, WORKER_LOST } from '../base/error-rules.ts';
 import { withDeadline } from '../base/clock.ts';
 import type { Clock } from '../base/clock.ts';
+import { OUTCOME_UNKNOWN, WORKER_FAILED, WORKER_LOST } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import { PROTOCOL_VERSION } from '../protocol/broker.ts';
 import type { Method, Request, Response } from '../protocol/broker.ts';

@@ -1,7 +1,7 @@
-import { CLOSED } from '../base/error-rules.ts';
 import { show } from '../base/argument.ts';
 import { deferred } from '../base/deferred.ts';
 import type { Deferred } from '../base/deferred.ts';
+import { CLOSED } from '../base/error-rules.ts';
 import { TablogError, toTablogError } from '../base/error.ts';
 import { Queue } from '../base/queue.ts';
 import type { TopicInfo } from '../protocol/broker.ts';

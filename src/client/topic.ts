@@ -1,4 +1,5 @@
 import { checkInteger, checkName, checkOneOf, show, withDefaults } from '../base/argument.ts';
+import { MAX_PARTITIONS } from '../protocol/broker.ts';
 import type { TopicConfig, TopicSpec } from '../protocol/broker.ts';
 import { bytes, plain } from './serde.ts';
 import type { Serde } from './serde.ts';
@@ -49,7 +50,6 @@ interface CheckedTopicOptions extends ConfigOptions {
   readonly partitions: number | undefined;
 }
 
-const MAX_PARTITIONS = 1000;
 const MAX_RECORD_BYTES = 16 * 1024 * 1024;
 
 /**

@@ -23,6 +23,9 @@ export const DEFAULT_TOPIC_CONFIG: TopicConfig = {
   timestampType: 'create',
 };
 
+/** A topic's partitions at the most. */
+export const MAX_PARTITIONS = 1000;
+
 /** A topic to be made; what is left out is not compared with an existing one. */
 export interface TopicSpec {
   readonly name: string;

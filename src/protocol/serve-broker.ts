@@ -1,6 +1,6 @@
-import { INTERNAL, PROTOCOL_MISMATCH } from '../base/error-rules.ts';
 import { expose, transfer } from 'comlink';
 import type { Endpoint } from 'comlink';
+import { INTERNAL, PROTOCOL_MISMATCH } from '../base/error-rules.ts';
 import { TablogError, toTablogError } from '../base/error.ts';
 import { PROTOCOL_VERSION } from './broker.ts';
 import type { Broker, FetchedPartition, Method } from './broker.ts';

@@ -1,5 +1,5 @@
-import { INFLATED_TOO_LARGE } from '../base/error-rules.ts';
 import { Gunzip, gzipSync } from 'fflate';
+import { INFLATED_TOO_LARGE } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import {
   ATTRIBUTE,

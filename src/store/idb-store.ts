@@ -1,37 +1,27 @@
+import { openDB, unwrap } from 'idb';
+import type { IDBPDatabase } from 'idb';
+import { systemClock, withDeadline } from '../base/clock.ts';
+import type { Clock } from '../base/clock.ts';
 import {
   CLOSED,
-  FORMAT_TOO_NEW,
-  LOG_CORRUPT,
   NO_INDEXEDDB,
   OUTCOME_UNKNOWN,
   STORAGE_BLOCKED,
   STORAGE_UNAVAILABLE,
 } from '../base/error-rules.ts';
-import { openDB, unwrap } from 'idb';
-import type { IDBPDatabase } from 'idb';
-import { systemClock, withDeadline } from '../base/clock.ts';
-import type { Clock } from '../base/clock.ts';
 import { TablogError } from '../base/error.ts';
-import {
-  HEAD_KEY,
-  FORMAT_VERSION,
-  META,
-  SYSTEM_STORES,
-  logRef,
-  nextPoolStores,
-  partitionStore,
-  poolRef,
-} from './schema.ts';
-import type { LogRow, PoolRow } from './schema.ts';
+import { asIdbKey, onSuccess } from './idb-request.ts';
+import { checkFormat, makeStores } from './idb-schema.ts';
+import { readSegmentsFrom } from './idb-segments.ts';
+import type { FoundSegments } from './idb-segments.ts';
+import { HEAD_KEY, logRef } from './schema.ts';
 import { storageError } from './storage-error.ts';
 import type {
   Durability,
-  Key,
   RowRef,
   RowsOf,
   SegmentsRead,
   SegmentsRequest,
-  StoredSegment,
   Store,
   Synchronous,
   Writer,
@@ -47,9 +37,6 @@ export interface IdbStoreOptions {
 
 const OPEN_DEADLINE_MS = 5_000;
 const TRANSACTION_DEADLINE_MS = 7_500;
-
-/** Segments asked for in one `getAll`: 64 of 1 MiB bound what a mistaken guess can bring. */
-const MAX_SEGMENTS_A_READ = 64;
 
 /** Opens the database of the log `name`, and makes it if it is new. */
 export async function openIdbStore(name: string, options: IdbStoreOptions = {}): Promise<Store> {
@@ -146,7 +133,7 @@ class IdbStore implements Store {
   }
 
   async readSegments(requests: readonly SegmentsRequest[]): Promise<SegmentsRead[]> {
-    const found = requests.map((): Found => ({
+    const found = requests.map((): FoundSegments => ({
       head: undefined,
       segments: [],
       nextBaseOffset: undefined,
@@ -158,11 +145,7 @@ class IdbStore implements Store {
         onSuccess(store.get(HEAD_KEY), (head: unknown) => {
           into.head = head;
         });
-        const covering = IDBKeyRange.upperBound(request.from);
-        onSuccess(store.openKeyCursor(covering, 'prev'), (cursor) => {
-          const first = cursor === null ? request.from : (cursor.key as number);
-          readOn(store, first, request.maxBytes, into);
-        });
+        readSegmentsFrom(store, request, into);
       });
     });
     return found;
@@ -300,79 +283,8 @@ class IdbStore implements Store {
   }
 }
 
-function checkFormat(name: string, log: LogRow | undefined): void {
-  if (log === undefined) {
-    throw new TablogError(LOG_CORRUPT, `the database of the log '${name}' has lost its first row`);
-  }
-  if (log.format <= FORMAT_VERSION) return;
-  throw new TablogError(
-    FORMAT_TOO_NEW,
-    `the log '${name}' has format ${log.format}, and this version of tablog reads ${FORMAT_VERSION}`,
-    { details: { format: log.format, reads: FORMAT_VERSION } },
-  );
-}
-
-function makeStores(db: IDBDatabase, tx: IDBTransaction, oldVersion: number, now: number): void {
-  if (oldVersion === 0) {
-    for (const store of SYSTEM_STORES) db.createObjectStore(store);
-    const log: LogRow = { format: FORMAT_VERSION, logId: crypto.randomUUID(), createdAt: now };
-    tx.objectStore(META).put(log, asIdbKey(logRef.key));
-  }
-  const meta = tx.objectStore(META);
-  onSuccess(meta.get(asIdbKey(poolRef.key)) as IDBRequest<PoolRow | undefined>, (pool) => {
-    const size = pool?.size ?? 0;
-    const added = nextPoolStores(size);
-    for (const index of added) db.createObjectStore(partitionStore(index));
-    const grown: PoolRow = { size: size + added.length, free: [...(pool?.free ?? []), ...added] };
-    meta.put(grown, asIdbKey(poolRef.key));
-  });
-}
-
-interface Found {
-  head: unknown;
-  readonly segments: StoredSegment[];
-  nextBaseOffset: number | undefined;
-}
-
-/** Reads segments from `first` on: one, then twice as many each time, until `maxBytes` are there. */
-function readOn(store: IDBObjectStore, first: number, maxBytes: number, into: Found): void {
-  const { segments } = into;
-  let bytes = 0;
-  const step = (from: number, count: number): void => {
-    let keys: number[] = [];
-    onSuccess(store.getAllKeys(numbersFrom(from), count + 1), (found) => {
-      keys = found as number[];
-    });
-    onSuccess(store.getAll(numbersFrom(from), count), (values: ArrayBuffer[]) => {
-      let taken = 0;
-      for (; taken < values.length && (bytes < maxBytes || segments.length === 0); taken++) {
-        segments.push({ baseOffset: keys[taken]!, bytes: values[taken]! });
-        bytes += values[taken]!.byteLength;
-      }
-      const next = keys[taken];
-      into.nextBaseOffset = next;
-      if (next === undefined || bytes >= maxBytes) return;
-      const wanted = Math.ceil((maxBytes - bytes) / Math.max(bytes / segments.length, 1));
-      step(next, Math.min(wanted, segments.length * 2, MAX_SEGMENTS_A_READ));
-    });
-  };
-  step(first, 1);
-}
-
-function numbersFrom(first: number): IDBKeyRange {
-  return IDBKeyRange.bound(first, Infinity);
-}
-
 function storesOf(refs: readonly { readonly store: string }[]): string[] {
   return [...new Set(refs.map((ref) => ref.store))];
-}
-
-function asIdbKey(key: Key): IDBValidKey {
-  return key as IDBValidKey;
-}
-
-function onSuccess<T>(request: IDBRequest<T>, then: (result: T) => void): void {
-  request.onsuccess = () => then(request.result);
 }
 
 function writerOf(tx: IDBTransaction): Writer {

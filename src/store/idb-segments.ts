@@ -1,0 +1,52 @@
+import { onSuccess } from './idb-request.ts';
+import type { SegmentsRequest, StoredSegment } from './store.ts';
+
+/** Segments asked for in one `getAll`: 64 of 1 MiB bound what a mistaken guess can bring. */
+const MAX_SEGMENTS_A_READ = 64;
+
+/** A `SegmentsRead` that is being filled. */
+export interface FoundSegments {
+  head: unknown;
+  readonly segments: StoredSegment[];
+  nextBaseOffset: number | undefined;
+}
+
+/** Reads the segment that covers `from` and those after it. */
+export function readSegmentsFrom(
+  store: IDBObjectStore,
+  { from, maxBytes }: SegmentsRequest,
+  into: FoundSegments,
+): void {
+  onSuccess(store.openKeyCursor(IDBKeyRange.upperBound(from), 'prev'), (cursor) => {
+    readOn(store, cursor === null ? from : (cursor.key as number), maxBytes, into);
+  });
+}
+
+/** Reads segments from `first` on: one, then twice as many each time, until `maxBytes` are there. */
+function readOn(store: IDBObjectStore, first: number, maxBytes: number, into: FoundSegments): void {
+  const { segments } = into;
+  let bytes = 0;
+  const step = (from: number, count: number): void => {
+    let keys: number[] = [];
+    onSuccess(store.getAllKeys(numbersFrom(from), count + 1), (found) => {
+      keys = found as number[];
+    });
+    onSuccess(store.getAll(numbersFrom(from), count), (values: ArrayBuffer[]) => {
+      let taken = 0;
+      for (; taken < values.length && (bytes < maxBytes || segments.length === 0); taken++) {
+        segments.push({ baseOffset: keys[taken]!, bytes: values[taken]! });
+        bytes += values[taken]!.byteLength;
+      }
+      const next = keys[taken];
+      into.nextBaseOffset = next;
+      if (next === undefined || bytes >= maxBytes) return;
+      const wanted = Math.ceil((maxBytes - bytes) / Math.max(bytes / segments.length, 1));
+      step(next, Math.min(wanted, segments.length * 2, MAX_SEGMENTS_A_READ));
+    });
+  };
+  step(first, 1);
+}
+
+function numbersFrom(first: number): IDBKeyRange {
+  return IDBKeyRange.bound(first, Infinity);
+}
