@@ -1,4 +1,5 @@
 import { show } from '../base/argument.ts';
+import { readUtf8 } from '../record/utf8.ts';
 
 /**
  * Turns values into bytes and back. `encode` may return a string, which is written as UTF-8 where
@@ -34,7 +35,7 @@ export function string(): Serde<string> {
       if (typeof value === 'string') return value;
       throw new TypeError(`string() takes a string, got ${show(value)}`);
     },
-    decode: decodeText,
+    decode: readUtf8,
   };
 }
 
@@ -72,7 +73,7 @@ export function json<T>(schema?: StandardSchema<T>): Serde<T> {
       return text;
     },
     decode(read) {
-      const value = JSON.parse(decodeText(read)) as T;
+      const value = JSON.parse(readUtf8(read)) as T;
       return schema === undefined ? value : validate(schema, value);
     },
   };
@@ -143,13 +144,6 @@ export const plain: Serde<Uint8Array> = {
   },
   decode: (read) => read,
 };
-
-let decoder: TextDecoder | undefined;
-
-function decodeText(read: Uint8Array): string {
-  decoder ??= new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-  return decoder.decode(read);
-}
 
 function validate<T>(schema: StandardSchema<T>, value: unknown): T {
   const result = schema['~standard'].validate(value);
