@@ -21,10 +21,11 @@ await producer.sendBatch(orders, [{ key: 'u2', value: { id: 'o2', qty: 1 } }]);
 
 // Every tab sees everything.
 await using consumer = log.consumer({ topics: [orders, audit], from: 'earliest' });
+let left = 2;
 for await (const message of consumer) {
   // The loop body is the back-pressure.
   if (message.topic === 'orders') console.log(message.value?.qty); // Order | null, told apart by topic
-  if (message.key === 'u2') break; // another loop goes on with the next message
+  if (--left === 0) break; // another loop goes on with the next message
 }
 
 const { partitions } = await log.admin.describeTopic('orders'); // start and end offsets, bytes
