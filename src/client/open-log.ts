@@ -34,7 +34,8 @@ interface CheckedOpenLogOptions {
  *
  * Throws a `TypeError` for a bad name or option, and a `TablogError` where the log cannot be
  * opened: `WORKER_FAILED`, `PROTOCOL_MISMATCH`, `LOCKS_UNAVAILABLE`, `NO_INDEXEDDB`,
- * `FORMAT_TOO_NEW`, `STORAGE_BLOCKED`, `STORAGE_UNAVAILABLE`. It settles within 15 s.
+ * `FORMAT_TOO_NEW`, `STORAGE_BLOCKED`, `STORAGE_UNAVAILABLE`. It settles within 20 s: 5 for each
+ * of two workers to answer, and 10 for the store.
  */
 export async function openLog(name: string, options: OpenLogOptions = {}): Promise<Log> {
   checkName('log', name);
@@ -75,7 +76,8 @@ export class Log {
 
   /** Makes a producer. Throws a `TypeError` or `RangeError` for an option that breaks a rule. */
   producer(options: ProducerOptions = {}): Producer {
-    const producer = new Producer(this.#connection, this.#registry, options);
+    const onClosed = (): void => void this.#producers.delete(producer);
+    const producer = new Producer(this.#connection, this.#registry, options, onClosed);
     this.#producers.add(producer);
     return producer;
   }
@@ -88,7 +90,6 @@ export class Log {
   /** Flushes the producers, ends the consumers, and leaves the log. Idempotent. */
   async close(): Promise<void> {
     await Promise.all([...this.#producers].map((producer) => producer.close()));
-    this.#producers.clear();
     this.#connection.close();
   }
 

@@ -47,6 +47,7 @@ export class Producer {
   readonly #connection: Connection;
   readonly #registry: TopicRegistry;
   readonly #options: CheckedProducerOptions;
+  readonly #onClosed: () => void;
   readonly #random: () => number;
   readonly #writers = new Map<string, TopicWriter>();
   readonly #closing = new AbortController();
@@ -66,8 +67,10 @@ export class Producer {
     connection: Connection,
     registry: TopicRegistry,
     options: ProducerOptions,
+    onClosed: () => void,
     random: () => number = Math.random,
   ) {
+    this.#onClosed = onClosed;
     this.#connection = connection;
     this.#registry = registry;
     this.#options = checkProducerOptions(options);
@@ -144,6 +147,7 @@ export class Producer {
     this.#closing.abort();
     await this.flush();
     this.#cancelLinger?.();
+    this.#onClosed();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -17,8 +17,11 @@ const SLICE_BYTES = 8 * 1024;
 /** A header of 10 bytes, an empty block, and a trailer of 8. */
 const MIN_BYTES = 20;
 
-/** 1 of 9: three quarters of level 6's saving on JSON events at a third of its time. */
-const LEVEL = 1;
+/**
+ * Of 9, and the default of zlib and of Kafka. On webhook events in batches of 256 KiB fflate is no
+ * slower at 6 than at 1, and leaves 3.4 % of the bytes instead of 5.9 %.
+ */
+const LEVEL = 6;
 
 /**
  * The batch with its records compressed, to be sealed, or the batch itself where that would not make
