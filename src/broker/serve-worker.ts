@@ -1,3 +1,4 @@
+import { randomId } from '../base/random-id.ts';
 import { serveBroker } from '../protocol/serve-broker.ts';
 import { PROTOCOL_VERSION } from '../protocol/broker.ts';
 import { holdLife, whenDead } from '../protocol/liveness.ts';
@@ -15,7 +16,7 @@ export interface WorkerScope extends EventTarget {
  * message that comes earlier would be lost.
  */
 export function serveWorker(scope: WorkerScope): void {
-  const brokerId = crypto.randomUUID();
+  const brokerId = randomId();
   const forever = new AbortController().signal;
   const alive = holdLife('broker', brokerId, forever);
   const brokers = new Map<string, LogBroker>();

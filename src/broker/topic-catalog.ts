@@ -1,6 +1,7 @@
 import { STORAGE_UNAVAILABLE, TOPIC_EXISTS, UNKNOWN_TOPIC } from '../base/error-rules.ts';
 import { checkInteger, checkName } from '../base/argument.ts';
 import { TablogError } from '../base/error.ts';
+import { randomId } from '../base/random-id.ts';
 import { headRef, newHead } from '../log/head.ts';
 import { topicGone } from '../log/segment-reader.ts';
 import { DEFAULT_TOPIC_CONFIG, MAX_PARTITIONS } from '../protocol/broker.ts';
@@ -82,7 +83,7 @@ export class TopicCatalog {
         }
         const row: TopicRow = {
           name: spec.name,
-          id: crypto.randomUUID(),
+          id: randomId(),
           stores: [],
           config: { ...DEFAULT_TOPIC_CONFIG, ...spec.config },
           createdAt: this.#now(),

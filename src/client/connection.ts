@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import { CLOSED, LOCKS_UNAVAILABLE } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
+import { randomId } from '../base/random-id.ts';
 import { isRepeatable } from '../protocol/broker.ts';
 import type { Method, Request, Response } from '../protocol/broker.ts';
 import { holdLife } from '../protocol/liveness.ts';
@@ -23,7 +24,7 @@ const MAX_TRIES = 3;
 
 /** A tab's way to the log, across the deaths of workers: the next call dials anew. */
 export class Connection {
-  readonly clientId: string = crypto.randomUUID();
+  readonly clientId: string = randomId();
   readonly #options: ConnectionOptions;
   readonly #closing = new AbortController();
   #alive: Promise<void> | undefined;

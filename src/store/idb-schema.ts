@@ -1,5 +1,6 @@
 import { FORMAT_TOO_NEW, LOG_CORRUPT } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
+import { randomId } from '../base/random-id.ts';
 import { asIdbKey, onSuccess } from './idb-request.ts';
 import {
   FORMAT_VERSION,
@@ -34,7 +35,7 @@ export function makeStores(
 ): void {
   if (oldVersion === 0) {
     for (const store of SYSTEM_STORES) db.createObjectStore(store);
-    const log: LogRow = { format: FORMAT_VERSION, logId: crypto.randomUUID(), createdAt: now };
+    const log: LogRow = { format: FORMAT_VERSION, logId: randomId(), createdAt: now };
     tx.objectStore(META).put(log, asIdbKey(logRef.key));
   }
   const meta = tx.objectStore(META);

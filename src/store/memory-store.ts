@@ -1,5 +1,6 @@
 import { CLOSED } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
+import { randomId } from '../base/random-id.ts';
 import {
   FORMAT_VERSION,
   HEAD_KEY,
@@ -34,7 +35,7 @@ class MemoryStore implements Store {
 
   constructor(now: number) {
     for (const store of SYSTEM_STORES) this.#stores.set(store, new MemoryTable());
-    const log: LogRow = { format: FORMAT_VERSION, logId: crypto.randomUUID(), createdAt: now };
+    const log: LogRow = { format: FORMAT_VERSION, logId: randomId(), createdAt: now };
     this.#table(META).put(logRef.key, log);
     this.#extend();
   }

@@ -1,0 +1,26 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { Queue } from '../../src/base/queue.ts';
+
+test('a queue is an array that is pushed at one end and shifted at the other', () => {
+  const anyStep = fc.oneof(
+    { weight: 3, arbitrary: fc.integer() },
+    { weight: 2, arbitrary: fc.constant('shift' as const) },
+  );
+  fc.assert(
+    fc.property(fc.array(anyStep, { maxLength: 200 }), (steps) => {
+      const queue = new Queue<number>();
+      const model: number[] = [];
+      for (const step of steps) {
+        if (step === 'shift') {
+          expect(queue.shift()).toBe(model.shift());
+        } else {
+          queue.push(step);
+          model.push(step);
+        }
+        expect(queue.length).toBe(model.length);
+        expect(queue.last).toBe(model.at(-1));
+      }
+    }),
+  );
+});
