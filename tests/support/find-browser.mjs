@@ -18,6 +18,8 @@ export const BROWSER_ARGS = [
   '--disable-background-networking',
   '--disable-component-update',
   '--disable-sync',
+  // Such as --enable-features=IdbSqliteBackingStore, the backend that Chrome moves to.
+  ...(process.env['TABLOG_BROWSER_ARGS']?.split(' ') ?? []),
 ];
 
 /**
