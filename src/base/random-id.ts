@@ -1,10 +1,5 @@
-/** A random UUID, version 4; `crypto.randomUUID` is missing where the context is not secure. */
+/** 128 random bits as hex. Not `crypto.randomUUID`, which is missing where the context is not secure. */
 export function randomId(): string {
-  const { randomUUID } = crypto as { randomUUID?: () => string };
-  if (randomUUID !== undefined) return randomUUID.call(crypto);
   const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = (bytes[6]! & 0x0f) | 0x40;
-  bytes[8] = (bytes[8]! & 0x3f) | 0x80;
-  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
