@@ -44,6 +44,11 @@ export function checkMs(what: string, value: unknown): asserts value is number {
   throw typeof value === 'number' ? new RangeError(text) : new TypeError(text);
 }
 
+/** `what` names the call and what it takes: 'sendBatch() takes an array of records'. */
+export function checkArray(what: string, value: unknown): asserts value is readonly unknown[] {
+  if (!Array.isArray(value)) throw new TypeError(`${what}, got ${show(value)}`);
+}
+
 export function checkOneOf<T extends string>(
   what: string,
   value: unknown,

@@ -114,7 +114,7 @@ export const STORAGE_BLOCKED: ErrorRule = {
 export const STORAGE_FULL: ErrorRule = {
   code: 'STORAGE_FULL',
   retriable: true,
-  next: 'Free some of the origin’s storage, then try again.',
+  next: "Free some of the origin's storage, then try again.",
 };
 
 export const STORAGE_UNAVAILABLE: ErrorRule = {
@@ -144,7 +144,7 @@ export const UNSUPPORTED_CODEC: ErrorRule = {
 export const WORKER_FAILED: ErrorRule = {
   code: 'WORKER_FAILED',
   retriable: true,
-  next: 'Check that the worker’s file is served (openLog’s workerUrl) and that the page’s Content-Security-Policy allows it (worker-src).',
+  next: 'Check that its file is served (workerUrl) and that the Content-Security-Policy allows it (worker-src).',
 };
 
 export const WORKER_LOST: ErrorRule = {

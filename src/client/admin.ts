@@ -1,4 +1,4 @@
-import { checkName, show } from '../base/argument.ts';
+import { checkArray, show } from '../base/argument.ts';
 import type { TopicConfig, TopicDescription, TopicInfo } from '../protocol/broker.ts';
 import { checkPosition } from './consumer-options.ts';
 import type { Position } from './consumer-options.ts';
@@ -38,17 +38,13 @@ export class Admin {
    * differs is `TOPIC_EXISTS`.
    */
   async createTopics(topics: readonly TopicLike[]): Promise<readonly TopicInfo[]> {
-    if (!Array.isArray(topics)) {
-      throw new TypeError(`createTopics() takes an array of topics, got ${show(topics)}`);
-    }
+    checkArray('createTopics() takes an array of topics', topics);
     return this.#change(this.#connection.call('createTopics', topics.map(asSpec)));
   }
 
   /** Deletes topics with all their records, all or none. Throws `UNKNOWN_TOPIC`. */
   async deleteTopics(topics: readonly TopicLike[]): Promise<void> {
-    if (!Array.isArray(topics)) {
-      throw new TypeError(`deleteTopics() takes an array of topics, got ${show(topics)}`);
-    }
+    checkArray('deleteTopics() takes an array of topics', topics);
     await this.#change(this.#connection.call('deleteTopics', topics.map(nameOf)));
   }
 
@@ -119,7 +115,5 @@ export class Admin {
 }
 
 function nameOf(topicLike: TopicLike): string {
-  const { name } = asTopic(topicLike);
-  checkName('topic', name);
-  return name;
+  return asTopic(topicLike).name;
 }

@@ -156,7 +156,7 @@ async function loadGunzip(): Promise<Gunzip> {
   try {
     return (await import('../record/gzip.ts')).gunzipRecords;
   } catch (cause) {
-    throw new TablogError(UNSUPPORTED_CODEC, 'the code that inflates gzip could not be loaded', {
+    throw new TablogError(UNSUPPORTED_CODEC, 'the gzip code could not be loaded', {
       cause,
     });
   }

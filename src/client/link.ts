@@ -65,7 +65,7 @@ async function greet(host: WorkerHost, options: DialOptions): Promise<Link> {
   const silent = (): Error =>
     new TablogError(
       WORKER_FAILED,
-      `the worker did not answer within ${HELLO_DEADLINE_MS} ms: its code may have failed at the start`,
+      `the worker did not answer within ${HELLO_DEADLINE_MS} ms: its code may fail at the start`,
     );
   const { brokerId } = await Promise.race([
     withDeadline(clock, HELLO_DEADLINE_MS, hello, silent),

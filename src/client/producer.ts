@@ -1,4 +1,4 @@
-import { show } from '../base/argument.ts';
+import { checkArray } from '../base/argument.ts';
 import { deferred } from '../base/deferred.ts';
 import type { Deferred } from '../base/deferred.ts';
 import { CLOSED } from '../base/error-rules.ts';
@@ -108,9 +108,7 @@ export class Producer {
     records: readonly ProducerRecord<KeyInput<T>, ValueInput<T>>[],
   ): Promise<Placement[]> {
     return new Promise((resolve, reject) => {
-      if (!Array.isArray(records)) {
-        throw new TypeError(`sendBatch takes an array of records, got ${show(records)}`);
-      }
+      checkArray('sendBatch() takes an array of records', records);
       const encoded = this.#encode(topic, records);
       if (records.length === 0) return resolve([]);
       const placements = Array.from<Placement>({ length: records.length });

@@ -1,8 +1,10 @@
 import { expect, test } from 'vitest';
 import { randomId } from '../../src/base/random-id.ts';
 
-test('random ids are 128 bits as hex, and differ', () => {
+const UUID_4 = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+
+test('random ids are UUIDs of version 4, and differ', () => {
   const ids = Array.from({ length: 1000 }, randomId);
-  for (const id of ids) expect(id).toMatch(/^[0-9a-f]{32}$/);
+  for (const id of ids) expect(id).toMatch(UUID_4);
   expect(new Set(ids).size).toBe(ids.length);
 });
