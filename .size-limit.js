@@ -10,7 +10,7 @@ export default [
     ignore: ['*/record/gzip.js'],
     gzip: true,
     // The aim is 10 kB. 1.5 kB of what is over it are the texts of errors.
-    limit: '13.6 kB',
+    limit: '13.5 kB',
     modifyEsbuildConfig,
   },
   {

@@ -4,6 +4,7 @@ import { CLOSED } from '../base/error-rules.ts';
 import { TablogError, toTablogError } from '../base/error.ts';
 import { validateBatch } from '../log/validate.ts';
 import { sealBatch, stampAppendTime } from '../record/batch-seal.ts';
+import { MAX_INFLATED_BYTES } from '../record/batch-format.ts';
 import { RecordBatch } from '../record/batch-reader.ts';
 import { gzipBatch } from '../record/gzip.ts';
 import { logRef } from '../store/schema.ts';
@@ -24,7 +25,7 @@ import { isHint, openHintChannel } from '../protocol/hint.ts';
 import type { Hint, HintChannel } from '../protocol/hint.ts';
 import { HintSender } from './hint-sender.ts';
 import type { PendingAppend } from './commit-queue.ts';
-import { LogSession, MAX_BATCH_BYTES } from './log-session.ts';
+import { LogSession } from './log-session.ts';
 import type { Appended } from './log-session.ts';
 import { topicInfo } from './topic-catalog.ts';
 import type { TopicRow } from './topic-catalog.ts';
@@ -204,7 +205,7 @@ export class LogBroker implements Broker {
     try {
       const { topicId, partition } = append;
       const { store, config } = await session.topics.mustGetPartition(topicId, partition);
-      const limits = { maxRecordBytes: config.maxRecordBytes, maxBatchBytes: MAX_BATCH_BYTES };
+      const limits = { maxRecordBytes: config.maxRecordBytes, maxBatchBytes: MAX_INFLATED_BYTES };
       let bytes = new Uint8Array(append.batch);
       const { codec } = validateBatch(bytes, limits);
       const appendTime = config.timestampType === 'append' ? this.#clock.now() : null;

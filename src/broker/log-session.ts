@@ -7,6 +7,7 @@ import type { PartitionHead } from '../log/head.ts';
 import { hasCompressed, offsetAtTime, readPartition, topicGone } from '../log/segment-reader.ts';
 import type { SegmentsSlice } from '../log/segment-reader.ts';
 import { offsetBefore } from '../log/time-index.ts';
+import { MAX_INFLATED_BYTES } from '../record/batch-format.ts';
 import { toErrorData } from '../protocol/error-data.ts';
 import type { FetchPartition, FetchedPartition, OffsetSpec } from '../protocol/broker.ts';
 import type { AppendedHint } from '../protocol/hint.ts';
@@ -26,9 +27,6 @@ export type Appended =
 
 /** What one fetch can be answered from memory with; per broker. */
 const TAIL_BYTES = 16 * 1024 * 1024;
-
-/** A batch may inflate to this, and no further. */
-export const MAX_BATCH_BYTES: number = 64 * 1024 * 1024;
 
 const SCAN_BYTES = 1024 * 1024;
 
@@ -136,7 +134,7 @@ export class LogSession {
       const [read] = await this.store.readSegments([request]);
       if (read === undefined || read.segments.length === 0) break;
       for (const { bytes } of read.segments) {
-        const found = offsetAtTime(bytes, time, MAX_BATCH_BYTES);
+        const found = offsetAtTime(bytes, time, MAX_INFLATED_BYTES);
         if (found !== undefined) return found;
       }
       from = read.nextBaseOffset ?? head.endOffset;

@@ -8,7 +8,7 @@ import { DEFAULT_TOPIC_CONFIG, MAX_PARTITIONS } from '../protocol/broker.ts';
 import type { TopicConfig, TopicInfo, TopicSpec } from '../protocol/broker.ts';
 import { HEAD_KEY, TOPICS, partitionStore, poolRef } from '../store/schema.ts';
 import type { PoolRow } from '../store/schema.ts';
-import type { RowRef, Store, Writer } from '../store/store.ts';
+import type { RowRef, Store } from '../store/store.ts';
 
 /** A row of the store `topics`. */
 export interface TopicRow {
@@ -73,7 +73,7 @@ export class TopicCatalog {
       checkInteger('partitions', partitions, 1, MAX_PARTITIONS);
     }
     const refs = specs.map((spec) => topicRef(spec.name));
-    return this.#withFreeStores(refs, (rows, allocate, write) => {
+    return this.#withFreeStores(refs, (rows, allocate) => {
       const made = new Map<string, TopicRow>(); // a topic may be named twice
       return specs.map((spec, i) => {
         const existing = rows[i] ?? made.get(spec.name);
@@ -88,7 +88,7 @@ export class TopicCatalog {
           config: { ...DEFAULT_TOPIC_CONFIG, ...spec.config },
           createdAt: this.#now(),
         };
-        const allocated = allocate(row, spec.partitions ?? 1, write);
+        const allocated = allocate(row, spec.partitions ?? 1);
         made.set(spec.name, allocated);
         return allocated;
       });
@@ -97,7 +97,7 @@ export class TopicCatalog {
 
   async addPartitions(name: string, partitions: number): Promise<TopicRow> {
     checkInteger('partitions', partitions, 1, MAX_PARTITIONS);
-    const [row] = await this.#withFreeStores([topicRef(name)], ([existing], allocate, write) => {
+    const [row] = await this.#withFreeStores([topicRef(name)], ([existing], allocate) => {
       if (existing === undefined) throw unknownTopic(name);
       const has = existing.stores.length;
       if (partitions < has) {
@@ -107,7 +107,7 @@ export class TopicCatalog {
           { details: { topic: name, partitions: has } },
         );
       }
-      return [allocate(existing, partitions - has, write)];
+      return [allocate(existing, partitions - has)];
     });
     return row!;
   }
@@ -166,8 +166,7 @@ export class TopicCatalog {
     refs: readonly RowRef<TopicRow>[],
     change: (
       rows: readonly (TopicRow | undefined)[],
-      allocate: (row: TopicRow, partitions: number, write: Writer) => TopicRow,
-      write: Writer,
+      allocate: (row: TopicRow, partitions: number) => TopicRow,
     ) => TopicRow[],
   ): Promise<TopicRow[]> {
     let wanted = 0;
@@ -197,7 +196,7 @@ export class TopicCatalog {
             write.put(TOPICS, row.name, grown);
             return grown;
           };
-          const changed = change(topics, allocate, write);
+          const changed = change(topics, allocate);
           if (short > 0) throw new ShortOfStores(taken.length + short);
           if (!taken.every((index) => now.free.includes(index))) throw new ShortOfStores(wanted);
           const free = now.free.filter((index) => !taken.includes(index));

@@ -103,7 +103,7 @@ export class Assignment {
 
   #newReaders(topic: Topic, { id, partitions }: TopicInfo, from: number): PartitionReader[] {
     return Array.from({ length: Math.max(partitions - from, 0) }, (_, i) => {
-      const reader = new PartitionReader(topic, id, from + i, 0);
+      const reader = new PartitionReader(topic, id, from + i);
       reader.paused = this.#paused;
       return reader;
     });

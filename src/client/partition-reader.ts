@@ -2,7 +2,7 @@ import { TablogError } from '../base/error.ts';
 import type { FetchedPartition } from '../protocol/broker.ts';
 import { fromErrorData } from '../protocol/error-data.ts';
 import { unsupportedCodec } from '../record/batch-error.ts';
-import { ATTRIBUTE, CODEC, FIELD } from '../record/batch-format.ts';
+import { ATTRIBUTE, CODEC, FIELD, MAX_INFLATED_BYTES } from '../record/batch-format.ts';
 import { wholeBatchBytes } from '../record/batch-length.ts';
 import { RecordCursor } from '../record/record-cursor.ts';
 import { Message } from './message.ts';
@@ -10,9 +10,6 @@ import type { MessageSource } from './message.ts';
 import type { Topic } from './topic.ts';
 
 export type Gunzip = (bytes: Uint8Array, limit: number) => Uint8Array;
-
-/** A batch may inflate to this, and no further. */
-const MAX_BATCH_BYTES = 64 * 1024 * 1024;
 
 /**
  * A consumer's place in one partition: where it stands, what has been fetched and is not read yet,
@@ -23,7 +20,7 @@ export class PartitionReader implements MessageSource {
   readonly topicId: string;
   readonly partition: number;
   /** The offset of the next message. */
-  position: number;
+  position = 0;
   paused = false;
   /** A fetch is under way. */
   fetching = false;
@@ -36,16 +33,14 @@ export class PartitionReader implements MessageSource {
   #segments: Uint8Array[] = [];
   #at = 0;
   #cursor: RecordCursor | undefined;
-  #fetchOffset: number;
+  #fetchOffset = 0;
   #bufferedBytes = 0;
   #error: TablogError | undefined;
 
-  constructor(topic: Topic, topicId: string, partition: number, position: number) {
+  constructor(topic: Topic, topicId: string, partition: number) {
     this.topic = topic;
     this.topicId = topicId;
     this.partition = partition;
-    this.position = position;
-    this.#fetchOffset = position;
   }
 
   /** Where the next fetch begins: after what is buffered. */
@@ -140,7 +135,7 @@ export class PartitionReader implements MessageSource {
     const codec = batch[FIELD.attributes + 1]! & ATTRIBUTE.codec;
     if (codec === CODEC.none) return undefined;
     if (codec !== CODEC.gzip) throw unsupportedCodec(`codec ${codec}`);
-    return this.gunzip!(batch.subarray(FIELD.records), MAX_BATCH_BYTES);
+    return this.gunzip!(batch.subarray(FIELD.records), MAX_INFLATED_BYTES);
   }
 
   /** A batch that cannot be read: the partition stops before it until somebody seeks. */

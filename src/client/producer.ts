@@ -34,7 +34,7 @@ interface Waiting {
   readonly records: readonly OutgoingRecord[];
   readonly sink: Sink;
   /** For a `flush` that waits for them. */
-  admitted: (() => void) | undefined;
+  admitted: Deferred | undefined;
 }
 
 /**
@@ -127,15 +127,7 @@ export class Producer {
   /** Sends what is buffered, without lingering; resolves when all of it is stored or has failed. */
   async flush(): Promise<void> {
     const last = this.#waiting.last ?? this.#next;
-    if (last !== undefined) {
-      const before = last.admitted;
-      await new Promise<void>((resolve) => {
-        last.admitted = () => {
-          before?.();
-          resolve();
-        };
-      });
-    }
+    if (last !== undefined) await (last.admitted ??= deferred()).promise;
     this.#drain('all');
     await Promise.all([...this.#unsettled.values()].map(({ promise }) => promise));
   }
@@ -196,7 +188,7 @@ export class Producer {
       } catch (error) {
         records.forEach((_, i) => sink(i, asError(error)));
       }
-      this.#next.admitted?.();
+      this.#next.admitted?.resolve();
     }
     this.#admitting = false;
     this.#drain('due'); // those who waited together travel together

@@ -50,6 +50,9 @@ export const MAGIC = 2;
 /** Bytes of a batch before its first record. */
 export const BATCH_HEADER_BYTES: number = FIELD.records;
 
+/** A batch may inflate to this, and no further. */
+export const MAX_INFLATED_BYTES: number = 64 * 1024 * 1024;
+
 /** `batch length` does not count itself nor the base offset before it. */
 export const LENGTH_PREFIX_BYTES: number = FIELD.leaderEpoch;
 

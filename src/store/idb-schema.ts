@@ -1,14 +1,13 @@
 import { FORMAT_TOO_NEW, LOG_CORRUPT } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
-import { randomId } from '../base/random-id.ts';
 import { asIdbKey, onSuccess } from './idb-request.ts';
 import {
   FORMAT_VERSION,
   META,
   SYSTEM_STORES,
+  growPool,
   logRef,
-  nextPoolStores,
-  partitionStore,
+  newLogRow,
   poolRef,
 } from './schema.ts';
 import type { LogRow, PoolRow } from './schema.ts';
@@ -35,15 +34,12 @@ export function makeStores(
 ): void {
   if (oldVersion === 0) {
     for (const store of SYSTEM_STORES) db.createObjectStore(store);
-    const log: LogRow = { format: FORMAT_VERSION, logId: randomId(), createdAt: now };
-    tx.objectStore(META).put(log, asIdbKey(logRef.key));
+    tx.objectStore(META).put(newLogRow(now), asIdbKey(logRef.key));
   }
   const meta = tx.objectStore(META);
   onSuccess(meta.get(asIdbKey(poolRef.key)) as IDBRequest<PoolRow | undefined>, (pool) => {
-    const size = pool?.size ?? 0;
-    const added = nextPoolStores(size);
-    for (const index of added) db.createObjectStore(partitionStore(index));
-    const grown: PoolRow = { size: size + added.length, free: [...(pool?.free ?? []), ...added] };
-    meta.put(grown, asIdbKey(poolRef.key));
+    const grown = growPool(pool);
+    for (const store of grown.added) db.createObjectStore(store);
+    meta.put(grown.pool, asIdbKey(poolRef.key));
   });
 }

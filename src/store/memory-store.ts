@@ -1,17 +1,7 @@
 import { CLOSED } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
-import { randomId } from '../base/random-id.ts';
-import {
-  FORMAT_VERSION,
-  HEAD_KEY,
-  META,
-  SYSTEM_STORES,
-  logRef,
-  nextPoolStores,
-  partitionStore,
-  poolRef,
-} from './schema.ts';
-import type { LogRow, PoolRow } from './schema.ts';
+import { HEAD_KEY, META, SYSTEM_STORES, growPool, logRef, newLogRow, poolRef } from './schema.ts';
+import type { PoolRow } from './schema.ts';
 import type {
   Key,
   RowRef,
@@ -35,8 +25,7 @@ class MemoryStore implements Store {
 
   constructor(now: number) {
     for (const store of SYSTEM_STORES) this.#stores.set(store, new MemoryTable());
-    const log: LogRow = { format: FORMAT_VERSION, logId: randomId(), createdAt: now };
-    this.#table(META).put(logRef.key, log);
+    this.#table(META).put(logRef.key, newLogRow(now));
     this.#extend();
   }
 
@@ -104,11 +93,9 @@ class MemoryStore implements Store {
 
   #extend(): void {
     const meta = this.#table(META);
-    const pool = (meta.get(poolRef.key) as PoolRow | undefined) ?? { size: 0, free: [] };
-    const added = nextPoolStores(pool.size);
-    for (const index of added) this.#stores.set(partitionStore(index), new MemoryTable());
-    const grown: PoolRow = { size: pool.size + added.length, free: [...pool.free, ...added] };
-    meta.put(poolRef.key, grown);
+    const { pool, added } = growPool(meta.get(poolRef.key) as PoolRow | undefined);
+    for (const store of added) this.#stores.set(store, new MemoryTable());
+    meta.put(poolRef.key, pool);
   }
 
   #table(store: string): MemoryTable {

@@ -1,3 +1,4 @@
+import { randomId } from '../base/random-id.ts';
 import type { RowRef } from './store.ts';
 
 /**
@@ -56,7 +57,17 @@ export function partitionStore(index: number): string {
   return `partition-${String(index).padStart(3, '0')}`;
 }
 
-/** The indices of the pool's next stores, after `size` of them. */
-export function nextPoolStores(size: number): number[] {
-  return Array.from({ length: POOL_STEP }, (_, i) => size + i);
+/** The row of a log that is made now. */
+export function newLogRow(now: number): LogRow {
+  return { format: FORMAT_VERSION, logId: randomId(), createdAt: now };
+}
+
+/** The pool with `POOL_STEP` more stores, all free, and which those are. */
+export function growPool({ size, free }: PoolRow = { size: 0, free: [] }): {
+  readonly pool: PoolRow;
+  readonly added: readonly string[];
+} {
+  const added = Array.from({ length: POOL_STEP }, (_, i) => size + i);
+  const pool = { size: size + POOL_STEP, free: [...free, ...added] };
+  return { pool, added: added.map(partitionStore) };
 }

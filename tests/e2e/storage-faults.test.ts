@@ -1,29 +1,13 @@
-import type { BrowserContext, Page } from 'playwright';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { newProfile, newTab } from '../support/browser.ts';
-import type { Profile } from '../support/browser.ts';
-import { servePage } from '../support/page-server.ts';
-import type { PageServer } from '../support/page-server.ts';
+import type { Page } from 'playwright';
+import { describe, expect, it } from 'vitest';
+import { newTab } from '../support/browser.ts';
+import { useBrowser, usePage } from './fixture.ts';
 
-let server: PageServer;
-let profile: Profile;
-let context: BrowserContext;
-
-beforeAll(async () => {
-  server = await servePage(new URL('./page', import.meta.url).pathname);
-});
-
-afterAll(() => server.close());
-
-beforeEach(async () => {
-  profile = await newProfile();
-  context = await profile.start();
-});
-
-afterEach(() => profile.remove());
+const page = usePage();
+const browser = useBrowser();
 
 async function openTab(): Promise<Page> {
-  const tab = await newTab(context, server.url);
+  const tab = await newTab(browser.context, page.server.url);
   await tab.evaluate(() => window.api.open('shop', 'default'));
   return tab;
 }
@@ -74,10 +58,10 @@ describe('a browser that is killed', () => {
       }, durability)
       .catch(() => {}); // the browser is killed under it
     await enough;
-    await profile.kill();
+    await browser.profile.kill();
     const last = acked;
 
-    context = await profile.start();
+    browser.context = await browser.profile.start();
     const values = await (
       await openTab()
     ).evaluate(async () => {
@@ -103,9 +87,9 @@ describe('a database that goes', () => {
       await log.producer().send('gone', { value: 'x' });
       return (await log.admin.storage()).logId;
     });
-    const session = await context.newCDPSession(tab);
+    const session = await browser.context.newCDPSession(tab);
     await session.send('Storage.clearDataForOrigin', {
-      origin: server.url,
+      origin: page.server.url,
       storageTypes: 'indexeddb',
     });
     const after = await tab.evaluate(async () => {
@@ -125,7 +109,7 @@ describe('a database that goes', () => {
   });
 
   it('a newer format is refused', async () => {
-    const tab = await newTab(context, server.url);
+    const tab = await newTab(browser.context, page.server.url);
     const error = await tab.evaluate(async () => {
       const log = await window.api.openLog('shop', { host: window.api.inline() });
       await log.close();
@@ -150,11 +134,11 @@ describe('a database that goes', () => {
   });
 
   it('a full origin refuses writes with STORAGE_FULL, reads go on, and it recovers', async () => {
-    const tab = await newTab(context, server.url);
-    const session = await context.newCDPSession(tab);
+    const tab = await newTab(browser.context, page.server.url);
+    const session = await browser.context.newCDPSession(tab);
     const quota = (quotaSize?: number): Promise<unknown> =>
       session.send('Storage.overrideQuotaForOrigin', {
-        origin: server.url,
+        origin: page.server.url,
         ...(quotaSize !== undefined && { quotaSize }),
       });
     await quota(2_000_000);

@@ -2,19 +2,12 @@ import type { Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newProfile, newTab } from '../support/browser.ts';
 import type { Profile } from '../support/browser.ts';
-import { servePage } from '../support/page-server.ts';
-import type { PageServer } from '../support/page-server.ts';
 import { webhookEvents } from '../support/webhook-events.ts';
+import { usePage } from './fixture.ts';
 
 const PARTITIONS = 4;
 
-let server: PageServer;
-
-beforeAll(async () => {
-  server = await servePage(new URL('./page', import.meta.url).pathname);
-});
-
-afterAll(() => server.close());
+const page = usePage();
 
 const HOSTS = [
   { name: 'a SharedWorker', kind: 'default', deleteSharedWorker: false },
@@ -32,8 +25,8 @@ describe.each(HOSTS)('two tabs with $name', ({ kind, deleteSharedWorker }) => {
     if (deleteSharedWorker) {
       await context.addInitScript('delete globalThis.SharedWorker');
     }
-    a = await newTab(context, server.url);
-    b = await newTab(context, server.url);
+    a = await newTab(context, page.server.url);
+    b = await newTab(context, page.server.url);
     for (const tab of [a, b]) await tab.evaluate((host) => window.api.open('shop', host), kind);
   };
 

@@ -1,31 +1,14 @@
-import type { BrowserContext, CDPSession, Page } from 'playwright';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { newProfile, newTab } from '../support/browser.ts';
-import type { Profile } from '../support/browser.ts';
-import { servePage } from '../support/page-server.ts';
-import type { PageServer } from '../support/page-server.ts';
+import type { CDPSession, Page } from 'playwright';
+import { afterEach, describe, expect, it } from 'vitest';
+import { newTab } from '../support/browser.ts';
+import { useBrowser, usePage } from './fixture.ts';
 
 const WORKER_FILE = /worker-.*\.js$/;
 
-let server: PageServer;
-let profile: Profile;
-let context: BrowserContext;
+const page = usePage();
+const browser = useBrowser();
 
-beforeAll(async () => {
-  server = await servePage(new URL('./page', import.meta.url).pathname);
-});
-
-afterAll(() => server.close());
-
-beforeEach(async () => {
-  profile = await newProfile();
-  context = await profile.start();
-});
-
-afterEach(async () => {
-  server.override(WORKER_FILE, undefined);
-  await profile.remove();
-});
+afterEach(() => page.server.override(WORKER_FILE, undefined));
 
 /** The code and message of what `openLog` throws in the tab. */
 function openError(
@@ -48,32 +31,32 @@ async function sharedWorkers(session: CDPSession): Promise<string[]> {
 }
 
 async function browserSession(): Promise<CDPSession> {
-  return context.browser()!.newBrowserCDPSession();
+  return browser.context.browser()!.newBrowserCDPSession();
 }
 
 describe('a worker that cannot start', () => {
   it.each(['default', 'dedicated'] as const)('404 (%s)', async (kind) => {
-    server.override(WORKER_FILE, (response) => response.writeHead(404).end());
-    const error = await openError(await newTab(context, server.url), kind);
+    page.server.override(WORKER_FILE, (response) => response.writeHead(404).end());
+    const error = await openError(await newTab(browser.context, page.server.url), kind);
     expect(error.code).toBe('WORKER_FAILED');
     expect(error.message).toMatch(/could not be loaded.*worker-src/s);
   });
 
   it.each(['default', 'dedicated'] as const)('an error at its start (%s)', async (kind) => {
-    server.override(WORKER_FILE, (response) => {
+    page.server.override(WORKER_FILE, (response) => {
       response.writeHead(200, { 'content-type': 'text/javascript' }).end('throw new Error("boot")');
     });
-    const error = await openError(await newTab(context, server.url), kind);
+    const error = await openError(await newTab(browser.context, page.server.url), kind);
     expect(error.code).toBe('WORKER_FAILED');
   });
 
   it.each(['default', 'dedicated'] as const)('refused by the CSP (%s)', async (kind) => {
-    await context.route(`${server.url}/`, async (route) => {
+    await browser.context.route(`${page.server.url}/`, async (route) => {
       const response = await route.fetch();
       const headers = { ...response.headers(), 'content-security-policy': "worker-src 'none'" };
       await route.fulfill({ response, headers });
     });
-    const error = await openError(await newTab(context, server.url), kind);
+    const error = await openError(await newTab(browser.context, page.server.url), kind);
     expect(error.code).toBe('WORKER_FAILED');
     expect(error.message).toContain('worker-src');
   });
@@ -81,8 +64,8 @@ describe('a worker that cannot start', () => {
 
 describe('a worker that dies', () => {
   it('settles what was in flight, and the tabs go on with a new one by themselves', async () => {
-    const a = await newTab(context, server.url);
-    const b = await newTab(context, server.url);
+    const a = await newTab(browser.context, page.server.url);
+    const b = await newTab(browser.context, page.server.url);
     for (const tab of [a, b]) await tab.evaluate(() => window.api.open('shop', 'default'));
     const session = await browserSession();
     const [worker] = await sharedWorkers(session);
@@ -137,7 +120,7 @@ describe('a worker that dies', () => {
   });
 
   it('that hangs is left for another: calls settle within 10 s, and the next one works', async () => {
-    const tab = await newTab(context, server.url);
+    const tab = await newTab(browser.context, page.server.url);
     await tab.evaluate(() => window.api.open('shop', 'default'));
     const session = await browserSession();
     const [worker] = await sharedWorkers(session);
