@@ -3,16 +3,25 @@ export type { ErrorDetails } from './base/error.ts';
 export type { ErrorCode } from './base/error-rules.ts';
 export { openLog } from './client/open-log.ts';
 export type { Log, OpenLogOptions } from './client/open-log.ts';
-export type { Admin, StorageDescription } from './client/admin.ts';
+export type { Admin, ResetOffsetsOptions, StorageDescription } from './client/admin.ts';
 export type { Producer } from './client/producer.ts';
 export type { ProducerOptions } from './client/producer-options.ts';
 export type { Placement } from './client/accumulator.ts';
 export type { HeadersInput, ProducerRecord } from './client/record-encoder.ts';
 export type { Partitioner, PartitionerInput } from './client/partitioner.ts';
-export type { TopicPartition } from './client/assignment.ts';
-export type { BatchesOptions, Consumer, RunOptions } from './client/consumer.ts';
+export type { TopicPartition } from './client/reader-set.ts';
+export type { BatchesOptions, Consumer, OffsetToCommit } from './client/consumer.ts';
+export type {
+  AssignedPartition,
+  ConsumerEvents,
+  ConsumerListener,
+  PartitionsEvent,
+  ResetEvent,
+} from './client/consumer-events.ts';
 export type { ConsumerOptions, Position } from './client/consumer-options.ts';
-export type { Message, MessageBatch, MessageOf } from './client/message.ts';
+export type { CommitMode } from './client/offset-committer.ts';
+export type { ErrorAction, HandlerContext, RunOptions } from './client/run-options.ts';
+export type { Message, MessageBatch, MessageOf, TopicFilter } from './client/message.ts';
 export type { InlineHost, WorkerKind } from './client/host.ts';
 export { topic } from './client/topic.ts';
 export type { KeyInput, Topic, TopicLike, TopicOptions, ValueInput } from './client/topic.ts';
@@ -24,4 +33,13 @@ export type {
   TopicDescription,
   TopicInfo,
 } from './protocol/broker.ts';
+export type {
+  AssignorName,
+  CommittedOffset,
+  GroupDescription,
+  GroupListing,
+  GroupMemberDescription,
+  GroupPartitionDescription,
+  GroupPhase,
+} from './protocol/group.ts';
 export type { Header } from './record/record-cursor.ts';

@@ -16,8 +16,11 @@ export function show(value: unknown): string {
   return String(value).slice(0, 80);
 }
 
-/** Names of logs and topics: part of names of databases, locks and channels, so kept plain. */
-export function checkName(what: 'log' | 'topic', name: unknown): asserts name is string {
+/** Names of logs and topics are part of names of databases, locks and channels, so kept plain; others follow. */
+export function checkName(
+  what: 'log' | 'topic' | 'group' | 'member',
+  name: unknown,
+): asserts name is string {
   if (typeof name === 'string' && TOPIC_NAME.test(name)) return;
   throw new TypeError(
     `a ${what} name must be 1 to 200 of the characters A-Z a-z 0-9 . _ -, got ${show(name)}`,
@@ -42,6 +45,11 @@ export function checkMs(what: string, value: unknown): asserts value is number {
   if (typeof value === 'number' && value >= 0 && Number.isFinite(value)) return;
   const text = `${what} must be a number of milliseconds of at least 0, got ${show(value)}`;
   throw typeof value === 'number' ? new RangeError(text) : new TypeError(text);
+}
+
+export function checkBoolean(what: string, value: unknown): asserts value is boolean {
+  if (typeof value === 'boolean') return;
+  throw new TypeError(`${what} must be true or false, got ${show(value)}`);
 }
 
 /** `what` names the call and what it takes: 'sendBatch() takes an array of records'. */

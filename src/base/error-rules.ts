@@ -2,11 +2,18 @@
 export type ErrorCode =
   | 'BATCH_CORRUPT'
   | 'CLOSED'
+  | 'FENCED'
   | 'FORMAT_TOO_NEW'
+  | 'GROUP_ID_NOT_FOUND'
+  | 'INCONSISTENT_GROUP_PROTOCOL'
   | 'INFLATED_TOO_LARGE'
   | 'INTERNAL'
+  | 'LOAD_FAILED'
   | 'LOCKS_UNAVAILABLE'
   | 'LOG_CORRUPT'
+  | 'MEMBER_EXISTS'
+  | 'NON_EMPTY_GROUP'
+  | 'NOT_ASSIGNED'
   | 'NO_INDEXEDDB'
   | 'OFFSET_OUT_OF_RANGE'
   | 'OUTCOME_UNKNOWN'
@@ -45,10 +52,28 @@ export const CLOSED: ErrorRule = {
   next: 'Open a new one; a closed one stays closed.',
 };
 
+export const FENCED: ErrorRule = {
+  code: 'FENCED',
+  retriable: false,
+  next: 'Others read its partitions now; what it had in hand comes again there.',
+};
+
 export const FORMAT_TOO_NEW: ErrorRule = {
   code: 'FORMAT_TOO_NEW',
   retriable: false,
   next: 'Reload the page to get the version of tablog that wrote it.',
+};
+
+export const GROUP_ID_NOT_FOUND: ErrorRule = {
+  code: 'GROUP_ID_NOT_FOUND',
+  retriable: false,
+  next: 'Call listGroups() for those that there are.',
+};
+
+export const INCONSISTENT_GROUP_PROTOCOL: ErrorRule = {
+  code: 'INCONSISTENT_GROUP_PROTOCOL',
+  retriable: false,
+  next: 'Create every consumer of the group with the same assignor, or with none.',
 };
 
 export const INFLATED_TOO_LARGE: ErrorRule = {
@@ -63,6 +88,12 @@ export const INTERNAL: ErrorRule = {
   next: 'This is a bug in tablog: please report it.',
 };
 
+export const LOAD_FAILED: ErrorRule = {
+  code: 'LOAD_FAILED',
+  retriable: true,
+  next: 'Check that every file of the build is served, then try again or reload the page.',
+};
+
 export const LOCKS_UNAVAILABLE: ErrorRule = {
   code: 'LOCKS_UNAVAILABLE',
   retriable: false,
@@ -73,6 +104,24 @@ export const LOG_CORRUPT: ErrorRule = {
   code: 'LOG_CORRUPT',
   retriable: false,
   next: 'The browser lost stored data: seek past the range to go on with what is left.',
+};
+
+export const MEMBER_EXISTS: ErrorRule = {
+  code: 'MEMBER_EXISTS',
+  retriable: true,
+  next: 'Close the other one first, or leave memberId out: each consumer then has its own.',
+};
+
+export const NON_EMPTY_GROUP: ErrorRule = {
+  code: 'NON_EMPTY_GROUP',
+  retriable: true,
+  next: 'Close its consumers first.',
+};
+
+export const NOT_ASSIGNED: ErrorRule = {
+  code: 'NOT_ASSIGNED',
+  retriable: false,
+  next: 'Check consumer.assignment: it changes as members come and go.',
 };
 
 export const NO_INDEXEDDB: ErrorRule = {

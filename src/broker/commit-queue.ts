@@ -1,12 +1,12 @@
-import { INTERNAL } from '../base/error-rules.ts';
-import { TablogError } from '../base/error.ts';
+import { TablogError, toTablogError } from '../base/error.ts';
 import { appendBatches } from '../log/append.ts';
 import type { Segment } from '../log/append.ts';
 import { headRef } from '../log/head.ts';
+import type { PartitionHead } from '../log/head.ts';
 import { topicGone } from '../log/segment-reader.ts';
 import type { RecordBatch } from '../record/batch-reader.ts';
 import { HEAD_KEY } from '../store/schema.ts';
-import type { Durability, Store, Writer } from '../store/store.ts';
+import type { Durability, RowRef, Store, Writer } from '../store/store.ts';
 
 /** A validated batch on its way into a partition. */
 export interface PendingAppend {
@@ -23,6 +23,13 @@ export interface Committed {
   readonly partition: number;
   readonly store: string;
   readonly segments: readonly Segment[];
+}
+
+/** Rows of other stores that are written in the same transaction. */
+export interface RowWrites {
+  readonly refs: readonly RowRef<unknown>[];
+  /** Gets what `refs` hold. Throws where nothing at all is to be written. */
+  write(rows: readonly unknown[], write: Writer): void;
 }
 
 interface Waiting extends PendingAppend {
@@ -73,6 +80,42 @@ export class CommitQueue {
     return this.#waiting.splice(0, enough === -1 ? Infinity : Math.max(enough, 1));
   }
 
+  /**
+   * Stores all of it in a transaction of its own, or nothing; where each batch begins. Throws what
+   * prevents it.
+   */
+  async transact(
+    appends: readonly PendingAppend[],
+    durability: Durability,
+    writes: readonly RowWrites[],
+  ): Promise<number[]> {
+    const groups = groupByStore(appends);
+    const heads = groups.map((group) => headRef(group[0].store));
+    const placed = await this.#store.update(
+      [...heads, ...writes.flatMap(({ refs }) => refs)],
+      (found, write) => {
+        let at = heads.length;
+        for (const rows of writes) {
+          rows.write(found.slice(at, at + rows.refs.length), write);
+          at += rows.refs.length;
+        }
+        return groups.map((group, i) => {
+          const result = place(group, found[i] as PartitionHead | undefined, write);
+          if (result instanceof TablogError) throw result;
+          return result;
+        });
+      },
+      { durability },
+    );
+    this.#onCommit(placed.map(({ committed }) => committed));
+    const offsets = new Map(
+      groups.flatMap((group, i) =>
+        group.map((append, j) => [append, placed[i]!.baseOffsets[j]!] as const),
+      ),
+    );
+    return appends.map((append) => offsets.get(append)!);
+  }
+
   async #commitOnce(appends: readonly Waiting[]): Promise<void> {
     const groups = groupByStore(appends);
     const heads = groups.map((group) => headRef(group[0].store));
@@ -83,30 +126,37 @@ export class CommitQueue {
         (found, write) => groups.map((group, i) => place(group, found[i], write)),
         { durability },
       );
-      this.#onCommit(placed.flatMap((group) => (group.committed ? [group.committed] : [])));
-      for (const { settle } of placed) settle();
+      this.#onCommit(placed.flatMap((p) => (p instanceof TablogError ? [] : [p.committed])));
+      groups.forEach((group, i) => {
+        const result = placed[i]!;
+        group.forEach(({ done }, j) =>
+          done(result instanceof TablogError ? result : result.baseOffsets[j]!),
+        );
+      });
     } catch (error) {
-      const failure =
-        error instanceof TablogError
-          ? error
-          : new TablogError(INTERNAL, String(error), { cause: error });
+      const failure = toTablogError(error);
       for (const append of appends) append.done(failure);
     }
   }
 }
 
-type Group = [Waiting, ...Waiting[]];
+type Group<A> = [A, ...A[]];
 
-/** Writes a partition's batches and its head; a group that cannot be placed leaves the others alone. */
+interface Placed {
+  readonly committed: Committed;
+  /** Of each batch of the group. */
+  readonly baseOffsets: readonly number[];
+}
+
+/** Writes a partition's batches and its head; or says why they cannot be placed, and writes nothing. */
 function place(
-  group: Group,
-  head: Parameters<typeof appendBatches>[0] | undefined,
+  group: Group<PendingAppend>,
+  head: PartitionHead | undefined,
   write: Writer,
-): { readonly committed?: Committed; readonly settle: () => void } {
+): Placed | TablogError {
   const { topicId, partition, store } = group[0];
   if (head?.topicId !== topicId || head.partition !== partition) {
-    const gone = topicGone({ topicId, partition });
-    return { settle: () => group.forEach((append) => append.done(gone)) };
+    return topicGone({ topicId, partition });
   }
   const appended = appendBatches(
     head,
@@ -116,13 +166,13 @@ function place(
   write.put(store, HEAD_KEY, appended.head);
   return {
     committed: { topicId, partition, store, segments: appended.segments },
-    settle: () => group.forEach((append, i) => append.done(appended.baseOffsets[i]!)),
+    baseOffsets: appended.baseOffsets,
   };
 }
 
 /** By store and topic: a store that changed hands meanwhile has two groups, and one of them fails. */
-function groupByStore(appends: readonly Waiting[]): Group[] {
-  const groups = new Map<string, Group>();
+function groupByStore<A extends PendingAppend>(appends: readonly A[]): Group<A>[] {
+  const groups = new Map<string, Group<A>>();
   for (const append of appends) {
     const key = `${append.store}/${append.topicId}`;
     const group = groups.get(key);

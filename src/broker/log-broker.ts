@@ -21,8 +21,17 @@ import type {
   TopicInfo,
   TopicSpec,
 } from '../protocol/broker.ts';
+import type {
+  CommittedOffset,
+  GroupDescription,
+  GroupListing,
+  GroupPosition,
+  MemberView,
+} from '../protocol/group.ts';
 import { isHint, openHintChannel } from '../protocol/hint.ts';
 import type { Hint, HintChannel } from '../protocol/hint.ts';
+import { lockLiveness } from '../protocol/liveness.ts';
+import type { Liveness } from '../protocol/liveness.ts';
 import { HintSender } from './hint-sender.ts';
 import type { PendingAppend } from './commit-queue.ts';
 import { LogSession } from './log-session.ts';
@@ -34,6 +43,8 @@ export interface LogBrokerOptions {
   readonly name: string;
   readonly openStore: () => Promise<Store>;
   readonly clock?: Clock;
+  /** Default: by Web Locks. */
+  readonly liveness?: Liveness;
 }
 
 /**
@@ -43,15 +54,18 @@ export interface LogBrokerOptions {
 export class LogBroker implements Broker {
   readonly #openStore: () => Promise<Store>;
   readonly #clock: Clock;
+  readonly #liveness: Liveness;
   readonly #hints: HintChannel;
   readonly #sender: HintSender;
   readonly #fetches = new Map<string, AbortController>();
   #session: Promise<LogSession> | undefined;
   #closed = false;
 
-  constructor({ name, openStore, clock = systemClock }: LogBrokerOptions) {
+  constructor(options: LogBrokerOptions) {
+    const { name, openStore, clock = systemClock, liveness = lockLiveness() } = options;
     this.#openStore = openStore;
     this.#clock = clock;
+    this.#liveness = liveness;
     this.#hints = openHintChannel(name, (data) => {
       if (isHint(data)) void this.#heard(data);
     });
@@ -152,6 +166,65 @@ export class LogBroker implements Broker {
     );
   }
 
+  async transact({ appends, commit, durability }: Request<'transact'>): Promise<number[]> {
+    return this.#run(async (session) => {
+      const prepared = await Promise.all(appends.map((append) => this.#prepare(session, append)));
+      const ready = prepared.map((append) => {
+        if (append instanceof TablogError) throw append;
+        return append;
+      });
+      return session.transact(ready, commit, durability);
+    });
+  }
+
+  async joinGroup(request: Request<'joinGroup'>): Promise<MemberView> {
+    return this.#run(({ groups }) => groups.join(request));
+  }
+
+  async syncGroup(request: Request<'syncGroup'>): Promise<MemberView> {
+    return this.#run(({ groups }) => groups.sync(request));
+  }
+
+  async releasePartitions(request: Request<'releasePartitions'>): Promise<MemberView> {
+    return this.#run(({ groups }) => groups.release(request));
+  }
+
+  async leaveGroup(request: Request<'leaveGroup'>): Promise<null> {
+    await this.#run(({ groups }) => groups.leave(request));
+    return null;
+  }
+
+  async commitOffsets(request: Request<'commitOffsets'>): Promise<null> {
+    await this.#run(({ groupOffsets }) => groupOffsets.commit(request));
+    return null;
+  }
+
+  async positionPartitions(request: Request<'positionPartitions'>): Promise<GroupPosition[]> {
+    const { member, claims, from } = request;
+    return this.#run(({ groupOffsets }) => groupOffsets.position(member, claims, from));
+  }
+
+  async listGroups(): Promise<GroupListing[]> {
+    return this.#run(({ groupAdmin }) => groupAdmin.list());
+  }
+
+  async describeGroups(groupIds: readonly string[]): Promise<GroupDescription[]> {
+    return this.#run(({ groupAdmin }) => groupAdmin.describe(groupIds));
+  }
+
+  async deleteGroups(groupIds: readonly string[]): Promise<null> {
+    await this.#run(({ groupAdmin }) => groupAdmin.delete(groupIds));
+    return null;
+  }
+
+  async fetchOffsets({ groupId }: Request<'fetchOffsets'>): Promise<CommittedOffset[]> {
+    return this.#run(({ groupAdmin }) => groupAdmin.fetchOffsets(groupId));
+  }
+
+  async resetOffsets(request: Request<'resetOffsets'>): Promise<CommittedOffset[]> {
+    return this.#run(({ groupAdmin }) => groupAdmin.resetOffsets(request));
+  }
+
   /** A client is gone: nothing is kept for it. */
   forget(clientId: string): void {
     for (const [key, abort] of this.#fetches) {
@@ -238,6 +311,7 @@ export class LogBroker implements Broker {
     const session = await this.#session?.catch(() => undefined);
     if (session === undefined) return; // nothing is remembered that a hint could correct
     if (hint.kind === 'topics') session.topicsChanged();
+    else if (hint.kind !== 'appended') session.groups.heard(hint);
     else for (const appended of hint.partitions) session.heardOfAppend(appended);
   }
 
@@ -268,7 +342,12 @@ export class LogBroker implements Broker {
       const drop = (): void => void (this.#session = undefined);
       if (store.closed.aborted) drop();
       else store.closed.addEventListener('abort', drop, { once: true });
-      return new LogSession(store, this.#clock, (appended) => this.#sender.appended(appended));
+      return new LogSession(store, {
+        clock: this.#clock,
+        liveness: this.#liveness,
+        post: (hint) => this.#hints.post(hint),
+        onAppended: (appended) => this.#sender.appended(appended),
+      });
     } catch (error) {
       this.#session = undefined;
       throw error;

@@ -9,12 +9,17 @@ import type { SegmentsSlice } from '../log/segment-reader.ts';
 import { offsetBefore } from '../log/time-index.ts';
 import { MAX_INFLATED_BYTES } from '../record/batch-format.ts';
 import { toErrorData } from '../protocol/error-data.ts';
+import type { CommitRequest } from '../protocol/group.ts';
 import type { FetchPartition, FetchedPartition, OffsetSpec } from '../protocol/broker.ts';
-import type { AppendedHint } from '../protocol/hint.ts';
+import type { AppendedHint, Hint } from '../protocol/hint.ts';
+import type { Liveness } from '../protocol/liveness.ts';
 import { partitionStore } from '../store/schema.ts';
 import type { Durability, Store } from '../store/store.ts';
 import { CommitQueue } from './commit-queue.ts';
 import type { PendingAppend } from './commit-queue.ts';
+import { GroupAdmin } from './group-admin.ts';
+import { GroupCoordinator } from './group-coordinator.ts';
+import { GroupOffsets } from './group-offsets.ts';
 import { TailCache } from './tail-cache.ts';
 import { TopicCatalog } from './topic-catalog.ts';
 import type { TopicRow } from './topic-catalog.ts';
@@ -24,6 +29,14 @@ import { Waiters } from './waiters.ts';
 export type Appended =
   | { readonly baseOffset: number; readonly appendTime: number | null }
   | TablogError;
+
+export interface LogSessionOptions {
+  readonly clock: Clock;
+  readonly liveness: Liveness;
+  /** Tells the other brokers. */
+  readonly post: (hint: Hint) => void;
+  readonly onAppended: (appended: readonly AppendedHint[]) => void;
+}
 
 /** What one fetch can be answered from memory with; per broker. */
 const TAIL_BYTES = 16 * 1024 * 1024;
@@ -37,19 +50,22 @@ const SCAN_BYTES = 1024 * 1024;
 export class LogSession {
   readonly store: Store;
   readonly topics: TopicCatalog;
+  readonly groups: GroupCoordinator;
+  readonly groupOffsets: GroupOffsets;
+  readonly groupAdmin: GroupAdmin;
   readonly #clock: Clock;
   readonly #tails = new TailCache(TAIL_BYTES);
   readonly #waiters = new Waiters();
   readonly #commits: CommitQueue;
 
-  constructor(store: Store, clock: Clock, onAppended: (appended: readonly AppendedHint[]) => void) {
+  constructor(store: Store, { clock, liveness, post, onAppended }: LogSessionOptions) {
     this.store = store;
     this.#clock = clock;
-    this.topics = new TopicCatalog(store, () => clock.now());
+    const topics = (this.topics = new TopicCatalog(store, () => clock.now()));
     this.#commits = new CommitQueue(store, (committed) => {
       for (const { topicId, partition, segments } of committed) {
         for (const segment of segments) this.#tails.push(topicId, partition, segment);
-        this.#waiters.wake(topicId, partition);
+        this.#waiters.wake(partitionKey(topicId, partition));
       }
       onAppended(
         committed.map(({ topicId, partition, segments }) => ({
@@ -59,13 +75,40 @@ export class LogSession {
         })),
       );
     });
-    store.closed.addEventListener('abort', () => this.#waiters.wakeAll(), { once: true });
+    const coordinator = new GroupCoordinator({ store, topics, clock, liveness, post });
+    const offsets = new GroupOffsets({
+      store,
+      topics,
+      clock,
+      find: (topicId, partition, at) => this.offset(topicId, partition, at),
+    });
+    const heads = (row: TopicRow): Promise<PartitionHead[]> => this.heads(row);
+    this.groups = coordinator;
+    this.groupOffsets = offsets;
+    this.groupAdmin = new GroupAdmin({ store, topics, coordinator, offsets, heads });
+    const closed = (): void => {
+      this.#waiters.wakeAll();
+      coordinator.close();
+    };
+    if (store.closed.aborted) return; // it was handed over closed
+    store.closed.addEventListener('abort', closed, { once: true });
+    coordinator.start();
   }
 
   async append(append: PendingAppend, durability: Durability): Promise<Appended> {
     const { appendTime } = append;
     const result = await this.#commits.append(append, durability);
     return typeof result === 'number' ? { baseOffset: result, appendTime } : result;
+  }
+
+  /** Stores the batches and the offsets, all or nothing; where each batch begins. */
+  transact(
+    appends: readonly PendingAppend[],
+    commit: CommitRequest | null,
+    durability: Durability,
+  ): Promise<number[]> {
+    const offsets = commit === null ? [] : [this.groupOffsets.writes(commit)];
+    return this.#commits.transact(appends, durability, offsets);
   }
 
   /** Another broker says that it appended: look into the store, and wake who waits. */
@@ -75,7 +118,7 @@ export class LogSession {
     if (tail.endOffset === undefined || endOffset > tail.endOffset) {
       tail.endOffset = undefined;
       tail.heard++;
-      this.#waiters.wake(topicId, partition);
+      this.#waiters.wake(partitionKey(topicId, partition));
     }
   }
 
@@ -84,6 +127,7 @@ export class LogSession {
     this.topics.forget();
     this.#tails.clear();
     this.#waiters.wakeAll();
+    this.groups.topicsChanged();
   }
 
   /** Kafka's fetch: waits until the time `expires` for something to read. */
@@ -92,13 +136,14 @@ export class LogSession {
     expires: number,
     signal: AbortSignal,
   ): Promise<FetchedPartition[]> {
+    const keys = wanted.map(({ topicId, partition }) => partitionKey(topicId, partition));
     for (;;) {
       const { closed } = this.store;
       const left = expires - this.#clock.now();
       // A hint may have been lost: the last look does not trust what is remembered.
       const last = left <= 0 || signal.aborted;
       // Waits begin before the look, so that no append falls between the two.
-      const wait = this.#waiters.wait(wanted, left, this.#clock, signal);
+      const wait = this.#waiters.wait(keys, left, this.#clock, signal);
       try {
         const found = await this.#read(wanted, last);
         if (found.length > 0 || last) return found;
@@ -202,6 +247,10 @@ export class LogSession {
     const compressed = segments.some(hasCompressed);
     return { topicId, partition, endOffset, nextOffset, segments, compressed };
   }
+}
+
+function partitionKey(topicId: string, partition: number): string {
+  return `${topicId}/${partition}`;
 }
 
 function failed({ topicId, partition }: FetchPartition, error: unknown): FetchedPartition {

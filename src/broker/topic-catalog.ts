@@ -2,13 +2,16 @@ import { STORAGE_UNAVAILABLE, TOPIC_EXISTS, UNKNOWN_TOPIC } from '../base/error-
 import { checkInteger, checkName } from '../base/argument.ts';
 import { TablogError } from '../base/error.ts';
 import { randomId } from '../base/random-id.ts';
+import type { SubscribedTopic } from '../group/group-state.ts';
 import { headRef, newHead } from '../log/head.ts';
 import { topicGone } from '../log/segment-reader.ts';
 import { DEFAULT_TOPIC_CONFIG, MAX_PARTITIONS } from '../protocol/broker.ts';
 import type { TopicConfig, TopicInfo, TopicSpec } from '../protocol/broker.ts';
-import { HEAD_KEY, TOPICS, partitionStore, poolRef } from '../store/schema.ts';
+import { HEAD_KEY, OFFSETS, TOPICS, partitionStore, poolRef } from '../store/schema.ts';
 import type { PoolRow } from '../store/schema.ts';
 import type { RowRef, Store } from '../store/store.ts';
+import { offsetRef } from './committed-offset.ts';
+import type { OffsetRow } from './committed-offset.ts';
 
 /** A row of the store `topics`. */
 export interface TopicRow {
@@ -47,6 +50,14 @@ export class TopicCatalog {
 
   async list(): Promise<readonly TopicRow[]> {
     return [...(await this.#read(true)).values()];
+  }
+
+  /** What groups can read, and the version of the pool that tells whether it is still so. */
+  async subscribable(): Promise<{ topics: SubscribedTopic[]; version: number }> {
+    const [pool] = await this.#store.read([poolRef]); // first: what comes later has another version
+    const rows = await this.list();
+    const topics = rows.map(({ id, name, stores }) => ({ id, name, partitions: stores.length }));
+    return { topics, version: pool!.version };
   }
 
   /** Throws `UNKNOWN_TOPIC`. */
@@ -128,7 +139,9 @@ export class TopicCatalog {
     const rows = await Promise.all([...new Set(names)].map((name) => this.mustGet(name)));
     const heads = rows.flatMap((row) => row.stores.map((index) => headRef(partitionStore(index))));
     const topics = rows.map((row) => topicRef(row.name));
-    await this.#store.update([poolRef, ...topics, ...heads] as const, (found, write) => {
+    const offsets = await this.#offsetsOf(new Set(rows.map(({ id }) => id)));
+    const refs = [poolRef, ...topics, ...heads, ...offsets] as const;
+    await this.#store.update(refs, (found, write) => {
       let pool = found[0]!;
       rows.forEach((row, i) => {
         const now = found[1 + i] as TopicRow | undefined;
@@ -139,9 +152,18 @@ export class TopicCatalog {
         write.delete(TOPICS, row.name);
         pool = { ...pool, free: [...pool.free, ...row.stores] };
       });
-      write.put(poolRef.store, poolRef.key, pool);
+      for (const { store, key } of offsets) write.delete(store, key);
+      write.put(poolRef.store, poolRef.key, { ...pool, version: pool.version + 1 });
     });
     this.forget();
+  }
+
+  /** What groups have committed of these topics. */
+  async #offsetsOf(topicIds: ReadonlySet<string>): Promise<RowRef<OffsetRow>[]> {
+    const rows = await this.#store.readAll<OffsetRow>(OFFSETS);
+    return rows
+      .filter(({ topicId }) => topicIds.has(topicId))
+      .map((row) => offsetRef(row.groupId, row));
   }
 
   #read(fresh: boolean): Promise<ReadonlyMap<string, TopicRow>> {
@@ -200,7 +222,7 @@ export class TopicCatalog {
           if (short > 0) throw new ShortOfStores(taken.length + short);
           if (!taken.every((index) => now.free.includes(index))) throw new ShortOfStores(wanted);
           const free = now.free.filter((index) => !taken.includes(index));
-          const pool: PoolRow = { ...now, free };
+          const pool: PoolRow = { ...now, free, version: now.version + 1 };
           if (taken.length > 0) write.put(poolRef.store, poolRef.key, pool);
           return changed;
         })

@@ -1,37 +1,32 @@
 import type { Clock } from '../base/clock.ts';
-
-interface PartitionName {
-  readonly topicId: string;
-  readonly partition: number;
-}
+import { deferred } from '../base/deferred.ts';
 
 export interface Wait {
-  /** Resolves when one of the partitions has news, when time is up, or when the signal aborts. */
+  /** Resolves when one of the keys has news, when time is up, or when the signal aborts. */
   readonly woken: Promise<void>;
   /** Stops waiting; call it in any case. */
   cancel(): void;
 }
 
-/** Those who wait for a partition to grow. */
+/** Those who wait for news of something: a partition, a group. */
 export class Waiters {
   readonly #wakers = new Map<string, Set<() => void>>();
 
-  wait(partitions: readonly PartitionName[], ms: number, clock: Clock, signal: AbortSignal): Wait {
-    let wake: () => void = () => {};
-    const woken = new Promise<void>((resolve) => (wake = resolve));
-    const keys = partitions.map(keyOf);
+  wait(keys: readonly string[], ms: number, clock: Clock, signal?: AbortSignal): Wait {
+    const { promise: woken, resolve } = deferred();
+    const wake = (): void => resolve();
     for (const key of keys) {
       const wakers = this.#wakers.get(key);
       if (wakers === undefined) this.#wakers.set(key, new Set([wake]));
       else wakers.add(wake);
     }
     const cancelTimer = clock.after(Math.max(ms, 0), wake);
-    signal.addEventListener('abort', wake, { once: true });
+    signal?.addEventListener('abort', wake, { once: true });
     return {
       woken,
       cancel: () => {
         cancelTimer();
-        signal.removeEventListener('abort', wake);
+        signal?.removeEventListener('abort', wake);
         for (const key of keys) {
           const wakers = this.#wakers.get(key);
           wakers?.delete(wake);
@@ -41,15 +36,11 @@ export class Waiters {
     };
   }
 
-  wake(topicId: string, partition: number): void {
-    this.#wakers.get(keyOf({ topicId, partition }))?.forEach((wake) => wake());
+  wake(key: string): void {
+    this.#wakers.get(key)?.forEach((wake) => wake());
   }
 
   wakeAll(): void {
     for (const wakers of this.#wakers.values()) wakers.forEach((wake) => wake());
   }
-}
-
-function keyOf({ topicId, partition }: PartitionName): string {
-  return `${topicId}/${partition}`;
 }

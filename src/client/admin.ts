@@ -1,5 +1,13 @@
-import { checkArray, show } from '../base/argument.ts';
+import {
+  checkArray,
+  checkBoolean,
+  checkInteger,
+  checkName,
+  show,
+  withDefaults,
+} from '../base/argument.ts';
 import type { TopicConfig, TopicDescription, TopicInfo } from '../protocol/broker.ts';
+import type { CommittedOffset, GroupDescription, GroupListing } from '../protocol/group.ts';
 import { checkPosition } from './consumer-options.ts';
 import type { Position } from './consumer-options.ts';
 import type { Connection } from './connection.ts';
@@ -23,7 +31,17 @@ export interface StorageDescription {
   readonly persisted: boolean;
 }
 
-/** Makes, changes and describes topics. `log.admin`. */
+export interface ResetOffsetsOptions {
+  /** Default: all of the topic. */
+  readonly partitions?: readonly number[];
+  /**
+   * Also while the group has members: they lose the partitions, get them back, and go on from there.
+   * Default false.
+   */
+  readonly force?: boolean;
+}
+
+/** Makes, changes and describes topics and groups. `log.admin`. */
 export class Admin {
   readonly #connection: Connection;
   readonly #registry: TopicRegistry;
@@ -87,6 +105,67 @@ export class Admin {
     return this.#connection.call('listOffsets', request);
   }
 
+  listGroups(): Promise<readonly GroupListing[]> {
+    return this.#connection.call('listGroups', null);
+  }
+
+  /**
+   * A group's members, who reads which partition, how far it got, and how many records it has still
+   * to read. Throws `GROUP_ID_NOT_FOUND`.
+   */
+  async describeGroup(group: string): Promise<GroupDescription> {
+    checkName('group', group);
+    const [description] = await this.#connection.call('describeGroups', [group]);
+    return description!;
+  }
+
+  /**
+   * Deletes groups with their offsets, all or none. Throws `GROUP_ID_NOT_FOUND`, and `NON_EMPTY_GROUP`
+   * while one has members.
+   */
+  async deleteGroups(groups: readonly string[]): Promise<void> {
+    checkArray('deleteGroups() takes an array of group names', groups);
+    for (const group of groups) checkName('group', group);
+    await this.#connection.call('deleteGroups', groups);
+  }
+
+  /** What a group has committed. Throws `GROUP_ID_NOT_FOUND`. */
+  async fetchOffsets(group: string): Promise<readonly CommittedOffset[]> {
+    checkName('group', group);
+    return this.#connection.call('fetchOffsets', { groupId: group });
+  }
+
+  /**
+   * Moves a group to another place of a topic, and tells what it has committed then. An offset out of
+   * range is moved to the nearest there is. Throws `GROUP_ID_NOT_FOUND`, `UNKNOWN_TOPIC`, and
+   * `NON_EMPTY_GROUP` while it has members, unless forced.
+   */
+  async resetOffsets(
+    group: string,
+    topic: TopicLike,
+    to: Position,
+    options: ResetOffsetsOptions = {},
+  ): Promise<readonly CommittedOffset[]> {
+    checkName('group', group);
+    const { partitions, force } = withDefaults<CheckedResetOptions>('resetOffsets()', options, {
+      partitions: null,
+      force: false,
+    });
+    checkBoolean('force', force);
+    if (partitions !== null) {
+      checkArray('resetOffsets() takes an array of partitions', partitions);
+      for (const partition of partitions) checkInteger('partition', partition, 0);
+    }
+    const request = {
+      groupId: group,
+      topic: nameOf(topic),
+      partitions,
+      to: checkPosition(to),
+      force,
+    };
+    return this.#connection.call('resetOffsets', request);
+  }
+
   /** How much is stored, and whether the browser promises to keep it. */
   async storage(): Promise<StorageDescription> {
     const manager = globalThis.navigator?.storage;
@@ -112,6 +191,11 @@ export class Admin {
       this.#registry.forget();
     }
   }
+}
+
+interface CheckedResetOptions {
+  readonly partitions: readonly number[] | null;
+  readonly force: boolean;
 }
 
 function nameOf(topicLike: TopicLike): string {

@@ -1,121 +1,102 @@
+import { UNKNOWN_TOPIC } from '../base/error-rules.ts';
+import { TablogError } from '../base/error.ts';
 import type { TopicInfo } from '../protocol/broker.ts';
-import type { Connection } from './connection.ts';
-import { checkPosition } from './consumer-options.ts';
 import type { Position } from './consumer-options.ts';
-import { PartitionReader } from './partition-reader.ts';
-import { checkPartition } from './partitioner.ts';
-import { asTopic } from './topic.ts';
-import type { Topic, TopicLike } from './topic.ts';
+import type { PartitionReader } from './partition-reader.ts';
+import type { ReaderSet } from './reader-set.ts';
 import type { TopicRegistry } from './topic-registry.ts';
+import type { TopicSelection } from './topic-selection.ts';
 
-/** A topic and a partition of it. */
-export interface TopicPartition {
-  readonly topic: TopicLike;
-  readonly partition: number;
+/** Who says which partitions a consumer reads: it adds readers to the set, and takes them out. */
+export interface Assignment {
+  /** Resolves when the first partitions have their place. */
+  start(): Promise<void>;
+  /** Whether messages may be handed out now. */
+  mayDeliver(): boolean;
+  /** Gives everything back. Idempotent. */
+  close(): Promise<void>;
 }
 
-/** Which partitions a consumer reads, and where it is in each: here, every partition of its topics. */
-export class Assignment {
-  readonly readers: PartitionReader[] = [];
-  readonly #connection: Connection;
-  readonly #registry: TopicRegistry;
-  readonly #topics: readonly Topic[];
-  /** For partitions that come later. */
-  #paused = false;
-  #seeks = 0;
+export interface WholeTopicsOptions {
+  readonly registry: TopicRegistry;
+  readonly selection: TopicSelection;
+  readonly readers: ReaderSet;
+  readonly from: Position;
+  readonly mustExist: boolean;
+  /** There may be more to read. */
+  readonly onChange: () => void;
+}
 
-  /** Throws a `TypeError` where a topic comes twice. */
-  constructor(connection: Connection, registry: TopicRegistry, topics: readonly TopicLike[]) {
-    this.#connection = connection;
-    this.#registry = registry;
-    this.#topics = topics.map(asTopic);
-    const names = this.#topics.map((topic) => topic.name);
-    const twice = names.find((name, i) => names.indexOf(name) !== i);
-    if (twice !== undefined) throw new TypeError(`consumer() was given the topic '${twice}' twice`);
+/** Every partition of the selected topics: the assignment of a consumer without a group. */
+export class WholeTopics implements Assignment {
+  readonly #options: WholeTopicsOptions;
+  readonly #closing = new AbortController();
+  #started = false;
+
+  constructor(options: WholeTopicsOptions) {
+    this.#options = options;
   }
 
-  /**
-   * Finds the partitions and their places; calls `onGrown` when there are more to read, until
-   * `closed` aborts.
-   */
-  async start(from: Position, closed: AbortSignal, onGrown: () => void): Promise<void> {
-    const stop = this.#registry.onChange(() => void this.#addPartitions(onGrown));
-    closed.addEventListener('abort', stop, { once: true });
-    const infos = await Promise.all(this.#topics.map(({ name }) => this.#registry.load(name)));
-    const readers = infos.flatMap((info, i) => this.#newReaders(this.#topics[i]!, info, 0));
-    const offsets = await this.#resolve(readers, from);
-    readers.forEach((reader, i) => reader.seek(offsets[i]!));
-    this.readers.push(...readers);
-    onGrown();
-    void this.#addPartitions(onGrown); // those that were added meanwhile
+  async start(): Promise<void> {
+    const { registry, readers, from } = this.#options;
+    const stop = registry.onChange(() => void this.#addNew());
+    this.#closing.signal.addEventListener('abort', stop, { once: true });
+    const found = this.#newReaders(await this.#topics());
+    const offsets = await readers.resolve(found, from);
+    found.forEach((reader, i) => reader.seek(offsets[i]!));
+    readers.all.push(...found);
+    this.#started = true;
+    this.#options.onChange();
+    void this.#addNew(); // those that were added meanwhile
   }
 
-  /** To be called when a seek is asked for: of several the last one asked for counts. */
-  nextSeek(): number {
-    return ++this.#seeks;
+  mayDeliver(): boolean {
+    return true;
   }
 
-  async seek(call: number, to: Position, where: TopicPartition | undefined): Promise<void> {
-    const readers = this.#select(where);
-    for (const reader of readers) reader.seekCall = call;
-    const offsets = await this.#resolve(readers, to);
-    readers.forEach((reader, i) => {
-      if (reader.seekCall === call) reader.seek(offsets[i]!);
-    });
+  async close(): Promise<void> {
+    this.#closing.abort();
   }
 
-  setPaused(paused: boolean, where: TopicPartition | undefined): void {
-    if (where === undefined) this.#paused = paused;
-    for (const reader of this.#select(where)) reader.paused = paused;
+  /** Topics and partitions that came since are read from their first record: nobody has seen it yet. */
+  async #addNew(): Promise<void> {
+    if (!this.#started || this.#closing.signal.aborted) return;
+    const { registry, readers, onChange } = this.#options;
+    // What cannot be listed now is asked for again at the next change.
+    const topics = await registry.list().catch(() => []);
+    if (this.#closing.signal.aborted) return;
+    readers.all.push(...this.#newReaders(topics));
+    onChange();
   }
 
-  /** Throws a `TypeError` or `RangeError` for a topic or a partition that is not read. */
-  mustGet(topicLike: TopicLike, partition: number): PartitionReader {
-    const { name } = asTopic(topicLike);
-    const readers = this.readers.filter((reader) => reader.topic.name === name);
-    if (readers.length === 0) {
-      const known = this.#topics.some((topic) => topic.name === name);
-      throw new TypeError(
-        known
-          ? `'${name}' has no partitions here yet: await consumer.ready first`
-          : `this consumer does not read the topic '${name}'`,
+  async #topics(): Promise<readonly TopicInfo[]> {
+    const { registry, selection, mustExist } = this.#options;
+    const topics = await registry.list();
+    if (mustExist) checkExist(selection, topics);
+    return topics;
+  }
+
+  #newReaders(topics: readonly TopicInfo[]): PartitionReader[] {
+    const { selection, readers } = this.#options;
+    return topics.flatMap(({ id, name, partitions }) => {
+      if (selection.get(name) === undefined) return [];
+      const mine = readers.all.filter((reader) => reader.topic.name === name);
+      // One that was deleted and made again is another topic: its readers report that it is gone.
+      if (mine.some((reader) => reader.topicId !== id)) return [];
+      const first = mine.length;
+      return Array.from({ length: Math.max(partitions - first, 0) }, (_, i) =>
+        readers.create(name, id, first + i),
       );
-    }
-    checkPartition(name, partition, readers.length);
-    return readers[partition]!;
-  }
-
-  #select(where: TopicPartition | undefined): readonly PartitionReader[] {
-    return where === undefined ? this.readers : [this.mustGet(where.topic, where.partition)];
-  }
-
-  /** Partitions that were added since are read from their first record: nobody has seen it yet. */
-  async #addPartitions(onGrown: () => void): Promise<void> {
-    for (const topic of this.#topics) {
-      // A topic that is gone is reported by its readers.
-      const info = await this.#registry.load(topic.name).catch(() => undefined);
-      const mine = this.readers.filter((reader) => reader.topicId === info?.id);
-      if (info === undefined || mine.length === 0) continue; // or not assigned yet
-      this.readers.push(...this.#newReaders(topic, info, mine.length));
-    }
-    onGrown();
-  }
-
-  #newReaders(topic: Topic, { id, partitions }: TopicInfo, from: number): PartitionReader[] {
-    return Array.from({ length: Math.max(partitions - from, 0) }, (_, i) => {
-      const reader = new PartitionReader(topic, id, from + i);
-      reader.paused = this.#paused;
-      return reader;
     });
   }
+}
 
-  async #resolve(readers: readonly PartitionReader[], to: Position): Promise<readonly number[]> {
-    const place = checkPosition(to);
-    if ('offset' in place) return readers.map(() => place.offset);
-    const { at } = place;
-    return this.#connection.call(
-      'listOffsets',
-      readers.map(({ topicId, partition }) => ({ topicId, partition, at })),
-    );
-  }
+/** Throws `UNKNOWN_TOPIC` for a topic that was named and is not there. */
+export function checkExist(selection: TopicSelection, topics: readonly TopicInfo[]): void {
+  const names = new Set(topics.map(({ name }) => name));
+  const missing = selection.subscription.topics.find((name) => !names.has(name));
+  if (missing === undefined) return;
+  throw new TablogError(UNKNOWN_TOPIC, `there is no topic '${missing}'`, {
+    details: { topic: missing },
+  });
 }

@@ -4,7 +4,7 @@ import { TablogError } from '../base/error.ts';
 import { randomId } from '../base/random-id.ts';
 import { isRepeatable } from '../protocol/broker.ts';
 import type { Method, Request, Response } from '../protocol/broker.ts';
-import { holdLife } from '../protocol/liveness.ts';
+import { hasLocks, holdLife } from '../protocol/liveness.ts';
 import type { InlineHost, WorkerKind } from './host.ts';
 import { dialInline, dialWorker } from './link.ts';
 import type { Link } from './link.ts';
@@ -84,8 +84,9 @@ export class Connection {
 
   async #dial(): Promise<Link> {
     const { log, host, workerUrl, clock } = this.#options;
-    if (typeof host === 'object') return dialInline(host, log);
-    await this.#holdLife();
+    const inThread = typeof host === 'object';
+    if (!inThread || hasLocks()) await this.#holdLife();
+    if (inThread) return dialInline(host, log);
     const { clientId } = this;
     const link = await dialWorker({
       log,
@@ -101,7 +102,7 @@ export class Connection {
   }
 
   #holdLife(): Promise<void> {
-    if (globalThis.navigator?.locks === undefined) {
+    if (!hasLocks()) {
       throw new TablogError(LOCKS_UNAVAILABLE, 'this context has no Web Locks');
     }
     this.#alive ??= holdLife('client', this.clientId, this.closed);

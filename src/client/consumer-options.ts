@@ -1,5 +1,17 @@
-import { checkInteger, checkMs, show, withDefaults } from '../base/argument.ts';
-import type { OffsetSpec } from '../protocol/broker.ts';
+import {
+  checkBoolean,
+  checkInteger,
+  checkMs,
+  checkName,
+  checkOneOf,
+  show,
+  withDefaults,
+} from '../base/argument.ts';
+import type { OffsetPlace } from '../protocol/broker.ts';
+import { ASSIGNOR_NAMES } from '../protocol/group.ts';
+import type { AssignorName } from '../protocol/group.ts';
+import type { TopicFilter } from './message.ts';
+import type { CommitMode } from './offset-committer.ts';
 import type { TopicLike } from './topic.ts';
 
 /**
@@ -8,11 +20,56 @@ import type { TopicLike } from './topic.ts';
  */
 export type Position = 'earliest' | 'latest' | number | Date;
 
-export interface ConsumerOptions<T extends TopicLike = TopicLike> {
-  /** What to read; each topic once. */
+export interface ConsumerOptions<T extends TopicFilter = TopicLike> {
+  /**
+   * What to read: topics, each once, and patterns of topic names, whose messages are of bytes. A topic
+   * that is made later is read from its first record.
+   */
   readonly topics: readonly T[];
-  /** Where to begin (Kafka's `auto.offset.reset`, and more). Default 'latest': only what comes. */
+  /**
+   * Where to begin (Kafka's `auto.offset.reset`, and more); with a group, where it has committed
+   * nothing, or what it committed is out of range. Default 'latest': only what comes.
+   */
   readonly from?: Position;
+  /** Fail with `UNKNOWN_TOPIC` where a topic does not exist, instead of waiting for it. Default false. */
+  readonly mustExist?: boolean;
+  /**
+   * The group that shares the work: each partition is read by one of its members, and what they
+   * commit is where the next one goes on. 1 to 200 of the characters A-Z a-z 0-9 . _ -. Without it,
+   * the consumer reads every partition, and keeps no place.
+   */
+  readonly group?: string;
+  /** The member's name within the group, one of a kind. Default: a random id. */
+  readonly memberId?: string;
+  /**
+   * When messages are committed, in a group. 'processed' (default): when the next one is asked for;
+   * `{ everyMs }`: the same, but that often (Kafka's `auto.commit.interval.ms`); 'manual': when
+   * `commit()` is called.
+   */
+  readonly commit?: CommitMode;
+  /**
+   * How the partitions are shared out (`group.remote.assignor`): 'sticky' moves as few as it takes,
+   * 'range' and 'roundRobin' are Kafka's. The same for all members. Default: the group's, or 'sticky'
+   * where the group is new.
+   */
+  readonly assignor?: AssignorName;
+  /**
+   * How long a tab that does not answer, because it is suspended, keeps its partitions
+   * (`session.timeout.ms`), in milliseconds. Default 10,000; at least 100. A tab that closes or
+   * crashes loses them at once.
+   */
+  readonly sessionTimeoutMs?: number;
+  /**
+   * How long the consumer may take to finish what it has in hand when a partition is to move
+   * (`rebalance.timeout.ms`), in milliseconds. Then it is removed from the group, and its commits are
+   * `FENCED`. Default 60,000.
+   */
+  readonly rebalanceTimeoutMs?: number;
+  /**
+   * 'visible' (default): among equals, partitions go to tabs that somebody sees, and a tab that the
+   * browser freezes gives its partitions up at once. 'any': tabs are all alike.
+   */
+  readonly placement?: 'visible' | 'any';
   /** Aborting it closes the consumer. */
   readonly signal?: AbortSignal;
   /** How many bytes may be fetched and not read yet, over all partitions. Default 8 MiB. */
@@ -26,22 +83,37 @@ export interface ConsumerOptions<T extends TopicLike = TopicLike> {
   readonly maxWaitMs?: number;
 }
 
-export type CheckedConsumerOptions<T extends TopicLike> = Required<
-  Omit<ConsumerOptions<T>, 'signal'>
-> & {
-  readonly signal: AbortSignal | undefined;
+type Optional = 'signal' | 'group' | 'memberId' | 'assignor';
+
+export type CheckedConsumerOptions = Required<Omit<ConsumerOptions<TopicFilter>, Optional>> & {
+  readonly [K in Optional]: ConsumerOptions[K] | undefined;
 };
 
-/** Where to begin: a place that the broker looks up, or an offset. */
-export type OffsetPlace = { readonly at: OffsetSpec } | { readonly offset: number };
+/** Options that say nothing without a group. */
+const GROUP_OPTIONS = [
+  'memberId',
+  'commit',
+  'assignor',
+  'sessionTimeoutMs',
+  'rebalanceTimeoutMs',
+  'placement',
+] as const;
 
 /** `options` with the defaults. Throws a `TypeError` or a `RangeError` for what breaks a rule. */
-export function checkConsumerOptions<T extends TopicLike>(
-  options: ConsumerOptions<T>,
-): CheckedConsumerOptions<T> {
-  const checked = withDefaults<CheckedConsumerOptions<T>>('consumer()', options, {
+export function checkConsumerOptions(
+  options: ConsumerOptions<TopicFilter>,
+): CheckedConsumerOptions {
+  const checked = withDefaults<CheckedConsumerOptions>('consumer()', options, {
     topics: [],
     from: 'latest',
+    mustExist: false,
+    group: undefined,
+    memberId: undefined,
+    commit: 'processed',
+    assignor: undefined,
+    sessionTimeoutMs: 10_000,
+    rebalanceTimeoutMs: 60_000,
+    placement: 'visible',
     signal: undefined,
     prefetchBytes: 8 * 1024 * 1024,
     maxPartitionBytes: 1024 * 1024,
@@ -59,7 +131,26 @@ export function checkConsumerOptions<T extends TopicLike>(
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
     throw new TypeError(`signal must be an AbortSignal, got ${show(signal)}`);
   }
+  checkBoolean('mustExist', checked.mustExist);
+  checkGroup(options, checked);
   return checked;
+}
+
+function checkGroup(options: ConsumerOptions<TopicFilter>, checked: CheckedConsumerOptions): void {
+  const { group, memberId, commit, assignor, placement } = checked;
+  if (group === undefined) {
+    const needless = GROUP_OPTIONS.find((name) => options[name] !== undefined);
+    if (needless === undefined) return;
+    throw new TypeError(`${needless} needs a group: a consumer without one keeps no place`);
+  }
+  checkName('group', group);
+  if (memberId !== undefined) checkName('member', memberId);
+  if (typeof commit === 'object' && commit !== null) checkMs('commit.everyMs', commit.everyMs);
+  else checkOneOf('commit', commit, ['processed', 'manual']);
+  if (assignor !== undefined) checkOneOf('assignor', assignor, ASSIGNOR_NAMES);
+  checkInteger('sessionTimeoutMs', checked.sessionTimeoutMs, 100);
+  checkMs('rebalanceTimeoutMs', checked.rebalanceTimeoutMs);
+  checkOneOf('placement', placement, ['visible', 'any']);
 }
 
 /** Throws a `TypeError` or `RangeError` for what is no place in a partition. */

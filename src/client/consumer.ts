@@ -1,16 +1,30 @@
-import { checkInteger, checkMs, show, withDefaults } from '../base/argument.ts';
+import { checkArray, checkInteger, checkMs, show, withDefaults } from '../base/argument.ts';
 import type { Clock } from '../base/clock.ts';
 import { deferred } from '../base/deferred.ts';
-import { Assignment } from './assignment.ts';
-import type { TopicPartition } from './assignment.ts';
+import { CLOSED } from '../base/error-rules.ts';
+import { TablogError } from '../base/error.ts';
+import { randomId } from '../base/random-id.ts';
+import { WholeTopics } from './assignment.ts';
+import type { Assignment } from './assignment.ts';
+import type { Connection } from './connection.ts';
+import { ConsumerListeners } from './consumer-events.ts';
+import type { AssignedPartition, ConsumerEvents, ConsumerListener } from './consumer-events.ts';
 import { checkConsumerOptions, checkPosition } from './consumer-options.ts';
 import type { ConsumerOptions, Position } from './consumer-options.ts';
-import type { Connection } from './connection.ts';
 import { Fetcher } from './fetcher.ts';
-import type { Message, MessageBatch, MessageOf } from './message.ts';
+import type { Handed } from './hold.ts';
+import type { Message, MessageBatch, MessageOf, TopicFilter } from './message.ts';
 import type { PartitionReader } from './partition-reader.ts';
+import { ReaderSet } from './reader-set.ts';
+import type { TopicPartition } from './reader-set.ts';
+import type { RunOptions } from './run-options.ts';
+import { loaded } from './loaded.ts';
+import type { Runner } from './runner.ts';
 import type { TopicLike } from './topic.ts';
 import type { TopicRegistry } from './topic-registry.ts';
+import { TopicSelection } from './topic-selection.ts';
+import { Turns } from './turns.ts';
+import type { Delivery } from './turns.ts';
 
 /** Kafka's `max.poll.records`: also how many messages one partition gets before the next one's turn. */
 const TURN_MESSAGES = 500;
@@ -22,46 +36,120 @@ export interface BatchesOptions {
   readonly maxWaitMs?: number;
 }
 
-export interface RunOptions<T extends TopicLike> {
-  /** Called for one message at a time; the next comes when what it returns has settled. */
-  readonly eachMessage: (message: MessageOf<T>) => void | Promise<void>;
+/** An offset to be committed: the next one to be read. */
+export interface OffsetToCommit extends TopicPartition {
+  readonly offset: number;
+  /** Kept with it, and told by `admin.fetchOffsets`. Default ''. */
+  readonly metadata?: string;
+}
+
+/** What was handed to a loop, until it asks for more. */
+interface InHand {
+  readonly reader: PartitionReader;
+  readonly handed: Handed;
+  /** The reader's, when it was handed out. */
+  readonly epoch: number;
 }
 
 /**
- * Reads topics, every partition of them. Made by `log.consumer()`; close it, or the log, when done.
+ * Reads topics: every partition of them, or, with a group, those that the group assigns to it. Made
+ * by `log.consumer()`; close it, or the log, when done.
  *
  * It fetches only while somebody reads: leaving a loop stops it, and another loop goes on with the
- * next message.
+ * next message. In a group, the message that was in hand when a loop was left, by `break` or by an
+ * error, is not committed and comes again, unless it was committed by its `commit()`.
  */
-export class Consumer<T extends TopicLike = TopicLike> implements AsyncIterable<MessageOf<T>> {
-  /** Resolves when every partition has its place: what is sent from now on will be read. */
+export class Consumer<T extends TopicFilter = TopicLike> implements AsyncIterable<MessageOf<T>> {
+  /**
+   * Resolves when every partition has its place: what is sent from now on will be read. In a group:
+   * when it has joined, and has every partition that it is to have. Rejects with `UNKNOWN_TOPIC`
+   * (`mustExist`), `MEMBER_EXISTS`, `INCONSISTENT_GROUP_PROTOCOL`, and what else prevents it.
+   */
   readonly ready: Promise<void>;
+  /** The group's name of this consumer; `undefined` without a group. */
+  readonly memberId: string | undefined;
+  readonly group: string | undefined;
+  readonly #connection: Connection;
+  readonly #registry: TopicRegistry;
   readonly #clock: Clock;
-  readonly #assignment: Assignment;
+  readonly #readers: ReaderSet;
   readonly #fetcher: Fetcher;
+  readonly #listeners: ConsumerListeners;
+  /** Whether what is processed is committed without a word of the application. */
+  readonly #commitsItself: boolean;
   readonly #closing = new AbortController();
-  #turn = 0;
-  #turnLeft = TURN_MESSAGES;
+  readonly #onClosed: () => void;
+  #assignment: Assignment | undefined;
+  #runner: Runner | undefined;
+  #inHand: InHand | undefined;
   #reading = false;
+  #closed: Promise<void> | undefined;
+  /** Why it can read no more. */
+  #end: TablogError | undefined;
 
-  constructor(connection: Connection, registry: TopicRegistry, options: ConsumerOptions<T>) {
+  constructor(
+    connection: Connection,
+    registry: TopicRegistry,
+    options: ConsumerOptions<T>,
+    onClosed: () => void = () => {},
+  ) {
     const checked = checkConsumerOptions(options);
+    const { from, group, mustExist } = checked;
+    this.group = group;
+    this.memberId = group === undefined ? undefined : (checked.memberId ?? randomId());
+    this.#connection = connection;
+    this.#registry = registry;
     this.#clock = connection.clock;
-    this.#assignment = new Assignment(connection, registry, checked.topics);
-    this.#fetcher = new Fetcher(connection, checked, this.#assignment.readers, () => {
-      registry.checkAge();
-    });
-    this.ready = this.#assignment.start(checked.from, this.#closing.signal, () => {
+    this.#onClosed = onClosed;
+    this.#commitsItself = group !== undefined && checked.commit !== 'manual';
+    const selection = new TopicSelection(checked.topics);
+    const readers = (this.#readers = new ReaderSet(connection, selection, group === undefined));
+    this.#fetcher = new Fetcher(connection, checked, readers.all, () => registry.checkAge());
+    const onError = (error: unknown): void => this.#fetcher.fail(error);
+    const listeners = (this.#listeners = new ConsumerListeners(onError));
+    const onChange = (): void => {
       this.#fetcher.pump();
       this.#fetcher.wake();
+    };
+    this.ready = this.#start(async () => {
+      if (group === undefined) {
+        return new WholeTopics({ registry, selection, readers, from, mustExist, onChange });
+      }
+      // A tab that only produces does without it.
+      const { GroupMember } = await loaded(import('./group-member.ts'));
+      return new GroupMember({
+        connection,
+        registry,
+        selection,
+        readers,
+        listeners,
+        from,
+        group: { ...checked, group, memberId: this.memberId!, assignor: checked.assignor ?? null },
+        onChange,
+        onRevoking: (reader) => this.#runner?.giveUp(reader),
+        onError,
+        onEnd: (error) => {
+          this.#end = error;
+          this.#fetcher.wake();
+        },
+      });
     });
     this.ready.catch(() => {}); // whoever reads gets it too
-    const { signal } = checked;
-    const { closed } = connection;
-    const stop = this.#closing.signal;
-    closed.addEventListener('abort', () => void this.close(), { once: true, signal: stop });
-    signal?.addEventListener('abort', () => void this.close(), { once: true, signal: stop });
-    if (signal?.aborted || closed.aborted) void this.close();
+    this.#closeWith(connection.closed);
+    if (checked.signal !== undefined) this.#closeWith(checked.signal);
+  }
+
+  /** The partitions that it reads now. */
+  get assignment(): readonly AssignedPartition[] {
+    return this.#readers.all.map(({ topic, partition }) => ({ topic: topic.name, partition }));
+  }
+
+  /**
+   * Calls `listener` when partitions come and go, in a group; returns how to stop. What a listener
+   * throws, whoever reads gets.
+   */
+  on<E extends keyof ConsumerEvents>(event: E, listener: ConsumerListener<E>): () => void {
+    return this.#listeners.add(event, listener);
   }
 
   /**
@@ -71,6 +159,7 @@ export class Consumer<T extends TopicLike = TopicLike> implements AsyncIterable<
    */
   [Symbol.asyncIterator](): AsyncIterator<MessageOf<T>, undefined, undefined> {
     const leave = this.#enter();
+    const turns = new Turns(this.#readers.all, TURN_MESSAGES);
     let ended = false;
     const end = (): { done: true; value: undefined } => {
       if (!ended) leave();
@@ -80,11 +169,16 @@ export class Consumer<T extends TopicLike = TopicLike> implements AsyncIterable<
     return {
       next: async () => {
         try {
+          this.#finish();
           for (;;) {
             if (ended || this.#closing.signal.aborted) return end();
             const { arrival } = this.#fetcher;
-            const message = this.#take();
-            if (message !== undefined) return { done: false, value: message as MessageOf<T> };
+            const delivery = this.#take(turns);
+            if (delivery !== undefined) {
+              const { message, reader } = delivery;
+              this.#handOut(reader, message.offset, message.offset + 1);
+              return { done: false, value: message as MessageOf<T> };
+            }
             await this.#more(arrival);
           }
         } catch (error) {
@@ -114,26 +208,29 @@ export class Consumer<T extends TopicLike = TopicLike> implements AsyncIterable<
     maxWaitMs: number,
   ): AsyncGenerator<MessageBatch<T>, void, undefined> {
     const leave = this.#enter();
+    const turns = new Turns(this.#readers.all, 1); // each batch is another partition's turn
     try {
       while (!this.#closing.signal.aborted) {
         const { arrival } = this.#fetcher;
-        this.#turnLeft = 0; // each batch is another partition's turn
-        const first = this.#take();
-        if (first === undefined) {
+        const delivery = this.#take(turns);
+        if (delivery === undefined) {
           await this.#more(arrival);
           continue;
         }
-        const reader = this.#assignment.readers[this.#turn]!;
+        const { reader, message: first } = delivery;
         const messages = await this.#gather(reader, first, max, maxWaitMs);
         this.#fetcher.pump();
-        if (messages.length > 0) yield batchOf(reader, messages) as MessageBatch<T>;
+        if (messages.length === 0) continue;
+        this.#handOut(reader, first.offset, messages.at(-1)!.offset + 1);
+        yield batchOf(reader, messages, this.#closing.signal) as MessageBatch<T>;
+        this.#finish();
       }
     } finally {
       leave();
     }
   }
 
-  /** Messages of one partition, `first` and what follows it; none where somebody seeks or pauses it. */
+  /** Messages of one partition, `first` and what follows it; none where it is not to be read now. */
   async #gather(
     reader: PartitionReader,
     first: Message,
@@ -152,7 +249,7 @@ export class Consumer<T extends TopicLike = TopicLike> implements AsyncIterable<
       }
       this.#fetcher.pump();
       await this.#within(left, arrival);
-      if (reader.epoch !== epoch) return [];
+      if (reader.epoch !== epoch || reader.stopped) return [];
       if (reader.paused) {
         reader.seek(first.offset); // they will be read when it goes on
         return [];
@@ -161,27 +258,56 @@ export class Consumer<T extends TopicLike = TopicLike> implements AsyncIterable<
   }
 
   /**
-   * Calls a handler for each message, until the consumer is closed. When the handler throws, `run`
-   * rejects with its error, and the message that it failed at is the next to be read.
+   * Calls a handler for each message, until the consumer is closed. What becomes of a message whose
+   * handler throws is up to `onError`; by default `run` rejects with the error, and the message is
+   * the next to be read.
    */
   async run(options: RunOptions<T>): Promise<void> {
-    const { eachMessage } = options ?? {};
-    if (typeof eachMessage !== 'function') {
-      throw new TypeError(`run() takes an eachMessage function, got ${show(eachMessage)}`);
-    }
-    for await (const message of this) {
-      try {
-        await eachMessage(message);
-      } catch (error) {
-        this.#assignment.mustGet(message.topic, message.partition).seek(message.offset);
-        throw error;
-      }
+    const { startRunner } = await loaded(import('./runner.ts'));
+    const leave = this.#enter();
+    try {
+      const runner = await startRunner(options, {
+        connection: this.#connection,
+        registry: this.#registry,
+        closing: this.#closing.signal,
+        readers: this.#readers.all,
+        arrival: () => this.#fetcher.arrival,
+        take: (turns, accepts) => this.#take(turns, accepts),
+        more: (arrival) => this.#more(arrival),
+      });
+      this.#runner = runner;
+      await runner.run();
+    } finally {
+      this.#runner = undefined;
+      leave();
     }
   }
 
-  /** The offset of the next message of a partition. */
-  position({ topic, partition }: TopicPartition): number {
-    return this.#assignment.mustGet(topic, partition).position;
+  /**
+   * Commits offsets of partitions that it has: of each, the next one to be read. Resolves when they
+   * are stored. Messages and batches have a `commit()` of their own, with nothing to add up.
+   *
+   * Rejects with a `TypeError` without a group, and with a `TablogError`: `NOT_ASSIGNED`,
+   * `OFFSET_OUT_OF_RANGE` beyond the end, `FENCED` where a partition was taken away, `CLOSED`.
+   */
+  async commit(offsets: readonly OffsetToCommit[]): Promise<void> {
+    checkArray('commit() takes an array of offsets', offsets);
+    if (this.group === undefined) throw new TypeError('commit() needs a consumer with a group');
+    if (this.#closing.signal.aborted) throw new TablogError(CLOSED, 'the consumer is closed');
+    const commits = offsets.map(({ offset, metadata = '', ...where }) => {
+      checkInteger('an offset', offset, 0);
+      if (typeof metadata !== 'string') {
+        throw new TypeError(`the metadata of a commit is a string, got ${show(metadata)}`);
+      }
+      const hold = this.#readers.mustGet(where).hold!;
+      return () => hold.committer.commit(hold, offset, metadata);
+    });
+    await Promise.all(commits.map((commit) => commit())); // when all of them are checked
+  }
+
+  /** The offset of the next message of a partition. Throws `NOT_ASSIGNED`. */
+  position(where: TopicPartition): number {
+    return this.#readers.mustGet(where).position;
   }
 
   /**
@@ -190,35 +316,64 @@ export class Consumer<T extends TopicLike = TopicLike> implements AsyncIterable<
    */
   async seek(to: Position, where?: TopicPartition): Promise<void> {
     checkPosition(to);
-    const call = this.#assignment.nextSeek();
-    await this.ready;
-    await this.#assignment.seek(call, to, where);
+    const call = this.#readers.nextSeek();
+    if (this.#readers.all.length === 0) await this.ready;
+    await this.#readers.seek(call, to, where);
     this.#fetcher.interrupt(); // polls that wait at the old place
     this.#fetcher.pump();
     this.#fetcher.wake();
   }
 
-  /** Stops delivering a partition, or all; what is fetched of it stays. */
+  /**
+   * Stops delivering a partition, or all; what is fetched of it stays. In a group, a partition that
+   * goes and comes back is still paused.
+   */
   pause(where?: TopicPartition): void {
-    this.#assignment.setPaused(true, where);
+    this.#readers.setPaused(true, where);
   }
 
   resume(where?: TopicPartition): void {
-    this.#assignment.setPaused(false, where);
+    this.#readers.setPaused(false, where);
     this.#fetcher.pump();
     this.#fetcher.wake();
   }
 
-  /** Ends the loops that read it. Idempotent. */
-  async close(): Promise<void> {
-    if (this.#closing.signal.aborted) return;
+  /**
+   * Ends the loops that read it. In a group, commits what is processed and leaves, so that others go
+   * on at once; it does not wait for messages that are in hand, which come again there. Rejects where
+   * the commit could not be stored. Idempotent.
+   */
+  close(): Promise<void> {
+    return (this.#closed ??= this.#close());
+  }
+
+  async #close(): Promise<void> {
     this.#closing.abort();
     this.#fetcher.stop();
     this.#fetcher.wake();
+    try {
+      await this.#assignment?.close();
+    } finally {
+      this.#onClosed();
+    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  async #start(assign: () => Promise<Assignment>): Promise<void> {
+    const assignment = await assign();
+    if (this.#closing.signal.aborted) throw new TablogError(CLOSED, 'the consumer is closed');
+    this.#assignment = assignment;
+    await assignment.start();
+  }
+
+  #closeWith(signal: AbortSignal): void {
+    // Nobody waits for it; what it could not commit comes again.
+    const close = (): void => void this.close().catch(() => {});
+    signal.addEventListener('abort', close, { once: true, signal: this.#closing.signal });
+    if (signal.aborted) close();
   }
 
   #enter(): () => void {
@@ -231,33 +386,50 @@ export class Consumer<T extends TopicLike = TopicLike> implements AsyncIterable<
     return () => {
       if (left) return;
       left = true;
+      this.#abandon();
       this.#reading = false;
       this.#fetcher.stop();
     };
   }
 
-  /** The next message that is at hand: from the partition whose turn it is, or the next that has one. */
-  #take(): Message | undefined {
-    const { readers } = this.#assignment;
-    if (this.#turnLeft > 0 && readers.length > 0) {
-      this.#turnLeft--;
-      const message = readers[this.#turn]!.next();
-      if (message !== undefined) return message;
-    }
-    this.#fetcher.pump();
-    this.#turnLeft = 0;
-    for (let left = readers.length; left > 0; left--) {
-      // Also where it throws: the next look begins with the partition after it.
-      this.#turn = (this.#turn + 1) % readers.length;
-      const message = readers[this.#turn]!.next();
-      if (message === undefined) continue;
-      this.#turnLeft = TURN_MESSAGES - 1;
-      return message;
-    }
-    return undefined;
+  #take(turns: Turns, accepts?: (reader: PartitionReader) => boolean): Delivery | undefined {
+    if (this.#assignment?.mayDeliver() !== true) return undefined;
+    const delivery = turns.take(accepts);
+    if (turns.isPassing) this.#fetcher.pump();
+    return delivery;
+  }
+
+  #handOut(reader: PartitionReader, offset: number, next: number): void {
+    const handed = reader.hold?.begin(offset, next);
+    if (handed !== undefined) this.#inHand = { reader, handed, epoch: reader.epoch };
+  }
+
+  /** The loop asks for more: it has done with what it had. */
+  #finish(): void {
+    const inHand = this.#inHand;
+    if (inHand === undefined) return;
+    this.#inHand = undefined;
+    this.#ended(inHand.reader, inHand.handed, 'processed');
+  }
+
+  /** The loop is left: what it had in hand comes again, unless it was committed. */
+  #abandon(): void {
+    const inHand = this.#inHand;
+    if (inHand === undefined) return;
+    this.#inHand = undefined;
+    const { reader, handed, epoch } = inHand;
+    const isDone = !this.#commitsItself || reader.hold!.committed >= handed.next;
+    this.#ended(reader, handed, isDone ? 'processed' : 'dropped');
+    if (!isDone) reader.rewind(epoch, handed.offset);
+  }
+
+  #ended(reader: PartitionReader, handed: Handed | undefined, how: 'processed' | 'dropped'): void {
+    if (handed === undefined) return;
+    reader.hold!.end(handed, how);
   }
 
   async #more(arrival: Promise<void>): Promise<void> {
+    if (this.#end !== undefined) throw this.#end;
     this.#fetcher.check();
     await Promise.race([this.ready, arrival]); // closing is an arrival too
     this.#fetcher.pump();
@@ -286,8 +458,12 @@ function fill(messages: Message[], reader: PartitionReader, max: number): boolea
   }
 }
 
-function batchOf(reader: PartitionReader, messages: readonly Message[]): MessageBatch {
-  const { topic, partition, endOffset } = reader;
+function batchOf(
+  reader: PartitionReader,
+  messages: readonly Message[],
+  closing: AbortSignal,
+): MessageBatch {
+  const { topic, partition, endOffset, hold } = reader;
   const lastOffset = messages.at(-1)!.offset;
   return {
     topic: topic.name,
@@ -297,5 +473,7 @@ function batchOf(reader: PartitionReader, messages: readonly Message[]): Message
     lastOffset,
     endOffset,
     lag: Math.max(endOffset - lastOffset - 1, 0),
+    signal: hold?.signal ?? closing,
+    commit: () => reader.commit(lastOffset + 1),
   };
 }

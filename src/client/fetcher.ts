@@ -1,7 +1,7 @@
-import { UNSUPPORTED_CODEC } from '../base/error-rules.ts';
-import { TablogError, toTablogError } from '../base/error.ts';
+import { toTablogError } from '../base/error.ts';
 import { deferred } from '../base/deferred.ts';
 import type { Connection } from './connection.ts';
+import { loaded } from './loaded.ts';
 import type { Gunzip, PartitionReader } from './partition-reader.ts';
 
 export interface FetcherOptions {
@@ -28,7 +28,7 @@ export class Fetcher {
   #arrival = deferred();
   #reservedBytes = 0;
   #active = false;
-  #error: TablogError | undefined;
+  #error: { readonly error: unknown } | undefined;
 
   constructor(
     connection: Connection,
@@ -50,11 +50,17 @@ export class Fetcher {
     return this.#arrival.promise;
   }
 
+  /** Has whoever reads get this error, once. */
+  fail(error: unknown): void {
+    this.#error = { error };
+    this.wake();
+  }
+
   /** Throws, once, why nothing can be fetched. */
   check(): void {
     const error = this.#error;
     this.#error = undefined;
-    if (error !== undefined) throw error;
+    if (error !== undefined) throw error.error;
   }
 
   start(): void {
@@ -93,6 +99,7 @@ export class Fetcher {
     const hungry = this.#readers.filter(
       (reader) =>
         !reader.paused &&
+        !reader.stopped &&
         !reader.fetching &&
         !reader.failed &&
         reader.bufferedBytes < maxPartitionBytes,
@@ -140,7 +147,7 @@ export class Fetcher {
         reader.accept(part);
       }
     } catch (error) {
-      this.#error = toTablogError(error);
+      this.#error = { error: toTablogError(error) };
     }
     this.#polls.delete(fetchId);
     this.#reservedBytes -= reserved;
@@ -153,11 +160,5 @@ export class Fetcher {
 
 /** fflate is loaded by those who read compressed batches, and by nobody else. */
 async function loadGunzip(): Promise<Gunzip> {
-  try {
-    return (await import('../record/gzip.ts')).gunzipRecords;
-  } catch (cause) {
-    throw new TablogError(UNSUPPORTED_CODEC, 'the gzip code could not be loaded', {
-      cause,
-    });
-  }
+  return (await loaded(import('../record/gzip.ts'))).gunzipRecords;
 }

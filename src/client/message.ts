@@ -1,3 +1,5 @@
+import type { RecordParts } from '../record/batch-writer.ts';
+import { murmur2 } from '../record/murmur2.ts';
 import { readHeaders } from '../record/record-cursor.ts';
 import type { Header, RecordCursor } from '../record/record-cursor.ts';
 import type { Serde } from './serde.ts';
@@ -7,6 +9,8 @@ import type { Topic, TopicLike } from './topic.ts';
 export interface MessageSource {
   readonly topic: Topic;
   readonly partition: number;
+  /** Commits that everything before `next` is processed. */
+  commit(next: number): Promise<void>;
 }
 
 /**
@@ -71,10 +75,41 @@ export class Message<N extends string = string, K = unknown, V = unknown> {
       : new TextDecoder('utf-8', { ignoreBOM: true }).decode(value);
   }
 
+  /**
+   * Commits that this message, and every one before it in its partition, is processed; resolves when
+   * that is stored. Does nothing where a later one is committed already.
+   *
+   * Rejects with `FENCED` when the partition was taken away, and with a `TypeError` where the
+   * consumer has no group.
+   */
+  commit(): Promise<void> {
+    return this.#source.commit(this.offset + 1);
+  }
+
   /** The message decoded, as a plain object. */
   toJSON(): object {
     const { topic, partition, offset, timestamp, key, value, headers } = this;
     return { topic, partition, offset, timestamp, key, value, headers };
+  }
+
+  /** Key, value and headers as they are stored, to be written elsewhere. */
+  static partsOf(message: Message): RecordParts {
+    const field = (at: number, length: number): Uint8Array | null =>
+      length < 0 ? null : message.#bytes.subarray(at, at + length);
+    return {
+      key: field(message.#keyAt, message.#keyLength),
+      value: field(message.#valueAt, message.#valueLength),
+      headers: message.headers,
+      timestamp: message.timestamp,
+    };
+  }
+
+  /** Messages of one lane have to stay in order: those of one key in one partition. */
+  static laneOf(message: Message): string {
+    const at = message.#keyAt;
+    const length = message.#keyLength;
+    const key = length < 0 ? 'none' : murmur2(message.#bytes.subarray(at, at + length));
+    return `${message.topic}/${message.partition}/${key}`;
   }
 
   #decode<T>(serde: Serde<T>, at: number, length: number): T | null {
@@ -82,16 +117,20 @@ export class Message<N extends string = string, K = unknown, V = unknown> {
   }
 }
 
-/** The messages of a topic: typed by it, or of bytes for a plain name. */
-export type MessageOf<T extends TopicLike> =
-  T extends Topic<infer N, infer K, infer V>
+/** What a consumer may be told to read: a topic, or all topics whose names match. */
+export type TopicFilter = TopicLike | RegExp;
+
+/** The messages of a topic: typed by it, or of bytes for a plain name or a pattern. */
+export type MessageOf<T extends TopicFilter> = T extends RegExp
+  ? Message<string, Uint8Array, Uint8Array>
+  : T extends Topic<infer N, infer K, infer V>
     ? Message<N, K, V>
     : T extends string
       ? Message<T, Uint8Array, Uint8Array>
       : never;
 
 /** Some messages of one partition, in order. */
-export interface MessageBatch<T extends TopicLike = TopicLike> {
+export interface MessageBatch<T extends TopicFilter = TopicLike> {
   readonly topic: MessageOf<T>['topic'];
   readonly partition: number;
   /** At least one. */
@@ -102,4 +141,8 @@ export interface MessageBatch<T extends TopicLike = TopicLike> {
   readonly endOffset: number;
   /** Records between the last of these and the end. */
   readonly lag: number;
+  /** Aborts when the partition may have gone to another member; without a group, when the consumer closes. */
+  readonly signal: AbortSignal;
+  /** Commits that the whole batch is processed: as the `commit` of its last message. */
+  commit(): Promise<void>;
 }

@@ -1,5 +1,7 @@
 import { checkName, show, withDefaults } from '../base/argument.ts';
 import { systemClock } from '../base/clock.ts';
+import { MEMBER_EXISTS } from '../base/error-rules.ts';
+import { TablogError } from '../base/error.ts';
 import { Admin } from './admin.ts';
 import { Connection } from './connection.ts';
 import { Consumer } from './consumer.ts';
@@ -8,7 +10,7 @@ import { defaultWorkerKind } from './host.ts';
 import type { InlineHost, WorkerKind } from './host.ts';
 import { Producer } from './producer.ts';
 import type { ProducerOptions } from './producer-options.ts';
-import type { TopicLike } from './topic.ts';
+import type { TopicFilter } from './message.ts';
 import { TopicRegistry } from './topic-registry.ts';
 
 export interface OpenLogOptions {
@@ -66,6 +68,7 @@ export class Log {
   readonly #connection: Connection;
   readonly #registry: TopicRegistry;
   readonly #producers = new Set<Producer>();
+  readonly #consumers = new Set<Pick<Consumer, 'close' | 'group' | 'memberId'>>();
 
   constructor(name: string, connection: Connection) {
     this.name = name;
@@ -82,15 +85,40 @@ export class Log {
     return producer;
   }
 
-  /** Makes a consumer of every partition of `topics`. Throws as `producer` does. */
-  consumer<const T extends TopicLike>(options: ConsumerOptions<T>): Consumer<T> {
-    return new Consumer(this.#connection, this.#registry, options);
+  /**
+   * Makes a consumer of every partition of `topics`, or of those that its group assigns to it. Throws
+   * as `producer` does, and `MEMBER_EXISTS` where a consumer of this log has the `memberId`.
+   */
+  consumer<const T extends TopicFilter>(options: ConsumerOptions<T>): Consumer<T> {
+    this.#checkMemberId(options);
+    const onClosed = (): void => void this.#consumers.delete(consumer);
+    const consumer = new Consumer(this.#connection, this.#registry, options, onClosed);
+    this.#consumers.add(consumer);
+    return consumer;
   }
 
-  /** Flushes the producers, ends the consumers, and leaves the log. Idempotent. */
+  /**
+   * Flushes the producers, ends the consumers, and leaves the log. Rejects where something could not
+   * be stored, and has closed all the same. Idempotent.
+   */
   async close(): Promise<void> {
-    await Promise.all([...this.#producers].map((producer) => producer.close()));
+    const closing = [...this.#producers, ...this.#consumers].map((user) => user.close());
+    const settled = await Promise.allSettled(closing);
     this.#connection.close();
+    for (const result of settled) if (result.status === 'rejected') throw result.reason;
+  }
+
+  #checkMemberId(options: ConsumerOptions<TopicFilter>): void {
+    const { group, memberId } = options ?? {}; // what is no options is refused later
+    if (memberId === undefined) return;
+    for (const other of this.#consumers) {
+      if (other.group !== group || other.memberId !== memberId) continue;
+      throw new TablogError(
+        MEMBER_EXISTS,
+        `a consumer of this log is the member '${memberId}' of '${group}' already`,
+        { details: { group: String(group), member: memberId } },
+      );
+    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {

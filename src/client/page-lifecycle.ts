@@ -13,3 +13,10 @@ export function onHide(hide: () => void, signal: AbortSignal): void {
   document.addEventListener('visibilitychange', () => isHidden() && hide(), { signal });
   globalThis.addEventListener('pagehide', hide, { signal });
 }
+
+/** Calls `freeze` when the page is about to stop running, and `resume` when it runs again. */
+export function onFreeze(freeze: () => void, resume: () => void, signal: AbortSignal): void {
+  if (globalThis.document === undefined) return;
+  document.addEventListener('freeze', freeze, { signal });
+  document.addEventListener('resume', resume, { signal });
+}

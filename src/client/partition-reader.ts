@@ -5,6 +5,7 @@ import { unsupportedCodec } from '../record/batch-error.ts';
 import { ATTRIBUTE, CODEC, FIELD, MAX_INFLATED_BYTES } from '../record/batch-format.ts';
 import { wholeBatchBytes } from '../record/batch-length.ts';
 import { RecordCursor } from '../record/record-cursor.ts';
+import type { Hold } from './hold.ts';
 import { Message } from './message.ts';
 import type { MessageSource } from './message.ts';
 import type { Topic } from './topic.ts';
@@ -22,6 +23,12 @@ export class PartitionReader implements MessageSource {
   /** The offset of the next message. */
   position = 0;
   paused = false;
+  /** A group's member: its hold on the partition. */
+  hold: Hold | undefined;
+  /** Nothing is handed out: it has no place yet, or is being given up. */
+  stopped = false;
+  /** Gets what stops it first; `true`: something is being done about it. */
+  onError: ((error: TablogError) => boolean) | undefined;
   /** A fetch is under way. */
   fetching = false;
   /** The last `consumer.seek` that moves it. */
@@ -61,7 +68,8 @@ export class PartitionReader implements MessageSource {
   /** Takes what a fetch brought. */
   accept(fetched: FetchedPartition): void {
     if ('error' in fetched) {
-      this.#error = this.#locate(fromErrorData(fetched.error));
+      const error = fromErrorData(fetched.error);
+      if (!this.onError?.(error)) this.#error = this.#locate(error);
       return;
     }
     this.endOffset = fetched.endOffset;
@@ -73,6 +81,12 @@ export class PartitionReader implements MessageSource {
     this.#fetchOffset = fetched.nextOffset;
   }
 
+  /** Commits `next`, unless that far is committed already. See `Message.commit`. */
+  async commit(next: number): Promise<void> {
+    if (this.hold === undefined) throw new TypeError('commit() needs a consumer with a group');
+    await this.hold.commit(next);
+  }
+
   /** Moves to `offset`, and drops what was buffered. */
   seek(offset: number): void {
     this.epoch++;
@@ -80,11 +94,18 @@ export class PartitionReader implements MessageSource {
     this.#fetchOffset = offset;
     this.#drop();
     this.#error = undefined;
+    this.hold?.restart(offset);
+  }
+
+  /** Has `offset` read again, unless somebody has sought since `epoch`, or it is to come anyway. */
+  rewind(epoch: number, offset: number): void {
+    if (this.stopped || offset >= this.position) return;
+    if (epoch === this.epoch) this.seek(offset);
   }
 
   /** The next message, or `undefined` where a fetch has to come first. Throws what stops the partition. */
   next(): Message | undefined {
-    if (this.paused) return undefined;
+    if (this.paused || this.stopped) return undefined;
     for (;;) {
       const cursor = this.#cursor ?? this.#nextBatch();
       if (cursor === undefined) {

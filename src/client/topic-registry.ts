@@ -37,6 +37,12 @@ export class TopicRegistry {
     if (this.#topics.size > 0 && clock.now() - this.#readAt >= METADATA_MAX_AGE_MS) this.forget();
   }
 
+  /** All topics, known or looked up. */
+  async list(): Promise<readonly TopicInfo[]> {
+    const known = this.#topics.size > 0 ? this.#topics : await this.#read();
+    return [...known.values()];
+  }
+
   /** The topic, known or looked up; throws `UNKNOWN_TOPIC`. */
   async load(name: string): Promise<TopicInfo> {
     const topic = this.#topics.get(name) ?? (await this.#read()).get(name);

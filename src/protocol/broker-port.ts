@@ -34,7 +34,9 @@ export class BrokerPort {
   /** Settles when the answer comes, or when somebody gives up. */
   call<M extends Method>(method: M, request: Request<M>): Promise<Response<M>> {
     const moved =
-      method === 'produce' ? (request as Request<'produce'>).appends.map(({ batch }) => batch) : [];
+      method === 'produce' || method === 'transact'
+        ? (request as Request<'produce'>).appends.map(({ batch }) => batch)
+        : [];
     return this.#call(method, request, moved) as Promise<Response<M>>;
   }
 

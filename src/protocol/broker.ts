@@ -1,4 +1,17 @@
 import type { ErrorData } from './error-data.ts';
+import type {
+  Claim,
+  CommitRequest,
+  CommittedOffset,
+  GroupDescription,
+  GroupListing,
+  GroupPosition,
+  JoinRequest,
+  MemberRef,
+  MemberView,
+  ReleaseRequest,
+  SyncRequest,
+} from './group.ts';
 
 /**
  * Goes up when an older tab and a newer worker (or the reverse) would misunderstand each other.
@@ -119,6 +132,24 @@ export type FetchedPartition = { readonly topicId: string; readonly partition: n
 /** A place in a partition, to be turned into an offset: a number is a time, in ms since 1970. */
 export type OffsetSpec = 'earliest' | 'latest' | number;
 
+/** Where to begin: a place that the broker looks up, or an offset. */
+export type OffsetPlace = { readonly at: OffsetSpec } | { readonly offset: number };
+
+/** Records and offsets that are stored together or not at all. */
+export interface TransactRequest extends ProduceRequest {
+  readonly commit: CommitRequest | null;
+}
+
+export interface ResetOffsetsRequest {
+  readonly groupId: string;
+  readonly topic: string;
+  /** null: all. */
+  readonly partitions: readonly number[] | null;
+  readonly to: OffsetPlace;
+  /** Also while the group has members: they begin anew. */
+  readonly force: boolean;
+}
+
 /** What a broker does for its clients. Every call takes one value and answers with one. */
 export interface Broker {
   describeLog(request: null): Promise<LogDescription>;
@@ -145,13 +176,44 @@ export interface Broker {
       readonly at: OffsetSpec;
     }[],
   ): Promise<readonly number[]>;
+
+  /** Where each batch begins; all are stored, and the offsets committed, or nothing is. */
+  transact(request: TransactRequest): Promise<readonly number[]>;
+
+  joinGroup(request: JoinRequest): Promise<MemberView>;
+  /** A long poll: answers when the group has changed, or to see whether the member is alive. */
+  syncGroup(request: SyncRequest): Promise<MemberView>;
+  releasePartitions(request: ReleaseRequest): Promise<MemberView>;
+  leaveGroup(request: CommitRequest): Promise<null>;
+  commitOffsets(request: CommitRequest): Promise<null>;
+  /** Where the member begins in partitions that it got. */
+  positionPartitions(request: {
+    readonly member: MemberRef;
+    readonly claims: readonly Claim[];
+    readonly from: OffsetPlace;
+  }): Promise<readonly GroupPosition[]>;
+
+  listGroups(request: null): Promise<readonly GroupListing[]>;
+  describeGroups(groupIds: readonly string[]): Promise<readonly GroupDescription[]>;
+  /** All or none. Throws `NON_EMPTY_GROUP` while one has members. */
+  deleteGroups(groupIds: readonly string[]): Promise<null>;
+  fetchOffsets(request: { readonly groupId: string }): Promise<readonly CommittedOffset[]>;
+  resetOffsets(request: ResetOffsetsRequest): Promise<readonly CommittedOffset[]>;
 }
 
 export type Method = keyof Broker;
 export type Request<M extends Method> = Parameters<Broker[M]>[0];
 export type Response<M extends Method> = Awaited<ReturnType<Broker[M]>>;
 
+/** Those of which a second call would do more than the first. */
+const ONCE: Readonly<Partial<Record<Method, true>>> = {
+  produce: true,
+  transact: true,
+  deleteTopics: true,
+  deleteGroups: true,
+};
+
 /** Whether a second call changes nothing that the first has not: it is safe when an answer was lost. */
 export function isRepeatable(method: Method): boolean {
-  return method !== 'produce' && method !== 'deleteTopics';
+  return ONCE[method] === undefined;
 }

@@ -6,7 +6,15 @@ import { PROTOCOL_VERSION } from './broker.ts';
  */
 export type Hint =
   | { readonly kind: 'appended'; readonly partitions: readonly AppendedHint[] }
-  | { readonly kind: 'topics' };
+  | { readonly kind: 'topics' }
+  | GroupHint;
+
+/**
+ * 'group': it has changed. 'probe': whose members answer? 'alive': this one does.
+ */
+export type GroupHint =
+  | { readonly kind: 'group' | 'probe'; readonly groupId: string }
+  | { readonly kind: 'alive'; readonly groupId: string; readonly memberId: string };
 
 export interface AppendedHint {
   readonly topicId: string;
@@ -49,8 +57,10 @@ export function openHintChannel(log: string, onData: (data: unknown) => void): H
 /** Any script of the origin can post here, so nothing is believed without a look. */
 export function isHint(data: unknown): data is Hint {
   if (typeof data !== 'object' || data === null) return false;
-  const { kind, partitions } = data as { kind?: unknown; partitions?: unknown };
+  const { kind, partitions, groupId, memberId } = data as Readonly<Record<string, unknown>>;
   if (kind === 'topics') return true;
+  if (kind === 'group' || kind === 'probe') return typeof groupId === 'string';
+  if (kind === 'alive') return typeof groupId === 'string' && typeof memberId === 'string';
   return (
     kind === 'appended' &&
     Array.isArray(partitions) &&

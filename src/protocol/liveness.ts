@@ -8,6 +8,24 @@
 
 export type Role = 'client' | 'broker';
 
+/** How a broker learns of deaths. */
+export interface Liveness {
+  /** Calls `died` once when the holder of `id`'s lock is gone; never after `signal` aborts. */
+  whenDead(role: Role, id: string, signal: AbortSignal, died: () => void): void;
+  /** Whether `id`'s lock is held now. */
+  isAlive(role: Role, id: string): Promise<boolean>;
+}
+
+/** By Web Locks; where there are none, in one thread with everybody else, nobody dies. */
+export function lockLiveness(): Liveness {
+  if (!hasLocks()) return { whenDead() {}, isAlive: () => Promise.resolve(true) };
+  return { whenDead, isAlive };
+}
+
+export function hasLocks(): boolean {
+  return globalThis.navigator?.locks !== undefined;
+}
+
 /** Holds the lock of `id` until `signal` aborts; resolves once it is held. */
 export function holdLife(role: Role, id: string, signal: AbortSignal): Promise<void> {
   return new Promise((held, failed) => {
@@ -31,6 +49,11 @@ export function whenDead(role: Role, id: string, signal: AbortSignal, died: () =
       // The wait was called off, or the context is being torn down: nobody is left to tell.
       if (!signal.aborted) throw error;
     });
+}
+
+async function isAlive(role: Role, id: string): Promise<boolean> {
+  const options = { mode: 'shared', ifAvailable: true } as const;
+  return navigator.locks.request(lockName(role, id), options, (lock) => lock === null);
 }
 
 function lockName(role: Role, id: string): string {

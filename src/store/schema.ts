@@ -49,6 +49,8 @@ export const logRef: RowRef<LogRow> = { store: META, key: 'log' };
 export interface PoolRow {
   readonly size: number;
   readonly free: readonly number[];
+  /** Goes up with every topic that is made, grown or deleted: whoever has read topics can tell. */
+  readonly version: number;
 }
 
 export const poolRef: RowRef<PoolRow> = { store: META, key: 'pool' };
@@ -63,11 +65,11 @@ export function newLogRow(now: number): LogRow {
 }
 
 /** The pool with `POOL_STEP` more stores, all free, and which those are. */
-export function growPool({ size, free }: PoolRow = { size: 0, free: [] }): {
+export function growPool({ size, free, version }: PoolRow = { size: 0, free: [], version: 0 }): {
   readonly pool: PoolRow;
   readonly added: readonly string[];
 } {
   const added = Array.from({ length: POOL_STEP }, (_, i) => size + i);
-  const pool = { size: size + POOL_STEP, free: [...free, ...added] };
+  const pool = { size: size + POOL_STEP, free: [...free, ...added], version };
   return { pool, added: added.map(partitionStore) };
 }

@@ -3,8 +3,8 @@ import { Waiters } from '../../src/broker/waiters.ts';
 import type { Wait } from '../../src/broker/waiters.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
-const here = { topicId: 't', partition: 0 };
-const there = { topicId: 't', partition: 1 };
+const here = 't/0';
+const there = 't/1';
 
 let clock: ManualClock;
 let waiters: Waiters;
@@ -13,8 +13,8 @@ beforeEach(() => {
   waiters = new Waiters();
 });
 
-const wait = (partitions = [here], ms = 100, signal = new AbortController().signal): Wait =>
-  waiters.wait(partitions, ms, clock, signal);
+const wait = (keys = [here], ms = 100, signal = new AbortController().signal): Wait =>
+  waiters.wait(keys, ms, clock, signal);
 
 async function isWoken({ woken }: Wait): Promise<boolean> {
   return Promise.race([woken.then(() => true), Promise.resolve().then(() => false)]);
@@ -23,22 +23,22 @@ async function isWoken({ woken }: Wait): Promise<boolean> {
 describe('who waits', () => {
   test('is woken by news of its partition, and only of its', async () => {
     const [mine, other] = [wait([here]), wait([there])];
-    waiters.wake('t', 0);
+    waiters.wake('t/0');
     expect(await isWoken(mine)).toBe(true);
     expect(await isWoken(other)).toBe(false);
-    waiters.wake('other', 1);
+    waiters.wake('other/1');
     expect(await isWoken(other)).toBe(false);
   });
 
   test('is woken by any of its partitions', async () => {
     const both = wait([here, there]);
-    waiters.wake('t', 1);
+    waiters.wake('t/1');
     expect(await isWoken(both)).toBe(true);
   });
 
   test('is woken with all others of its partition', async () => {
     const all = [wait(), wait(), wait([there, here])];
-    waiters.wake('t', 0);
+    waiters.wake('t/0');
     expect(await Promise.all(all.map(isWoken))).toEqual([true, true, true]);
   });
 
@@ -74,7 +74,7 @@ describe('who waits', () => {
     left.cancel();
     left.cancel();
     expect(clock.timers).toBe(1);
-    waiters.wake('t', 0);
+    waiters.wake('t/0');
     expect(await isWoken(left)).toBe(false);
     expect(await isWoken(stays)).toBe(true);
     stays.cancel();

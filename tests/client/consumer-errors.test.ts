@@ -56,7 +56,7 @@ describe('an offset beyond the end', () => {
 describe('a topic that is not there', () => {
   test('is UNKNOWN_TOPIC for ready and for whoever reads', async () => {
     const log = await logWith('t');
-    const consumer = log.consumer({ topics: ['t', 'nowhere'] });
+    const consumer = log.consumer({ topics: ['t', 'nowhere'], mustExist: true });
     const unknown = { code: 'UNKNOWN_TOPIC', details: { topic: 'nowhere' } };
     await expect(consumer.ready).rejects.toMatchObject(unknown);
     await expect(take(consumer, 1)).rejects.toMatchObject(unknown);
@@ -69,7 +69,7 @@ describe('a topic that is not there', () => {
     const unhandled = vi.fn<(reason: unknown) => void>();
     process.on('unhandledRejection', unhandled);
     const log = await logWith();
-    log.consumer({ topics: ['nowhere'] });
+    log.consumer({ topics: ['nowhere'], mustExist: true });
     await settle();
     process.off('unhandledRejection', unhandled);
     expect(unhandled).not.toHaveBeenCalled();

@@ -84,11 +84,11 @@ test('close is idempotent, and leaves the log and other consumers alone', async 
   expect(await take(other, 1)).toHaveLength(1);
 });
 
-test('close before ready does not disturb it', async () => {
+test('a consumer that is closed before it is ready says so, and its loops end', async () => {
   const log = await logWith('t');
   const consumer = log.consumer(options);
   await consumer.close();
-  await consumer.ready;
+  await expect(consumer.ready).rejects.toMatchObject({ code: 'CLOSED' });
   expect(await take(consumer, 1)).toEqual([]);
 });
 

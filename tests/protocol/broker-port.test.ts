@@ -46,7 +46,9 @@ describe('a call', () => {
     const request = { asked: method } as unknown as Request<Method>;
     const called = vi.fn(async () => (method === 'fetch' ? [] : { answered: method }));
     const { port } = await connected({ [method]: called });
-    const asked = method === 'produce' ? { appends: [], durability: 'strict' as const } : request;
+    const asked = ['produce', 'transact'].includes(method)
+      ? ({ appends: [], durability: 'strict' } as unknown as Request<Method>)
+      : request;
     const answer = await port.call(method, asked);
     expect(called).toHaveBeenCalledExactlyOnceWith(asked);
     expect(answer).toEqual(method === 'fetch' ? [] : { answered: method });

@@ -9,6 +9,9 @@ const here = { topicId: 't', partition: 0, endOffset: 1 };
 describe('isHint', () => {
   test.each([
     [{ kind: 'topics' }],
+    [{ kind: 'group', groupId: 'g' }],
+    [{ kind: 'probe', groupId: 'g' }],
+    [{ kind: 'alive', groupId: 'g', memberId: 'm' }],
     [appended()],
     [appended(here)],
     [appended(here, { topicId: '', partition: 2 ** 53 - 1, endOffset: -1 })],
@@ -25,6 +28,9 @@ describe('isHint', () => {
     [{}],
     [{ kind: 'Topics' }],
     [{ kind: 'appended' }],
+    [{ kind: 'group' }],
+    [{ kind: 'probe', groupId: 1 }],
+    [{ kind: 'alive', groupId: 'g' }],
     [{ kind: 'appended', partitions: {} }],
     [{ kind: 'appended', partitions: 'here' }],
     [appended(null)],
@@ -46,7 +52,9 @@ describe('isHint', () => {
 
   const anyHintLike = fc.record(
     {
-      kind: fc.constantFrom('appended', 'topics', 'other', 1),
+      kind: fc.constantFrom('appended', 'topics', 'group', 'probe', 'alive', 'other', 1),
+      groupId: fc.oneof(fc.string(), fc.anything()),
+      memberId: fc.oneof(fc.string(), fc.anything()),
       partitions: fc.oneof(
         fc.array(
           fc.record(
@@ -68,8 +76,10 @@ describe('isHint', () => {
     fc.assert(
       fc.property(fc.oneof(fc.anything(), anyHintLike), (data) => {
         if (!isHint(data)) return;
-        expect(['appended', 'topics']).toContain(data.kind);
-        if (data.kind === 'topics') return;
+        expect(['appended', 'topics', 'group', 'probe', 'alive']).toContain(data.kind);
+        if (data.kind === 'group' || data.kind === 'alive')
+          expect(typeof data.groupId).toBe('string');
+        if (data.kind !== 'appended') return;
         for (const { topicId, partition, endOffset } of data.partitions) {
           expect(typeof topicId).toBe('string');
           expect(Number.isSafeInteger(partition) && Number.isSafeInteger(endOffset)).toBe(true);

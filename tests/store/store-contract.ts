@@ -36,7 +36,11 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         logId: expect.stringMatching(/^[0-9a-f-]{36}$/),
         createdAt: expect.any(Number),
       });
-      expect(await pool()).toEqual({ size: 64, free: Array.from({ length: 64 }, (_, i) => i) });
+      expect(await pool()).toEqual({
+        size: 64,
+        free: Array.from({ length: 64 }, (_, i) => i),
+        version: 0,
+      });
     });
 
     test('reads what was put, and undefined where nothing is', async () => {

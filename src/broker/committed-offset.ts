@@ -1,0 +1,75 @@
+import { OFFSET_OUT_OF_RANGE } from '../base/error-rules.ts';
+import { TablogError } from '../base/error.ts';
+import { newGroup } from '../group/group-state.ts';
+import type { GroupState } from '../group/group-state.ts';
+import { mustBeMember, mustHold } from '../group/transitions.ts';
+import type { CommitRequest, OffsetCommit } from '../protocol/group.ts';
+import { OFFSETS } from '../store/schema.ts';
+import type { RowRef, Writer } from '../store/store.ts';
+
+/** A row of the store `offsets`: how far a group got in a partition. */
+export interface OffsetRow {
+  readonly groupId: string;
+  readonly topicId: string;
+  readonly partition: number;
+  /** The next offset to be read. */
+  readonly offset: number;
+  readonly metadata: string;
+  /** Milliseconds since 1970. */
+  readonly committedAt: number;
+  /** Of which log: an offset of a log that was lost says nothing about the one made since. */
+  readonly logId: string;
+}
+
+export function offsetRef(
+  groupId: string,
+  { topicId, partition }: { readonly topicId: string; readonly partition: number },
+): RowRef<OffsetRow> {
+  return { store: OFFSETS, key: [groupId, topicId, partition] };
+}
+
+/** Whose commits these are: when they were made, and of which log. */
+export interface CommitStamp {
+  readonly groupId: string;
+  readonly committedAt: number;
+  readonly logId: string;
+}
+
+export function writeOffset(
+  write: Writer,
+  { topicId, partition, offset, metadata }: Omit<OffsetCommit, 'epoch'>,
+  stamp: CommitStamp,
+): void {
+  const row: OffsetRow = { ...stamp, topicId, partition, offset, metadata };
+  const { store, key } = offsetRef(stamp.groupId, row);
+  write.put(store, key, row);
+}
+
+/**
+ * Writes a member's commits, in the transaction that has read its group. Throws `FENCED`, and
+ * writes nothing, where the member has lost one of the partitions: that is what keeps a tab that
+ * wakes up from moving the offsets of those who took over.
+ */
+export function commitOffsets(
+  write: Writer,
+  group: GroupState | undefined,
+  { member, offsets }: CommitRequest,
+  stamp: CommitStamp,
+): void {
+  if (offsets.length === 0) return;
+  const state = group ?? newGroup(member.groupId); // deleted: it has no members
+  mustBeMember(state, member);
+  for (const offset of offsets) mustHold(state, member, offset);
+  for (const offset of offsets) writeOffset(write, offset, stamp);
+}
+
+export function beyondEnd(
+  { partition, offset }: { readonly partition: number; readonly offset: number },
+  endOffset: number,
+): TablogError {
+  return new TablogError(
+    OFFSET_OUT_OF_RANGE,
+    `offset ${offset} of partition ${partition} cannot be committed: the end is ${endOffset}`,
+    { details: { partition, offset, endOffset } },
+  );
+}

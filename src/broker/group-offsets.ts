@@ -1,0 +1,172 @@
+import type { Clock } from '../base/clock.ts';
+import { newGroup } from '../group/group-state.ts';
+import type { GroupState } from '../group/group-state.ts';
+import { mustBeMember, mustHold } from '../group/transitions.ts';
+import { headRef } from '../log/head.ts';
+import type { PartitionHead } from '../log/head.ts';
+import { topicGone } from '../log/segment-reader.ts';
+import type { OffsetPlace, OffsetSpec } from '../protocol/broker.ts';
+import type {
+  Claim,
+  CommitRequest,
+  CommittedOffset,
+  GroupPosition,
+  MemberRef,
+} from '../protocol/group.ts';
+import { OFFSETS, logRef } from '../store/schema.ts';
+import type { LogRow } from '../store/schema.ts';
+import type { Store } from '../store/store.ts';
+import type { RowWrites } from './commit-queue.ts';
+import { beyondEnd, commitOffsets, offsetRef } from './committed-offset.ts';
+import type { OffsetRow } from './committed-offset.ts';
+import { groupRef } from './group-coordinator.ts';
+import type { TopicCatalog } from './topic-catalog.ts';
+
+export interface GroupOffsetsOptions {
+  readonly store: Store;
+  readonly topics: TopicCatalog;
+  readonly clock: Clock;
+  /** The offset of a place in a partition. */
+  readonly find: (topicId: string, partition: number, at: OffsetSpec) => Promise<number>;
+}
+
+type PartitionName = Omit<Claim, 'epoch'>;
+
+/** How far groups got: reads and writes the store `offsets`. */
+export class GroupOffsets {
+  readonly #store: Store;
+  readonly #topics: TopicCatalog;
+  readonly #clock: Clock;
+  readonly #find: GroupOffsetsOptions['find'];
+
+  constructor({ store, topics, clock, find }: GroupOffsetsOptions) {
+    this.#store = store;
+    this.#topics = topics;
+    this.#clock = clock;
+    this.#find = find;
+  }
+
+  /** Throws `FENCED` where a partition is lost, and `OFFSET_OUT_OF_RANGE` for one beyond the end. */
+  async commit({ member, offsets }: CommitRequest): Promise<void> {
+    const heads = await this.#heads(offsets); // ends only grow: no need to look in the transaction
+    offsets.forEach((offset, i) => {
+      const { endOffset } = heads[i]!;
+      if (offset.offset > endOffset) throw beyondEnd(offset, endOffset);
+    });
+    await this.#write({ member, offsets });
+  }
+
+  /**
+   * Where a member begins in partitions that it got: where the group left off, or, where that is
+   * nowhere, by `from`. Such a beginning is committed at once, so that whoever takes over before the
+   * first commit does not begin at another place and leave out what lies between.
+   */
+  async position(
+    member: MemberRef,
+    claims: readonly Claim[],
+    from: OffsetPlace,
+  ): Promise<GroupPosition[]> {
+    const { groupId } = member;
+    const heads = await this.#heads(claims);
+    const refs = claims.map((claim) => offsetRef(groupId, claim));
+    const [row, log, ...rows] = await this.#store.read([
+      groupRef(groupId),
+      logRef,
+      ...refs,
+    ] as const);
+    const group = row ?? newGroup(groupId);
+    mustBeMember(group, member);
+    for (const claim of claims) mustHold(group, member, claim);
+    const committed = rows.map((found) => offsetOf(found, log!.logId));
+    const positions = await Promise.all(
+      claims.map(async (claim, i): Promise<GroupPosition> => {
+        const { startOffset: start, endOffset: end } = heads[i]!;
+        const at = committed[i];
+        if (at !== undefined && at >= start && at <= end) {
+          return { ...claim, offset: at, reset: null };
+        }
+        const offset = isNew(group, claim) ? start : await this.#resolve(heads[i]!, from);
+        return { ...claim, offset, reset: at === undefined ? null : { committed: at, start, end } };
+      }),
+    );
+    const begun = positions.filter(({ offset }, i) => offset !== committed[i]);
+    if (begun.length > 0) {
+      await this.#write({ member, offsets: begun.map((place) => ({ ...place, metadata: '' })) });
+    }
+    return positions;
+  }
+
+  /** The offset of a place in each partition, within what there is. */
+  async resolve<P extends PartitionName>(
+    partitions: readonly P[],
+    to: OffsetPlace,
+  ): Promise<(P & { readonly offset: number })[]> {
+    const heads = await this.#heads(partitions);
+    return Promise.all(
+      partitions.map(async (name, i) => ({ ...name, offset: await this.#resolve(heads[i]!, to) })),
+    );
+  }
+
+  /** What a group has committed, of the topics that there are, by topic and partition. */
+  async list(groupId: string): Promise<CommittedOffset[]> {
+    const [rows, topics, [log]] = await Promise.all([
+      this.#store.readAll<OffsetRow>(OFFSETS),
+      this.#topics.list(),
+      this.#store.read([logRef]),
+    ]);
+    const names = new Map(topics.map(({ id, name }) => [id, name]));
+    return rows
+      .filter((row) => row.groupId === groupId && row.logId === log!.logId)
+      .flatMap(({ topicId, partition, offset, metadata, committedAt }) => {
+        const topic = names.get(topicId);
+        return topic === undefined ? [] : [{ topic, partition, offset, metadata, committedAt }];
+      })
+      .sort((a, b) => (a.topic < b.topic ? -1 : a.topic > b.topic ? 1 : a.partition - b.partition));
+  }
+
+  /** What a commit writes, in whose transaction ever. Throws `FENCED` there. */
+  writes({ member, offsets }: CommitRequest): RowWrites {
+    const { groupId } = member;
+    return {
+      refs: [groupRef(groupId), logRef, ...offsets.map((offset) => offsetRef(groupId, offset))],
+      write: ([group, log], write) => {
+        const { logId } = log as LogRow;
+        const stamp = { groupId, logId, committedAt: this.#clock.now() };
+        commitOffsets(write, group as GroupState | undefined, { member, offsets }, stamp);
+      },
+    };
+  }
+
+  async #write(commits: CommitRequest): Promise<void> {
+    const rows = this.writes(commits);
+    await this.#store.update(rows.refs, (found, write) => rows.write(found, write));
+  }
+
+  async #resolve(
+    { topicId, partition, startOffset, endOffset }: PartitionHead,
+    to: OffsetPlace,
+  ): Promise<number> {
+    if ('at' in to) return this.#find(topicId, partition, to.at);
+    return Math.min(Math.max(to.offset, startOffset), endOffset);
+  }
+
+  async #heads(partitions: readonly PartitionName[]): Promise<PartitionHead[]> {
+    const places = await Promise.all(
+      partitions.map(({ topicId, partition }) => this.#topics.mustGetPartition(topicId, partition)),
+    );
+    const heads = await this.#store.read(places.map(({ store }) => headRef(store)));
+    return heads.map((head, i) => {
+      if (head?.topicId === partitions[i]!.topicId) return head;
+      throw topicGone(partitions[i]!);
+    });
+  }
+}
+
+/** What was committed, in this log; `undefined`: nothing. */
+function offsetOf(row: OffsetRow | undefined, logId: string): number | undefined {
+  return row?.logId === logId ? row.offset : undefined;
+}
+
+function isNew({ partitions }: GroupState, { topicId, partition }: Claim): boolean {
+  return partitions.some((p) => p.isNew && p.topicId === topicId && p.partition === partition);
+}

@@ -1,0 +1,228 @@
+import { deferred } from '../base/deferred.ts';
+import type { Deferred } from '../base/deferred.ts';
+import { CLOSED } from '../base/error-rules.ts';
+import { TablogError, toTablogError } from '../base/error.ts';
+import type { AssignorName, CommitRequest, MemberRef, MemberView } from '../protocol/group.ts';
+import type { Assignment } from './assignment.ts';
+import { checkExist } from './assignment.ts';
+import type { Connection } from './connection.ts';
+import { Holdings } from './holdings.ts';
+import type { HoldingsOptions } from './holdings.ts';
+import { OffsetCommitter, isFenced } from './offset-committer.ts';
+import type { CommitMode } from './offset-committer.ts';
+import { isHidden, onFreeze } from './page-lifecycle.ts';
+import type { TopicRegistry } from './topic-registry.ts';
+import type { TopicSelection } from './topic-selection.ts';
+
+export interface GroupOptions {
+  readonly group: string;
+  readonly memberId: string;
+  readonly commit: CommitMode;
+  /** null: the group's. */
+  readonly assignor: AssignorName | null;
+  readonly sessionTimeoutMs: number;
+  readonly rebalanceTimeoutMs: number;
+  readonly placement: 'visible' | 'any';
+  readonly mustExist: boolean;
+}
+
+export interface GroupMemberOptions extends Omit<HoldingsOptions, 'committer'> {
+  readonly group: GroupOptions;
+  readonly registry: TopicRegistry;
+  readonly selection: TopicSelection;
+  /** It can be a member no longer, and this is why. */
+  readonly onEnd: (error: TablogError) => void;
+}
+
+/** What failed for want of storage or worker is tried again after this. */
+const RETRY_MS = 500;
+
+/**
+ * A consumer's membership of its group: joins, follows the group's changes by a long poll, and joins
+ * again when it was removed. The poll is its sign of life as well.
+ */
+export class GroupMember implements Assignment {
+  readonly #options: GroupMemberOptions;
+  readonly #connection: Connection;
+  readonly #committer: OffsetCommitter;
+  readonly #holdings: Holdings;
+  readonly #closing = new AbortController();
+  readonly #ended = deferred<TablogError>();
+  readonly #ready = deferred();
+  #member: MemberRef | undefined;
+  /** Until when nobody can have removed it for being silent. */
+  #leaseUntil = 0;
+  /** While the page is frozen, or about to be. */
+  #frozen: Deferred | undefined;
+  #closed: Promise<void> | undefined;
+
+  constructor(options: GroupMemberOptions) {
+    this.#options = options;
+    this.#connection = options.connection;
+    const { connection, group, onError } = options;
+    this.#committer = new OffsetCommitter({ connection, mode: group.commit, onError });
+    this.#holdings = new Holdings({
+      ...options,
+      committer: this.#committer,
+      onChange: () => {
+        if (this.#holdings.isComplete) this.#ready.resolve();
+        options.onChange();
+      },
+    });
+    if (options.group.placement === 'visible') {
+      const freeze = (): void => this.#freeze();
+      onFreeze(freeze, () => this.#thaw(), this.#closing.signal);
+    }
+  }
+
+  async start(): Promise<void> {
+    const { group, registry, selection } = this.#options;
+    if (group.mustExist) checkExist(selection, await registry.list());
+    await this.#join();
+    void this.#live();
+    const ended = await Promise.race([this.#ready.promise, this.#ended.promise]);
+    if (ended !== undefined) throw ended;
+  }
+
+  /** A tab that slept may have been removed meanwhile: it asks before it goes on. */
+  mayDeliver(): boolean {
+    return this.#connection.clock.now() < this.#leaseUntil;
+  }
+
+  /** Commits what is processed, and leaves, so that others go on at once. */
+  close(): Promise<void> {
+    return (this.#closed ??= this.#close());
+  }
+
+  async #close(): Promise<void> {
+    this.#closing.abort();
+    this.#thaw();
+    try {
+      if (this.#member !== undefined) {
+        await this.#holdings.revokeAll();
+        await this.#committer.flush(this.#holdings.holds);
+      }
+    } finally {
+      await this.#leave();
+      this.#holdings.loseAll();
+      this.#committer.close();
+      this.#ended.resolve(new TablogError(CLOSED, 'the consumer is closed'));
+    }
+  }
+
+  async #leave(): Promise<void> {
+    const member = this.#member;
+    this.#member = undefined;
+    if (member === undefined || this.#connection.closed.aborted) return;
+    await this.#connection.call('leaveGroup', { member, offsets: [] });
+  }
+
+  /** Follows the group until the consumer closes. */
+  async #live(): Promise<void> {
+    while (!this.#closing.signal.aborted) {
+      try {
+        if (this.#member === undefined) await this.#rejoin();
+        else await this.#sync(this.#member);
+      } catch (error) {
+        if (this.#closing.signal.aborted) return;
+        if (isFenced(error)) this.#removed();
+        else if (isPassing(error)) await this.#pause();
+        else return this.#end(toTablogError(error));
+      }
+    }
+  }
+
+  async #join(): Promise<void> {
+    const { group, selection } = this.#options;
+    const { group: groupId, memberId, assignor, sessionTimeoutMs, rebalanceTimeoutMs } = group;
+    const asked = this.#connection.clock.now();
+    const view = await this.#connection.call('joinGroup', {
+      groupId,
+      memberId,
+      clientId: this.#connection.clientId,
+      subscription: selection.subscription,
+      assignor,
+      hidden: this.#isHidden(),
+      sessionTimeoutMs,
+      rebalanceTimeoutMs,
+    });
+    this.#member = { groupId, memberId, epoch: view.epoch };
+    if (this.#closing.signal.aborted) return this.#leave(); // too late for `close` to know
+    this.#heard(this.#member, view, asked);
+  }
+
+  /** Not while the application works at what was lost, nor while the page cannot run. */
+  async #rejoin(): Promise<void> {
+    const closing = new Promise<void>((resolve) => {
+      this.#closing.signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+    await Promise.race([this.#holdings.lostIdle(), closing]);
+    await this.#frozen?.promise;
+    if (!this.#closing.signal.aborted) await this.#join();
+  }
+
+  async #sync(member: MemberRef): Promise<void> {
+    const maxWaitMs = this.#options.group.sessionTimeoutMs / 4;
+    const asked = this.#connection.clock.now();
+    const request = {
+      member,
+      generation: this.#holdings.generation,
+      hidden: this.#isHidden(),
+      maxWaitMs,
+    };
+    const view = await this.#connection.call('syncGroup', request, maxWaitMs);
+    if (this.#member === member) this.#heard(member, view, asked);
+  }
+
+  #heard(member: MemberRef, view: MemberView, asked: number): void {
+    this.#leaseUntil = asked + this.#options.group.sessionTimeoutMs;
+    this.#holdings.apply(member, view);
+  }
+
+  #removed(): void {
+    this.#member = undefined;
+    this.#holdings.loseAll();
+    this.#options.onChange();
+  }
+
+  #end(error: TablogError): void {
+    this.#removed();
+    this.#options.onEnd(error);
+    this.#ended.resolve(error);
+  }
+
+  /** The page is about to stand still: others take over at once. One message, sent synchronously. */
+  #freeze(): void {
+    this.#frozen ??= deferred();
+    const member = this.#member;
+    if (member === undefined) return;
+    const offsets = this.#committer.uncommitted(this.#holdings.holds).map(([, commit]) => commit);
+    const request: CommitRequest = { member, offsets };
+    this.#removed();
+    // Where it fails, the group finds out by itself that nobody answers.
+    this.#connection.call('leaveGroup', request).catch(() => {});
+  }
+
+  #thaw(): void {
+    this.#frozen?.resolve();
+    this.#frozen = undefined;
+  }
+
+  #isHidden(): boolean {
+    return this.#options.group.placement === 'visible' && isHidden();
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#connection.clock.after(RETRY_MS, resolve);
+    });
+  }
+}
+
+function isPassing(error: unknown): boolean {
+  return (
+    error instanceof TablogError &&
+    (error.retriable || error.code === 'OUTCOME_UNKNOWN') &&
+    error.code !== 'MEMBER_EXISTS'
+  );
+}

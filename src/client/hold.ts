@@ -1,0 +1,147 @@
+import { deferred } from '../base/deferred.ts';
+import type { Deferred } from '../base/deferred.ts';
+import type { Claim, MemberRef } from '../protocol/group.ts';
+
+/** Who commits what is processed. */
+export interface Committer {
+  /** More has been processed. */
+  progressed(hold: Hold): void;
+  /** Resolves when it is stored. */
+  commit(hold: Hold, offset: number, metadata?: string): Promise<void>;
+  /** Runs `work` when no commit is under way; the next one waits for it. */
+  alone<T>(work: () => Promise<T>): Promise<T>;
+}
+
+/** A message, or a batch of them, that was handed out. */
+export interface Handed {
+  readonly offset: number;
+  /** The offset after it. */
+  readonly next: number;
+  state: 'inHand' | 'processed' | 'dropped';
+}
+
+/**
+ * A member's hold on a partition, from when it got it until it gave it up or lost it: which messages
+ * are in the application's hands, and how far all of them are processed.
+ */
+export class Hold implements Claim {
+  readonly member: MemberRef;
+  readonly committer: Committer;
+  readonly topicId: string;
+  readonly partition: number;
+  readonly epoch: number;
+  /** It is to be given up; nothing more is handed out. */
+  revoking = false;
+  /** What was committed last. */
+  committed: number;
+  /** How often somebody has sought. */
+  restarts = 0;
+  readonly #lost = new AbortController();
+  /** In the order of the offsets. */
+  readonly #handed = new Map<number, Handed>();
+  #inHand = 0;
+  #processed: number;
+  #change: Deferred | undefined;
+
+  constructor(
+    member: MemberRef,
+    { topicId, partition, epoch }: Claim,
+    offset: number,
+    committer: Committer,
+  ) {
+    this.member = member;
+    this.committer = committer;
+    this.topicId = topicId;
+    this.partition = partition;
+    this.epoch = epoch;
+    this.committed = offset;
+    this.#processed = offset;
+  }
+
+  /** Aborts when somebody else may have the partition. */
+  get signal(): AbortSignal {
+    return this.#lost.signal;
+  }
+
+  /** The offset up to which everything is processed. */
+  get processed(): number {
+    return this.#processed;
+  }
+
+  /** Whether nothing is in the application's hands. */
+  get isIdle(): boolean {
+    return this.#inHand === 0;
+  }
+
+  /** The message at `offset` goes to the application; the one after it is at `next`. */
+  begin(offset: number, next: number): Handed {
+    const handed: Handed = { offset, next, state: 'inHand' };
+    this.#handed.set(offset, handed);
+    this.#inHand++;
+    return handed;
+  }
+
+  /**
+   * The application has done with it; or it was dropped, and has to come again: what comes after it
+   * does not count before a seek.
+   */
+  end(handed: Handed, state: 'processed' | 'dropped'): void {
+    if (this.#handed.get(handed.offset) !== handed) return; // somebody has sought meanwhile
+    handed.state = state;
+    this.#inHand--;
+    for (const first of this.#handed.values()) {
+      if (first.state !== 'processed') break;
+      this.#handed.delete(first.offset);
+      this.#processed = first.next;
+    }
+    this.#changed();
+    if (state === 'processed') this.committer.progressed(this);
+  }
+
+  /** Commits that everything before `next` is processed, unless that far is committed already. */
+  async commit(next: number): Promise<void> {
+    if (next > this.committed) await this.committer.commit(this, next);
+  }
+
+  /** Somebody seeks: what is in hand counts no longer. */
+  restart(offset: number): void {
+    this.restarts++;
+    this.#handed.clear();
+    this.#inHand = 0;
+    this.#processed = offset;
+    this.committed = offset;
+    this.#changed();
+  }
+
+  /** Resolves when it is idle. */
+  async idle(): Promise<void> {
+    while (!this.isIdle) await this.#nextChange();
+  }
+
+  /** Resolves when everything before the message is processed, or it counts no longer. */
+  async isFirst({ offset }: Handed): Promise<void> {
+    while (this.#handed.has(offset) && !this.#isOldest(offset) && !this.signal.aborted) {
+      await this.#nextChange();
+    }
+  }
+
+  /** Somebody else may have the partition now. */
+  lose(): void {
+    this.#lost.abort();
+    this.#changed();
+  }
+
+  #isOldest(offset: number): boolean {
+    for (const oldest of this.#handed.keys()) return oldest === offset;
+    return true;
+  }
+
+  #nextChange(): Promise<void> {
+    return (this.#change ??= deferred()).promise;
+  }
+
+  #changed(): void {
+    this.#change?.resolve();
+    this.#change = undefined;
+  }
+}

@@ -1,0 +1,264 @@
+import { TablogError } from '../base/error.ts';
+import type {
+  Claim,
+  GroupPosition,
+  MemberRef,
+  MemberView,
+  OwnedPartition,
+} from '../protocol/group.ts';
+import type { Connection } from './connection.ts';
+import type { ConsumerListeners, PartitionsEvent } from './consumer-events.ts';
+import { checkPosition } from './consumer-options.ts';
+import type { Position } from './consumer-options.ts';
+import { Hold } from './hold.ts';
+import { isFenced } from './offset-committer.ts';
+import type { OffsetCommitter } from './offset-committer.ts';
+import type { PartitionReader } from './partition-reader.ts';
+import type { ReaderSet } from './reader-set.ts';
+
+export interface HoldingsOptions {
+  readonly connection: Connection;
+  readonly readers: ReaderSet;
+  readonly listeners: ConsumerListeners;
+  readonly committer: OffsetCommitter;
+  readonly from: Position;
+  /** There may be more to read, or less. */
+  readonly onChange: () => void;
+  /** Nothing more of it is to begin: it is to be given up. */
+  readonly onRevoking: (reader: PartitionReader) => void;
+  /** Something failed that nobody waits for. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** What failed for want of storage or worker is tried again after this. */
+const RETRY_MS = 500;
+
+/**
+ * What a member holds, brought in line with what it owns: begins with partitions that it got, gives
+ * up those that are asked for as soon as nothing of them is in hand, and drops those that are lost.
+ */
+export class Holdings {
+  readonly #options: HoldingsOptions;
+  readonly #held = new Map<string, PartitionReader>();
+  /** Claims with which something is being done. */
+  readonly #busy = new Set<string>();
+  /** Lost, and perhaps in the application's hands still. */
+  #lost: Hold[] = [];
+  #member: MemberRef | undefined;
+  #view: MemberView | undefined;
+
+  constructor(options: HoldingsOptions) {
+    this.#options = options;
+  }
+
+  get holds(): Hold[] {
+    return [...this.#held.values()].map((reader) => reader.hold!);
+  }
+
+  /** Of the group as last seen. */
+  get generation(): number {
+    return this.#view?.generation ?? -1;
+  }
+
+  /** Whether it has everything that it is meant to have, and nothing else. */
+  get isComplete(): boolean {
+    const { pending = 1, owned = [] } = this.#view ?? {};
+    return (
+      pending === 0 &&
+      this.#busy.size === 0 &&
+      owned.every((claim) => !claim.revoked && this.#held.has(keyOf(claim)))
+    );
+  }
+
+  /** The group as it is now, for this life of the member. */
+  apply(member: MemberRef, view: MemberView): void {
+    if (this.#member?.epoch === member.epoch && view.generation < this.#view!.generation) return;
+    this.#member = member;
+    this.#view = view;
+    const owned = new Set(view.owned.map(keyOf));
+    this.#lose([...this.#held].flatMap(([key, reader]) => (owned.has(key) ? [] : reader)));
+    const idle = view.owned.filter((claim) => !this.#busy.has(keyOf(claim)));
+    const toRelease = idle.filter(({ revoked }) => revoked);
+    const toBegin = idle.filter((claim) => !claim.revoked && !this.#held.has(keyOf(claim)));
+    for (const claim of [...toRelease, ...toBegin]) this.#busy.add(keyOf(claim));
+    if (toBegin.length > 0) void this.#begin(member, toBegin);
+    this.#giveUp(member, toRelease);
+    this.#options.onChange();
+  }
+
+  /** The member is none any more. */
+  loseAll(): void {
+    this.#member = undefined;
+    this.#view = undefined;
+    this.#busy.clear();
+    this.#lose([...this.#held.values()]);
+  }
+
+  /** Resolves when nothing of what was lost is in the application's hands. */
+  async lostIdle(): Promise<void> {
+    await Promise.all(this.#lost.map((hold) => hold.idle()));
+    this.#lost = [];
+  }
+
+  /** Tells the listeners that everything is given up, before the member leaves. */
+  async revokeAll(): Promise<void> {
+    const readers = [...this.#held.values()];
+    for (const reader of readers) reader.stopped = true;
+    if (readers.length > 0) await this.#options.listeners.emit('revoked', named(readers));
+  }
+
+  async #begin(member: MemberRef, claims: readonly OwnedPartition[]): Promise<void> {
+    const { connection, from, listeners, readers } = this.#options;
+    const request = { member, claims, from: checkPosition(from) };
+    const positions = await this.#tried(() => connection.call('positionPartitions', request));
+    const begun = (positions ?? []).flatMap((position, i) => {
+      if (this.#member !== member || !this.#owns(claims[i]!)) return [];
+      return this.#newReader(member, claims[i]!, position);
+    });
+    readers.all.push(...begun);
+    for (const reader of begun) this.#held.set(keyOf(reader.hold!), reader);
+    if (begun.length > 0) await listeners.emit('assigned', named(begun));
+    for (const reader of begun) reader.stopped = reader.hold!.revoking;
+    this.#done(member, claims);
+  }
+
+  #newReader(member: MemberRef, claim: OwnedPartition, position: GroupPosition): PartitionReader {
+    const { committer, listeners, readers } = this.#options;
+    const { topic, topicId, partition } = claim;
+    const { offset, reset } = position;
+    const reader = readers.create(topic, topicId, partition);
+    reader.seek(offset);
+    reader.hold = new Hold(member, claim, offset, committer);
+    reader.stopped = true;
+    reader.onError = (error) => this.#recover(reader, error);
+    if (reset !== null) {
+      const { committed, start: startOffset, end: endOffset } = reset;
+      const at = { topic, partition, outOfRange: committed, startOffset, endOffset, offset };
+      void listeners.emit('reset', at);
+    }
+    return reader;
+  }
+
+  #giveUp(member: MemberRef, claims: readonly OwnedPartition[]): void {
+    const idle: OwnedPartition[] = [];
+    for (const claim of claims) {
+      const reader = this.#held.get(keyOf(claim));
+      if (reader === undefined) {
+        idle.push(claim);
+        continue;
+      }
+      const hold = reader.hold!;
+      hold.revoking = true;
+      reader.stopped = true;
+      this.#options.onRevoking(reader);
+      if (hold.isIdle) idle.push(claim);
+      else void hold.idle().then(() => this.#release(member, [claim]));
+    }
+    if (idle.length > 0) void this.#release(member, idle);
+  }
+
+  async #release(member: MemberRef, claims: readonly OwnedPartition[]): Promise<void> {
+    const { committer, connection, listeners, onError, readers } = this.#options;
+    const held = claims.flatMap((claim) => this.#held.get(keyOf(claim)) ?? []);
+    if (held.length > 0) {
+      await listeners.emit('revoked', named(held));
+      await committer.flush(held.map((reader) => reader.hold!)).catch((error: unknown) => {
+        if (!isFenced(error)) onError(error);
+      });
+    }
+    if (this.#member !== member) return; // all of it is lost
+    for (const reader of held) {
+      readers.remove(reader);
+      this.#held.delete(keyOf(reader.hold!));
+      reader.hold!.lose();
+    }
+    const request = { member, claims };
+    const view = await this.#tried(() => connection.call('releasePartitions', request));
+    if (view !== undefined && this.#member === member) this.apply(member, view);
+    this.#done(member, claims);
+  }
+
+  /** Looks again: the group may have changed since. */
+  #done(member: MemberRef, claims: readonly Claim[]): void {
+    if (this.#member !== member) return;
+    for (const claim of claims) this.#busy.delete(keyOf(claim));
+    this.apply(member, this.#view!);
+  }
+
+  #lose(readers: readonly PartitionReader[]): void {
+    if (readers.length === 0) return;
+    for (const reader of readers) {
+      const hold = reader.hold!;
+      reader.stopped = true;
+      this.#options.onRevoking(reader);
+      this.#options.readers.remove(reader);
+      this.#held.delete(keyOf(hold));
+      this.#lost.push(hold);
+      hold.lose();
+    }
+    void this.#options.listeners.emit('lost', named(readers));
+  }
+
+  #owns(claim: Claim): boolean {
+    return this.#view!.owned.some((owned) => keyOf(owned) === keyOf(claim));
+  }
+
+  /** What `call` brings; `undefined` where it failed, and then when it makes sense to try again. */
+  async #tried<T>(call: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await call();
+    } catch (error) {
+      // Where it is fenced, the next view of the group is on its way.
+      const passing = error instanceof TablogError && (error.retriable || isFenced(error));
+      if (!passing) this.#options.onError(error);
+      await new Promise<void>((resolve) => {
+        this.#options.connection.clock.after(RETRY_MS, resolve);
+      });
+      return undefined;
+    }
+  }
+
+  #recover(reader: PartitionReader, error: TablogError): boolean {
+    if (error.code === 'UNKNOWN_TOPIC') {
+      reader.stopped = true; // deleted: the group takes the partition out
+      return true;
+    }
+    if (error.code !== 'OFFSET_OUT_OF_RANGE') return false;
+    reader.stopped = true;
+    void this.#reset(reader, error);
+    return true;
+  }
+
+  /** Goes where `from` says, because the place does not exist any more. */
+  async #reset(reader: PartitionReader, { details }: TablogError): Promise<void> {
+    const { from, listeners, onChange, readers } = this.#options;
+    const { epoch, fetchOffset } = reader;
+    const start = Number(details['startOffset']);
+    const end = Number(details['endOffset']);
+    const found = await this.#tried(() => readers.resolve([reader], from));
+    reader.stopped = reader.hold!.revoking || reader.hold!.signal.aborted;
+    if (found !== undefined && reader.epoch === epoch) {
+      const offset = Math.min(Math.max(found[0]!, start), end);
+      reader.seek(offset);
+      const { topic, partition } = reader;
+      const at = { startOffset: start, endOffset: end, offset };
+      void listeners.emit('reset', {
+        topic: topic.name,
+        partition,
+        outOfRange: fetchOffset,
+        ...at,
+      });
+    }
+    onChange();
+  }
+}
+
+function keyOf({ topicId, partition, epoch }: Claim): string {
+  return `${topicId}/${partition}@${epoch}`;
+}
+
+function named(readers: readonly PartitionReader[]): PartitionsEvent {
+  return {
+    partitions: readers.map(({ topic, partition }) => ({ topic: topic.name, partition })),
+  };
+}

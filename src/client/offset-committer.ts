@@ -1,0 +1,176 @@
+import type { Clock } from '../base/clock.ts';
+import { FENCED } from '../base/error-rules.ts';
+import { TablogError } from '../base/error.ts';
+import type { OffsetCommit } from '../protocol/group.ts';
+import type { Connection } from './connection.ts';
+import type { Committer, Hold } from './hold.ts';
+
+/**
+ * When what was processed is committed. 'processed': at once, in the background; `everyMs`: that
+ * often, in milliseconds; 'manual': when the application says so.
+ */
+export type CommitMode = 'processed' | 'manual' | { readonly everyMs: number };
+
+interface Waiting {
+  offset: number;
+  metadata: string;
+  readonly settled: Promise<void>;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export interface OffsetCommitterOptions {
+  readonly connection: Connection;
+  readonly mode: CommitMode;
+  /** A commit that nobody waits for failed, for another reason than that the partition was lost. */
+  readonly onError: (error: unknown) => void;
+}
+
+/**
+ * Commits a member's offsets: one commit at a time, and what comes meanwhile goes into the next one,
+ * so that no commit overtakes another.
+ */
+export class OffsetCommitter implements Committer {
+  readonly #options: OffsetCommitterOptions;
+  readonly #clock: Clock;
+  #waiting = new Map<Hold, Waiting>();
+  readonly #processed = new Set<Hold>();
+  #last: Promise<void> = Promise.resolve();
+  #sending = false;
+  #cancelTimer: (() => void) | undefined;
+
+  constructor(options: OffsetCommitterOptions) {
+    this.#options = options;
+    this.#clock = options.connection.clock;
+  }
+
+  /** More of a partition has been processed. */
+  progressed(hold: Hold): void {
+    const { mode } = this.#options;
+    if (mode === 'manual') return;
+    this.#processed.add(hold);
+    if (mode === 'processed') void this.#sendProcessed();
+    else {
+      this.#cancelTimer ??= this.#clock.after(mode.everyMs, () => {
+        this.#cancelTimer = undefined;
+        void this.#sendProcessed();
+      });
+    }
+  }
+
+  /**
+   * Commits `offset`; resolves when it is stored. Of several calls for a partition the last one
+   * counts; all of them settle alike.
+   */
+  commit(hold: Hold, offset: number, metadata = ''): Promise<void> {
+    const waiting = this.#waiting.get(hold);
+    if (waiting !== undefined) {
+      waiting.offset = offset;
+      waiting.metadata = metadata;
+      return waiting.settled;
+    }
+    if (this.#waiting.size === 0) void this.alone(() => this.#send());
+    let settle!: Pick<Waiting, 'resolve' | 'reject'>;
+    const settled = new Promise<void>((resolve, reject) => (settle = { resolve, reject }));
+    this.#waiting.set(hold, { offset, metadata, settled, ...settle });
+    return settled;
+  }
+
+  /** Runs `work` when no commit is under way; the next one waits for it. */
+  async alone<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(work);
+    this.#last = result.then(
+      () => {},
+      () => {},
+    );
+    return result;
+  }
+
+  /** Commits what is processed of these, and waits for it. Rejects where that is not stored. */
+  async flush(holds: readonly Hold[]): Promise<void> {
+    const offsets = this.uncommitted(holds);
+    await Promise.all(offsets.map(([hold, { offset }]) => this.commit(hold, offset)));
+    await this.#last;
+  }
+
+  /** What is processed of these and not committed, unless the application commits by itself. */
+  uncommitted(holds: readonly Hold[]): (readonly [Hold, OffsetCommit])[] {
+    if (this.#options.mode === 'manual') return [];
+    return holds
+      .filter((hold) => hold.processed > hold.committed)
+      .map((hold) => [hold, toCommit(hold, hold.processed, '')]);
+  }
+
+  close(): void {
+    this.#cancelTimer?.();
+    this.#processed.clear();
+  }
+
+  async #sendProcessed(): Promise<void> {
+    if (this.#sending) return;
+    this.#sending = true;
+    while (this.#processed.size > 0) {
+      const holds = [...this.#processed];
+      this.#processed.clear();
+      const commits = this.uncommitted(holds.filter(({ signal }) => !signal.aborted));
+      const settled = await Promise.allSettled(
+        commits.map(([hold, { offset }]) => this.commit(hold, offset)),
+      );
+      for (const result of settled) {
+        if (result.status === 'rejected' && !isFenced(result.reason)) {
+          this.#options.onError(result.reason);
+        }
+      }
+    }
+    this.#sending = false;
+  }
+
+  async #send(): Promise<void> {
+    const waiting = [...this.#waiting];
+    this.#waiting = new Map();
+    const held = waiting.filter(([{ signal }]) => !signal.aborted);
+    for (const [hold, { reject }] of waiting) if (hold.signal.aborted) reject(lost(hold));
+    try {
+      await this.#call(held);
+    } catch (error) {
+      // One partition that is lost fails all: each by itself, then.
+      const each = isFenced(error) && held.length > 1;
+      for (const entry of held) {
+        if (each) await this.#call([entry]).catch(entry[1].reject);
+        else entry[1].reject(error);
+      }
+    }
+  }
+
+  async #call(waiting: readonly (readonly [Hold, Waiting])[]): Promise<void> {
+    if (waiting.length === 0) return;
+    const restarts = waiting.map(([hold]) => hold.restarts);
+    await this.#options.connection.call('commitOffsets', {
+      member: waiting[0]![0].member,
+      offsets: waiting.map(([hold, { offset, metadata }]) => toCommit(hold, offset, metadata)),
+    });
+    waiting.forEach(([hold, { offset, resolve }], i) => {
+      if (hold.restarts === restarts[i]) hold.committed = offset;
+      resolve();
+    });
+  }
+}
+
+function lost({ member, partition }: Hold): TablogError {
+  const { groupId: group, memberId } = member;
+  return new TablogError(FENCED, `the member '${memberId}' has lost partition ${partition}`, {
+    details: { group, member: memberId, partition },
+  });
+}
+
+function toCommit(
+  { topicId, partition, epoch }: Hold,
+  offset: number,
+  metadata: string,
+): OffsetCommit {
+  return { topicId, partition, epoch, offset, metadata };
+}
+
+export function isFenced(error: unknown): boolean {
+  return error instanceof TablogError && error.code === 'FENCED';
+}

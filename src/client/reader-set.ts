@@ -1,0 +1,112 @@
+import { checkInteger } from '../base/argument.ts';
+import { NOT_ASSIGNED } from '../base/error-rules.ts';
+import { TablogError } from '../base/error.ts';
+import type { Connection } from './connection.ts';
+import { checkPosition } from './consumer-options.ts';
+import type { Position } from './consumer-options.ts';
+import { checkPartition } from './partitioner.ts';
+import { PartitionReader } from './partition-reader.ts';
+import type { TopicLike } from './topic.ts';
+import type { TopicSelection } from './topic-selection.ts';
+
+/** A topic and a partition of it. */
+export interface TopicPartition {
+  readonly topic: TopicLike;
+  readonly partition: number;
+}
+
+/** The partitions that a consumer has now: where it is in each, and which are paused. */
+export class ReaderSet {
+  readonly all: PartitionReader[] = [];
+  readonly #connection: Connection;
+  readonly #selection: TopicSelection;
+  readonly #isWhole: boolean;
+  /** Partitions that are paused come back paused when they come back. */
+  readonly #paused = new Set<string>();
+  /** For partitions that come later. */
+  #allPaused = false;
+  #seeks = 0;
+
+  /** `isWhole`: it has every partition of its topics. */
+  constructor(connection: Connection, selection: TopicSelection, isWhole: boolean) {
+    this.#connection = connection;
+    this.#selection = selection;
+    this.#isWhole = isWhole;
+  }
+
+  /** A reader of a partition; it is to be added when it has its place. */
+  create(topicName: string, topicId: string, partition: number): PartitionReader {
+    const reader = new PartitionReader(this.#selection.mustGet(topicName), topicId, partition);
+    reader.paused = this.#allPaused || this.#paused.has(keyOf(reader));
+    return reader;
+  }
+
+  remove(reader: PartitionReader): void {
+    const at = this.all.indexOf(reader);
+    if (at !== -1) this.all.splice(at, 1);
+  }
+
+  /**
+   * Throws `NOT_ASSIGNED` for a partition that the consumer does not have now, and a `TypeError` or
+   * `RangeError` for what it can never have.
+   */
+  mustGet({ topic: topicLike, partition }: TopicPartition): PartitionReader {
+    const { name } = this.#selection.mustGet(topicLike);
+    checkInteger('partition', partition, 0);
+    const mine = this.all.filter((reader) => reader.topic.name === name);
+    const found = mine.find((reader) => reader.partition === partition);
+    if (found !== undefined) return found;
+    if (this.#isWhole && mine.length > 0) checkPartition(name, partition, mine.length);
+    throw new TablogError(
+      NOT_ASSIGNED,
+      `this consumer does not have partition ${partition} of '${name}'`,
+      { details: { topic: name, partition } },
+    );
+  }
+
+  /** To be called when a seek is asked for: of several the last one asked for counts. */
+  nextSeek(): number {
+    return ++this.#seeks;
+  }
+
+  async seek(call: number, to: Position, where: TopicPartition | undefined): Promise<void> {
+    const readers = this.#select(where);
+    for (const reader of readers) reader.seekCall = call;
+    const offsets = await this.resolve(readers, to);
+    readers.forEach((reader, i) => {
+      if (reader.seekCall === call) reader.seek(offsets[i]!);
+    });
+  }
+
+  setPaused(paused: boolean, where: TopicPartition | undefined): void {
+    if (where === undefined) {
+      this.#allPaused = paused;
+      this.#paused.clear();
+    }
+    for (const reader of this.#select(where)) {
+      reader.paused = paused;
+      if (where === undefined) continue;
+      if (paused) this.#paused.add(keyOf(reader));
+      else this.#paused.delete(keyOf(reader));
+    }
+  }
+
+  /** The offset of a place in each of the partitions. */
+  async resolve(readers: readonly PartitionReader[], to: Position): Promise<readonly number[]> {
+    const place = checkPosition(to);
+    if ('offset' in place) return readers.map(() => place.offset);
+    const { at } = place;
+    return this.#connection.call(
+      'listOffsets',
+      readers.map(({ topicId, partition }) => ({ topicId, partition, at })),
+    );
+  }
+
+  #select(where: TopicPartition | undefined): readonly PartitionReader[] {
+    return where === undefined ? [...this.all] : [this.mustGet(where)];
+  }
+}
+
+function keyOf({ topic, partition }: PartitionReader): string {
+  return `${topic.name}/${partition}`;
+}

@@ -1,0 +1,44 @@
+import type { Subscription } from '../protocol/group.ts';
+import type { TopicFilter } from './message.ts';
+import { asTopic } from './topic.ts';
+import type { Topic, TopicLike } from './topic.ts';
+
+/** What a consumer reads: topics, and all topics whose names match. */
+export class TopicSelection {
+  readonly subscription: Subscription;
+  readonly #topics = new Map<string, Topic>();
+
+  /** Throws a `TypeError` where a topic comes twice. */
+  constructor(wanted: readonly TopicFilter[]) {
+    const patterns: RegExp[] = [];
+    for (const topicLike of wanted) {
+      if (topicLike instanceof RegExp) {
+        // 'g' and 'y' would make each test begin where the last one ended.
+        patterns.push(new RegExp(topicLike.source, topicLike.flags.replace(/[gy]/g, '')));
+        continue;
+      }
+      const topic = asTopic(topicLike);
+      if (this.#topics.has(topic.name)) {
+        throw new TypeError(`consumer() was given the topic '${topic.name}' twice`);
+      }
+      this.#topics.set(topic.name, topic);
+    }
+    this.subscription = { topics: [...this.#topics.keys()], patterns };
+  }
+
+  /** The topic of this name, if it is selected; one that matches a pattern is of bytes and text. */
+  get(name: string): Topic | undefined {
+    const topic = this.#topics.get(name);
+    if (topic !== undefined) return topic;
+    const matches = this.subscription.patterns.some((pattern) => pattern.test(name));
+    return matches ? asTopic(name) : undefined;
+  }
+
+  /** Throws a `TypeError` for a topic that is not selected. */
+  mustGet(topicLike: TopicLike): Topic {
+    const { name } = asTopic(topicLike);
+    const topic = this.get(name);
+    if (topic !== undefined) return topic;
+    throw new TypeError(`this consumer does not read the topic '${name}'`);
+  }
+}

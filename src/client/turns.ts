@@ -1,0 +1,60 @@
+import type { Handed } from './hold.ts';
+import type { Message } from './message.ts';
+import type { PartitionReader } from './partition-reader.ts';
+
+/** A message, and the partition that it is of. */
+export interface Delivery {
+  readonly message: Message;
+  readonly reader: PartitionReader;
+}
+
+/** A message on its way through its handler. */
+export interface Job extends Delivery {
+  /** Where the consumer has a group. */
+  readonly handed: Handed | undefined;
+  /** The reader's when the message was taken: a seek makes it another. */
+  readonly epoch: number;
+  readonly lane: string;
+}
+
+/** Takes messages from the partitions in turn, so that a full one does not keep out the others. */
+export class Turns {
+  readonly #readers: readonly PartitionReader[];
+  readonly #length: number;
+  #turn = 0;
+  #left: number;
+
+  /** `length`: how many messages a partition gets before the next one's turn. */
+  constructor(readers: readonly PartitionReader[], length: number) {
+    this.#readers = readers;
+    this.#length = length;
+    this.#left = length;
+  }
+
+  /** Whether the next message is of another partition than the last. */
+  get isPassing(): boolean {
+    return this.#left === 0;
+  }
+
+  /** The next message that is at hand, of a partition that `accepts`. Throws what stopped one. */
+  take(accepts?: (reader: PartitionReader) => boolean): Delivery | undefined {
+    const current = this.#readers[this.#turn];
+    if (this.#left > 0 && current !== undefined && accepts?.(current) !== false) {
+      this.#left--;
+      const message = current.next();
+      if (message !== undefined) return { message, reader: current };
+    }
+    this.#left = 0;
+    for (let left = this.#readers.length; left > 0; left--) {
+      // Also where it throws: the next look begins with the partition after it.
+      this.#turn = (this.#turn + 1) % this.#readers.length;
+      const reader = this.#readers[this.#turn]!;
+      if (accepts?.(reader) === false) continue;
+      const message = reader.next();
+      if (message === undefined) continue;
+      this.#left = this.#length - 1;
+      return { message, reader };
+    }
+    return undefined;
+  }
+}

@@ -1,0 +1,29 @@
+/** A member as an assignor sees it. */
+export interface Candidate {
+  readonly memberId: string;
+  readonly hidden: boolean;
+  /** Whether it wants partitions of this topic. */
+  wants(topic: string): boolean;
+}
+
+/** A partition that is to be given to somebody. */
+export interface Assignable {
+  readonly topic: string;
+  readonly partition: number;
+  /** Who has it, or is about to; null: nobody. */
+  readonly holder: string | null;
+}
+
+/**
+ * Says who is to read each partition, in the order of `partitions`; null where nobody wants it.
+ * `partitions` are whole topics, by name and number.
+ */
+export type Assignor = (
+  candidates: readonly Candidate[],
+  partitions: readonly Assignable[],
+) => (string | null)[];
+
+/** The order in which members take their turn: the same wherever it is computed. */
+export function byMemberId(candidates: readonly Candidate[]): Candidate[] {
+  return [...candidates].sort((a, b) => (a.memberId < b.memberId ? -1 : 1));
+}

@@ -1,0 +1,104 @@
+import type {
+  AssignorName,
+  Claim,
+  GroupPhase,
+  MemberRef,
+  MemberView,
+  Subscription,
+} from '../protocol/group.ts';
+
+/** A row of the store `groups`: the whole truth of who reads what. */
+export interface GroupState {
+  readonly groupId: string;
+  /** Goes up with every change of the row. */
+  readonly generation: number;
+  readonly assignor: AssignorName;
+  /** In the order in which they joined. */
+  readonly members: readonly GroupMember[];
+  /** By topic name and number. Each has one owner at most: there is no way to write down two. */
+  readonly partitions: readonly GroupPartition[];
+}
+
+export interface GroupMember {
+  readonly memberId: string;
+  readonly clientId: string;
+  /** The generation in which it joined. */
+  readonly epoch: number;
+  readonly subscription: Subscription;
+  readonly hidden: boolean;
+  readonly sessionTimeoutMs: number;
+  readonly rebalanceTimeoutMs: number;
+  /** Milliseconds since 1970. */
+  readonly joinedAt: number;
+  /** When it is late with what it was asked to release; null: nothing is asked of it. */
+  readonly releaseBy: number | null;
+}
+
+export interface GroupPartition {
+  readonly topicId: string;
+  readonly topic: string;
+  readonly partition: number;
+  /** It came while the group was subscribed to its topic: no record of it has been missed yet. */
+  readonly isNew: boolean;
+  /** Who is to read it. */
+  readonly target: string | null;
+  /** Who reads it. The target gets it when nobody does. */
+  readonly owner: string | null;
+  /** The generation in which the owner got it. */
+  readonly epoch: number;
+}
+
+/** A topic as the group sees it. */
+export interface SubscribedTopic {
+  readonly id: string;
+  readonly name: string;
+  readonly partitions: number;
+}
+
+export function newGroup(groupId: string): GroupState {
+  return { groupId, generation: 0, assignor: 'sticky', members: [], partitions: [] };
+}
+
+export function phaseOf({ members, partitions }: GroupState): GroupPhase {
+  if (members.length === 0) return 'empty';
+  return partitions.every(({ owner, target }) => owner === target) ? 'stable' : 'reconciling';
+}
+
+export function subscribesTo({ topics, patterns }: Subscription, topic: string): boolean {
+  return topics.includes(topic) || patterns.some((pattern) => pattern.test(topic));
+}
+
+/** What a member is told. */
+export function viewOf(
+  { generation, partitions }: GroupState,
+  { memberId, epoch }: MemberRef,
+): MemberView {
+  const owned = partitions
+    .filter(({ owner }) => owner === memberId)
+    .map(({ topicId, topic, partition, epoch: since, target }) => ({
+      topicId,
+      topic,
+      partition,
+      epoch: since,
+      revoked: target !== memberId,
+    }));
+  const pending = partitions.filter(
+    ({ owner, target }) => target === memberId && owner !== memberId,
+  ).length;
+  return { epoch, generation, owned, pending };
+}
+
+/** Whether a member still has what it claims: the fence of every commit (KIP-1251). */
+export function holds(
+  { partitions }: GroupState,
+  memberId: string,
+  { topicId, partition, epoch }: Claim,
+): boolean {
+  return partitions.some(
+    (p) =>
+      p.topicId === topicId &&
+      p.partition === partition &&
+      p.owner === memberId &&
+      p.epoch === epoch,
+  );
+}

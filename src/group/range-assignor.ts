@@ -1,0 +1,35 @@
+import { byMemberId } from './candidates.ts';
+import type { Assignable, Candidate } from './candidates.ts';
+
+/**
+ * Kafka's RangeAssignor: of each topic by itself, every member gets a run of partitions, and the
+ * first members one more where the numbers do not divide. Topics with equal partitions and equal
+ * members are co-partitioned by it: the same number of each goes to the same member.
+ */
+export function assignRange(
+  candidates: readonly Candidate[],
+  partitions: readonly Assignable[],
+): (string | null)[] {
+  const sorted = byMemberId(candidates);
+  const sizes = new Map<string, number>();
+  for (const { topic } of partitions) sizes.set(topic, (sizes.get(topic) ?? 0) + 1);
+  const takers = new Map<string, readonly Candidate[]>();
+  for (const topic of sizes.keys()) {
+    takers.set(
+      topic,
+      sorted.filter((candidate) => candidate.wants(topic)),
+    );
+  }
+  return partitions.map(({ topic, partition }) => {
+    const members = takers.get(topic)!;
+    if (members.length === 0) return null;
+    const each = Math.floor(sizes.get(topic)! / members.length);
+    const withOneMore = sizes.get(topic)! % members.length;
+    const inLonger = withOneMore * (each + 1);
+    const index =
+      partition < inLonger
+        ? Math.floor(partition / (each + 1))
+        : withOneMore + Math.floor((partition - inLonger) / each);
+    return members[index]!.memberId;
+  });
+}

@@ -1,0 +1,21 @@
+import { byMemberId } from './candidates.ts';
+import type { Assignable, Candidate } from './candidates.ts';
+
+/**
+ * Kafka's RoundRobinAssignor: the partitions of all topics in one row, dealt out to the members in
+ * turn; a member that does not want a topic is passed over.
+ */
+export function assignRoundRobin(
+  candidates: readonly Candidate[],
+  partitions: readonly Assignable[],
+): (string | null)[] {
+  const members = byMemberId(candidates);
+  let turn = 0;
+  return partitions.map(({ topic }) => {
+    const inTurn = [...members.slice(turn), ...members.slice(0, turn)];
+    const passed = inTurn.findIndex((member) => member.wants(topic));
+    if (passed === -1) return null;
+    turn = (turn + passed + 1) % members.length;
+    return inTurn[passed]!.memberId;
+  });
+}

@@ -1,0 +1,278 @@
+import { FENCED, INCONSISTENT_GROUP_PROTOCOL, MEMBER_EXISTS } from '../base/error-rules.ts';
+import { TablogError } from '../base/error.ts';
+import type { Claim, JoinRequest, MemberRef } from '../protocol/group.ts';
+import { ASSIGNORS } from './assignors.ts';
+import { holds, subscribesTo } from './group-state.ts';
+import type { GroupMember, GroupPartition, GroupState, SubscribedTopic } from './group-state.ts';
+
+/**
+ * What can happen to a group.
+ *
+ *     join     a member comes
+ *     leave    a member goes, and says so
+ *     expire   a member's tab died, or did not answer: it is removed, whatever it holds
+ *     overdue  a member did not release in time what it was asked for: the same, where that is so
+ *     release  a member gives up partitions, having finished with them
+ *     refresh  topics were made, deleted, or got partitions
+ *     show     a member's tab was hidden, or is seen again
+ *     restart  partitions are to be read from another offset: their owners begin anew
+ */
+export type GroupEvent =
+  | { readonly kind: 'join'; readonly request: JoinRequest }
+  | { readonly kind: 'leave'; readonly member: MemberRef }
+  | { readonly kind: 'expire'; readonly members: readonly MemberLife[] }
+  | { readonly kind: 'overdue' }
+  | { readonly kind: 'release'; readonly member: MemberRef; readonly claims: readonly Claim[] }
+  | { readonly kind: 'refresh' }
+  | { readonly kind: 'show'; readonly member: MemberRef; readonly hidden: boolean }
+  | { readonly kind: 'restart'; readonly claims: readonly Omit<Claim, 'epoch'>[] };
+
+/** A member's id and the epoch of its joining. */
+type MemberLife = Omit<MemberRef, 'groupId'>;
+
+/** What a transition knows besides the group. */
+export interface Surroundings {
+  /** Every topic of the log. */
+  readonly topics: readonly SubscribedTopic[];
+  /** Milliseconds since 1970. */
+  readonly now: number;
+}
+
+type Transitions = {
+  readonly [K in GroupEvent['kind']]: (
+    group: GroupState,
+    event: Extract<GroupEvent, { kind: K }>,
+    now: number,
+  ) => GroupState;
+};
+
+const TRANSITIONS: Transitions = {
+  join: (group, { request }, now) => {
+    const existing = group.members.find(({ memberId }) => memberId === request.memberId);
+    if (existing !== undefined) {
+      if (existing.clientId === request.clientId) return group; // its answer was lost: told again
+      throw memberExists(request);
+    }
+    return { ...group, assignor: assignorOf(group, request), members: joined(group, request, now) };
+  },
+  leave: (group, { member }) => without(group, (candidate) => isSame(candidate, member)),
+  expire: (group, { members }) =>
+    without(group, (candidate) => members.some((member) => isSame(candidate, member))),
+  overdue: (group, _event, now) =>
+    without(group, ({ releaseBy }) => releaseBy !== null && releaseBy <= now),
+  release: (group, { member, claims }) => {
+    mustBeMember(group, member);
+    const released = claims.filter((claim) => holds(group, member.memberId, claim));
+    return changePartitions(group, released, () => ({ owner: null }));
+  },
+  refresh: (group) => group,
+  show: (group, { member, hidden }) => {
+    if (mustBeMember(group, member).hidden === hidden) return group;
+    const members = group.members.map((m) =>
+      m.memberId === member.memberId ? { ...m, hidden } : m,
+    );
+    return { ...group, members };
+  },
+  restart: (group, { claims }) =>
+    changePartitions(group, claims, ({ owner }) =>
+      owner === null ? {} : { epoch: group.generation + 1 },
+    ),
+};
+
+/**
+ * The group after `event`, or the very same `group` where it changes nothing. Every change of
+ * members or topics computes the target assignment anew; every change gives partitions that are
+ * free to whom they are meant for, and only those: nobody else stops.
+ *
+ * Throws `FENCED`, `MEMBER_EXISTS` or `INCONSISTENT_GROUP_PROTOCOL`, and then nothing has changed.
+ */
+export function step(
+  group: GroupState,
+  event: GroupEvent,
+  { topics, now }: Surroundings,
+): GroupState {
+  const transition = TRANSITIONS[event.kind] as (
+    group: GroupState,
+    event: GroupEvent,
+    now: number,
+  ) => GroupState;
+  const changed = transition(group, event, now);
+  const partitions = partitionsOf(changed, topics, event.kind === 'join');
+  if (changed === group && partitions === group.partitions) return group;
+  const generation = group.generation + 1;
+  const moved = changed.members !== group.members && event.kind !== 'show';
+  const retargeted =
+    moved || partitions !== changed.partitions ? retarget(changed, partitions) : partitions;
+  const granted = retargeted.map((p) =>
+    p.owner === null && p.target !== null ? { ...p, owner: p.target, epoch: generation } : p,
+  );
+  const members = changed.members.map((member) => withDeadline(member, granted, now));
+  return { ...changed, generation, members, partitions: granted };
+}
+
+/** Throws `FENCED` for whoever is no member, or was one in an earlier life. */
+export function mustBeMember(group: GroupState, { memberId, epoch }: MemberRef): GroupMember {
+  const member = group.members.find((candidate) => candidate.memberId === memberId);
+  if (member?.epoch === epoch) return member;
+  throw fenced(`the group '${group.groupId}' has removed its member '${memberId}'`, {
+    group: group.groupId,
+    member: memberId,
+  });
+}
+
+/** Throws `FENCED` where the member does not hold the partition, or not since then. */
+export function mustHold(group: GroupState, { memberId }: MemberRef, claim: Claim): void {
+  if (holds(group, memberId, claim)) return;
+  const { topicId, partition, epoch } = claim;
+  const where = group.partitions.find((p) => p.topicId === topicId && p.partition === partition);
+  throw fenced(
+    `the member '${memberId}' no longer has partition ${partition} of '${where?.topic ?? topicId}'`,
+    { group: group.groupId, member: memberId, partition, epoch },
+  );
+}
+
+function fenced(happened: string, details: TablogError['details']): TablogError {
+  return new TablogError(FENCED, happened, { details });
+}
+
+function memberExists({ groupId, memberId }: JoinRequest): TablogError {
+  return new TablogError(
+    MEMBER_EXISTS,
+    `the group '${groupId}' has a member '${memberId}' already`,
+    { details: { group: groupId, member: memberId } },
+  );
+}
+
+function assignorOf(group: GroupState, { assignor }: JoinRequest): GroupState['assignor'] {
+  if (assignor === null || assignor === group.assignor || group.members.length === 0) {
+    return assignor ?? group.assignor;
+  }
+  throw new TablogError(
+    INCONSISTENT_GROUP_PROTOCOL,
+    `the members of '${group.groupId}' have the assignor '${group.assignor}', not '${assignor}'`,
+    { details: { group: group.groupId, assignor: group.assignor } },
+  );
+}
+
+function joined(group: GroupState, request: JoinRequest, now: number): GroupMember[] {
+  const { memberId, clientId, subscription, hidden, sessionTimeoutMs, rebalanceTimeoutMs } =
+    request;
+  const member: GroupMember = {
+    memberId,
+    clientId,
+    epoch: group.generation + 1,
+    subscription,
+    hidden,
+    sessionTimeoutMs,
+    rebalanceTimeoutMs,
+    joinedAt: now,
+    releaseBy: null,
+  };
+  return [...group.members, member];
+}
+
+function isSame(a: MemberLife, b: MemberLife): boolean {
+  return a.memberId === b.memberId && a.epoch === b.epoch;
+}
+
+function without(group: GroupState, isGone: (member: GroupMember) => boolean): GroupState {
+  const members = group.members.filter((member) => !isGone(member));
+  if (members.length === group.members.length) return group;
+  const remains = (memberId: string | null): boolean =>
+    members.some((member) => member.memberId === memberId);
+  const partitions = group.partitions.map((p) =>
+    p.owner === null || remains(p.owner) ? p : { ...p, owner: null },
+  );
+  return { ...group, members, partitions };
+}
+
+function changePartitions(
+  group: GroupState,
+  which: readonly Omit<Claim, 'epoch'>[],
+  change: (partition: GroupPartition) => Partial<GroupPartition>,
+): GroupState {
+  if (which.length === 0) return group;
+  const chosen = new Set(which.map(partitionKey));
+  const partitions = group.partitions.map((p) =>
+    chosen.has(partitionKey(p)) ? { ...p, ...change(p) } : p,
+  );
+  return { ...group, partitions };
+}
+
+/**
+ * The partitions of all topics that somebody subscribes to, what was known of them kept; the very
+ * same array where there is nothing new. A group without members keeps what it has.
+ */
+function partitionsOf(
+  { members, partitions }: GroupState,
+  topics: readonly SubscribedTopic[],
+  isJoin: boolean,
+): readonly GroupPartition[] {
+  if (members.length === 0) return partitions;
+  const known = new Map(partitions.map((p) => [partitionKey(p), p]));
+  const knownTopics = new Set(partitions.map(({ topicId }) => topicId));
+  const found = topics
+    .filter(({ name }) => members.some(({ subscription }) => subscribesTo(subscription, name)))
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .flatMap(({ id, name, partitions: count }) =>
+      Array.from({ length: count }, (_, partition): GroupPartition => {
+        const isNew = !isJoin || knownTopics.has(id);
+        return (
+          known.get(partitionKey({ topicId: id, partition })) ?? {
+            topicId: id,
+            topic: name,
+            partition,
+            isNew,
+            target: null,
+            owner: null,
+            epoch: -1,
+          }
+        );
+      }),
+    );
+  const same = found.length === partitions.length && found.every((p, i) => p === partitions[i]);
+  return same ? partitions : found;
+}
+
+function retarget(
+  { assignor, members }: GroupState,
+  partitions: readonly GroupPartition[],
+): GroupPartition[] {
+  const candidates = members.map(({ memberId, hidden, subscription }) => ({
+    memberId,
+    hidden,
+    wants: memoized((topic) => subscribesTo(subscription, topic)),
+  }));
+  const assignable = partitions.map(({ topic, partition, owner, target }) => ({
+    topic,
+    partition,
+    holder: owner ?? target,
+  }));
+  const targets = ASSIGNORS[assignor](candidates, assignable);
+  return partitions.map((p, i) => ({ ...p, target: targets[i]! }));
+}
+
+function memoized(look: (topic: string) => boolean): (topic: string) => boolean {
+  const answers = new Map<string, boolean>();
+  return (topic) => {
+    const answer = answers.get(topic) ?? look(topic);
+    answers.set(topic, answer);
+    return answer;
+  };
+}
+
+/** The time to release runs from when it is first asked of the member. */
+function withDeadline(
+  member: GroupMember,
+  partitions: readonly GroupPartition[],
+  now: number,
+): GroupMember {
+  const { memberId, releaseBy, rebalanceTimeoutMs } = member;
+  const asked = partitions.some(({ owner, target }) => owner === memberId && target !== memberId);
+  const due = asked ? (releaseBy ?? now + rebalanceTimeoutMs) : null;
+  return due === releaseBy ? member : { ...member, releaseBy: due };
+}
+
+function partitionKey({ topicId, partition }: Omit<Claim, 'epoch'>): string {
+  return `${topicId}/${partition}`;
+}
