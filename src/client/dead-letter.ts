@@ -63,6 +63,7 @@ export async function bury(
       }
     }
     hold.committed = offset;
+    hold.asked = offset;
   });
 }
 

@@ -196,7 +196,7 @@ export class GroupMember implements Assignment {
     this.#frozen ??= deferred();
     const member = this.#member;
     if (member === undefined) return;
-    const offsets = this.#committer.uncommitted(this.#holdings.holds).map(([, commit]) => commit);
+    const offsets = this.#committer.uncommitted(this.#holdings.holds);
     const request: CommitRequest = { member, offsets };
     this.#removed();
     // Where it fails, the group finds out by itself that nobody answers.

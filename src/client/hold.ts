@@ -34,6 +34,8 @@ export class Hold implements Claim {
   revoking = false;
   /** What was committed last. */
   committed: number;
+  /** What is being committed, or is to be next; else as `committed`. */
+  asked: number;
   /** How often somebody has sought. */
   restarts = 0;
   readonly #lost = new AbortController();
@@ -55,6 +57,7 @@ export class Hold implements Claim {
     this.partition = partition;
     this.epoch = epoch;
     this.committed = offset;
+    this.asked = offset;
     this.#processed = offset;
   }
 
@@ -100,7 +103,7 @@ export class Hold implements Claim {
 
   /** Commits that everything before `next` is processed, unless that far is committed already. */
   async commit(next: number): Promise<void> {
-    if (next > this.committed) await this.committer.commit(this, next);
+    if (next > this.committed) await this.committer.commit(this, Math.max(next, this.asked));
   }
 
   /** Somebody seeks: what is in hand counts no longer. */
@@ -110,6 +113,7 @@ export class Hold implements Claim {
     this.#inHand = 0;
     this.#processed = offset;
     this.committed = offset;
+    this.asked = offset;
     this.#changed();
   }
 

@@ -63,6 +63,7 @@ export class OffsetCommitter implements Committer {
    * counts; all of them settle alike.
    */
   commit(hold: Hold, offset: number, metadata = ''): Promise<void> {
+    hold.asked = offset;
     const waiting = this.#waiting.get(hold);
     if (waiting !== undefined) {
       waiting.offset = offset;
@@ -88,17 +89,16 @@ export class OffsetCommitter implements Committer {
 
   /** Commits what is processed of these, and waits for it. Rejects where that is not stored. */
   async flush(holds: readonly Hold[]): Promise<void> {
-    const offsets = this.uncommitted(holds);
-    await Promise.all(offsets.map(([hold, { offset }]) => this.commit(hold, offset)));
+    await Promise.all(this.#commitProcessed(holds));
     await this.#last;
   }
 
-  /** What is processed of these and not committed, unless the application commits by itself. */
-  uncommitted(holds: readonly Hold[]): (readonly [Hold, OffsetCommit])[] {
+  /** What is processed of these and not stored yet, unless the application commits by itself. */
+  uncommitted(holds: readonly Hold[]): OffsetCommit[] {
     if (this.#options.mode === 'manual') return [];
     return holds
       .filter((hold) => hold.processed > hold.committed)
-      .map((hold) => [hold, toCommit(hold, hold.processed, '')]);
+      .map((hold) => toCommit(hold, hold.processed, ''));
   }
 
   close(): void {
@@ -112,10 +112,7 @@ export class OffsetCommitter implements Committer {
     while (this.#processed.size > 0) {
       const holds = [...this.#processed];
       this.#processed.clear();
-      const commits = this.uncommitted(holds.filter(({ signal }) => !signal.aborted));
-      const settled = await Promise.allSettled(
-        commits.map(([hold, { offset }]) => this.commit(hold, offset)),
-      );
+      const settled = await Promise.allSettled(this.#commitProcessed(holds));
       for (const result of settled) {
         if (result.status === 'rejected' && !isFenced(result.reason)) {
           this.#options.onError(result.reason);
@@ -123,6 +120,13 @@ export class OffsetCommitter implements Committer {
       }
     }
     this.#sending = false;
+  }
+
+  #commitProcessed(holds: readonly Hold[]): Promise<void>[] {
+    if (this.#options.mode === 'manual') return [];
+    return holds
+      .filter((hold) => hold.processed > hold.asked && !hold.signal.aborted)
+      .map((hold) => this.commit(hold, hold.processed));
   }
 
   async #send(): Promise<void> {
@@ -136,8 +140,8 @@ export class OffsetCommitter implements Committer {
       // One partition that is lost fails all: each by itself, then.
       const each = isFenced(error) && held.length > 1;
       for (const entry of held) {
-        if (each) await this.#call([entry]).catch(entry[1].reject);
-        else entry[1].reject(error);
+        if (each) await this.#call([entry]).catch((reason: unknown) => fail(entry, reason));
+        else fail(entry, error);
       }
     }
   }
@@ -154,6 +158,11 @@ export class OffsetCommitter implements Committer {
       resolve();
     });
   }
+}
+
+function fail([hold, { reject }]: readonly [Hold, Waiting], error: unknown): void {
+  hold.asked = hold.committed;
+  reject(error);
 }
 
 function lost({ member, partition }: Hold): TablogError {
