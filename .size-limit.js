@@ -10,7 +10,16 @@ export default [
     ignore: ['*/record/gzip.js', '*/group-member.js', '*/runner.js'],
     gzip: true,
     // The aim is 10 kB. 1.5 kB of what is over it are the texts of errors.
-    limit: '13.5 kB',
+    limit: '16 kB',
+    modifyEsbuildConfig,
+  },
+  {
+    name: 'a tab, with groups and run()',
+    path: 'dist/index.js',
+    import: '{ openLog, topic, string }',
+    ignore: ['*/record/gzip.js'],
+    gzip: true,
+    limit: '21.5 kB',
     modifyEsbuildConfig,
   },
   {
@@ -24,7 +33,7 @@ export default [
     name: 'the worker',
     path: 'dist/worker.js',
     gzip: true,
-    limit: '25 kB',
+    limit: '28 kB',
     modifyEsbuildConfig,
   },
 ];

@@ -19,14 +19,24 @@ const placed = await producer.send(orders, {
 console.log(placed.partition, placed.offset); // numbers: safe integers
 await producer.sendBatch(orders, [{ key: 'u2', value: { id: 'o2', qty: 1 } }]);
 
-// Every tab sees everything.
-await using consumer = log.consumer({ topics: [orders, audit], from: 'earliest' });
+// Every tab sees everything: no group.
+await using viewer = log.consumer({ topics: [orders, audit], from: 'earliest' });
 let left = 2;
-for await (const message of consumer) {
+for await (const message of viewer) {
   // The loop body is the back-pressure.
   if (message.topic === 'orders') console.log(message.value?.qty); // Order | null, told apart by topic
   if (--left === 0) break; // another loop goes on with the next message
 }
 
-const { partitions } = await log.admin.describeTopic('orders'); // start and end offsets, bytes
-console.log(partitions.map(({ endOffset }) => endOffset));
+// Tabs share the work: a group. Each partition is read by one member; when its tab closes, crashes
+// or freezes, another goes on where it left off.
+await using worker = log.consumer({ group: 'billing', topics: [orders], from: 'earliest' });
+await worker.ready; // joined, assigned, positioned
+for await (const batch of worker.batches({ max: 500, maxWaitMs: 50 })) {
+  left += batch.messages.length;
+  await batch.commit(); // without it, a batch is committed when the next one is asked for
+  if (left === 2) break;
+}
+
+const { partitions } = await log.admin.describeGroup('billing'); // members, owners, offsets, lag
+console.log(partitions.map(({ lag }) => lag));

@@ -127,7 +127,6 @@ export class GroupCoordinator {
   }
 
   async leave({ member, offsets }: CommitRequest): Promise<void> {
-    this.#mine.get(member.groupId)?.delete(member.memberId);
     const event: GroupEvent = { kind: 'leave', member };
     await this.step(member.groupId, event, committing({ member, offsets }));
   }
@@ -207,6 +206,15 @@ export class GroupCoordinator {
     if (generation < watched.generation && generation > 0) return;
     watched.generation = generation;
     watched.watch.update(group);
+    const members = new Set(group.members.map(({ memberId }) => memberId));
+    for (const memberId of this.#mine.get(groupId) ?? []) {
+      if (!members.has(memberId)) this.#forget(groupId, memberId);
+    }
+  }
+
+  #forget(groupId: string, memberId: string): void {
+    this.#mine.get(groupId)?.delete(memberId);
+    this.#asked.delete(`${groupId}/${memberId}`);
   }
 
   #newWatch(groupId: string): MemberWatch {
