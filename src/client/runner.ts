@@ -80,10 +80,13 @@ export class Runner {
       while (!closing.aborted && this.#failure === undefined) {
         const arrival = this.#source.arrival();
         const ended = this.#ended.promise;
-        const delivery = this.#source.take(this.#turns, (reader) => this.#hasRoom(reader));
+        const delivery = this.#isFull
+          ? undefined
+          : this.#source.take(this.#turns, (reader) => this.#hasRoom(reader));
         if (delivery !== undefined) this.#enqueue(delivery);
         this.#startAll(); // also those of partitions that were paused
-        if (delivery === undefined) await Promise.race([this.#source.more(arrival), ended]);
+        if (this.#isFull) await Promise.race([arrival, ended]);
+        else if (delivery === undefined) await Promise.race([this.#source.more(arrival), ended]);
       }
     } finally {
       this.#dropWaiting(() => true);
@@ -99,15 +102,19 @@ export class Runner {
     for (const [job, wake] of this.#backingOff) if (job.reader === reader) wake();
   }
 
+  /** One after the other: then nothing is taken before its time. */
+  get #isFull(): boolean {
+    return this.#options.concurrency === 1 && this.#lanes.size > 0;
+  }
+
   #hasRoom(reader: PartitionReader): boolean {
     const { concurrency } = this.#options;
-    if (concurrency === 1) return this.#lanes.size === 0;
     return (this.#taken.get(reader) ?? 0) < concurrency * TAKEN_A_HANDLER;
   }
 
   #enqueue({ message, reader }: Delivery): void {
     const handed = reader.hold?.begin(message.offset, message.offset + 1);
-    const lane = Message.laneOf(message);
+    const lane = this.#options.concurrency === 1 ? '' : Message.laneOf(message);
     const job: Job = { message, reader, handed, epoch: reader.epoch, lane };
     const jobs = this.#lanes.get(lane);
     if (jobs === undefined) this.#lanes.set(lane, [job]);
