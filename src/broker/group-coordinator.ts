@@ -41,8 +41,8 @@ const NONE: OffsetWrites = { of: [], write() {} };
 
 interface Watched {
   readonly watch: MemberWatch;
-  /** The newest that was seen; 0: none. */
-  generation: number;
+  /** The newest that was seen. */
+  seen: Pick<GroupState, 'createdAt' | 'generation'>;
 }
 
 export function groupRef(groupId: string): RowRef<GroupState> {
@@ -171,7 +171,7 @@ export class GroupCoordinator {
         [groupRef(groupId), poolRef, logRef, ...refs] as const,
         ([row, pool, log], write) => {
           if (pool!.version !== version) return undefined; // topics changed meanwhile: look again
-          const group = row ?? newGroup(groupId);
+          const group = row ?? newGroup(groupId, now);
           const stamp = { groupId, logId: log!.logId, committedAt: now };
           offsets.write(write, row, stamp);
           const next = step(group, event, { topics, now });
@@ -191,7 +191,7 @@ export class GroupCoordinator {
 
   async #read(groupId: string): Promise<GroupState> {
     const [group] = await this.#store.read([groupRef(groupId)]);
-    return group ?? newGroup(groupId);
+    return group ?? newGroup(groupId, 0);
   }
 
   #saw(group: GroupState): void {
@@ -199,12 +199,14 @@ export class GroupCoordinator {
     const { groupId, generation } = group;
     let watched = this.#watches.get(groupId);
     if (watched === undefined) {
-      watched = { watch: this.#newWatch(groupId), generation: 0 };
+      watched = { watch: this.#newWatch(groupId), seen: group };
       this.#watches.set(groupId, watched);
     }
-    // Reads overtake each other; a group that was deleted begins again.
-    if (generation < watched.generation && generation > 0) return;
-    watched.generation = generation;
+    // Reads overtake each other; a group that was deleted, and made again, begins again.
+    const isOld =
+      group.createdAt === watched.seen.createdAt && generation < watched.seen.generation;
+    if (isOld) return;
+    watched.seen = group;
     watched.watch.update(group);
     const members = new Set(group.members.map(({ memberId }) => memberId));
     for (const memberId of this.#mine.get(groupId) ?? []) {

@@ -74,7 +74,7 @@ export class GroupOffsets {
       logRef,
       ...refs,
     ] as const);
-    const group = row ?? newGroup(groupId);
+    const group = row ?? newGroup(groupId, 0);
     mustBeMember(group, member);
     for (const claim of claims) mustHold(group, member, claim);
     const committed = rows.map((found) => offsetOf(found, log!.logId));

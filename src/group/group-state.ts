@@ -10,6 +10,8 @@ import type {
 /** A row of the store `groups`: the whole truth of who reads what. */
 export interface GroupState {
   readonly groupId: string;
+  /** Tells a group from one of the same name that was deleted. Milliseconds since 1970. */
+  readonly createdAt: number;
   /** Goes up with every change of the row. */
   readonly generation: number;
   readonly assignor: AssignorName;
@@ -55,8 +57,8 @@ export interface SubscribedTopic {
   readonly partitions: number;
 }
 
-export function newGroup(groupId: string): GroupState {
-  return { groupId, generation: 0, assignor: 'sticky', members: [], partitions: [] };
+export function newGroup(groupId: string, createdAt: number): GroupState {
+  return { groupId, createdAt, generation: 0, assignor: 'sticky', members: [], partitions: [] };
 }
 
 export function phaseOf({ members, partitions }: GroupState): GroupPhase {
@@ -65,10 +67,11 @@ export function phaseOf({ members, partitions }: GroupState): GroupPhase {
 }
 
 export function subscribesTo({ topics, patterns }: Subscription, topic: string): boolean {
-  return topics.includes(topic) || patterns.some((pattern) => pattern.test(topic));
+  // `test` would begin where the last one ended, with the flags g and y.
+  return topics.includes(topic) || patterns.some((pattern) => topic.search(pattern) !== -1);
 }
 
-/** What a member is told. */
+/** What a member is told; who asks has to be one. See `mustBeMember`. */
 export function viewOf(
   { generation, partitions }: GroupState,
   { memberId, epoch }: MemberRef,

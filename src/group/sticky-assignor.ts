@@ -3,7 +3,8 @@ import type { Assignable, Candidate } from './candidates.ts';
 
 /**
  * Balanced first, then sticky, as Kafka's CooperativeStickyAssignor: nobody could have one more
- * partition for the sake of somebody who has two more, and only what that takes is moved.
+ * partition for the sake of somebody who has two more; and little more is moved than that takes,
+ * with equal subscriptions nothing more.
  *
  * The balance is that of an optimal semi-matching (Harvey, Ladner, Lovász and Tamir, 2006): as long
  * as a chain of moves leads from a member to one with two partitions less, follow the shortest. With
@@ -13,7 +14,9 @@ export function assignSticky(
   candidates: readonly Candidate[],
   partitions: readonly Assignable[],
 ): (string | null)[] {
-  const hands = byMemberId(candidates).map((candidate) => new Hand(candidate));
+  const hands = byMemberId(candidates).map(
+    (candidate) => new Hand(candidate, (i) => partitions[i]!.holder === candidate.memberId),
+  );
   const byId = new Map(hands.map((hand) => [hand.memberId, hand]));
   const owners = partitions.map(({ topic, holder }, i) => {
     const hand = holder === null ? undefined : byId.get(holder);
@@ -21,14 +24,18 @@ export function assignSticky(
     hand.take(topic, i);
     return hand;
   });
-  partitions.forEach(({ topic }, i) => {
-    if (owners[i] !== undefined) return;
-    owners[i] = hands.filter((hand) => hand.wants(topic)).sort(lightestFirst)[0];
-    owners[i]?.take(topic, i);
-  });
+  const free = partitions
+    .map(({ topic }, i) => ({ topic, i, takers: hands.filter((hand) => hand.wants(topic)) }))
+    .filter(({ i, takers }) => owners[i] === undefined && takers.length > 0)
+    .sort((a, b) => a.takers.length - b.takers.length); // those with a choice can wait
+  for (const { topic, i, takers } of free) {
+    const [lightest] = takers.sort(lightestFirst);
+    lightest!.take(topic, i);
+    owners[i] = lightest;
+  }
   for (let chain = findChain(hands); chain !== undefined; chain = findChain(hands)) {
     for (const { from, to, topic } of chain) {
-      const moved = from.give(topic, (i) => partitions[i]!.holder !== from.memberId);
+      const moved = from.give(topic);
       to.take(topic, moved);
       owners[moved] = to;
     }
@@ -41,11 +48,15 @@ class Hand {
   readonly memberId: string;
   readonly hidden: boolean;
   readonly #candidate: Candidate;
+  /** Whether the member has a partition already. */
+  readonly #has: (partition: number) => boolean;
+  /** Those that it has already come first. */
   readonly #held = new Map<string, number[]>();
   #size = 0;
 
-  constructor(candidate: Candidate) {
+  constructor(candidate: Candidate, has: (partition: number) => boolean) {
     this.#candidate = candidate;
+    this.#has = has;
     this.memberId = candidate.memberId;
     this.hidden = candidate.hidden;
   }
@@ -54,8 +65,10 @@ class Hand {
     return this.#size;
   }
 
+  /** What it can give up: first of topics of which it was to get something, and has it not yet. */
   get topics(): string[] {
-    return [...this.#held.keys()];
+    const has = (topic: string): number => Number(this.#has(this.#held.get(topic)!.at(-1)!));
+    return [...this.#held.keys()].sort((a, b) => has(a) - has(b));
   }
 
   wants(topic: string): boolean {
@@ -69,13 +82,13 @@ class Hand {
     this.#size++;
   }
 
-  /** Gives up a partition of `topic`: one that it does not have yet, else the last. */
-  give(topic: string, isFresh: (partition: number) => boolean): number {
+  /** Gives up the last partition of `topic`. */
+  give(topic: string): number {
     const held = this.#held.get(topic)!;
-    const [given] = held.splice(held.findLastIndex(isFresh), 1);
+    const given = held.pop()!;
     if (held.length === 0) this.#held.delete(topic);
     this.#size--;
-    return given!;
+    return given;
   }
 }
 
@@ -85,27 +98,32 @@ interface Move {
   readonly topic: string;
 }
 
-/** The moves, from the fullest hand that has some, to one with two partitions less. */
+/** The moves, from one of the fullest hands that have some, to one with two partitions less. */
 function findChain(hands: readonly Hand[]): Move[] | undefined {
   const lightest = [...hands].sort(lightestFirst);
-  for (const from of [...lightest].reverse()) {
-    const chain = chainFrom(from, lightest);
+  const fullest = [...lightest].reverse();
+  for (const size of new Set(fullest.map((hand) => hand.size))) {
+    if (size - (lightest[0]?.size ?? size) < 2) return undefined;
+    const chain = chainFrom(
+      fullest.filter((hand) => hand.size === size),
+      lightest,
+    );
     if (chain !== undefined) return chain;
   }
   return undefined;
 }
 
-/** Breadth first, so that the first chain found is one of the shortest. */
-function chainFrom(start: Hand, lightest: readonly Hand[]): Move[] | undefined {
-  if (start.size - lightest[0]!.size < 2) return undefined;
-  const cameBy = new Map<Hand, Move | undefined>([[start, undefined]]);
+/** Breadth first from hands of one size, so that the first chain found is one of the shortest. */
+function chainFrom(starts: readonly Hand[], lightest: readonly Hand[]): Move[] | undefined {
+  const { size } = starts[0]!;
+  const cameBy = new Map<Hand, Move | undefined>(starts.map((hand) => [hand, undefined]));
   for (const [from] of cameBy) {
-    for (const topic of from.topics) {
-      for (const to of lightest) {
-        if (cameBy.has(to) || !to.wants(topic)) continue;
-        cameBy.set(to, { from, to, topic });
-        if (start.size - to.size >= 2) return backFrom(to, cameBy);
-      }
+    const { topics } = from;
+    for (const to of lightest) {
+      const topic = cameBy.has(to) ? undefined : topics.find((wanted) => to.wants(wanted));
+      if (topic === undefined) continue;
+      cameBy.set(to, { from, to, topic });
+      if (size - to.size >= 2) return backFrom(to, cameBy);
     }
   }
   return undefined;

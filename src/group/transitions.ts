@@ -63,20 +63,19 @@ const TRANSITIONS: Transitions = {
   release: (group, { member, claims }) => {
     mustBeMember(group, member);
     const released = claims.filter((claim) => holds(group, member.memberId, claim));
-    return changePartitions(group, released, () => ({ owner: null }));
+    const freed = changePartitions(group, released, () => ({ owner: null }));
+    // It does what it was asked for: for what is still to come it has its time again.
+    return freed === group ? group : changeMember(freed, member, { releaseBy: null });
   },
   refresh: (group) => group,
   show: (group, { member, hidden }) => {
     if (mustBeMember(group, member).hidden === hidden) return group;
-    const members = group.members.map((m) =>
-      m.memberId === member.memberId ? { ...m, hidden } : m,
-    );
-    return { ...group, members };
+    return changeMember(group, member, { hidden });
   },
   restart: (group, { claims }) =>
-    changePartitions(group, claims, ({ owner }) =>
-      owner === null ? {} : { epoch: group.generation + 1 },
-    ),
+    changePartitions(group, claims.filter(isOwned(group)), () => ({
+      epoch: group.generation + 1,
+    })),
 };
 
 /**
@@ -97,10 +96,10 @@ export function step(
     now: number,
   ) => GroupState;
   const changed = transition(group, event, now);
-  const partitions = partitionsOf(changed, topics, event.kind === 'join');
+  const partitions = partitionsOf(changed, topics, group.members);
   if (changed === group && partitions === group.partitions) return group;
   const generation = group.generation + 1;
-  const moved = changed.members !== group.members && event.kind !== 'show';
+  const moved = changed.members.length !== group.members.length;
   const retargeted =
     moved || partitions !== changed.partitions ? retarget(changed, partitions) : partitions;
   const granted = retargeted.map((p) =>
@@ -127,7 +126,7 @@ export function mustHold(group: GroupState, { memberId }: MemberRef, claim: Clai
   const where = group.partitions.find((p) => p.topicId === topicId && p.partition === partition);
   throw fenced(
     `the member '${memberId}' no longer has partition ${partition} of '${where?.topic ?? topicId}'`,
-    { group: group.groupId, member: memberId, partition, epoch },
+    { group: group.groupId, member: memberId, topic: where?.topic ?? topicId, partition, epoch },
   );
 }
 
@@ -186,6 +185,20 @@ function without(group: GroupState, isGone: (member: GroupMember) => boolean): G
   return { ...group, members, partitions };
 }
 
+function changeMember(
+  group: GroupState,
+  { memberId }: MemberRef,
+  change: Partial<GroupMember>,
+): GroupState {
+  const members = group.members.map((m) => (m.memberId === memberId ? { ...m, ...change } : m));
+  return { ...group, members };
+}
+
+function isOwned({ partitions }: GroupState): (which: Omit<Claim, 'epoch'>) => boolean {
+  const owned = new Set(partitions.filter(({ owner }) => owner !== null).map(partitionKey));
+  return (which) => owned.has(partitionKey(which));
+}
+
 function changePartitions(
   group: GroupState,
   which: readonly Omit<Claim, 'epoch'>[],
@@ -206,7 +219,7 @@ function changePartitions(
 function partitionsOf(
   { members, partitions }: GroupState,
   topics: readonly SubscribedTopic[],
-  isJoin: boolean,
+  before: readonly GroupMember[],
 ): readonly GroupPartition[] {
   if (members.length === 0) return partitions;
   const known = new Map(partitions.map((p) => [partitionKey(p), p]));
@@ -214,9 +227,10 @@ function partitionsOf(
   const found = topics
     .filter(({ name }) => members.some(({ subscription }) => subscribesTo(subscription, name)))
     .sort((a, b) => (a.name < b.name ? -1 : 1))
-    .flatMap(({ id, name, partitions: count }) =>
-      Array.from({ length: count }, (_, partition): GroupPartition => {
-        const isNew = !isJoin || knownTopics.has(id);
+    .flatMap(({ id, name, partitions: count }) => {
+      const isNew =
+        knownTopics.has(id) || before.some(({ subscription }) => subscribesTo(subscription, name));
+      return Array.from({ length: count }, (_, partition): GroupPartition => {
         return (
           known.get(partitionKey({ topicId: id, partition })) ?? {
             topicId: id,
@@ -228,8 +242,8 @@ function partitionsOf(
             epoch: -1,
           }
         );
-      }),
-    );
+      });
+    });
   const same = found.length === partitions.length && found.every((p, i) => p === partitions[i]);
   return same ? partitions : found;
 }
