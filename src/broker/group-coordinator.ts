@@ -65,7 +65,7 @@ export class GroupCoordinator {
   readonly #watches = new Map<string, Watched>();
   /** The members that sync here, by group. */
   readonly #mine = new Map<string, Set<string>>();
-  /** Those of them whose sign of life another broker has asked for. */
+  /** Those of them of whom a sign of life is asked for, for all brokers to hear. */
   readonly #asked = new Set<string>();
 
   constructor({ store, topics, clock, liveness, post }: GroupCoordinatorOptions) {
@@ -150,10 +150,7 @@ export class GroupCoordinator {
       watch.heard(hint.memberId);
     } else {
       watch.probed();
-      for (const memberId of this.#mine.get(groupId) ?? []) {
-        this.#asked.add(`${groupId}/${memberId}`);
-      }
-      this.#waiters.wake(groupId);
+      this.#askMine(groupId);
     }
   }
 
@@ -227,9 +224,15 @@ export class GroupCoordinator {
       onOverdue: () => this.#inBackground(this.step(groupId, { kind: 'overdue' })),
       probe: () => {
         this.#post({ kind: 'probe', groupId });
-        this.#waiters.wake(groupId);
+        this.#askMine(groupId); // the others count on this question, and put none themselves
       },
     });
+  }
+
+  /** Has its members sync again, and tells the other brokers who does. */
+  #askMine(groupId: string): void {
+    for (const memberId of this.#mine.get(groupId) ?? []) this.#asked.add(`${groupId}/${memberId}`);
+    this.#waiters.wake(groupId);
   }
 
   #heard({ groupId, memberId }: MemberRef): void {
