@@ -57,7 +57,7 @@ export function commitOffsets(
   stamp: CommitStamp,
 ): void {
   if (offsets.length === 0) return;
-  const state = group ?? newGroup(member.groupId, 0); // deleted: it has no members
+  const state = group ?? newGroup(member.groupId); // deleted: it has no members
   mustBeMember(state, member);
   for (const offset of offsets) mustHold(state, member, offset);
   for (const offset of offsets) writeOffset(write, offset, stamp);

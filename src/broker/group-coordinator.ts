@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import { TablogError } from '../base/error.ts';
+import { randomId } from '../base/random-id.ts';
 import { newGroup, viewOf } from '../group/group-state.ts';
 import type { GroupMember, GroupState } from '../group/group-state.ts';
 import { mustBeMember, step } from '../group/transitions.ts';
@@ -42,7 +43,7 @@ const NONE: OffsetWrites = { of: [], write() {} };
 interface Watched {
   readonly watch: MemberWatch;
   /** The newest that was seen. */
-  seen: Pick<GroupState, 'createdAt' | 'generation'>;
+  seen: Pick<GroupState, 'instance' | 'generation'>;
 }
 
 export function groupRef(groupId: string): RowRef<GroupState> {
@@ -96,7 +97,7 @@ export class GroupCoordinator {
       try {
         const group = await this.step(groupId, { kind: 'join', request });
         const { epoch } = group.members.find((member) => member.memberId === memberId)!;
-        return mustView(group, { groupId, memberId, epoch });
+        return viewOf(group, { groupId, instance: group.instance, memberId, epoch });
       } catch (error) {
         if (!(error instanceof TablogError) || error.code !== 'MEMBER_EXISTS') throw error;
         if (!(await this.#expireIfDead(groupId, memberId))) throw error;
@@ -168,7 +169,7 @@ export class GroupCoordinator {
         [groupRef(groupId), poolRef, logRef, ...refs] as const,
         ([row, pool, log], write) => {
           if (pool!.version !== version) return undefined; // topics changed meanwhile: look again
-          const group = row ?? newGroup(groupId, now);
+          const group = row ?? newGroup(groupId, randomId());
           const stamp = { groupId, logId: log!.logId, committedAt: now };
           offsets.write(write, row, stamp);
           const next = step(group, event, { topics, now });
@@ -188,7 +189,7 @@ export class GroupCoordinator {
 
   async #read(groupId: string): Promise<GroupState> {
     const [group] = await this.#store.read([groupRef(groupId)]);
-    return group ?? newGroup(groupId, 0);
+    return group ?? newGroup(groupId);
   }
 
   #saw(group: GroupState): void {
@@ -200,8 +201,7 @@ export class GroupCoordinator {
       this.#watches.set(groupId, watched);
     }
     // Reads overtake each other; a group that was deleted, and made again, begins again.
-    const isOld =
-      group.createdAt === watched.seen.createdAt && generation < watched.seen.generation;
+    const isOld = group.instance === watched.seen.instance && generation < watched.seen.generation;
     if (isOld) return;
     watched.seen = group;
     watched.watch.update(group);

@@ -74,7 +74,7 @@ export class GroupOffsets {
       logRef,
       ...refs,
     ] as const);
-    const group = row ?? newGroup(groupId, 0);
+    const group = row ?? newGroup(groupId);
     mustBeMember(group, member);
     for (const claim of claims) mustHold(group, member, claim);
     const committed = rows.map((found) => offsetOf(found, log!.logId));
@@ -85,7 +85,8 @@ export class GroupOffsets {
         if (at !== undefined && at >= start && at <= end) {
           return { ...claim, offset: at, reset: null };
         }
-        const offset = isNew(group, claim) ? start : await this.#resolve(heads[i]!, from);
+        const isFirst = at === undefined && isNew(group, claim);
+        const offset = isFirst ? start : await this.#resolve(heads[i]!, from);
         return { ...claim, offset, reset: at === undefined ? null : { committed: at, start, end } };
       }),
     );

@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts';
-import { CLOSED, LOCKS_UNAVAILABLE } from '../base/error-rules.ts';
+import { CLOSED, LOCKS_UNAVAILABLE, WORKER_LOST } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import { randomId } from '../base/random-id.ts';
 import { isRepeatable } from '../protocol/broker.ts';
@@ -21,6 +21,9 @@ const CALL_DEADLINE_MS = 9_750;
 
 /** A call that is safe to repeat is sent to this many workers, should they die one after the other. */
 const MAX_TRIES = 3;
+
+/** One that died in the middle of a long poll, this long after it began, is not one of them. */
+const SERVED_MS = 1_000;
 
 /** A tab's way to the log, across the deaths of workers: the next call dials anew. */
 export class Connection {
@@ -50,13 +53,20 @@ export class Connection {
   async call<M extends Method>(method: M, request: Request<M>, extraMs = 0): Promise<Response<M>> {
     for (let tries = 1; ; tries++) {
       const link = await this.#connect();
+      const asked = this.clock.now();
       try {
         return await link.call(method, request, CALL_DEADLINE_MS + extraMs);
       } catch (error) {
         const code = error instanceof TablogError ? error.code : undefined;
         const again =
           code === 'WORKER_LOST' || (code === 'OUTCOME_UNKNOWN' && isRepeatable(method));
-        if (!again || tries === MAX_TRIES || this.closed.aborted) throw error;
+        if (!again || this.closed.aborted) throw error;
+        const waited = this.clock.now() - asked;
+        if (extraMs > 0 && waited > SERVED_MS && waited < CALL_DEADLINE_MS) tries = 0;
+        if (tries < MAX_TRIES) continue;
+        if (code === 'WORKER_LOST') throw error;
+        const happened = `${tries} workers died one after the other`;
+        throw new TablogError(WORKER_LOST, happened, { cause: error });
       }
     }
   }

@@ -56,8 +56,8 @@ interface InHand {
  * by `log.consumer()`; close it, or the log, when done.
  *
  * It fetches only while somebody reads: leaving a loop stops it, and another loop goes on with the
- * next message. In a group, the message that was in hand when a loop was left, by `break` or by an
- * error, is not committed and comes again, unless it was committed by its `commit()`.
+ * next message. In a group that commits by itself, the message that was in hand when a loop was left,
+ * by `break` or by an error, is not committed and comes again, unless its `commit()` was called.
  */
 export class Consumer<T extends TopicFilter = TopicLike> implements AsyncIterable<MessageOf<T>> {
   /**
@@ -84,6 +84,7 @@ export class Consumer<T extends TopicFilter = TopicLike> implements AsyncIterabl
   #inHand: InHand | undefined;
   #reading = false;
   #closed: Promise<void> | undefined;
+  #isClosed = false;
   /** Why it can read no more. */
   #end: TablogError | undefined;
 
@@ -250,8 +251,9 @@ export class Consumer<T extends TopicFilter = TopicLike> implements AsyncIterabl
       this.#fetcher.pump();
       await this.#within(left, arrival);
       if (reader.epoch !== epoch || reader.stopped) return [];
-      if (reader.paused) {
+      if (reader.paused || !this.#mayDeliver) {
         reader.seek(first.offset); // they will be read when it goes on
+        this.#fetcher.interrupt(); // a poll that waits behind them
         return [];
       }
     }
@@ -272,6 +274,7 @@ export class Consumer<T extends TopicFilter = TopicLike> implements AsyncIterabl
         closing: this.#closing.signal,
         readers: this.#readers.all,
         arrival: () => this.#fetcher.arrival,
+        mayDeliver: () => this.#mayDeliver,
         take: (turns, accepts) => this.#take(turns, accepts),
         more: (arrival) => this.#more(arrival),
       });
@@ -293,7 +296,7 @@ export class Consumer<T extends TopicFilter = TopicLike> implements AsyncIterabl
   async commit(offsets: readonly OffsetToCommit[]): Promise<void> {
     checkArray('commit() takes an array of offsets', offsets);
     if (this.group === undefined) throw new TypeError('commit() needs a consumer with a group');
-    if (this.#closing.signal.aborted) throw new TablogError(CLOSED, 'the consumer is closed');
+    if (this.#isClosed) throw new TablogError(CLOSED, 'the consumer is closed');
     const commits = offsets.map(({ offset, metadata = '', ...where }) => {
       checkInteger('an offset', offset, 0);
       if (typeof metadata !== 'string') {
@@ -354,6 +357,7 @@ export class Consumer<T extends TopicFilter = TopicLike> implements AsyncIterabl
     try {
       await this.#assignment?.close();
     } finally {
+      this.#isClosed = true; // and not before: a 'revoked' listener may commit
       this.#onClosed();
     }
   }
@@ -392,8 +396,12 @@ export class Consumer<T extends TopicFilter = TopicLike> implements AsyncIterabl
     };
   }
 
+  get #mayDeliver(): boolean {
+    return this.#assignment?.mayDeliver() ?? false;
+  }
+
   #take(turns: Turns, accepts?: (reader: PartitionReader) => boolean): Delivery | undefined {
-    if (this.#assignment?.mayDeliver() !== true) return undefined;
+    if (!this.#mayDeliver) return undefined;
     const delivery = turns.take(accepts);
     if (turns.isPassing) this.#fetcher.pump();
     return delivery;
@@ -420,7 +428,7 @@ export class Consumer<T extends TopicFilter = TopicLike> implements AsyncIterabl
     const { reader, handed, epoch } = inHand;
     const isDone = !this.#commitsItself || reader.hold!.committed >= handed.next;
     this.#ended(reader, handed, isDone ? 'processed' : 'dropped');
-    if (!isDone) reader.rewind(epoch, handed.offset);
+    if (!isDone) reader.rewind(epoch, Math.max(handed.offset, reader.hold!.committed));
   }
 
   #ended(reader: PartitionReader, handed: Handed | undefined, how: 'processed' | 'dropped'): void {

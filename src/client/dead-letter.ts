@@ -1,9 +1,11 @@
 import { TablogError } from '../base/error.ts';
 import { BatchWriter } from '../record/batch-writer.ts';
 import type { RecordParts } from '../record/batch-writer.ts';
+import type { Append } from '../protocol/broker.ts';
 import type { CommitRequest } from '../protocol/group.ts';
 import type { Connection } from './connection.ts';
 import { Message } from './message.ts';
+import { isFenced } from './offset-committer.ts';
 import type { Topic } from './topic.ts';
 import type { TopicRegistry } from './topic-registry.ts';
 import type { Job } from './turns.ts';
@@ -20,51 +22,56 @@ const MAX_ERROR_LENGTH = 1000;
 /**
  * Stores a message in the dead letter topic, byte for byte, with headers that tell where it was and
  * why; where there is a group, in one transaction with its commit. So it waits until every message
- * before it is processed.
+ * before it is processed. `false`: the message is not this consumer's any more, and nothing is stored.
  */
 export async function bury(
   { connection, registry, topic }: Graveyard,
   { message, reader, handed }: Job,
   error: unknown,
   attempts: number,
-): Promise<void> {
+): Promise<boolean> {
   const { hold } = reader;
-  const letter = deadLetter(message, error, attempts);
-  if (hold === undefined || handed === undefined) {
+  const store = async (commit: CommitRequest | null): Promise<void> => {
     const { id, partitions } = await registry.load(topic.name);
-    const append = appendOf(letter, id, message.partition % partitions);
-    await connection.call('transact', { appends: [append], durability: 'relaxed', commit: null });
-    return;
-  }
-  await hold.isFirst(handed);
-  const offset = message.offset + 1;
-  const { member, topicId, partition, epoch } = hold;
-  const commit: CommitRequest = {
-    member,
-    offsets: [{ topicId, partition, epoch, offset, metadata: '' }],
+    const writer = new BatchWriter();
+    writer.append(deadLetter(message, error, attempts));
+    const append: Append = {
+      topicId: id,
+      partition: message.partition % partitions,
+      batch: writer.finish().buffer,
+      compression: 'none',
+    };
+    await connection.call('transact', { appends: [append], durability: 'relaxed', commit });
   };
-  // Behind the commits that are under way, which are of earlier offsets.
-  await hold.committer.alone(async () => {
-    const { id, partitions } = await registry.load(topic.name);
-    const append = (): ReturnType<typeof appendOf> =>
-      appendOf(letter, id, message.partition % partitions);
+  if (hold === undefined || handed === undefined) {
+    await store(null);
+    return true;
+  }
+  // Behind the commits that are under way: none of them is to be overtaken.
+  const buried = async (): Promise<boolean> => {
+    if (!(await hold.isFirst(handed))) return false;
+    const { member, topicId, partition, epoch } = hold;
+    const claim = { topicId, partition, epoch };
+    const offset = Math.max(handed.next, hold.committed);
     for (;;) {
       try {
-        await connection.call('transact', { appends: [append()], durability: 'relaxed', commit });
+        await store({ member, offsets: [{ ...claim, offset, metadata: '' }] });
         break;
       } catch (failure) {
-        const isUnknown = failure instanceof TablogError && failure.code === 'OUTCOME_UNKNOWN';
-        if (!isUnknown) throw failure;
+        if (isFenced(failure)) return false;
+        if (!(failure instanceof TablogError) || failure.code !== 'OUTCOME_UNKNOWN') throw failure;
         // The commit tells what became of both.
-        const claims = [{ topicId, partition, epoch }];
-        const request = { member, claims, from: { offset } };
+        const request = { member, claims: [claim], from: { offset } };
         const [position] = await connection.call('positionPartitions', request);
         if (position!.offset >= offset) break;
       }
     }
     hold.committed = offset;
-    hold.asked = offset;
-  });
+    hold.asked = Math.max(hold.asked, offset);
+    return true;
+  };
+  await hold.isFirst(handed); // not while it keeps the commits of those before it
+  return hold.committer.alone(buried);
 }
 
 function deadLetter(message: Message, error: unknown, attempts: number): RecordParts {
@@ -78,14 +85,4 @@ function deadLetter(message: Message, error: unknown, attempts: number): RecordP
   };
   const headers = Object.entries(told).map(([name, value]) => [name, String(value)] as const);
   return { ...parts, headers: [...parts.headers, ...headers] };
-}
-
-function appendOf(
-  letter: RecordParts,
-  topicId: string,
-  partition: number,
-): { topicId: string; partition: number; batch: ArrayBuffer; compression: 'none' } {
-  const writer = new BatchWriter();
-  writer.append(letter);
-  return { topicId, partition, batch: writer.finish().buffer, compression: 'none' };
 }

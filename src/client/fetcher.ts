@@ -28,7 +28,10 @@ export class Fetcher {
   #arrival = deferred();
   #reservedBytes = 0;
   #active = false;
+  /** Why the last poll failed. */
   #error: { readonly error: unknown } | undefined;
+  /** What else whoever reads is to be told. */
+  #failure: { readonly error: unknown } | undefined;
 
   constructor(
     connection: Connection,
@@ -52,15 +55,16 @@ export class Fetcher {
 
   /** Has whoever reads get this error, once. */
   fail(error: unknown): void {
-    this.#error = { error };
+    this.#failure = { error };
     this.wake();
   }
 
   /** Throws, once, why nothing can be fetched. */
   check(): void {
-    const error = this.#error;
-    this.#error = undefined;
-    if (error !== undefined) throw error.error;
+    const failed = this.#failure ?? this.#error;
+    if (this.#failure === undefined) this.#error = undefined;
+    this.#failure = undefined;
+    if (failed !== undefined) throw failed.error;
   }
 
   start(): void {

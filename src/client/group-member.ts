@@ -54,6 +54,7 @@ export class GroupMember implements Assignment {
   #leaseUntil = 0;
   /** While the page is frozen, or about to be. */
   #frozen: Deferred | undefined;
+  #joining: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
 
   constructor(options: GroupMemberOptions) {
@@ -97,16 +98,19 @@ export class GroupMember implements Assignment {
   async #close(): Promise<void> {
     this.#closing.abort();
     this.#thaw();
+    await this.#joining?.catch(() => {}); // so that it is known what there is to leave
     try {
       if (this.#member !== undefined) {
         await this.#holdings.revokeAll();
-        await this.#committer.flush(this.#holdings.holds);
       }
     } finally {
-      await this.#leave();
-      this.#holdings.loseAll();
-      this.#committer.close();
-      this.#ended.resolve(new TablogError(CLOSED, 'the consumer is closed'));
+      try {
+        await this.#leave();
+      } finally {
+        this.#holdings.loseAll();
+        this.#committer.close();
+        this.#ended.resolve(new TablogError(CLOSED, 'the consumer is closed'));
+      }
     }
   }
 
@@ -132,7 +136,11 @@ export class GroupMember implements Assignment {
     }
   }
 
-  async #join(): Promise<void> {
+  #join(): Promise<void> {
+    return (this.#joining = this.#joinGroup());
+  }
+
+  async #joinGroup(): Promise<void> {
     const { group, selection } = this.#options;
     const { group: groupId, memberId, assignor, sessionTimeoutMs, rebalanceTimeoutMs } = group;
     const asked = this.#connection.clock.now();
@@ -146,8 +154,8 @@ export class GroupMember implements Assignment {
       sessionTimeoutMs,
       rebalanceTimeoutMs,
     });
-    this.#member = { groupId, memberId, epoch: view.epoch };
-    if (this.#closing.signal.aborted) return this.#leave(); // too late for `close` to know
+    this.#member = { groupId, instance: view.instance, memberId, epoch: view.epoch };
+    if (this.#closing.signal.aborted) return; // `close` leaves
     this.#heard(this.#member, view, asked);
   }
 
@@ -162,7 +170,8 @@ export class GroupMember implements Assignment {
   }
 
   async #sync(member: MemberRef): Promise<void> {
-    const maxWaitMs = this.#options.group.sessionTimeoutMs / 4;
+    // Who has slept for too long wants to know at once.
+    const maxWaitMs = this.mayDeliver() ? this.#options.group.sessionTimeoutMs / 4 : 0;
     const asked = this.#connection.clock.now();
     const request = {
       member,

@@ -6,6 +6,8 @@ import type { Claim, MemberRef } from '../protocol/group.ts';
 export interface Committer {
   /** More has been processed. */
   progressed(hold: Hold): void;
+  /** What is processed so far is to be committed, though the hold counts from elsewhere soon. */
+  keep(hold: Hold): void;
   /** Resolves when it is stored. */
   commit(hold: Hold, offset: number, metadata?: string): Promise<void>;
   /** Runs `work` when no commit is under way; the next one waits for it. */
@@ -106,8 +108,9 @@ export class Hold implements Claim {
     if (next > this.committed) await this.committer.commit(this, Math.max(next, this.asked));
   }
 
-  /** Somebody seeks: what is in hand counts no longer. */
+  /** Somebody seeks: what is in hand counts no longer; what is processed is committed. */
   restart(offset: number): void {
+    this.committer.keep(this);
     this.restarts++;
     this.#handed.clear();
     this.#inHand = 0;
@@ -122,9 +125,16 @@ export class Hold implements Claim {
     while (!this.isIdle) await this.#nextChange();
   }
 
-  /** Resolves when everything before the message is processed, or it counts no longer. */
-  async isFirst({ offset }: Handed): Promise<void> {
-    while (this.#handed.has(offset) && !this.#isOldest(offset) && !this.signal.aborted) {
+  /**
+   * Waits until everything before the message is processed; `false` where that will not be: something
+   * before it was dropped, somebody has sought, or the partition is lost.
+   */
+  async isFirst(handed: Handed): Promise<boolean> {
+    for (;;) {
+      const [oldest] = this.#handed.values();
+      const counts = this.#handed.get(handed.offset) === handed && !this.signal.aborted;
+      if (!counts || oldest?.state === 'dropped') return false;
+      if (oldest === handed) return true;
       await this.#nextChange();
     }
   }
@@ -133,11 +143,6 @@ export class Hold implements Claim {
   lose(): void {
     this.#lost.abort();
     this.#changed();
-  }
-
-  #isOldest(offset: number): boolean {
-    for (const oldest of this.#handed.keys()) return oldest === offset;
-    return true;
   }
 
   #nextChange(): Promise<void> {

@@ -1,17 +1,11 @@
 import { TablogError } from '../base/error.ts';
-import type {
-  Claim,
-  GroupPosition,
-  MemberRef,
-  MemberView,
-  OwnedPartition,
-} from '../protocol/group.ts';
+import type { Claim, MemberRef, MemberView, OwnedPartition } from '../protocol/group.ts';
 import type { Connection } from './connection.ts';
 import type { ConsumerListeners, PartitionsEvent } from './consumer-events.ts';
 import { checkPosition } from './consumer-options.ts';
 import type { Position } from './consumer-options.ts';
 import { Hold } from './hold.ts';
-import { isFenced } from './offset-committer.ts';
+import { isGone } from './offset-committer.ts';
 import type { OffsetCommitter } from './offset-committer.ts';
 import type { PartitionReader } from './partition-reader.ts';
 import type { ReaderSet } from './reader-set.ts';
@@ -42,6 +36,7 @@ export class Holdings {
   readonly #held = new Map<string, PartitionReader>();
   /** Claims with which something is being done. */
   readonly #busy = new Set<string>();
+  readonly #releasing = new Set<Promise<void>>();
   /** Lost, and perhaps in the application's hands still. */
   #lost: Hold[] = [];
   #member: MemberRef | undefined;
@@ -100,11 +95,14 @@ export class Holdings {
     this.#lost = [];
   }
 
-  /** Tells the listeners that everything is given up, before the member leaves. */
+  /** Gives up everything, before the member leaves. Rejects where a commit could not be stored. */
   async revokeAll(): Promise<void> {
+    await Promise.all(this.#releasing);
     const readers = [...this.#held.values()];
     for (const reader of readers) reader.stopped = true;
     if (readers.length > 0) await this.#options.listeners.emit('revoked', named(readers));
+    await this.#flush(readers);
+    for (const reader of readers) this.#drop(reader);
   }
 
   async #begin(member: MemberRef, claims: readonly OwnedPartition[]): Promise<void> {
@@ -113,29 +111,30 @@ export class Holdings {
     const positions = await this.#tried(() => connection.call('positionPartitions', request));
     const begun = (positions ?? []).flatMap((position, i) => {
       if (this.#member !== member || !this.#owns(claims[i]!)) return [];
-      return this.#newReader(member, claims[i]!, position);
+      return this.#newReader(member, claims[i]!, position.offset);
     });
     readers.all.push(...begun);
     for (const reader of begun) this.#held.set(keyOf(reader.hold!), reader);
+    for (const { topic, partition, hold } of begun) {
+      const { reset, offset } = positions!.find((place) => keyOf(place) === keyOf(hold!))!;
+      if (reset === null) continue;
+      const { committed: outOfRange, start: startOffset, end: endOffset } = reset;
+      const at = { outOfRange, startOffset, endOffset, offset };
+      await listeners.emit('reset', { topic: topic.name, partition, ...at });
+    }
     if (begun.length > 0) await listeners.emit('assigned', named(begun));
     for (const reader of begun) reader.stopped = reader.hold!.revoking;
     this.#done(member, claims);
   }
 
-  #newReader(member: MemberRef, claim: OwnedPartition, position: GroupPosition): PartitionReader {
-    const { committer, listeners, readers } = this.#options;
+  #newReader(member: MemberRef, claim: OwnedPartition, offset: number): PartitionReader {
+    const { committer, readers } = this.#options;
     const { topic, topicId, partition } = claim;
-    const { offset, reset } = position;
     const reader = readers.create(topic, topicId, partition);
     reader.seek(offset);
     reader.hold = new Hold(member, claim, offset, committer);
     reader.stopped = true;
     reader.onError = (error) => this.#recover(reader, error);
-    if (reset !== null) {
-      const { committed, start: startOffset, end: endOffset } = reset;
-      const at = { topic, partition, outOfRange: committed, startOffset, endOffset, offset };
-      void listeners.emit('reset', at);
-    }
     return reader;
   }
 
@@ -152,26 +151,36 @@ export class Holdings {
       reader.stopped = true;
       this.#options.onRevoking(reader);
       if (hold.isIdle) idle.push(claim);
-      else void hold.idle().then(() => this.#release(member, [claim]));
+      else void hold.idle().then(() => this.#startRelease(member, [claim]));
     }
-    if (idle.length > 0) void this.#release(member, idle);
+    if (idle.length > 0) this.#startRelease(member, idle);
+  }
+
+  #startRelease(member: MemberRef, claims: readonly OwnedPartition[]): void {
+    if (this.#member !== member) return; // all of it is lost
+    const releasing = this.#release(member, claims);
+    this.#releasing.add(releasing);
+    void releasing.then(() => this.#releasing.delete(releasing));
+  }
+
+  /** Rejects where what is processed could not be stored, and the partition is still there. */
+  async #flush(readers: readonly PartitionReader[]): Promise<void> {
+    try {
+      await this.#options.committer.flush(readers.map((reader) => reader.hold!));
+    } catch (error) {
+      if (!isGone(error)) throw error;
+    }
   }
 
   async #release(member: MemberRef, claims: readonly OwnedPartition[]): Promise<void> {
-    const { committer, connection, listeners, onError, readers } = this.#options;
+    const { connection, listeners, onError } = this.#options;
     const held = claims.flatMap((claim) => this.#held.get(keyOf(claim)) ?? []);
     if (held.length > 0) {
       await listeners.emit('revoked', named(held));
-      await committer.flush(held.map((reader) => reader.hold!)).catch((error: unknown) => {
-        if (!isFenced(error)) onError(error);
-      });
+      await this.#flush(held).catch(onError);
     }
     if (this.#member !== member) return; // all of it is lost
-    for (const reader of held) {
-      readers.remove(reader);
-      this.#held.delete(keyOf(reader.hold!));
-      reader.hold!.lose();
-    }
+    for (const reader of held) this.#drop(reader);
     const request = { member, claims };
     const view = await this.#tried(() => connection.call('releasePartitions', request));
     if (view !== undefined && this.#member === member) this.apply(member, view);
@@ -188,15 +197,18 @@ export class Holdings {
   #lose(readers: readonly PartitionReader[]): void {
     if (readers.length === 0) return;
     for (const reader of readers) {
-      const hold = reader.hold!;
       reader.stopped = true;
       this.#options.onRevoking(reader);
-      this.#options.readers.remove(reader);
-      this.#held.delete(keyOf(hold));
-      this.#lost.push(hold);
-      hold.lose();
+      this.#lost.push(reader.hold!);
+      this.#drop(reader);
     }
     void this.#options.listeners.emit('lost', named(readers));
+  }
+
+  #drop(reader: PartitionReader): void {
+    this.#options.readers.remove(reader);
+    this.#held.delete(keyOf(reader.hold!));
+    reader.hold!.lose();
   }
 
   #owns(claim: Claim): boolean {
@@ -208,8 +220,8 @@ export class Holdings {
     try {
       return await call();
     } catch (error) {
-      // Where it is fenced, the next view of the group is on its way.
-      const passing = error instanceof TablogError && (error.retriable || isFenced(error));
+      // Where the partition is gone, the next view of the group is on its way.
+      const passing = isGone(error) || (error instanceof TablogError && error.retriable);
       if (!passing) this.#options.onError(error);
       await new Promise<void>((resolve) => {
         this.#options.connection.clock.after(RETRY_MS, resolve);

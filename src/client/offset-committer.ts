@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts';
-import { FENCED } from '../base/error-rules.ts';
+import { CLOSED, FENCED } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import type { OffsetCommit } from '../protocol/group.ts';
 import type { Connection } from './connection.ts';
@@ -38,6 +38,7 @@ export class OffsetCommitter implements Committer {
   #last: Promise<void> = Promise.resolve();
   #sending = false;
   #cancelTimer: (() => void) | undefined;
+  #isClosed = false;
 
   constructor(options: OffsetCommitterOptions) {
     this.#options = options;
@@ -63,6 +64,7 @@ export class OffsetCommitter implements Committer {
    * counts; all of them settle alike.
    */
   commit(hold: Hold, offset: number, metadata = ''): Promise<void> {
+    if (this.#isClosed) return Promise.reject(closed());
     hold.asked = offset;
     const waiting = this.#waiting.get(hold);
     if (waiting !== undefined) {
@@ -89,8 +91,8 @@ export class OffsetCommitter implements Committer {
 
   /** Commits what is processed of these, and waits for it. Rejects where that is not stored. */
   async flush(holds: readonly Hold[]): Promise<void> {
+    await this.#last; // what fails there is tried once more here, and told
     await Promise.all(this.#commitProcessed(holds));
-    await this.#last;
   }
 
   /** What is processed of these and not stored yet, unless the application commits by itself. */
@@ -101,7 +103,14 @@ export class OffsetCommitter implements Committer {
       .map((hold) => toCommit(hold, hold.processed, ''));
   }
 
+  keep(hold: Hold): void {
+    for (const committing of this.#commitProcessed([hold])) {
+      committing.catch((error: unknown) => this.#report(error));
+    }
+  }
+
   close(): void {
+    this.#isClosed = true;
     this.#cancelTimer?.();
     this.#processed.clear();
   }
@@ -114,12 +123,15 @@ export class OffsetCommitter implements Committer {
       this.#processed.clear();
       const settled = await Promise.allSettled(this.#commitProcessed(holds));
       for (const result of settled) {
-        if (result.status === 'rejected' && !isFenced(result.reason)) {
-          this.#options.onError(result.reason);
-        }
+        if (result.status === 'rejected') this.#report(result.reason);
       }
     }
     this.#sending = false;
+  }
+
+  /** Nobody waits for it; who has lost a partition is told by an event. */
+  #report(error: unknown): void {
+    if (!isGone(error)) this.#options.onError(error);
   }
 
   #commitProcessed(holds: readonly Hold[]): Promise<void>[] {
@@ -133,17 +145,24 @@ export class OffsetCommitter implements Committer {
     const waiting = [...this.#waiting];
     this.#waiting = new Map();
     const held = waiting.filter(([{ signal }]) => !signal.aborted);
-    for (const [hold, { reject }] of waiting) if (hold.signal.aborted) reject(lost(hold));
+    for (const [hold, { reject }] of waiting) {
+      if (hold.signal.aborted) reject(this.#isClosed ? closed() : lost(hold));
+    }
     try {
       await this.#call(held);
     } catch (error) {
-      // One partition that is lost fails all: each by itself, then.
-      const each = isFenced(error) && held.length > 1;
+      // One partition that is refused fails all: each by itself, then.
+      const each = held.length > 1 && isRefusal(error);
       for (const entry of held) {
-        if (each) await this.#call([entry]).catch((reason: unknown) => fail(entry, reason));
-        else fail(entry, error);
+        if (each) await this.#call([entry]).catch((reason: unknown) => this.#fail(entry, reason));
+        else this.#fail(entry, error);
       }
     }
+  }
+
+  #fail([hold, { reject }]: readonly [Hold, Waiting], error: unknown): void {
+    hold.asked = this.#waiting.get(hold)?.offset ?? hold.committed;
+    reject(error);
   }
 
   async #call(waiting: readonly (readonly [Hold, Waiting])[]): Promise<void> {
@@ -160,9 +179,13 @@ export class OffsetCommitter implements Committer {
   }
 }
 
-function fail([hold, { reject }]: readonly [Hold, Waiting], error: unknown): void {
-  hold.asked = hold.committed;
-  reject(error);
+function closed(): TablogError {
+  return new TablogError(CLOSED, 'the consumer is closed');
+}
+
+/** Whether nothing was stored for a reason that may be of one partition only. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof TablogError && !error.retriable && error.code !== 'OUTCOME_UNKNOWN';
 }
 
 function lost({ member, partition }: Hold): TablogError {
@@ -182,4 +205,9 @@ function toCommit(
 
 export function isFenced(error: unknown): boolean {
   return error instanceof TablogError && error.code === 'FENCED';
+}
+
+/** Whether the partition is not this member's any more, which the next view of the group tells too. */
+export function isGone(error: unknown): boolean {
+  return isFenced(error) || (error instanceof TablogError && error.code === 'UNKNOWN_TOPIC');
 }

@@ -21,10 +21,9 @@ export class ReaderSet {
   readonly #connection: Connection;
   readonly #selection: TopicSelection;
   readonly #isWhole: boolean;
-  /** Partitions that are paused come back paused when they come back. */
-  readonly #paused = new Set<string>();
-  /** For partitions that come later. */
+  /** Whether all are paused, but for those that differ: also when they go and come back. */
   #allPaused = false;
+  readonly #differ = new Set<string>();
   #seeks = 0;
 
   /** `isWhole`: it has every partition of its topics. */
@@ -37,7 +36,7 @@ export class ReaderSet {
   /** A reader of a partition; it is to be added when it has its place. */
   create(topicName: string, topicId: string, partition: number): PartitionReader {
     const reader = new PartitionReader(this.#selection.mustGet(topicName), topicId, partition);
-    reader.paused = this.#allPaused || this.#paused.has(keyOf(reader));
+    reader.paused = this.#allPaused !== this.#differ.has(keyOf(reader));
     return reader;
   }
 
@@ -81,13 +80,12 @@ export class ReaderSet {
   setPaused(paused: boolean, where: TopicPartition | undefined): void {
     if (where === undefined) {
       this.#allPaused = paused;
-      this.#paused.clear();
+      this.#differ.clear();
     }
     for (const reader of this.#select(where)) {
       reader.paused = paused;
-      if (where === undefined) continue;
-      if (paused) this.#paused.add(keyOf(reader));
-      else this.#paused.delete(keyOf(reader));
+      if (paused === this.#allPaused) this.#differ.delete(keyOf(reader));
+      else this.#differ.add(keyOf(reader));
     }
   }
 

@@ -20,6 +20,8 @@ export interface RunnerSource {
   readonly readers: readonly PartitionReader[];
   /** Resolves at the next arrival. */
   arrival(): Promise<void>;
+  /** Whether a handler may begin now. */
+  mayDeliver(): boolean;
   /** The next message at hand, of a partition that `accepts`. */
   take(turns: Turns, accepts: (reader: PartitionReader) => boolean): Delivery | undefined;
   /** Waits for an arrival; throws why nothing can come. */
@@ -124,7 +126,7 @@ export class Runner {
 
   #startAll(): void {
     for (const [job] of this.#lanes.values()) {
-      if (this.#running.size >= this.#options.concurrency) return;
+      if (this.#running.size >= this.#options.concurrency || !this.#source.mayDeliver()) return;
       if (!this.#running.has(job!) && !job!.reader.paused) void this.#start(job!);
     }
   }
@@ -136,6 +138,7 @@ export class Runner {
     } catch (error) {
       this.#failure ??= { error };
       this.#drop(job);
+      for (const wake of this.#backingOff.values()) wake();
     }
     this.#running.delete(job);
     this.#remove(job);
@@ -153,9 +156,12 @@ export class Runner {
         await this.#options.eachMessage(message, { signal, attempt });
         return end(job, 'processed');
       } catch (error) {
+        if (this.#isOver(job)) return this.#drop(job);
         const action = await actionFor(this.#options, error, message, attempt);
         if (action === 'stop') throw error;
-        if (action === 'deadLetter') await this.#bury(job, error, attempt);
+        if (action === 'deadLetter' && !(await this.#bury(job, error, attempt))) {
+          return this.#drop(job);
+        }
         if (action !== 'retry') return end(job, 'processed');
         await this.#backOff(job, attempt);
       }
@@ -163,7 +169,7 @@ export class Runner {
     }
   }
 
-  #bury(job: Job, error: unknown, attempts: number): Promise<void> {
+  #bury(job: Job, error: unknown, attempts: number): Promise<boolean> {
     const { connection, registry } = this.#source;
     const topic = asTopic(this.#options.deadLetterTopic!);
     return bury({ connection, registry, topic }, job, error, attempts);
@@ -184,6 +190,7 @@ export class Runner {
     this.#source.closing.addEventListener('abort', wake, { once: true });
     this.#backingOff.set(job, wake);
     await over.promise;
+    while (!this.#source.mayDeliver() && !this.#isOver(job)) await this.#source.arrival();
     this.#backingOff.delete(job);
     this.#source.closing.removeEventListener('abort', wake);
     cancel();

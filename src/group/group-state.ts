@@ -10,8 +10,8 @@ import type {
 /** A row of the store `groups`: the whole truth of who reads what. */
 export interface GroupState {
   readonly groupId: string;
-  /** Tells a group from one of the same name that was deleted. Milliseconds since 1970. */
-  readonly createdAt: number;
+  /** Made with the group: one of the same name, after it was deleted, has another. */
+  readonly instance: string;
   /** Goes up with every change of the row. */
   readonly generation: number;
   readonly assignor: AssignorName;
@@ -57,8 +57,9 @@ export interface SubscribedTopic {
   readonly partitions: number;
 }
 
-export function newGroup(groupId: string, createdAt: number): GroupState {
-  return { groupId, createdAt, generation: 0, assignor: 'sticky', members: [], partitions: [] };
+/** A group without members; `instance` is its own, or '' where there is none. */
+export function newGroup(groupId: string, instance = ''): GroupState {
+  return { groupId, instance, generation: 0, assignor: 'sticky', members: [], partitions: [] };
 }
 
 export function phaseOf({ members, partitions }: GroupState): GroupPhase {
@@ -73,7 +74,7 @@ export function subscribesTo({ topics, patterns }: Subscription, topic: string):
 
 /** What a member is told; who asks has to be one. See `mustBeMember`. */
 export function viewOf(
-  { generation, partitions }: GroupState,
+  { instance, generation, partitions }: GroupState,
   { memberId, epoch }: MemberRef,
 ): MemberView {
   const owned = partitions
@@ -88,7 +89,7 @@ export function viewOf(
   const pending = partitions.filter(
     ({ owner, target }) => target === memberId && owner !== memberId,
   ).length;
-  return { epoch, generation, owned, pending };
+  return { instance, epoch, generation, owned, pending };
 }
 
 /** Whether a member still has what it claims: the fence of every commit (KIP-1251). */

@@ -28,7 +28,7 @@ export type GroupEvent =
   | { readonly kind: 'restart'; readonly claims: readonly Omit<Claim, 'epoch'>[] };
 
 /** A member's id and the epoch of its joining. */
-type MemberLife = Omit<MemberRef, 'groupId'>;
+type MemberLife = Pick<MemberRef, 'memberId' | 'epoch'>;
 
 /** What a transition knows besides the group. */
 export interface Surroundings {
@@ -55,7 +55,10 @@ const TRANSITIONS: Transitions = {
     }
     return { ...group, assignor: assignorOf(group, request), members: joined(group, request, now) };
   },
-  leave: (group, { member }) => without(group, (candidate) => isSame(candidate, member)),
+  leave: (group, { member }) =>
+    member.instance === group.instance
+      ? without(group, (candidate) => isSame(candidate, member))
+      : group,
   expire: (group, { members }) =>
     without(group, (candidate) => members.some((member) => isSame(candidate, member))),
   overdue: (group, _event, now) =>
@@ -110,9 +113,10 @@ export function step(
 }
 
 /** Throws `FENCED` for whoever is no member, or was one in an earlier life. */
-export function mustBeMember(group: GroupState, { memberId, epoch }: MemberRef): GroupMember {
+export function mustBeMember(group: GroupState, ref: MemberRef): GroupMember {
+  const { memberId, epoch, instance } = ref;
   const member = group.members.find((candidate) => candidate.memberId === memberId);
-  if (member?.epoch === epoch) return member;
+  if (member?.epoch === epoch && group.instance === instance) return member;
   throw fenced(`the group '${group.groupId}' has removed its member '${memberId}'`, {
     group: group.groupId,
     member: memberId,

@@ -12,6 +12,8 @@ export interface Subscription {
 /** Who speaks: a member, and which of its lives. */
 export interface MemberRef {
   readonly groupId: string;
+  /** Which of the groups of this name, should it have been deleted and made again. */
+  readonly instance: string;
   readonly memberId: string;
   /** The generation in which it joined; fences whoever had the id before. */
   readonly epoch: number;
@@ -49,6 +51,7 @@ export interface OwnedPartition extends Claim {
 
 /** A group as one of its members sees it. */
 export interface MemberView {
+  readonly instance: string;
   readonly epoch: number;
   readonly generation: number;
   readonly owned: readonly OwnedPartition[];

@@ -191,7 +191,8 @@ class Model {
     this.#expectDeadlines(before, after);
     for (const { memberId, epoch } of before.members) {
       if (hasLife(after, memberId, epoch)) continue;
-      this.#past.push({ groupId: before.groupId, memberId, epoch });
+      const { groupId, instance } = before;
+      this.#past.push({ groupId, instance, memberId, epoch });
     }
   }
 

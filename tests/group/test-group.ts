@@ -17,7 +17,7 @@ interface JoinOptions extends Partial<Omit<JoinRequest, 'groupId' | 'memberId' |
 
 /** A group, the topics of its log and the time. Whoever changes what a step was given, throws. */
 export class TestGroup {
-  state: GroupState = deepFreeze(newGroup(GROUP_ID, 0));
+  state: GroupState = deepFreeze(newGroup(GROUP_ID));
   topics: readonly SubscribedTopic[] = [];
   now = 1_700_000_000_000;
   #topicIds = 0;
@@ -102,7 +102,8 @@ export class TestGroup {
   }
 
   ref(memberId: string): MemberRef {
-    return { groupId: GROUP_ID, memberId, epoch: this.member(memberId).epoch };
+    const { instance } = this.state;
+    return { groupId: GROUP_ID, instance, memberId, epoch: this.member(memberId).epoch };
   }
 
   member(memberId: string): GroupMember {

@@ -124,7 +124,7 @@ describe.for(['leave', 'expire'] as const)('%s', (kind) => {
 test('expire removes many members in one generation', () => {
   const group = groupOf('a', 'b', 'c', 'd');
   const { generation } = group.state;
-  expect(group.expire('a', { groupId: 'billing', memberId: 'b', epoch: -1 }, 'c')).toBe(true);
+  expect(group.expire('a', { ...group.ref('b'), epoch: -1 }, 'c')).toBe(true);
   expect(group.owners).toEqual({ orders: 'b d b d' });
   expect(group.state.generation).toBe(generation + 1);
   expect(group.expire()).toBe(false);
@@ -233,7 +233,7 @@ test('each change is one generation more, and what is no change is the very same
 
 test('a new group has nothing and asks for nothing', () => {
   const group = new TestGroup({ orders: 4 });
-  expect(group.state).toEqual(newGroup('billing', 0));
+  expect(group.state).toEqual(newGroup('billing'));
   expect(group.state.generation).toBe(0);
   expect(phaseOf(group.state)).toBe('empty');
   expect(group.refresh()).toBe(false);

@@ -1,0 +1,219 @@
+import { onTestFinished, vi } from 'vitest';
+import { LogBroker } from '../../src/broker/log-broker.ts';
+import { topic } from '../../src/index.ts';
+import type {
+  AssignedPartition,
+  Consumer,
+  ConsumerOptions,
+  Log,
+  Message,
+  TopicFilter,
+  TopicLike,
+} from '../../src/index.ts';
+import type { InlineHost } from '../../src/inline.ts';
+import { openMemoryStore } from '../../src/store/memory-store.ts';
+import type { Store } from '../../src/store/store.ts';
+import { AN_HOUR_MS, memoryHost, openTab, settle } from './log-fixture.ts';
+import { stubHost } from './stub-broker.ts';
+import type { StubHost } from './stub-broker.ts';
+
+/** Four partitions: what the members of most tests share. */
+export const four = topic('t', { partitions: 4 });
+
+/** A member's options: every record from the first, and no look at the store but when there is news. */
+export const options = {
+  group: 'g',
+  topics: ['t'],
+  from: 'earliest',
+  maxWaitMs: AN_HOUR_MS,
+} as const satisfies ConsumerOptions;
+
+/** What a test changes of them. */
+type MemberOptions = Partial<ConsumerOptions<TopicFilter>>;
+
+/** One log in `count` tabs, with these topics. */
+export async function openTabs(count: number, ...topics: readonly TopicLike[]): Promise<Log[]> {
+  return openTabsOn(Array<InlineHost>(count).fill(memoryHost()), ...topics);
+}
+
+/** The same, each tab with a host of its own, which must share a store. */
+export async function openTabsOn(
+  hosts: readonly InlineHost[],
+  ...topics: readonly TopicLike[]
+): Promise<Log[]> {
+  const first = await openTab(hosts[0]);
+  await first.admin.createTopics(topics);
+  const others: Log[] = [];
+  for (const host of hosts.slice(1)) others.push(await openTab(host, first.name));
+  return [first, ...others];
+}
+
+/** One log in two tabs: a test delays and breaks the calls of the second. */
+export async function openStubbed(
+  ...topics: readonly TopicLike[]
+): Promise<{ log: Log; stubbed: Log; host: StubHost }> {
+  const shared = memoryHost();
+  const host = stubHost(shared);
+  const [log, stubbed] = await openTabsOn([shared, host], ...topics);
+  return { log: log!, stubbed: stubbed!, host };
+}
+
+/** A host whose store a test can look into and change. */
+export function storeHost(): { host: InlineHost; store: Store } {
+  const store = openMemoryStore();
+  const host: InlineHost = {
+    open(name) {
+      const broker = new LogBroker({ name, openStore: async () => store });
+      return { broker, close() {} }; // it would close the store
+    },
+  };
+  onTestFinished(() => store.close());
+  return { host, store };
+}
+
+/** A member of a group and everything that it was told. */
+export class Member {
+  readonly consumer: Consumer;
+  /** 'assigned t/0 t/1', and so on, in the order in which it happened. */
+  readonly events: string[] = [];
+  /** 't/0@5', and so on. */
+  readonly read: string[] = [];
+
+  constructor(log: Log, given: MemberOptions = {}) {
+    this.consumer = log.consumer({ ...options, ...given } as ConsumerOptions);
+    for (const event of ['assigned', 'revoked', 'lost'] as const) {
+      this.consumer.on(event, ({ partitions }) => {
+        this.events.push(`${event} ${names(partitions).join(' ')}`);
+      });
+    }
+    this.consumer.on('reset', ({ topic: of, partition, outOfRange, offset }) => {
+      this.events.push(`reset ${of}/${partition} from ${outOfRange} to ${offset}`);
+    });
+  }
+
+  get owns(): string[] {
+    return names(this.consumer.assignment);
+  }
+
+  /** Reads for as long as the consumer lives; rejects with what ends the loop. */
+  async loop(each: (message: Message) => unknown = () => {}): Promise<void> {
+    for await (const message of this.consumer) {
+      this.read.push(place(message));
+      await each(message);
+    }
+  }
+}
+
+/** A member that has every partition that it is to have. */
+export async function joined(log: Log, given: MemberOptions = {}): Promise<Member> {
+  const member = new Member(log, given);
+  await member.consumer.ready;
+  return member;
+}
+
+/** A member that is ready, and reads in the background for as long as it lives. */
+export async function reading(
+  log: Log,
+  given: MemberOptions = {},
+  each?: (message: Message) => unknown,
+): Promise<Member> {
+  const member = new Member(log, given);
+  member.loop(each).catch(() => {});
+  await member.consumer.ready;
+  return member;
+}
+
+/** Something that a listener or a loop awaits until the test says so. */
+export function latch(): { readonly opened: Promise<void>; readonly open: () => void } {
+  let open!: () => void;
+  const opened = new Promise<void>((resolve) => (open = resolve));
+  return { opened, open };
+}
+
+/** The next message of a loop that is not left: as of a tab that then dies, with this in hand. */
+export async function readOne(consumer: Consumer): Promise<Message> {
+  const { value } = await consumer[Symbol.asyncIterator]().next();
+  return value as Message;
+}
+
+export function names(partitions: readonly AssignedPartition[]): string[] {
+  return partitions.map(({ topic: of, partition }) => `${of}/${partition}`).sort();
+}
+
+export function place({ topic: of, partition, offset }: Message): string {
+  return `${of}/${partition}@${offset}`;
+}
+
+/** Sends `count` records to each of these partitions. */
+export async function fill(
+  log: Log,
+  count: number,
+  partitions: readonly number[] = [0],
+  to: TopicLike = 't',
+): Promise<void> {
+  const records = partitions.flatMap((partition) =>
+    Array.from({ length: count }, (_, i) => ({ value: String(i), partition })),
+  );
+  await log.producer().sendBatch(to, records);
+}
+
+/** What a group has committed: { 't/0': 5 }. */
+export async function committed(log: Log, group = 'g'): Promise<Record<string, number>> {
+  const offsets = await log.admin.fetchOffsets(group);
+  return Object.fromEntries(
+    offsets.map(({ topic: of, partition, offset }) => [`${of}/${partition}`, offset]),
+  );
+}
+
+/** Waits for what other tabs have still to hear of. */
+export function eventually(check: () => unknown): Promise<void> {
+  return vi.waitFor(async () => void (await check()), { interval: 5, timeout: 5000 });
+}
+
+/** From now on, and until the test ends, timers run only when the test says so. */
+export async function stopTime(): Promise<void> {
+  // What is loaded on demand is loaded first: that takes longer than any stopped clock would wait.
+  await import('../../src/client/group-member.ts');
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
+  onTestFinished(() => void vi.useRealTimers());
+}
+
+/** Lets `ms` milliseconds pass, in steps, so that messages between tabs arrive meanwhile. */
+export async function pass(ms: number, stepMs = 5): Promise<void> {
+  for (let left = ms; left > 0; left -= stepMs) {
+    vi.advanceTimersByTime(Math.min(stepMs, left));
+    await settle();
+  }
+}
+
+/** From now on, and until the test ends, what tabs tell each other takes `delayMs`; it can be changed. */
+export function delayHints(delayMs: number): { delayMs: number } {
+  const delay = { delayMs };
+  const channels = new Map<string, Set<SlowChannel>>();
+  class SlowChannel extends EventTarget {
+    readonly #others: Set<SlowChannel>;
+
+    constructor(name: string) {
+      super();
+      this.#others = channels.get(name) ?? new Set();
+      channels.set(name, this.#others.add(this));
+    }
+
+    postMessage(data: unknown): void {
+      const others = [...this.#others].filter((channel) => channel !== this);
+      setTimeout(() => {
+        for (const channel of others) {
+          if (!this.#others.has(channel)) continue;
+          channel.dispatchEvent(new MessageEvent('message', { data: structuredClone(data) }));
+        }
+      }, delay.delayMs);
+    }
+
+    close(): void {
+      this.#others.delete(this);
+    }
+  }
+  vi.stubGlobal('BroadcastChannel', SlowChannel);
+  onTestFinished(() => void vi.unstubAllGlobals());
+  return delay;
+}
