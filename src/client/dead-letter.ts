@@ -47,6 +47,7 @@ export async function bury(
     await store(null);
     return true;
   }
+  const { restarts } = hold;
   // Behind the commits that are under way: none of them is to be overtaken.
   const buried = async (): Promise<boolean> => {
     if (!(await hold.isFirst(handed))) return false;
@@ -66,12 +67,17 @@ export async function bury(
         if (position!.offset >= offset) break;
       }
     }
-    hold.committed = offset;
-    hold.asked = Math.max(hold.asked, offset);
+    if (hold.restarts === restarts) hold.committed = offset;
     return true;
   };
-  await hold.isFirst(handed); // not while it keeps the commits of those before it
-  return hold.committer.alone(buried);
+  // Not while it keeps the commits of those before it; from then on it is the one to be next.
+  if (!(await hold.isFirst(handed))) return false;
+  hold.asked = Math.max(hold.asked, handed.next);
+  try {
+    return await hold.committer.alone(buried);
+  } finally {
+    if (hold.restarts === restarts) hold.asked = hold.committed;
+  }
 }
 
 function deadLetter(message: Message, error: unknown, attempts: number): RecordParts {

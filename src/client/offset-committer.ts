@@ -14,6 +14,8 @@ export type CommitMode = 'processed' | 'manual' | { readonly everyMs: number };
 interface Waiting {
   offset: number;
   metadata: string;
+  /** The hold's, when this was asked for. */
+  restarts: number;
   readonly settled: Promise<void>;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
@@ -69,13 +71,14 @@ export class OffsetCommitter implements Committer {
     const waiting = this.#waiting.get(hold);
     if (waiting !== undefined) {
       waiting.offset = offset;
+      waiting.restarts = hold.restarts;
       waiting.metadata = metadata;
       return waiting.settled;
     }
     if (this.#waiting.size === 0) void this.alone(() => this.#send());
     let settle!: Pick<Waiting, 'resolve' | 'reject'>;
     const settled = new Promise<void>((resolve, reject) => (settle = { resolve, reject }));
-    this.#waiting.set(hold, { offset, metadata, settled, ...settle });
+    this.#waiting.set(hold, { offset, metadata, restarts: hold.restarts, settled, ...settle });
     return settled;
   }
 
@@ -167,15 +170,14 @@ export class OffsetCommitter implements Committer {
 
   async #call(waiting: readonly (readonly [Hold, Waiting])[]): Promise<void> {
     if (waiting.length === 0) return;
-    const restarts = waiting.map(([hold]) => hold.restarts);
     await this.#options.connection.call('commitOffsets', {
       member: waiting[0]![0].member,
       offsets: waiting.map(([hold, { offset, metadata }]) => toCommit(hold, offset, metadata)),
     });
-    waiting.forEach(([hold, { offset, resolve }], i) => {
-      if (hold.restarts === restarts[i]) hold.committed = offset;
+    for (const [hold, { offset, restarts, resolve }] of waiting) {
+      if (hold.restarts === restarts) hold.committed = offset;
       resolve();
-    });
+    }
   }
 }
 
