@@ -26,10 +26,15 @@ export const githubEvents: Topic<'github-events', string, GithubEvent> = topic('
 });
 
 export type DemoTopic = typeof pageEvents | typeof githubEvents;
+export type CrewTopic = typeof githubEvents;
 export type DemoMessage = MessageOf<DemoTopic>;
 export type DemoConsumer = Consumer<DemoTopic>;
 
 export const DEMO_TOPICS: readonly DemoTopic[] = [githubEvents, pageEvents];
+
+/** The group that tabs may join, and what it works through. */
+export const CREW = 'crew';
+export const CREW_TOPICS: readonly CrewTopic[] = [githubEvents];
 
 export async function openDemoLog(): Promise<Log> {
   const log = await openLog('demo');
@@ -50,6 +55,11 @@ export function keyOf(message: DemoMessage): string {
 export function isFromEmptying(error: unknown): boolean {
   if (!(error instanceof TablogError)) return false;
   return error.code === 'UNKNOWN_TOPIC' || error.code === 'OFFSET_OUT_OF_RANGE';
+}
+
+/** Whether an error goes away by itself, so that it is worth to begin anew. */
+export function isPassing(error: unknown): boolean {
+  return isFromEmptying(error) || (error instanceof TablogError && error.retriable);
 }
 
 /** Deletes every record. Other tabs find their topics gone, and follow the new ones. */

@@ -1,8 +1,8 @@
-import { TablogError } from '../src/index.ts';
 import type { Log } from '../src/index.ts';
-import { DEMO_TOPICS, isFromEmptying } from './demo-log.ts';
+import { DEMO_TOPICS, isFromEmptying, isPassing } from './demo-log.ts';
 import type { DemoConsumer } from './demo-log.ts';
 import { RECENT_RECORDS } from './lane-state.ts';
+import { sleep } from './sleep.ts';
 import { TopicState } from './topic-state.ts';
 
 const RETRY_MS = 1000;
@@ -31,8 +31,8 @@ export class Follower {
         await this.#follow();
       } catch (error) {
         if (!isFromEmptying(error)) this.#events.onError(error);
-        if (!isFromEmptying(error) && !(error instanceof TablogError && error.retriable)) return;
-        await wait(RETRY_MS);
+        if (!isPassing(error)) return;
+        await sleep(RETRY_MS);
       }
     }
   }
@@ -80,8 +80,4 @@ export class Follower {
   #describe() {
     return Promise.all(DEMO_TOPICS.map((topic) => this.#log.admin.describeTopic(topic)));
   }
-}
-
-function wait(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

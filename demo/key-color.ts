@@ -15,8 +15,8 @@ function hueOf(key: string): number {
 }
 
 /** Gives an element its key's colour; how light and how strong it is, the style sheet says. */
-export function colorByKey(element: HTMLElement, key: string): void {
-  element.style.setProperty('--hue', String(hueOf(key)));
+export function colorByKey(element: HTMLElement, key: string, property = '--hue'): void {
+  element.style.setProperty(property, String(hueOf(key)));
 }
 
 /** FNV-1a with the last steps of murmur3, since FNV alone keeps similar names close. */

@@ -1,14 +1,24 @@
+import type { GroupPartitionDescription } from '../src/index.ts';
 import { fromTemplate, mustFind, setText, textElement } from './dom.ts';
 import { formatBytes, formatCount } from './format.ts';
 import { colorByKey } from './key-color.ts';
+import { LaneReader } from './lane-reader.ts';
 import type { LaneState } from './lane-state.ts';
 import type { Selection } from './selection.ts';
 import { Track } from './track.ts';
+
+export interface LaneViewOptions {
+  /** This tab's, in the group that shares the topic; `undefined`: none does. */
+  readonly memberId: string | undefined;
+  readonly selection: Selection;
+  readonly onLayout: () => void;
+}
 
 /** One partition, as a row. */
 export class LaneView {
   readonly root: HTMLElement = fromTemplate('lane-template');
   readonly #track: Track;
+  readonly #reader: LaneReader | undefined;
   readonly #held = mustFind(this.root, 'held', HTMLElement);
   readonly #offsets = mustFind(this.root, 'offsets', HTMLElement);
   readonly #records = mustFind(this.root, 'records', HTMLElement);
@@ -17,16 +27,22 @@ export class LaneView {
   readonly #keys = mustFind(this.root, 'keys', HTMLElement);
   #keysShown = '';
 
-  constructor(topic: string, partition: number, selection: Selection, onLayout: () => void) {
+  constructor(topic: string, partition: number, options: LaneViewOptions) {
+    const { memberId, selection, onLayout } = options;
     setText(mustFind(this.root, 'partition', HTMLElement), String(partition));
     const track = mustFind(this.root, 'track', HTMLElement);
     track.ariaLabel = `Newest records of ${topic}, partition ${partition}`;
     this.#track = new Track(track, selection, onLayout);
+    if (memberId !== undefined) this.#reader = new LaneReader(this.root, memberId);
   }
 
-  /** `mostRecords`: of the fullest partition, which the bars are measured by. */
-  render(lane: LaneState, mostRecords: number): void {
+  /**
+   * `place`: what the group knows of the partition. `mostRecords`: of the fullest one, which the bars
+   * are measured by.
+   */
+  render(lane: LaneState, place: GroupPartitionDescription | undefined, mostRecords: number): void {
     this.#track.render(lane);
+    this.#reader?.render(place, this.#track);
     const { heldAt } = this.#track;
     const newer = heldAt === undefined ? 0 : lane.endOffset - 1 - heldAt;
     this.#held.hidden = newer <= 0;

@@ -1,12 +1,18 @@
 import type { Log } from '../src/index.ts';
-import { isFromEmptying, openDemoLog } from './demo-log.ts';
+import { CREW_TOPICS, isFromEmptying, openDemoLog } from './demo-log.ts';
 import { mustGet } from './dom.ts';
 import { Follower } from './follower.ts';
 import { coalesced } from './frame.ts';
+import { GroupState } from './group-state.ts';
+import { GroupView } from './group-view.ts';
+import { GroupWatch } from './group-watch.ts';
+import { STEP_MS } from './history.ts';
 import { LogSummary } from './log-summary.ts';
+import { MembershipControls } from './membership-controls.ts';
+import { Membership } from './membership.ts';
 import { Notices } from './notices.ts';
+import { Pace } from './pace.ts';
 import { recordPageEvents } from './page-events.ts';
-import { RATE_STEP_MS } from './rate-meter.ts';
 import { RecordDetails } from './record-details.ts';
 import { ReplayControls } from './replay-controls.ts';
 import { Selection } from './selection.ts';
@@ -42,15 +48,33 @@ function show(log: Log): void {
     onChange: () => draw(),
     onError: (error) => notices.error(error),
   });
+  const group = new GroupState();
+  const watch = new GroupWatch(log, group, {
+    onChange: () => draw(),
+    onNews: (news) => groupView.tell(news),
+    onError: (error) => notices.error(error),
+  });
+  const pace = new Pace();
+  const membership = new Membership(log, tab, pace, () => watch.look());
+  const { memberId } = membership;
+  const groupView = new GroupView(memberId);
+  const membershipControls = new MembershipControls(membership, pace, notices);
   const selection = new Selection(() => draw());
   const details = new RecordDetails(() => selection.unpin());
   const views = follower.topics.map(
     (topic) =>
-      new TopicView(topic, { about: ABOUT[topic.name] ?? '', selection, onLayout: () => draw() }),
+      new TopicView(topic, {
+        about: ABOUT[topic.name] ?? '',
+        memberId: CREW_TOPICS.some(({ name }) => name === topic.name) ? memberId : undefined,
+        selection,
+        onLayout: () => draw(),
+      }),
   );
   mustGet('topics', HTMLElement).append(...views.map(({ root }) => root));
   const draw = coalesced(() => {
-    for (const [i, topic] of follower.topics.entries()) views[i]!.render(topic);
+    for (const [i, topic] of follower.topics.entries()) views[i]!.render(topic, group);
+    groupView.render(group);
+    membershipControls.render(group);
     summary.showRecords(follower.topics.reduce((records, topic) => records + topic.records, 0));
     details.render(selection);
   });
@@ -72,7 +96,9 @@ function show(log: Log): void {
   void refresh();
   setInterval(() => void refresh(), REFRESH_MS);
   setInterval(() => {
-    for (const topic of follower.topics) topic.rate.step(performance.now());
+    const now = performance.now();
+    for (const topic of follower.topics) topic.rate.step(now);
+    group.step(now);
     draw();
-  }, RATE_STEP_MS);
+  }, STEP_MS);
 }

@@ -1,6 +1,7 @@
 import type { Producer } from '../src/index.ts';
 import { githubEvents } from './demo-log.ts';
 import type { GithubRecord } from './github-records.ts';
+import { sleep } from './sleep.ts';
 
 const TICK_MS = 50;
 /** Records in one call, and calls under way, when it goes as fast as it can. */
@@ -71,10 +72,6 @@ export class Replay {
     this.#next = (this.#next + 1) % this.#records.length;
     return record;
   }
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 /** Lets the page draw and answer in between. A message, since hidden tabs get late timers. */

@@ -1,16 +1,13 @@
 import { fromTemplate, mustFind, setText } from './dom.ts';
 import { formatCount, formatRate } from './format.ts';
+import type { GroupState } from './group-state.ts';
 import { LaneView } from './lane-view.ts';
-import type { Selection } from './selection.ts';
+import type { LaneViewOptions } from './lane-view.ts';
+import { drawSparkline } from './sparkline.ts';
 import type { TopicState } from './topic-state.ts';
 
-const WIDTH = 120;
-const HEIGHT = 32;
-
-export interface TopicViewOptions {
+export interface TopicViewOptions extends LaneViewOptions {
   readonly about: string;
-  readonly selection: Selection;
-  readonly onLayout: () => void;
 }
 
 /** One topic: its figures, its last minute, and a lane for each partition. */
@@ -29,32 +26,23 @@ export class TopicView {
     setText(name, topic.name);
     setText(mustFind(this.root, 'about', HTMLElement), options.about);
     name.id = `topic-${topic.name}`;
+    this.root.classList.toggle('shared', options.memberId !== undefined);
     this.root.setAttribute('aria-labelledby', name.id);
   }
 
-  render(topic: TopicState): void {
+  render(topic: TopicState, group: GroupState): void {
     if (topic.lanes.length !== this.#lanes.length) this.#makeLanes(topic);
     const mostRecords = Math.max(...topic.lanes.map(({ records }) => records));
-    for (const [i, lane] of topic.lanes.entries()) this.#lanes[i]?.render(lane, mostRecords);
+    for (const [i, lane] of topic.lanes.entries()) {
+      this.#lanes[i]?.render(lane, group.place(topic.name, lane.partition), mostRecords);
+    }
     setText(this.#rate, formatRate(topic.rate.current));
     setText(this.#records, topic.lanes.length === 0 ? '–' : formatCount(topic.records));
-    this.#rates.setAttribute('d', area(topic.rate.history));
+    drawSparkline(this.#rates, topic.rate.history);
   }
 
   #makeLanes({ name, lanes }: TopicState): void {
-    const { selection, onLayout } = this.#options;
-    this.#lanes = lanes.map(({ partition }) => new LaneView(name, partition, selection, onLayout));
+    this.#lanes = lanes.map(({ partition }) => new LaneView(name, partition, this.#options));
     this.#list.replaceChildren(...this.#lanes.map(({ root }) => root));
   }
-}
-
-/** The rates as an area from the left to the right, as high as the highest. */
-function area(rates: readonly number[]): string {
-  const highest = Math.max(...rates, 1);
-  const step = WIDTH / (rates.length - 1);
-  const points = rates.map((rate, i) => {
-    const y = HEIGHT - (rate / highest) * (HEIGHT - 2);
-    return `L${(i * step).toFixed(1)} ${y.toFixed(1)}`;
-  });
-  return `M0 ${HEIGHT}${points.join('')}L${WIDTH} ${HEIGHT}Z`;
 }

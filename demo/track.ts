@@ -49,6 +49,11 @@ export class Track {
     root.addEventListener('keydown', (event) => this.#move(event));
   }
 
+  /** How many cells there are. */
+  get length(): number {
+    return this.#cells.length;
+  }
+
   /** The last record that is shown, while the lane holds still. */
   get heldAt(): number | undefined {
     const held = this.#pointed || this.#root.querySelector(':focus-visible') !== null;

@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import { TablogError } from '../base/error.ts';
 import { randomId } from '../base/random-id.ts';
 import { newGroup, viewOf } from '../group/group-state.ts';
-import type { GroupMember, GroupState } from '../group/group-state.ts';
+import type { GroupState } from '../group/group-state.ts';
 import { mustBeMember, step } from '../group/transitions.ts';
 import type { GroupEvent } from '../group/transitions.ts';
 import type { GroupHint, Hint } from '../protocol/hint.ts';
@@ -162,8 +162,9 @@ export class GroupCoordinator {
     offsets: OffsetWrites = NONE,
   ): Promise<GroupState> {
     const refs = offsets.of.map((partition) => offsetRef(groupId, partition));
+    let isStale = false;
     for (;;) {
-      const { topics, version } = await this.#topics.subscribable();
+      const { topics, version } = await this.#topics.subscribable(isStale);
       const now = this.#clock.now();
       const stepped = await this.#store.update(
         [groupRef(groupId), poolRef, logRef, ...refs] as const,
@@ -177,12 +178,11 @@ export class GroupCoordinator {
           return { group: next, isNew: next !== group };
         },
       );
+      isStale = stepped === undefined;
       if (stepped === undefined) continue;
       this.#saw(stepped.group);
-      if (stepped.isNew) {
-        this.#waiters.wake(groupId);
-        this.#post({ kind: 'group', groupId });
-      }
+      this.#waiters.wake(groupId); // also where another broker was faster
+      if (stepped.isNew) this.#post({ kind: 'group', groupId });
       return stepped.group;
     }
   }
@@ -220,7 +220,7 @@ export class GroupCoordinator {
     return new MemberWatch({
       clock: this.#clock,
       liveness: this.#liveness,
-      onGone: (members) => this.#inBackground(this.#expire(groupId, members)),
+      onGone: (members) => this.#inBackground(this.step(groupId, { kind: 'expire', members })),
       onOverdue: () => this.#inBackground(this.step(groupId, { kind: 'overdue' })),
       probe: () => {
         this.#post({ kind: 'probe', groupId });
@@ -244,25 +244,12 @@ export class GroupCoordinator {
     }
   }
 
-  /** Looks before it locks: another broker may have been faster. */
-  async #expire(groupId: string, members: readonly GroupMember[]): Promise<void> {
-    const isGone = (member: GroupMember): boolean =>
-      members.some(({ memberId, epoch }) => memberId === member.memberId && epoch === member.epoch);
-    const group = await this.#read(groupId);
-    if (group.members.some(isGone)) {
-      await this.step(groupId, { kind: 'expire', members });
-    } else {
-      this.#saw(group);
-      this.#waiters.wake(groupId);
-    }
-  }
-
   async #expireIfDead(groupId: string, memberId: string): Promise<boolean> {
     const { members } = await this.#read(groupId);
     const holder = members.find((member) => member.memberId === memberId);
     if (holder === undefined) return true; // it has left meanwhile
     if (await this.#liveness.isAlive('client', holder.clientId)) return false;
-    await this.#expire(groupId, [holder]);
+    await this.step(groupId, { kind: 'expire', members: [holder] });
     return true;
   }
 

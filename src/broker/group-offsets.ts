@@ -67,13 +67,11 @@ export class GroupOffsets {
     from: OffsetPlace,
   ): Promise<GroupPosition[]> {
     const { groupId } = member;
-    const heads = await this.#heads(claims);
     const refs = claims.map((claim) => offsetRef(groupId, claim));
-    const [row, log, ...rows] = await this.#store.read([
-      groupRef(groupId),
-      logRef,
-      ...refs,
-    ] as const);
+    const [heads, [row, log, ...rows]] = await Promise.all([
+      this.#heads(claims),
+      this.#store.read([groupRef(groupId), logRef, ...refs] as const),
+    ]);
     const group = row ?? newGroup(groupId);
     mustBeMember(group, member);
     for (const claim of claims) mustHold(group, member, claim);

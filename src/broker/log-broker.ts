@@ -37,7 +37,6 @@ import type { PendingAppend } from './commit-queue.ts';
 import { LogSession } from './log-session.ts';
 import type { Appended } from './log-session.ts';
 import { topicInfo } from './topic-catalog.ts';
-import type { TopicRow } from './topic-catalog.ts';
 
 export interface LogBrokerOptions {
   readonly name: string;
@@ -85,14 +84,11 @@ export class LogBroker implements Broker {
   }
 
   async createTopics(specs: readonly TopicSpec[]): Promise<TopicInfo[]> {
-    return this.#changeTopics(({ topics }) => topics.create(specs));
+    return this.#run(async ({ topics }) => (await topics.create(specs)).map(topicInfo));
   }
 
   async deleteTopics(names: readonly string[]): Promise<null> {
-    await this.#run(async (session) => {
-      await session.topics.delete(names);
-      this.#topicsChanged(session);
-    });
+    await this.#run(({ topics }) => topics.delete(names));
     return null;
   }
 
@@ -121,17 +117,11 @@ export class LogBroker implements Broker {
   }
 
   async addPartitions({ name, partitions }: Request<'addPartitions'>): Promise<TopicInfo> {
-    const [info] = await this.#changeTopics(async ({ topics }) => [
-      await topics.addPartitions(name, partitions),
-    ]);
-    return info!;
+    return this.#run(async ({ topics }) => topicInfo(await topics.addPartitions(name, partitions)));
   }
 
   async alterTopic({ name, config }: Request<'alterTopic'>): Promise<TopicInfo> {
-    const [info] = await this.#changeTopics(async ({ topics }) => [
-      await topics.alter(name, config),
-    ]);
-    return info!;
+    return this.#run(async ({ topics }) => topicInfo(await topics.alter(name, config)));
   }
 
   async produce({ appends, durability }: Request<'produce'>): Promise<AppendResult[]> {
@@ -292,19 +282,6 @@ export class LogBroker implements Broker {
     } catch (error) {
       return toTablogError(error);
     }
-  }
-
-  async #changeTopics(change: (session: LogSession) => Promise<TopicRow[]>): Promise<TopicInfo[]> {
-    return this.#run(async (session) => {
-      const rows = await change(session);
-      this.#topicsChanged(session);
-      return rows.map(topicInfo);
-    });
-  }
-
-  #topicsChanged(session: LogSession): void {
-    session.topicsChanged();
-    this.#hints.post({ kind: 'topics' });
   }
 
   async #heard(hint: Hint): Promise<void> {

@@ -61,7 +61,11 @@ export class LogSession {
   constructor(store: Store, { clock, liveness, post, onAppended }: LogSessionOptions) {
     this.store = store;
     this.#clock = clock;
-    const topics = (this.topics = new TopicCatalog(store, () => clock.now()));
+    const topicsChanged = (): void => {
+      this.topicsChanged();
+      post({ kind: 'topics' });
+    };
+    const topics = (this.topics = new TopicCatalog(store, () => clock.now(), topicsChanged));
     this.#commits = new CommitQueue(store, (committed) => {
       for (const { topicId, partition, segments } of committed) {
         for (const segment of segments) this.#tails.push(topicId, partition, segment);

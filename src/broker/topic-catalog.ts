@@ -32,28 +32,53 @@ function topicRef(name: string): RowRef<TopicRow> {
   return { store: TOPICS, key: name };
 }
 
+/** Topics as groups see them, at a version of the pool. */
+interface Subscribable {
+  readonly topics: readonly SubscribedTopic[];
+  readonly version: number;
+}
+
 /** The topics of a log: a cache of their rows, and the transactions that change them. */
 export class TopicCatalog {
   readonly #store: Store;
   readonly #now: () => number;
+  readonly #onChanged: () => void;
   #rows: Promise<ReadonlyMap<string, TopicRow>> | undefined;
+  #subscribable: Promise<Subscribable> | undefined;
 
-  constructor(store: Store, now: () => number) {
+  /** `onChanged` is called when this has changed a topic. */
+  constructor(store: Store, now: () => number, onChanged: () => void) {
     this.#store = store;
     this.#now = now;
+    this.#onChanged = onChanged;
   }
 
   /** Somebody changed a topic: the next look reads the store. */
   forget(): void {
     this.#rows = undefined;
+    this.#subscribable = undefined;
   }
 
   async list(): Promise<readonly TopicRow[]> {
     return [...(await this.#read(true)).values()];
   }
 
-  /** What groups can read, and the version of the pool that tells whether it is still so. */
-  async subscribable(): Promise<{ topics: SubscribedTopic[]; version: number }> {
+  /**
+   * What groups can read, as remembered unless that `isStale`, and the version that tells in a
+   * transaction whether it is.
+   */
+  subscribable(isStale: boolean): Promise<Subscribable> {
+    if (isStale || this.#subscribable === undefined) {
+      const reading = this.#readSubscribable();
+      reading.catch(() => {
+        if (this.#subscribable === reading) this.#subscribable = undefined;
+      });
+      this.#subscribable = reading;
+    }
+    return this.#subscribable;
+  }
+
+  async #readSubscribable(): Promise<Subscribable> {
     const [pool] = await this.#store.read([poolRef]); // first: what comes later has another version
     const rows = await this.list();
     const topics = rows.map(({ id, name, stores }) => ({ id, name, partitions: stores.length }));
@@ -130,7 +155,7 @@ export class TopicCatalog {
       write.put(TOPICS, name, next);
       return next;
     });
-    this.forget();
+    this.#onChanged();
     return altered;
   }
 
@@ -155,7 +180,7 @@ export class TopicCatalog {
       for (const { store, key } of offsets) write.delete(store, key);
       write.put(poolRef.store, poolRef.key, { ...pool, version: pool.version + 1 });
     });
-    this.forget();
+    this.#onChanged();
   }
 
   /** What groups have committed of these topics. */
@@ -224,7 +249,7 @@ export class TopicCatalog {
           const free = now.free.filter((index) => !taken.includes(index));
           const pool: PoolRow = { ...now, free, version: now.version + 1 };
           if (taken.length > 0) write.put(poolRef.store, poolRef.key, pool);
-          return changed;
+          return { changed, isNew: taken.length > 0 };
         })
         .catch((error: unknown) => {
           if (!(error instanceof ShortOfStores)) throw error;
@@ -232,8 +257,8 @@ export class TopicCatalog {
           return undefined;
         });
       if (rows === undefined) continue;
-      this.forget();
-      return rows;
+      if (rows.isNew) this.#onChanged();
+      return rows.changed;
     }
   }
 }

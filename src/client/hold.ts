@@ -42,7 +42,7 @@ export class Hold implements Claim {
   restarts = 0;
   readonly #lost = new AbortController();
   /** In the order of the offsets. */
-  readonly #handed = new Map<number, Handed>();
+  readonly #handed: Handed[] = [];
   #inHand = 0;
   #processed: number;
   #change: Deferred | undefined;
@@ -81,7 +81,7 @@ export class Hold implements Claim {
   /** The message at `offset` goes to the application; the one after it is at `next`. */
   begin(offset: number, next: number): Handed {
     const handed: Handed = { offset, next, state: 'inHand' };
-    this.#handed.set(offset, handed);
+    this.#handed.push(handed);
     this.#inHand++;
     return handed;
   }
@@ -91,14 +91,10 @@ export class Hold implements Claim {
    * does not count before a seek.
    */
   end(handed: Handed, state: 'processed' | 'dropped'): void {
-    if (this.#handed.get(handed.offset) !== handed) return; // somebody has sought meanwhile
+    if (!this.#handed.includes(handed)) return; // somebody has sought meanwhile
     handed.state = state;
     this.#inHand--;
-    for (const first of this.#handed.values()) {
-      if (first.state !== 'processed') break;
-      this.#handed.delete(first.offset);
-      this.#processed = first.next;
-    }
+    while (this.#handed[0]?.state === 'processed') this.#processed = this.#handed.shift()!.next;
     this.#changed();
     if (state === 'processed') this.committer.progressed(this);
   }
@@ -112,7 +108,7 @@ export class Hold implements Claim {
   restart(offset: number): void {
     this.committer.keep(this);
     this.restarts++;
-    this.#handed.clear();
+    this.#handed.length = 0;
     this.#inHand = 0;
     this.#processed = offset;
     this.committed = offset;
@@ -131,8 +127,8 @@ export class Hold implements Claim {
    */
   async isFirst(handed: Handed): Promise<boolean> {
     for (;;) {
-      const [oldest] = this.#handed.values();
-      const counts = this.#handed.get(handed.offset) === handed && !this.signal.aborted;
+      const [oldest] = this.#handed;
+      const counts = this.#handed.includes(handed) && !this.signal.aborted;
       if (!counts || oldest?.state === 'dropped') return false;
       if (oldest === handed) return true;
       await this.#nextChange();

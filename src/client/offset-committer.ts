@@ -52,8 +52,9 @@ export class OffsetCommitter implements Committer {
     const { mode } = this.#options;
     if (mode === 'manual') return;
     this.#processed.add(hold);
-    if (mode === 'processed') void this.#sendProcessed();
-    else {
+    if (mode === 'processed') {
+      if (!this.#sending) void this.#sendProcessed();
+    } else {
       this.#cancelTimer ??= this.#clock.after(mode.everyMs, () => {
         this.#cancelTimer = undefined;
         void this.#sendProcessed();
@@ -94,8 +95,12 @@ export class OffsetCommitter implements Committer {
 
   /** Commits what is processed of these, and waits for it. Rejects where that is not stored. */
   async flush(holds: readonly Hold[]): Promise<void> {
-    await this.#last; // what fails there is tried once more here, and told
-    await Promise.all(this.#commitProcessed(holds));
+    let last: Promise<void>;
+    do {
+      last = this.#last;
+      await last; // what fails there is tried once more here, and told
+      await Promise.all(this.#commitProcessed(holds));
+    } while (last !== this.#last);
   }
 
   /** What is processed of these and not stored yet, unless the application commits by itself. */

@@ -190,7 +190,9 @@ export class Runner {
     this.#source.closing.addEventListener('abort', wake, { once: true });
     this.#backingOff.set(job, wake);
     await over.promise;
-    while (!this.#source.mayDeliver() && !this.#isOver(job)) await this.#source.arrival();
+    while (!this.#source.mayDeliver() && !this.#isOver(job)) {
+      await Promise.race([this.#source.arrival(), this.#ended.promise]);
+    }
     this.#backingOff.delete(job);
     this.#source.closing.removeEventListener('abort', wake);
     cancel();
@@ -198,7 +200,8 @@ export class Runner {
 
   #drop(job: Job): void {
     end(job, 'dropped');
-    this.#dropped.push(job);
+    const { reader, epoch } = job;
+    if (!reader.stopped && reader.epoch === epoch) this.#dropped.push(job);
   }
 
   #dropWaiting(which: (job: Job) => boolean): void {

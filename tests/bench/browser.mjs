@@ -1,8 +1,7 @@
 import { chromium } from 'playwright';
 import { BROWSER_ARGS, findBrowser } from '../support/find-browser.mjs';
-
-/** Whatever a case does, it ends or fails within this. */
-const DEADLINE_MS = 60_000;
+import { DEADLINE_MS } from './deadline.mjs';
+import { openTab } from './tab.mjs';
 
 /** @typedef {Awaited<ReturnType<typeof openBrowser>>} Browser */
 
@@ -24,40 +23,16 @@ export async function openBrowser(profile) {
   const blank = context.pages()[0] ?? (await context.newPage());
   const devtools = await context.newCDPSession(blank);
 
-  /** Opens the benchmark's page at `origin`. @param {string} origin */
-  async function openPage(origin) {
-    const page = await context.newPage();
-    /** @type {(error: Error) => void} */
-    let fail = () => {};
-    /** @type {Promise<never>} */
-    const failed = new Promise((_, reject) => (fail = reject));
-    failed.catch(() => {}); // whoever calls the page gets it
-    page.on('pageerror', (error) => fail(error));
-    page.on('crash', () => fail(new Error('the page crashed')));
-    await page.goto(`${origin}/`);
-    await page.waitForFunction('globalThis.bench !== undefined');
-    return {
-      /**
-       * Calls `bench[method](...args)` in the page.
-       * @param {string} method
-       * @param {readonly unknown[]} args
-       */
-      call: (method, ...args) => {
-        const called = page.evaluate(
-          `bench[${JSON.stringify(method)}](...${JSON.stringify(args)})`,
-        );
-        return withDeadline(Promise.race([called, failed]), `'${method}' in the page`);
-      },
-      close: () => page.close(),
-    };
+  /** The ids of those that run. */
+  async function sharedWorkers() {
+    const { targetInfos } = await devtools.send('Target.getTargets');
+    return targetInfos.flatMap(({ type, targetId }) => (type === 'shared_worker' ? targetId : []));
   }
 
   /** Waits until no SharedWorker is left, and what it remembered is gone with it. */
   async function workersGone() {
     const until = Date.now() + DEADLINE_MS;
-    for (;;) {
-      const { targetInfos } = await devtools.send('Target.getTargets');
-      if (targetInfos.every(({ type }) => type !== 'shared_worker')) return;
+    while ((await sharedWorkers()).length > 0) {
       if (Date.now() > until) throw new Error('a SharedWorker outlives its pages');
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
@@ -65,30 +40,12 @@ export async function openBrowser(profile) {
 
   return {
     version: context.browser()?.version() ?? 'unknown',
-    openPage,
+    /** @param {string} origin @param {(news: unknown) => void} [told] */
+    openPage: (origin, told) => openTab(context, origin, told),
+    sharedWorkers,
     workersGone,
     /** Deletes what `origin` stored. @param {string} origin */
     clear: (origin) => devtools.send('Storage.clearDataForOrigin', { origin, storageTypes: 'all' }),
     close: () => context.close(),
   };
-}
-
-/**
- * @template T
- * @param {Promise<T>} work
- * @param {string} what
- * @returns {Promise<T>}
- */
-async function withDeadline(work, what) {
-  /** @type {NodeJS.Timeout | undefined} */
-  let timer;
-  const expired = new Promise((_, reject) => {
-    const error = new Error(`${what} did not end within ${DEADLINE_MS / 1000} s`);
-    timer = setTimeout(() => reject(error), DEADLINE_MS);
-  });
-  try {
-    return await /** @type {Promise<T>} */ (Promise.race([work, expired]));
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -13,7 +13,14 @@
  * @property {'100 B' | '1 KiB' | 'events'} sample
  * @property {string} title
  * @property {readonly Contender[]} contenders
- * @typedef {{ rounds: number, latencies: number, workloads: readonly Workload[] }} Plan
+ * @typedef {import('./page/group-tab.ts').GroupSetting & { deaths: readonly Death[] }} GroupPlan
+ * @typedef {import('./tab.mjs').Death} Death
+ * @typedef {object} Plan
+ * @property {number} rounds
+ * @property {number} latencies
+ * @property {number} deaths  Of each kind, in each group.
+ * @property {readonly GroupPlan[]} groups
+ * @property {readonly Workload[]} workloads
  */
 
 /** @param {{ quick: boolean }} options @returns {Plan} */
@@ -22,6 +29,13 @@ export function makePlan({ quick }) {
   return {
     rounds: quick ? 1 : 3,
     latencies: quick ? 50 : 300,
+    deaths: quick ? 10 : 50,
+    groups: [
+      { host: 'shared', partitions: 8, deaths: ['crash', 'close'] },
+      { host: 'dedicated', partitions: 8, deaths: ['crash', 'close'] },
+      { host: 'shared', partitions: 256, deaths: ['crash'] },
+      { host: 'dedicated', partitions: 256, deaths: ['crash'] },
+    ],
     workloads: [
       workload('100 B', 'values of 100 bytes', { log: 500_000, rows: 20_000 }, share),
       workload('1 KiB', 'values of 1 KiB', { log: 80_000, rows: 15_000 }, share),
@@ -45,6 +59,7 @@ function workload(sample, title, records, share) {
   const reads = [
     { name: 'consumeByMessage', label: 'tablog, for await' },
     { name: 'consumeByBatches', label: 'tablog, batches()' },
+    { name: 'consumeInGroup', label: 'tablog, for await in a group' },
   ];
   /** @type {Contender[]} */
   const contenders = [

@@ -1,4 +1,5 @@
 /**
+ * @typedef {import('./results.mjs').GroupTime} GroupTime
  * @typedef {import('./results.mjs').Latency} Latency
  * @typedef {import('./results.mjs').Rate} Rate
  * @typedef {import('./results.mjs').Results} Results
@@ -20,7 +21,7 @@ export function toMarkdown(results) {
  * @param {(title: string) => string} heading
  * @param {Render} render
  */
-function report({ tables, latencies, environment }, heading, render) {
+function report({ tables, latencies, groups, environment }, heading, render) {
   const lines = tables.flatMap(({ title, rates }) => [
     heading(title),
     ...render(
@@ -31,6 +32,8 @@ function report({ tables, latencies, environment }, heading, render) {
   lines.push(
     heading('one record at a time'),
     ...render(['', 'p50, ms', 'p99, ms', 'p50 to raw'], latencies.map(latencyCells)),
+    heading('groups'),
+    ...render(['', 'p50, ms', 'p99, ms', 'runs'], groups.map(groupCells)),
   );
   const { browser, cpus, node, date } = environment;
   lines.push('', `Chromium ${browser}, ${cpus} CPUs, Node ${node}, ${date}`);
@@ -53,6 +56,11 @@ function rateCells(rate) {
 /** @param {Latency} latency */
 function latencyCells({ label, p50Ms, p99Ms, toRaw }) {
   return [label, p50Ms.toFixed(2), p99Ms.toFixed(2), toRaw === null ? '' : `${toRaw.toFixed(2)} ×`];
+}
+
+/** @param {GroupTime} time */
+function groupCells({ label, p50Ms, p99Ms, runs }) {
+  return [label, p50Ms.toFixed(1), p99Ms.toFixed(1), String(runs)];
 }
 
 /** @param {number | null} ratio */

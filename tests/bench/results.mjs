@@ -3,6 +3,7 @@ import { median, percentile } from './statistics.mjs';
 /**
  * @typedef {import('./measure.mjs').Row} Row
  * @typedef {import('./measure-latency.mjs').Latencies} Latencies
+ * @typedef {import('./measure-group.mjs').GroupSamples} GroupSamples
  *
  * @typedef {object} Rate
  * @property {'write' | 'read'} direction
@@ -19,7 +20,12 @@ import { median, percentile } from './statistics.mjs';
  * @typedef {{ label: string, p50Ms: number, p99Ms: number, toRaw: number | null }} Latency
  * @typedef {{ title: string, rates: Rate[] }} Table
  * @typedef {Record<'browser' | 'cpus' | 'node' | 'date', string>} Environment
- * @typedef {{ tables: Table[], latencies: Latency[], environment: Environment }} Results
+ * @typedef {{ label: string, p50Ms: number, p99Ms: number, runs: number }} GroupTime
+ * @typedef {object} Results
+ * @property {Table[]} tables
+ * @property {Latency[]} latencies
+ * @property {GroupTime[]} groups
+ * @property {Environment} environment
  */
 
 /**
@@ -69,6 +75,31 @@ export function latenciesOf({ tablog, raw, endToEnd }) {
     of('tablog: one send, until its ack', tablog, true),
     of('tablog: one record, from send in one tab to for await in another', endToEnd, false),
   ];
+}
+
+const DEATHS = { crash: 'a tab crashes', close: 'a tab is closed' };
+
+/** @param {GroupSamples} samples @returns {GroupTime[]} */
+export function groupTimesOf({ plan: { host, partitions }, joinsMs, takeovers }) {
+  const brokers = host === 'shared' ? 'one SharedWorker' : 'a worker a tab';
+  /** @param {string} what @param {number[]} values */
+  const of = (what, values) => ({
+    label: `${brokers}, ${partitions} partitions: ${what}`,
+    p50Ms: median(values),
+    p99Ms: percentile(values, 0.99),
+    runs: values.length,
+  });
+  const deaths = [...takeovers].flatMap(([how, samples]) => [
+    of(
+      `${DEATHS[how]}, until the first delivery elsewhere`,
+      samples.map(({ firstMs }) => firstMs),
+    ),
+    of(
+      `${DEATHS[how]}, until all its partitions are delivered`,
+      samples.map(({ lastMs }) => lastMs),
+    ),
+  ]);
+  return [...deaths, of('a member joins, until the group is balanced', joinsMs)];
 }
 
 /** @param {Row} row */

@@ -4,12 +4,13 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { openBrowser } from './browser.mjs';
 import { buildPage } from './build-page.mjs';
+import { measureGroup } from './measure-group.mjs';
 import { measureLatencies } from './measure-latency.mjs';
 import { measureWorkload } from './measure.mjs';
 import { parseOptions } from './options.mjs';
 import { makePlan } from './plan.mjs';
 import { toMarkdown, toText } from './report.mjs';
-import { latenciesOf, ratesOf } from './results.mjs';
+import { groupTimesOf, latenciesOf, ratesOf } from './results.mjs';
 import { serve } from './server.mjs';
 
 /** @typedef {() => Promise<unknown>} Undo */
@@ -27,7 +28,7 @@ async function run(options) {
     const seconds = ((performance.now() - started) / 1000).toFixed(0);
     console.error(`${seconds.padStart(4)} s  ${what}`);
   };
-  const { rounds, latencies, workloads } = makePlan(options);
+  const { rounds, latencies, deaths, groups, workloads } = makePlan(options);
 
   // Beside the project, not in the system's temporary folder: that may be memory, not a disk.
   await mkdir(CACHE, { recursive: true });
@@ -48,13 +49,17 @@ async function run(options) {
     const rows = await measureWorkload(bench, workload, rounds);
     tables.push({ title: workload.title, rates: ratesOf(rows) });
   }
+  const groupTimes = [];
+  for (const group of groups) {
+    groupTimes.push(...groupTimesOf(await measureGroup(bench, group, deaths)));
+  }
   const environment = {
     browser: browser.version,
     cpus: String(cpus().length),
     node: process.versions.node,
     date: new Date().toISOString().slice(0, 10),
   };
-  const results = { tables, latencies: latency, environment };
+  const results = { tables, latencies: latency, groups: groupTimes, environment };
   console.log(toText(results));
   if (options.json) await writeFile(options.json, `${JSON.stringify(results, null, 2)}\n`);
   if (options.markdown) await writeFile(options.markdown, toMarkdown(results));

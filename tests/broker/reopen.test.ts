@@ -99,7 +99,7 @@ describe('a connection that the browser closed', () => {
     // The first read of each is that of the topics, the second that of the partition.
     for (const faults of [[], [{}]]) {
       for (const call of calls.slice(0, faults.length === 0 ? 4 : 3)) {
-        await reader.broker.createTopics([]);
+        await reader.broker.deleteTopics([]); // forgets what it knows of topics
         const { length } = reader.connections;
         reader.connection.failNextRead(...faults, { error: gone, closes: gone });
         await call();

@@ -1,13 +1,9 @@
 import { openLog } from '../../../src/index.ts';
+import { now } from './now.ts';
 import { LOG, records } from './tablog-cases.ts';
 
 /** Between two records: each finds both tabs idle, as one event that a user makes does. */
 const PAUSE_MS = 5;
-
-/** Milliseconds since 1970, comparable between tabs. */
-function now(): number {
-  return performance.timeOrigin + performance.now();
-}
 
 export interface Receiver {
   /** When each record was seen. */

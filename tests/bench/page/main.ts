@@ -2,6 +2,8 @@ import type { Measured, ReadCase, WriteCase, WriteInput } from './case.ts';
 import { readDexie, writeDexie } from './dexie-cases.ts';
 import { receive, sendAll } from './end-to-end.ts';
 import type { Receiver } from './end-to-end.ts';
+import { GroupTab } from './group-tab.ts';
+import type { GroupSetting, GroupShape, Joined } from './group-tab.ts';
 import { readIdb, writeIdb } from './idb-cases.ts';
 import { measureLatency } from './latency.ts';
 import { readRaw, writeRaw } from './raw-cases.ts';
@@ -9,6 +11,7 @@ import type { Content } from './records.ts';
 import {
   consumeByBatches,
   consumeByMessage,
+  consumeInGroup,
   produceBySend,
   produceBySendBatch,
 } from './tablog-cases.ts';
@@ -24,12 +27,14 @@ const writers: Readonly<Record<string, WriteCase>> = {
 const readers: Readonly<Record<string, ReadCase>> = {
   consumeByMessage,
   consumeByBatches,
+  consumeInGroup,
   readRaw,
   readIdb,
   readDexie,
 };
 
 let receiver: Receiver | undefined;
+let groupTab: GroupTab | undefined;
 
 /** What the other side, in Node, calls. */
 const bench = {
@@ -38,6 +43,12 @@ const bench = {
   measureLatency,
   sendAll,
   startReceiving: async (count: number): Promise<void> => void (receiver = await receive(count)),
+  openGroupTab: async (setting: GroupSetting): Promise<void> =>
+    void (groupTab = await GroupTab.open(setting)),
+  createTopic: (): Promise<unknown> => groupTab!.createTopic(),
+  startProducing: (): void => void groupTab!.produce(),
+  joinGroup: (commit: 'processed' | 'manual'): Promise<Joined> => groupTab!.join(commit),
+  describeGroup: (): Promise<GroupShape> => groupTab!.describe(),
   received: (): Promise<readonly number[]> => receiver!.seen,
 };
 

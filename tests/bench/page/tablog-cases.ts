@@ -1,5 +1,5 @@
 import { openLog, string, topic } from '../../../src/index.ts';
-import type { Consumer, Log, ProducerOptions } from '../../../src/index.ts';
+import type { Consumer, ConsumerOptions, Log, ProducerOptions } from '../../../src/index.ts';
 import { CHUNK } from './case.ts';
 import type { Measured, WriteInput } from './case.ts';
 import { nextTask } from './next-task.ts';
@@ -16,6 +16,8 @@ type Send = (
   list: readonly BenchRecord[],
 ) => Promise<unknown>[];
 
+type Read = (consumer: Consumer<typeof records>, tally: Tally, written: Content) => Promise<void>;
+
 /** One promise a record. */
 export function produceBySend(input: WriteInput): Promise<Measured> {
   return produce(input, (producer, list) => list.map((record) => producer.send(records, record)));
@@ -26,17 +28,24 @@ export function produceBySendBatch(input: WriteInput): Promise<Measured> {
   return produce(input, (producer, list) => [producer.sendBatch(records, list)]);
 }
 
+const readMessages: Read = async (consumer, tally, written) => {
+  for await (const message of consumer) {
+    tally.add(message.value);
+    if (tally.records === written.records) break;
+  }
+};
+
 export function consumeByMessage(written: Content): Promise<Measured> {
-  return consume(written, async (consumer, tally) => {
-    for await (const message of consumer) {
-      tally.add(message.value);
-      if (tally.records === written.records) break;
-    }
-  });
+  return consume(written, {}, readMessages);
+}
+
+/** As the only member of a group, which commits what it has read while it reads. */
+export function consumeInGroup(written: Content): Promise<Measured> {
+  return consume(written, { group: 'readers' }, readMessages);
 }
 
 export function consumeByBatches(written: Content): Promise<Measured> {
-  return consume(written, async (consumer, tally) => {
+  return consume(written, {}, async (consumer, tally) => {
     for await (const { messages } of consumer.batches()) {
       for (const message of messages) tally.add(message.value);
       if (tally.records >= written.records) break;
@@ -71,14 +80,15 @@ async function produce(input: WriteInput, send: Send): Promise<Measured> {
 /** From the making of the consumer to the last value. */
 async function consume(
   written: Content,
-  read: (consumer: Consumer<typeof records>, tally: Tally) => Promise<void>,
+  options: Pick<ConsumerOptions, 'group'>,
+  read: Read,
 ): Promise<Measured> {
   const log = await openLog(LOG);
   await checkStored(log, written.records);
   const tally = new Tally();
   const start = performance.now();
-  const consumer = log.consumer({ topics: [records], from: 'earliest' });
-  await read(consumer, tally);
+  const consumer = log.consumer({ ...options, topics: [records], from: 'earliest' });
+  await read(consumer, tally, written);
   const ms = performance.now() - start;
   tally.check(written);
   await log.close();
