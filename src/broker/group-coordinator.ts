@@ -111,7 +111,8 @@ export class GroupCoordinator {
     const wait = this.#waiters.wait([member.groupId], maxWaitMs, this.#clock);
     try {
       let group = await this.#read(member.groupId);
-      if (mustBeMember(group, member).hidden !== hidden) {
+      const { hidden: wasHidden, suspectedAt } = mustBeMember(group, member);
+      if (wasHidden !== hidden || suspectedAt !== null) {
         group = await this.step(member.groupId, { kind: 'show', member, hidden });
       }
       this.#saw(group);
@@ -221,6 +222,7 @@ export class GroupCoordinator {
       clock: this.#clock,
       liveness: this.#liveness,
       onGone: (members) => this.#inBackground(this.step(groupId, { kind: 'expire', members })),
+      onSilent: (members) => this.#inBackground(this.step(groupId, { kind: 'silent', members })),
       onOverdue: () => this.#inBackground(this.step(groupId, { kind: 'overdue' })),
       probe: () => {
         this.#post({ kind: 'probe', groupId });

@@ -5,8 +5,10 @@ import type { Liveness } from '../protocol/liveness.ts';
 export interface MemberWatchOptions {
   readonly clock: Clock;
   readonly liveness: Liveness;
-  /** These members are gone: their tab died, or did not answer for their session timeout. */
+  /** These members' tab died. */
   readonly onGone: (members: readonly GroupMember[]) => void;
+  /** These members have not answered for half of their session timeout, or longer. */
+  readonly onSilent: (members: readonly GroupMember[]) => void;
   /** Somebody has not released in time what it was asked for. */
   readonly onOverdue: () => void;
   /** Asks every member for a sign of life. */
@@ -20,9 +22,10 @@ const PROBES = 4;
  * Finds out which members of a group are no longer there.
  *
  * A tab that died has lost its lock, and the browser says so at once. One that is frozen or
- * suspended keeps it: so members are asked for a sign of life, and one that leaves four questions in
- * a row unanswered is gone. Only the questions need a timer: answers are messages, which hidden tabs
- * get in time, and after a sleep of the whole machine one question is missed and not four.
+ * suspended keeps it: so members are asked for a sign of life, and one that leaves two questions in a
+ * row unanswered is asked in the group's row, because messages get lost. Only the questions need a
+ * timer: answers are messages, which hidden tabs get in time, and after a sleep of the whole machine
+ * one question is missed and not two.
  */
 export class MemberWatch {
   readonly #options: MemberWatchOptions;
@@ -101,11 +104,11 @@ export class MemberWatch {
     const silent = this.#members.filter(({ memberId, sessionTimeoutMs }) => {
       const missed = this.#heard.has(memberId) ? 0 : (this.#missed.get(memberId) ?? 0) + 1;
       this.#missed.set(memberId, missed);
-      return missed * interval >= sessionTimeoutMs;
+      return missed * interval >= sessionTimeoutMs / 2;
     });
     this.#heard.clear();
     this.#ask();
-    if (silent.length > 0) this.#options.onGone(silent);
+    if (silent.length > 0) this.#options.onSilent(silent);
   }
 
   #stopTicking(): void {

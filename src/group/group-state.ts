@@ -32,6 +32,8 @@ export interface GroupMember {
   readonly rebalanceTimeoutMs: number;
   /** Milliseconds since 1970. */
   readonly joinedAt: number;
+  /** Since when it is asked in this row whether it is alive, having answered nobody; null: it is not. */
+  readonly suspectedAt: number | null;
   /** When it is late with what it was asked to release; null: nothing is asked of it. */
   readonly releaseBy: number | null;
 }

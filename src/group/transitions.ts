@@ -10,17 +10,20 @@ import type { GroupMember, GroupPartition, GroupState, SubscribedTopic } from '.
  *
  *     join     a member comes
  *     leave    a member goes, and says so
- *     expire   a member's tab died, or did not answer: it is removed, whatever it holds
+ *     expire   a member's tab died: it is removed, whatever it holds
+ *     silent   members left questions unanswered: they are asked here, where no question gets lost,
+ *              and are removed when that is in vain for half of their session timeout
  *     overdue  a member did not release in time what it was asked for: the same, where that is so
  *     release  a member gives up partitions, having finished with them
  *     refresh  topics were made, deleted, or got partitions
- *     show     a member's tab was hidden, or is seen again
+ *     show     a member's tab shows that it is alive, and whether somebody sees it
  *     restart  partitions are to be read from another offset: their owners begin anew
  */
 export type GroupEvent =
   | { readonly kind: 'join'; readonly request: JoinRequest }
   | { readonly kind: 'leave'; readonly member: MemberRef }
   | { readonly kind: 'expire'; readonly members: readonly MemberLife[] }
+  | { readonly kind: 'silent'; readonly members: readonly MemberLife[] }
   | { readonly kind: 'overdue' }
   | { readonly kind: 'release'; readonly member: MemberRef; readonly claims: readonly Claim[] }
   | { readonly kind: 'refresh' }
@@ -61,6 +64,19 @@ const TRANSITIONS: Transitions = {
       : group,
   expire: (group, { members }) =>
     without(group, (candidate) => members.some((member) => isSame(candidate, member))),
+  silent: (group, { members }, now) => {
+    const isSilent = (candidate: GroupMember): boolean =>
+      members.some((member) => isSame(candidate, member));
+    const asked = group.members.map((member) =>
+      isSilent(member) && member.suspectedAt === null ? { ...member, suspectedAt: now } : member,
+    );
+    const isNew = asked.some((member, i) => member !== group.members[i]);
+    const isInVain = (member: GroupMember): boolean =>
+      isSilent(member) &&
+      member.suspectedAt !== null &&
+      member.suspectedAt + member.sessionTimeoutMs / 2 <= now;
+    return without(isNew ? { ...group, members: asked } : group, isInVain);
+  },
   overdue: (group, _event, now) =>
     without(group, ({ releaseBy }) => releaseBy !== null && releaseBy <= now),
   release: (group, { member, claims }) => {
@@ -72,8 +88,9 @@ const TRANSITIONS: Transitions = {
   },
   refresh: (group) => group,
   show: (group, { member, hidden }) => {
-    if (mustBeMember(group, member).hidden === hidden) return group;
-    return changeMember(group, member, { hidden });
+    const now = mustBeMember(group, member);
+    if (now.hidden === hidden && now.suspectedAt === null) return group;
+    return changeMember(group, member, { hidden, suspectedAt: null });
   },
   restart: (group, { claims }) =>
     changePartitions(group, claims.filter(isOwned(group)), () => ({
@@ -169,6 +186,7 @@ function joined(group: GroupState, request: JoinRequest, now: number): GroupMemb
     sessionTimeoutMs,
     rebalanceTimeoutMs,
     joinedAt: now,
+    suspectedAt: null,
     releaseBy: null,
   };
   return [...group.members, member];

@@ -232,8 +232,8 @@ class Model {
     for (const { memberId, epoch, releaseBy } of members) {
       const asked = partitions.some((p) => p.owner === memberId && p.target !== memberId);
       const was = before.members.find((m) => m.memberId === memberId && m.epoch === epoch);
-      const had = before.partitions.filter(({ owner }) => owner === memberId).map(nameOf);
-      const released = partitions.some((p) => p.owner !== memberId && had.includes(nameOf(p)));
+      const had = new Set(before.partitions.filter(({ owner }) => owner === memberId).map(nameOf));
+      const released = partitions.some((p) => p.owner !== memberId && had.has(nameOf(p)));
       const anew = this.#group.now + REBALANCE_TIMEOUT_MS;
       const due = released ? anew : (was?.releaseBy ?? anew);
       expect(releaseBy).toBe(asked ? due : null);

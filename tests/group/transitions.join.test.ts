@@ -19,6 +19,7 @@ describe('join', () => {
         sessionTimeoutMs: 45_000,
         rebalanceTimeoutMs: REBALANCE_TIMEOUT_MS,
         joinedAt: group.now,
+        suspectedAt: null,
         releaseBy: null,
       },
     ]);

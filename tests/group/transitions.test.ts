@@ -255,3 +255,38 @@ test('twenty members and a thousand partitions come together in no time', () => 
     Array.from({ length: 20 }, () => 50),
   );
 });
+
+describe('silent', () => {
+  const half = 22_500;
+
+  test('is asked first, and removed when that is in vain for half of its session timeout', () => {
+    const group = groupOf('a', 'b');
+    const silent = (): boolean => group.happen({ kind: 'silent', members: [group.ref('b')] });
+    expect(silent()).toBe(true);
+    expect(group.member('b').suspectedAt).toBe(group.now);
+    group.now += half - 1;
+    expect(silent()).toBe(false);
+    expect(group.owners).toEqual({ orders: 'a a b b' });
+    group.now += 1;
+    expect(silent()).toBe(true);
+    expect(group.owners).toEqual({ orders: 'a a a a' });
+  });
+
+  test('is not removed when it has shown itself meanwhile', () => {
+    const group = groupOf('a', 'b');
+    const member = group.ref('b');
+    const silent = (): boolean => group.happen({ kind: 'silent', members: [member] });
+    silent();
+    group.now += half;
+    expect(group.happen({ kind: 'show', member, hidden: false })).toBe(true);
+    expect(group.member('b').suspectedAt).toBeNull();
+    expect(silent()).toBe(true); // and is asked again
+    expect(group.ref('b')).toEqual(member);
+  });
+
+  test('of an earlier life changes nothing', () => {
+    const group = groupOf('a', 'b');
+    const members = [{ ...group.ref('b'), epoch: -1 }];
+    expect(group.happen({ kind: 'silent', members })).toBe(false);
+  });
+});
