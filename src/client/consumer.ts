@@ -221,7 +221,9 @@ export class Consumer<T extends TopicFilter = TopicLike> implements AsyncIterabl
         const { reader, message: first } = delivery;
         const messages = await this.#gather(reader, first, max, maxWaitMs);
         this.#fetcher.pump();
-        if (messages.length === 0) continue;
+        // What is given up, by a rebalance or by closing, is for others to read.
+        const isGivenUp = reader.stopped || (reader.hold && this.#closing.signal.aborted);
+        if (messages.length === 0 || isGivenUp) continue;
         this.#handOut(reader, first.offset, messages.at(-1)!.offset + 1);
         yield batchOf(reader, messages, this.#closing.signal) as MessageBatch<T>;
         this.#finish();

@@ -104,15 +104,18 @@ export class Hold implements Claim {
     if (next > this.committed) await this.committer.commit(this, Math.max(next, this.asked));
   }
 
-  /** Somebody seeks: what is in hand counts no longer; what is processed is committed. */
+  /**
+   * Somebody seeks: what is in hand counts no longer; what is processed is committed, and what lies
+   * before the new place counts as processed, as in Kafka.
+   */
   restart(offset: number): void {
     this.committer.keep(this);
     this.restarts++;
     this.#handed.length = 0;
     this.#inHand = 0;
     this.#processed = offset;
-    this.committed = offset;
-    this.asked = offset;
+    this.committed = Math.min(this.committed, offset);
+    this.asked = Math.min(this.asked, offset);
     this.#changed();
   }
 

@@ -93,7 +93,7 @@ export class Runner {
     } finally {
       this.#dropWaiting(() => true);
       while (this.#running.size > 0 && !closing.aborted) await this.#ended.promise;
-      this.#rewind();
+      if (!closing.aborted) this.#rewind();
     }
     if (this.#failure !== undefined) throw this.#failure.error;
   }

@@ -137,14 +137,14 @@ describe('commit', () => {
 });
 
 describe('a seek', () => {
-  test('keeps what is processed, and begins elsewhere', () => {
+  test('keeps what is processed, and begins elsewhere; nothing is stored by it', () => {
     const notes = new Notes();
     const hold = holdFrom(0, notes);
     const [a] = begin(hold, 0, 1);
     hold.end(a!, 'processed');
     hold.restart(7);
     expect(notes.kept).toEqual([1]);
-    expect(hold).toMatchObject({ processed: 7, committed: 7, asked: 7, isIdle: true });
+    expect(hold).toMatchObject({ processed: 7, committed: 0, asked: 0, isIdle: true });
   });
 
   test('makes what is in hand count no longer', () => {
