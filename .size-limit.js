@@ -10,7 +10,7 @@ export default [
     ignore: ['*/record/gzip.js', '*/group-member.js', '*/runner.js'],
     gzip: true,
     // The aim is 10 kB. 1.5 kB of what is over it are the texts of errors.
-    limit: '16 kB',
+    limit: '16.5 kB',
     modifyEsbuildConfig,
   },
   {
@@ -19,7 +19,7 @@ export default [
     import: '{ openLog, topic, string }',
     ignore: ['*/record/gzip.js'],
     gzip: true,
-    limit: '21.5 kB',
+    limit: '22 kB',
     modifyEsbuildConfig,
   },
   {

@@ -77,8 +77,9 @@ describe('isHint', () => {
       fc.property(fc.oneof(fc.anything(), anyHintLike), (data) => {
         if (!isHint(data)) return;
         expect(['appended', 'topics', 'group', 'probe', 'alive']).toContain(data.kind);
-        if (data.kind === 'group' || data.kind === 'alive')
+        if (data.kind === 'group' || data.kind === 'alive') {
           expect(typeof data.groupId).toBe('string');
+        }
         if (data.kind !== 'appended') return;
         for (const { topicId, partition, endOffset } of data.partitions) {
           expect(typeof topicId).toBe('string');

@@ -136,11 +136,11 @@ export async function readOne(consumer: Consumer): Promise<Message> {
   return value as Message;
 }
 
-export function names(partitions: readonly AssignedPartition[]): string[] {
+function names(partitions: readonly AssignedPartition[]): string[] {
   return partitions.map(({ topic: of, partition }) => `${of}/${partition}`).sort();
 }
 
-export function place({ topic: of, partition, offset }: Message): string {
+function place({ topic: of, partition, offset }: Message): string {
   return `${of}/${partition}@${offset}`;
 }
 

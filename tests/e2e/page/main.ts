@@ -1,11 +1,14 @@
 import { inline } from '../../../src/inline.ts';
 import * as tablog from '../../../src/index.ts';
 import type { InlineHost, Log, MessageOf, TopicLike, WorkerKind } from '../../../src/index.ts';
+import * as member from './group-member.ts';
 
 /** What the tests call in a tab, by `page.evaluate`. */
 const api = {
   ...tablog,
   inline,
+  /** A member of a group, and what it does. */
+  member,
   log: undefined as Log | undefined,
 
   /** Opens the log of this tab, in whatever host the test is about. */

@@ -1,0 +1,105 @@
+import type { Fault, HistoryEvent, Report } from './history.ts';
+
+interface Member {
+  /** Something was done to it in this life, or lasts: it may be removed. */
+  fault: number | undefined;
+  /** Its tab is frozen, or crashed: also what it asked for before, and what comes after, is excused. */
+  isDown: boolean;
+  /** It was removed, or it went by itself. */
+  gone: number | undefined;
+  crashed: number | undefined;
+}
+
+interface Call {
+  readonly at: number;
+  readonly member: string | undefined;
+  settled: boolean;
+}
+
+/** Who is a member and why not any more; and the promises that were made. */
+export class MemberChecker {
+  readonly #report: Report;
+  readonly #members = new Map<string, Member>();
+  readonly #calls = new Map<number, Call>();
+  /** Whether comings and goings are written down as the store sees them. */
+  #isExact = false;
+
+  constructor(report: Report) {
+    this.#report = report;
+  }
+
+  see(event: HistoryEvent, i: number): void {
+    if (event.kind === 'joined') this.#join(event.member);
+    else if (event.kind === 'removed') this.#remove(event.member, i);
+    else if (event.kind === 'left') this.#member(event.member).gone = i;
+    else if (event.kind === 'fault') this.#hurt(event, i);
+    else if (event.kind === 'called') {
+      this.#calls.set(event.call, { at: i, member: event.member, settled: false });
+    } else if (event.kind === 'settled') {
+      const call = this.#calls.get(event.call);
+      if (call !== undefined) call.settled = true;
+    }
+  }
+
+  /** Whether others may have what the member got at `since`, though it does not know. */
+  mayBeGone(memberId: string, since: number): boolean {
+    const { gone = -1, fault = -1 } = this.#member(memberId);
+    return this.#isExact ? gone > since : Math.max(gone, fault) > since;
+  }
+
+  /** Whether nothing is to be expected of what the member got at `since`. */
+  hasCrashed(memberId: string, since: number): boolean {
+    return (this.#member(memberId).crashed ?? -1) > since;
+  }
+
+  /** When the call was made. */
+  calledAt(call: number): number | undefined {
+    return this.#calls.get(call)?.at;
+  }
+
+  finish(): void {
+    for (const { at, member, settled } of this.#calls.values()) {
+      if (settled) continue;
+      if (member !== undefined && this.hasCrashed(member, at)) continue;
+      this.#report('everything settles', 'this call never settled', at);
+    }
+  }
+
+  #join(memberId: string): void {
+    this.#isExact = true;
+    const member = this.#member(memberId);
+    if (!member.isDown) member.fault = undefined;
+  }
+
+  #remove(memberId: string, i: number): void {
+    const member = this.#member(memberId);
+    if (member.fault === undefined) {
+      const happened = `${memberId} was removed, and nothing was the matter with it`;
+      this.#report('removed for a reason', happened, i);
+    }
+    member.gone = i;
+  }
+
+  #hurt({ what, member: memberId }: Fault, i: number): void {
+    const hurt = memberId === undefined ? this.#members.values() : [this.#member(memberId)];
+    for (const member of hurt) {
+      member.fault = i;
+      if (what === 'crash') member.crashed = i;
+      if (what === 'crash' || what === 'freeze') member.isDown = true;
+      if (what === 'thaw') member.isDown = member.crashed !== undefined;
+    }
+  }
+
+  #member(memberId: string): Member {
+    const known = this.#members.get(memberId);
+    if (known !== undefined) return known;
+    const made: Member = {
+      fault: undefined,
+      isDown: false,
+      gone: undefined,
+      crashed: undefined,
+    };
+    this.#members.set(memberId, made);
+    return made;
+  }
+}
