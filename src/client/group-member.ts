@@ -37,6 +37,9 @@ export interface GroupMemberOptions extends Omit<HoldingsOptions, 'committer'> {
 /** What failed for want of storage or worker is tried again after this. */
 const RETRY_MS = 500;
 
+/** A poll is no shorter, whatever the timeouts. */
+const MIN_POLL_MS = 25;
+
 /**
  * A consumer's membership of its group: joins, follows the group's changes by a long poll, and joins
  * again when it was removed. The poll is its sign of life as well.
@@ -170,8 +173,11 @@ export class GroupMember implements Assignment {
   }
 
   async #sync(member: MemberRef): Promise<void> {
+    const { sessionTimeoutMs, rebalanceTimeoutMs } = this.#options.group;
+    // Often enough for either, should the hint that the group has changed be lost.
+    const patience = Math.max(Math.min(sessionTimeoutMs, rebalanceTimeoutMs) / 4, MIN_POLL_MS);
     // Who has slept for too long wants to know at once.
-    const maxWaitMs = this.mayDeliver() ? this.#options.group.sessionTimeoutMs / 4 : 0;
+    const maxWaitMs = this.mayDeliver() ? patience : 0;
     const asked = this.#connection.clock.now();
     const request = {
       member,
