@@ -21,6 +21,7 @@ export type ErrorCode =
   | 'RECORD_TOO_LARGE'
   | 'STORAGE_BLOCKED'
   | 'STORAGE_FULL'
+  | 'STORAGE_TIMEOUT'
   | 'STORAGE_UNAVAILABLE'
   | 'TOPIC_EXISTS'
   | 'UNKNOWN_TOPIC'
@@ -164,6 +165,12 @@ export const STORAGE_FULL: ErrorRule = {
   code: 'STORAGE_FULL',
   retriable: true,
   next: "Free some of the origin's storage, then try again.",
+};
+
+export const STORAGE_TIMEOUT: ErrorRule = {
+  code: 'STORAGE_TIMEOUT',
+  retriable: true,
+  next: 'A tab that was suspended amid a write may hold the database: try again in a minute.',
 };
 
 export const STORAGE_UNAVAILABLE: ErrorRule = {

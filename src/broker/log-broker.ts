@@ -1,6 +1,6 @@
 import { systemClock } from '../base/clock.ts';
 import type { Clock } from '../base/clock.ts';
-import { CLOSED } from '../base/error-rules.ts';
+import { CLOSED, STORAGE_TIMEOUT } from '../base/error-rules.ts';
 import { TablogError, toTablogError } from '../base/error.ts';
 import { validateBatch } from '../log/validate.ts';
 import { sealBatch, stampAppendTime } from '../record/batch-seal.ts';
@@ -258,7 +258,7 @@ export class LogBroker implements Broker {
         for (const { i } of left) results[i] = toTablogError(error);
         break;
       }
-      left = left.filter(({ i }) => (results[i] as Partial<TablogError>).retriable === true);
+      left = left.filter(({ i }) => isCutOff(results[i]));
     }
     return results;
   }
@@ -301,8 +301,7 @@ export class LogBroker implements Broker {
     try {
       return await use(session);
     } catch (error) {
-      const { closed } = session.store;
-      if (!closed.aborted || !(error instanceof TablogError) || !error.retriable) throw error;
+      if (!session.store.closed.aborted || !isCutOff(error)) throw error;
       return use(await this.#open());
     }
   }
@@ -330,4 +329,12 @@ export class LogBroker implements Broker {
       throw error;
     }
   }
+}
+
+/**
+ * Whether the connection was lost before anything was stored. Not where the database did not answer
+ * in time: whoever called cannot wait for as long again.
+ */
+function isCutOff(error: unknown): boolean {
+  return error instanceof TablogError && error.retriable && error.code !== STORAGE_TIMEOUT.code;
 }

@@ -7,8 +7,10 @@ import {
   NO_INDEXEDDB,
   OUTCOME_UNKNOWN,
   STORAGE_BLOCKED,
+  STORAGE_TIMEOUT,
   STORAGE_UNAVAILABLE,
 } from '../base/error-rules.ts';
+import type { ErrorRule } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import { asIdbKey, onSuccess } from './idb-request.ts';
 import { checkFormat, makeStores } from './idb-schema.ts';
@@ -59,7 +61,7 @@ class IdbStore implements Store {
   readonly #clock: Clock;
   readonly #closing = new AbortController();
   /** Settles the transactions in flight when the browser closes the database under them. */
-  readonly #inFlight = new Set<(what: string) => void>();
+  readonly #inFlight = new Set<(why: ErrorRule, what: string) => void>();
   #db: Promise<IDBDatabase> | undefined;
 
   constructor(name: string, options: IdbStoreOptions) {
@@ -203,13 +205,15 @@ class IdbStore implements Store {
         this.#reopenNeeded(error);
         return;
       }
-      const lose = (what: string): void => {
+      const lose = (why: ErrorRule, what: string): void => {
         settle();
-        reject(this.#unknownOutcome(mode, what));
+        const isRead = mode === 'readonly';
+        const happened = `a ${isRead ? 'read of' : 'write to'} the log '${this.#name}' ${what}`;
+        reject(new TablogError(isRead ? why : OUTCOME_UNKNOWN, happened));
       };
       const cancelDeadline = this.#clock.after(this.#transactionDeadlineMs, () => {
-        lose(`has not ended in ${this.#transactionDeadlineMs} ms`);
-        this.close(new TablogError(STORAGE_UNAVAILABLE, 'the database does not answer'));
+        lose(STORAGE_TIMEOUT, `has not ended in ${this.#transactionDeadlineMs} ms`);
+        this.close(new TablogError(STORAGE_TIMEOUT, 'the database does not answer'));
       });
       const settle = (): void => {
         cancelDeadline();
@@ -236,12 +240,6 @@ class IdbStore implements Store {
     });
   }
 
-  #unknownOutcome(mode: IDBTransactionMode, what: string): TablogError {
-    return mode === 'readonly'
-      ? new TablogError(STORAGE_UNAVAILABLE, `a read of the log '${this.#name}' ${what}`)
-      : new TablogError(OUTCOME_UNKNOWN, `a write to the log '${this.#name}' ${what}`);
-  }
-
   /** A connection that refuses transactions is closing: nobody told us, so tell the broker. */
   #reopenNeeded(error: unknown): void {
     if (error instanceof DOMException && error.name === 'InvalidStateError') {
@@ -262,7 +260,8 @@ class IdbStore implements Store {
         },
         terminated: () => {
           this.close(new TablogError(STORAGE_UNAVAILABLE, 'the browser closed the database'));
-          for (const lose of this.#inFlight) lose('was cut off: the browser closed the database');
+          const what = 'was cut off: the browser closed the database';
+          for (const lose of this.#inFlight) lose(STORAGE_UNAVAILABLE, what);
         },
       });
     try {

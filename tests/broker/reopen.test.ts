@@ -1,5 +1,10 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { CLOSED, STORAGE_BLOCKED, STORAGE_UNAVAILABLE } from '../../src/base/error-rules.ts';
+import {
+  CLOSED,
+  STORAGE_BLOCKED,
+  STORAGE_TIMEOUT,
+  STORAGE_UNAVAILABLE,
+} from '../../src/base/error-rules.ts';
 import { TablogError } from '../../src/base/error.ts';
 import type { TopicInfo } from '../../src/protocol/broker.ts';
 import { openMemoryStore } from '../../src/store/memory-store.ts';
@@ -73,6 +78,19 @@ describe('a connection that the browser closed', () => {
       error: { ...STORAGE_UNAVAILABLE },
     });
     expect(await flaky.append(orders, 'b')).toBe(0);
+  });
+
+  test('because it did not answer in time is not opened anew for who has waited for that', async () => {
+    const silent = new TablogError(STORAGE_TIMEOUT, 'the database does not answer');
+    shop.connection.failNextRead({ error: silent, closes: silent });
+    expect(await errorOf(shop.broker.describeLog())).toMatchObject({ code: 'STORAGE_TIMEOUT' });
+    expect(shop.connections).toHaveLength(1);
+    await shop.broker.describeLog();
+    shop.connection.failNext({ error: silent, closes: silent });
+    expect(await shop.produce(orders, batch('a'))).toMatchObject({
+      error: { code: 'STORAGE_TIMEOUT' },
+    });
+    expect(await shop.append(orders, 'a')).toBe(0);
   });
 
   test('before it was even handed over is opened anew', async () => {

@@ -355,10 +355,14 @@ export class Tabs {
     act: (session: CDPSession, targetId: string) => Promise<unknown>,
   ): Promise<void> {
     const session = await this.context.browser()!.newBrowserCDPSession();
-    const { targetInfos } = await session.send('Target.getTargets');
-    const workers = targetInfos.filter(({ type }) => type === 'shared_worker');
-    expect(workers).toHaveLength(1);
-    await act(session, workers[0]!.targetId);
+    // One that was killed just before may not be there again yet.
+    const targetId = await until(async () => {
+      const { targetInfos } = await session.send('Target.getTargets');
+      const workers = targetInfos.filter(({ type }) => type === 'shared_worker');
+      expect(workers).toHaveLength(1);
+      return workers[0]!.targetId;
+    });
+    await act(session, targetId);
     await session.detach();
   }
 }

@@ -6,6 +6,7 @@ import {
   OUTCOME_UNKNOWN,
   STORAGE_BLOCKED,
   STORAGE_FULL,
+  STORAGE_TIMEOUT,
   STORAGE_UNAVAILABLE,
 } from '../../src/base/error-rules.ts';
 import { TablogError } from '../../src/base/error.ts';
@@ -64,7 +65,7 @@ describe('a transaction that never ends', () => {
 
   afterEach(() => vi.restoreAllMocks());
 
-  test('is OUTCOME_UNKNOWN for a write, STORAGE_UNAVAILABLE for a read, and closes the store', async () => {
+  test('is OUTCOME_UNKNOWN for a write, STORAGE_TIMEOUT for a read, and closes the store', async () => {
     const clock = new ManualClock();
     const store = await silentStore(clock);
     const written = put(store).catch((error: unknown) => error);
@@ -73,8 +74,8 @@ describe('a transaction that never ends', () => {
     await Promise.resolve();
     clock.advance(7_500);
     expect(await written).toMatchObject({ code: OUTCOME_UNKNOWN.code, retriable: false });
-    expect(await read).toMatchObject({ code: STORAGE_UNAVAILABLE.code, retriable: true });
-    expect(store.closed.reason).toMatchObject({ code: STORAGE_UNAVAILABLE.code });
+    expect(await read).toMatchObject({ code: STORAGE_TIMEOUT.code, retriable: true });
+    expect(store.closed.reason).toMatchObject({ code: STORAGE_TIMEOUT.code });
     await expect(put(store)).rejects.toBe(store.closed.reason);
     expect(clock.timers).toBe(0);
   });
