@@ -166,12 +166,12 @@ export class GroupCoordinator {
     let isStale = false;
     for (;;) {
       const { topics, version } = await this.#topics.subscribable(isStale);
-      const now = this.#clock.now();
       const stepped = await this.#store.update(
         [groupRef(groupId), poolRef, logRef, ...refs] as const,
         ([row, pool, log], write) => {
           if (pool!.version !== version) return undefined; // topics changed meanwhile: look again
           const group = row ?? newGroup(groupId, randomId());
+          const now = this.#clock.now(); // not before: this worker may have slept until its turn
           const stamp = { groupId, logId: log!.logId, committedAt: now };
           offsets.write(write, row, stamp);
           const next = step(group, event, { topics, now });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { STORAGE_UNAVAILABLE } from '../../src/base/error-rules.ts';
 import { TablogError } from '../../src/base/error.ts';
+import { deferred } from '../../src/base/deferred.ts';
 import { errorOf, openTestLog } from '../support/broker-fixture.ts';
 import type { TestLog } from '../support/broker-fixture.ts';
 import { settle } from '../support/log-fixture.ts';
@@ -301,4 +302,20 @@ test('a store that fails once changes nothing, and the call may be made again', 
   expect((await errorOf(broker.broker.joinGroup(joinRequest('a')))).retriable).toBe(true);
   const a = await Member.join(broker.broker, 'a');
   expect(a.partitions).toEqual([0, 1, 2, 3]);
+});
+
+test('a broker that slept before its turn counts the time to release from when it woke', async () => {
+  const log = openTestLog();
+  const slow = log.broker();
+  await slow.create('orders', 4);
+  await Member.join(slow.broker, 'a');
+  const sleep = deferred();
+  slow.connection.failNext({ until: sleep.promise });
+  const joining = Member.join(slow.broker, 'b');
+  await settle();
+  log.clock.advance(10 * REBALANCE_TIMEOUT_MS);
+  sleep.resolve();
+  await joining;
+  const [a] = (await groupIn(log.store)).members;
+  expect(a!.releaseBy).toBe(log.clock.now() + REBALANCE_TIMEOUT_MS);
 });
