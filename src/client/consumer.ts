@@ -305,7 +305,7 @@ export class Consumer<T extends TopicFilter = TopicLike> implements AsyncIterabl
         throw new TypeError(`the metadata of a commit is a string, got ${show(metadata)}`);
       }
       const hold = this.#readers.mustGet(where).hold!;
-      return () => hold.committer.commit(hold, offset, metadata);
+      return () => hold.committer.commitExactly(hold, offset, metadata);
     });
     await Promise.all(commits.map((commit) => commit())); // when all of them are checked
   }

@@ -8,8 +8,10 @@ export interface Committer {
   progressed(hold: Hold): void;
   /** What is processed so far is to be committed, though the hold counts from elsewhere soon. */
   keep(hold: Hold): void;
-  /** Resolves when it is stored. */
-  commit(hold: Hold, offset: number, metadata?: string): Promise<void>;
+  /** Resolves when it is stored, or more. */
+  commit(hold: Hold, offset: number): Promise<void>;
+  /** Resolves when it is stored, though it be less than was. */
+  commitExactly(hold: Hold, offset: number, metadata: string): Promise<void>;
   /** Runs `work` when no commit is under way; the next one waits for it. */
   alone<T>(work: () => Promise<T>): Promise<T>;
 }

@@ -14,6 +14,8 @@ export type CommitMode = 'processed' | 'manual' | { readonly everyMs: number };
 interface Waiting {
   offset: number;
   metadata: string;
+  /** It may go back. */
+  isExact: boolean;
   /** The hold's, when this was asked for. */
   restarts: number;
   readonly settled: Promise<void>;
@@ -62,24 +64,30 @@ export class OffsetCommitter implements Committer {
     }
   }
 
-  /**
-   * Commits `offset`; resolves when it is stored. Of several calls for a partition the last one
-   * counts; all of them settle alike.
-   */
-  commit(hold: Hold, offset: number, metadata = ''): Promise<void> {
+  /** Commits `offset`, unless more is committed when its turn comes. */
+  commit(hold: Hold, offset: number): Promise<void> {
+    return this.#ask(hold, offset, '', false);
+  }
+
+  commitExactly(hold: Hold, offset: number, metadata: string): Promise<void> {
+    return this.#ask(hold, offset, metadata, true);
+  }
+
+  /** Of several calls for a partition the last one counts; all of them settle alike. */
+  #ask(hold: Hold, offset: number, metadata: string, isExact: boolean): Promise<void> {
     if (this.#isClosed) return Promise.reject(closed());
     hold.asked = offset;
+    const { restarts } = hold;
     const waiting = this.#waiting.get(hold);
     if (waiting !== undefined) {
-      waiting.offset = offset;
-      waiting.restarts = hold.restarts;
-      waiting.metadata = metadata;
+      const isAll = isExact || waiting.isExact;
+      Object.assign(waiting, { offset, metadata, restarts, isExact: isAll });
       return waiting.settled;
     }
     if (this.#waiting.size === 0) void this.alone(() => this.#send());
     let settle!: Pick<Waiting, 'resolve' | 'reject'>;
     const settled = new Promise<void>((resolve, reject) => (settle = { resolve, reject }));
-    this.#waiting.set(hold, { offset, metadata, restarts: hold.restarts, settled, ...settle });
+    this.#waiting.set(hold, { offset, metadata, isExact, restarts, settled, ...settle });
     return settled;
   }
 
@@ -152,9 +160,12 @@ export class OffsetCommitter implements Committer {
   async #send(): Promise<void> {
     const waiting = [...this.#waiting];
     this.#waiting = new Map();
-    const held = waiting.filter(([{ signal }]) => !signal.aborted);
-    for (const [hold, { reject }] of waiting) {
+    const held: [Hold, Waiting][] = [];
+    for (const [hold, commit] of waiting) {
+      const { offset, isExact, resolve, reject } = commit;
       if (hold.signal.aborted) reject(this.#isClosed ? closed() : lost(hold));
+      else if (isExact || offset > hold.committed) held.push([hold, commit]);
+      else resolve(); // meanwhile more was committed, with a dead letter
     }
     try {
       await this.#call(held);

@@ -24,6 +24,10 @@ class Notes implements Committer {
     hold.asked = offset;
   }
 
+  commitExactly(hold: Hold, offset: number): Promise<void> {
+    return this.commit(hold, offset);
+  }
+
   alone<T>(work: () => Promise<T>): Promise<T> {
     return work();
   }

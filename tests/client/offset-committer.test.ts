@@ -163,12 +163,12 @@ describe('commit', () => {
   test('of one partition, several at once: the last counts, and all settle', async () => {
     const it = new Committing('manual');
     const hold = it.hold();
-    const first = it.committer.commit(hold, 1, 'first');
+    const first = it.committer.commitExactly(hold, 1, 'first');
     await settle();
     const rest = [
-      it.committer.commit(hold, 2, 'second'),
-      it.committer.commit(hold, 4, 'third'),
-      it.committer.commit(hold, 3, 'fourth'),
+      it.committer.commitExactly(hold, 2, 'second'),
+      it.committer.commitExactly(hold, 4, 'third'),
+      it.committer.commitExactly(hold, 3, 'fourth'),
     ];
     await it.answer();
     await first;
@@ -312,6 +312,23 @@ test('alone: nothing is committed meanwhile, and what waits goes on whatever com
   await expect(work).rejects.toThrow('failed');
   await it.answer();
   expect(it.calls).toEqual([['0:2']]);
+});
+
+test('alone: what it committed is not taken back by who asked for less meanwhile', async () => {
+  const it = new Committing('manual');
+  const hold = it.hold();
+  let done!: () => void;
+  const work = it.committer.alone(() => new Promise<void>((resolve) => (done = resolve)));
+  await settle();
+  const less = it.committer.commit(hold, 2);
+  hold.committed = 3;
+  done();
+  await Promise.all([work, less]);
+  expect(it.calls).toEqual([]);
+  const exactly = it.committer.commitExactly(hold, 1, '');
+  await it.answer();
+  await exactly;
+  expect([it.calls, hold.committed]).toEqual([[['0:1']], 1]);
 });
 
 test('flush rejects where it is not stored', async () => {
