@@ -75,6 +75,11 @@ export class Hold implements Claim {
     return this.#processed;
   }
 
+  /** Whether more of it may be handed out. */
+  get isOpen(): boolean {
+    return !this.revoking && !this.signal.aborted;
+  }
+
   /** Whether nothing is in the application's hands. */
   get isIdle(): boolean {
     return this.#inHand === 0;

@@ -1,5 +1,11 @@
 import { TablogError } from '../base/error.ts';
-import type { Claim, MemberRef, MemberView, OwnedPartition } from '../protocol/group.ts';
+import type {
+  Claim,
+  GroupPosition,
+  MemberRef,
+  MemberView,
+  OwnedPartition,
+} from '../protocol/group.ts';
 import type { Connection } from './connection.ts';
 import type { ConsumerListeners, PartitionsEvent } from './consumer-events.ts';
 import { checkPosition } from './consumer-options.ts';
@@ -41,6 +47,8 @@ export class Holdings {
   #lost: Hold[] = [];
   #member: MemberRef | undefined;
   #view: MemberView | undefined;
+  /** Nothing begins any more. */
+  #isEnding = false;
 
   constructor(options: HoldingsOptions) {
     this.#options = options;
@@ -97,6 +105,7 @@ export class Holdings {
 
   /** Gives up everything, before the member leaves. Rejects where a commit could not be stored. */
   async revokeAll(): Promise<void> {
+    this.#isEnding = true;
     await Promise.all(this.#releasing);
     const readers = [...this.#held.values()];
     for (const reader of readers) reader.stopped = true;
@@ -106,25 +115,35 @@ export class Holdings {
   }
 
   async #begin(member: MemberRef, claims: readonly OwnedPartition[]): Promise<void> {
-    const { connection, from, listeners, readers } = this.#options;
+    const { connection, from, readers } = this.#options;
     const request = { member, claims, from: checkPosition(from) };
     const positions = await this.#tried(() => connection.call('positionPartitions', request));
     const begun = (positions ?? []).flatMap((position, i) => {
-      if (this.#member !== member || !this.#owns(claims[i]!)) return [];
-      return this.#newReader(member, claims[i]!, position.offset);
+      const isOver = this.#member !== member || this.#isEnding || !this.#owns(claims[i]!);
+      return isOver ? [] : this.#newReader(member, claims[i]!, position.offset);
     });
     readers.all.push(...begun);
     for (const reader of begun) this.#held.set(keyOf(reader.hold!), reader);
+    if (begun.length > 0) await this.#announce(begun, positions!);
+    this.#done(member, claims);
+  }
+
+  /** Tells the application what it got, and waits for it; then it is read. */
+  async #announce(
+    begun: readonly PartitionReader[],
+    positions: readonly GroupPosition[],
+  ): Promise<void> {
+    const { listeners } = this.#options;
     for (const { topic, partition, hold } of begun) {
-      const { reset, offset } = positions!.find((place) => keyOf(place) === keyOf(hold!))!;
+      const { reset, offset } = positions.find((place) => keyOf(place) === keyOf(hold!))!;
       if (reset === null) continue;
       const { committed: outOfRange, start: startOffset, end: endOffset } = reset;
       const at = { outOfRange, startOffset, endOffset, offset };
       await listeners.emit('reset', { topic: topic.name, partition, ...at });
     }
-    if (begun.length > 0) await listeners.emit('assigned', named(begun));
-    for (const reader of begun) reader.stopped = reader.hold!.revoking;
-    this.#done(member, claims);
+    const held = begun.filter(({ hold }) => hold!.isOpen && !this.#isEnding);
+    if (held.length > 0) await listeners.emit('assigned', named(held));
+    for (const reader of held) reader.stopped = !reader.hold!.isOpen || this.#isEnding;
   }
 
   #newReader(member: MemberRef, claim: OwnedPartition, offset: number): PartitionReader {
@@ -248,7 +267,7 @@ export class Holdings {
     const start = Number(details['startOffset']);
     const end = Number(details['endOffset']);
     const found = await this.#tried(() => readers.resolve([reader], from));
-    reader.stopped = reader.hold!.revoking || reader.hold!.signal.aborted;
+    reader.stopped = !reader.hold!.isOpen || this.#isEnding;
     if (found !== undefined && reader.epoch === epoch) {
       const offset = Math.min(Math.max(found[0]!, start), end);
       reader.seek(offset);
