@@ -2,6 +2,7 @@
 export type ErrorCode =
   | 'BATCH_CORRUPT'
   | 'CLOSED'
+  | 'CONFLICT'
   | 'FENCED'
   | 'FORMAT_TOO_NEW'
   | 'GROUP_ID_NOT_FOUND'
@@ -17,6 +18,7 @@ export type ErrorCode =
   | 'NO_INDEXEDDB'
   | 'OFFSET_OUT_OF_RANGE'
   | 'OUTCOME_UNKNOWN'
+  | 'OUT_OF_ORDER_SEQUENCE'
   | 'PROTOCOL_MISMATCH'
   | 'RECORD_TOO_LARGE'
   | 'STORAGE_BLOCKED'
@@ -51,6 +53,12 @@ export const CLOSED: ErrorRule = {
   code: 'CLOSED',
   retriable: false,
   next: 'Open a new one; a closed one stays closed.',
+};
+
+export const CONFLICT: ErrorRule = {
+  code: 'CONFLICT',
+  retriable: false,
+  next: 'Read what was stored meanwhile, then decide anew and send with the new expectedOffset.',
 };
 
 export const FENCED: ErrorRule = {
@@ -141,6 +149,12 @@ export const OUTCOME_UNKNOWN: ErrorRule = {
   code: 'OUTCOME_UNKNOWN',
   retriable: false,
   next: 'It may or may not have been stored: read back before you send it again.',
+};
+
+export const OUT_OF_ORDER_SEQUENCE: ErrorRule = {
+  code: 'OUT_OF_ORDER_SEQUENCE',
+  retriable: false,
+  next: 'Records before it are missing: read back what is stored before you send again.',
 };
 
 export const PROTOCOL_MISMATCH: ErrorRule = {

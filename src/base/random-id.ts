@@ -6,3 +6,9 @@ export function randomId(): string {
   const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 }
+
+/** A random producer id: a safe integer that is not negative, so that none needs to be asked for. */
+export function randomProducerId(): number {
+  const [high, low] = crypto.getRandomValues(new Uint32Array(2));
+  return (high! % 2 ** 21) * 2 ** 32 + low!;
+}

@@ -1,22 +1,22 @@
+import type { Clock } from '../base/clock.ts';
 import { TablogError, toTablogError } from '../base/error.ts';
 import { appendBatches } from '../log/append.ts';
-import type { Segment } from '../log/append.ts';
+import type { BatchPlace, NewBatch, Segment } from '../log/append.ts';
 import { headRef } from '../log/head.ts';
 import type { PartitionHead } from '../log/head.ts';
 import { topicGone } from '../log/segment-reader.ts';
-import type { RecordBatch } from '../record/batch-reader.ts';
 import { HEAD_KEY } from '../store/schema.ts';
 import type { Durability, RowRef, Store, Writer } from '../store/store.ts';
 
 /** A validated batch on its way into a partition. */
-export interface PendingAppend {
+export interface PendingAppend extends NewBatch {
   readonly topicId: string;
   readonly partition: number;
   readonly store: string;
-  readonly batch: RecordBatch;
-  /** Milliseconds since 1970, where the topic's records have the time of their append. */
-  readonly appendTime: number | null;
 }
+
+/** What became of a batch. */
+export type AppendOutcome = BatchPlace | TablogError;
 
 export interface Committed {
   readonly topicId: string;
@@ -34,7 +34,7 @@ export interface RowWrites {
 
 interface Waiting extends PendingAppend {
   readonly durability: Durability;
-  readonly done: (result: number | TablogError) => void;
+  readonly done: (outcome: AppendOutcome) => void;
 }
 
 /** Bounds how long one transaction, and so everybody's next one, can take. */
@@ -47,17 +47,19 @@ const MAX_COMMIT_BYTES = 8 * 1024 * 1024;
  */
 export class CommitQueue {
   readonly #store: Store;
+  readonly #clock: Clock;
   readonly #onCommit: (committed: readonly Committed[]) => void;
   readonly #waiting: Waiting[] = [];
   #committing = false;
 
-  constructor(store: Store, onCommit: (committed: readonly Committed[]) => void) {
+  constructor(store: Store, clock: Clock, onCommit: (committed: readonly Committed[]) => void) {
     this.#store = store;
+    this.#clock = clock;
     this.#onCommit = onCommit;
   }
 
-  /** Resolves with the batch's base offset, or with why it was not stored; never rejects. */
-  append(append: PendingAppend, durability: Durability): Promise<number | TablogError> {
+  /** Resolves with the batch's place, or with why it was not stored; never rejects. */
+  append(append: PendingAppend, durability: Durability): Promise<AppendOutcome> {
     return new Promise((done) => {
       this.#waiting.push({ ...append, durability, done });
       if (!this.#committing) void this.#commitAll();
@@ -81,16 +83,17 @@ export class CommitQueue {
   }
 
   /**
-   * Stores all of it in a transaction of its own, or nothing; where each batch begins. Throws what
+   * Stores all of it in a transaction of its own, or nothing; the place of each batch. Throws what
    * prevents it.
    */
   async transact(
     appends: readonly PendingAppend[],
     durability: Durability,
     writes: readonly RowWrites[],
-  ): Promise<number[]> {
+  ): Promise<BatchPlace[]> {
     const groups = groupByStore(appends);
     const heads = groups.map((group) => headRef(group[0].store));
+    const now = this.#clock.now();
     const placed = await this.#store.update(
       [...heads, ...writes.flatMap(({ refs }) => refs)],
       (found, write) => {
@@ -100,38 +103,40 @@ export class CommitQueue {
           at += rows.refs.length;
         }
         return groups.map((group, i) => {
-          const result = place(group, found[i] as PartitionHead | undefined, write);
-          if (result instanceof TablogError) throw result;
-          return result;
+          const { committed, outcomes } = place(
+            group,
+            found[i] as PartitionHead | undefined,
+            write,
+            now,
+          );
+          return { committed, places: outcomes.map(mustPlace) };
         });
       },
       { durability },
     );
-    this.#onCommit(placed.map(({ committed }) => committed));
-    const offsets = new Map(
+    this.#onCommit(placed.flatMap(({ committed }) => committed ?? []));
+    const places = new Map(
       groups.flatMap((group, i) =>
-        group.map((append, j) => [append, placed[i]!.baseOffsets[j]!] as const),
+        group.map((append, j) => [append, placed[i]!.places[j]!] as const),
       ),
     );
-    return appends.map((append) => offsets.get(append)!);
+    return appends.map((append) => places.get(append)!);
   }
 
   async #commitOnce(appends: readonly Waiting[]): Promise<void> {
     const groups = groupByStore(appends);
     const heads = groups.map((group) => headRef(group[0].store));
     const durability = appends.some((a) => a.durability === 'strict') ? 'strict' : 'relaxed';
+    const now = this.#clock.now();
     try {
       const placed = await this.#store.update(
         heads,
-        (found, write) => groups.map((group, i) => place(group, found[i], write)),
+        (found, write) => groups.map((group, i) => place(group, found[i], write, now)),
         { durability },
       );
-      this.#onCommit(placed.flatMap((p) => (p instanceof TablogError ? [] : [p.committed])));
+      this.#onCommit(placed.flatMap(({ committed }) => committed ?? []));
       groups.forEach((group, i) => {
-        const result = placed[i]!;
-        group.forEach(({ done }, j) =>
-          done(result instanceof TablogError ? result : result.baseOffsets[j]!),
-        );
+        group.forEach(({ done }, j) => done(placed[i]!.outcomes[j]!));
       });
     } catch (error) {
       const failure = toTablogError(error);
@@ -143,31 +148,34 @@ export class CommitQueue {
 type Group<A> = [A, ...A[]];
 
 interface Placed {
-  readonly committed: Committed;
+  /** `undefined`: nothing is new. */
+  readonly committed: Committed | undefined;
   /** Of each batch of the group. */
-  readonly baseOffsets: readonly number[];
+  readonly outcomes: readonly AppendOutcome[];
 }
 
-/** Writes a partition's batches and its head; or says why they cannot be placed, and writes nothing. */
+/** Writes a partition's new batches and its head. */
 function place(
   group: Group<PendingAppend>,
   head: PartitionHead | undefined,
   write: Writer,
-): Placed | TablogError {
+  now: number,
+): Placed {
   const { topicId, partition, store } = group[0];
   if (head?.topicId !== topicId || head.partition !== partition) {
-    return topicGone({ topicId, partition });
+    const gone = topicGone({ topicId, partition });
+    return { committed: undefined, outcomes: group.map(() => gone) };
   }
-  const appended = appendBatches(
-    head,
-    group.map((append) => append.batch),
-  );
-  for (const segment of appended.segments) write.put(store, segment.baseOffset, segment.bytes);
-  write.put(store, HEAD_KEY, appended.head);
-  return {
-    committed: { topicId, partition, store, segments: appended.segments },
-    baseOffsets: appended.baseOffsets,
-  };
+  const { head: next, segments, results: outcomes } = appendBatches(head, group, now);
+  if (segments.length === 0) return { committed: undefined, outcomes };
+  for (const segment of segments) write.put(store, segment.baseOffset, segment.bytes);
+  write.put(store, HEAD_KEY, next);
+  return { committed: { topicId, partition, store, segments }, outcomes };
+}
+
+function mustPlace(outcome: AppendOutcome): BatchPlace {
+  if (outcome instanceof TablogError) throw outcome;
+  return outcome;
 }
 
 /** By store and topic: a store that changed hands meanwhile has two groups, and one of them fails. */

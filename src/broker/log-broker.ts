@@ -2,6 +2,7 @@ import { systemClock } from '../base/clock.ts';
 import type { Clock } from '../base/clock.ts';
 import { CLOSED, STORAGE_TIMEOUT } from '../base/error-rules.ts';
 import { TablogError, toTablogError } from '../base/error.ts';
+import type { BatchPlace } from '../log/append.ts';
 import { validateBatch } from '../log/validate.ts';
 import { sealBatch, stampAppendTime } from '../record/batch-seal.ts';
 import { MAX_INFLATED_BYTES } from '../record/batch-format.ts';
@@ -33,9 +34,8 @@ import type { Hint, HintChannel } from '../protocol/hint.ts';
 import { lockLiveness } from '../protocol/liveness.ts';
 import type { Liveness } from '../protocol/liveness.ts';
 import { HintSender } from './hint-sender.ts';
-import type { PendingAppend } from './commit-queue.ts';
+import type { AppendOutcome, PendingAppend } from './commit-queue.ts';
 import { LogSession } from './log-session.ts';
-import type { Appended } from './log-session.ts';
 import { topicInfo } from './topic-catalog.ts';
 
 export interface LogBrokerOptions {
@@ -156,7 +156,7 @@ export class LogBroker implements Broker {
     );
   }
 
-  async transact({ appends, commit, durability }: Request<'transact'>): Promise<number[]> {
+  async transact({ appends, commit, durability }: Request<'transact'>): Promise<BatchPlace[]> {
     return this.#run(async (session) => {
       const prepared = await Promise.all(appends.map((append) => this.#prepare(session, append)));
       const ready = prepared.map((append) => {
@@ -235,8 +235,8 @@ export class LogBroker implements Broker {
   }
 
   /** What became of each batch. A connection that was found closed is opened anew, once. */
-  async #append(appends: readonly Append[], durability: Durability): Promise<Appended[]> {
-    const results: Appended[] = [];
+  async #append(appends: readonly Append[], durability: Durability): Promise<AppendOutcome[]> {
+    const results: AppendOutcome[] = [];
     let left = appends.map((append, i) => ({ append, i }));
     for (let tries = 0; left.length > 0 && tries < 2; tries++) {
       try {
@@ -266,7 +266,7 @@ export class LogBroker implements Broker {
   /** Validates and compresses a batch, while another transaction may be under way. */
   async #prepare(session: LogSession, append: Append): Promise<PendingAppend | TablogError> {
     try {
-      const { topicId, partition } = append;
+      const { topicId, partition, expectedOffset = null } = append;
       const { store, config } = await session.topics.mustGetPartition(topicId, partition);
       const limits = { maxRecordBytes: config.maxRecordBytes, maxBatchBytes: MAX_INFLATED_BYTES };
       let bytes = new Uint8Array(append.batch);
@@ -278,7 +278,8 @@ export class LogBroker implements Broker {
       }
       if (append.compression === 'gzip' && codec === 'none') bytes = gzipBatch(bytes);
       sealBatch(bytes);
-      return { topicId, partition, store, batch: new RecordBatch(bytes), appendTime };
+      const batch = new RecordBatch(bytes);
+      return { topicId, partition, store, batch, appendTime, expectedOffset };
     } catch (error) {
       return toTablogError(error);
     }

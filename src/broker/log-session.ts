@@ -1,7 +1,7 @@
 import { checkInteger } from '../base/argument.ts';
 import type { Clock } from '../base/clock.ts';
 import { toTablogError } from '../base/error.ts';
-import type { TablogError } from '../base/error.ts';
+import type { BatchPlace } from '../log/append.ts';
 import { headRef } from '../log/head.ts';
 import type { PartitionHead } from '../log/head.ts';
 import { hasCompressed, offsetAtTime, readPartition, topicGone } from '../log/segment-reader.ts';
@@ -16,7 +16,7 @@ import type { Liveness } from '../protocol/liveness.ts';
 import { partitionStore } from '../store/schema.ts';
 import type { Durability, Store } from '../store/store.ts';
 import { CommitQueue } from './commit-queue.ts';
-import type { PendingAppend } from './commit-queue.ts';
+import type { AppendOutcome, PendingAppend } from './commit-queue.ts';
 import { GroupAdmin } from './group-admin.ts';
 import { GroupCoordinator } from './group-coordinator.ts';
 import { GroupOffsets } from './group-offsets.ts';
@@ -24,11 +24,6 @@ import { TailCache } from './tail-cache.ts';
 import { TopicCatalog } from './topic-catalog.ts';
 import type { TopicRow } from './topic-catalog.ts';
 import { Waiters } from './waiters.ts';
-
-/** What became of a batch. */
-export type Appended =
-  | { readonly baseOffset: number; readonly appendTime: number | null }
-  | TablogError;
 
 export interface LogSessionOptions {
   readonly clock: Clock;
@@ -66,7 +61,7 @@ export class LogSession {
       post({ kind: 'topics' });
     };
     const topics = (this.topics = new TopicCatalog(store, () => clock.now(), topicsChanged));
-    this.#commits = new CommitQueue(store, (committed) => {
+    this.#commits = new CommitQueue(store, clock, (committed) => {
       for (const { topicId, partition, segments } of committed) {
         for (const segment of segments) this.#tails.push(topicId, partition, segment);
         this.#waiters.wake(partitionKey(topicId, partition));
@@ -99,10 +94,8 @@ export class LogSession {
     coordinator.start();
   }
 
-  async append(append: PendingAppend, durability: Durability): Promise<Appended> {
-    const { appendTime } = append;
-    const result = await this.#commits.append(append, durability);
-    return typeof result === 'number' ? { baseOffset: result, appendTime } : result;
+  append(append: PendingAppend, durability: Durability): Promise<AppendOutcome> {
+    return this.#commits.append(append, durability);
   }
 
   /** Stores the batches and the offsets, all or nothing; where each batch begins. */
@@ -110,7 +103,7 @@ export class LogSession {
     appends: readonly PendingAppend[],
     commit: CommitRequest | null,
     durability: Durability,
-  ): Promise<number[]> {
+  ): Promise<BatchPlace[]> {
     const offsets = commit === null ? [] : [this.groupOffsets.writes(commit)];
     return this.#commits.transact(appends, durability, offsets);
   }

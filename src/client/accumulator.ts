@@ -1,7 +1,9 @@
+import type { Clock } from '../base/clock.ts';
 import type { TablogError } from '../base/error.ts';
 import type { TopicInfo } from '../protocol/broker.ts';
 import { BatchWriter, recordBytes } from '../record/batch-writer.ts';
 import type { RecordParts } from '../record/batch-writer.ts';
+import type { Numbered, Sequence } from './sequence.ts';
 
 /** Where a record was stored. */
 export interface Placement {
@@ -21,39 +23,58 @@ export type BatchResult =
   | TablogError;
 
 /** A batch that takes no more records, with those who wait for them. */
-export interface SealedBatch {
+export interface SealedBatch extends Numbered {
   readonly accumulator: PartitionAccumulator;
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** `bytes.length`, which is 0 after the buffer has been transferred. */
   readonly byteLength: number;
+  /** Where it must be stored, or nowhere; null: at the end, wherever that is. */
+  readonly expectedOffset: number | null;
+  /** In milliseconds since 1970. */
+  readonly sealedAt: number;
+  /** Counts the partition's batches. */
+  readonly order: number;
+  /** How often it was sent. */
+  attempts: number;
+  /** An answer was lost. */
+  mayBeStored: boolean;
+  /** How many batches of the partition were settled when it was sent last. */
+  settledBefore: number;
   settle(result: BatchResult): void;
+}
+
+export interface AccumulatorOptions {
+  readonly topic: TopicInfo;
+  readonly partition: number;
+  readonly batchBytes: number;
+  readonly clock: Clock;
+  /** Numbers the batches of an idempotent producer. */
+  readonly sequence: Sequence | undefined;
+  readonly onSealed: (batch: SealedBatch) => void;
 }
 
 /** Collects the records of one partition: the batch that is being filled, and those that are full. */
 export class PartitionAccumulator {
   readonly topic: TopicInfo;
   readonly partition: number;
-  /** Batches that were taken and are not settled yet. */
+  /** Batches that are under way. */
   inFlight = 0;
 
-  readonly #batchBytes: number;
-  readonly #onSealed: (batch: SealedBatch) => void;
+  readonly #options: AccumulatorOptions;
   readonly #writer = new BatchWriter();
   readonly #sealed: SealedBatch[] = [];
+  /** In the order in which they were sealed. */
+  readonly #unsettled = new Set<SealedBatch>();
+  #lastOrder = 0;
+  #settled = 0;
   #sinks: Sink[] = [];
   #indices: number[] = [];
   #timestamps: number[] = [];
 
-  constructor(
-    topic: TopicInfo,
-    partition: number,
-    batchBytes: number,
-    onSealed: (batch: SealedBatch) => void,
-  ) {
-    this.topic = topic;
-    this.partition = partition;
-    this.#batchBytes = batchBytes;
-    this.#onSealed = onSealed;
+  constructor(options: AccumulatorOptions) {
+    this.topic = options.topic;
+    this.partition = options.partition;
+    this.#options = options;
   }
 
   /** Has a batch that is being filled. */
@@ -69,7 +90,7 @@ export class PartitionAccumulator {
   add(record: RecordParts, size: number, sink: Sink, index: number): number {
     const writer = this.#writer;
     // The size is a guess for text; it is counted only where the guess would not fit.
-    const room = this.#batchBytes - writer.byteLength;
+    const room = this.#options.batchBytes - writer.byteLength;
     if (this.isOpen && size > room && recordBytes(record) > room) this.seal();
     const before = this.isOpen ? writer.byteLength : 0;
     writer.append(record);
@@ -80,9 +101,18 @@ export class PartitionAccumulator {
     return taken;
   }
 
+  /** Adds a record that is to be stored at `expectedOffset`, in a batch of its own. */
+  addAlone(record: RecordParts, sink: Sink, index: number, expectedOffset: number): number {
+    this.seal();
+    const taken = this.add(record, 0, sink, index);
+    this.seal(expectedOffset);
+    return taken;
+  }
+
   /** Completes the batch that is being filled, if there is one. */
-  seal(): void {
+  seal(expectedOffset: number | null = null): void {
     if (!this.isOpen) return;
+    const { recordCount } = this.#writer;
     const bytes = this.#writer.finish();
     const { partition } = this;
     const topic = this.topic.name;
@@ -100,16 +130,60 @@ export class PartitionAccumulator {
         }
       }
     };
-    const sealed = { accumulator: this, bytes, byteLength: bytes.length, settle };
+    const sealed: SealedBatch = {
+      accumulator: this,
+      bytes,
+      byteLength: bytes.length,
+      recordCount,
+      expectedOffset,
+      sealedAt: this.#options.clock.now(),
+      order: ++this.#lastOrder,
+      number: undefined,
+      attempts: 0,
+      mayBeStored: false,
+      settledBefore: 0,
+      settle,
+    };
     this.#sinks = [];
     this.#indices = [];
     this.#timestamps = [];
     this.#sealed.push(sealed);
-    this.#onSealed(sealed);
+    this.#unsettled.add(sealed);
+    this.#options.onSealed(sealed);
   }
 
-  /** Takes the oldest full batch. */
+  /** Takes the oldest full batch, unless it has to wait for those that are under way. */
   take(): SealedBatch | undefined {
-    return this.#sealed.shift();
+    const { sequence } = this.#options;
+    if (sequence?.isBroken === true && this.inFlight > 0) return undefined;
+    const batch = this.#sealed.shift();
+    if (batch === undefined) return undefined;
+    sequence?.number(batch);
+    batch.attempts++;
+    batch.settledBefore = this.#settled;
+    this.inFlight++;
+    return batch;
+  }
+
+  /** It comes once more, before those that were sealed later. */
+  putBack(batch: SealedBatch): void {
+    this.inFlight--;
+    const later = this.#sealed.findIndex(({ order }) => order > batch.order);
+    this.#sealed.splice(later === -1 ? this.#sealed.length : later, 0, batch);
+  }
+
+  /** It is stored, or will not be sent any more. */
+  settle(batch: SealedBatch, result: BatchResult): void {
+    this.inFlight--;
+    this.#settled++;
+    this.#unsettled.delete(batch);
+    if (!('baseOffset' in result)) this.#options.sequence?.drop(batch, !batch.mayBeStored);
+    batch.settle(result);
+  }
+
+  /** Whether something became of a batch before this one since it was sent, or is still to. */
+  hasMoved({ order, settledBefore }: SealedBatch): boolean {
+    const [oldest] = this.#unsettled;
+    return settledBefore !== this.#settled || (oldest !== undefined && oldest.order < order);
   }
 }

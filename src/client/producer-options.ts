@@ -1,4 +1,11 @@
-import { checkInteger, checkMs, checkOneOf, show, withDefaults } from '../base/argument.ts';
+import {
+  checkBoolean,
+  checkInteger,
+  checkMs,
+  checkOneOf,
+  show,
+  withDefaults,
+} from '../base/argument.ts';
 import type { Partitioner } from './partitioner.ts';
 
 export interface ProducerOptions {
@@ -30,6 +37,16 @@ export interface ProducerOptions {
    * far as the disk does.
    */
   readonly durability?: 'relaxed' | 'strict';
+  /**
+   * Batches are numbered, so that one whose answer was lost is sent again and stored once, and none
+   * overtakes another (Kafka's `enable.idempotence`). Default `true`.
+   */
+  readonly idempotent?: boolean;
+  /**
+   * How long an idempotent producer goes on sending a batch again whose worker or storage failed
+   * (Kafka's `delivery.timeout.ms`), in milliseconds. Default 120,000.
+   */
+  readonly deliveryTimeoutMs?: number;
   /** Chooses partitions. Default: Java's murmur2 of the key; without a key, one batch after the other. */
   readonly partitioner?: Partitioner;
 }
@@ -48,6 +65,8 @@ const DEFAULTS: Defaults = {
   bufferBytes: 32 * 1024 * 1024,
   compression: 'none',
   durability: 'relaxed',
+  idempotent: true,
+  deliveryTimeoutMs: 120_000,
   partitioner: undefined,
 };
 
@@ -63,6 +82,8 @@ export function checkProducerOptions(options: ProducerOptions): CheckedProducerO
   checkInteger('bufferBytes', checked.bufferBytes, 1);
   checkOneOf('compression', checked.compression, ['none', 'gzip']);
   checkOneOf('durability', checked.durability, ['relaxed', 'strict']);
+  checkBoolean('idempotent', checked.idempotent);
+  checkMs('deliveryTimeoutMs', checked.deliveryTimeoutMs);
   const { partitioner } = checked;
   if (partitioner !== undefined && typeof partitioner !== 'function') {
     throw new TypeError(`partitioner must be a function, got ${show(partitioner)}`);

@@ -1,9 +1,10 @@
-import { checkArray } from '../base/argument.ts';
+import { checkArray, checkInteger, withDefaults } from '../base/argument.ts';
 import { deferred } from '../base/deferred.ts';
 import type { Deferred } from '../base/deferred.ts';
 import { CLOSED } from '../base/error-rules.ts';
 import { TablogError, toTablogError } from '../base/error.ts';
 import { Queue } from '../base/queue.ts';
+import { randomProducerId } from '../base/random-id.ts';
 import type { TopicInfo } from '../protocol/broker.ts';
 import { fromErrorData } from '../protocol/error-data.ts';
 import type {
@@ -14,6 +15,7 @@ import type {
   Sink,
 } from './accumulator.ts';
 import type { Connection } from './connection.ts';
+import { finalError, isToRepeat } from './delivery.ts';
 import { isHidden, onHide } from './page-lifecycle.ts';
 import { checkProducerOptions } from './producer-options.ts';
 import type { CheckedProducerOptions, ProducerOptions } from './producer-options.ts';
@@ -25,8 +27,22 @@ import type { TopicRegistry } from './topic-registry.ts';
 import { TopicWriter, outgoing, withOwnBytes } from './topic-writer.ts';
 import type { OutgoingRecord } from './topic-writer.ts';
 
-/** Kafka's `max.in.flight.requests.per.connection`, here for each partition. */
+/**
+ * Kafka's `max.in.flight.requests.per.connection`, here for each partition: as many as a partition
+ * remembers of a producer.
+ */
 const MAX_IN_FLIGHT = 5;
+
+/** Kafka's `retry.backoff.ms`: before a batch is sent for the third time, and later. */
+const RETRY_MS = 100;
+
+export interface SendOptions {
+  /**
+   * The offset that the record is to get: where the partition has moved on, it is not stored and
+   * `send` rejects with `CONFLICT` (optimistic concurrency). Needs a key or a partition.
+   */
+  readonly expectedOffset?: number;
+}
 
 /** Records that wait for their topic to be known, or for room. */
 interface Waiting {
@@ -62,6 +78,10 @@ export class Producer {
   #admitting = false;
   #drainQueued = false;
   #cancelLinger: (() => void) | undefined;
+  /** While nothing is sent, because something failed more than once. */
+  #cancelBackOff: (() => void) | undefined;
+  /** Of an idempotent producer. */
+  readonly #producerId: number | undefined;
 
   constructor(
     connection: Connection,
@@ -74,6 +94,7 @@ export class Producer {
     this.#connection = connection;
     this.#registry = registry;
     this.#options = checkProducerOptions(options);
+    this.#producerId = this.#options.idempotent ? randomProducerId() : undefined;
     this.#random = random;
     onHide(() => this.#drain('all'), this.#closing.signal);
   }
@@ -82,15 +103,18 @@ export class Producer {
    * Sends one record; resolves with its place when it is stored.
    *
    * Rejects with a `TypeError` or `RangeError` for a record that breaks a rule, and with a
-   * `TablogError`: `UNKNOWN_TOPIC`, `RECORD_TOO_LARGE`, `STORAGE_FULL`, `CLOSED`, or
-   * `OUTCOME_UNKNOWN` when the worker died on the way. One record that fails leaves others alone.
+   * `TablogError`: `UNKNOWN_TOPIC`, `RECORD_TOO_LARGE`, `STORAGE_FULL`, `CONFLICT`, `CLOSED`, or
+   * `OUTCOME_UNKNOWN` when the worker died on the way: at once if the producer is not idempotent,
+   * else after `deliveryTimeoutMs`. One record that fails leaves others alone.
    */
   send<T extends TopicLike>(
     topic: T,
     record: ProducerRecord<KeyInput<T>, ValueInput<T>>,
+    options?: SendOptions,
   ): Promise<Placement> {
     return new Promise((resolve, reject) => {
-      const { name, records } = this.#encode(topic, [record]);
+      const expected = options === undefined ? null : expectedOffsetOf(options, record);
+      const { name, records } = this.#encode(topic, [record], expected);
       this.#accept(name, records, (_index, result) => {
         if (result instanceof Error) reject(result);
         else resolve(result);
@@ -147,6 +171,7 @@ export class Producer {
   #encode(
     topicLike: TopicLike,
     records: readonly ProducerRecord<unknown, unknown>[],
+    expectedOffset: number | null = null,
   ): { name: string; records: OutgoingRecord[] } {
     const topic = asTopic(topicLike);
     if (this.#closing.signal.aborted) throw new TablogError(CLOSED, 'the producer is closed');
@@ -154,7 +179,7 @@ export class Producer {
     return {
       name: topic.name,
       records: records.map((record) =>
-        outgoing(encodeRecord(topic, record, now), record.partition),
+        outgoing(encodeRecord(topic, record, now), record.partition, expectedOffset),
       ),
     };
   }
@@ -207,8 +232,12 @@ export class Producer {
     for (let i = 0; i < records.length; i++) {
       const record = records[i]!;
       try {
+        const { parts, size, expectedOffset } = record;
         const accumulator = writer.choose(record);
-        this.#bufferedBytes += accumulator.add(record.parts, record.size, sink, i);
+        this.#bufferedBytes +=
+          expectedOffset === null
+            ? accumulator.add(parts, size, sink, i)
+            : accumulator.addAlone(parts, sink, i, expectedOffset);
         this.#dirty.add(accumulator);
         full ||= accumulator.hasSealed;
       } catch (error) {
@@ -230,7 +259,14 @@ export class Producer {
     let writer = this.#writers.get(topic.name);
     if (writer === undefined || writer.topicId !== topic.id) {
       const onSealed = (batch: SealedBatch): void => void this.#unsettled.set(batch, deferred());
-      writer = new TopicWriter(topic, { batchBytes, partitioner, random: this.#random, onSealed });
+      writer = new TopicWriter(topic, {
+        batchBytes,
+        partitioner,
+        random: this.#random,
+        clock: this.#connection.clock,
+        producerId: this.#producerId,
+        onSealed,
+      });
       this.#writers.set(topic.name, writer);
     } else {
       writer.update(topic);
@@ -243,15 +279,17 @@ export class Producer {
    * those of partitions that have nothing under way; or all.
    */
   #drain(which: 'full' | 'due' | 'all'): void {
+    if (this.#cancelBackOff !== undefined) return;
     const batches: SealedBatch[] = [];
     const lingerMs = isHidden() ? 0 : this.#options.lingerMs;
     let lingering = false;
     for (const accumulator of this.#dirty) {
       const idle = accumulator.inFlight === 0 && !accumulator.hasSealed;
       if (which === 'all' || (which === 'due' && lingerMs === 0 && idle)) accumulator.seal();
-      while (accumulator.hasSealed && accumulator.inFlight < MAX_IN_FLIGHT) {
-        batches.push(accumulator.take()!);
-        accumulator.inFlight++;
+      while (accumulator.inFlight < MAX_IN_FLIGHT) {
+        const batch = accumulator.take();
+        if (batch === undefined) break;
+        batches.push(batch);
       }
       lingering ||= accumulator.isOpen;
       if (!accumulator.isOpen && !accumulator.hasSealed) this.#dirty.delete(accumulator);
@@ -268,31 +306,68 @@ export class Producer {
   }
 
   async #produce(batches: readonly SealedBatch[]): Promise<void> {
-    const { durability, compression } = this.#options;
-    const appends = batches.map(({ accumulator: { topic, partition }, bytes }) => ({
+    const { durability, compression, idempotent } = this.#options;
+    const appends = batches.map(({ accumulator: { topic, partition }, bytes, expectedOffset }) => ({
       topicId: topic.id,
       partition,
-      batch: bytes.buffer,
+      batch: (idempotent ? bytes.slice() : bytes).buffer, // which is transferred, and gone
       compression,
+      expectedOffset,
     }));
     const results = await this.#connection
       .call('produce', { appends, durability })
       .catch((error: unknown) => batches.map(() => toTablogError(error)));
     batches.forEach((batch, i) => {
       const result = results[i]!;
-      this.#settle(batch, 'error' in result ? fromErrorData(result.error) : result);
+      this.#heard(batch, 'error' in result ? fromErrorData(result.error) : result);
     });
     this.#drain('due');
   }
 
+  #heard(batch: SealedBatch, result: BatchResult): void {
+    if (result instanceof TablogError) {
+      const { idempotent, deliveryTimeoutMs } = this.#options;
+      const { clock } = this.#connection;
+      const isLate = !idempotent || clock.now() - batch.sealedAt >= deliveryTimeoutMs;
+      if (isToRepeat(batch, result, isLate)) this.#repeat(batch);
+      else this.#settle(batch, finalError(batch, result));
+    } else {
+      this.#settle(batch, result);
+    }
+  }
+
+  #repeat(batch: SealedBatch): void {
+    batch.accumulator.putBack(batch);
+    this.#dirty.add(batch.accumulator);
+    if (batch.attempts < 2) return; // most often another worker takes over at once
+    this.#cancelBackOff ??= this.#connection.clock.after(RETRY_MS, () => {
+      this.#cancelBackOff = undefined;
+      this.#drain('all');
+    });
+  }
+
   #settle(batch: SealedBatch, result: BatchResult): void {
     if (result instanceof TablogError && result.code === 'UNKNOWN_TOPIC') this.#registry.forget();
-    batch.accumulator.inFlight--;
     this.#bufferedBytes -= batch.byteLength;
-    batch.settle(result);
+    batch.accumulator.settle(batch, result);
     this.#unsettled.get(batch)?.resolve();
     this.#unsettled.delete(batch);
   }
+}
+
+function expectedOffsetOf(
+  options: SendOptions,
+  record: ProducerRecord<unknown, unknown>,
+): number | null {
+  const { expectedOffset } = withDefaults('send()', options, {
+    expectedOffset: null as number | null,
+  });
+  if (expectedOffset === null) return null;
+  checkInteger('expectedOffset', expectedOffset, 0);
+  if (record.partition === undefined && (record.key ?? null) === null) {
+    throw new TypeError('expectedOffset needs a record with a key or a partition');
+  }
+  return expectedOffset;
 }
 
 function asError(error: unknown): Error {

@@ -1,3 +1,4 @@
+import type { Clock } from '../base/clock.ts';
 import type { TopicInfo } from '../protocol/broker.ts';
 import { recordTooLarge } from '../record/batch-error.ts';
 import { maxRecordBytes, payloadBytes } from '../record/batch-writer.ts';
@@ -6,18 +7,25 @@ import { PartitionAccumulator } from './accumulator.ts';
 import type { SealedBatch } from './accumulator.ts';
 import { StickyPartition, checkPartition, keyPartition } from './partitioner.ts';
 import type { Partitioner } from './partitioner.ts';
+import { Sequence } from './sequence.ts';
 
 /** A record on its way into an accumulator. */
 export interface OutgoingRecord {
   readonly parts: RecordParts;
   /** As the caller named it; `undefined`: to be chosen. */
   readonly partition: number | undefined;
+  /** Where it must be stored, or nowhere; null: at the end, wherever that is. */
+  readonly expectedOffset: number | null;
   /** The most bytes that it can take in a batch. */
   readonly size: number;
 }
 
-export function outgoing(parts: RecordParts, partition: number | undefined): OutgoingRecord {
-  return { parts, partition, size: maxRecordBytes(parts) };
+export function outgoing(
+  parts: RecordParts,
+  partition: number | undefined,
+  expectedOffset: number | null = null,
+): OutgoingRecord {
+  return { parts, partition, expectedOffset, size: maxRecordBytes(parts) };
 }
 
 /** The record with copies of its bytes: for one that is not written at once. */
@@ -31,6 +39,9 @@ export interface TopicWriterOptions {
   readonly batchBytes: number;
   readonly partitioner: Partitioner | undefined;
   readonly random: () => number;
+  readonly clock: Clock;
+  /** Of an idempotent producer. */
+  readonly producerId: number | undefined;
   readonly onSealed: (batch: SealedBatch) => void;
 }
 
@@ -55,13 +66,15 @@ export class TopicWriter {
   /** The same topic with more partitions or another configuration. */
   update(topic: TopicInfo): void {
     this.#topic = topic;
-    const { batchBytes, onSealed } = this.#options;
+    const { batchBytes, clock, producerId, onSealed } = this.#options;
     for (let partition = this.#accumulators.length; partition < topic.partitions; partition++) {
       const sealed = (batch: SealedBatch): void => {
         this.#sticky.moveFrom(partition, this.#topic.partitions);
         onSealed(batch);
       };
-      this.#accumulators.push(new PartitionAccumulator(topic, partition, batchBytes, sealed));
+      const sequence = producerId === undefined ? undefined : new Sequence(producerId);
+      const options = { topic, partition, batchBytes, clock, sequence, onSealed: sealed };
+      this.#accumulators.push(new PartitionAccumulator(options));
     }
   }
 

@@ -1,5 +1,7 @@
 import { HEAD_KEY } from '../store/schema.ts';
 import type { RowRef } from '../store/store.ts';
+import { NO_PRODUCERS } from './producer-state.ts';
+import type { ProducerRows } from './producer-state.ts';
 import { EMPTY_TIME_INDEX } from './time-index.ts';
 import type { TimeIndex } from './time-index.ts';
 
@@ -24,6 +26,8 @@ export interface PartitionHead {
   /** The largest timestamp so far; -1 before the first record. */
   readonly maxTimestamp: number;
   readonly timeIndex: TimeIndex;
+  /** What idempotent producers stored last. */
+  readonly producers: ProducerRows;
 }
 
 export function newHead(topicId: string, partition: number): PartitionHead {
@@ -36,6 +40,7 @@ export function newHead(topicId: string, partition: number): PartitionHead {
     segments: 0,
     maxTimestamp: -1,
     timeIndex: EMPTY_TIME_INDEX,
+    producers: NO_PRODUCERS,
   };
 }
 

@@ -87,6 +87,8 @@ export interface Append {
   /** One whole record batch, uncompressed, in a buffer of its own; the buffer is transferred. */
   readonly batch: ArrayBuffer;
   readonly compression: 'none' | 'gzip';
+  /** Where it must be stored, or nowhere (`CONFLICT`); without it at the end, wherever that is. */
+  readonly expectedOffset?: number | null;
 }
 
 export interface ProduceRequest {
@@ -95,9 +97,14 @@ export interface ProduceRequest {
 }
 
 /** What became of one append of a request; one that fails does not touch the others. */
-export type AppendResult =
-  | { readonly baseOffset: number; readonly appendTime: number | null }
-  | { readonly error: ErrorData };
+export type AppendResult = BatchPlacement | { readonly error: ErrorData };
+
+/** Where a batch was stored, now or, when it came once more, before. */
+export interface BatchPlacement {
+  readonly baseOffset: number;
+  /** Milliseconds since 1970, where the topic's records have the time of their append. */
+  readonly appendTime: number | null;
+}
 
 export interface FetchPartition {
   readonly topicId: string;
@@ -177,8 +184,8 @@ export interface Broker {
     }[],
   ): Promise<readonly number[]>;
 
-  /** Where each batch begins; all are stored, and the offsets committed, or nothing is. */
-  transact(request: TransactRequest): Promise<readonly number[]>;
+  /** The place of each batch; all are stored, and the offsets committed, or nothing is. */
+  transact(request: TransactRequest): Promise<readonly BatchPlacement[]>;
 
   joinGroup(request: JoinRequest): Promise<MemberView>;
   /** A long poll: answers when the group has changed, or to see whether the member is alive. */

@@ -7,6 +7,8 @@ import {
   viewOf,
   writeInt64,
 } from './batch-format.ts';
+import { stampProducer } from './batch-seal.ts';
+import type { ProducerStamp } from './batch-seal.ts';
 import { utf8Bytes, writeUtf8 } from './utf8.ts';
 import {
   MAX_VARINT_BYTES,
@@ -29,14 +31,7 @@ export interface RecordParts {
   readonly timestamp: number;
 }
 
-/** Who wrote a batch, for brokers that check sequences; default: nobody. */
-export interface ProducerStamp {
-  readonly id: number;
-  readonly epoch: number;
-  readonly sequence: number;
-}
-
-const NO_PRODUCER: ProducerStamp = { id: -1, epoch: -1, sequence: -1 };
+const NOBODY: ProducerStamp = { id: -1, epoch: -1, sequence: -1 };
 
 const MIN_CAPACITY = 4096;
 
@@ -111,7 +106,7 @@ export class BatchWriter {
    * The finished batch, exactly as long as it is, with base offset 0; the writer is empty again.
    * Its CRC is still to be computed, by `sealBatch`: the broker does, off the page's thread.
    */
-  finish(producer: ProducerStamp = NO_PRODUCER): Uint8Array<ArrayBuffer> {
+  finish(): Uint8Array<ArrayBuffer> {
     const batch = this.#bytes.slice(0, this.#end);
     const view = viewOf(batch);
     view.setInt32(FIELD.batchLength, batch.length - LENGTH_PREFIX_BYTES);
@@ -120,10 +115,8 @@ export class BatchWriter {
     view.setInt32(FIELD.lastOffsetDelta, this.#count - 1);
     writeInt64(view, FIELD.baseTimestamp, this.#baseTimestamp);
     writeInt64(view, FIELD.maxTimestamp, this.#maxTimestamp);
-    writeInt64(view, FIELD.producerId, producer.id);
-    view.setInt16(FIELD.producerEpoch, producer.epoch);
-    view.setInt32(FIELD.baseSequence, producer.sequence);
     view.setInt32(FIELD.recordCount, this.#count);
+    stampProducer(batch, NOBODY);
     this.#end = BATCH_HEADER_BYTES;
     this.#count = 0;
     return batch;

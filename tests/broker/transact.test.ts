@@ -55,7 +55,8 @@ describe('a transaction', () => {
       appendTo(letters, 1, 'd'),
     ];
     const request = { ...NOTHING, appends, commit: commitOf(member, 2, 3) };
-    expect(await broker.broker.transact(request)).toEqual([1, 0, 3]);
+    const placed = await broker.broker.transact(request);
+    expect(placed).toEqual([1, 0, 3].map((baseOffset) => ({ baseOffset, appendTime: null })));
     expect(await broker.readAll(letters, { partition: 0 })).toEqual(['c']);
     expect(await broker.readAll(letters, { partition: 1 })).toEqual(['x', 'a', 'b', 'd']);
     expect(await broker.broker.fetchOffsets({ groupId: GROUP_ID })).toMatchObject([
@@ -242,7 +243,7 @@ test('transactions and appends of several brokers at once lose and repeat nothin
       const through = both[i % 2]!;
       if (i % 3 === 0) return through.append(letters, String(i));
       const appends = [appendTo(letters, 0, String(i)), appendTo(letters, 1, String(i))];
-      return (await through.broker.transact({ ...NOTHING, appends }))[0]!;
+      return (await through.broker.transact({ ...NOTHING, appends }))[0]!.baseOffset;
     }),
   );
   expect(bases.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 40 }, (_, i) => i));

@@ -53,7 +53,7 @@ describe('a record over maxRecordBytes', () => {
   });
 });
 
-describe('what the broker says', () => {
+describe('what the broker says, to a producer that is not idempotent', () => {
   const refused = new TablogError(OUTCOME_UNKNOWN, 'the answer was lost');
 
   test('about one partition rejects the records of that partition', async () => {
@@ -64,7 +64,7 @@ describe('what the broker says', () => {
         request.appends[i]!.partition === 1 ? { error: toErrorData(refused) } : result,
       );
     });
-    const producer = log.producer();
+    const producer = log.producer({ idempotent: false });
     const settled = await Promise.allSettled(
       [0, 1, 2, 1].map((partition) => producer.send('t', { value: 'v', partition })),
     );
@@ -78,7 +78,7 @@ describe('what the broker says', () => {
 
   test('about a request rejects its records, and the next one goes on', async () => {
     const { host, log } = await stubbed();
-    const producer = log.producer();
+    const producer = log.producer({ idempotent: false });
     host.answer('produce', () => Promise.reject(refused));
     const lost = [1, 2].map((i) => producer.send('t', { value: String(i), partition: 0 }));
     for (const sent of lost) await expect(sent).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' });

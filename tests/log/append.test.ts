@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { SEGMENT_BYTES, appendBatches } from '../../src/log/append.ts';
+import type { NewBatch } from '../../src/log/append.ts';
+import { TablogError } from '../../src/base/error.ts';
 import { newHead } from '../../src/log/head.ts';
 import type { PartitionHead } from '../../src/log/head.ts';
 import { offsetBefore } from '../../src/log/time-index.ts';
@@ -39,10 +41,18 @@ function built({ records, valueBytes, timestamp }: Spec): Bytes {
 }
 
 function append(head: PartitionHead, ...batches: Bytes[]): ReturnType<typeof appendBatches> {
-  return appendBatches(
-    head,
-    batches.map((batch) => new RecordBatch(batch)),
-  );
+  return appendBatches(head, batches.map(newBatch), 0);
+}
+
+function newBatch(bytes: Bytes): NewBatch {
+  return { batch: new RecordBatch(bytes), appendTime: null, expectedOffset: null };
+}
+
+function baseOffsetsOf({ results }: ReturnType<typeof appendBatches>): number[] {
+  return results.map((result) => {
+    if (result instanceof TablogError) throw result;
+    return result.baseOffset;
+  });
 }
 
 function batchesIn(segment: { readonly bytes: ArrayBuffer }): RecordBatch[] {
@@ -69,7 +79,7 @@ test('whatever is appended, the partition is what a plain list of batches is', (
         model.segments += appended.segments.length;
 
         expect(head).toEqual(before);
-        expect(appended.baseOffsets).toEqual(baseOffsets);
+        expect(baseOffsetsOf(appended)).toEqual(baseOffsets);
         const stored = appended.segments.flatMap(batchesIn);
         expect(stored.map(({ baseOffset }) => baseOffset)).toEqual(baseOffsets);
         expect(stored.map(({ bytes }) => bytes.length)).toEqual(sizes);
@@ -146,19 +156,19 @@ describe('a segment', () => {
 });
 
 test('the offsets that a batch brings along do not count, only how many', () => {
-  const { baseOffsets, head } = append(
+  const appended = append(
     { ...newHead('topic', 0), endOffset: 1000 },
     batchOf([recordOf(), recordOf()], { baseOffset: 77 }),
     compactedBatch(10),
     batchOf([recordOf()], { baseOffset: 2 ** 50 }),
   );
-  expect(baseOffsets).toEqual([1000, 1002, 1012]);
-  expect(head.endOffset).toBe(1013);
+  expect(baseOffsetsOf(appended)).toEqual([1000, 1002, 1012]);
+  expect(appended.head.endOffset).toBe(1013);
 });
 
 test('nothing appended changes nothing', () => {
   const head = newHead('topic', 0);
-  expect(append(head)).toEqual({ head, segments: [], baseOffsets: [] });
+  expect(append(head)).toEqual({ head, segments: [], results: [] });
 });
 
 test('the time index never points past the first record of a time', () => {

@@ -1,3 +1,4 @@
+import { TablogError } from '../../src/base/error.ts';
 import { appendBatches } from '../../src/log/append.ts';
 import type { Appended, Segment } from '../../src/log/append.ts';
 import { headRef, newHead } from '../../src/log/head.ts';
@@ -27,9 +28,18 @@ export class TestPartition {
   async append(...batches: readonly Bytes[]): Promise<Appended> {
     const appended = appendBatches(
       this.head,
-      batches.map((batch) => new RecordBatch(batch)),
+      batches.map((bytes) => ({
+        batch: new RecordBatch(bytes),
+        appendTime: null,
+        expectedOffset: null,
+      })),
+      0,
     );
-    const { baseOffsets, head } = appended;
+    const { head, results } = appended;
+    const baseOffsets = results.map((result) => {
+      if (result instanceof TablogError) throw result;
+      return result.baseOffset;
+    });
     baseOffsets.forEach((from, i) =>
       this.ranges.push({ from, to: baseOffsets[i + 1] ?? head.endOffset }),
     );

@@ -1,8 +1,14 @@
 import { FIELD, viewOf } from '../../src/record/batch-format.ts';
 import { RecordBatch, readBatches } from '../../src/record/batch-reader.ts';
-import { placeBatch, sealBatch, stampAppendTime } from '../../src/record/batch-seal.ts';
+import {
+  placeBatch,
+  sealBatch,
+  stampAppendTime,
+  stampProducer,
+} from '../../src/record/batch-seal.ts';
+import type { ProducerStamp } from '../../src/record/batch-seal.ts';
 import { BatchWriter } from '../../src/record/batch-writer.ts';
-import type { Field, ProducerStamp, RecordParts } from '../../src/record/batch-writer.ts';
+import type { Field, RecordParts } from '../../src/record/batch-writer.ts';
 import { gunzipRecords, gzipBatch } from '../../src/record/gzip.ts';
 import { RecordCursor, readHeaders } from '../../src/record/record-cursor.ts';
 
@@ -22,7 +28,8 @@ export interface BatchOptions {
 export function batchOf(records: readonly RecordParts[], options: BatchOptions = {}): Bytes {
   const writer = new BatchWriter();
   for (const record of records) writer.append(record);
-  let batch = options.producer ? writer.finish(options.producer) : writer.finish();
+  let batch = writer.finish();
+  if (options.producer !== undefined) stampProducer(batch, options.producer);
   if (options.appendTime !== undefined) stampAppendTime(batch, options.appendTime);
   if (options.gzip) batch = gzipBatch(batch);
   if (options.attributes) setAttributes(batch, options.attributes);

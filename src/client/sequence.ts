@@ -1,0 +1,65 @@
+import { randomProducerId } from '../base/random-id.ts';
+import { stampProducer } from '../record/batch-seal.ts';
+import type { ProducerStamp } from '../record/batch-seal.ts';
+import { sequenceAfter } from '../record/sequence.ts';
+
+/** A batch that is numbered. */
+export interface Numbered {
+  readonly bytes: Uint8Array;
+  readonly recordCount: number;
+  /** How the batch was numbered last; `undefined`: not yet. */
+  number: ProducerStamp | undefined;
+}
+
+/** The header has 16 bits for it. */
+const MAX_EPOCH = 32_767;
+
+/**
+ * Numbers a producer's batches of one partition, so that the broker can tell one that it has seen
+ * from one that is new, and refuses one before which another is missing.
+ */
+export class Sequence {
+  #id: number;
+  #epoch = 0;
+  #next = 0;
+  #isBroken = false;
+
+  constructor(id: number) {
+    this.#id = id;
+  }
+
+  /**
+   * A number was lost: the batches after it are numbered anew, in the next epoch (KIP-360). Nothing
+   * that has an old number may be under way then, or the new epoch would fence it.
+   */
+  get isBroken(): boolean {
+    return this.#isBroken;
+  }
+
+  /** Numbers a batch; one that has its number in this epoch keeps it. */
+  number(batch: Numbered): void {
+    if (this.#isBroken) this.#beginEpoch();
+    const { number } = batch;
+    if (number?.id === this.#id && number.epoch === this.#epoch) return;
+    batch.number = { id: this.#id, epoch: this.#epoch, sequence: this.#next };
+    stampProducer(batch.bytes, batch.number);
+    this.#next = sequenceAfter(this.#next, batch.recordCount);
+  }
+
+  /** The batch will not be sent any more. `isKnown`: it was certainly not stored. */
+  drop({ number, recordCount }: Numbered, isKnown: boolean): void {
+    if (number === undefined || number.id !== this.#id || number.epoch !== this.#epoch) return;
+    const isLast = sequenceAfter(number.sequence, recordCount) === this.#next;
+    if (isKnown && isLast) this.#next = number.sequence;
+    else this.#isBroken = true;
+  }
+
+  #beginEpoch(): void {
+    this.#isBroken = false;
+    this.#next = 0;
+    this.#epoch++;
+    if (this.#epoch <= MAX_EPOCH) return;
+    this.#id = randomProducerId();
+    this.#epoch = 0;
+  }
+}
