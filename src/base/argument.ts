@@ -18,7 +18,7 @@ export function show(value: unknown): string {
 
 /** Names of logs and topics are part of names of databases, locks and channels, so kept plain; others follow. */
 export function checkName(
-  what: 'log' | 'topic' | 'group' | 'member',
+  what: 'log' | 'topic' | 'group' | 'member' | 'transactional id',
   name: unknown,
 ): asserts name is string {
   if (typeof name === 'string' && TOPIC_NAME.test(name)) return;

@@ -9,6 +9,7 @@ export type ErrorCode =
   | 'INCONSISTENT_GROUP_PROTOCOL'
   | 'INFLATED_TOO_LARGE'
   | 'INTERNAL'
+  | 'INVALID_TXN_STATE'
   | 'LOAD_FAILED'
   | 'LOCKS_UNAVAILABLE'
   | 'LOG_CORRUPT'
@@ -26,6 +27,9 @@ export type ErrorCode =
   | 'STORAGE_TIMEOUT'
   | 'STORAGE_UNAVAILABLE'
   | 'TOPIC_EXISTS'
+  | 'TRANSACTION_ABORTED'
+  | 'TRANSACTION_TIMED_OUT'
+  | 'TRANSACTION_TOO_LARGE'
   | 'UNKNOWN_TOPIC'
   | 'UNSUPPORTED_CODEC'
   | 'WORKER_FAILED'
@@ -95,6 +99,12 @@ export const INTERNAL: ErrorRule = {
   code: 'INTERNAL',
   retriable: false,
   next: 'This is a bug in tablog: please report it.',
+};
+
+export const INVALID_TXN_STATE: ErrorRule = {
+  code: 'INVALID_TXN_STATE',
+  retriable: false,
+  next: 'Call it before the function of transaction() returns: await there what you begin there.',
 };
 
 export const LOAD_FAILED: ErrorRule = {
@@ -197,6 +207,24 @@ export const TOPIC_EXISTS: ErrorRule = {
   code: 'TOPIC_EXISTS',
   retriable: false,
   next: 'Use the existing topic, or change it with addPartitions() or alterTopic().',
+};
+
+export const TRANSACTION_ABORTED: ErrorRule = {
+  code: 'TRANSACTION_ABORTED',
+  retriable: false,
+  next: 'Nothing was stored: call transaction() again when you want to.',
+};
+
+export const TRANSACTION_TIMED_OUT: ErrorRule = {
+  code: 'TRANSACTION_TIMED_OUT',
+  retriable: true,
+  next: 'Nothing was stored: call transaction() after the slow work, or raise transactionTimeoutMs.',
+};
+
+export const TRANSACTION_TOO_LARGE: ErrorRule = {
+  code: 'TRANSACTION_TOO_LARGE',
+  retriable: false,
+  next: 'Send less in one transaction, or raise maxTransactionBytes of the producer.',
 };
 
 export const UNKNOWN_TOPIC: ErrorRule = {

@@ -17,6 +17,7 @@ import type {
   Broker,
   FetchedPartition,
   LogDescription,
+  ProducerIdentity,
   Request,
   TopicDescription,
   TopicInfo,
@@ -156,14 +157,18 @@ export class LogBroker implements Broker {
     );
   }
 
-  async transact({ appends, commit, durability }: Request<'transact'>): Promise<BatchPlace[]> {
+  async initProducer({ transactionalId }: Request<'initProducer'>): Promise<ProducerIdentity> {
+    return this.#run(({ transactionalProducers }) => transactionalProducers.init(transactionalId));
+  }
+
+  async transact({ appends, ...rest }: Request<'transact'>): Promise<BatchPlace[]> {
     return this.#run(async (session) => {
       const prepared = await Promise.all(appends.map((append) => this.#prepare(session, append)));
       const ready = prepared.map((append) => {
         if (append instanceof TablogError) throw append;
         return append;
       });
-      return session.transact(ready, commit, durability);
+      return session.transact(ready, rest);
     });
   }
 

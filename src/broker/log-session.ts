@@ -9,8 +9,12 @@ import type { SegmentsSlice } from '../log/segment-reader.ts';
 import { offsetBefore } from '../log/time-index.ts';
 import { MAX_INFLATED_BYTES } from '../record/batch-format.ts';
 import { toErrorData } from '../protocol/error-data.ts';
-import type { CommitRequest } from '../protocol/group.ts';
-import type { FetchPartition, FetchedPartition, OffsetSpec } from '../protocol/broker.ts';
+import type {
+  FetchPartition,
+  FetchedPartition,
+  OffsetSpec,
+  TransactRequest,
+} from '../protocol/broker.ts';
 import type { AppendedHint, Hint } from '../protocol/hint.ts';
 import type { Liveness } from '../protocol/liveness.ts';
 import { partitionStore } from '../store/schema.ts';
@@ -23,6 +27,7 @@ import { GroupOffsets } from './group-offsets.ts';
 import { TailCache } from './tail-cache.ts';
 import { TopicCatalog } from './topic-catalog.ts';
 import type { TopicRow } from './topic-catalog.ts';
+import { TransactionalProducers } from './transactional-producers.ts';
 import { Waiters } from './waiters.ts';
 
 export interface LogSessionOptions {
@@ -48,6 +53,7 @@ export class LogSession {
   readonly groups: GroupCoordinator;
   readonly groupOffsets: GroupOffsets;
   readonly groupAdmin: GroupAdmin;
+  readonly transactionalProducers: TransactionalProducers;
   readonly #clock: Clock;
   readonly #tails = new TailCache(TAIL_BYTES);
   readonly #waiters = new Waiters();
@@ -82,6 +88,7 @@ export class LogSession {
       find: (topicId, partition, at) => this.offset(topicId, partition, at),
     });
     const heads = (row: TopicRow): Promise<PartitionHead[]> => this.heads(row);
+    this.transactionalProducers = new TransactionalProducers(store, clock);
     this.groups = coordinator;
     this.groupOffsets = offsets;
     this.groupAdmin = new GroupAdmin({ store, topics, coordinator, offsets, heads });
@@ -98,14 +105,14 @@ export class LogSession {
     return this.#commits.append(append, durability);
   }
 
-  /** Stores the batches and the offsets, all or nothing; where each batch begins. */
+  /** Stores the batches and the offsets, all or nothing; the place of each batch. */
   transact(
     appends: readonly PendingAppend[],
-    commit: CommitRequest | null,
-    durability: Durability,
+    { commits, durability, producer }: Omit<TransactRequest, 'appends'>,
   ): Promise<BatchPlace[]> {
-    const offsets = commit === null ? [] : [this.groupOffsets.writes(commit)];
-    return this.#commits.transact(appends, durability, offsets);
+    const rows = commits.map((commit) => this.groupOffsets.writes(commit));
+    if (producer !== null) rows.push(this.transactionalProducers.fence(producer));
+    return this.#commits.transact(appends, durability, rows);
   }
 
   /** Another broker says that it appended: look into the store, and wake who waits. */

@@ -12,7 +12,7 @@ import type { AssignedPartition, ConsumerEvents, ConsumerListener } from './cons
 import { checkConsumerOptions, checkPosition } from './consumer-options.ts';
 import type { ConsumerOptions, Position } from './consumer-options.ts';
 import { Fetcher } from './fetcher.ts';
-import type { Handed } from './hold.ts';
+import type { Handed, Hold } from './hold.ts';
 import type { Message, MessageBatch, MessageOf, TopicFilter } from './message.ts';
 import type { PartitionReader } from './partition-reader.ts';
 import { ReaderSet } from './reader-set.ts';
@@ -308,6 +308,12 @@ export class Consumer<T extends TopicFilter = TopicLike> implements AsyncIterabl
       return () => hold.committer.commitExactly(hold, offset, metadata);
     });
     await Promise.all(commits.map((commit) => commit())); // when all of them are checked
+  }
+
+  /** What it holds, for transactions; `undefined`: it is closed. */
+  static holdsOf<T extends TopicFilter>(consumer: Consumer<T>): Hold[] | undefined {
+    if (consumer.#isClosed) return undefined;
+    return consumer.#readers.all.flatMap(({ hold }) => hold ?? []);
   }
 
   /** The offset of the next message of a partition. Throws `NOT_ASSIGNED`. */

@@ -41,7 +41,9 @@ export async function bury(
       batch: writer.finish().buffer,
       compression: 'none',
     };
-    await connection.call('transact', { appends: [append], durability: 'relaxed', commit });
+    const commits = commit === null ? [] : [commit];
+    const request = { appends: [append], durability: 'relaxed', commits, producer: null } as const;
+    await connection.call('transact', request);
   };
   if (hold === undefined || handed === undefined) {
     await store(null);

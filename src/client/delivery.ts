@@ -1,7 +1,15 @@
+import type { Clock } from '../base/clock.ts';
 import { OUTCOME_UNKNOWN } from '../base/error-rules.ts';
 import type { ErrorCode } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
-import type { SealedBatch } from './accumulator.ts';
+
+/** Something that is sent until it is known what became of it. */
+export interface Attempted {
+  /** How often it was sent. */
+  readonly attempts: number;
+  /** An answer was lost. */
+  mayBeStored: boolean;
+}
 
 /** The worker or the storage went away: the next ones may do better. */
 const PASSING: ReadonlySet<ErrorCode> = new Set([
@@ -11,7 +19,7 @@ const PASSING: ReadonlySet<ErrorCode> = new Set([
   'WORKER_LOST',
 ]);
 
-/** What the partition's head says: then it is known that the batch is not stored. */
+/** What the transaction itself says: then it is known that nothing is stored. */
 const CERTAIN: ReadonlySet<ErrorCode> = new Set([
   'CONFLICT',
   'FENCED',
@@ -19,20 +27,30 @@ const CERTAIN: ReadonlySet<ErrorCode> = new Set([
   'UNKNOWN_TOPIC',
 ]);
 
-/** Whether an idempotent producer sends a batch again that failed; notes what became of it. */
-export function isToRepeat(batch: SealedBatch, error: TablogError, isLate: boolean): boolean {
-  const { code, retriable } = error;
-  if (code === 'OUTCOME_UNKNOWN') batch.mayBeStored = true;
-  if (CERTAIN.has(code)) batch.mayBeStored = false;
-  if (isLate) return false;
-  // One before it was missing; and is not any more, or comes again before it.
-  if (code === 'OUT_OF_ORDER_SEQUENCE') return batch.accumulator.hasMoved(batch);
-  return PASSING.has(code) || (retriable && batch.mayBeStored);
+/** Kafka's `retry.backoff.ms`: before something is sent for the third time, and later. */
+const RETRY_MS = 100;
+
+/** Whether to send it again; notes what is known of it. */
+export function isPassing(attempted: Attempted, { code, retriable }: TablogError): boolean {
+  if (code === 'OUTCOME_UNKNOWN') attempted.mayBeStored = true;
+  if (CERTAIN.has(code)) attempted.mayBeStored = false;
+  return PASSING.has(code) || (retriable && attempted.mayBeStored);
 }
 
-/** What is told of a batch that is not sent again. */
-export function finalError(batch: SealedBatch, error: TablogError): TablogError {
-  if (!batch.mayBeStored || error.code === 'OUTCOME_UNKNOWN') return error;
-  const happened = `a batch was sent ${batch.attempts} times, and an answer was lost`;
+/** What is told of what is not sent again. */
+export function finalError(attempted: Attempted, error: TablogError): TablogError {
+  if (!attempted.mayBeStored || error.code === 'OUTCOME_UNKNOWN') return error;
+  const happened = `it was sent ${attempted.attempts} times, and an answer was lost`;
   return new TablogError(OUTCOME_UNKNOWN, happened, { cause: error });
+}
+
+/** Calls `then` when it is time to send again; returns how to call that off. */
+export function afterBackOff(clock: Clock, then: () => void): () => void {
+  return clock.after(RETRY_MS, then);
+}
+
+export function pause(clock: Clock): Promise<void> {
+  return new Promise((resolve) => {
+    afterBackOff(clock, resolve);
+  });
 }

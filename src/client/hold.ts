@@ -75,6 +75,21 @@ export class Hold implements Claim {
     return this.#processed;
   }
 
+  /**
+   * The offset after what was handed out, as far as nothing before it has to come again. Throws a
+   * `TypeError` while several messages are in hand: some of them may not be meant.
+   */
+  get delivered(): number {
+    if (this.#inHand > 1) {
+      throw new TypeError(
+        'commitOffsets() with several messages in hand: use run() with a concurrency of 1',
+      );
+    }
+    const dropped = this.#handed.findIndex(({ state }) => state === 'dropped');
+    const kept = dropped === -1 ? this.#handed : this.#handed.slice(0, dropped);
+    return kept.at(-1)?.next ?? this.#processed;
+  }
+
   /** Whether more of it may be handed out. */
   get isOpen(): boolean {
     return !this.revoking && !this.signal.aborted;

@@ -5,6 +5,7 @@ import {
   checkOneOf,
   show,
   withDefaults,
+  checkName,
 } from '../base/argument.ts';
 import type { Partitioner } from './partitioner.ts';
 
@@ -47,12 +48,24 @@ export interface ProducerOptions {
    * (Kafka's `delivery.timeout.ms`), in milliseconds. Default 120,000.
    */
   readonly deliveryTimeoutMs?: number;
+  /**
+   * The name of a producer of transactions that survives reloads: whoever takes the name last has it,
+   * and transactions of those who had it before fail with `FENCED` (Kafka's `transactional.id`). Such
+   * a producer sends within `transaction()` only. Default: none.
+   */
+  readonly transactionalId?: string;
+  /** How long a transaction may be open (Kafka's `transaction.timeout.ms`). Default 60,000. */
+  readonly transactionTimeoutMs?: number;
+  /** How large the records of a transaction may be in all, in bytes. Default 16 MiB. */
+  readonly maxTransactionBytes?: number;
   /** Chooses partitions. Default: Java's murmur2 of the key; without a key, one batch after the other. */
   readonly partitioner?: Partitioner;
 }
 
-export type CheckedProducerOptions = Required<Omit<ProducerOptions, 'partitioner'>> & {
-  readonly partitioner: Partitioner | undefined;
+type Optional = 'partitioner' | 'transactionalId';
+
+export type CheckedProducerOptions = Required<Omit<ProducerOptions, Optional>> & {
+  readonly [K in Optional]: ProducerOptions[K] | undefined;
 };
 
 type Defaults = Omit<CheckedProducerOptions, 'batchBytes'> & {
@@ -67,10 +80,16 @@ const DEFAULTS: Defaults = {
   durability: 'relaxed',
   idempotent: true,
   deliveryTimeoutMs: 120_000,
+  transactionalId: undefined,
+  transactionTimeoutMs: 60_000,
+  maxTransactionBytes: 16 * 1024 * 1024,
   partitioner: undefined,
 };
 
 const MAX_BATCH_BYTES = 16 * 1024 * 1024;
+
+/** A transaction is one of the store, for which everybody else waits. */
+const MAX_TRANSACTION_BYTES = 64 * 1024 * 1024;
 
 /** `options` with the defaults. Throws a `TypeError` or a `RangeError` for what breaks a rule. */
 export function checkProducerOptions(options: ProducerOptions): CheckedProducerOptions {
@@ -84,6 +103,10 @@ export function checkProducerOptions(options: ProducerOptions): CheckedProducerO
   checkOneOf('durability', checked.durability, ['relaxed', 'strict']);
   checkBoolean('idempotent', checked.idempotent);
   checkMs('deliveryTimeoutMs', checked.deliveryTimeoutMs);
+  checkMs('transactionTimeoutMs', checked.transactionTimeoutMs);
+  checkInteger('maxTransactionBytes', checked.maxTransactionBytes, 1, MAX_TRANSACTION_BYTES);
+  const { transactionalId } = checked;
+  if (transactionalId !== undefined) checkName('transactional id', transactionalId);
   const { partitioner } = checked;
   if (partitioner !== undefined && typeof partitioner !== 'function') {
     throw new TypeError(`partitioner must be a function, got ${show(partitioner)}`);

@@ -1,4 +1,4 @@
-import { checkArray, checkInteger, withDefaults } from '../base/argument.ts';
+import { checkArray, checkInteger, show, withDefaults } from '../base/argument.ts';
 import { deferred } from '../base/deferred.ts';
 import type { Deferred } from '../base/deferred.ts';
 import { CLOSED } from '../base/error-rules.ts';
@@ -15,7 +15,8 @@ import type {
   Sink,
 } from './accumulator.ts';
 import type { Connection } from './connection.ts';
-import { finalError, isToRepeat } from './delivery.ts';
+import { afterBackOff, finalError, isPassing } from './delivery.ts';
+import { loaded } from './loaded.ts';
 import { isHidden, onHide } from './page-lifecycle.ts';
 import { checkProducerOptions } from './producer-options.ts';
 import type { CheckedProducerOptions, ProducerOptions } from './producer-options.ts';
@@ -26,15 +27,14 @@ import type { KeyInput, TopicLike, ValueInput } from './topic.ts';
 import type { TopicRegistry } from './topic-registry.ts';
 import { TopicWriter, outgoing, withOwnBytes } from './topic-writer.ts';
 import type { OutgoingRecord } from './topic-writer.ts';
+import type { Transaction, TransactionResult } from './transaction.ts';
+import type { Transactor } from './transactor.ts';
 
 /**
  * Kafka's `max.in.flight.requests.per.connection`, here for each partition: as many as a partition
  * remembers of a producer.
  */
 const MAX_IN_FLIGHT = 5;
-
-/** Kafka's `retry.backoff.ms`: before a batch is sent for the third time, and later. */
-const RETRY_MS = 100;
 
 export interface SendOptions {
   /**
@@ -80,6 +80,7 @@ export class Producer {
   #cancelLinger: (() => void) | undefined;
   /** While nothing is sent, because something failed more than once. */
   #cancelBackOff: (() => void) | undefined;
+  #transactor: Transactor | undefined;
   /** Of an idempotent producer. */
   readonly #producerId: number | undefined;
 
@@ -148,6 +149,36 @@ export class Producer {
     });
   }
 
+  /**
+   * Runs `work`, and stores all that it sends and commits in one transaction of the store: all of it,
+   * or nothing when `work` throws, when it calls `abort()`, or when it takes longer than
+   * `transactionTimeoutMs`. Resolves when it is stored, with what `work` returned and the place of
+   * each record. Nothing is sent while `work` runs, so several may run side by side.
+   *
+   * Rejects with what `work` throws, and with a `TablogError`: `TRANSACTION_ABORTED`,
+   * `TRANSACTION_TIMED_OUT`; `FENCED` where a partition was taken from a consumer, or the
+   * transactional id from this producer; what `send` rejects with. Nothing is stored then, but for
+   * `OUTCOME_UNKNOWN`.
+   */
+  async transaction<R>(
+    work: (transaction: Transaction) => R | PromiseLike<R>,
+  ): Promise<TransactionResult<R>> {
+    if (typeof work !== 'function') {
+      throw new TypeError(`transaction() takes a function, got ${show(work)}`);
+    }
+    const closing = this.#closing.signal;
+    const { Transactor } = await loaded(import('./transactor.ts'));
+    if (closing.aborted) throw new TablogError(CLOSED, 'the producer is closed');
+    this.#transactor ??= new Transactor({
+      connection: this.#connection,
+      registry: this.#registry,
+      options: this.#options,
+      random: this.#random,
+      closing,
+    });
+    return this.#transactor.run(work);
+  }
+
   /** Sends what is buffered, without lingering; resolves when all of it is stored or has failed. */
   async flush(): Promise<void> {
     const last = this.#waiting.last ?? this.#next;
@@ -159,7 +190,7 @@ export class Producer {
   /** Refuses what comes, and flushes what was sent. Idempotent. */
   async close(): Promise<void> {
     this.#closing.abort();
-    await this.flush();
+    await Promise.all([this.flush(), this.#transactor?.idle()]);
     this.#cancelLinger?.();
     this.#onClosed();
   }
@@ -175,6 +206,9 @@ export class Producer {
   ): { name: string; records: OutgoingRecord[] } {
     const topic = asTopic(topicLike);
     if (this.#closing.signal.aborted) throw new TablogError(CLOSED, 'the producer is closed');
+    if (this.#options.transactionalId !== undefined) {
+      throw new TypeError('a producer with a transactionalId sends within transaction() only');
+    }
     const now = this.#connection.clock.now();
     return {
       name: topic.name,
@@ -329,7 +363,10 @@ export class Producer {
       const { idempotent, deliveryTimeoutMs } = this.#options;
       const { clock } = this.#connection;
       const isLate = !idempotent || clock.now() - batch.sealedAt >= deliveryTimeoutMs;
-      if (isToRepeat(batch, result, isLate)) this.#repeat(batch);
+      // One before it was missing; and is not any more, or comes again before it.
+      const isAhead = result.code === 'OUT_OF_ORDER_SEQUENCE' && batch.accumulator.hasMoved(batch);
+      const isToRepeat = isPassing(batch, result) || isAhead;
+      if (isToRepeat && !isLate) this.#repeat(batch);
       else this.#settle(batch, finalError(batch, result));
     } else {
       this.#settle(batch, result);
@@ -340,7 +377,7 @@ export class Producer {
     batch.accumulator.putBack(batch);
     this.#dirty.add(batch.accumulator);
     if (batch.attempts < 2) return; // most often another worker takes over at once
-    this.#cancelBackOff ??= this.#connection.clock.after(RETRY_MS, () => {
+    this.#cancelBackOff ??= afterBackOff(this.#connection.clock, () => {
       this.#cancelBackOff = undefined;
       this.#drain('all');
     });

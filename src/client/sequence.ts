@@ -1,4 +1,5 @@
 import { randomProducerId } from '../base/random-id.ts';
+import type { ProducerIdentity } from '../protocol/broker.ts';
 import { stampProducer } from '../record/batch-seal.ts';
 import type { ProducerStamp } from '../record/batch-seal.ts';
 import { sequenceAfter } from '../record/sequence.ts';
@@ -20,12 +21,13 @@ const MAX_EPOCH = 32_767;
  */
 export class Sequence {
   #id: number;
-  #epoch = 0;
+  #epoch: number;
   #next = 0;
   #isBroken = false;
 
-  constructor(id: number) {
+  constructor({ id, epoch }: ProducerIdentity) {
     this.#id = id;
+    this.#epoch = epoch;
   }
 
   /**

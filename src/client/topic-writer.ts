@@ -72,7 +72,8 @@ export class TopicWriter {
         this.#sticky.moveFrom(partition, this.#topic.partitions);
         onSealed(batch);
       };
-      const sequence = producerId === undefined ? undefined : new Sequence(producerId);
+      const sequence =
+        producerId === undefined ? undefined : new Sequence({ id: producerId, epoch: 0 });
       const options = { topic, partition, batchBytes, clock, sequence, onSealed: sealed };
       this.#accumulators.push(new PartitionAccumulator(options));
     }

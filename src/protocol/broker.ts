@@ -144,7 +144,19 @@ export type OffsetPlace = { readonly at: OffsetSpec } | { readonly offset: numbe
 
 /** Records and offsets that are stored together or not at all. */
 export interface TransactRequest extends ProduceRequest {
-  readonly commit: CommitRequest | null;
+  readonly commits: readonly CommitRequest[];
+  /** Who must not have been replaced; null: a producer without a transactional id. */
+  readonly producer: TransactionalProducer | null;
+}
+
+/** Who writes, in the headers of its batches. */
+export interface ProducerIdentity {
+  readonly id: number;
+  readonly epoch: number;
+}
+
+export interface TransactionalProducer extends ProducerIdentity {
+  readonly transactionalId: string;
 }
 
 export interface ResetOffsetsRequest {
@@ -184,6 +196,8 @@ export interface Broker {
     }[],
   ): Promise<readonly number[]>;
 
+  /** Gives the transactional id to the caller, and fences who had it before. */
+  initProducer(request: { readonly transactionalId: string }): Promise<ProducerIdentity>;
   /** The place of each batch; all are stored, and the offsets committed, or nothing is. */
   transact(request: TransactRequest): Promise<readonly BatchPlacement[]>;
 

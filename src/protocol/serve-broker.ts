@@ -22,6 +22,7 @@ const METHODS = Object.keys({
   describeTopics: true,
   fetch: true,
   fetchOffsets: true,
+  initProducer: true,
   joinGroup: true,
   leaveGroup: true,
   listGroups: true,

@@ -9,7 +9,7 @@ import { settle } from '../support/log-fixture.ts';
 import type { ManualClock } from '../support/manual-clock.ts';
 import { GROUP_ID, Member } from './group-fixture.ts';
 
-const NOTHING = { appends: [], durability: 'relaxed', commit: null } as const;
+const NOTHING = { appends: [], durability: 'relaxed', commits: [], producer: null } as const;
 
 function appendTo({ id }: TopicInfo, partition: number, ...values: string[]): Append {
   return { topicId: id, partition, batch: batch(...values), compression: 'none' };
@@ -54,7 +54,7 @@ describe('a transaction', () => {
       appendTo(letters, 0, 'c'),
       appendTo(letters, 1, 'd'),
     ];
-    const request = { ...NOTHING, appends, commit: commitOf(member, 2, 3) };
+    const request = { ...NOTHING, appends, commits: [commitOf(member, 2, 3)] };
     const placed = await broker.broker.transact(request);
     expect(placed).toEqual([1, 0, 3].map((baseOffset) => ({ baseOffset, appendTime: null })));
     expect(await broker.readAll(letters, { partition: 0 })).toEqual(['c']);
@@ -70,7 +70,7 @@ describe('a transaction', () => {
     const before = broker.connection.updates.length;
     const appends = [appendTo(letters, 0, 'a'), appendTo(letters, 1, 'b')];
     const commit = commitOf(member, 1);
-    await broker.broker.transact({ appends, commit, durability: 'strict' });
+    await broker.broker.transact({ ...NOTHING, appends, commits: [commit], durability: 'strict' });
     expect(broker.connection.updates.slice(before)).toEqual(['strict']);
   });
 
@@ -81,7 +81,7 @@ describe('a transaction', () => {
 
   test('of offsets alone commits them', async () => {
     const { broker, member } = await aMember();
-    expect(await broker.broker.transact({ ...NOTHING, commit: commitOf(member, 1, 1) })).toEqual(
+    expect(await broker.broker.transact({ ...NOTHING, commits: [commitOf(member, 1, 1)] })).toEqual(
       [],
     );
     expect(await offsetsIn(broker)).toEqual([1, 1]);
@@ -105,7 +105,7 @@ describe('a transaction that fails leaves nothing behind', () => {
     const appends = [appendTo(letters, 0, 'a'), appendTo(letters, 1, 'b')];
     const request = { ...NOTHING, appends };
     const zombie = { ...commit, offsets: [commit.offsets[0]!, stale] };
-    const error = await errorOf(broker.broker.transact({ ...request, commit: zombie }));
+    const error = await errorOf(broker.broker.transact({ ...request, commits: [zombie] }));
     expect(error).toMatchObject({ code: 'FENCED', retriable: false });
     await expectNothing(broker, letters);
   });
@@ -115,7 +115,7 @@ describe('a transaction that fails leaves nothing behind', () => {
     await other.broker.leaveGroup({ member: member.ref, offsets: [] });
     const request = { ...NOTHING, appends: [appendTo(letters, 0, 'a')] };
     const commit = commitOf(member, 1);
-    const error = await errorOf(broker.broker.transact({ ...request, commit }));
+    const error = await errorOf(broker.broker.transact({ ...request, commits: [commit] }));
     expect(error.code).toBe('FENCED');
     await expectNothing(broker, letters);
   });
@@ -125,7 +125,9 @@ describe('a transaction that fails leaves nothing behind', () => {
     const commit = commitOf(member, 1);
     for (const gone of [appendTo(letters, 7, 'a'), appendTo({ ...letters, id: 'no' }, 0, 'a')]) {
       const appends = [appendTo(letters, 0, 'a'), gone];
-      const error = await errorOf(broker.broker.transact({ ...NOTHING, appends, commit }));
+      const error = await errorOf(
+        broker.broker.transact({ ...NOTHING, appends, commits: [commit] }),
+      );
       expect(error.code).toBe('UNKNOWN_TOPIC');
     }
     await expectNothing(broker, letters);
@@ -138,7 +140,7 @@ describe('a transaction that fails leaves nothing behind', () => {
     const deleted = other.broker.deleteTopics(['letters']);
     await deleted;
     const commit = commitOf(member, 1);
-    const error = await errorOf(broker.broker.transact({ ...request, commit }));
+    const error = await errorOf(broker.broker.transact({ ...request, commits: [commit] }));
     expect(error.code).toBe('UNKNOWN_TOPIC');
     expect(await offsetsIn(broker)).toEqual([0, 0]);
     expect(await broker.readAll(orders)).toEqual(['0', '1', '2']);
@@ -155,7 +157,9 @@ describe('a transaction that fails leaves nothing behind', () => {
       [damaged, 'BATCH_CORRUPT'],
     ] as const) {
       const appends = [appendTo(letters, 0, 'a'), bad];
-      const error = await errorOf(broker.broker.transact({ ...NOTHING, appends, commit }));
+      const error = await errorOf(
+        broker.broker.transact({ ...NOTHING, appends, commits: [commit] }),
+      );
       expect(error.code).toBe(code);
     }
     await expectNothing(broker, letters);
@@ -166,7 +170,7 @@ describe('a transaction that fails leaves nothing behind', () => {
     broker.connection.failNext({ error: new TablogError(STORAGE_FULL, 'no room') });
     const request = { ...NOTHING, appends: [appendTo(letters, 0, 'a')] };
     const commit = commitOf(member, 1);
-    const error = await errorOf(broker.broker.transact({ ...request, commit }));
+    const error = await errorOf(broker.broker.transact({ ...request, commits: [commit] }));
     expect(error).toMatchObject({ code: 'STORAGE_FULL', retriable: true });
     await expectNothing(broker, letters);
   });
@@ -178,7 +182,7 @@ test('an outcome that is unknown is said, and not tried again', async () => {
   broker.connection.failNext({ error: unknown, stored: true });
   const request = { ...NOTHING, appends: [appendTo(letters, 0, 'a')] };
   const commit = commitOf(member, 1);
-  expect((await errorOf(broker.broker.transact({ ...request, commit }))).code).toBe(
+  expect((await errorOf(broker.broker.transact({ ...request, commits: [commit] }))).code).toBe(
     'OUTCOME_UNKNOWN',
   );
   expect(await broker.readAll(letters)).toEqual(['a']);
@@ -189,7 +193,7 @@ test('a connection that was closed before is opened anew', async () => {
   const { broker, letters, member } = await aMember();
   broker.connection.close();
   const request = { ...NOTHING, appends: [appendTo(letters, 0, 'a')] };
-  await broker.broker.transact({ ...request, commit: commitOf(member, 1) });
+  await broker.broker.transact({ ...request, commits: [commitOf(member, 1)] });
   expect(broker.connections).toHaveLength(2);
   expect(await broker.readAll(letters)).toEqual(['a']);
 });
@@ -227,7 +231,7 @@ describe('those who wait for records', () => {
     await idle();
     const request = { ...NOTHING, appends: [appendTo(letters, 0, 'a')] };
     const commit = commitOf(member, 1);
-    await errorOf(broker.broker.transact({ ...request, commit }));
+    await errorOf(broker.broker.transact({ ...request, commits: [commit] }));
     await settle();
     expect(woken).toBe(false);
     await broker.broker.cancelFetch({ clientId: 'client', fetchId: 77 });

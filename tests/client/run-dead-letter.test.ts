@@ -171,7 +171,7 @@ describe('a dead letter', () => {
     await hands.fail('a:0');
     await hands.end('a:1');
     expect(await origins(log)).toEqual(['orders/0/0/1']);
-    expect(host.requests('transact').map(({ commit }) => commit)).toEqual([null]);
+    expect(host.requests('transact').map(({ commits }) => commits)).toEqual([[]]);
   });
 });
 
@@ -183,7 +183,7 @@ describe('a dead letter and its commit', () => {
     await hands.get('a:1');
     const [request] = host.requests('transact');
     expect(request!.appends).toHaveLength(1);
-    expect(request!.commit!.offsets).toMatchObject([{ partition: 0, offset: 1 }]);
+    expect(request!.commits[0]!.offsets).toMatchObject([{ partition: 0, offset: 1 }]);
     expect(host.requests('transact')).toHaveLength(1);
     expect(await committed(log)).toEqual([1, 0, 0, 0]);
     expect(await countOf(log, letters)).toBe(1);
@@ -225,7 +225,7 @@ describe('a dead letter and its commit', () => {
       return real(request);
     });
     host.answer('transact', (request, real) => {
-      note(request.commit);
+      note(request.commits[0] ?? null);
       return real(request);
     });
     const hands = handOut(log.consumer(asMember), toLetters);

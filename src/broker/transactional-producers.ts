@@ -1,0 +1,60 @@
+import type { Clock } from '../base/clock.ts';
+import { FENCED } from '../base/error-rules.ts';
+import { TablogError } from '../base/error.ts';
+import { randomProducerId } from '../base/random-id.ts';
+import type { ProducerIdentity, TransactionalProducer } from '../protocol/broker.ts';
+import { PRODUCERS } from '../store/schema.ts';
+import type { RowRef, Store } from '../store/store.ts';
+import type { RowWrites } from './commit-queue.ts';
+
+/** `producers` / transactional id: who may use it. */
+interface ProducerRow extends TransactionalProducer {
+  /** Milliseconds since 1970. */
+  readonly usedAt: number;
+}
+
+/** The header has 16 bits for it. */
+const MAX_EPOCH = 32_767;
+
+/** Hands out transactional ids: whoever asks last has it, and those before are fenced. */
+export class TransactionalProducers {
+  readonly #store: Store;
+  readonly #clock: Clock;
+
+  constructor(store: Store, clock: Clock) {
+    this.#store = store;
+    this.#clock = clock;
+  }
+
+  /** Kafka's `initTransactions`: the next epoch of the id. */
+  init(transactionalId: string): Promise<ProducerIdentity> {
+    return this.#store.update([producerRef(transactionalId)], ([row], write) => {
+      const isNew = row === undefined || row.epoch >= MAX_EPOCH;
+      const id = isNew ? randomProducerId() : row.id;
+      const epoch = isNew ? 0 : row.epoch + 1;
+      const next: ProducerRow = { transactionalId, id, epoch, usedAt: this.#clock.now() };
+      write.put(PRODUCERS, transactionalId, next);
+      return { id, epoch };
+    });
+  }
+
+  /** Writes nothing; throws `FENCED` where somebody else has the id by now. */
+  fence({ transactionalId, id, epoch }: TransactionalProducer): RowWrites {
+    return {
+      refs: [producerRef(transactionalId)],
+      write: ([found]) => {
+        const row = found as ProducerRow | undefined;
+        if (row?.id === id && row.epoch === epoch) return;
+        throw new TablogError(
+          FENCED,
+          `another producer has the transactional id '${transactionalId}' by now`,
+          { details: { transactionalId, epoch } },
+        );
+      },
+    };
+  }
+}
+
+function producerRef(transactionalId: string): RowRef<ProducerRow> {
+  return { store: PRODUCERS, key: transactionalId };
+}

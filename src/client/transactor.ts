@@ -1,0 +1,234 @@
+import { CLOSED, TRANSACTION_TIMED_OUT } from '../base/error-rules.ts';
+import { TablogError, toTablogError } from '../base/error.ts';
+import { randomProducerId } from '../base/random-id.ts';
+import type { ProducerIdentity, Request } from '../protocol/broker.ts';
+import type { Placement, SealedBatch } from './accumulator.ts';
+import type { Connection } from './connection.ts';
+import { finalError, isPassing, pause } from './delivery.ts';
+import type { Hold } from './hold.ts';
+import { heldOffsets } from './held-offsets.ts';
+import type { HeldOffsets } from './held-offsets.ts';
+import type { CheckedProducerOptions } from './producer-options.ts';
+import { Sequence } from './sequence.ts';
+import type { TopicRegistry } from './topic-registry.ts';
+import { TopicWriter } from './topic-writer.ts';
+import { Transaction } from './transaction.ts';
+import type { SentRecord, TransactionResult } from './transaction.ts';
+
+export interface TransactorOptions {
+  readonly connection: Connection;
+  readonly registry: TopicRegistry;
+  readonly options: CheckedProducerOptions;
+  readonly random: () => number;
+  /** Aborts when the producer closes. */
+  readonly closing: AbortSignal;
+}
+
+/** Who writes, and the numbers of its batches. */
+interface Writing extends ProducerIdentity {
+  readonly sequences: Map<string, Sequence>;
+}
+
+/**
+ * Runs a producer's transactions. Each is one request and one transaction of the store; they are
+ * stored one after the other, so that their batches can be numbered.
+ */
+export class Transactor {
+  readonly #options: TransactorOptions;
+  #writing: Promise<Writing> | undefined;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(options: TransactorOptions) {
+    this.#options = options;
+  }
+
+  async run<R>(
+    work: (transaction: Transaction) => R | PromiseLike<R>,
+  ): Promise<TransactionResult<R>> {
+    const { connection, options, closing } = this.#options;
+    const { clock } = connection;
+    await this.#begin(); // whoever had the transactional id is fenced from now on
+    const { maxTransactionBytes, transactionTimeoutMs } = options;
+    const transaction = new Transaction({ maxBytes: maxTransactionBytes, now: () => clock.now() });
+    const { signal } = transaction;
+    const over = new Promise<never>((_, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+    });
+    const expire = (): void => Transaction.end(transaction, timedOut(transactionTimeoutMs));
+    const cancel = clock.after(transactionTimeoutMs, expire);
+    const close = (): void => Transaction.end(transaction, closed());
+    closing.addEventListener('abort', close, { once: true });
+    try {
+      const result = await Promise.race([Promise.resolve(transaction).then(work), over]);
+      over.catch(() => {}); // it ends now
+      signal.throwIfAborted();
+      Transaction.end(transaction, undefined);
+      const { sent, holders } = Transaction.contentOf(transaction);
+      return { result, placements: await this.#inTurn(() => this.#store(sent, holders)) };
+    } catch (error) {
+      over.catch(() => {});
+      Transaction.end(transaction, error);
+      throw error;
+    } finally {
+      cancel();
+      closing.removeEventListener('abort', close);
+    }
+  }
+
+  /** Resolves when nothing is being stored. */
+  async idle(): Promise<void> {
+    await this.#last;
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(work);
+    this.#last = result.catch(() => {});
+    return result;
+  }
+
+  #begin(): Promise<Writing> {
+    if (this.#writing === undefined) {
+      const writing = this.#identify().then((identity) => ({ ...identity, sequences: new Map() }));
+      writing.catch(() => (this.#writing = undefined));
+      this.#writing = writing;
+    }
+    return this.#writing;
+  }
+
+  async #identify(): Promise<ProducerIdentity> {
+    const { transactionalId } = this.#options.options;
+    if (transactionalId === undefined) return { id: randomProducerId(), epoch: 0 };
+    return this.#options.connection.call('initProducer', { transactionalId });
+  }
+
+  async #store(
+    sent: readonly SentRecord[],
+    holders: readonly (() => readonly Hold[])[],
+  ): Promise<Placement[]> {
+    const placements: Placement[] = [];
+    const batches = await this.#pack(sent, placements);
+    const holds = holders.map((holder) => holder());
+    const commit = async (): Promise<void> => {
+      const offsets = holds.flatMap((held) => heldOffsets(held) ?? []);
+      const places = await this.#send(batches, offsets);
+      batches.forEach((batch, i) => batch.settle(places[i]!));
+      for (const held of offsets) held.committed();
+    };
+    // Behind the commits that are under way, so that none is overtaken.
+    const committers = new Set(holds.flatMap((held) => held[0]?.committer ?? []));
+    const inOrder = [...committers].reduce(
+      (work, committer) => () => committer.alone(work),
+      commit,
+    );
+    await inOrder();
+    return placements;
+  }
+
+  /** The records in batches, one a partition; they tell `placements` what became of them. */
+  async #pack(sent: readonly SentRecord[], placements: Placement[]): Promise<SealedBatch[]> {
+    const { connection, registry, options, random } = this.#options;
+    const batches: SealedBatch[] = [];
+    const writers = new Map<string, TopicWriter>();
+    const accumulators = new Set<{ seal(): void }>();
+    for (const [index, { topic, record }] of sent.entries()) {
+      const info = await registry.load(topic);
+      const writer =
+        writers.get(topic) ??
+        new TopicWriter(info, {
+          batchBytes: options.maxTransactionBytes,
+          partitioner: options.partitioner,
+          random,
+          clock: connection.clock,
+          producerId: undefined, // batches are numbered when it is their turn
+          onSealed: (batch) => batches.push(batch),
+        });
+      writers.set(topic, writer);
+      writer.check(record);
+      const accumulator = writer.choose(record);
+      accumulators.add(accumulator);
+      const sink = (_: number, result: Placement | Error): void => {
+        if (!(result instanceof Error)) placements[index] = result;
+      };
+      accumulator.add(record.parts, record.size, sink, index);
+    }
+    for (const accumulator of accumulators) accumulator.seal();
+    return batches;
+  }
+
+  /** Sends until it is known what became of it, as long as `deliveryTimeoutMs` allows. */
+  async #send(
+    batches: readonly SealedBatch[],
+    offsets: readonly HeldOffsets[],
+  ): Promise<readonly { readonly baseOffset: number; readonly appendTime: number | null }[]> {
+    const { connection, options } = this.#options;
+    const { clock } = connection;
+    const { compression, durability, deliveryTimeoutMs, transactionalId } = options;
+    if (batches.length === 0 && offsets.length === 0) return [];
+    const { id, epoch, sequences } = await this.#begin();
+    for (const batch of batches) sequenceOf(sequences, batch, { id, epoch }).number(batch);
+    const request = (): Request<'transact'> => ({
+      appends: batches.map(({ accumulator: { topic, partition }, bytes }) => ({
+        topicId: topic.id,
+        partition,
+        batch: bytes.slice().buffer,
+        compression,
+      })),
+      commits: offsets.map(({ commit }) => commit),
+      producer: transactionalId === undefined ? null : { transactionalId, id, epoch },
+      durability,
+    });
+    const attempt = { attempts: 0, mayBeStored: false };
+    const began = clock.now();
+    for (;;) {
+      attempt.attempts++;
+      try {
+        return await connection.call('transact', request());
+      } catch (thrown) {
+        const error = toTablogError(thrown);
+        const isLate = clock.now() - began >= deliveryTimeoutMs;
+        if (!isPassing(attempt, error) || isLate) {
+          if (error.code === 'UNKNOWN_TOPIC') this.#options.registry.forget();
+          this.#drop(batches, sequences, attempt.mayBeStored || error.code === 'FENCED');
+          throw finalError(attempt, error);
+        }
+        if (attempt.attempts > 1) await pause(clock);
+      }
+    }
+  }
+
+  #drop(
+    batches: readonly SealedBatch[],
+    sequences: Map<string, Sequence>,
+    isBroken: boolean,
+  ): void {
+    if (isBroken) this.#writing = undefined; // another identity, or another epoch of it
+    else for (const batch of batches) sequences.get(partitionOf(batch))!.drop(batch, true);
+  }
+}
+
+function sequenceOf(
+  sequences: Map<string, Sequence>,
+  batch: SealedBatch,
+  identity: ProducerIdentity,
+): Sequence {
+  const key = partitionOf(batch);
+  const known = sequences.get(key);
+  if (known !== undefined) return known;
+  const made = new Sequence(identity);
+  sequences.set(key, made);
+  return made;
+}
+
+function partitionOf({ accumulator: { topic, partition } }: SealedBatch): string {
+  return `${topic.id}/${partition}`;
+}
+
+function timedOut(ms: number): TablogError {
+  return new TablogError(TRANSACTION_TIMED_OUT, `the transaction was left open for ${ms} ms`, {
+    details: { transactionTimeoutMs: ms },
+  });
+}
+
+function closed(): TablogError {
+  return new TablogError(CLOSED, 'the producer is closed');
+}
