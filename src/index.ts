@@ -3,7 +3,13 @@ export type { ErrorDetails } from './base/error.ts';
 export type { ErrorCode } from './base/error-rules.ts';
 export { openLog } from './client/open-log.ts';
 export type { Log, OpenLogOptions } from './client/open-log.ts';
-export type { Admin, ResetOffsetsOptions, StorageDescription } from './client/admin.ts';
+export type {
+  Admin,
+  AlterLogOptions,
+  RecordsToDelete,
+  ResetOffsetsOptions,
+  StorageDescription,
+} from './client/admin.ts';
 export type { Producer, SendOptions } from './client/producer.ts';
 export type { ProducerOptions } from './client/producer-options.ts';
 export type { Transaction, TransactionResult } from './client/transaction.ts';
@@ -25,11 +31,19 @@ export type { ErrorAction, HandlerContext, RunOptions } from './client/run-optio
 export type { Message, MessageBatch, MessageOf, TopicFilter } from './client/message.ts';
 export type { InlineHost, WorkerKind } from './client/host.ts';
 export { topic } from './client/topic.ts';
-export type { KeyInput, Topic, TopicLike, TopicOptions, ValueInput } from './client/topic.ts';
+export type {
+  KeyInput,
+  Topic,
+  TopicConfigChanges,
+  TopicLike,
+  TopicOptions,
+  ValueInput,
+} from './client/topic.ts';
 export { bytes, double, float, integer, json, long, short, string } from './client/serde.ts';
 export type { Serde, StandardSchema } from './client/serde.ts';
 export type {
   PartitionDescription,
+  Retention,
   TopicConfig,
   TopicDescription,
   TopicInfo,

@@ -1,7 +1,8 @@
 import type { Clock } from '../base/clock.ts';
 import { TablogError, toTablogError } from '../base/error.ts';
 import { appendBatches } from '../log/append.ts';
-import type { BatchPlace, NewBatch, Segment } from '../log/append.ts';
+import type { BatchPlace, NewBatch } from '../log/append.ts';
+import type { Segment } from '../log/segment.ts';
 import { headRef } from '../log/head.ts';
 import type { PartitionHead } from '../log/head.ts';
 import { topicGone } from '../log/segment-reader.ts';

@@ -106,6 +106,16 @@ export class GroupOffsets {
     );
   }
 
+  /** What each group has committed of a partition; `undefined`: nothing. */
+  async committed(
+    groupIds: readonly string[],
+    partition: PartitionName,
+  ): Promise<(number | undefined)[]> {
+    const refs = groupIds.map((groupId) => offsetRef(groupId, partition));
+    const [log, ...rows] = await this.#store.read([logRef, ...refs] as const);
+    return rows.map((row) => offsetOf(row, log!.logId));
+  }
+
   /** What a group has committed, of the topics that there are, by topic and partition. */
   async list(groupId: string): Promise<CommittedOffset[]> {
     const [rows, topics, [log]] = await Promise.all([

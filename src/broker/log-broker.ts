@@ -80,7 +80,8 @@ export class LogBroker implements Broker {
       for (const row of await topics.list()) {
         for (const head of await session.heads(row)) bytes += head.bytes;
       }
-      return { logId: log!.logId, createdAt: log!.createdAt, bytes };
+      const { logId, createdAt, maxBytes } = log!;
+      return { logId, createdAt, bytes, maxBytes };
     });
   }
 
@@ -123,6 +124,19 @@ export class LogBroker implements Broker {
 
   async alterTopic({ name, config }: Request<'alterTopic'>): Promise<TopicInfo> {
     return this.#run(async ({ topics }) => topicInfo(await topics.alter(name, config)));
+  }
+
+  async deleteRecords(request: Request<'deleteRecords'>): Promise<number[]> {
+    return this.#run((session) => session.deleteRecords(request));
+  }
+
+  async alterLog({ maxBytes }: Request<'alterLog'>): Promise<null> {
+    await this.#run(({ store }) =>
+      store.update([logRef], ([log], write) => {
+        write.put(logRef.store, logRef.key, { ...log, maxBytes });
+      }),
+    );
+    return null;
   }
 
   async produce({ appends, durability }: Request<'produce'>): Promise<AppendResult[]> {
@@ -294,6 +308,7 @@ export class LogBroker implements Broker {
     const session = await this.#session?.catch(() => undefined);
     if (session === undefined) return; // nothing is remembered that a hint could correct
     if (hint.kind === 'topics') session.topicsChanged();
+    else if (hint.kind === 'trimmed') session.trimmed(hint);
     else if (hint.kind !== 'appended') session.groups.heard(hint);
     else for (const appended of hint.partitions) session.heardOfAppend(appended);
   }

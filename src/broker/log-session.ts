@@ -13,17 +13,21 @@ import type {
   FetchPartition,
   FetchedPartition,
   OffsetSpec,
+  Request,
   TransactRequest,
 } from '../protocol/broker.ts';
-import type { AppendedHint, Hint } from '../protocol/hint.ts';
+import type { AppendedHint, Hint, TrimmedHint } from '../protocol/hint.ts';
+import { alone } from '../protocol/liveness.ts';
 import type { Liveness } from '../protocol/liveness.ts';
-import { partitionStore } from '../store/schema.ts';
+import { logRef, partitionStore } from '../store/schema.ts';
 import type { Durability, Store } from '../store/store.ts';
 import { CommitQueue } from './commit-queue.ts';
 import type { AppendOutcome, PendingAppend } from './commit-queue.ts';
 import { GroupAdmin } from './group-admin.ts';
 import { GroupCoordinator } from './group-coordinator.ts';
 import { GroupOffsets } from './group-offsets.ts';
+import { Janitor } from './janitor.ts';
+import { PartitionKeeper } from './partition-keeper.ts';
 import { TailCache } from './tail-cache.ts';
 import { TopicCatalog } from './topic-catalog.ts';
 import type { TopicRow } from './topic-catalog.ts';
@@ -58,6 +62,8 @@ export class LogSession {
   readonly #tails = new TailCache(TAIL_BYTES);
   readonly #waiters = new Waiters();
   readonly #commits: CommitQueue;
+  readonly #janitor: Janitor;
+  readonly #trimmed: (topicId: string, partition: number) => void;
 
   constructor(store: Store, { clock, liveness, post, onAppended }: LogSessionOptions) {
     this.store = store;
@@ -72,6 +78,7 @@ export class LogSession {
         for (const segment of segments) this.#tails.push(topicId, partition, segment);
         this.#waiters.wake(partitionKey(topicId, partition));
       }
+      this.#janitor.appended();
       onAppended(
         committed.map(({ topicId, partition, segments }) => ({
           topicId,
@@ -92,13 +99,29 @@ export class LogSession {
     this.groups = coordinator;
     this.groupOffsets = offsets;
     this.groupAdmin = new GroupAdmin({ store, topics, coordinator, offsets, heads });
+    this.#trimmed = (topicId, partition) => {
+      this.trimmed({ topicId, partition });
+      post({ kind: 'trimmed', topicId, partition });
+    };
+    this.#janitor = new Janitor({
+      store,
+      topics,
+      offsets,
+      clock,
+      onTrimmed: this.#trimmed,
+      alone: async (work) => {
+        const [log] = await store.read([logRef]);
+        await alone(`janitor/${log!.logId}`, work);
+      },
+    });
     const closed = (): void => {
       this.#waiters.wakeAll();
+      this.#janitor.close();
       coordinator.close();
     };
-    if (store.closed.aborted) return; // it was handed over closed
     store.closed.addEventListener('abort', closed, { once: true });
-    coordinator.start();
+    if (store.closed.aborted) closed(); // it was handed over closed
+    else coordinator.start();
   }
 
   append(append: PendingAppend, durability: Durability): Promise<AppendOutcome> {
@@ -124,6 +147,26 @@ export class LogSession {
       tail.heard++;
       this.#waiters.wake(partitionKey(topicId, partition));
     }
+  }
+
+  /** Records at the start of a partition are gone: nobody gets them from memory any more. */
+  trimmed({ topicId, partition }: Omit<TrimmedHint, 'kind'>): void {
+    this.#tails.forget(topicId, partition);
+    this.#waiters.wake(partitionKey(topicId, partition));
+  }
+
+  /** Moves the start of partitions, and tells where it is. Throws `OFFSET_OUT_OF_RANGE`. */
+  deleteRecords({ topicId, partitions }: Request<'deleteRecords'>): Promise<number[]> {
+    return Promise.all(
+      partitions.map(async ({ partition, before }) => {
+        const { store } = await this.topics.mustGetPartition(topicId, partition);
+        const keeper = new PartitionKeeper(this.store, { topicId, partition, store });
+        const start = await keeper.moveStart(before);
+        this.#trimmed(topicId, partition);
+        keeper.sweep().catch(() => {}); // else the next round does
+        return start;
+      }),
+    );
   }
 
   /** Topics were made, changed or deleted, here or elsewhere. */

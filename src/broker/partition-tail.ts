@@ -1,4 +1,4 @@
-import type { Segment } from '../log/append.ts';
+import type { Segment } from '../log/segment.ts';
 import type { SegmentsSlice } from '../log/segment-reader.ts';
 import { sliceSegment } from '../log/segment-slice.ts';
 

@@ -1,4 +1,4 @@
-import type { Segment } from '../log/append.ts';
+import type { Segment } from '../log/segment.ts';
 import { PartitionTail } from './partition-tail.ts';
 
 interface Remembered {
@@ -43,6 +43,18 @@ export class TailCache {
       oldest.tail.drop(oldest.segment);
       this.#bytes -= oldest.segment.bytes.byteLength;
     }
+  }
+
+  /** What is remembered of a partition is not to be read any more. */
+  forget(topicId: string, partition: number): void {
+    const tail = this.get(topicId, partition);
+    if (tail === undefined) return;
+    for (const remembered of this.#oldestFirst) {
+      if (remembered.tail !== tail) continue;
+      this.#oldestFirst.delete(remembered);
+      this.#bytes -= remembered.segment.bytes.byteLength;
+    }
+    this.#tails.delete(`${topicId}/${partition}`);
   }
 
   clear(): void {

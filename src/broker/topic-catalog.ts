@@ -284,14 +284,11 @@ function unknownTopic(name: string): TablogError {
   });
 }
 
-type Setting = TopicConfig[keyof TopicConfig];
-
 function checkAgrees(spec: TopicSpec, existing: TopicRow): void {
   const differences: string[] = [];
-  const compare = (what: string, has: Setting, wanted: Setting | undefined): void => {
-    if (wanted !== undefined && wanted !== has) {
-      differences.push(`${what} is ${has}, not ${wanted}`);
-    }
+  const compare = (what: string, has: unknown, wanted: unknown): void => {
+    const [is, asked] = [has, wanted].map((v) => (typeof v === 'string' ? v : JSON.stringify(v)));
+    if (wanted !== undefined && is !== asked) differences.push(`${what} is ${is}, not ${asked}`);
   };
   compare('partitions', existing.stores.length, spec.partitions);
   for (const [name, wanted] of Object.entries(spec.config ?? {})) {

@@ -8,7 +8,7 @@ import type { RowRef, Store } from '../store/store.ts';
 import type { RowWrites } from './commit-queue.ts';
 
 /** `producers` / transactional id: who may use it. */
-interface ProducerRow extends TransactionalProducer {
+export interface ProducerRow extends TransactionalProducer {
   /** Milliseconds since 1970. */
   readonly usedAt: number;
 }
@@ -55,6 +55,6 @@ export class TransactionalProducers {
   }
 }
 
-function producerRef(transactionalId: string): RowRef<ProducerRow> {
+export function producerRef(transactionalId: string): RowRef<ProducerRow> {
   return { store: PRODUCERS, key: transactionalId };
 }

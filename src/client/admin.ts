@@ -6,13 +6,13 @@ import {
   show,
   withDefaults,
 } from '../base/argument.ts';
-import type { TopicConfig, TopicDescription, TopicInfo } from '../protocol/broker.ts';
+import type { TopicDescription, TopicInfo } from '../protocol/broker.ts';
 import type { CommittedOffset, GroupDescription, GroupListing } from '../protocol/group.ts';
 import { checkPosition } from './consumer-options.ts';
 import type { Position } from './consumer-options.ts';
 import type { Connection } from './connection.ts';
 import { asSpec, asTopic, checkConfig, checkPartitions } from './topic.ts';
-import type { TopicLike } from './topic.ts';
+import type { TopicConfigChanges, TopicLike } from './topic.ts';
 import type { TopicRegistry } from './topic-registry.ts';
 
 export interface StorageDescription {
@@ -22,6 +22,8 @@ export interface StorageDescription {
   readonly createdAt: number;
   /** Bytes of all records of this log, as stored. */
   readonly logBytes: number;
+  /** Beyond which the oldest records go; null: no bound. See `alterLog`. */
+  readonly maxLogBytes: number | null;
   /** Bytes that the whole origin uses, as the browser tells; `undefined` where it does not. */
   readonly usageBytes: number | undefined;
   /**
@@ -29,6 +31,24 @@ export interface StorageDescription {
    * persistence with `navigator.storage.persist()`, from a user's gesture.
    */
   readonly persisted: boolean;
+}
+
+/** The records of a partition before an offset; 'latest': all that there are now. */
+export interface RecordsToDelete {
+  readonly partition: number;
+  readonly before: number | 'latest';
+}
+
+export interface AlterLogOptions {
+  /**
+   * Bytes of all topics together, as stored, beyond which the oldest records of the largest partitions
+   * go, unless they are compacted or protected. null: no bound, which is how a log begins.
+   */
+  readonly maxBytes?: number | null;
+}
+
+interface CheckedAlterLogOptions {
+  readonly maxBytes: number | null | undefined;
 }
 
 export interface ResetOffsetsOptions {
@@ -87,9 +107,44 @@ export class Admin {
   }
 
   /** Changes a topic's configuration; what is not given stays. Throws `UNKNOWN_TOPIC`. */
-  async alterTopic(topic: TopicLike, config: Partial<TopicConfig>): Promise<TopicInfo> {
+  async alterTopic(topic: TopicLike, config: TopicConfigChanges): Promise<TopicInfo> {
     const request = { name: nameOf(topic), config: checkConfig(config) };
     return this.#change(this.#connection.call('alterTopic', request));
+  }
+
+  /**
+   * Deletes the records of partitions before an offset, or all that there are ('latest'), and tells
+   * where each of them begins then (Kafka's low watermark). What is behind goes on as its `from` says.
+   * Throws `UNKNOWN_TOPIC`, and `OFFSET_OUT_OF_RANGE` beyond the end.
+   */
+  async deleteRecords(
+    topic: TopicLike,
+    partitions: readonly RecordsToDelete[],
+  ): Promise<readonly number[]> {
+    checkArray('deleteRecords() takes an array of partitions', partitions);
+    const info = await this.#registry.load(nameOf(topic));
+    for (const { partition, before } of partitions) {
+      checkInteger('partition', partition, 0, info.partitions - 1);
+      if (before !== 'latest') checkInteger('before', before, 0);
+    }
+    const ends = await this.listOffsets(topic, 'latest');
+    return this.#connection.call('deleteRecords', {
+      topicId: info.id,
+      partitions: partitions.map(({ partition, before }) => ({
+        partition,
+        before: before === 'latest' ? ends[partition]! : before,
+      })),
+    });
+  }
+
+  /** Bounds the log as a whole; null: by nothing but the browser's quota. */
+  async alterLog(options: AlterLogOptions): Promise<void> {
+    const { maxBytes } = withDefaults<CheckedAlterLogOptions>('alterLog()', options, {
+      maxBytes: undefined,
+    });
+    if (maxBytes === undefined) throw new TypeError('alterLog() takes maxBytes');
+    if (maxBytes !== null) checkInteger('maxBytes', maxBytes, 1);
+    await this.#connection.call('alterLog', { maxBytes });
   }
 
   /** The offset of a place in each partition; for a time after the last record, the end offset. */
@@ -178,6 +233,7 @@ export class Admin {
       logId: log.logId,
       createdAt: log.createdAt,
       logBytes: log.bytes,
+      maxLogBytes: log.maxBytes,
       usageBytes: estimate?.usage,
       persisted: persisted ?? false,
     };

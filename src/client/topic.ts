@@ -1,6 +1,14 @@
-import { checkInteger, checkName, checkOneOf, show, withDefaults } from '../base/argument.ts';
+import {
+  checkArray,
+  checkInteger,
+  checkMs,
+  checkName,
+  checkOneOf,
+  show,
+  withDefaults,
+} from '../base/argument.ts';
 import { MAX_PARTITIONS } from '../protocol/broker.ts';
-import type { TopicConfig, TopicSpec } from '../protocol/broker.ts';
+import type { Retention, TopicConfig, TopicSpec } from '../protocol/broker.ts';
 import { bytes, plain } from './serde.ts';
 import type { Serde } from './serde.ts';
 
@@ -25,6 +33,24 @@ export interface TopicOptions<K, V> {
    * stored (Kafka's `message.timestamp.type`).
    */
   readonly timestampType?: 'create' | 'append';
+  /**
+   * What becomes of old records (Kafka's `cleanup.policy`). 'delete' (default): they go as `retention`
+   * says; 'compact': the last record of each key stays, and records need a key; 'compact,delete': both.
+   */
+  readonly cleanup?: TopicConfig['cleanup'];
+  /**
+   * How much of each partition is kept: `ms` (`retention.ms`) and `bytes` (`retention.bytes`), whichever
+   * is reached first. Whole rows go, so somewhat more may stay. Default: everything, where Kafka keeps
+   * 7 days.
+   */
+  readonly retention?: Partial<Retention>;
+  /**
+   * How long a tombstone stays in a compacted topic (Kafka's `delete.retention.ms`), in milliseconds.
+   * Default 24 hours.
+   */
+  readonly deleteRetentionMs?: number;
+  /** Groups whose unread records are kept, whatever `retention` says. Default: none. */
+  readonly protectUncommitted?: readonly string[];
 }
 
 /** A topic's name together with the types and serdes of its keys and values. */
@@ -92,27 +118,61 @@ function checkSerde(what: string, serde: Partial<Serde<unknown>> | null): void {
   );
 }
 
-type ConfigOptions = { readonly [K in keyof TopicConfig]: TopicConfig[K] | undefined };
+type ConfigOptions = {
+  readonly [K in keyof TopicConfig]:
+    | (K extends 'retention' ? Partial<Retention> : TopicConfig[K])
+    | undefined;
+};
 
-const NO_CONFIG: ConfigOptions = { maxRecordBytes: undefined, timestampType: undefined };
+const NO_CONFIG: ConfigOptions = {
+  maxRecordBytes: undefined,
+  timestampType: undefined,
+  cleanup: undefined,
+  retention: undefined,
+  deleteRetentionMs: undefined,
+  protectUncommitted: undefined,
+};
+
+/** What `alterTopic` takes. */
+export type TopicConfigChanges = Partial<Omit<TopicConfig, 'retention'>> & {
+  readonly retention?: Partial<Retention>;
+};
 
 /** The configuration for `alterTopic`, checked. */
-export function checkConfig(options: Partial<TopicConfig>): Partial<TopicConfig> {
+export function checkConfig(options: TopicConfigChanges): Partial<TopicConfig> {
   return configOf(withDefaults<ConfigOptions>('alterTopic()', options, NO_CONFIG));
 }
 
 /** What is given of a configuration, checked. */
-function configOf({ maxRecordBytes, timestampType }: ConfigOptions): Partial<TopicConfig> {
+function configOf(options: ConfigOptions): Partial<TopicConfig> {
+  const { maxRecordBytes, timestampType, cleanup, deleteRetentionMs, protectUncommitted } = options;
   if (maxRecordBytes !== undefined) {
     checkInteger('maxRecordBytes', maxRecordBytes, 1, MAX_RECORD_BYTES);
   }
   if (timestampType !== undefined) {
     checkOneOf('timestampType', timestampType, ['create', 'append']);
   }
-  return {
-    ...(maxRecordBytes !== undefined && { maxRecordBytes }),
-    ...(timestampType !== undefined && { timestampType }),
-  };
+  if (cleanup !== undefined) {
+    checkOneOf('cleanup', cleanup, ['delete', 'compact', 'compact,delete']);
+  }
+  if (deleteRetentionMs !== undefined) checkMs('deleteRetentionMs', deleteRetentionMs);
+  if (protectUncommitted !== undefined) {
+    checkArray('protectUncommitted takes an array of group names', protectUncommitted);
+    for (const group of protectUncommitted) checkName('group', group);
+  }
+  const retention = options.retention === undefined ? undefined : checkRetention(options.retention);
+  const given = Object.entries({ ...options, retention }).filter(
+    ([, value]) => value !== undefined,
+  );
+  return Object.fromEntries(given) as Partial<TopicConfig>;
+}
+
+function checkRetention(options: Partial<Retention>): Retention {
+  const retention = withDefaults<Retention>('retention', options, { ms: null, bytes: null });
+  const { ms, bytes } = retention;
+  if (ms !== null) checkInteger('retention.ms', ms, 1);
+  if (bytes !== null) checkInteger('retention.bytes', bytes, 1);
+  return retention;
 }
 
 export function checkPartitions(partitions: unknown): asserts partitions is number {

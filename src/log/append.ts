@@ -4,21 +4,9 @@ import { placeBatch } from '../record/batch-seal.ts';
 import type { RecordBatch } from '../record/batch-reader.ts';
 import type { PartitionHead } from './head.ts';
 import { ProducerStates } from './producer-state.ts';
+import { packSegments } from './segment.ts';
+import type { Segment } from './segment.ts';
 import { extendTimeIndex } from './time-index.ts';
-
-/** A row of a partition store: whole batches, end to end, named by the first one's base offset. */
-export interface Segment {
-  readonly baseOffset: number;
-  /** The offset after its last record. */
-  readonly nextOffset: number;
-  readonly bytes: ArrayBuffer;
-}
-
-/**
- * A row holds at most this, unless one batch alone is larger: what one `getAll` brings stays
- * bounded, and Chrome stores larger values well (values from 64 KiB on cost a file each).
- */
-export const SEGMENT_BYTES: number = 1024 * 1024;
 
 /** A batch on its way into a partition. */
 export interface NewBatch {
@@ -72,27 +60,26 @@ export function appendBatches(
     placed.push(batch);
     return { baseOffset, appendTime };
   });
-  const segments: Segment[] = [];
-  let { endOffset, bytes, maxTimestamp, timeIndex } = head;
-  for (const group of groupBySize(placed)) {
-    const baseOffset = endOffset;
-    const maxBefore = maxTimestamp;
-    for (const batch of group) {
-      endOffset += batch.nextOffset - batch.baseOffset;
+  const segments = packSegments(placed, head.endOffset);
+  let { bytes, maxTimestamp, timeIndex } = head;
+  let i = 0;
+  for (const { baseOffset, nextOffset, bytes: row } of segments) {
+    timeIndex = extendTimeIndex(timeIndex, baseOffset, maxTimestamp, row.byteLength);
+    bytes += row.byteLength;
+    for (let at = baseOffset; at < nextOffset; i++) {
+      const batch = placed[i]!;
+      at += batch.nextOffset - batch.baseOffset;
       maxTimestamp = Math.max(maxTimestamp, batch.maxTimestamp);
     }
-    const segment = { baseOffset, nextOffset: endOffset, bytes: joinBatches(group) };
-    const size = segment.bytes.byteLength;
-    timeIndex = extendTimeIndex(timeIndex, baseOffset, maxBefore, size);
-    bytes += size;
-    segments.push(segment);
   }
+  const { rows, bytes: tailBytes, from } = head.unmerged;
   return {
     head: {
       ...head,
-      endOffset,
+      endOffset: next,
       bytes,
       segments: head.segments + segments.length,
+      unmerged: { from, rows: rows + segments.length, bytes: tailBytes + bytes - head.bytes },
       maxTimestamp,
       timeIndex,
       producers: producers.toRows(),
@@ -112,35 +99,4 @@ function conflict(
     `the next offset of partition ${partition} is ${endOffset}, not ${expectedOffset}`,
     { details: { partition, expectedOffset, endOffset } },
   );
-}
-
-function groupBySize(batches: readonly RecordBatch[]): RecordBatch[][] {
-  const groups: RecordBatch[][] = [];
-  let group: RecordBatch[] = [];
-  let size = 0;
-  for (const batch of batches) {
-    if (group.length > 0 && size + batch.bytes.length > SEGMENT_BYTES) {
-      groups.push(group);
-      group = [];
-      size = 0;
-    }
-    group.push(batch);
-    size += batch.bytes.length;
-  }
-  if (group.length > 0) groups.push(group);
-  return groups;
-}
-
-function joinBatches(batches: readonly RecordBatch[]): ArrayBuffer {
-  const [first] = batches as [RecordBatch, ...RecordBatch[]];
-  if (batches.length === 1 && first.bytes.length === first.bytes.buffer.byteLength) {
-    return first.bytes.buffer as ArrayBuffer; // it arrived as a buffer of its own: no copy
-  }
-  const joined = new Uint8Array(batches.reduce((size, batch) => size + batch.bytes.length, 0));
-  let at = 0;
-  for (const batch of batches) {
-    joined.set(batch.bytes, at);
-    at += batch.bytes.length;
-  }
-  return joined.buffer;
 }

@@ -23,11 +23,28 @@ export interface PartitionHead {
   /** Bytes of all segments. */
   readonly bytes: number;
   readonly segments: number;
+  /** Where the first row begins; before the start offset where not all of that row is deleted. */
+  readonly rowsFrom: number;
+  /** Rows from `from` on have not been merged yet. */
+  readonly unmerged: { readonly from: number; readonly rows: number; readonly bytes: number };
+  /** How often rows were replaced: whoever has read some can tell whether they are still there. */
+  readonly rewrites: number;
+  readonly compaction: CompactionState;
   /** The largest timestamp so far; -1 before the first record. */
   readonly maxTimestamp: number;
   readonly timeIndex: TimeIndex;
   /** What idempotent producers stored last. */
   readonly producers: ProducerRows;
+}
+
+/** How far a compacted partition is clean (Kafka's cleaner checkpoint). */
+export interface CompactionState {
+  /** At `at`, each key had one record at the most before `to`; ascending. */
+  readonly cleaned: readonly { readonly to: number; readonly at: number }[];
+  /** Bytes of the rows before the last `to`, when they had just been cleaned. */
+  readonly cleanBytes: number;
+  /** Before it, tombstones that had served were removed. */
+  readonly tombstonesTo: number;
 }
 
 export function newHead(topicId: string, partition: number): PartitionHead {
@@ -38,6 +55,10 @@ export function newHead(topicId: string, partition: number): PartitionHead {
     endOffset: 0,
     bytes: 0,
     segments: 0,
+    unmerged: { from: 0, rows: 0, bytes: 0 },
+    rowsFrom: 0,
+    rewrites: 0,
+    compaction: { cleaned: [], cleanBytes: 0, tombstonesTo: 0 },
     maxTimestamp: -1,
     timeIndex: EMPTY_TIME_INDEX,
     producers: NO_PRODUCERS,

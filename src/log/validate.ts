@@ -27,6 +27,13 @@ export function validateBatch(bytes: Uint8Array, limits: BatchLimits): RecordBat
   if (batch.nextOffset - batch.baseOffset !== batch.recordCount) {
     throw corruptBatch('its offsets have gaps');
   }
+  const { producerId, producerEpoch, baseSequence } = batch;
+  const isNobody = producerId === -1;
+  if (!isNobody && (producerId < 0 || producerEpoch < 0 || baseSequence < 0)) {
+    throw corruptBatch(
+      `its producer ${producerId} has the epoch ${producerEpoch} and the sequence ${baseSequence}`,
+    );
+  }
   const cursor = new RecordCursor(batch, inflateRecords(batch, limits.maxBatchBytes));
   let expected = batch.baseOffset;
   let maxTimestamp = -1;

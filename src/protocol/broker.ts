@@ -29,11 +29,36 @@ export interface TopicConfig {
    * (`message.timestamp.type`). Default 'create'.
    */
   readonly timestampType: 'create' | 'append';
+  /**
+   * What becomes of old records (`cleanup.policy`). 'delete': they go as `retention` says; 'compact':
+   * the last record of each key stays; 'compact,delete': both. Default 'delete'.
+   */
+  readonly cleanup: 'delete' | 'compact' | 'compact,delete';
+  readonly retention: Retention;
+  /**
+   * How long a tombstone stays in a compacted topic after it became the last record of its key, in
+   * milliseconds (`delete.retention.ms`). Default 24 hours.
+   */
+  readonly deleteRetentionMs: number;
+  /** Groups whose unread records `retention` keeps. Default: none. */
+  readonly protectUncommitted: readonly string[];
+}
+
+/** How much of a partition is kept; null: no bound. Whichever bound is reached first counts. */
+export interface Retention {
+  /** Older records go, in milliseconds (`retention.ms`). Default null, where Kafka has 7 days. */
+  readonly ms: number | null;
+  /** Bytes as stored of one partition, beyond which the oldest go (`retention.bytes`). Default null. */
+  readonly bytes: number | null;
 }
 
 export const DEFAULT_TOPIC_CONFIG: TopicConfig = {
   maxRecordBytes: 1024 * 1024,
   timestampType: 'create',
+  cleanup: 'delete',
+  retention: { ms: null, bytes: null },
+  deleteRetentionMs: 86_400_000,
+  protectUncommitted: [],
 };
 
 /** A topic's partitions at the most. */
@@ -79,6 +104,8 @@ export interface LogDescription {
   readonly createdAt: number;
   /** Bytes of all segments of all topics. */
   readonly bytes: number;
+  /** Beyond which the oldest records go; null: no bound. */
+  readonly maxBytes: number | null;
 }
 
 export interface Append {
@@ -185,6 +212,13 @@ export interface Broker {
     readonly name: string;
     readonly config: Partial<TopicConfig>;
   }): Promise<TopicInfo>;
+  /** Moves log start offsets; where each one is then. */
+  deleteRecords(request: {
+    readonly topicId: string;
+    readonly partitions: readonly { readonly partition: number; readonly before: number }[];
+  }): Promise<readonly number[]>;
+  /** Bounds the log as a whole. */
+  alterLog(request: { readonly maxBytes: number | null }): Promise<null>;
   produce(request: ProduceRequest): Promise<readonly AppendResult[]>;
   fetch(request: FetchRequest): Promise<readonly FetchedPartition[]>;
   cancelFetch(request: { readonly clientId: string; readonly fetchId: number }): Promise<null>;

@@ -7,6 +7,7 @@ import { PROTOCOL_VERSION } from './broker.ts';
 export type Hint =
   | { readonly kind: 'appended'; readonly partitions: readonly AppendedHint[] }
   | { readonly kind: 'topics' }
+  | TrimmedHint
   | GroupHint;
 
 /**
@@ -15,6 +16,13 @@ export type Hint =
 export type GroupHint =
   | { readonly kind: 'group' | 'probe'; readonly groupId: string }
   | { readonly kind: 'alive'; readonly groupId: string; readonly memberId: string };
+
+/** Records at the start of a partition are gone. */
+export interface TrimmedHint {
+  readonly kind: 'trimmed';
+  readonly topicId: string;
+  readonly partition: number;
+}
 
 export interface AppendedHint {
   readonly topicId: string;
@@ -57,8 +65,11 @@ export function openHintChannel(log: string, onData: (data: unknown) => void): H
 /** Any script of the origin can post here, so nothing is believed without a look. */
 export function isHint(data: unknown): data is Hint {
   if (typeof data !== 'object' || data === null) return false;
-  const { kind, partitions, groupId, memberId } = data as Readonly<Record<string, unknown>>;
+  const { kind, partitions, groupId, memberId, topicId, partition } = data as Readonly<
+    Record<string, unknown>
+  >;
   if (kind === 'topics') return true;
+  if (kind === 'trimmed') return typeof topicId === 'string' && Number.isSafeInteger(partition);
   if (kind === 'group' || kind === 'probe') return typeof groupId === 'string';
   if (kind === 'alive') return typeof groupId === 'string' && typeof memberId === 'string';
   return (

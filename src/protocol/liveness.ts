@@ -56,6 +56,14 @@ async function isAlive(role: Role, id: string): Promise<boolean> {
   return navigator.locks.request(lockName(role, id), options, (lock) => lock === null);
 }
 
+/** Runs `work` unless somebody is at the work of this `name`; at once where there are no locks. */
+export async function alone(name: string, work: () => Promise<void>): Promise<void> {
+  if (!hasLocks()) return work();
+  await navigator.locks.request(`tablog/${name}`, { ifAvailable: true }, async (lock) => {
+    if (lock !== null) await work();
+  });
+}
+
 function lockName(role: Role, id: string): string {
   return `tablog/${role}/${id}`;
 }

@@ -12,10 +12,12 @@ import type { Answer, HelloRequest, HelloResponse } from './wire.ts';
 const METHODS = Object.keys({
   addPartitions: true,
   alterTopic: true,
+  alterLog: true,
   cancelFetch: true,
   commitOffsets: true,
   createTopics: true,
   deleteGroups: true,
+  deleteRecords: true,
   deleteTopics: true,
   describeGroups: true,
   describeLog: true,

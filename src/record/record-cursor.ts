@@ -33,6 +33,8 @@ export class RecordCursor {
   headerCount = 0;
   /** Bytes of key, value and headers. */
   payloadBytes = 0;
+  /** Where the record begins, with its length. */
+  recordAt = 0;
 
   readonly #baseOffset: number;
   readonly #nextOffset: number;
@@ -60,6 +62,11 @@ export class RecordCursor {
     return this.#nextOffset;
   }
 
+  /** Where the record ends. */
+  get recordEnd(): number {
+    return this.#recordEnd;
+  }
+
   /** Moves to the next record; `false` after the last. */
   next(): boolean {
     const { bytes } = this;
@@ -69,6 +76,7 @@ export class RecordCursor {
       return false;
     }
     this.#left--;
+    this.recordAt = this.#at;
     const length = this.#varint();
     if (length < 0 || length > bytes.length - this.#at) throw this.#damaged();
     this.#recordEnd = this.#at + length;

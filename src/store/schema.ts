@@ -41,6 +41,10 @@ export interface LogRow {
   readonly logId: string;
   /** Milliseconds since 1970. */
   readonly createdAt: number;
+  /** Bytes of all topics together, beyond which the oldest records go; null: no bound. */
+  readonly maxBytes: number | null;
+  /** What was known of the clock when somebody looked last. */
+  readonly time?: { readonly seenAt: number; readonly doubtedAt: number | null };
 }
 
 export const logRef: RowRef<LogRow> = { store: META, key: 'log' };
@@ -61,7 +65,7 @@ export function partitionStore(index: number): string {
 
 /** The row of a log that is made now. */
 export function newLogRow(now: number): LogRow {
-  return { format: FORMAT_VERSION, logId: randomId(), createdAt: now };
+  return { format: FORMAT_VERSION, logId: randomId(), createdAt: now, maxBytes: null };
 }
 
 /** The pool with `POOL_STEP` more stores, all free, and which those are. */

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { deferred } from '../../src/base/deferred.ts';
-import { SEGMENT_BYTES } from '../../src/log/append.ts';
+import { SEGMENT_BYTES } from '../../src/log/segment.ts';
 import type { TopicInfo } from '../../src/protocol/broker.ts';
 import { baseOffset, batch, idle, openTestLog } from '../support/broker-fixture.ts';
 import type { TestBroker, TestLog } from '../support/broker-fixture.ts';

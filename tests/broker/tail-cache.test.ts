@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { TailCache } from '../../src/broker/tail-cache.ts';
-import type { Segment } from '../../src/log/append.ts';
+import type { Segment } from '../../src/log/segment.ts';
 import { placeBatch } from '../../src/record/batch-seal.ts';
 import { batch } from '../support/broker-fixture.ts';
 import { readRecords } from '../support/batches.ts';

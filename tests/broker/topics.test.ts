@@ -1,3 +1,4 @@
+import { DEFAULT_TOPIC_CONFIG } from '../../src/protocol/broker.ts';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { TOPIC_EXISTS, UNKNOWN_TOPIC } from '../../src/base/error-rules.ts';
 import { poolRef } from '../../src/store/schema.ts';
@@ -26,7 +27,7 @@ describe('createTopics', () => {
       name: 'orders',
       id: expect.stringMatching(/^[0-9a-f-]{36}$/),
       partitions: 1,
-      config: { maxRecordBytes: 1024 * 1024, timestampType: 'create' },
+      config: DEFAULT_TOPIC_CONFIG,
       createdAt: log.clock.now(),
     });
     expect(await shop.broker.listTopics()).toEqual([info]);

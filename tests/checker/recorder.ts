@@ -168,13 +168,13 @@ export class Recorder {
 }
 
 function callerOf(method: Method, request: unknown): Caller | undefined {
-  const { member, claims, offsets, commit } = (request ?? {}) as {
+  const { member, claims, offsets, commits } = (request ?? {}) as {
     member?: MemberRef;
     claims?: readonly Claim[];
     offsets?: readonly Claim[];
-    commit?: CommitRequest | null;
+    commits?: readonly CommitRequest[];
   };
-  if (commit !== undefined && commit !== null) return callerOf('commitOffsets', commit);
+  if (commits?.[0] !== undefined) return callerOf('commitOffsets', commits[0]);
   return member === undefined ? undefined : { method, member, claims: claims ?? offsets ?? [] };
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
+import { DEFAULT_TOPIC_CONFIG } from '../../src/protocol/broker.ts';
 import { topic } from '../../src/index.ts';
 import { logWith, numbered, openTwoTabs } from '../support/log-fixture.ts';
 
@@ -13,7 +14,7 @@ describe('createTopics', () => {
       name: 'orders',
       id: expect.stringMatching(/^[0-9a-f-]{36}$/) as string,
       partitions: 3,
-      config: { maxRecordBytes: 1000, timestampType: 'create' },
+      config: { ...DEFAULT_TOPIC_CONFIG, maxRecordBytes: 1000 },
       createdAt: expect.any(Number) as number,
     });
     expect(typed!.createdAt).toBeGreaterThanOrEqual(before);
@@ -136,7 +137,11 @@ describe('alterTopic', () => {
   test('changes what is given and keeps the rest', async () => {
     const log = await logWith(orders);
     const altered = await log.admin.alterTopic(orders, { timestampType: 'append' });
-    expect(altered.config).toEqual({ maxRecordBytes: 1000, timestampType: 'append' });
+    expect(altered.config).toEqual({
+      ...DEFAULT_TOPIC_CONFIG,
+      maxRecordBytes: 1000,
+      timestampType: 'append',
+    });
     expect((await log.admin.describeTopic('orders')).config).toEqual(altered.config);
     const placed = await log.producer().send('orders', { value: 'v', timestamp: 5 });
     expect(placed.timestamp).toBeGreaterThan(5);

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { SEGMENT_BYTES, appendBatches } from '../../src/log/append.ts';
+import { appendBatches } from '../../src/log/append.ts';
+import { SEGMENT_BYTES } from '../../src/log/segment.ts';
 import type { NewBatch } from '../../src/log/append.ts';
 import { TablogError } from '../../src/base/error.ts';
 import { newHead } from '../../src/log/head.ts';

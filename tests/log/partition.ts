@@ -1,6 +1,7 @@
 import { TablogError } from '../../src/base/error.ts';
 import { appendBatches } from '../../src/log/append.ts';
-import type { Appended, Segment } from '../../src/log/append.ts';
+import type { Appended } from '../../src/log/append.ts';
+import type { Segment } from '../../src/log/segment.ts';
 import { headRef, newHead } from '../../src/log/head.ts';
 import type { PartitionHead } from '../../src/log/head.ts';
 import { readPartition } from '../../src/log/segment-reader.ts';

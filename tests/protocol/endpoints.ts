@@ -12,10 +12,12 @@ export const WELCOME: HelloResponse = { protocol: PROTOCOL_VERSION, brokerId: 'b
 export const METHODS = Object.keys({
   addPartitions: 0,
   alterTopic: 0,
+  alterLog: 0,
   cancelFetch: 0,
   commitOffsets: 0,
   createTopics: 0,
   deleteGroups: 0,
+  deleteRecords: 0,
   deleteTopics: 0,
   describeGroups: 0,
   describeLog: 0,

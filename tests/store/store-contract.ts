@@ -35,6 +35,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         format: 1,
         logId: expect.stringMatching(/^[0-9a-f-]{36}$/),
         createdAt: expect.any(Number),
+        maxBytes: null,
       });
       expect(await pool()).toEqual({
         size: 64,

@@ -1,0 +1,195 @@
+import { OFFSET_OUT_OF_RANGE } from '../base/error-rules.ts';
+import { TablogError } from '../base/error.ts';
+import {
+  LatestOffsets,
+  cleaned,
+  cleanedTo,
+  compactBatches,
+  isWorthCompacting,
+  servedTombstones,
+} from '../log/compact.ts';
+import { headRef } from '../log/head.ts';
+import type { PartitionHead } from '../log/head.ts';
+import { rowsBeyond } from '../log/retention.ts';
+import { bytesOf, checkedBatches, isWorthMerging, mergeRows, rewritten } from '../log/rewrite.ts';
+import type { Rewrite } from '../log/rewrite.ts';
+import { SEGMENT_BYTES, packSegments } from '../log/segment.ts';
+import { topicGone } from '../log/segment-reader.ts';
+import { HEAD_KEY } from '../store/schema.ts';
+import type { StoredSegment, Store } from '../store/store.ts';
+
+export interface KeptPartition {
+  readonly topicId: string;
+  readonly partition: number;
+  readonly store: string;
+}
+
+/** Rows as of one moment. */
+interface Rows {
+  readonly head: PartitionHead;
+  readonly rows: readonly StoredSegment[];
+  /** The offset after the last of them. */
+  readonly end: number;
+}
+
+/** Rows that are cleaned in one transaction, for which everybody else waits. */
+const MAX_CLEANED_BYTES = 4 * SEGMENT_BYTES;
+
+/** Keys that a pass of compaction remembers; what comes later is left for the next pass. */
+const MAX_KEYS = 500_000;
+
+/**
+ * Keeps one partition small: moves its start, deletes rows before it, compacts, and merges small
+ * rows. Each step is a transaction of its own that changes nothing if another broker was faster, so
+ * that it can be stopped at any point, and several may try at once.
+ */
+export class PartitionKeeper {
+  readonly #store: Store;
+  readonly #kept: KeptPartition;
+
+  constructor(store: Store, kept: KeptPartition) {
+    this.#store = store;
+    this.#kept = kept;
+  }
+
+  async head(): Promise<PartitionHead> {
+    const [head] = await this.#store.read([headRef(this.#kept.store)]);
+    return this.#mustBeOurs(head);
+  }
+
+  /** Moves the log start offset up to `to`, and tells where it is. Throws `OFFSET_OUT_OF_RANGE`. */
+  async moveStart(to: number): Promise<number> {
+    const { store, partition } = this.#kept;
+    return this.#store.update([headRef(store)], ([found], write) => {
+      const head = this.#mustBeOurs(found);
+      const { startOffset, endOffset } = head;
+      if (to > endOffset) {
+        throw new TablogError(
+          OFFSET_OUT_OF_RANGE,
+          `records of partition ${partition} cannot be deleted up to ${to}: the end is ${endOffset}`,
+          { details: { partition, offset: to, startOffset, endOffset } },
+        );
+      }
+      if (to <= startOffset) return startOffset;
+      write.put(store, HEAD_KEY, { ...head, startOffset: to });
+      return to;
+    });
+  }
+
+  /** Deletes the rows that lie before the start. */
+  async sweep(): Promise<void> {
+    let head = await this.head();
+    while (head.rowsFrom < head.startOffset) {
+      const { rows, end } = await this.#rowsAt(head.rowsFrom, SEGMENT_BYTES);
+      const ends = rows.map((_, i) => rows[i + 1]?.baseOffset ?? end);
+      const kept = ends.findIndex((rowEnd) => rowEnd > head.startOffset);
+      const count = kept === -1 ? rows.length : kept;
+      if (count === 0) return;
+      const old = rows.slice(0, count);
+      if (!(await this.#replace(head, { old, fresh: [] }, { rowsFrom: ends[count - 1]! }))) return;
+      head = await this.head();
+    }
+  }
+
+  /** Deletes the oldest rows as long as `maxBytes` stay; tells whether it deleted something. */
+  async fit(maxBytes: number, protectedFrom: number): Promise<boolean> {
+    let isTrimmed = false;
+    for (;;) {
+      const head = await this.head();
+      if (head.bytes <= maxBytes) return isTrimmed;
+      const { rows, end } = await this.#rowsAt(head.rowsFrom, SEGMENT_BYTES);
+      const count = rowsBeyond(head.bytes, maxBytes, rows, end, protectedFrom);
+      if (count === 0) return isTrimmed;
+      const to = rows[count]?.baseOffset ?? end;
+      const startOffset = Math.max(head.startOffset, to);
+      const change = { rowsFrom: to, startOffset };
+      if (!(await this.#replace(head, { old: rows.slice(0, count), fresh: [] }, change))) {
+        return isTrimmed;
+      }
+      isTrimmed = true;
+    }
+  }
+
+  /** One pass of compaction, where it is worth it. */
+  async compact(deleteRetentionMs: number, now: number): Promise<void> {
+    const before = await this.head();
+    if (!isWorthCompacting(before, deleteRetentionMs, now)) return;
+    const tombstonesTo = servedTombstones(before.compaction, deleteRetentionMs, now);
+    const { latest, to } = await this.#latest(cleanedTo(before), before.endOffset);
+    let cleanBytes = 0;
+    for (let from = before.rowsFrom; from < to;) {
+      const { head, rows, end } = await this.#rowsAt(from, MAX_CLEANED_BYTES);
+      if (rows.length === 0 || end > to) break;
+      const batches = checkedBatches(rows, end);
+      const compacted = compactBatches(batches, latest, tombstonesTo);
+      const fresh = packSegments(compacted, rows[0]!.baseOffset);
+      cleanBytes += bytesOf(fresh);
+      if (compacted !== batches && !(await this.#replace(head, { old: rows, fresh }))) return;
+      from = end;
+    }
+    const { store } = this.#kept;
+    await this.#store.update([headRef(store)], ([found], write) => {
+      const head = this.#mustBeOurs(found);
+      const compaction = cleaned(head.compaction, { to, at: now }, cleanBytes, tombstonesTo);
+      write.put(store, HEAD_KEY, { ...head, compaction });
+    });
+  }
+
+  /** Makes rows of up to 1 MiB of small ones. */
+  async merge(): Promise<void> {
+    for (;;) {
+      const head = await this.head();
+      if (!isWorthMerging(head)) return;
+      const { from } = head.unmerged;
+      const { rows, end } = await this.#rowsAt(Math.max(from, head.rowsFrom), SEGMENT_BYTES);
+      if (rows.length === 0) return;
+      const rewrite = mergeRows(rows, end);
+      const mergedTo = rewrite.fresh.at(-1)!.nextOffset;
+      if (!(await this.#replace(head, rewrite, {}, mergedTo))) return;
+    }
+  }
+
+  /** The last offset of each key from the offset `from` on, as far as that can be remembered. */
+  async #latest(from: number, end: number): Promise<{ latest: LatestOffsets; to: number }> {
+    const latest = new LatestOffsets();
+    let to = from;
+    while (to < end && latest.size < MAX_KEYS) {
+      const read = await this.#rowsAt(to, SEGMENT_BYTES);
+      for (const batch of checkedBatches(read.rows, read.end)) latest.add(batch);
+      to = read.end;
+    }
+    return { latest, to };
+  }
+
+  /** The row that covers `from`, and those after it, up to about `maxBytes`. */
+  async #rowsAt(from: number, maxBytes: number): Promise<Rows> {
+    const [read] = await this.#store.readSegments([{ store: this.#kept.store, from, maxBytes }]);
+    const head = this.#mustBeOurs(read!.head as PartitionHead | undefined);
+    return { head, rows: read!.segments, end: read!.nextBaseOffset ?? head.endOffset };
+  }
+
+  /** `false`: the rows are others by now, and nothing was changed. */
+  #replace(
+    seen: PartitionHead,
+    rewrite: Rewrite,
+    change: Partial<Pick<PartitionHead, 'rowsFrom' | 'startOffset'>> = {},
+    mergedTo?: number,
+  ): Promise<boolean> {
+    const { store } = this.#kept;
+    return this.#store.update([headRef(store)], ([found], write) => {
+      const head = this.#mustBeOurs(found);
+      if (head.rewrites !== seen.rewrites) return false;
+      for (const { baseOffset } of rewrite.old) write.delete(store, baseOffset);
+      for (const { baseOffset, bytes } of rewrite.fresh) write.put(store, baseOffset, bytes);
+      const startOffset = Math.max(head.startOffset, change.startOffset ?? 0);
+      write.put(store, HEAD_KEY, { ...rewritten(head, rewrite, mergedTo), ...change, startOffset });
+      return true;
+    });
+  }
+
+  #mustBeOurs(head: PartitionHead | undefined): PartitionHead {
+    const { topicId, partition } = this.#kept;
+    if (head?.topicId === topicId && head.partition === partition) return head;
+    throw topicGone(this.#kept);
+  }
+}

@@ -1,0 +1,64 @@
+import type { StoredSegment } from '../store/store.ts';
+import type { PartitionHead } from './head.ts';
+import { offsetBefore } from './time-index.ts';
+
+/** The first offset that may be from `cutoff` or later; all before it is older. */
+export function startByTime(
+  { startOffset, endOffset, maxTimestamp, timeIndex }: PartitionHead,
+  cutoff: number,
+): number {
+  if (maxTimestamp < cutoff) return endOffset;
+  return Math.max(offsetBefore(timeIndex, cutoff) ?? startOffset, startOffset);
+}
+
+/**
+ * How many of the partition's first rows can go so that at least `maxBytes` stay, as in Kafka, and
+ * nothing from the offset `protectedFrom` on is lost. `end`: the offset after the last of `rows`.
+ */
+export function rowsBeyond(
+  bytes: number,
+  maxBytes: number,
+  rows: readonly StoredSegment[],
+  end: number,
+  protectedFrom: number,
+): number {
+  let left = bytes;
+  const first = rows.findIndex((row, i) => {
+    left -= row.bytes.byteLength;
+    return left < maxBytes || (rows[i + 1]?.baseOffset ?? end) > protectedFrom;
+  });
+  return first === -1 ? rows.length : first;
+}
+
+/** What is known of the clock: when it was last believed, and since when it is doubted. */
+export interface TimeTrust {
+  readonly seenAt: number;
+  readonly doubtedAt: number | null;
+}
+
+/** A clock that has moved further since it was last looked at is doubted. */
+const MAX_STEP_MS = 30 * 86_400_000;
+
+/** A clock that still says the same after this is believed. */
+const DOUBT_MS = 3_600_000;
+
+/**
+ * Whether `now` may be used to say that records are old. A clock that jumps by years, and is set right
+ * soon after, must not empty a log: so a time that is far from the last one is believed when it is
+ * still so an hour later.
+ */
+export function trustTime(
+  trust: TimeTrust | undefined,
+  now: number,
+): { readonly trust: TimeTrust; readonly isTrusted: boolean } {
+  const isNear = (to: number, max: number): boolean => Math.abs(now - to) <= max;
+  if (trust === undefined || isNear(trust.seenAt, MAX_STEP_MS)) {
+    return { trust: { seenAt: now, doubtedAt: null }, isTrusted: true };
+  }
+  const { seenAt, doubtedAt } = trust;
+  if (doubtedAt === null || now < doubtedAt || !isNear(doubtedAt, MAX_STEP_MS)) {
+    return { trust: { seenAt, doubtedAt: now }, isTrusted: false };
+  }
+  if (now - doubtedAt < DOUBT_MS) return { trust, isTrusted: false };
+  return { trust: { seenAt: now, doubtedAt: null }, isTrusted: true };
+}

@@ -1,0 +1,83 @@
+import { corruptBatch } from '../record/batch-error.ts';
+import { readBatches } from '../record/batch-reader.ts';
+import type { RecordBatch } from '../record/batch-reader.ts';
+import { crcMatches } from '../record/batch-seal.ts';
+import type { StoredSegment } from '../store/store.ts';
+import type { PartitionHead } from './head.ts';
+import { SEGMENT_BYTES, packSegments } from './segment.ts';
+import type { Segment } from './segment.ts';
+
+/** Rows that follow each other, and what comes in their place: the same offsets, in other rows. */
+export interface Rewrite {
+  readonly old: readonly StoredSegment[];
+  readonly fresh: readonly Segment[];
+}
+
+/** Rows of less than this on average are worth merging; larger ones are stored well as they are. */
+const SMALL_ROW_BYTES = SEGMENT_BYTES / 4;
+
+/** So many rows are merged, however little is in them. */
+const MANY_ROWS = 256;
+
+/** The head after the rewrite; `mergedTo`: from where on rows are still to be merged. */
+export function rewritten(
+  head: PartitionHead,
+  { old, fresh }: Rewrite,
+  mergedTo: number = head.unmerged.from,
+): PartitionHead {
+  const { from, rows, bytes } = head.unmerged;
+  const oldTail = old.filter(({ baseOffset }) => baseOffset >= from);
+  const freshTail = fresh.filter(({ baseOffset }) => baseOffset >= mergedTo);
+  return {
+    ...head,
+    bytes: head.bytes - bytesOf(old) + bytesOf(fresh),
+    segments: head.segments - old.length + fresh.length,
+    unmerged: {
+      from: mergedTo,
+      rows: rows - oldTail.length + freshTail.length,
+      bytes: bytes - bytesOf(oldTail) + bytesOf(freshTail),
+    },
+    rewrites: head.rewrites + 1,
+  };
+}
+
+export function bytesOf(rows: readonly { readonly bytes: ArrayBuffer }[]): number {
+  return rows.reduce((sum, { bytes }) => sum + bytes.byteLength, 0);
+}
+
+/** Whether the partition has small rows enough. */
+export function isWorthMerging({ unmerged: { rows, bytes } }: PartitionHead): boolean {
+  if (rows < 2) return false;
+  return rows >= MANY_ROWS || (bytes >= SEGMENT_BYTES && bytes < rows * SMALL_ROW_BYTES);
+}
+
+/** The first of these rows as one, as many as fit; a single one stays as it is. */
+export function mergeRows(rows: readonly StoredSegment[], end: number): Rewrite {
+  let size = 0;
+  const tooMany = rows.findIndex(({ bytes }) => (size += bytes.byteLength) > SEGMENT_BYTES);
+  const count = tooMany === -1 ? rows.length : Math.max(tooMany, 1);
+  const old = rows.slice(0, count);
+  const nextOffset = rows[count]?.baseOffset ?? end;
+  const fresh = packSegments(checkedBatches(old, nextOffset), old[0]!.baseOffset);
+  return { old, fresh };
+}
+
+/**
+ * The batches of rows that follow each other up to `end`. Throws `BATCH_CORRUPT` where they are not
+ * what was written: then nobody is to write them again.
+ */
+export function checkedBatches(rows: readonly StoredSegment[], end: number): RecordBatch[] {
+  const batches: RecordBatch[] = [];
+  let next = rows[0]?.baseOffset ?? end;
+  for (const { baseOffset, bytes } of rows) {
+    if (baseOffset !== next) throw corruptBatch(`a row begins at ${baseOffset}, not at ${next}`);
+    for (const batch of readBatches(new Uint8Array(bytes))) {
+      if (batch.baseOffset !== next) throw corruptBatch(`it is not at offset ${next}`);
+      if (!crcMatches(batch.bytes)) throw corruptBatch('its CRC is wrong');
+      batches.push(batch);
+      next = batch.nextOffset;
+    }
+  }
+  if (next !== end) throw corruptBatch(`the rows end at ${next}, not at ${end}`);
+  return batches;
+}
