@@ -87,7 +87,7 @@ describe('a worker that dies', () => {
       const topic = window.api.topic('events', { value: window.api.string() });
       const log = window.api.mustGetLog();
       await log.admin.createTopics([topic]);
-      const producer = log.producer();
+      const producer = log.producer({ idempotent: false }); // see idempotence.test.ts
       const acked: string[] = [];
       const failed: { value: string; code: unknown }[] = [];
       for (let i = 0; failed.length === 0 || i < acked.length + failed.length + 50; i++) {
