@@ -9,6 +9,7 @@ export type ErrorCode =
   | 'INCONSISTENT_GROUP_PROTOCOL'
   | 'INFLATED_TOO_LARGE'
   | 'INTERNAL'
+  | 'INVALID_RECORD'
   | 'INVALID_TXN_STATE'
   | 'LOAD_FAILED'
   | 'LOCKS_UNAVAILABLE'
@@ -99,6 +100,12 @@ export const INTERNAL: ErrorRule = {
   code: 'INTERNAL',
   retriable: false,
   next: 'This is a bug in tablog: please report it.',
+};
+
+export const INVALID_RECORD: ErrorRule = {
+  code: 'INVALID_RECORD',
+  retriable: false,
+  next: "Send a key: compaction keeps the last record of each; or make the topic with cleanup 'delete'.",
 };
 
 export const INVALID_TXN_STATE: ErrorRule = {

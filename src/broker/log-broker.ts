@@ -287,7 +287,9 @@ export class LogBroker implements Broker {
     try {
       const { topicId, partition, expectedOffset = null } = append;
       const { store, config } = await session.topics.mustGetPartition(topicId, partition);
-      const limits = { maxRecordBytes: config.maxRecordBytes, maxBatchBytes: MAX_INFLATED_BYTES };
+      const { maxRecordBytes, cleanup } = config;
+      const needsKeys = cleanup !== 'delete';
+      const limits = { maxRecordBytes, maxBatchBytes: MAX_INFLATED_BYTES, needsKeys };
       let bytes = new Uint8Array(append.batch);
       const { codec } = validateBatch(bytes, limits);
       const appendTime = config.timestampType === 'append' ? this.#clock.now() : null;

@@ -1,7 +1,9 @@
 import { UNKNOWN_TOPIC } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import type { TopicInfo } from '../protocol/broker.ts';
+import type { ConsumerListeners } from './consumer-events.ts';
 import type { Position } from './consumer-options.ts';
+import { isLeftBehind, resetReader } from './offset-reset.ts';
 import type { PartitionReader } from './partition-reader.ts';
 import type { ReaderSet } from './reader-set.ts';
 import type { TopicRegistry } from './topic-registry.ts';
@@ -22,6 +24,7 @@ export interface WholeTopicsOptions {
   readonly selection: TopicSelection;
   readonly readers: ReaderSet;
   readonly from: Position;
+  readonly listeners: ConsumerListeners;
   readonly mustExist: boolean;
   /** There may be more to read. */
   readonly onChange: () => void;
@@ -84,10 +87,31 @@ export class WholeTopics implements Assignment {
       // One that was deleted and made again is another topic: its readers report that it is gone.
       if (mine.some((reader) => reader.topicId !== id)) return [];
       const first = mine.length;
-      return Array.from({ length: Math.max(partitions - first, 0) }, (_, i) =>
-        readers.create(name, id, first + i),
-      );
+      return Array.from({ length: Math.max(partitions - first, 0) }, (_, i) => {
+        const reader = readers.create(name, id, first + i);
+        reader.onError = (error) => this.#recover(reader, error);
+        return reader;
+      });
     });
+  }
+
+  /** What it was to read next was deleted: it goes where `from` says. */
+  #recover(reader: PartitionReader, error: TablogError): boolean {
+    if (!isLeftBehind(error)) return false;
+    const { readers, from, listeners, onChange } = this.#options;
+    const { epoch } = reader;
+    reader.stopped = true;
+    const found = readers.resolve([reader], from);
+    void found
+      .then(
+        ([offset]) => resetReader(reader, error, { found: offset!, epoch, listeners }),
+        () => {}, // the next fetch says once more what is wrong
+      )
+      .then(() => {
+        reader.stopped = false;
+        onChange();
+      });
+    return true;
   }
 }
 

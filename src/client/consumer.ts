@@ -114,7 +114,8 @@ export class Consumer<T extends TopicFilter = TopicLike> implements AsyncIterabl
     };
     this.ready = this.#start(async () => {
       if (group === undefined) {
-        return new WholeTopics({ registry, selection, readers, from, mustExist, onChange });
+        const options = { registry, selection, readers, from, listeners, mustExist, onChange };
+        return new WholeTopics(options);
       }
       // A tab that only produces does without it.
       const { GroupMember } = await loaded(import('./group-member.ts'));

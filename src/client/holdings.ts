@@ -13,6 +13,7 @@ import type { Position } from './consumer-options.ts';
 import { Hold } from './hold.ts';
 import { isGone } from './offset-committer.ts';
 import type { OffsetCommitter } from './offset-committer.ts';
+import { resetReader } from './offset-reset.ts';
 import type { PartitionReader } from './partition-reader.ts';
 import type { ReaderSet } from './reader-set.ts';
 
@@ -261,25 +262,12 @@ export class Holdings {
   }
 
   /** Goes where `from` says, because the place does not exist any more. */
-  async #reset(reader: PartitionReader, { details }: TablogError): Promise<void> {
+  async #reset(reader: PartitionReader, error: TablogError): Promise<void> {
     const { from, listeners, onChange, readers } = this.#options;
-    const { epoch, fetchOffset } = reader;
-    const start = Number(details['startOffset']);
-    const end = Number(details['endOffset']);
-    const found = await this.#tried(() => readers.resolve([reader], from));
+    const { epoch } = reader;
+    const offsets = await this.#tried(() => readers.resolve([reader], from));
     reader.stopped = !reader.hold!.isOpen || this.#isEnding;
-    if (found !== undefined && reader.epoch === epoch) {
-      const offset = Math.min(Math.max(found[0]!, start), end);
-      reader.seek(offset);
-      const { topic, partition } = reader;
-      const at = { startOffset: start, endOffset: end, offset };
-      void listeners.emit('reset', {
-        topic: topic.name,
-        partition,
-        outOfRange: fetchOffset,
-        ...at,
-      });
-    }
+    if (offsets !== undefined) resetReader(reader, error, { found: offsets[0]!, epoch, listeners });
     onChange();
   }
 }

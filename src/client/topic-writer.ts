@@ -1,4 +1,6 @@
 import type { Clock } from '../base/clock.ts';
+import { INVALID_RECORD } from '../base/error-rules.ts';
+import { TablogError } from '../base/error.ts';
 import type { TopicInfo } from '../protocol/broker.ts';
 import { recordTooLarge } from '../record/batch-error.ts';
 import { maxRecordBytes, payloadBytes } from '../record/batch-writer.ts';
@@ -79,10 +81,11 @@ export class TopicWriter {
     }
   }
 
-  /** Throws a `RangeError` for a partition that does not exist, and `RECORD_TOO_LARGE`. */
+  /** Throws a `RangeError` for a partition that does not exist, `INVALID_RECORD`, `RECORD_TOO_LARGE`. */
   check({ parts, partition, size }: OutgoingRecord): void {
     const { name, partitions, config } = this.#topic;
     if (partition !== undefined) checkPartition(name, partition, partitions);
+    if (parts.key === null && config.cleanup !== 'delete') throw keyMissing(name);
     if (size <= config.maxRecordBytes) return;
     const bytes = payloadBytes(parts);
     if (bytes > config.maxRecordBytes) throw recordTooLarge(bytes, config.maxRecordBytes);
@@ -102,4 +105,14 @@ export class TopicWriter {
     const chosen = key === null ? this.#sticky.choose(partitions) : keyPartition(key, partitions);
     return this.#accumulators[chosen]!;
   }
+}
+
+function keyMissing(topic: string): TablogError {
+  return new TablogError(
+    INVALID_RECORD,
+    `the topic '${topic}' is compacted, and the record has no key`,
+    {
+      details: { topic },
+    },
+  );
 }

@@ -1,3 +1,5 @@
+import { INVALID_RECORD } from '../base/error-rules.ts';
+import { TablogError } from '../base/error.ts';
 import { ATTRIBUTE } from '../record/batch-format.ts';
 import { corruptBatch, recordTooLarge, unsupportedCodec } from '../record/batch-error.ts';
 import { readSingleBatch } from '../record/batch-reader.ts';
@@ -12,6 +14,8 @@ export interface BatchLimits {
   readonly maxRecordBytes: number;
   /** Bytes of one batch, inflated. */
   readonly maxBatchBytes: number;
+  /** The topic is compacted. */
+  readonly needsKeys: boolean;
 }
 
 /**
@@ -40,6 +44,9 @@ export function validateBatch(bytes: Uint8Array, limits: BatchLimits): RecordBat
   while (cursor.next()) {
     if (cursor.offset !== expected++) throw corruptBatch('its offsets are out of order');
     maxTimestamp = Math.max(maxTimestamp, cursor.timestamp);
+    if (limits.needsKeys && cursor.keyLength < 0) {
+      throw new TablogError(INVALID_RECORD, 'the topic is compacted, and a record has no key');
+    }
     if (cursor.payloadBytes > limits.maxRecordBytes) {
       throw recordTooLarge(cursor.payloadBytes, limits.maxRecordBytes);
     }

@@ -2,6 +2,7 @@ import { METADATA_MAX_AGE_MS } from '../../src/client/topic-registry.ts';
 import { describe, expect, test, vi } from 'vitest';
 import { STORAGE_UNAVAILABLE } from '../../src/base/error-rules.ts';
 import { TablogError, topic } from '../../src/index.ts';
+import type { ResetEvent } from '../../src/index.ts';
 import {
   logWith,
   numbered,
@@ -167,4 +168,30 @@ test('records of another tab arrive though the hint is lost', async () => {
   const reading = take(consumer, 1);
   await other.producer().send('t', { value: 'v' });
   expect(texts(await reading)).toEqual(['v']);
+});
+
+test('a place whose records were deleted: the reader goes where from says, and is told the range', async () => {
+  const log = await logWith('t');
+  const producer = log.producer();
+  for (const { value } of numbered(10)) await producer.send('t', { value });
+  const consumer = log.consumer({ topics: ['t'], from: 'earliest' });
+  const resets: ResetEvent[] = [];
+  consumer.on('reset', (event) => void resets.push(event));
+  await consumer.ready;
+  consumer.pause();
+  await log.admin.deleteRecords('t', [{ partition: 0, before: 7 }]);
+  await consumer.seek(2);
+  consumer.resume();
+  expect((await take(consumer, 3)).map(({ offset }) => offset)).toEqual([7, 8, 9]);
+  const range = { outOfRange: 2, startOffset: 7, endOffset: 10, offset: 7 };
+  expect(resets).toEqual([{ topic: 't', partition: 0, ...range }]);
+});
+
+test('a record without a key in a compacted topic is INVALID_RECORD, and fails alone', async () => {
+  const log = await logWith(topic('t', { cleanup: 'compact' }));
+  const producer = log.producer();
+  const sends = [{ key: 'a', value: '1' }, { value: '2' }, { key: 'b', value: '3' }];
+  const settled = await Promise.allSettled(sends.map((record) => producer.send('t', record)));
+  expect(settled.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+  expect(settled[1]).toMatchObject({ reason: { code: 'INVALID_RECORD', details: { topic: 't' } } });
 });

@@ -10,8 +10,12 @@ import { anyRecords } from '../record/arbitraries.ts';
 import { codeOf, errorOf } from '../record/errors.ts';
 import { hasFixtures, readFixture, titled } from '../record/fixture-files.ts';
 
-const limits: BatchLimits = { maxRecordBytes: 1000, maxBatchBytes: 1_000_000 };
-const generous: BatchLimits = { maxRecordBytes: 10_000_000, maxBatchBytes: 10_000_000 };
+const limits: BatchLimits = { maxRecordBytes: 1000, maxBatchBytes: 1_000_000, needsKeys: false };
+const generous: BatchLimits = {
+  maxRecordBytes: 10_000_000,
+  maxBatchBytes: 10_000_000,
+  needsKeys: false,
+};
 
 const filler = recordOf({ value: 'abc'.repeat(100) });
 
