@@ -29,6 +29,7 @@ export type { ConsumerOptions, Position } from './client/consumer-options.ts';
 export type { CommitMode } from './client/offset-committer.ts';
 export type { ErrorAction, HandlerContext, RunOptions } from './client/run-options.ts';
 export type { Message, MessageBatch, MessageOf, TopicFilter } from './client/message.ts';
+export type { LogFile } from './client/log-file.ts';
 export type { InlineHost, WorkerKind } from './client/host.ts';
 export { topic } from './client/topic.ts';
 export type {
@@ -42,6 +43,7 @@ export type {
 export { bytes, double, float, integer, json, long, short, string } from './client/serde.ts';
 export type { Serde, StandardSchema } from './client/serde.ts';
 export type {
+  ImportedPartition,
   PartitionDescription,
   Retention,
   TopicConfig,

@@ -9,6 +9,7 @@ export type ErrorCode =
   | 'INCONSISTENT_GROUP_PROTOCOL'
   | 'INFLATED_TOO_LARGE'
   | 'INTERNAL'
+  | 'INVALID_LOG_FILE'
   | 'INVALID_RECORD'
   | 'INVALID_TXN_STATE'
   | 'LOAD_FAILED'
@@ -21,6 +22,7 @@ export type ErrorCode =
   | 'OFFSET_OUT_OF_RANGE'
   | 'OUTCOME_UNKNOWN'
   | 'OUT_OF_ORDER_SEQUENCE'
+  | 'PARTITION_NOT_EMPTY'
   | 'PROTOCOL_MISMATCH'
   | 'RECORD_TOO_LARGE'
   | 'STORAGE_BLOCKED'
@@ -102,6 +104,12 @@ export const INTERNAL: ErrorRule = {
   next: 'This is a bug in tablog: please report it.',
 };
 
+export const INVALID_LOG_FILE: ErrorRule = {
+  code: 'INVALID_LOG_FILE',
+  retriable: false,
+  next: 'Nothing was imported: pass the whole file, as exportPartition() or a Kafka broker wrote it.',
+};
+
 export const INVALID_RECORD: ErrorRule = {
   code: 'INVALID_RECORD',
   retriable: false,
@@ -172,6 +180,12 @@ export const OUT_OF_ORDER_SEQUENCE: ErrorRule = {
   code: 'OUT_OF_ORDER_SEQUENCE',
   retriable: false,
   next: 'Records before it are missing: read back what is stored before you send again.',
+};
+
+export const PARTITION_NOT_EMPTY: ErrorRule = {
+  code: 'PARTITION_NOT_EMPTY',
+  retriable: false,
+  next: 'Create a topic for the import: its partitions are empty.',
 };
 
 export const PROTOCOL_MISMATCH: ErrorRule = {

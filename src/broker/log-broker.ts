@@ -16,6 +16,7 @@ import type {
   AppendResult,
   Broker,
   FetchedPartition,
+  ImportedPartition,
   LogDescription,
   ProducerIdentity,
   Request,
@@ -128,6 +129,10 @@ export class LogBroker implements Broker {
 
   async deleteRecords(request: Request<'deleteRecords'>): Promise<number[]> {
     return this.#run((session) => session.deleteRecords(request));
+  }
+
+  async importPartition(request: Request<'importPartition'>): Promise<ImportedPartition> {
+    return this.#run((session) => session.importPartition(request));
   }
 
   async alterLog({ maxBytes }: Request<'alterLog'>): Promise<null> {

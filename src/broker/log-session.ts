@@ -4,6 +4,7 @@ import { toTablogError } from '../base/error.ts';
 import type { BatchPlace } from '../log/append.ts';
 import { headRef } from '../log/head.ts';
 import type { PartitionHead } from '../log/head.ts';
+import { importBatches, readLogFile } from '../log/log-file.ts';
 import { hasCompressed, offsetAtTime, readPartition, topicGone } from '../log/segment-reader.ts';
 import type { SegmentsSlice } from '../log/segment-reader.ts';
 import { offsetBefore } from '../log/time-index.ts';
@@ -12,6 +13,7 @@ import { toErrorData } from '../protocol/error-data.ts';
 import type {
   FetchPartition,
   FetchedPartition,
+  ImportedPartition,
   OffsetSpec,
   Request,
   TransactRequest,
@@ -19,7 +21,7 @@ import type {
 import type { AppendedHint, Hint, TrimmedHint } from '../protocol/hint.ts';
 import { alone } from '../protocol/liveness.ts';
 import type { Liveness } from '../protocol/liveness.ts';
-import { logRef, partitionStore } from '../store/schema.ts';
+import { HEAD_KEY, logRef, partitionStore } from '../store/schema.ts';
 import type { Durability, Store } from '../store/store.ts';
 import { CommitQueue } from './commit-queue.ts';
 import type { AppendOutcome, PendingAppend } from './commit-queue.ts';
@@ -167,6 +169,27 @@ export class LogSession {
         return start;
       }),
     );
+  }
+
+  /** Throws `INVALID_LOG_FILE`, `PARTITION_NOT_EMPTY`. */
+  async importPartition(request: Request<'importPartition'>): Promise<ImportedPartition> {
+    const { topicId, partition, file } = request;
+    const { store } = await this.topics.mustGetPartition(topicId, partition);
+    const batches = readLogFile(new Uint8Array(file));
+    const now = this.#clock.now();
+    const { startOffset, endOffset } = await this.store.update(
+      [headRef(store)],
+      ([head], write) => {
+        if (head?.topicId !== topicId) throw topicGone({ topicId, partition });
+        const imported = importBatches(head, batches, now);
+        for (const { baseOffset, bytes } of imported.segments) write.put(store, baseOffset, bytes);
+        write.put(store, HEAD_KEY, imported.head);
+        return imported.head;
+      },
+    );
+    this.#trimmed(topicId, partition); // what was known of it is not so any more
+    const records = batches.reduce((sum, { recordCount }) => sum + recordCount, 0);
+    return { startOffset, endOffset, records };
   }
 
   /** Topics were made, changed or deleted, here or elsewhere. */

@@ -6,11 +6,13 @@ import {
   show,
   withDefaults,
 } from '../base/argument.ts';
-import type { TopicDescription, TopicInfo } from '../protocol/broker.ts';
+import type { ImportedPartition, TopicDescription, TopicInfo } from '../protocol/broker.ts';
 import type { CommittedOffset, GroupDescription, GroupListing } from '../protocol/group.ts';
 import { checkPosition } from './consumer-options.ts';
 import type { Position } from './consumer-options.ts';
 import type { Connection } from './connection.ts';
+import { bufferOf, exportPartition } from './log-file.ts';
+import type { LogFile } from './log-file.ts';
 import { asSpec, asTopic, checkConfig, checkPartitions } from './topic.ts';
 import type { TopicConfigChanges, TopicLike } from './topic.ts';
 import type { TopicRegistry } from './topic-registry.ts';
@@ -135,6 +137,33 @@ export class Admin {
         before: before === 'latest' ? ends[partition]! : before,
       })),
     });
+  }
+
+  /**
+   * The records of a partition, from its first to the last that there is now, as the bytes of a Kafka
+   * log file (`00000000000000000000.log`): whole record batches, as they are stored.
+   */
+  exportPartition(topic: TopicLike, partition: number): ReadableStream<Uint8Array> {
+    const name = nameOf(topic);
+    checkInteger('partition', partition, 0);
+    return exportPartition(this.#connection, this.#registry, name, partition);
+  }
+
+  /**
+   * Stores a Kafka log file in a partition that has never had a record, with the offsets of the file;
+   * whole, or not at all. Batches may be uncompressed or gzip, of 256 MiB in all at the most.
+   *
+   * Throws `INVALID_LOG_FILE`, which says where and why, `PARTITION_NOT_EMPTY`, `UNKNOWN_TOPIC`.
+   */
+  async importPartition(
+    topic: TopicLike,
+    partition: number,
+    file: LogFile,
+  ): Promise<ImportedPartition> {
+    const { id, partitions } = await this.#registry.load(nameOf(topic));
+    checkInteger('partition', partition, 0, partitions - 1);
+    const request = { topicId: id, partition, file: await bufferOf(file) };
+    return this.#connection.call('importPartition', request);
   }
 
   /** Bounds the log as a whole; null: by nothing but the browser's quota. */

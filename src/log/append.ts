@@ -60,15 +60,24 @@ export function appendBatches(
     placed.push(batch);
     return { baseOffset, appendTime };
   });
-  const segments = packSegments(placed, head.endOffset);
-  let { bytes, maxTimestamp, timeIndex } = head;
+  return { ...storeBatches(head, placed, producers), results };
+}
+
+/** What to store of batches that are in their places, and the head to store with it. */
+export function storeBatches(
+  head: PartitionHead,
+  batches: readonly RecordBatch[],
+  producers: ProducerStates,
+): Omit<Appended, 'results'> {
+  const segments = packSegments(batches, head.endOffset);
+  let { bytes, endOffset, maxTimestamp, timeIndex } = head;
   let i = 0;
   for (const { baseOffset, nextOffset, bytes: row } of segments) {
     timeIndex = extendTimeIndex(timeIndex, baseOffset, maxTimestamp, row.byteLength);
     bytes += row.byteLength;
-    for (let at = baseOffset; at < nextOffset; i++) {
-      const batch = placed[i]!;
-      at += batch.nextOffset - batch.baseOffset;
+    for (; endOffset < nextOffset; i++) {
+      const batch = batches[i]!;
+      endOffset += batch.nextOffset - batch.baseOffset;
       maxTimestamp = Math.max(maxTimestamp, batch.maxTimestamp);
     }
   }
@@ -76,7 +85,7 @@ export function appendBatches(
   return {
     head: {
       ...head,
-      endOffset: next,
+      endOffset,
       bytes,
       segments: head.segments + segments.length,
       unmerged: { from, rows: rows + segments.length, bytes: tailBytes + bytes - head.bytes },
@@ -85,7 +94,6 @@ export function appendBatches(
       producers: producers.toRows(),
     },
     segments,
-    results,
   };
 }
 

@@ -33,11 +33,7 @@ export class BrokerPort {
 
   /** Settles when the answer comes, or when somebody gives up. */
   call<M extends Method>(method: M, request: Request<M>): Promise<Response<M>> {
-    const moved =
-      method === 'produce' || method === 'transact'
-        ? (request as Request<'produce'>).appends.map(({ batch }) => batch)
-        : [];
-    return this.#call(method, request, moved) as Promise<Response<M>>;
+    return this.#call(method, request, buffersOf(method, request)) as Promise<Response<M>>;
   }
 
   /** Rejects every call that has no answer yet. */
@@ -69,4 +65,11 @@ export class BrokerPort {
       pending.resolve(answer.value);
     }
   }
+}
+
+/** What is moved to the worker, and not copied. */
+function buffersOf<M extends Method>(method: M, request: Request<M>): ArrayBuffer[] {
+  if (method === 'importPartition') return [(request as Request<'importPartition'>).file];
+  if (method !== 'produce' && method !== 'transact') return [];
+  return (request as Request<'produce'>).appends.map(({ batch }) => batch);
 }

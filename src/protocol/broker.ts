@@ -97,6 +97,13 @@ export interface TopicDescription extends Omit<TopicInfo, 'partitions'> {
   readonly partitions: readonly PartitionDescription[];
 }
 
+/** What was imported. */
+export interface ImportedPartition {
+  readonly startOffset: number;
+  readonly endOffset: number;
+  readonly records: number;
+}
+
 export interface LogDescription {
   /** Made with the database: another one means that the browser lost or the user cleared the log. */
   readonly logId: string;
@@ -217,6 +224,13 @@ export interface Broker {
     readonly topicId: string;
     readonly partitions: readonly { readonly partition: number; readonly before: number }[];
   }): Promise<readonly number[]>;
+  /** Stores a Kafka log file in an empty partition, whole or not at all. */
+  importPartition(request: {
+    readonly topicId: string;
+    readonly partition: number;
+    /** Whole record batches, end to end; the buffer is transferred. */
+    readonly file: ArrayBuffer;
+  }): Promise<ImportedPartition>;
   /** Bounds the log as a whole. */
   alterLog(request: { readonly maxBytes: number | null }): Promise<null>;
   produce(request: ProduceRequest): Promise<readonly AppendResult[]>;
@@ -264,6 +278,7 @@ export type Response<M extends Method> = Awaited<ReturnType<Broker[M]>>;
 const ONCE: Readonly<Partial<Record<Method, true>>> = {
   produce: true,
   transact: true,
+  importPartition: true,
   deleteTopics: true,
   deleteGroups: true,
 };

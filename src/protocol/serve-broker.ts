@@ -24,6 +24,7 @@ const METHODS = Object.keys({
   describeTopics: true,
   fetch: true,
   fetchOffsets: true,
+  importPartition: true,
   initProducer: true,
   joinGroup: true,
   leaveGroup: true,

@@ -41,16 +41,20 @@ describe('hello', () => {
   });
 });
 
+/** Those that have buffers to be moved. */
+const REQUESTS: Readonly<Partial<Record<Method, () => unknown>>> = {
+  produce: () => ({ appends: [], durability: 'strict' }),
+  transact: () => ({ appends: [], durability: 'strict' }),
+  importPartition: () => ({ file: new ArrayBuffer(8) }),
+};
+
 describe('a call', () => {
   test.each(METHODS)('%s passes its value and brings the answer', async (method) => {
-    const request = { asked: method } as unknown as Request<Method>;
+    const request = REQUESTS[method] ?? ((): unknown => ({ asked: method }));
     const called = vi.fn(async () => (method === 'fetch' ? [] : { answered: method }));
     const { port } = await connected({ [method]: called });
-    const asked = ['produce', 'transact'].includes(method)
-      ? ({ appends: [], durability: 'strict' } as unknown as Request<Method>)
-      : request;
-    const answer = await port.call(method, asked);
-    expect(called).toHaveBeenCalledExactlyOnceWith(asked);
+    const answer = await port.call(method, request() as Request<Method>);
+    expect(called).toHaveBeenCalledExactlyOnceWith(request());
     expect(answer).toEqual(method === 'fetch' ? [] : { answered: method });
   });
 

@@ -24,6 +24,7 @@ export const METHODS = Object.keys({
   describeTopics: 0,
   fetch: 0,
   fetchOffsets: 0,
+  importPartition: 0,
   initProducer: 0,
   joinGroup: 0,
   leaveGroup: 0,
