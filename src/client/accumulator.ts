@@ -3,7 +3,14 @@ import type { TablogError } from '../base/error.ts';
 import type { TopicInfo } from '../protocol/broker.ts';
 import { BatchWriter, recordBytes } from '../record/batch-writer.ts';
 import type { RecordParts } from '../record/batch-writer.ts';
+import { isAhead } from '../record/sequence.ts';
 import type { Numbered, Sequence } from './sequence.ts';
+
+/**
+ * Kafka's `max.in.flight.requests.per.connection`, here for each partition: as many as a partition
+ * remembers of a producer.
+ */
+export const MAX_IN_FLIGHT = 5;
 
 /** Where a record was stored. */
 export interface Placement {
@@ -155,10 +162,18 @@ export class PartitionAccumulator {
   /** Takes the oldest full batch, unless it has to wait for those that are under way. */
   take(): SealedBatch | undefined {
     const { sequence } = this.#options;
-    if (sequence?.isBroken === true && this.inFlight > 0) return undefined;
-    const batch = this.#sealed.shift();
+    const isBroken = sequence?.isBroken === true;
+    // Those that may be stored come again as they are: only their number can tell.
+    const known = isBroken ? this.#sealed.findIndex(({ mayBeStored }) => mayBeStored) : -1;
+    if (isBroken && known === -1 && this.inFlight > 0) return undefined;
+    const at = Math.max(known, 0);
+    const batch = this.#sealed[at];
     if (batch === undefined) return undefined;
-    sequence?.number(batch);
+    // The partition remembers so many of a producer: one that comes again has to be among them.
+    const [oldest] = this.#unsettled;
+    if (sequence !== undefined && batch.order - oldest!.order >= MAX_IN_FLIGHT) return undefined;
+    if (known === -1) sequence?.number(batch);
+    this.#sealed.splice(at, 1);
     batch.attempts++;
     batch.settledBefore = this.#settled;
     this.inFlight++;
@@ -181,8 +196,23 @@ export class PartitionAccumulator {
     batch.settle(result);
   }
 
+  /**
+   * What is to become of a batch that is out of order where `expected` is the next. It comes once more
+   * when something became of one before it since it was sent, or is still to. Else numbers are
+   * missing, and it comes with a new one; `false`: it may have been stored so long ago that the
+   * partition does not remember.
+   */
+  reorder(batch: SealedBatch, expected: number): boolean {
+    const isNotStored = isAhead(batch.number!.sequence, expected);
+    if (isNotStored) batch.mayBeStored = false;
+    if (this.#hasMoved(batch)) return true;
+    if (!isNotStored) return false;
+    this.#options.sequence!.restart();
+    return true;
+  }
+
   /** Whether something became of a batch before this one since it was sent, or is still to. */
-  hasMoved({ order, settledBefore }: SealedBatch): boolean {
+  #hasMoved({ order, settledBefore }: SealedBatch): boolean {
     const [oldest] = this.#unsettled;
     return settledBefore !== this.#settled || (oldest !== undefined && oldest.order < order);
   }

@@ -20,12 +20,7 @@ const PASSING: ReadonlySet<ErrorCode> = new Set([
 ]);
 
 /** What the transaction itself says: then it is known that nothing is stored. */
-const CERTAIN: ReadonlySet<ErrorCode> = new Set([
-  'CONFLICT',
-  'FENCED',
-  'OUT_OF_ORDER_SEQUENCE',
-  'UNKNOWN_TOPIC',
-]);
+const CERTAIN: ReadonlySet<ErrorCode> = new Set(['CONFLICT', 'FENCED', 'UNKNOWN_TOPIC']);
 
 /** Kafka's `retry.backoff.ms`: before something is sent for the third time, and later. */
 const RETRY_MS = 100;

@@ -7,6 +7,7 @@ import { Queue } from '../base/queue.ts';
 import { randomProducerId } from '../base/random-id.ts';
 import type { TopicInfo } from '../protocol/broker.ts';
 import { fromErrorData } from '../protocol/error-data.ts';
+import { MAX_IN_FLIGHT } from './accumulator.ts';
 import type {
   BatchResult,
   PartitionAccumulator,
@@ -29,12 +30,6 @@ import { TopicWriter, outgoing, withOwnBytes } from './topic-writer.ts';
 import type { OutgoingRecord } from './topic-writer.ts';
 import type { Transaction, TransactionResult } from './transaction.ts';
 import type { Transactor } from './transactor.ts';
-
-/**
- * Kafka's `max.in.flight.requests.per.connection`, here for each partition: as many as a partition
- * remembers of a producer.
- */
-const MAX_IN_FLIGHT = 5;
 
 export interface SendOptions {
   /**
@@ -114,8 +109,7 @@ export class Producer {
     options?: SendOptions,
   ): Promise<Placement> {
     return new Promise((resolve, reject) => {
-      const expected = options === undefined ? null : expectedOffsetOf(options, record);
-      const { name, records } = this.#encode(topic, [record], expected);
+      const { name, records } = this.#encode(topic, [record], options);
       this.#accept(name, records, (_index, result) => {
         if (result instanceof Error) reject(result);
         else resolve(result);
@@ -202,7 +196,7 @@ export class Producer {
   #encode(
     topicLike: TopicLike,
     records: readonly ProducerRecord<unknown, unknown>[],
-    expectedOffset: number | null = null,
+    options?: SendOptions,
   ): { name: string; records: OutgoingRecord[] } {
     const topic = asTopic(topicLike);
     if (this.#closing.signal.aborted) throw new TablogError(CLOSED, 'the producer is closed');
@@ -212,9 +206,11 @@ export class Producer {
     const now = this.#connection.clock.now();
     return {
       name: topic.name,
-      records: records.map((record) =>
-        outgoing(encodeRecord(topic, record, now), record.partition, expectedOffset),
-      ),
+      records: records.map((record) => {
+        const parts = encodeRecord(topic, record, now);
+        const expected = options === undefined ? null : expectedOffsetOf(options, record);
+        return outgoing(parts, record.partition, expected);
+      }),
     };
   }
 
@@ -313,7 +309,10 @@ export class Producer {
    * those of partitions that have nothing under way; or all.
    */
   #drain(which: 'full' | 'due' | 'all'): void {
-    if (this.#cancelBackOff !== undefined) return;
+    if (this.#cancelBackOff !== undefined) {
+      if (which === 'all') for (const accumulator of this.#dirty) accumulator.seal();
+      return;
+    }
     const batches: SealedBatch[] = [];
     const lingerMs = isHidden() ? 0 : this.#options.lingerMs;
     let lingering = false;
@@ -363,10 +362,11 @@ export class Producer {
       const { idempotent, deliveryTimeoutMs } = this.#options;
       const { clock } = this.#connection;
       const isLate = !idempotent || clock.now() - batch.sealedAt >= deliveryTimeoutMs;
-      // One before it was missing; and is not any more, or comes again before it.
-      const isAhead = result.code === 'OUT_OF_ORDER_SEQUENCE' && batch.accumulator.hasMoved(batch);
-      const isToRepeat = isPassing(batch, result) || isAhead;
-      if (isToRepeat && !isLate) this.#repeat(batch);
+      const isToRepeat =
+        result.code === 'OUT_OF_ORDER_SEQUENCE'
+          ? !isLate && batch.accumulator.reorder(batch, Number(result.details['expected']))
+          : isPassing(batch, result) && !isLate;
+      if (isToRepeat) this.#repeat(batch);
       else this.#settle(batch, finalError(batch, result));
     } else {
       this.#settle(batch, result);
@@ -394,14 +394,16 @@ export class Producer {
 
 function expectedOffsetOf(
   options: SendOptions,
-  record: ProducerRecord<unknown, unknown>,
+  { key = null, partition }: ProducerRecord<unknown, unknown>,
 ): number | null {
-  const { expectedOffset } = withDefaults('send()', options, {
-    expectedOffset: null as number | null,
-  });
-  if (expectedOffset === null) return null;
+  const { expectedOffset } = withDefaults<{ readonly expectedOffset: number | undefined }>(
+    'send()',
+    options,
+    { expectedOffset: undefined },
+  );
+  if (expectedOffset === undefined) return null;
   checkInteger('expectedOffset', expectedOffset, 0);
-  if (record.partition === undefined && (record.key ?? null) === null) {
+  if (partition === undefined && key === null) {
     throw new TypeError('expectedOffset needs a record with a key or a partition');
   }
   return expectedOffset;

@@ -48,6 +48,11 @@ export class Sequence {
     this.#next = sequenceAfter(this.#next, batch.recordCount);
   }
 
+  /** Nobody knows where the numbers are: all that is not settled is numbered anew. */
+  restart(): void {
+    this.#isBroken = true;
+  }
+
   /** The batch will not be sent any more. `isKnown`: it was certainly not stored. */
   drop({ number, recordCount }: Numbered, isKnown: boolean): void {
     if (number === undefined || number.id !== this.#id || number.epoch !== this.#epoch) return;

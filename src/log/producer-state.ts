@@ -36,6 +36,12 @@ const ROW_LENGTH = HEADER_LENGTH + REMEMBERED_BATCHES * BATCH_LENGTH;
 /** A head carries no more; those that have not appended for longest go. */
 export const MAX_PRODUCERS = 64;
 
+/** Unless they may still send something again (KIP-91): then there may be so many. */
+export const MAX_RECENT_PRODUCERS = 512;
+
+/** Longer than `deliveryTimeoutMs`. */
+const RECENT_MS = 300_000;
+
 /** Kafka's `producer.id.expiration.ms`. */
 export const PRODUCER_EXPIRATION_MS = 86_400_000;
 
@@ -60,15 +66,19 @@ export class ProducerStates {
 
   /**
    * What is known of the batch: `undefined`, it is new and the next in order; or its place, it was
-   * stored before; or why it cannot be stored: `FENCED`, `OUT_OF_ORDER_SEQUENCE`. Of a producer that
-   * nothing is known of (any more) every batch is new, as in Kafka (KIP-360).
+   * stored before; or why it cannot be stored: `FENCED`, `OUT_OF_ORDER_SEQUENCE`.
+   *
+   * Unlike Kafka (KIP-360), a producer that nothing is known of has to begin at 0: its first batch may
+   * be late, and a later one must not take its place.
    */
   find(batch: RecordBatch): StoredBatch | TablogError | undefined {
     const { producerId, producerEpoch, baseSequence, recordCount } = batch;
-    const state = producerId < 0 ? undefined : this.#get(producerId);
-    if (state === undefined) return undefined;
-    if (producerEpoch < state.epoch) return fenced(batch, state);
-    if (producerEpoch > state.epoch) return baseSequence === 0 ? undefined : outOfOrder(batch, 0);
+    if (producerId < 0) return undefined;
+    const state = this.#get(producerId);
+    if (state !== undefined && producerEpoch < state.epoch) return fenced(batch, state);
+    if (state === undefined || producerEpoch > state.epoch) {
+      return baseSequence === 0 ? undefined : outOfOrder(batch, 0);
+    }
     const last = state.batches.at(-1)!;
     const expected = sequenceAfter(last.sequence, last.recordCount);
     if (baseSequence === expected) return undefined;
@@ -96,7 +106,11 @@ export class ProducerStates {
     const kept = rowsOf(this.#before).filter(
       ([id, , usedAt]) => !this.#changed.has(id!) && this.#now - usedAt! < PRODUCER_EXPIRATION_MS,
     );
-    const rows = [...kept, ...[...this.#changed.values()].map(toRow)].slice(-MAX_PRODUCERS);
+    const all = [...kept, ...[...this.#changed.values()].map(toRow)];
+    const recent = all
+      .filter((row) => this.#now - row[2]! < RECENT_MS)
+      .slice(-MAX_RECENT_PRODUCERS);
+    const rows = all.slice(-Math.max(MAX_PRODUCERS, recent.length));
     const joined = new Float64Array(rows.length * ROW_LENGTH);
     rows.forEach((row, i) => joined.set(row, i * ROW_LENGTH));
     return joined;

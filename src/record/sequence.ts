@@ -5,3 +5,9 @@ const SEQUENCES = 2 ** 31;
 export function sequenceAfter(sequence: number, recordCount: number): number {
   return (sequence + recordCount) % SEQUENCES;
 }
+
+/** Whether a sequence comes after `expected`; half the circle is before it. */
+export function isAhead(sequence: number, expected: number): boolean {
+  const distance = (sequence - expected + SEQUENCES) % SEQUENCES;
+  return distance > 0 && distance < SEQUENCES / 2;
+}

@@ -1,0 +1,783 @@
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import {
+  OUTCOME_UNKNOWN,
+  OUT_OF_ORDER_SEQUENCE,
+  STORAGE_FULL,
+  STORAGE_TIMEOUT,
+  STORAGE_UNAVAILABLE,
+  WORKER_LOST,
+} from '../../src/base/error-rules.ts';
+import type { ErrorRule } from '../../src/base/error-rules.ts';
+import { TablogError } from '../../src/base/error.ts';
+import { LogBroker } from '../../src/broker/log-broker.ts';
+import { Connection } from '../../src/client/connection.ts';
+import { Log } from '../../src/client/open-log.ts';
+import { topic } from '../../src/index.ts';
+import type { Placement, Producer, ProducerOptions } from '../../src/index.ts';
+import type { Request, Response } from '../../src/protocol/broker.ts';
+import { MAX_PRODUCERS, PRODUCER_EXPIRATION_MS } from '../../src/log/producer-state.ts';
+import { toErrorData } from '../../src/protocol/error-data.ts';
+import { RecordBatch } from '../../src/record/batch-reader.ts';
+import { openMemoryStore } from '../../src/store/memory-store.ts';
+import type { Store } from '../../src/store/store.ts';
+import { Random } from '../checker/random.ts';
+import { idle } from '../support/broker-fixture.ts';
+import { FaultStore } from '../support/fault-store.ts';
+import { AN_HOUR_MS, readAll, texts } from '../support/log-fixture.ts';
+import { ManualClock } from '../support/manual-clock.ts';
+import { stubHost } from '../support/stub-broker.ts';
+import type { StubHost } from '../support/stub-broker.ts';
+
+/** Of each record a batch, and of each full batch a request. */
+const alone: ProducerOptions = { batchBytes: 1, lingerMs: AN_HOUR_MS };
+
+const PARTITIONS = 3;
+
+function told(rule: ErrorRule): TablogError {
+  return new TablogError(rule, 'so says the test');
+}
+
+beforeEach(() => {
+  // A hint comes when it likes, and has the producer look its topics up again.
+  vi.stubGlobal('BroadcastChannel', undefined);
+});
+
+afterEach(() => {
+  vi.unstubAllGlobals();
+});
+
+interface Tab {
+  readonly log: Log;
+  readonly host: StubHost;
+}
+
+/** A log whose tabs have a clock and connections that a test moves and breaks. */
+class World {
+  readonly clock = new ManualClock();
+  readonly #name = crypto.randomUUID();
+  readonly #store: Store;
+
+  constructor(store: Store = openMemoryStore(0)) {
+    this.#store = store;
+  }
+
+  /** `connect`: how its broker gets at the store. */
+  tab(connect: () => Store = () => new FaultStore(this.#store)): Tab {
+    const { clock } = this;
+    const name = this.#name;
+    const open = (): { broker: LogBroker; close(): void } => {
+      const broker = new LogBroker({ name, openStore: async () => connect(), clock });
+      return { broker, close: () => broker.close() };
+    };
+    const host = stubHost({ open });
+    const log = new Log(name, new Connection({ log: name, host, workerUrl: undefined, clock }));
+    onTestFinished(() => this.passing(log.close()));
+    return { log, host };
+  }
+
+  /** What becomes of it, while time goes on. */
+  async passing<T>(promise: Promise<T>): Promise<T> {
+    const settled = promise.then(
+      () => true,
+      () => true,
+    );
+    for (let waitedMs = 0; waitedMs < AN_HOUR_MS; waitedMs += 100) {
+      for (let turn = 0; turn < 5; turn++) {
+        if (await Promise.race([settled, idle()])) return promise;
+      }
+      this.clock.advance(100);
+    }
+    throw new Error('it did not settle within an hour');
+  }
+}
+
+/** Lets everything happen that takes no time. */
+async function turns(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) await idle();
+}
+
+interface Bench extends Tab {
+  readonly world: World;
+  readonly producer: Producer;
+  /** The connections of the tab's broker. */
+  readonly connections: FaultStore[];
+  /** The values in one partition, in order. */
+  readonly values: (partition?: number) => Promise<(string | null)[]>;
+}
+
+async function bench(options: ProducerOptions = alone): Promise<Bench> {
+  const store = openMemoryStore(0);
+  const world = new World(store);
+  const connections: FaultStore[] = [];
+  const connect = (): FaultStore => {
+    const connection = new FaultStore(store);
+    connections.push(connection);
+    return connection;
+  };
+  const { log, host } = world.tab(connect);
+  await log.admin.createTopics([topic('t', { partitions: PARTITIONS })]);
+  const { log: reader } = world.tab();
+  await log.admin.listOffsets('t', 'latest'); // the topic is known now
+  const values = async (partition = 0): Promise<(string | null)[]> =>
+    texts((await readAll(reader, 't')).filter((message) => message.partition === partition));
+  return { world, log, host, producer: log.producer(options), connections, values };
+}
+
+const send = (producer: Producer, value: string, partition = 0): Promise<Placement> =>
+  producer.send('t', { value, partition });
+
+/** Without lingering. */
+function sendNow(producer: Producer, value: string, partition = 0): Promise<Placement> {
+  const sent = send(producer, value, partition);
+  void producer.flush();
+  return sent;
+}
+
+type Produce = (request: Request<'produce'>) => Promise<Response<'produce'>>;
+
+/** What becomes of a request. */
+type Fate = (request: Request<'produce'>, real: Produce) => Promise<Response<'produce'>>;
+
+const fails =
+  (rule: ErrorRule): Fate =>
+  () =>
+    Promise.reject(told(rule));
+
+const says =
+  (rule: ErrorRule): Fate =>
+  ({ appends }) =>
+    Promise.resolve(appends.map(() => ({ error: toErrorData(told(rule)) })));
+
+const storedAndLost: Fate = async (request, real) => {
+  await real(request);
+  throw told(OUTCOME_UNKNOWN);
+};
+
+const well: Fate = (request, real) => real(request);
+
+/** The next requests meet these fates, one each, as soon as all that is sent at once has come. */
+function fate(host: StubHost, ...fates: readonly Fate[]): void {
+  const left = [...fates];
+  host.answer('produce', async (request, real) => {
+    const next = left.shift() ?? well;
+    await idle();
+    return next(request, real);
+  });
+}
+
+const PASSING: readonly (readonly [name: string, fate: Fate])[] = [
+  ['is lost before it is stored', fails(OUTCOME_UNKNOWN)],
+  ['is stored, and its answer lost', storedAndLost],
+  ['meets a worker that has died', fails(WORKER_LOST)],
+  ['meets a database that was closed', says(STORAGE_UNAVAILABLE)],
+  ['meets a database that does not answer', says(STORAGE_TIMEOUT)],
+  ['may be stored, says the database, and is not', says(OUTCOME_UNKNOWN)],
+];
+
+describe.each([
+  ['of a producer that is known', ['warm']],
+  ['of a new producer', []],
+])('one of three batches under way, %s,', (_, before) => {
+  describe.each(PASSING)('%s:', (_, passing) => {
+    test.each([
+      ['the first', [passing]],
+      ['the second', [well, passing]],
+      ['the third', [well, well, passing]],
+      ['the first and the second', [passing, passing]],
+      ['the first and the third', [passing, well, passing]],
+      ['the second and the third', [well, passing, passing]],
+      ['all of them', [passing, passing, passing]],
+      ['the first, three times', [passing, well, well, passing, passing]],
+    ])('%s', async (_, fates) => {
+      const { world, host, producer, values } = await bench();
+      for (const value of before) await world.passing(sendNow(producer, value));
+      fate(host, ...fates);
+      const sent = Promise.all(['1', '2', '3'].map((value) => send(producer, value)));
+      const [placements] = await world.passing(Promise.all([sent, producer.flush()]));
+      const offsets = placements.map(({ offset }) => offset);
+      expect(await values()).toEqual([...before, '1', '2', '3']);
+      expect(offsets).toEqual([0, 1, 2].map((i) => i + before.length));
+    });
+  });
+});
+
+describe('an idempotent producer', () => {
+  test('is what producer() makes: batches have its id, an epoch and sequences', async () => {
+    const { host, log, world } = await bench();
+    const producers = [log.producer(alone), log.producer(alone)] as const;
+    for (const producer of [producers[0], producers[0], producers[1]]) {
+      await world.passing(sendNow(producer, 'v'));
+    }
+    const headers = host
+      .requests('produce')
+      .map(({ appends: [append] }) => new RecordBatch(new Uint8Array(append!.batch)));
+    expect(headers.map(({ producerEpoch, baseSequence }) => [producerEpoch, baseSequence])).toEqual(
+      [
+        [0, 0],
+        [0, 1],
+        [0, 0],
+      ],
+    );
+    const [first, again, other] = headers.map(({ producerId }) => producerId);
+    expect(first).toBe(again);
+    expect(first).not.toBe(other);
+    expect(Number.isSafeInteger(first) && first! >= 0).toBe(true);
+  });
+
+  test('has several batches under way, and no more than five', async () => {
+    const { world, host, producer } = await bench();
+    await world.passing(sendNow(producer, 'warm'));
+    const gate = host.hold('produce');
+    const sent = Array.from({ length: 9 }, (_, i) => send(producer, String(i)));
+    const flushed = producer.flush();
+    await gate.arrived(5);
+    await idle();
+    expect(host.requests('produce')).toHaveLength(1 + 5);
+    gate.open();
+    await world.passing(flushed);
+    expect((await Promise.all(sent)).map(({ offset }) => offset)).toEqual(
+      sent.map((_, i) => i + 1),
+    );
+  });
+
+  test('sends no batch that is more than five after one whose answer is missing', async () => {
+    // The partition remembers five: of an older one it could not tell that it is stored.
+    const { world, host, producer, values } = await bench();
+    await world.passing(sendNow(producer, 'warm'));
+    fate(host, storedAndLost, well, well, well, well, storedAndLost);
+    const all = Array.from({ length: 12 }, (_, i) => String(i));
+    const sent = Promise.all(all.map((value) => send(producer, value)));
+    const [placements] = await world.passing(Promise.all([sent, producer.flush()]));
+    expect(placements.map(({ offset }) => offset)).toEqual(all.map((_, i) => i + 1));
+    expect(await values()).toEqual(['warm', ...all]);
+  });
+
+  test('loses nothing to a database that closes, before or after it has stored', async () => {
+    const { world, producer, connections, values } = await bench();
+    await world.passing(sendNow(producer, 'warm'));
+    for (const stored of [false, true]) {
+      const closes = told(STORAGE_UNAVAILABLE);
+      connections.at(-1)!.failNext({ error: told(OUTCOME_UNKNOWN), stored, closes });
+      const sent = ['1', '2', '3'].map((value) => send(producer, value));
+      await world.passing(Promise.all([...sent, producer.flush()]));
+    }
+    expect(connections.length).toBeGreaterThan(2);
+    expect(await values()).toEqual(['warm', '1', '2', '3', '1', '2', '3']);
+  });
+
+  test('waits between the third time and the next, not before the second', async () => {
+    const { world, host, producer } = await bench();
+    fate(host, fails(OUTCOME_UNKNOWN), fails(OUTCOME_UNKNOWN), fails(OUTCOME_UNKNOWN));
+    const sent = sendNow(producer, 'v');
+    const requests = async (): Promise<number> => {
+      await turns();
+      return host.requests('produce').length;
+    };
+    expect(await requests()).toBe(2);
+    world.clock.advance(99);
+    expect(await requests()).toBe(2);
+    world.clock.advance(1);
+    expect(await requests()).toBe(3);
+    world.clock.advance(100);
+    expect(await requests()).toBe(4);
+    expect(await sent).toMatchObject({ offset: 0 });
+  });
+
+  test('is told by each partition: those that are stored are not sent again', async () => {
+    const { world, host, producer, values } = await bench({ lingerMs: AN_HOUR_MS });
+    fate(host, async (request, real) => {
+      const results = await real(request);
+      const error = toErrorData(told(OUTCOME_UNKNOWN));
+      return results.map((result, i) => (i === 1 ? { error } : result));
+    });
+    const sent = Promise.all([0, 1, 2].map((partition) => send(producer, 'v', partition)));
+    const [placements] = await world.passing(Promise.all([sent, producer.flush()]));
+    expect(placements).toMatchObject([
+      { partition: 0, offset: 0 },
+      { partition: 1, offset: 0 },
+      { partition: 2, offset: 0 },
+    ]);
+    const asked = host.requests('produce').map(({ appends }) => appends.map((a) => a.partition));
+    expect(asked).toEqual([[0, 1, 2], [1]]);
+    for (const partition of [0, 1, 2]) expect(await values(partition)).toEqual(['v']);
+  });
+
+  test('gets the append time that the record was stored with', async () => {
+    const { world, log, host } = await bench();
+    await log.admin.createTopics([topic('timed', { timestampType: 'append' })]);
+    const producer = log.producer();
+    await world.passing(producer.send('timed', { value: 'warm' }));
+    fate(host, async (request, real) => {
+      await real(request);
+      world.clock.advance(5_000);
+      throw told(OUTCOME_UNKNOWN);
+    });
+    const at = world.clock.now();
+    const placed = await world.passing(producer.send('timed', { value: 'v' }));
+    expect(placed).toMatchObject({ offset: 1, timestamp: at });
+    const [, message] = await readAll(log, 'timed');
+    expect(message).toMatchObject({ timestamp: at });
+  });
+
+  test('compresses what is sent again, too', async () => {
+    const { world, host, producer, values } = await bench({ compression: 'gzip' });
+    const value = 'x'.repeat(1_000);
+    fate(host, storedAndLost, fails(OUTCOME_UNKNOWN));
+    await world.passing(sendNow(producer, value));
+    await world.passing(sendNow(producer, 'after'));
+    expect(await values()).toEqual([value, 'after']);
+  });
+});
+
+describe('a producer that the partition has forgotten', () => {
+  test.each([['is stored', well] as const, ...PASSING])(
+    'after a day goes on, where the first of three batches %s',
+    async (_, first) => {
+      const { world, host, log, producer, values } = await bench();
+      await world.passing(sendNow(producer, 'before'));
+      world.clock.advance(PRODUCER_EXPIRATION_MS);
+      await world.passing(sendNow(log.producer(alone), 'of another'));
+      fate(host, first);
+      const sent = Promise.all(['1', '2', '3'].map((value) => send(producer, value)));
+      const [placements] = await world.passing(Promise.all([sent, producer.flush()]));
+      expect(placements.map(({ offset }) => offset)).toEqual([2, 3, 4]);
+      expect(await values()).toEqual(['before', 'of another', '1', '2', '3']);
+    },
+  );
+
+  test.each([
+    ['is stored', well],
+    ['meets a database that was closed', says(STORAGE_UNAVAILABLE)],
+  ])('for 64 others goes on, where the first of three batches %s', async (_, first) => {
+    const { world, host, log, producer, values } = await bench();
+    await world.passing(sendNow(producer, 'before'));
+    for (let i = 0; i < MAX_PRODUCERS; i++) {
+      await world.passing(sendNow(log.producer(alone), 'of another'));
+    }
+    fate(host, first);
+    const sent = Promise.all(['1', '2', '3'].map((value) => send(producer, value)));
+    await world.passing(Promise.all([sent, producer.flush()]));
+    expect((await values()).slice(1 + MAX_PRODUCERS)).toEqual(['1', '2', '3']);
+  });
+});
+
+describe('after deliveryTimeoutMs', () => {
+  const impatient: ProducerOptions = { ...alone, deliveryTimeoutMs: 1_000 };
+
+  test('a record whose answer was lost is OUTCOME_UNKNOWN', async () => {
+    const { world, host, producer, values } = await bench(impatient);
+    host.answer('produce', fails(OUTCOME_UNKNOWN));
+    const begun = world.clock.now();
+    const sent = sendNow(producer, 'v');
+    await expect(world.passing(sent)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' });
+    expect(world.clock.now() - begun).toBeGreaterThanOrEqual(1_000);
+    expect(world.clock.now() - begun).toBeLessThanOrEqual(1_200);
+    expect(await values()).toEqual([]);
+  });
+
+  test('also where the last that was heard is another error', async () => {
+    const { world, host, producer, values } = await bench(impatient);
+    let calls = 0;
+    host.answer('produce', (request, real) =>
+      ++calls === 1 ? storedAndLost(request, real) : says(STORAGE_UNAVAILABLE)(request, real),
+    );
+    const error: unknown = await world.passing(sendNow(producer, 'v').catch((e: unknown) => e));
+    expect(error).toMatchObject({
+      code: 'OUTCOME_UNKNOWN',
+      cause: { code: 'STORAGE_UNAVAILABLE' },
+    });
+    expect(await values()).toEqual(['v']);
+  });
+
+  test('one that is certainly not stored says why', async () => {
+    const { world, host, producer } = await bench(impatient);
+    host.answer('produce', says(STORAGE_UNAVAILABLE));
+    const sent = world.passing(sendNow(producer, 'v'));
+    await expect(sent).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE', retriable: true });
+  });
+
+  test.each([
+    ['stored', storedAndLost],
+    ['not stored', fails(OUTCOME_UNKNOWN)],
+  ])('later records go on, once each, after one that was %s', async (_, before) => {
+    const { world, host, producer, values } = await bench(impatient);
+    let isDown = true;
+    let calls = 0;
+    host.answer('produce', (request, real) => {
+      if (!isDown) return real(request);
+      return ++calls === 1 ? before(request, real) : fails(OUTCOME_UNKNOWN)(request, real);
+    });
+    await expect(world.passing(sendNow(producer, 'late'))).rejects.toMatchObject({
+      code: 'OUTCOME_UNKNOWN',
+    });
+    isDown = false;
+    expect(await world.passing(sendNow(producer, 'next'))).toMatchObject({ partition: 0 });
+    await world.passing(sendNow(producer, 'last'));
+    expect(await values()).toEqual([...(before === storedAndLost ? ['late'] : []), 'next', 'last']);
+  });
+
+  test('one that is given up has no part in what becomes of a younger one', async () => {
+    // Both are stored, and both answers lost: the younger one must not be stored anew.
+    const { world, host, producer, values } = await bench(impatient);
+    await world.passing(sendNow(producer, 'warm'));
+    let calls = 0;
+    let isDown = true;
+    host.answer('produce', async (request, real) => {
+      if (++calls <= 2) return storedAndLost(request, real);
+      return isDown ? fails(OUTCOME_UNKNOWN)(request, real) : real(request);
+    });
+    const older = sendNow(producer, 'older').catch((error: unknown) => error);
+    world.clock.advance(500);
+    const younger = sendNow(producer, 'younger');
+    await turns();
+    expect(await values()).toEqual(['warm', 'older', 'younger']);
+    expect(await world.passing(older)).toMatchObject({ code: 'OUTCOME_UNKNOWN' });
+    isDown = false;
+    expect(await world.passing(younger)).toMatchObject({ offset: 2 });
+    expect(await values()).toEqual(['warm', 'older', 'younger']);
+  });
+});
+
+describe('a batch that fails for good', () => {
+  test.each([
+    ['the first', [says(STORAGE_FULL)]],
+    ['the second', [well, says(STORAGE_FULL)]],
+    ['the third', [well, well, says(STORAGE_FULL)]],
+    ['the first two', [says(STORAGE_FULL), says(STORAGE_FULL)]],
+  ])('rejects at once, and the others are stored in order: %s', async (_, fates) => {
+    const { world, host, producer, values } = await bench();
+    await world.passing(sendNow(producer, 'warm'));
+    fate(host, ...fates);
+    const begun = world.clock.now();
+    const all = Promise.allSettled(['1', '2', '3', '4'].map((value) => send(producer, value)));
+    await world.passing(producer.flush());
+    const settled = await all;
+    expect(world.clock.now() - begun).toBeLessThan(300);
+    expect(settled.map((result) => (result.status === 'fulfilled' ? 'stored' : 'full'))).toEqual(
+      [0, 1, 2, 3].map((i) => (fates[i] === undefined || fates[i] === well ? 'stored' : 'full')),
+    );
+    const stored = ['1', '2', '3', '4'].filter((_, i) => settled[i]!.status === 'fulfilled');
+    expect(await values()).toEqual(['warm', ...stored]);
+    for (const [i, result] of settled.entries()) {
+      if (result.status === 'rejected') {
+        expect(result.reason).toMatchObject({ code: 'STORAGE_FULL', retriable: true });
+      } else {
+        expect(result.value.offset).toBe(1 + stored.indexOf(String(i + 1)));
+      }
+    }
+    await world.passing(sendNow(producer, 'after'));
+    expect(await values()).toEqual(['warm', ...stored, 'after']);
+  });
+
+  test('leaves alone one after it whose answer was lost', async () => {
+    const { world, host, producer, values } = await bench();
+    await world.passing(sendNow(producer, 'warm'));
+    fate(host, says(STORAGE_FULL), storedAndLost);
+    const full = send(producer, '1').catch((error: unknown) => error);
+    const lost = send(producer, '2');
+    await world.passing(producer.flush());
+    expect(await full).toMatchObject({ code: 'STORAGE_FULL' });
+    expect(await lost).toMatchObject({ offset: 1 });
+    expect(await values()).toEqual(['warm', '2']);
+  });
+
+  test('is sent again all the same where an earlier answer was lost', async () => {
+    const { world, host, producer, values } = await bench();
+    fate(host, storedAndLost, says(STORAGE_FULL), says(STORAGE_FULL));
+    expect(await world.passing(sendNow(producer, 'v'))).toMatchObject({ offset: 0 });
+    expect(host.requests('produce')).toHaveLength(4);
+    expect(await values()).toEqual(['v']);
+  });
+
+  test('OUT_OF_ORDER_SEQUENCE is not for ever: later records have numbers that hold', async () => {
+    // As of a disk that lost the last appends: the partition is behind what the producer knows.
+    const store = openMemoryStore(0);
+    const world = new World(store);
+    const { log } = world.tab();
+    await log.admin.createTopics(['t']);
+    const producer = log.producer(alone);
+    const heads = [{ store: 'partition-000', key: 'head' }] as const;
+    await world.passing(sendNow(producer, '1'));
+    const [before] = await store.read(heads);
+    await world.passing(sendNow(producer, '2'));
+    await store.update(heads, (_, write) => {
+      write.put('partition-000', 'head', before);
+      write.delete('partition-000', 1);
+    });
+    const third = await world.passing(sendNow(producer, '3')).catch((error: unknown) => error);
+    const isRefused = third instanceof TablogError;
+    if (isRefused) expect(third.code).toBe(OUT_OF_ORDER_SEQUENCE.code);
+    expect(await world.passing(sendNow(producer, '4'))).toMatchObject({
+      offset: isRefused ? 1 : 2,
+    });
+  });
+});
+
+describe('flush and close', () => {
+  test.each(['flush', 'close'] as const)('%s waits for what is sent again', async (call) => {
+    const { world, host, producer, values } = await bench();
+    fate(host, fails(OUTCOME_UNKNOWN), storedAndLost, fails(OUTCOME_UNKNOWN));
+    let acked = 0;
+    const sent = ['1', '2'].map((value) => send(producer, value).then(() => acked++));
+    await world.passing(producer[call]());
+    await idle();
+    expect(acked).toBe(2);
+    expect(await values()).toEqual(['1', '2']);
+    await Promise.all(sent);
+  });
+
+  test.each(['flush', 'close'] as const)('%s waits for what lingers meanwhile', async (call) => {
+    const { world, host, producer } = await bench();
+    let down = 0;
+    host.answer('produce', async (request, real) => {
+      const appends = request.appends.filter(({ partition }) => partition !== down);
+      const results = [...(await real({ ...request, appends }))];
+      const error = toErrorData(told(STORAGE_UNAVAILABLE));
+      return request.appends.map((append) =>
+        append.partition === down ? { error } : results.shift()!,
+      );
+    });
+    const first = sendNow(producer, 'first', 0);
+    await turns(); // it has failed twice: nothing is sent for a while
+    let acked = false;
+    const lingers = send(producer, 'lingers', 1).then(() => (acked = true));
+    const done = producer[call]().then(() => acked);
+    down = 1;
+    world.clock.advance(100);
+    await turns();
+    down = -1;
+    expect(await world.passing(done)).toBe(true);
+    await Promise.all([first, lingers]);
+  });
+
+  test('close of the log waits, too, and later sends are refused', async () => {
+    const { world, host, log, producer, values } = await bench();
+    fate(host, fails(OUTCOME_UNKNOWN), fails(OUTCOME_UNKNOWN));
+    const sent = send(producer, 'v');
+    const closed = log.close();
+    await expect(send(producer, 'w')).rejects.toMatchObject({ code: 'CLOSED' });
+    await world.passing(closed);
+    expect(await sent).toMatchObject({ offset: 0 });
+    expect(await values()).toEqual(['v']);
+  });
+
+  test('a full buffer waits for what is sent again', async () => {
+    const { world, host, producer, values } = await bench({ ...alone, bufferBytes: 200 });
+    fate(host, storedAndLost, fails(OUTCOME_UNKNOWN), says(STORAGE_UNAVAILABLE), storedAndLost);
+    const all = Array.from({ length: 20 }, (_, i) => String(i).padEnd(50));
+    const sent = all.map((value) => send(producer, value));
+    await world.passing(Promise.all([...sent, producer.flush()]));
+    expect(await values()).toEqual(all);
+  });
+});
+
+describe('a producer with idempotent: false', () => {
+  test('sends nothing again, and its batches have no producer', async () => {
+    const { world, host, producer } = await bench({ ...alone, idempotent: false });
+    await world.passing(sendNow(producer, 'v'));
+    fate(host, fails(OUTCOME_UNKNOWN));
+    const lost = world.passing(sendNow(producer, 'v'));
+    await expect(lost).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' });
+    expect(host.requests('produce')).toHaveLength(2);
+    for (const { appends } of host.requests('produce')) {
+      const header = new RecordBatch(new Uint8Array(appends[0]!.batch));
+      expect(header).toMatchObject({ producerId: -1, producerEpoch: -1, baseSequence: -1 });
+    }
+  });
+});
+
+/** A record that was sent on a walk, and what `send` said of it. */
+interface Walked {
+  readonly value: string;
+  readonly producer: number;
+  readonly partition: number;
+  readonly expectedOffset: number | undefined;
+  result: Placement | TablogError | undefined;
+}
+
+const WALKS = Number(process.env['TABLOG_SEEDS'] ?? 300);
+const ONLY = process.env['TABLOG_SEED'];
+
+/** Has the next transactions of a connection fail, each in its own way, as long as `isRough`. */
+class RoughStore extends FaultStore {
+  readonly #random: Random;
+  readonly #isRough: () => boolean;
+
+  constructor(inner: Store, random: Random, isRough: () => boolean) {
+    super(inner);
+    this.#random = random;
+    this.#isRough = isRough;
+  }
+
+  override update: FaultStore['update'] = (refs, decide, options) => {
+    const random = this.#random;
+    if (this.#isRough() && random.chance(0.4)) {
+      const until = wait(random.int(0, 4));
+      const closes = random.chance(0.4) ? { closes: told(STORAGE_UNAVAILABLE) } : {};
+      const error = random.pick([OUTCOME_UNKNOWN, OUTCOME_UNKNOWN, STORAGE_UNAVAILABLE]);
+      const stored = error === OUTCOME_UNKNOWN && random.chance(0.6);
+      if (random.chance(0.2)) this.failNext({ until });
+      else if (random.chance(0.15)) this.failNext({ until, error: told(STORAGE_FULL) });
+      else this.failNext({ until, error: told(error), stored, ...closes });
+    }
+    return super.update(refs, decide, options);
+  };
+}
+
+/** As many turns of the event loop. */
+async function wait(turns: number): Promise<void> {
+  for (let turn = 0; turn < turns; turn++) await idle();
+}
+
+/** Has requests and answers take a while, and some get lost. */
+function roughRoad(random: Random, isRough: () => boolean, hangs: boolean): Fate {
+  return async (request, real) => {
+    if (!isRough()) return real(request);
+    await wait(random.int(0, 3));
+    if (random.chance(0.08)) throw told(random.pick([OUTCOME_UNKNOWN, WORKER_LOST]));
+    if (hangs && random.chance(0.05)) {
+      // The tab gives up a worker that hangs, and that then goes on.
+      void wait(random.int(1, 20)).then(() => real(request));
+      throw told(OUTCOME_UNKNOWN);
+    }
+    const results = await real(request);
+    await wait(random.int(0, 3));
+    if (random.chance(0.12)) throw told(OUTCOME_UNKNOWN);
+    return results;
+  };
+}
+
+/** Sends from two tabs while everything fails, then mends it and looks what there is. */
+async function walk(seed: number): Promise<string[]> {
+  const random = new Random(seed);
+  const store = openMemoryStore(0);
+  const world = new World(store);
+  let isRough = false;
+  const isPatient = random.chance(0.6);
+  const hangs = random.chance(0.5);
+  const deliveryTimeoutMs = isPatient ? 120_000 : random.pick([0, 300, 1_000]);
+  const tabs = [1, 2].map(() => world.tab(() => new RoughStore(store, random, () => isRough)));
+  const reader = world.tab(() => new FaultStore(store)).log;
+  await reader.admin.createTopics([topic('t', { partitions: 2 })]);
+  const producers = tabs.map(({ log, host }) => {
+    host.answer(
+      'produce',
+      roughRoad(random, () => isRough, hangs),
+    );
+    const batchBytes = random.pick([1, 1, 200, 1_000]);
+    const lingerMs = random.pick([0, 0, 50]);
+    return log.producer({ batchBytes, lingerMs, deliveryTimeoutMs });
+  });
+  for (const { log } of tabs) await log.admin.listOffsets('t', 'latest');
+  isRough = true;
+
+  const sent: Walked[] = [];
+  const steps = random.int(10, 40);
+  for (let step = 0; step < steps; step++) {
+    const which = random.int(0, 1);
+    const producer = producers[which]!;
+    for (let burst = random.int(1, 6); burst > 0; burst--) {
+      const partition = random.int(0, 1);
+      const known = sent.filter((other) => other.partition === partition).length;
+      // Not where a worker hangs: one that is ahead of the end now may be right when it goes on.
+      const expects = !hangs && random.chance(0.1);
+      const expectedOffset = expects ? random.int(0, known) : undefined;
+      const value = `${which}-${sent.length}`.padEnd(10);
+      const record: Walked = {
+        value,
+        producer: which,
+        partition,
+        expectedOffset,
+        result: undefined,
+      };
+      sent.push(record);
+      const options = expectedOffset === undefined ? {} : { expectedOffset };
+      producer.send('t', { value, partition }, options).then(
+        (placement) => (record.result = placement),
+        (error: unknown) => (record.result = error as TablogError),
+      );
+    }
+    if (random.chance(0.3)) void producer.flush();
+    if (random.chance(0.5)) await wait(random.int(1, 8));
+    if (random.chance(0.3)) world.clock.advance(random.int(1, 200));
+  }
+  isRough = !isPatient && random.chance(0.5); // until all are stored or given up
+  await world.passing(Promise.all(producers.map((producer) => producer.close())));
+  await idle();
+  const left = sent.filter(({ result }) => result === undefined);
+  const early = left.map(({ value }) => `${value} has no answer, and close() has resolved`);
+  isRough = false;
+  await turns(); // workers that hung are done
+  const stored = await readAll(reader, 't');
+  const problems = problemsOf(
+    sent,
+    stored.map(({ partition, offset, value }) => ({
+      partition,
+      offset,
+      value: Buffer.from(value!).toString(),
+    })),
+    isPatient,
+  );
+  await Promise.all([...tabs.map(({ log }) => log.close()), reader.close()]);
+  return [...early, ...problems];
+}
+
+interface Stored {
+  readonly partition: number;
+  readonly offset: number;
+  readonly value: string;
+}
+
+/** What of the promises to a producer was not kept. */
+function problemsOf(
+  sent: readonly Walked[],
+  stored: readonly Stored[],
+  isPatient: boolean,
+): string[] {
+  const problems: string[] = [];
+  const last = new Map<string, number>();
+  const indices = new Map(sent.map(({ value }, i) => [value, i]));
+  for (const { partition, offset, value } of stored) {
+    const index = indices.get(value);
+    const key = `${partition}/${value.slice(0, 1)}`;
+    if (index === undefined) problems.push(`${value} was never sent`);
+    else if ((last.get(key) ?? -1) >= index) problems.push(`${value} at ${offset} is out of order`);
+    last.set(key, index ?? -1);
+  }
+  for (const { value, partition, expectedOffset, result } of sent) {
+    const places = stored.filter((message) => message.value === value);
+    if (places.length > 1) problems.push(`${value} is stored ${places.length} times`);
+    if (result === undefined) continue;
+    if (!(result instanceof TablogError)) {
+      const [place] = places;
+      if (place?.offset !== result.offset || place.partition !== partition) {
+        problems.push(`${value} is at ${place?.offset}, and was acked at ${result.offset}`);
+      }
+      if (expectedOffset !== undefined && expectedOffset !== result.offset) {
+        problems.push(`${value} was expected at ${expectedOffset}, and is at ${result.offset}`);
+      }
+    } else {
+      if (isPatient && !FOR_GOOD.has(result.code)) problems.push(`${value}: ${result.message}`);
+      if (places.length > 0 && result.code !== 'OUTCOME_UNKNOWN') {
+        problems.push(`${value} is stored, and was told ${result.code}`);
+      }
+      if (result.code === 'CONFLICT' && expectedOffset === undefined) {
+        problems.push(`${value} is in conflict, and expected no offset`);
+      }
+    }
+  }
+  return problems;
+}
+
+/** What ends a record at once. */
+const FOR_GOOD: ReadonlySet<string> = new Set(['STORAGE_FULL', 'CONFLICT']);
+
+test('whatever fails, what is acked is stored once and in order, and nothing else twice', async () => {
+  const seeds =
+    ONLY === undefined ? Array.from({ length: WALKS }, (_, i) => i + 1) : [Number(ONLY)];
+  const problems: string[] = [];
+  for (const seed of seeds) {
+    for (const problem of await walk(seed)) problems.push(`TABLOG_SEED=${seed}: ${problem}`);
+  }
+  expect(problems).toEqual([]);
+}, 600_000);
