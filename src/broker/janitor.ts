@@ -98,7 +98,7 @@ export class Janitor {
       await this.#tend(tended, isTimeTrusted).catch(() => {});
     }
     await this.#fitBudget(all);
-    await this.#expireProducers();
+    if (isTimeTrusted) await this.#expireProducers();
   }
 
   async #tend(tended: Tended, isTimeTrusted: boolean): Promise<void> {
@@ -120,7 +120,9 @@ export class Janitor {
       }
     }
     await keeper.sweep();
-    if (cleanup !== 'delete') await keeper.compact(deleteRetentionMs, now);
+    // What others remember is not to come back when its tombstone is gone.
+    const isToCompact = cleanup !== 'delete' && isTimeTrusted;
+    if (isToCompact && (await keeper.compact(deleteRetentionMs, now))) this.#trimmed(tended);
     await keeper.merge();
   }
 
@@ -148,18 +150,25 @@ export class Janitor {
     for (const { tended, bytes } of sizes.toSorted((a, b) => b.bytes - a.bytes)) {
       if (excess <= 0) return;
       if (tended.row.config.cleanup === 'compact') continue;
-      const protectedFrom = await this.#protectedFrom(tended);
-      if (await tended.keeper.fit(Math.max(bytes - excess, 0), protectedFrom)) {
-        this.#trimmed(tended);
-        excess -= bytes - (await tended.keeper.head()).bytes;
-      }
+      const deleted = await this.#shrink(tended, bytes, excess).catch(() => 0);
+      excess -= deleted;
     }
+  }
+
+  /** Deletes up to `excess` bytes of a partition that has `bytes`; how many it deleted. */
+  async #shrink(tended: Tended, bytes: number, excess: number): Promise<number> {
+    const { keeper } = tended;
+    const protectedFrom = await this.#protectedFrom(tended);
+    if (!(await keeper.fit(Math.max(bytes - excess, 0), protectedFrom))) return 0;
+    this.#trimmed(tended);
+    return bytes - (await keeper.head()).bytes;
   }
 
   async #trustTime(): Promise<boolean> {
     const { store, clock } = this.#options;
     return store.update([logRef], ([log], write) => {
-      const { trust, isTrusted } = trustTime(log?.time, clock.now());
+      const known = log!.time ?? { seenAt: log!.createdAt, doubtedAt: null };
+      const { trust, isTrusted } = trustTime(known, clock.now());
       write.put(logRef.store, logRef.key, { ...log, time: trust });
       return isTrusted;
     });

@@ -249,7 +249,7 @@ export class LogSession {
       const [read] = await this.store.readSegments([request]);
       if (read === undefined || read.segments.length === 0) break;
       for (const { bytes } of read.segments) {
-        const found = offsetAtTime(bytes, time, MAX_INFLATED_BYTES);
+        const found = offsetAtTime(bytes, from, time, MAX_INFLATED_BYTES);
         if (found !== undefined) return found;
       }
       from = read.nextBaseOffset ?? head.endOffset;

@@ -110,22 +110,26 @@ export class PartitionKeeper {
     }
   }
 
-  /** One pass of compaction, where it is worth it. */
-  async compact(deleteRetentionMs: number, now: number): Promise<void> {
+  /** One pass of compaction, where it is worth it; tells whether records are gone. */
+  async compact(deleteRetentionMs: number, now: number): Promise<boolean> {
     const before = await this.head();
-    if (!isWorthCompacting(before, deleteRetentionMs, now)) return;
+    let isReplaced = false;
+    if (!isWorthCompacting(before, deleteRetentionMs, now)) return isReplaced;
     const tombstonesTo = servedTombstones(before.compaction, deleteRetentionMs, now);
     const { latest, to } = await this.#latest(cleanedTo(before), before.endOffset);
     let cleanBytes = 0;
     for (let from = before.rowsFrom; from < to;) {
       const { head, rows, end } = await this.#rowsAt(from, MAX_CLEANED_BYTES);
-      if (rows.length === 0 || end > to) break;
+      if (rows.length === 0) break;
       const batches = checkedBatches(rows, end);
       const compacted = compactBatches(batches, latest, tombstonesTo);
       const fresh = packSegments(compacted, rows[0]!.baseOffset);
       cleanBytes += bytesOf(fresh);
-      if (compacted !== batches && !(await this.#replace(head, { old: rows, fresh }))) return;
-      from = end;
+      if (compacted !== batches) {
+        if (!(await this.#replace(head, { old: rows, fresh }))) return isReplaced;
+        isReplaced = true;
+      }
+      from = end; // rows that came since `to` may be among these: none of their records is replaced
     }
     const { store } = this.#kept;
     await this.#store.update([headRef(store)], ([found], write) => {
@@ -133,6 +137,7 @@ export class PartitionKeeper {
       const compaction = cleaned(head.compaction, { to, at: now }, cleanBytes, tombstonesTo);
       write.put(store, HEAD_KEY, { ...head, compaction });
     });
+    return isReplaced;
   }
 
   /** Makes rows of up to 1 MiB of small ones. */
@@ -144,7 +149,10 @@ export class PartitionKeeper {
       const { rows, end } = await this.#rowsAt(Math.max(from, head.rowsFrom), SEGMENT_BYTES);
       if (rows.length === 0) return;
       const rewrite = mergeRows(rows, end);
-      const mergedTo = rewrite.fresh.at(-1)!.nextOffset;
+      const { baseOffset, nextOffset, bytes } = rewrite.fresh.at(-1)!;
+      // One that is still small is merged once more, with what comes.
+      const isSmall = rewrite.old.length > 1 && bytes.byteLength < SEGMENT_BYTES / 2;
+      const mergedTo = isSmall ? baseOffset : nextOffset;
       if (!(await this.#replace(head, rewrite, {}, mergedTo))) return;
     }
   }

@@ -6,7 +6,7 @@ import type { SubscribedTopic } from '../group/group-state.ts';
 import { headRef, newHead } from '../log/head.ts';
 import { topicGone } from '../log/segment-reader.ts';
 import { DEFAULT_TOPIC_CONFIG, MAX_PARTITIONS } from '../protocol/broker.ts';
-import type { TopicConfig, TopicInfo, TopicSpec } from '../protocol/broker.ts';
+import type { TopicConfig, TopicConfigChanges, TopicInfo, TopicSpec } from '../protocol/broker.ts';
 import { HEAD_KEY, OFFSETS, TOPICS, partitionStore, poolRef } from '../store/schema.ts';
 import type { PoolRow } from '../store/schema.ts';
 import type { RowRef, Store } from '../store/store.ts';
@@ -121,7 +121,7 @@ export class TopicCatalog {
           name: spec.name,
           id: randomId(),
           stores: [],
-          config: { ...DEFAULT_TOPIC_CONFIG, ...spec.config },
+          config: withChanges(DEFAULT_TOPIC_CONFIG, spec.config ?? {}),
           createdAt: this.#now(),
         };
         const allocated = allocate(row, spec.partitions ?? 1);
@@ -148,10 +148,10 @@ export class TopicCatalog {
     return row!;
   }
 
-  async alter(name: string, config: Partial<TopicConfig>): Promise<TopicRow> {
+  async alter(name: string, changes: TopicConfigChanges): Promise<TopicRow> {
     const altered = await this.#store.update([topicRef(name)], ([row], write) => {
       if (row === undefined) throw unknownTopic(name);
-      const next: TopicRow = { ...row, config: { ...row.config, ...config } };
+      const next: TopicRow = { ...row, config: withChanges(row.config, changes) };
       write.put(TOPICS, name, next);
       return next;
     });
@@ -284,6 +284,10 @@ function unknownTopic(name: string): TablogError {
   });
 }
 
+function withChanges(config: TopicConfig, changes: TopicConfigChanges): TopicConfig {
+  return { ...config, ...changes, retention: { ...config.retention, ...changes.retention } };
+}
+
 function checkAgrees(spec: TopicSpec, existing: TopicRow): void {
   const differences: string[] = [];
   const compare = (what: string, has: unknown, wanted: unknown): void => {
@@ -291,8 +295,9 @@ function checkAgrees(spec: TopicSpec, existing: TopicRow): void {
     if (wanted !== undefined && is !== asked) differences.push(`${what} is ${is}, not ${asked}`);
   };
   compare('partitions', existing.stores.length, spec.partitions);
-  for (const [name, wanted] of Object.entries(spec.config ?? {})) {
-    compare(name, existing.config[name as keyof TopicConfig], wanted);
+  const config = withChanges(existing.config, spec.config ?? {});
+  for (const name of Object.keys(spec.config ?? {}) as (keyof TopicConfig)[]) {
+    compare(name, existing.config[name], config[name]);
   }
   if (differences.length === 0) return;
   throw new TablogError(

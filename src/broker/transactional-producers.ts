@@ -13,6 +13,9 @@ export interface ProducerRow extends TransactionalProducer {
   readonly usedAt: number;
 }
 
+/** An hour, of the 7 days after which an id that nobody uses is forgotten. */
+const NOTED_EVERY_MS = 3_600_000;
+
 /** The header has 16 bits for it. */
 const MAX_EPOCH = 32_767;
 
@@ -38,13 +41,17 @@ export class TransactionalProducers {
     });
   }
 
-  /** Writes nothing; throws `FENCED` where somebody else has the id by now. */
+  /** Notes that the id is used; throws `FENCED` where somebody else has it by now. */
   fence({ transactionalId, id, epoch }: TransactionalProducer): RowWrites {
     return {
       refs: [producerRef(transactionalId)],
-      write: ([found]) => {
+      write: ([found], write) => {
         const row = found as ProducerRow | undefined;
-        if (row?.id === id && row.epoch === epoch) return;
+        const usedAt = this.#clock.now();
+        if (row?.id === id && row.epoch === epoch) {
+          if (usedAt - row.usedAt < NOTED_EVERY_MS) return;
+          return write.put(PRODUCERS, transactionalId, { ...row, usedAt });
+        }
         throw new TablogError(
           FENCED,
           `another producer has the transactional id '${transactionalId}' by now`,

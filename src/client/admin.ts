@@ -6,7 +6,12 @@ import {
   show,
   withDefaults,
 } from '../base/argument.ts';
-import type { ImportedPartition, TopicDescription, TopicInfo } from '../protocol/broker.ts';
+import type {
+  ImportedPartition,
+  TopicConfigChanges,
+  TopicDescription,
+  TopicInfo,
+} from '../protocol/broker.ts';
 import type { CommittedOffset, GroupDescription, GroupListing } from '../protocol/group.ts';
 import { checkPosition } from './consumer-options.ts';
 import type { Position } from './consumer-options.ts';
@@ -14,7 +19,7 @@ import type { Connection } from './connection.ts';
 import { bufferOf, exportPartition } from './log-file.ts';
 import type { LogFile } from './log-file.ts';
 import { asSpec, asTopic, checkConfig, checkPartitions } from './topic.ts';
-import type { TopicConfigChanges, TopicLike } from './topic.ts';
+import type { TopicLike } from './topic.ts';
 import type { TopicRegistry } from './topic-registry.ts';
 
 export interface StorageDescription {
@@ -116,7 +121,7 @@ export class Admin {
 
   /**
    * Deletes the records of partitions before an offset, or all that there are ('latest'), and tells
-   * where each of them begins then (Kafka's low watermark). What is behind goes on as its `from` says.
+   * where each of them begins then (Kafka's low watermark); partition by partition. What is behind goes on as its `from` says.
    * Throws `UNKNOWN_TOPIC`, and `OFFSET_OUT_OF_RANGE` beyond the end.
    */
   async deleteRecords(
@@ -125,7 +130,11 @@ export class Admin {
   ): Promise<readonly number[]> {
     checkArray('deleteRecords() takes an array of partitions', partitions);
     const info = await this.#registry.load(nameOf(topic));
-    for (const { partition, before } of partitions) {
+    for (const each of partitions) {
+      const { partition, before } = withDefaults<RecordsToDelete>('deleteRecords()', each, {
+        partition: -1,
+        before: -1,
+      });
       checkInteger('partition', partition, 0, info.partitions - 1);
       if (before !== 'latest') checkInteger('before', before, 0);
     }

@@ -8,7 +8,7 @@ import {
   withDefaults,
 } from '../base/argument.ts';
 import { MAX_PARTITIONS } from '../protocol/broker.ts';
-import type { Retention, TopicConfig, TopicSpec } from '../protocol/broker.ts';
+import type { Retention, TopicConfig, TopicConfigChanges, TopicSpec } from '../protocol/broker.ts';
 import { bytes, plain } from './serde.ts';
 import type { Serde } from './serde.ts';
 
@@ -40,8 +40,8 @@ export interface TopicOptions<K, V> {
   readonly cleanup?: TopicConfig['cleanup'];
   /**
    * How much of each partition is kept: `ms` (`retention.ms`) and `bytes` (`retention.bytes`), whichever
-   * is reached first. Whole rows go, so somewhat more may stay. Default: everything, where Kafka keeps
-   * 7 days.
+   * is reached first. Whole rows go, and times are known every 64 KiB or so: somewhat more may stay.
+   * Default: everything, where Kafka keeps 7 days.
    */
   readonly retention?: Partial<Retention>;
   /**
@@ -59,7 +59,7 @@ export interface Topic<N extends string = string, K = unknown, V = unknown> {
   readonly key: Serde<K>;
   readonly value: Serde<V>;
   readonly partitions: number | undefined;
-  readonly config: Partial<TopicConfig>;
+  readonly config: TopicConfigChanges;
 }
 
 /** A typed topic, or the name of one whose keys and values are bytes or text. */
@@ -133,18 +133,13 @@ const NO_CONFIG: ConfigOptions = {
   protectUncommitted: undefined,
 };
 
-/** What `alterTopic` takes. */
-export type TopicConfigChanges = Partial<Omit<TopicConfig, 'retention'>> & {
-  readonly retention?: Partial<Retention>;
-};
-
 /** The configuration for `alterTopic`, checked. */
-export function checkConfig(options: TopicConfigChanges): Partial<TopicConfig> {
+export function checkConfig(options: TopicConfigChanges): TopicConfigChanges {
   return configOf(withDefaults<ConfigOptions>('alterTopic()', options, NO_CONFIG));
 }
 
 /** What is given of a configuration, checked. */
-function configOf(options: ConfigOptions): Partial<TopicConfig> {
+function configOf(options: ConfigOptions): TopicConfigChanges {
   const { maxRecordBytes, timestampType, cleanup, deleteRetentionMs, protectUncommitted } = options;
   if (maxRecordBytes !== undefined) {
     checkInteger('maxRecordBytes', maxRecordBytes, 1, MAX_RECORD_BYTES);
@@ -164,15 +159,18 @@ function configOf(options: ConfigOptions): Partial<TopicConfig> {
   const given = Object.entries({ ...options, retention }).filter(
     ([, value]) => value !== undefined,
   );
-  return Object.fromEntries(given) as Partial<TopicConfig>;
+  return Object.fromEntries(given) as TopicConfigChanges;
 }
 
-function checkRetention(options: Partial<Retention>): Retention {
-  const retention = withDefaults<Retention>('retention', options, { ms: null, bytes: null });
-  const { ms, bytes } = retention;
-  if (ms !== null) checkInteger('retention.ms', ms, 1);
-  if (bytes !== null) checkInteger('retention.bytes', bytes, 1);
-  return retention;
+function checkRetention(options: Partial<Retention>): Partial<Retention> {
+  const { ms, bytes } = withDefaults<Partial<Record<keyof Retention, number | null | undefined>>>(
+    'retention',
+    options,
+    { ms: undefined, bytes: undefined },
+  );
+  if (ms !== null && ms !== undefined) checkInteger('retention.ms', ms, 1);
+  if (bytes !== null && bytes !== undefined) checkInteger('retention.bytes', bytes, 1);
+  return { ...(ms !== undefined && { ms }), ...(bytes !== undefined && { bytes }) };
 }
 
 export function checkPartitions(partitions: unknown): asserts partitions is number {

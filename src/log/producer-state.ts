@@ -40,7 +40,7 @@ export const MAX_PRODUCERS = 64;
 export const MAX_RECENT_PRODUCERS = 512;
 
 /** Longer than `deliveryTimeoutMs`. */
-const RECENT_MS = 300_000;
+export const RECENT_MS = 300_000;
 
 /** Kafka's `producer.id.expiration.ms`. */
 export const PRODUCER_EXPIRATION_MS = 86_400_000;

@@ -48,11 +48,11 @@ const DOUBT_MS = 3_600_000;
  * still so an hour later.
  */
 export function trustTime(
-  trust: TimeTrust | undefined,
+  trust: TimeTrust,
   now: number,
 ): { readonly trust: TimeTrust; readonly isTrusted: boolean } {
   const isNear = (to: number, max: number): boolean => Math.abs(now - to) <= max;
-  if (trust === undefined || isNear(trust.seenAt, MAX_STEP_MS)) {
+  if (isNear(trust.seenAt, MAX_STEP_MS)) {
     return { trust: { seenAt: now, doubtedAt: null }, isTrusted: true };
   }
   const { seenAt, doubtedAt } = trust;

@@ -87,17 +87,18 @@ function checkRange(from: ReadFrom, startOffset: number, endOffset: number): voi
   );
 }
 
-/** The offset of the first record in `segment` at or after `timestamp`, if there is one. */
+/** The offset of the first record in `segment` from `from` on at or after `timestamp`, if there is one. */
 export function offsetAtTime(
   segment: ArrayBuffer,
+  from: number,
   timestamp: number,
   maxBatchBytes: number,
 ): number | undefined {
   for (const batch of readBatches(new Uint8Array(segment))) {
-    if (batch.maxTimestamp < timestamp) continue;
+    if (batch.maxTimestamp < timestamp || batch.nextOffset <= from) continue;
     const cursor = new RecordCursor(batch, inflateRecords(batch, maxBatchBytes));
     while (cursor.next()) {
-      if (cursor.timestamp >= timestamp) return cursor.offset;
+      if (cursor.timestamp >= timestamp && cursor.offset >= from) return cursor.offset;
     }
   }
   return undefined;

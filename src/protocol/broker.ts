@@ -52,6 +52,11 @@ export interface Retention {
   readonly bytes: number | null;
 }
 
+/** What is given of a configuration. */
+export type TopicConfigChanges = Partial<Omit<TopicConfig, 'retention'>> & {
+  readonly retention?: Partial<Retention>;
+};
+
 export const DEFAULT_TOPIC_CONFIG: TopicConfig = {
   maxRecordBytes: 1024 * 1024,
   timestampType: 'create',
@@ -68,7 +73,7 @@ export const MAX_PARTITIONS = 1000;
 export interface TopicSpec {
   readonly name: string;
   readonly partitions?: number;
-  readonly config?: Partial<TopicConfig>;
+  readonly config?: TopicConfigChanges;
 }
 
 export interface TopicInfo {
@@ -217,7 +222,7 @@ export interface Broker {
   }): Promise<TopicInfo>;
   alterTopic(request: {
     readonly name: string;
-    readonly config: Partial<TopicConfig>;
+    readonly config: TopicConfigChanges;
   }): Promise<TopicInfo>;
   /** Moves log start offsets; where each one is then. */
   deleteRecords(request: {

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { OUTCOME_UNKNOWN, STORAGE_UNAVAILABLE } from '../../src/base/error-rules.ts';
 import { TablogError } from '../../src/base/error.ts';
 import type { Append, ProducerIdentity, Request, TopicInfo } from '../../src/protocol/broker.ts';
+import { MAX_PRODUCERS } from '../../src/log/producer-state.ts';
 import { PRODUCERS } from '../../src/store/schema.ts';
 import { batchOf, recordOf } from '../support/batches.ts';
 import { errorOf, openTestLog } from '../support/broker-fixture.ts';
@@ -223,7 +224,20 @@ describe('a transaction that comes once more', () => {
     expect(await stored()).toEqual(['x', 'y', 'a', 'b']);
   });
 
-  test('is not stored by half, where only one partition remembers it', async () => {
+  test('is not stored by half, where one partition has forgotten its producer', async () => {
+    const by = await init();
+    const appends = (): Append[] => [appendOf('a', { by }), appendOf('b', { by, partition: 1 })];
+    await transact(by, appends());
+    for (let id = 1; id <= MAX_PRODUCERS; id++) {
+      const append = appendOf('x', { by: { id, epoch: 0 }, partition: 1 });
+      await shop.broker.produce({ appends: [append], durability: 'relaxed' });
+    }
+    await transact(by, appends()).catch(() => {});
+    const values = await shop.readAll(orders, { partition: 1 });
+    expect(values.filter((value) => value === 'b')).toHaveLength(1);
+  });
+
+  test('is refused whole, where one of its batches is out of order', async () => {
     const by = await init();
     await transact(by, [appendOf('a', { by })]);
     const half = [appendOf('a', { by }), appendOf('b', { by, sequence: 7, partition: 1 })];

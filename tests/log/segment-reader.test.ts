@@ -205,10 +205,12 @@ test('offsetAtTime finds the first record at or after a time', async () => {
       ]);
       const times = batches.flat();
       for (const wanted of [time, ...times]) {
-        const first = times.findIndex((timestamp) => timestamp >= wanted);
-        expect(offsetAtTime(segments[0]!.bytes, wanted, 10_000)).toBe(
-          first < 0 ? undefined : first,
-        );
+        for (const from of [0, 1, times.length]) {
+          const first = times.findIndex((timestamp, i) => timestamp >= wanted && i >= from);
+          expect(offsetAtTime(segments[0]!.bytes, from, wanted, 10_000)).toBe(
+            first < 0 ? undefined : first,
+          );
+        }
       }
     }),
     { numRuns: 200 },
