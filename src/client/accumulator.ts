@@ -163,17 +163,14 @@ export class PartitionAccumulator {
   take(): SealedBatch | undefined {
     const { sequence } = this.#options;
     const isBroken = sequence?.isBroken === true;
-    // Those that may be stored come again as they are: only their number can tell.
-    const known = isBroken ? this.#sealed.findIndex(({ mayBeStored }) => mayBeStored) : -1;
-    if (isBroken && known === -1 && this.inFlight > 0) return undefined;
-    const at = Math.max(known, 0);
-    const batch = this.#sealed[at];
-    if (batch === undefined) return undefined;
+    const [batch] = this.#sealed;
+    if (batch === undefined || (isBroken && this.inFlight > 0)) return undefined;
     // The partition remembers so many of a producer: one that comes again has to be among them.
     const [oldest] = this.#unsettled;
     if (sequence !== undefined && batch.order - oldest!.order >= MAX_IN_FLIGHT) return undefined;
-    if (known === -1) sequence?.number(batch);
-    this.#sealed.splice(at, 1);
+    // One that may be stored comes again as it is: only its number can tell.
+    if (!(isBroken && batch.mayBeStored)) sequence?.number(batch);
+    this.#sealed.shift();
     batch.attempts++;
     batch.settledBefore = this.#settled;
     this.inFlight++;
@@ -203,11 +200,13 @@ export class PartitionAccumulator {
    * partition does not remember.
    */
   reorder(batch: SealedBatch, expected: number): boolean {
-    const isNotStored = isAhead(batch.number!.sequence, expected);
-    if (isNotStored) batch.mayBeStored = false;
+    const sequence = this.#options.sequence!;
     if (this.#hasMoved(batch)) return true;
-    if (!isNotStored) return false;
-    this.#options.sequence!.restart();
+    if (!isAhead(batch.number!.sequence, expected)) return false;
+    // A worker that hung may yet store the one before it, and then this one.
+    if (batch.mayBeStored && sequence.isDoubtful) return false;
+    batch.mayBeStored = false;
+    sequence.restart();
     return true;
   }
 

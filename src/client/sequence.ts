@@ -24,6 +24,7 @@ export class Sequence {
   #epoch: number;
   #next = 0;
   #isBroken = false;
+  #isDoubtful = false;
 
   constructor({ id, epoch }: ProducerIdentity) {
     this.#id = id;
@@ -36,6 +37,11 @@ export class Sequence {
    */
   get isBroken(): boolean {
     return this.#isBroken;
+  }
+
+  /** One of this epoch was given up that may be stored, or may be yet, by a worker that hung. */
+  get isDoubtful(): boolean {
+    return this.#isDoubtful;
   }
 
   /** Numbers a batch; one that has its number in this epoch keeps it. */
@@ -56,12 +62,14 @@ export class Sequence {
   /** The batch will not be sent any more. `isKnown`: it was certainly not stored. */
   drop({ number, recordCount }: Numbered, isKnown: boolean): void {
     if (number === undefined || number.id !== this.#id || number.epoch !== this.#epoch) return;
+    if (!isKnown) this.#isDoubtful = true;
     const isLast = sequenceAfter(number.sequence, recordCount) === this.#next;
     if (isKnown && isLast) this.#next = number.sequence;
     else this.#isBroken = true;
   }
 
   #beginEpoch(): void {
+    this.#isDoubtful = false;
     this.#isBroken = false;
     this.#next = 0;
     this.#epoch++;

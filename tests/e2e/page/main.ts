@@ -1,6 +1,7 @@
 import { inline } from '../../../src/inline.ts';
 import * as tablog from '../../../src/index.ts';
 import type { InlineHost, Log, MessageOf, TopicLike, WorkerKind } from '../../../src/index.ts';
+import * as exactlyOnce from './exactly-once.ts';
 import * as member from './group-member.ts';
 
 /** What the tests call in a tab, by `page.evaluate`. */
@@ -9,6 +10,8 @@ const api = {
   inline,
   /** A member of a group, and what it does. */
   member,
+  /** Members of another group, which copy one topic to another. */
+  exactlyOnce,
   log: undefined as Log | undefined,
 
   /** Opens the log of this tab, in whatever host the test is about. */
