@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts';
+import { OUT_OF_ORDER_SEQUENCE } from '../base/error-rules.ts';
 import { TablogError, toTablogError } from '../base/error.ts';
 import { appendBatches } from '../log/append.ts';
 import type { BatchPlace, NewBatch } from '../log/append.ts';
@@ -107,6 +108,11 @@ export class CommitQueue {
         const isOld =
           appends.length > 0 && results.every(({ committed }) => committed === undefined);
         if (isOld) return results;
+        // It was stored, and a partition has forgotten that meanwhile.
+        if (results.some(({ committed }) => committed === undefined)) {
+          const happened = 'a part of the transaction was stored before';
+          throw new TablogError(OUT_OF_ORDER_SEQUENCE, happened);
+        }
         let at = heads.length;
         for (const rows of writes) {
           rows.write(found.slice(at, at + rows.refs.length), write);

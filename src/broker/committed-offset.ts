@@ -19,6 +19,13 @@ export interface OffsetRow {
   readonly committedAt: number;
   /** Of which log: an offset of a log that was lost says nothing about the one made since. */
   readonly logId: string;
+  /** Which commit of which hold on the partition this was; null: nobody's who holds it. */
+  readonly number: CommitNumber | null;
+}
+
+interface CommitNumber {
+  readonly epoch: number;
+  readonly sequence: number;
 }
 
 export function offsetRef(
@@ -39,8 +46,9 @@ export function writeOffset(
   write: Writer,
   { topicId, partition, offset, metadata }: Omit<OffsetCommit, 'epoch'>,
   stamp: CommitStamp,
+  number: CommitNumber | null = null,
 ): void {
-  const row: OffsetRow = { ...stamp, topicId, partition, offset, metadata };
+  const row: OffsetRow = { ...stamp, topicId, partition, offset, metadata, number };
   const { store, key } = offsetRef(stamp.groupId, row);
   write.put(store, key, row);
 }
@@ -55,12 +63,19 @@ export function commitOffsets(
   group: GroupState | undefined,
   { member, offsets }: CommitRequest,
   stamp: CommitStamp,
+  rows: readonly (OffsetRow | undefined)[],
 ): void {
   if (offsets.length === 0) return;
   const state = group ?? newGroup(member.groupId); // deleted: it has no members
   mustBeMember(state, member);
   for (const offset of offsets) mustHold(state, member, offset);
-  for (const offset of offsets) writeOffset(write, offset, stamp);
+  offsets.forEach((offset, i) => {
+    const { epoch, sequence } = offset;
+    const last = rows[i]?.number;
+    // A worker that hung may run a call that was given up, and that later ones have overtaken.
+    if (sequence !== undefined && last?.epoch === epoch && last.sequence >= sequence) return;
+    writeOffset(write, offset, stamp, sequence === undefined ? null : { epoch, sequence });
+  });
 }
 
 export function beyondEnd(

@@ -264,7 +264,7 @@ export class GroupCoordinator {
 function committing(commits: CommitRequest): OffsetWrites {
   return {
     of: commits.offsets,
-    write: (write, group, stamp) => commitOffsets(write, group, commits, stamp),
+    write: (write, group, stamp) => commitOffsets(write, group, commits, stamp, []),
   };
 }
 

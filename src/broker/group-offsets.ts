@@ -138,10 +138,12 @@ export class GroupOffsets {
     const { groupId } = member;
     return {
       refs: [groupRef(groupId), logRef, ...offsets.map((offset) => offsetRef(groupId, offset))],
-      write: ([group, log], write) => {
+      write: ([group, log, ...rows], write) => {
         const { logId } = log as LogRow;
         const stamp = { groupId, logId, committedAt: this.#clock.now() };
-        commitOffsets(write, group as GroupState | undefined, { member, offsets }, stamp);
+        const before = rows as readonly (OffsetRow | undefined)[];
+        const state = group as GroupState | undefined;
+        commitOffsets(write, state, { member, offsets }, stamp, before);
       },
     };
   }

@@ -176,8 +176,8 @@ export class LogBroker implements Broker {
     );
   }
 
-  async initProducer({ transactionalId }: Request<'initProducer'>): Promise<ProducerIdentity> {
-    return this.#run(({ transactionalProducers }) => transactionalProducers.init(transactionalId));
+  async initProducer(request: Request<'initProducer'>): Promise<ProducerIdentity> {
+    return this.#run(({ transactionalProducers }) => transactionalProducers.init(request));
   }
 
   async transact({ appends, ...rest }: Request<'transact'>): Promise<BatchPlace[]> {

@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import { FENCED } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import { randomProducerId } from '../base/random-id.ts';
-import type { ProducerIdentity, TransactionalProducer } from '../protocol/broker.ts';
+import type { ProducerIdentity, Request, TransactionalProducer } from '../protocol/broker.ts';
 import { PRODUCERS } from '../store/schema.ts';
 import type { RowRef, Store } from '../store/store.ts';
 import type { RowWrites } from './commit-queue.ts';
@@ -11,6 +11,8 @@ import type { RowWrites } from './commit-queue.ts';
 export interface ProducerRow extends TransactionalProducer {
   /** Milliseconds since 1970. */
   readonly usedAt: number;
+  /** Made by the producer that has it. */
+  readonly holder: string;
 }
 
 /** An hour, of the 7 days after which an id that nobody uses is forgotten. */
@@ -29,13 +31,17 @@ export class TransactionalProducers {
     this.#clock = clock;
   }
 
-  /** Kafka's `initTransactions`: the next epoch of the id. */
-  init(transactionalId: string): Promise<ProducerIdentity> {
+  /**
+   * Kafka's `initTransactions`: the next epoch of the id. Throws `FENCED` for who only renews, and has
+   * lost it.
+   */
+  init({ transactionalId, holder, renews }: Request<'initProducer'>): Promise<ProducerIdentity> {
     return this.#store.update([producerRef(transactionalId)], ([row], write) => {
+      if (renews && row?.holder !== holder) throw taken({ transactionalId });
       const isNew = row === undefined || row.epoch >= MAX_EPOCH;
       const id = isNew ? randomProducerId() : row.id;
       const epoch = isNew ? 0 : row.epoch + 1;
-      const next: ProducerRow = { transactionalId, id, epoch, usedAt: this.#clock.now() };
+      const next: ProducerRow = { transactionalId, id, epoch, usedAt: this.#clock.now(), holder };
       write.put(PRODUCERS, transactionalId, next);
       return { id, epoch };
     });
@@ -52,11 +58,7 @@ export class TransactionalProducers {
           if (usedAt - row.usedAt < NOTED_EVERY_MS) return;
           return write.put(PRODUCERS, transactionalId, { ...row, usedAt });
         }
-        throw new TablogError(
-          FENCED,
-          `another producer has the transactional id '${transactionalId}' by now`,
-          { details: { transactionalId, epoch } },
-        );
+        throw taken({ transactionalId, epoch });
       },
     };
   }
@@ -64,4 +66,12 @@ export class TransactionalProducers {
 
 export function producerRef(transactionalId: string): RowRef<ProducerRow> {
   return { store: PRODUCERS, key: transactionalId };
+}
+
+function taken(details: {
+  readonly transactionalId: string;
+  readonly epoch?: number;
+}): TablogError {
+  const happened = `another producer has the transactional id '${details.transactionalId}' by now`;
+  return new TablogError(FENCED, happened, { details });
 }

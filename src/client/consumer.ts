@@ -14,6 +14,7 @@ import type { ConsumerOptions, Position } from './consumer-options.ts';
 import { Fetcher } from './fetcher.ts';
 import type { Handed, Hold } from './hold.ts';
 import type { Message, MessageBatch, MessageOf, TopicFilter } from './message.ts';
+import { lost } from './hold.ts';
 import type { PartitionReader } from './partition-reader.ts';
 import { ReaderSet } from './reader-set.ts';
 import type { TopicPartition } from './reader-set.ts';
@@ -311,10 +312,24 @@ export class Consumer<T extends TopicFilter = TopicLike> implements AsyncIterabl
     await Promise.all(commits.map((commit) => commit())); // when all of them are checked
   }
 
-  /** What it holds, for transactions; `undefined`: it is closed. */
+  /**
+   * What it holds, for transactions; `undefined`: it is closed. Throws `FENCED` where what is to be
+   * committed is of a partition that was taken away, and a `TypeError` where several messages are in
+   * hand: some of them may not be meant.
+   */
   static holdsOf<T extends TopicFilter>(consumer: Consumer<T>): Hold[] | undefined {
     if (consumer.#isClosed) return undefined;
-    return consumer.#readers.all.flatMap(({ hold }) => hold ?? []);
+    const readers = consumer.#readers;
+    const isMeant = (hold: Hold): boolean => !hold.isIdle || !consumer.#commitsItself;
+    const taken = readers.lost.find(isMeant);
+    // What is still in hand may be tried again; the rest is told once.
+    readers.lost = readers.lost.filter((hold) => !hold.isIdle);
+    if (taken !== undefined) throw lost(taken);
+    const holds = readers.all.flatMap(({ hold }) => hold ?? []);
+    if (holds.reduce((sum, { inHand }) => sum + inHand, 0) <= 1) return holds;
+    throw new TypeError(
+      'commitOffsets() with several messages in hand: use run() with a concurrency of 1',
+    );
   }
 
   /** The offset of the next message of a partition. Throws `NOT_ASSIGNED`. */
@@ -400,6 +415,7 @@ export class Consumer<T extends TopicFilter = TopicLike> implements AsyncIterabl
       if (left) return;
       left = true;
       this.#abandon();
+      this.#readers.lost = [];
       this.#reading = false;
       this.#fetcher.stop();
     };

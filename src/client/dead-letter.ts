@@ -58,7 +58,8 @@ export async function bury(
     const offset = Math.max(handed.next, hold.committed);
     for (;;) {
       try {
-        await store({ member, offsets: [{ ...claim, offset, metadata: '' }] });
+        const sequence = ++hold.commits;
+        await store({ member, offsets: [{ ...claim, offset, metadata: '', sequence }] });
         break;
       } catch (failure) {
         if (isFenced(failure)) return false;

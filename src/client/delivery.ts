@@ -19,7 +19,7 @@ const PASSING: ReadonlySet<ErrorCode> = new Set([
   'WORKER_LOST',
 ]);
 
-/** What the transaction itself says: then it is known that nothing is stored. */
+/** What the partition itself says of a batch: then it is known that it is not stored. */
 const CERTAIN: ReadonlySet<ErrorCode> = new Set(['CONFLICT', 'FENCED', 'UNKNOWN_TOPIC']);
 
 /** Kafka's `retry.backoff.ms`: before something is sent for the third time, and later. */
@@ -28,8 +28,12 @@ const RETRY_MS = 100;
 /** Whether to send it again; notes what is known of it. */
 export function isPassing(attempted: Attempted, { code, retriable }: TablogError): boolean {
   if (code === 'OUTCOME_UNKNOWN') attempted.mayBeStored = true;
-  if (CERTAIN.has(code)) attempted.mayBeStored = false;
   return PASSING.has(code) || (retriable && attempted.mayBeStored);
+}
+
+/** Whether it is known of a batch that it is not stored, whatever became of earlier attempts. */
+export function isCertain({ code }: TablogError): boolean {
+  return CERTAIN.has(code);
 }
 
 /** What is told of what is not sent again. */

@@ -1,6 +1,17 @@
 import type { CommitRequest } from '../protocol/group.ts';
 import type { Hold } from './hold.ts';
 
+/** How far a partition was handed out at some time. */
+export interface Held {
+  readonly hold: Hold;
+  readonly offset: number;
+  readonly restarts: number;
+}
+
+export function handedOut(holds: readonly Hold[]): Held[] {
+  return holds.map((hold) => ({ hold, offset: hold.delivered, restarts: hold.restarts }));
+}
+
 /** What is to be committed of one consumer, in a transaction. */
 export interface HeldOffsets {
   readonly commit: CommitRequest;
@@ -8,17 +19,14 @@ export interface HeldOffsets {
   committed(): void;
 }
 
-/**
- * How far a consumer has handed out its partitions; `undefined`: nothing is new. Throws a `TypeError`
- * where several messages of a partition are in hand, because nobody knows then which of them are meant.
- */
-export function heldOffsets(holds: readonly Hold[]): HeldOffsets | undefined {
-  const moved = holds.flatMap((hold) => {
-    const offset = hold.delivered;
-    return offset > hold.committed ? { hold, offset, restarts: hold.restarts } : [];
-  });
+/** What of it is to be committed now; `undefined`: nothing is new. */
+export function heldOffsets(holds: readonly Held[]): HeldOffsets | undefined {
+  const moved = holds.filter(
+    ({ hold, offset, restarts }) => hold.restarts === restarts && offset > hold.committed,
+  );
   if (moved.length === 0) return undefined;
-  const offsets = moved.map(({ hold: { topicId, partition, epoch }, offset }) => ({
+  const offsets = moved.map(({ hold, hold: { topicId, partition, epoch }, offset }) => ({
+    sequence: ++hold.commits,
     topicId,
     partition,
     epoch,

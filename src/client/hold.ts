@@ -1,9 +1,13 @@
+import { FENCED } from '../base/error-rules.ts';
+import { TablogError } from '../base/error.ts';
 import { deferred } from '../base/deferred.ts';
 import type { Deferred } from '../base/deferred.ts';
 import type { Claim, MemberRef } from '../protocol/group.ts';
 
 /** Who commits what is processed. */
 export interface Committer {
+  /** For who has to wait for several: always in this order, so that no two wait for each other. */
+  readonly order: number;
   /** More has been processed. */
   progressed(hold: Hold): void;
   /** What is processed so far is to be committed, though the hold counts from elsewhere soon. */
@@ -40,6 +44,8 @@ export class Hold implements Claim {
   committed: number;
   /** What is being committed, or is to be next; else as `committed`. */
   asked: number;
+  /** How many commits were sent. */
+  commits = 0;
   /** How often somebody has sought. */
   restarts = 0;
   readonly #lost = new AbortController();
@@ -75,16 +81,13 @@ export class Hold implements Claim {
     return this.#processed;
   }
 
-  /**
-   * The offset after what was handed out, as far as nothing before it has to come again. Throws a
-   * `TypeError` while several messages are in hand: some of them may not be meant.
-   */
+  /** How many messages, or batches of them, are in the application's hands. */
+  get inHand(): number {
+    return this.#inHand;
+  }
+
+  /** The offset after what was handed out, as far as nothing before it has to come again. */
   get delivered(): number {
-    if (this.#inHand > 1) {
-      throw new TypeError(
-        'commitOffsets() with several messages in hand: use run() with a concurrency of 1',
-      );
-    }
     const dropped = this.#handed.findIndex(({ state }) => state === 'dropped');
     const kept = dropped === -1 ? this.#handed : this.#handed.slice(0, dropped);
     return kept.at(-1)?.next ?? this.#processed;
@@ -174,4 +177,12 @@ export class Hold implements Claim {
     this.#change?.resolve();
     this.#change = undefined;
   }
+}
+
+/** What who commits gets, where the partition was taken away. */
+export function lost({ member, partition }: Hold): TablogError {
+  const { groupId: group, memberId } = member;
+  return new TablogError(FENCED, `the member '${memberId}' has lost partition ${partition}`, {
+    details: { group, member: memberId, partition },
+  });
 }

@@ -1,8 +1,9 @@
 import type { Clock } from '../base/clock.ts';
-import { CLOSED, FENCED } from '../base/error-rules.ts';
+import { CLOSED } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import type { OffsetCommit } from '../protocol/group.ts';
 import type { Connection } from './connection.ts';
+import { lost } from './hold.ts';
 import type { Committer, Hold } from './hold.ts';
 
 /**
@@ -10,6 +11,9 @@ import type { Committer, Hold } from './hold.ts';
  * often, in milliseconds; 'manual': when the application says so.
  */
 export type CommitMode = 'processed' | 'manual' | { readonly everyMs: number };
+
+/** How many were made, for their order. */
+let committers = 0;
 
 interface Waiting {
   offset: number;
@@ -35,6 +39,7 @@ export interface OffsetCommitterOptions {
  * so that no commit overtakes another.
  */
 export class OffsetCommitter implements Committer {
+  readonly order: number = ++committers;
   readonly #options: OffsetCommitterOptions;
   readonly #clock: Clock;
   #waiting = new Map<Hold, Waiting>();
@@ -206,19 +211,9 @@ function isRefusal(error: unknown): boolean {
   return error instanceof TablogError && !error.retriable && error.code !== 'OUTCOME_UNKNOWN';
 }
 
-function lost({ member, partition }: Hold): TablogError {
-  const { groupId: group, memberId } = member;
-  return new TablogError(FENCED, `the member '${memberId}' has lost partition ${partition}`, {
-    details: { group, member: memberId, partition },
-  });
-}
-
-function toCommit(
-  { topicId, partition, epoch }: Hold,
-  offset: number,
-  metadata: string,
-): OffsetCommit {
-  return { topicId, partition, epoch, offset, metadata };
+function toCommit(hold: Hold, offset: number, metadata: string): OffsetCommit {
+  const { topicId, partition, epoch } = hold;
+  return { sequence: ++hold.commits, topicId, partition, epoch, offset, metadata };
 }
 
 export function isFenced(error: unknown): boolean {

@@ -16,7 +16,7 @@ import type {
   Sink,
 } from './accumulator.ts';
 import type { Connection } from './connection.ts';
-import { afterBackOff, finalError, isPassing } from './delivery.ts';
+import { afterBackOff, finalError, isCertain, isPassing } from './delivery.ts';
 import { loaded } from './loaded.ts';
 import { isHidden, onHide } from './page-lifecycle.ts';
 import { checkProducerOptions } from './producer-options.ts';
@@ -362,6 +362,7 @@ export class Producer {
       const { idempotent, deliveryTimeoutMs } = this.#options;
       const { clock } = this.#connection;
       const isLate = !idempotent || clock.now() - batch.sealedAt >= deliveryTimeoutMs;
+      if (isCertain(result)) batch.mayBeStored = false;
       const isToRepeat =
         result.code === 'OUT_OF_ORDER_SEQUENCE'
           ? !isLate && batch.accumulator.reorder(batch, Number(result.details['expected']))

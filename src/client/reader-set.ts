@@ -5,6 +5,7 @@ import type { Connection } from './connection.ts';
 import { checkPosition } from './consumer-options.ts';
 import type { Position } from './consumer-options.ts';
 import { checkPartition } from './partitioner.ts';
+import type { Hold } from './hold.ts';
 import { PartitionReader } from './partition-reader.ts';
 import type { TopicLike } from './topic.ts';
 import type { TopicSelection } from './topic-selection.ts';
@@ -18,6 +19,8 @@ export interface TopicPartition {
 /** The partitions that a consumer has now: where it is in each, and which are paused. */
 export class ReaderSet {
   readonly all: PartitionReader[] = [];
+  /** Holds on partitions that are gone, of which something was handed out and is not committed. */
+  lost: readonly Hold[] = [];
   readonly #connection: Connection;
   readonly #selection: TopicSelection;
   readonly #isWhole: boolean;
@@ -43,6 +46,9 @@ export class ReaderSet {
   remove(reader: PartitionReader): void {
     const at = this.all.indexOf(reader);
     if (at !== -1) this.all.splice(at, 1);
+    const { hold } = reader;
+    if (hold === undefined || (hold.isIdle && hold.delivered <= hold.committed)) return;
+    this.lost = [...this.lost, hold];
   }
 
   /**

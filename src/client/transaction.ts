@@ -9,7 +9,8 @@ import { TablogError } from '../base/error.ts';
 import { recordBytes } from '../record/batch-writer.ts';
 import type { Placement } from './accumulator.ts';
 import { Consumer } from './consumer.ts';
-import type { Hold } from './hold.ts';
+import { handedOut } from './held-offsets.ts';
+import type { Held } from './held-offsets.ts';
 import type { TopicFilter } from './message.ts';
 import { encodeRecord } from './record-encoder.ts';
 import type { ProducerRecord } from './record-encoder.ts';
@@ -48,7 +49,7 @@ export class Transaction {
   readonly #ending = new AbortController();
   readonly #sent: SentRecord[] = [];
   /** What each consumer holds, when it is asked for. */
-  readonly #holders = new Map<object, () => readonly Hold[]>();
+  readonly #holders = new Map<object, readonly Held[]>();
   #bytes = 0;
 
   constructor(limits: TransactionLimits) {
@@ -88,7 +89,14 @@ export class Transaction {
     records: readonly ProducerRecord<KeyInput<T>, ValueInput<T>>[],
   ): void {
     checkArray('sendBatch() takes an array of records', records);
-    for (const record of records) this.send(topic, record);
+    const before = { bytes: this.#bytes, sent: this.#sent.length };
+    try {
+      for (const record of records) this.send(topic, record);
+    } catch (error) {
+      this.#bytes = before.bytes;
+      this.#sent.length = before.sent;
+      throw error;
+    }
   }
 
   /**
@@ -106,10 +114,11 @@ export class Transaction {
     if (consumer.group === undefined) {
       throw new TypeError('commitOffsets() needs a consumer with a group');
     }
-    if (Consumer.holdsOf(consumer) === undefined) {
+    const holds = Consumer.holdsOf(consumer);
+    if (holds === undefined) {
       throw new TablogError(CLOSED, 'the consumer is closed');
     }
-    this.#holders.set(consumer, () => Consumer.holdsOf(consumer) ?? []);
+    this.#holders.set(consumer, handedOut(holds));
   }
 
   /** Stores nothing: `producer.transaction` rejects with `TRANSACTION_ABORTED`. */
@@ -133,7 +142,7 @@ export class Transaction {
   /** What is to be stored. */
   static contentOf(transaction: Transaction): {
     readonly sent: readonly SentRecord[];
-    readonly holders: readonly (() => readonly Hold[])[];
+    readonly holders: readonly (readonly Held[])[];
   } {
     return { sent: transaction.#sent, holders: [...transaction.#holders.values()] };
   }

@@ -1,13 +1,12 @@
 import { CLOSED, TRANSACTION_TIMED_OUT } from '../base/error-rules.ts';
 import { TablogError, toTablogError } from '../base/error.ts';
-import { randomProducerId } from '../base/random-id.ts';
+import { randomId, randomProducerId } from '../base/random-id.ts';
 import type { ProducerIdentity, Request } from '../protocol/broker.ts';
 import type { Placement, SealedBatch } from './accumulator.ts';
 import type { Connection } from './connection.ts';
 import { finalError, isPassing, pause } from './delivery.ts';
-import type { Hold } from './hold.ts';
 import { heldOffsets } from './held-offsets.ts';
-import type { HeldOffsets } from './held-offsets.ts';
+import type { Held, HeldOffsets } from './held-offsets.ts';
 import type { CheckedProducerOptions } from './producer-options.ts';
 import { Sequence } from './sequence.ts';
 import type { TopicRegistry } from './topic-registry.ts';
@@ -37,6 +36,9 @@ export class Transactor {
   readonly #options: TransactorOptions;
   #writing: Promise<Writing> | undefined;
   #last: Promise<unknown> = Promise.resolve();
+  /** Who holds the transactional id: only the holder may renew it (KIP-360). */
+  readonly #holder = randomId();
+  #hasBegun = false;
 
   constructor(options: TransactorOptions) {
     this.#options = options;
@@ -48,6 +50,7 @@ export class Transactor {
     const { connection, options, closing } = this.#options;
     const { clock } = connection;
     await this.#begin(); // whoever had the transactional id is fenced from now on
+    if (closing.aborted) throw closed();
     const { maxTransactionBytes, transactionTimeoutMs } = options;
     const transaction = new Transaction({ maxBytes: maxTransactionBytes, now: () => clock.now() });
     const { signal } = transaction;
@@ -98,16 +101,21 @@ export class Transactor {
   async #identify(): Promise<ProducerIdentity> {
     const { transactionalId } = this.#options.options;
     if (transactionalId === undefined) return { id: randomProducerId(), epoch: 0 };
-    return this.#options.connection.call('initProducer', { transactionalId });
+    const identity = await this.#options.connection.call('initProducer', {
+      transactionalId,
+      holder: this.#holder,
+      renews: this.#hasBegun,
+    });
+    this.#hasBegun = true;
+    return identity;
   }
 
   async #store(
     sent: readonly SentRecord[],
-    holders: readonly (() => readonly Hold[])[],
+    holds: readonly (readonly Held[])[],
   ): Promise<Placement[]> {
     const placements: Placement[] = [];
     const batches = await this.#pack(sent, placements);
-    const holds = holders.map((holder) => holder());
     const commit = async (): Promise<void> => {
       const offsets = holds.flatMap((held) => heldOffsets(held) ?? []);
       const places = await this.#send(batches, offsets);
@@ -115,11 +123,10 @@ export class Transactor {
       for (const held of offsets) held.committed();
     };
     // Behind the commits that are under way, so that none is overtaken.
-    const committers = new Set(holds.flatMap((held) => held[0]?.committer ?? []));
-    const inOrder = [...committers].reduce(
-      (work, committer) => () => committer.alone(work),
-      commit,
-    );
+    const committers = [...new Set(holds.flatMap((held) => held[0]?.hold.committer ?? []))];
+    const inOrder = committers
+      .sort((a, b) => a.order - b.order)
+      .reduce((work, committer) => () => committer.alone(work), commit);
     await inOrder();
     return placements;
   }
@@ -131,7 +138,7 @@ export class Transactor {
     const writers = new Map<string, TopicWriter>();
     const accumulators = new Set<{ seal(): void }>();
     for (const [index, { topic, record }] of sent.entries()) {
-      const info = await registry.load(topic);
+      const info = registry.get(topic) ?? (await registry.load(topic));
       const writer =
         writers.get(topic) ??
         new TopicWriter(info, {
@@ -201,8 +208,12 @@ export class Transactor {
     sequences: Map<string, Sequence>,
     isBroken: boolean,
   ): void {
-    if (isBroken) this.#writing = undefined; // another identity, or another epoch of it
-    else for (const batch of batches) sequences.get(partitionOf(batch))!.drop(batch, true);
+    if (isBroken) {
+      this.#writing = undefined; // another identity, or another epoch of it
+      return;
+    }
+    // The last one first: so each is the last of its partition, and its number is given back.
+    for (const batch of batches.toReversed()) sequences.get(partitionOf(batch))!.drop(batch, true);
   }
 }
 

@@ -249,8 +249,15 @@ export interface Broker {
     }[],
   ): Promise<readonly number[]>;
 
-  /** Gives the transactional id to the caller, and fences who had it before. */
-  initProducer(request: { readonly transactionalId: string }): Promise<ProducerIdentity>;
+  /**
+   * Gives the transactional id to the caller, and fences who had it before; one that only `renews` it
+   * gets it where nobody else has taken it since (KIP-360).
+   */
+  initProducer(request: {
+    readonly transactionalId: string;
+    readonly holder: string;
+    readonly renews: boolean;
+  }): Promise<ProducerIdentity>;
   /** The place of each batch; all are stored, and the offsets committed, or nothing is. */
   transact(request: TransactRequest): Promise<readonly BatchPlacement[]>;
 

@@ -69,6 +69,8 @@ export interface SyncRequest {
 }
 
 export interface OffsetCommit extends Claim {
+  /** Counts the commits of a hold: one that comes late does not undo later ones. */
+  readonly sequence?: number;
   /** The next offset to be read: the last one that was processed, plus one. */
   readonly offset: number;
   /** Whatever the committer wants to find again. */

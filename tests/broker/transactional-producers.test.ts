@@ -1,3 +1,4 @@
+import { randomId } from '../../src/base/random-id.ts';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { OUTCOME_UNKNOWN, STORAGE_UNAVAILABLE } from '../../src/base/error-rules.ts';
 import { TablogError } from '../../src/base/error.ts';
@@ -23,7 +24,7 @@ beforeEach(async () => {
 
 /** Takes a transactional id, as a producer that is new. */
 function init(through = shop, transactionalId = 'billing'): Promise<ProducerIdentity> {
-  return through.broker.initProducer({ transactionalId });
+  return through.broker.initProducer({ transactionalId, holder: randomId(), renews: false });
 }
 
 interface Spec {

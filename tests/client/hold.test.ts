@@ -6,6 +6,7 @@ import { settle } from '../support/log-fixture.ts';
 
 /** Writes down what it is asked for. */
 class Notes implements Committer {
+  readonly order = 1;
   readonly progress: number[] = [];
   readonly commits: number[] = [];
   readonly kept: number[] = [];
