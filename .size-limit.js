@@ -7,19 +7,19 @@ export default [
     path: 'dist/index.js',
     import: '{ openLog, topic, string }',
     // Loaded when they are needed; a test of the layers holds them to that.
-    ignore: ['*/record/gzip.js', '*/group-member.js', '*/runner.js'],
+    ignore: ['*/record/gzip.js', '*/group-member.js', '*/runner.js', '*/transactor.js'],
     gzip: true,
-    // The aim is 10 kB. 1.5 kB of what is over it are the texts of errors.
-    limit: '16.5 kB',
+    // The aim is 10 kB. Some 2 kB of what is over it are the texts of errors.
+    limit: '19.5 kB',
     modifyEsbuildConfig,
   },
   {
-    name: 'a tab, with groups and run()',
+    name: 'a tab, with groups, run() and transactions',
     path: 'dist/index.js',
     import: '{ openLog, topic, string }',
     ignore: ['*/record/gzip.js'],
     gzip: true,
-    limit: '22 kB',
+    limit: '27 kB',
     modifyEsbuildConfig,
   },
   {
@@ -33,7 +33,7 @@ export default [
     name: 'the worker',
     path: 'dist/worker.js',
     gzip: true,
-    limit: '28 kB',
+    limit: '34 kB',
     modifyEsbuildConfig,
   },
 ];

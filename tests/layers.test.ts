@@ -39,9 +39,10 @@ describe('src', () => {
     expect(findCycle(sources)).toBeUndefined();
   });
 
-  test('gives a tab no broker, and only when it is needed gzip, groups and run()', () => {
+  test('gives a tab no broker, and gzip, groups, run() and transactions when it needs them', () => {
     const atOnce = reachable(sources, 'index.ts', ['static']);
-    const later = new Set(['record/gzip.ts', 'client/group-member.ts', 'client/runner.ts']);
+    const parts = ['group-member', 'runner', 'transactor'].map((name) => `client/${name}.ts`);
+    const later = new Set(['record/gzip.ts', ...parts]);
     expect([...atOnce].filter((file) => later.has(file))).toEqual([]);
     const ever = reachable(sources, 'index.ts', ['static', 'dynamic']);
     expect([...ever].filter((file) => /^(store|log|group|broker)\//.test(file))).toEqual([]);
