@@ -63,13 +63,11 @@ export class Transactor {
     closing.addEventListener('abort', close, { once: true });
     try {
       const result = await Promise.race([Promise.resolve(transaction).then(work), over]);
-      over.catch(() => {}); // it ends now
       signal.throwIfAborted();
       Transaction.end(transaction, undefined);
       const { sent, holders } = Transaction.contentOf(transaction);
       return { result, placements: await this.#inTurn(() => this.#store(sent, holders)) };
     } catch (error) {
-      over.catch(() => {});
       Transaction.end(transaction, error);
       throw error;
     } finally {

@@ -103,5 +103,19 @@ function workload(sample, title, records, share) {
       reads: [{ name: 'consumeByBatches', label: 'tablog, batches(), gzip' }],
     });
   }
+  if (sample === '100 B') {
+    contenders.splice(2, 0, {
+      subject: 'tablog',
+      records: log,
+      write: { name: 'produceNotIdempotent', label: 'tablog, sendBatch, not idempotent' },
+      reads: [],
+    });
+    for (const size of [1, 10, 100]) {
+      const label = `tablog, transactions of ${size}`;
+      const write = { name: `transactionsOf${size}`, label };
+      const records = Math.ceil(1_000 * size * share);
+      contenders.splice(-3, 0, { subject: 'tablog', records, write, reads: [] });
+    }
+  }
   return { sample, title, contenders };
 }

@@ -14,11 +14,17 @@ import {
   consumeInGroup,
   produceBySend,
   produceBySendBatch,
+  produceByTransactions,
+  produceNotIdempotent,
 } from './tablog-cases.ts';
 
 const writers: Readonly<Record<string, WriteCase>> = {
   produceBySend,
   produceBySendBatch,
+  produceNotIdempotent,
+  transactionsOf1: produceByTransactions(1),
+  transactionsOf10: produceByTransactions(10),
+  transactionsOf100: produceByTransactions(100),
   writeRaw,
   writeIdb,
   writeDexie,

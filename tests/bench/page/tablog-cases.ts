@@ -28,6 +28,31 @@ export function produceBySendBatch(input: WriteInput): Promise<Measured> {
   return produce(input, (producer, list) => [producer.sendBatch(records, list)]);
 }
 
+/** The same by a producer that does not number its batches, and keeps none to send it again. */
+export function produceNotIdempotent(input: WriteInput): Promise<Measured> {
+  const send: Send = (producer, list) => [producer.sendBatch(records, list)];
+  return produce(input, send, { idempotent: false });
+}
+
+/** One transaction after the other, of `size` records each. */
+export function produceByTransactions(size: number): (input: WriteInput) => Promise<Measured> {
+  return async (input) => {
+    const { list, content } = await makeRecords(input.sample, input.records);
+    const log = await openLog(LOG);
+    await log.admin.createTopics([records]);
+    const producer = log.producer({ durability: 'relaxed' });
+    await producer.transaction(() => {}); // what is loaded for the first one is there
+    const start = performance.now();
+    for (let at = 0; at < list.length; at += size) {
+      await producer.transaction((tx) => tx.sendBatch(records, list.slice(at, at + size)));
+    }
+    const ms = performance.now() - start;
+    await checkStored(log, list.length);
+    await log.close();
+    return { ...content, ms };
+  };
+}
+
 const readMessages: Read = async (consumer, tally, written) => {
   for await (const message of consumer) {
     tally.add(message.value);
@@ -54,11 +79,16 @@ export function consumeByBatches(written: Content): Promise<Measured> {
 }
 
 /** From the first send to the last ack. */
-async function produce(input: WriteInput, send: Send): Promise<Measured> {
+async function produce(
+  input: WriteInput,
+  send: Send,
+  more: ProducerOptions = {},
+): Promise<Measured> {
   const { list, content } = await makeRecords(input.sample, input.records);
   const options: ProducerOptions = {
     durability: 'relaxed',
     compression: input.compression ?? 'none',
+    ...more,
   };
   const log = await openLog(LOG);
   await log.admin.createTopics([records]);
