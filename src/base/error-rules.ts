@@ -9,6 +9,7 @@ export type ErrorCode =
   | 'INCONSISTENT_GROUP_PROTOCOL'
   | 'INFLATED_TOO_LARGE'
   | 'INTERNAL'
+  | 'INVALID_CONFIG'
   | 'INVALID_LOG_FILE'
   | 'INVALID_RECORD'
   | 'INVALID_TXN_STATE'
@@ -30,6 +31,7 @@ export type ErrorCode =
   | 'STORAGE_TIMEOUT'
   | 'STORAGE_UNAVAILABLE'
   | 'TOPIC_EXISTS'
+  | 'TOPIC_IN_MEMORY'
   | 'TRANSACTION_ABORTED'
   | 'TRANSACTION_TIMED_OUT'
   | 'TRANSACTION_TOO_LARGE'
@@ -102,6 +104,12 @@ export const INTERNAL: ErrorRule = {
   code: 'INTERNAL',
   retriable: false,
   next: 'This is a bug in tablog: please report it.',
+};
+
+export const INVALID_CONFIG: ErrorRule = {
+  code: 'INVALID_CONFIG',
+  retriable: false,
+  next: 'Nothing was changed: use other options, or create another topic.',
 };
 
 export const INVALID_LOG_FILE: ErrorRule = {
@@ -228,6 +236,12 @@ export const TOPIC_EXISTS: ErrorRule = {
   code: 'TOPIC_EXISTS',
   retriable: false,
   next: 'Use the existing topic, or change it with addPartitions() or alterTopic().',
+};
+
+export const TOPIC_IN_MEMORY: ErrorRule = {
+  code: 'TOPIC_IN_MEMORY',
+  retriable: false,
+  next: "Nothing was stored: send to it outside of transactions, or make a topic with storage 'disk'.",
 };
 
 export const TRANSACTION_ABORTED: ErrorRule = {

@@ -11,9 +11,13 @@ import { HEAD_KEY } from '../store/schema.ts';
 import type { Durability, RowRef, Store, Writer } from '../store/store.ts';
 
 /** A validated batch on its way into a partition. */
-export interface PendingAppend extends NewBatch {
+export interface NewAppend extends NewBatch {
   readonly topicId: string;
   readonly partition: number;
+}
+
+/** One of which is known where it goes. */
+export interface PendingAppend extends NewAppend {
   readonly store: string;
 }
 
@@ -25,6 +29,7 @@ export interface Committed {
   readonly partition: number;
   readonly store: string;
   readonly segments: readonly Segment[];
+  readonly head: PartitionHead;
 }
 
 /** Rows of other stores that are written in the same transaction. */
@@ -178,7 +183,7 @@ function place(
   if (segments.length === 0) return { committed: undefined, outcomes };
   for (const segment of segments) write.put(store, segment.baseOffset, segment.bytes);
   write.put(store, HEAD_KEY, next);
-  return { committed: { topicId, partition, store, segments }, outcomes };
+  return { committed: { topicId, partition, store, segments, head: next }, outcomes };
 }
 
 function mustPlace(outcome: AppendOutcome): BatchPlace {

@@ -3,7 +3,6 @@ import { GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import { phaseOf } from '../group/group-state.ts';
 import type { GroupState } from '../group/group-state.ts';
-import type { PartitionHead } from '../log/head.ts';
 import type { ResetOffsetsRequest } from '../protocol/broker.ts';
 import type {
   CommittedOffset,
@@ -18,14 +17,16 @@ import type { OffsetRow } from './committed-offset.ts';
 import { groupRef } from './group-coordinator.ts';
 import type { GroupCoordinator } from './group-coordinator.ts';
 import type { GroupOffsets } from './group-offsets.ts';
-import type { TopicCatalog, TopicRow } from './topic-catalog.ts';
+import type { PartitionHost } from './partition-host.ts';
+import type { TopicCatalog } from './topic-catalog.ts';
 
 export interface GroupAdminOptions {
   readonly store: Store;
   readonly topics: TopicCatalog;
   readonly coordinator: GroupCoordinator;
   readonly offsets: GroupOffsets;
-  readonly heads: (row: TopicRow) => Promise<readonly PartitionHead[]>;
+  /** Who has the records of a topic. */
+  readonly hostOf: (topicId: string) => PartitionHost;
 }
 
 /** Lists, describes and deletes groups, and moves their offsets. */
@@ -34,14 +35,14 @@ export class GroupAdmin {
   readonly #topics: TopicCatalog;
   readonly #coordinator: GroupCoordinator;
   readonly #offsets: GroupOffsets;
-  readonly #heads: GroupAdminOptions['heads'];
+  readonly #hostOf: GroupAdminOptions['hostOf'];
 
-  constructor({ store, topics, coordinator, offsets, heads }: GroupAdminOptions) {
+  constructor({ store, topics, coordinator, offsets, hostOf }: GroupAdminOptions) {
     this.#store = store;
     this.#topics = topics;
     this.#coordinator = coordinator;
     this.#offsets = offsets;
-    this.#heads = heads;
+    this.#hostOf = hostOf;
   }
 
   async list(): Promise<GroupListing[]> {
@@ -120,7 +121,9 @@ export class GroupAdmin {
       const assigned = group.partitions.filter(({ topicId }) => topicId === row.id);
       const offsets = committed.filter(({ topic }) => topic === row.name);
       if (assigned.length + offsets.length === 0) continue;
-      for (const { partition, startOffset, endOffset } of await this.#heads(row)) {
+      for (const { partition, startOffset, endOffset } of await this.#hostOf(row.id).describe(
+        row,
+      )) {
         const place = assigned.find((p) => p.partition === partition);
         const at = offsets.find((p) => p.partition === partition);
         partitions.push({

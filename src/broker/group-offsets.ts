@@ -2,10 +2,8 @@ import type { Clock } from '../base/clock.ts';
 import { newGroup } from '../group/group-state.ts';
 import type { GroupState } from '../group/group-state.ts';
 import { mustBeMember, mustHold } from '../group/transitions.ts';
-import { headRef } from '../log/head.ts';
-import type { PartitionHead } from '../log/head.ts';
-import { topicGone } from '../log/segment-reader.ts';
-import type { OffsetPlace, OffsetSpec } from '../protocol/broker.ts';
+import type { PartitionName } from '../log/head.ts';
+import type { OffsetPlace } from '../protocol/broker.ts';
 import type {
   Claim,
   CommitRequest,
@@ -13,6 +11,7 @@ import type {
   GroupPosition,
   MemberRef,
 } from '../protocol/group.ts';
+import { isInMemory } from '../protocol/topic-id.ts';
 import { OFFSETS, logRef } from '../store/schema.ts';
 import type { LogRow } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
@@ -20,37 +19,37 @@ import type { RowWrites } from './commit-queue.ts';
 import { beyondEnd, commitOffsets, offsetRef } from './committed-offset.ts';
 import type { OffsetRow } from './committed-offset.ts';
 import { groupRef } from './group-coordinator.ts';
+import { askHosts } from './partition-host.ts';
+import type { PartitionBounds, PartitionHost } from './partition-host.ts';
 import type { TopicCatalog } from './topic-catalog.ts';
 
 export interface GroupOffsetsOptions {
   readonly store: Store;
   readonly topics: TopicCatalog;
   readonly clock: Clock;
-  /** The offset of a place in a partition. */
-  readonly find: (topicId: string, partition: number, at: OffsetSpec) => Promise<number>;
+  /** Who has the records of a topic. */
+  readonly hostOf: (topicId: string) => PartitionHost;
 }
-
-type PartitionName = Omit<Claim, 'epoch'>;
 
 /** How far groups got: reads and writes the store `offsets`. */
 export class GroupOffsets {
   readonly #store: Store;
   readonly #topics: TopicCatalog;
   readonly #clock: Clock;
-  readonly #find: GroupOffsetsOptions['find'];
+  readonly #hostOf: GroupOffsetsOptions['hostOf'];
 
-  constructor({ store, topics, clock, find }: GroupOffsetsOptions) {
+  constructor({ store, topics, clock, hostOf }: GroupOffsetsOptions) {
     this.#store = store;
     this.#topics = topics;
     this.#clock = clock;
-    this.#find = find;
+    this.#hostOf = hostOf;
   }
 
   /** Throws `FENCED` where a partition is lost, and `OFFSET_OUT_OF_RANGE` for one beyond the end. */
   async commit({ member, offsets }: CommitRequest): Promise<void> {
-    const heads = await this.#heads(offsets); // ends only grow: no need to look in the transaction
+    const all = await this.#bounds(offsets); // ends only grow: no need to look in the transaction
     offsets.forEach((offset, i) => {
-      const { endOffset } = heads[i]!;
+      const { endOffset } = all[i]!;
       if (offset.offset > endOffset) throw beyondEnd(offset, endOffset);
     });
     await this.#write({ member, offsets });
@@ -68,8 +67,8 @@ export class GroupOffsets {
   ): Promise<GroupPosition[]> {
     const { groupId } = member;
     const refs = claims.map((claim) => offsetRef(groupId, claim));
-    const [heads, [row, log, ...rows]] = await Promise.all([
-      this.#heads(claims),
+    const [all, [row, log, ...rows]] = await Promise.all([
+      this.#bounds(claims),
       this.#store.read([groupRef(groupId), logRef, ...refs] as const),
     ]);
     const group = row ?? newGroup(groupId);
@@ -78,13 +77,14 @@ export class GroupOffsets {
     const committed = rows.map((found) => offsetOf(found, log!.logId));
     const positions = await Promise.all(
       claims.map(async (claim, i): Promise<GroupPosition> => {
-        const { startOffset: start, endOffset: end } = heads[i]!;
+        const { startOffset: start, endOffset: end } = all[i]!;
         const at = committed[i];
         if (at !== undefined && at >= start && at <= end) {
           return { ...claim, offset: at, reset: null };
         }
-        const isFirst = at === undefined && isNew(group, claim);
-        const offset = isFirst ? start : await this.#resolve(heads[i]!, from);
+        // A partition that is new has been read by nobody; nor what is in memory where that was lost.
+        const isFirst = at === undefined ? isNew(group, claim) : isInMemory(claim.topicId);
+        const offset = isFirst ? start : await this.#resolve(all[i]!, from);
         return { ...claim, offset, reset: at === undefined ? null : { committed: at, start, end } };
       }),
     );
@@ -100,9 +100,9 @@ export class GroupOffsets {
     partitions: readonly P[],
     to: OffsetPlace,
   ): Promise<(P & { readonly offset: number })[]> {
-    const heads = await this.#heads(partitions);
+    const all = await this.#bounds(partitions);
     return Promise.all(
-      partitions.map(async (name, i) => ({ ...name, offset: await this.#resolve(heads[i]!, to) })),
+      partitions.map(async (name, i) => ({ ...name, offset: await this.#resolve(all[i]!, to) })),
     );
   }
 
@@ -154,22 +154,16 @@ export class GroupOffsets {
   }
 
   async #resolve(
-    { topicId, partition, startOffset, endOffset }: PartitionHead,
+    { topicId, partition, startOffset, endOffset }: PartitionBounds,
     to: OffsetPlace,
   ): Promise<number> {
-    if ('at' in to) return this.#find(topicId, partition, to.at);
+    if ('at' in to) return this.#hostOf(topicId).offset(topicId, partition, to.at);
     return Math.min(Math.max(to.offset, startOffset), endOffset);
   }
 
-  async #heads(partitions: readonly PartitionName[]): Promise<PartitionHead[]> {
-    const places = await Promise.all(
-      partitions.map(({ topicId, partition }) => this.#topics.mustGetPartition(topicId, partition)),
-    );
-    const heads = await this.#store.read(places.map(({ store }) => headRef(store)));
-    return heads.map((head, i) => {
-      if (head?.topicId === partitions[i]!.topicId) return head;
-      throw topicGone(partitions[i]!);
-    });
+  /** What can be read of each partition. Throws `UNKNOWN_TOPIC`. */
+  #bounds(partitions: readonly PartitionName[]): Promise<PartitionBounds[]> {
+    return askHosts(partitions, this.#hostOf, (host, names) => host.bounds(names));
   }
 }
 

@@ -1,9 +1,12 @@
 import type { Clock } from '../base/clock.ts';
-import { startByTime, trustTime } from '../log/retention.ts';
+import type { PartitionName } from '../log/head.ts';
+import { trustTime } from '../log/retention.ts';
+import { isInMemory } from '../protocol/topic-id.ts';
 import { PRODUCERS, logRef, partitionStore } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
 import type { GroupOffsets } from './group-offsets.ts';
 import { PartitionKeeper } from './partition-keeper.ts';
+import { tendPartition } from './tend-partition.ts';
 import type { TopicCatalog, TopicRow } from './topic-catalog.ts';
 import { producerRef } from './transactional-producers.ts';
 import type { ProducerRow } from './transactional-producers.ts';
@@ -13,17 +16,9 @@ export interface JanitorOptions {
   readonly topics: TopicCatalog;
   readonly offsets: GroupOffsets;
   readonly clock: Clock;
-  /** Runs `work` unless another broker is at it. */
-  readonly alone: (work: () => Promise<void>) => Promise<void>;
   /** Records at the start of a partition are gone. */
-  readonly onTrimmed: (topicId: string, partition: number) => void;
+  readonly onTrimmed: (partition: PartitionName) => void;
 }
-
-/** Kafka's `log.retention.check.interval.ms`. */
-const ROUND_MS = 300_000;
-
-/** After something was appended. */
-const SOON_MS = 10_000;
 
 /** Kafka's `transactional.id.expiration.ms`. */
 const TRANSACTIONAL_ID_EXPIRATION_MS = 7 * 86_400_000;
@@ -35,53 +30,21 @@ interface Tended {
 }
 
 /**
- * Goes round the partitions in the background: retention, compaction, merging. One broker at a time
- * does, because more would only do the same; should two meet, the transactions sort it out.
+ * Goes round the partitions on disk: retention, compaction, merging. One broker at a time does,
+ * because more would only do the same; should two meet, the transactions sort it out.
  */
 export class Janitor {
   readonly #options: JanitorOptions;
-  #cancel: (() => void) | undefined;
-  #isSoon = false;
-  #isClosed = false;
-  #round: Promise<void> | undefined;
 
   constructor(options: JanitorOptions) {
     this.#options = options;
-    this.#schedule(ROUND_MS);
   }
 
-  /** There is more to look after. */
-  appended(): void {
-    if (this.#isSoon) return;
-    this.#isSoon = true;
-    if (this.#round === undefined) this.#schedule(SOON_MS);
-  }
-
-  close(): void {
-    this.#isClosed = true;
-    this.#cancel?.();
-  }
-
-  #schedule(ms: number): void {
-    this.#cancel?.();
-    if (this.#isClosed) return;
-    this.#cancel = this.#options.clock.after(ms, () => {
-      this.#isSoon = false;
-      // What fails is tried again in the next round.
-      this.#round = this.#options
-        .alone(() => this.#goRound())
-        .catch(() => {})
-        .finally(() => {
-          this.#round = undefined;
-          this.#schedule(this.#isSoon ? SOON_MS : ROUND_MS);
-        });
-    });
-  }
-
-  async #goRound(): Promise<void> {
+  async goRound(signal: AbortSignal): Promise<void> {
     const { store, topics } = this.#options;
     const isTimeTrusted = await this.#trustTime();
-    const all: Tended[] = (await topics.list()).flatMap((row) =>
+    const rows = (await topics.list()).filter(({ id }) => !isInMemory(id));
+    const all: Tended[] = rows.flatMap((row) =>
       row.stores.map((index, partition) => ({
         row,
         partition,
@@ -93,7 +56,7 @@ export class Janitor {
       })),
     );
     for (const tended of all) {
-      if (this.#isClosed) return;
+      if (signal.aborted) return;
       // One that is deleted meanwhile, or damaged, is left as it is.
       await this.#tend(tended, isTimeTrusted).catch(() => {});
     }
@@ -101,29 +64,13 @@ export class Janitor {
     if (isTimeTrusted) await this.#expireProducers();
   }
 
-  async #tend(tended: Tended, isTimeTrusted: boolean): Promise<void> {
-    const { row, keeper } = tended;
-    const { cleanup, retention, deleteRetentionMs } = row.config;
-    const now = this.#options.clock.now();
-    if (cleanup !== 'compact') {
-      const protectedFrom = await this.#protectedFrom(tended);
-      const head = await keeper.head();
-      const expired =
-        retention.ms === null || !isTimeTrusted ? 0 : startByTime(head, now - retention.ms);
-      const to = Math.min(expired, protectedFrom);
-      if (to > head.startOffset) {
-        await keeper.moveStart(to);
-        this.#trimmed(tended);
-      }
-      if (retention.bytes !== null && (await keeper.fit(retention.bytes, protectedFrom))) {
-        this.#trimmed(tended);
-      }
-    }
-    await keeper.sweep();
-    // What others remember is not to come back when its tombstone is gone.
-    const isToCompact = cleanup !== 'delete' && isTimeTrusted;
-    if (isToCompact && (await keeper.compact(deleteRetentionMs, now))) this.#trimmed(tended);
-    await keeper.merge();
+  #tend(tended: Tended, isTimeTrusted: boolean): Promise<void> {
+    return tendPartition(tended.keeper, tended.row.config, {
+      now: this.#options.clock.now(),
+      isTimeTrusted,
+      protectedFrom: () => this.#protectedFrom(tended),
+      onTrimmed: () => this.#trimmed(tended),
+    });
   }
 
   /** What named groups have not read is kept, from this offset on. */
@@ -189,6 +136,6 @@ export class Janitor {
   }
 
   #trimmed({ row, partition }: Tended): void {
-    this.#options.onTrimmed(row.id, partition);
+    this.#options.onTrimmed({ topicId: row.id, partition });
   }
 }

@@ -1,6 +1,6 @@
 import { systemClock } from '../base/clock.ts';
 import type { Clock } from '../base/clock.ts';
-import { CLOSED, STORAGE_TIMEOUT } from '../base/error-rules.ts';
+import { CLOSED, STORAGE_TIMEOUT, TOPIC_IN_MEMORY } from '../base/error-rules.ts';
 import { TablogError, toTablogError } from '../base/error.ts';
 import type { BatchPlace } from '../log/append.ts';
 import { validateBatch } from '../log/validate.ts';
@@ -8,6 +8,7 @@ import { sealBatch, stampAppendTime } from '../record/batch-seal.ts';
 import { MAX_INFLATED_BYTES } from '../record/batch-format.ts';
 import { RecordBatch } from '../record/batch-reader.ts';
 import { gzipBatch } from '../record/gzip.ts';
+import { isInMemory } from '../protocol/topic-id.ts';
 import { logRef } from '../store/schema.ts';
 import type { Durability, Store } from '../store/store.ts';
 import { toErrorData } from '../protocol/error-data.ts';
@@ -36,8 +37,9 @@ import type { Hint, HintChannel } from '../protocol/hint.ts';
 import { lockLiveness } from '../protocol/liveness.ts';
 import type { Liveness } from '../protocol/liveness.ts';
 import { HintSender } from './hint-sender.ts';
-import type { AppendOutcome, PendingAppend } from './commit-queue.ts';
+import type { AppendOutcome, NewAppend } from './commit-queue.ts';
 import { LogSession } from './log-session.ts';
+import { MemoryPartitions } from './memory-partitions.ts';
 import { topicInfo } from './topic-catalog.ts';
 
 export interface LogBrokerOptions {
@@ -60,6 +62,7 @@ export class LogBroker implements Broker {
   readonly #sender: HintSender;
   readonly #fetches = new Map<string, AbortController>();
   #session: Promise<LogSession> | undefined;
+  #memory: MemoryPartitions | undefined;
   #closed = false;
 
   constructor(options: LogBrokerOptions) {
@@ -79,7 +82,8 @@ export class LogBroker implements Broker {
       const [log] = await store.read([logRef]);
       let bytes = 0;
       for (const row of await topics.list()) {
-        for (const head of await session.heads(row)) bytes += head.bytes;
+        if (isInMemory(row.id)) continue;
+        for (const partition of await session.describe(row)) bytes += partition.bytes;
       }
       const { logId, createdAt, maxBytes } = log!;
       return { logId, createdAt, bytes, maxBytes };
@@ -104,16 +108,7 @@ export class LogBroker implements Broker {
       Promise.all(
         names.map(async (name) => {
           const row = await session.topics.mustGet(name);
-          const partitions = (await session.heads(row)).map(
-            ({ partition, startOffset, endOffset, bytes, segments }) => ({
-              partition,
-              startOffset,
-              endOffset,
-              bytes,
-              segments,
-            }),
-          );
-          return { ...topicInfo(row), partitions };
+          return { ...topicInfo(row), partitions: await session.describe(row) };
         }),
       ),
     );
@@ -128,11 +123,11 @@ export class LogBroker implements Broker {
   }
 
   async deleteRecords(request: Request<'deleteRecords'>): Promise<number[]> {
-    return this.#run((session) => session.deleteRecords(request));
+    return this.#run((session) => session.hostOf(request.topicId).deleteRecords(request));
   }
 
   async importPartition(request: Request<'importPartition'>): Promise<ImportedPartition> {
-    return this.#run((session) => session.importPartition(request));
+    return this.#run((session) => session.hostOf(request.topicId).importPartition(request));
   }
 
   async alterLog({ maxBytes }: Request<'alterLog'>): Promise<null> {
@@ -171,7 +166,9 @@ export class LogBroker implements Broker {
   async listOffsets(request: Request<'listOffsets'>): Promise<number[]> {
     return this.#run((session) =>
       Promise.all(
-        request.map(({ topicId, partition, at }) => session.offset(topicId, partition, at)),
+        request.map(({ topicId, partition, at }) =>
+          session.hostOf(topicId).offset(topicId, partition, at),
+        ),
       ),
     );
   }
@@ -181,6 +178,8 @@ export class LogBroker implements Broker {
   }
 
   async transact({ appends, ...rest }: Request<'transact'>): Promise<BatchPlace[]> {
+    const elsewhere = appends.find(({ topicId }) => isInMemory(topicId));
+    if (elsewhere !== undefined) throw inMemory(elsewhere);
     return this.#run(async (session) => {
       const prepared = await Promise.all(appends.map((append) => this.#prepare(session, append)));
       const ready = prepared.map((append) => {
@@ -252,6 +251,7 @@ export class LogBroker implements Broker {
     for (const abort of this.#fetches.values()) abort.abort();
     this.#sender.close();
     this.#hints.close();
+    this.#memory?.close();
     void this.#session?.then(
       ({ store }) => store.close(),
       () => {},
@@ -265,18 +265,15 @@ export class LogBroker implements Broker {
     for (let tries = 0; left.length > 0 && tries < 2; tries++) {
       try {
         const session = await this.#open();
-        // All of a request is queued in one turn, so that one transaction takes it.
         const prepared = await Promise.all(
           left.map(({ append }) => this.#prepare(session, append)),
         );
-        const stored = await Promise.all(
-          prepared.map((ready) =>
-            ready instanceof TablogError
-              ? Promise.resolve(ready)
-              : session.append(ready, durability),
-          ),
-        );
-        left.forEach(({ i }, at) => (results[i] = stored[at]!));
+        const ready = prepared.flatMap((append) => (append instanceof TablogError ? [] : [append]));
+        const outcomes = (await session.append(ready, durability)).values();
+        left.forEach(({ i }, at) => {
+          const append = prepared[at]!;
+          results[i] = append instanceof TablogError ? append : outcomes.next().value!;
+        });
         if (!session.store.closed.aborted) break;
       } catch (error) {
         for (const { i } of left) results[i] = toTablogError(error);
@@ -288,10 +285,10 @@ export class LogBroker implements Broker {
   }
 
   /** Validates and compresses a batch, while another transaction may be under way. */
-  async #prepare(session: LogSession, append: Append): Promise<PendingAppend | TablogError> {
+  async #prepare(session: LogSession, append: Append): Promise<NewAppend | TablogError> {
     try {
       const { topicId, partition, expectedOffset = null } = append;
-      const { store, config } = await session.topics.mustGetPartition(topicId, partition);
+      const { config } = await session.topics.mustGetPartition(append);
       const { maxRecordBytes, cleanup } = config;
       const needsKeys = cleanup !== 'delete';
       const limits = { maxRecordBytes, maxBatchBytes: MAX_INFLATED_BYTES, needsKeys };
@@ -305,7 +302,7 @@ export class LogBroker implements Broker {
       if (append.compression === 'gzip' && codec === 'none') bytes = gzipBatch(bytes);
       sealBatch(bytes);
       const batch = new RecordBatch(bytes);
-      return { topicId, partition, store, batch, appendTime, expectedOffset };
+      return { topicId, partition, batch, appendTime, expectedOffset };
     } catch (error) {
       return toTablogError(error);
     }
@@ -340,15 +337,30 @@ export class LogBroker implements Broker {
     return this.#session;
   }
 
+  /** What topics in memory have: kept when the connection to the store is made anew, unless it is another log's. */
+  #memoryOf(logId: string): MemoryPartitions {
+    if (this.#memory?.logId === logId) return this.#memory;
+    this.#memory?.close();
+    this.#memory = new MemoryPartitions({
+      logId,
+      clock: this.#clock,
+      liveness: this.#liveness,
+      catalog: async () => (await this.#open()).topics,
+      broker: this,
+    });
+    return this.#memory;
+  }
+
   async #connect(): Promise<LogSession> {
     try {
-      const store = await this.#openStore();
+      const { store, logId } = await this.#openLog();
       const drop = (): void => void (this.#session = undefined);
       if (store.closed.aborted) drop();
       else store.closed.addEventListener('abort', drop, { once: true });
       return new LogSession(store, {
         clock: this.#clock,
         liveness: this.#liveness,
+        memory: this.#memoryOf(logId),
         post: (hint) => this.#hints.post(hint),
         onAppended: (appended) => this.#sender.appended(appended),
       });
@@ -357,6 +369,24 @@ export class LogBroker implements Broker {
       throw error;
     }
   }
+
+  async #openLog(): Promise<{ readonly store: Store; readonly logId: string }> {
+    for (let tries = 1; ; tries++) {
+      const store = await this.#openStore();
+      try {
+        const [log] = await store.read([logRef]);
+        return { store, logId: log!.logId };
+      } catch (error) {
+        store.close();
+        if (tries === 2 || !isCutOff(error)) throw error;
+      }
+    }
+  }
+}
+
+function inMemory({ topicId }: Append): TablogError {
+  const happened = `a transaction is stored on disk, and the topic with id ${topicId} is in memory`;
+  return new TablogError(TOPIC_IN_MEMORY, happened, { details: { topicId } });
 }
 
 /**

@@ -1,26 +1,30 @@
 import { STORAGE_UNAVAILABLE, TOPIC_EXISTS, UNKNOWN_TOPIC } from '../base/error-rules.ts';
 import { checkInteger, checkName } from '../base/argument.ts';
 import { TablogError } from '../base/error.ts';
-import { randomId } from '../base/random-id.ts';
 import type { SubscribedTopic } from '../group/group-state.ts';
+import type { PartitionName } from '../log/head.ts';
 import { headRef, newHead } from '../log/head.ts';
 import { topicGone } from '../log/segment-reader.ts';
-import { DEFAULT_TOPIC_CONFIG, MAX_PARTITIONS } from '../protocol/broker.ts';
+import { MAX_PARTITIONS } from '../protocol/broker.ts';
 import type { TopicConfig, TopicConfigChanges, TopicInfo, TopicSpec } from '../protocol/broker.ts';
+import { isInMemory, newTopicId } from '../protocol/topic-id.ts';
 import { HEAD_KEY, OFFSETS, TOPICS, partitionStore, poolRef } from '../store/schema.ts';
 import type { PoolRow } from '../store/schema.ts';
 import type { RowRef, Store } from '../store/store.ts';
 import { offsetRef } from './committed-offset.ts';
 import type { OffsetRow } from './committed-offset.ts';
+import { checkAgrees, checkConfig, defaultsOf, withChanges } from './topic-config.ts';
 
 /** A row of the store `topics`. */
 export interface TopicRow {
   readonly name: string;
   readonly id: string;
-  /** For each partition, the index of its store in the pool. */
+  /** For each partition, the index of its store: in the pool, or in memory among the topic's own. */
   readonly stores: readonly number[];
   readonly config: TopicConfig;
   readonly createdAt: number;
+  /** In memory: offsets before it may have been given out by a worker that is gone. Default 0. */
+  readonly reservedTo?: number;
 }
 
 export interface PartitionPlace {
@@ -93,14 +97,29 @@ export class TopicCatalog {
   }
 
   /** Where a partition is stored, and how its topic behaves. Throws `UNKNOWN_TOPIC`. */
-  async mustGetPartition(topicId: string, partition: number): Promise<PartitionPlace> {
+  async mustGetPartition({ topicId, partition }: PartitionName): Promise<PartitionPlace> {
     for (const fresh of [false, true]) {
       for (const row of (await this.#read(fresh)).values()) {
-        const index = row.id === topicId ? row.stores[partition] : undefined;
-        if (index !== undefined) return { store: partitionStore(index), config: row.config };
+        const store = row.id === topicId ? storeOf(row, partition) : undefined;
+        if (store !== undefined) return { store, config: row.config };
       }
     }
     throw topicGone({ topicId, partition });
+  }
+
+  /**
+   * Sets `count` offsets of a topic in memory aside for this worker; the first of them. No worker that
+   * comes later gives them out again. Throws `UNKNOWN_TOPIC`.
+   */
+  async reserveOffsets(topicId: string, count: number): Promise<number> {
+    const known = (await this.list()).find(({ id }) => id === topicId);
+    if (known === undefined) throw topicGone({ topicId, partition: 0 });
+    return this.#store.update([topicRef(known.name)], ([row], write) => {
+      if (row?.id !== topicId) throw topicGone({ topicId, partition: 0 });
+      const { reservedTo = 0 } = row;
+      write.put(TOPICS, row.name, { ...row, reservedTo: reservedTo + count });
+      return reservedTo;
+    });
   }
 
   async create(specs: readonly TopicSpec[]): Promise<TopicRow[]> {
@@ -114,14 +133,16 @@ export class TopicCatalog {
       return specs.map((spec, i) => {
         const existing = rows[i] ?? made.get(spec.name);
         if (existing !== undefined) {
-          checkAgrees(spec, existing);
+          checkAgrees(spec, { config: existing.config, partitions: existing.stores.length });
           return existing;
         }
+        const config = withChanges(defaultsOf(spec), spec.config ?? {});
+        checkConfig(spec.name, config);
         const row: TopicRow = {
           name: spec.name,
-          id: randomId(),
+          id: newTopicId(config.storage),
           stores: [],
-          config: withChanges(DEFAULT_TOPIC_CONFIG, spec.config ?? {}),
+          config,
           createdAt: this.#now(),
         };
         const allocated = allocate(row, spec.partitions ?? 1);
@@ -151,7 +172,9 @@ export class TopicCatalog {
   async alter(name: string, changes: TopicConfigChanges): Promise<TopicRow> {
     const altered = await this.#store.update([topicRef(name)], ([row], write) => {
       if (row === undefined) throw unknownTopic(name);
-      const next: TopicRow = { ...row, config: withChanges(row.config, changes) };
+      const config = withChanges(row.config, changes);
+      checkConfig(name, config, row.config);
+      const next: TopicRow = { ...row, config };
       write.put(TOPICS, name, next);
       return next;
     });
@@ -162,23 +185,25 @@ export class TopicCatalog {
   /** Deletes the topics and gives their stores back, all or none. Throws `UNKNOWN_TOPIC`. */
   async delete(names: readonly string[]): Promise<void> {
     const rows = await Promise.all([...new Set(names)].map((name) => this.mustGet(name)));
-    const heads = rows.flatMap((row) => row.stores.map((index) => headRef(partitionStore(index))));
+    const onDisk = rows.filter(({ id }) => !isInMemory(id));
+    const taken = onDisk.flatMap(({ stores }) => stores);
+    const heads = taken.map((index) => headRef(partitionStore(index)));
     const topics = rows.map((row) => topicRef(row.name));
     const offsets = await this.#offsetsOf(new Set(rows.map(({ id }) => id)));
     const refs = [poolRef, ...topics, ...heads, ...offsets] as const;
     await this.#store.update(refs, (found, write) => {
-      let pool = found[0]!;
+      const pool = found[0]!;
       rows.forEach((row, i) => {
         const now = found[1 + i] as TopicRow | undefined;
         if (now?.id !== row.id || now.stores.length !== row.stores.length) {
           throw new TablogError(STORAGE_UNAVAILABLE, `the topic '${row.name}' is being changed`);
         }
-        for (const index of row.stores) write.clear(partitionStore(index));
         write.delete(TOPICS, row.name);
-        pool = { ...pool, free: [...pool.free, ...row.stores] };
       });
+      for (const { store } of heads) write.clear(store);
       for (const { store, key } of offsets) write.delete(store, key);
-      write.put(poolRef.store, poolRef.key, { ...pool, version: pool.version + 1 });
+      const free = [...pool.free, ...taken];
+      write.put(poolRef.store, poolRef.key, { ...pool, free, version: pool.version + 1 });
     });
     this.#onChanged();
   }
@@ -231,7 +256,15 @@ export class TopicCatalog {
           const topics = found.slice(1, 1 + refs.length) as (TopicRow | undefined)[];
           const taken: number[] = [];
           let short = 0;
+          let isNew = false;
+          const grow = (row: TopicRow, stores: readonly number[]): TopicRow => {
+            const grown: TopicRow = { ...row, stores: [...row.stores, ...stores] };
+            write.put(TOPICS, row.name, grown);
+            return grown;
+          };
           const allocate = (row: TopicRow, partitions: number): TopicRow => {
+            isNew ||= partitions > 0;
+            if (isInMemory(row.id)) return grow(row, ownStores(row, partitions));
             const stores = candidates.slice(taken.length, taken.length + partitions);
             short += partitions - stores.length;
             taken.push(...stores);
@@ -239,17 +272,15 @@ export class TopicCatalog {
               const partition = row.stores.length + i;
               write.put(partitionStore(index), HEAD_KEY, newHead(row.id, partition));
             });
-            const grown: TopicRow = { ...row, stores: [...row.stores, ...stores] };
-            write.put(TOPICS, row.name, grown);
-            return grown;
+            return grow(row, stores);
           };
           const changed = change(topics, allocate);
           if (short > 0) throw new ShortOfStores(taken.length + short);
           if (!taken.every((index) => now.free.includes(index))) throw new ShortOfStores(wanted);
           const free = now.free.filter((index) => !taken.includes(index));
           const pool: PoolRow = { ...now, free, version: now.version + 1 };
-          if (taken.length > 0) write.put(poolRef.store, poolRef.key, pool);
-          return { changed, isNew: taken.length > 0 };
+          if (isNew) write.put(poolRef.store, poolRef.key, pool);
+          return { changed, isNew };
         })
         .catch((error: unknown) => {
           if (!(error instanceof ShortOfStores)) throw error;
@@ -273,6 +304,18 @@ class ShortOfStores extends Error {
   }
 }
 
+/** The store of a partition, if the topic has it: on disk one of the pool. */
+export function storeOf({ id, stores }: TopicRow, partition: number): string | undefined {
+  const index = stores[partition];
+  if (index === undefined) return undefined;
+  return isInMemory(id) ? `${id}/${index}` : partitionStore(index);
+}
+
+/** The indices of the next partitions of a topic in memory, which need no pool. */
+function ownStores({ stores }: TopicRow, partitions: number): number[] {
+  return Array.from({ length: partitions }, (_, i) => stores.length + i);
+}
+
 export function topicInfo(row: TopicRow): TopicInfo {
   const { name, id, stores, config, createdAt } = row;
   return { name, id, partitions: stores.length, config, createdAt };
@@ -282,27 +325,4 @@ function unknownTopic(name: string): TablogError {
   return new TablogError(UNKNOWN_TOPIC, `there is no topic '${name}'`, {
     details: { topic: name },
   });
-}
-
-function withChanges(config: TopicConfig, changes: TopicConfigChanges): TopicConfig {
-  return { ...config, ...changes, retention: { ...config.retention, ...changes.retention } };
-}
-
-function checkAgrees(spec: TopicSpec, existing: TopicRow): void {
-  const differences: string[] = [];
-  const compare = (what: string, has: unknown, wanted: unknown): void => {
-    const [is, asked] = [has, wanted].map((v) => (typeof v === 'string' ? v : JSON.stringify(v)));
-    if (wanted !== undefined && is !== asked) differences.push(`${what} is ${is}, not ${asked}`);
-  };
-  compare('partitions', existing.stores.length, spec.partitions);
-  const config = withChanges(existing.config, spec.config ?? {});
-  for (const name of Object.keys(spec.config ?? {}) as (keyof TopicConfig)[]) {
-    compare(name, existing.config[name], config[name]);
-  }
-  if (differences.length === 0) return;
-  throw new TablogError(
-    TOPIC_EXISTS,
-    `the topic '${spec.name}' exists and differs: ${differences.join('; ')}`,
-    { details: { topic: spec.name } },
-  );
 }

@@ -3,7 +3,7 @@ import { TablogError } from '../base/error.ts';
 import type { TopicInfo } from '../protocol/broker.ts';
 import type { ConsumerListeners } from './consumer-events.ts';
 import type { Position } from './consumer-options.ts';
-import { isLeftBehind, resetReader } from './offset-reset.ts';
+import { isLeftBehind, resetPosition, resetReader } from './offset-reset.ts';
 import type { PartitionReader } from './partition-reader.ts';
 import type { ReaderSet } from './reader-set.ts';
 import type { TopicRegistry } from './topic-registry.ts';
@@ -101,7 +101,7 @@ export class WholeTopics implements Assignment {
     const { readers, from, listeners, onChange } = this.#options;
     const { epoch } = reader;
     reader.stopped = true;
-    const found = readers.resolve([reader], from);
+    const found = readers.resolve([reader], resetPosition(reader, from));
     void found
       .then(
         ([offset]) => resetReader(reader, error, { found: offset!, epoch, listeners }),

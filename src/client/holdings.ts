@@ -13,7 +13,7 @@ import type { Position } from './consumer-options.ts';
 import { Hold } from './hold.ts';
 import { isGone } from './offset-committer.ts';
 import type { OffsetCommitter } from './offset-committer.ts';
-import { resetReader } from './offset-reset.ts';
+import { resetPosition, resetReader } from './offset-reset.ts';
 import type { PartitionReader } from './partition-reader.ts';
 import type { ReaderSet } from './reader-set.ts';
 
@@ -265,7 +265,7 @@ export class Holdings {
   async #reset(reader: PartitionReader, error: TablogError): Promise<void> {
     const { from, listeners, onChange, readers } = this.#options;
     const { epoch } = reader;
-    const offsets = await this.#tried(() => readers.resolve([reader], from));
+    const offsets = await this.#tried(() => readers.resolve([reader], resetPosition(reader, from)));
     reader.stopped = !reader.hold!.isOpen || this.#isEnding;
     if (offsets !== undefined) resetReader(reader, error, { found: offsets[0]!, epoch, listeners });
     onChange();

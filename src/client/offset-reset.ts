@@ -1,5 +1,7 @@
 import type { TablogError } from '../base/error.ts';
+import { isInMemory } from '../protocol/topic-id.ts';
 import type { ConsumerListeners } from './consumer-events.ts';
+import type { Position } from './consumer-options.ts';
 import type { PartitionReader } from './partition-reader.ts';
 
 /**
@@ -19,6 +21,14 @@ export function resetReader(
   reader.seek(offset);
   const where = { topic: topic.name, partition };
   void listeners.emit('reset', { ...where, outOfRange, startOffset, endOffset, offset });
+}
+
+/**
+ * Where a reader goes on whose place does not exist any more. What there is of a topic in memory came
+ * after what was lost with a worker: nobody has read it.
+ */
+export function resetPosition({ topicId }: PartitionReader, from: Position): Position {
+  return isInMemory(topicId) ? 'earliest' : from;
 }
 
 interface ResetTo {

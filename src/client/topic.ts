@@ -24,6 +24,13 @@ export interface TopicOptions<K, V> {
    */
   readonly partitions?: number;
   /**
+   * 'disk' (default); 'memory': for messages between tabs. The records are in one worker and go with
+   * it: the last tab's end is theirs, and where there are no SharedWorkers, that of the tab whose
+   * worker has them. Offsets go on from a higher number then, and readers at the first record that is
+   * there. Not for transactions.
+   */
+  readonly storage?: TopicConfig['storage'];
+  /**
    * The most bytes that a record's key, value and headers may have together (Kafka's
    * `max.message.bytes`). Default 1 MiB, at most 16 MiB.
    */
@@ -41,7 +48,7 @@ export interface TopicOptions<K, V> {
   /**
    * How much of each partition is kept: `ms` (`retention.ms`) and `bytes` (`retention.bytes`), whichever
    * is reached first. Whole rows go, and times are known every 64 KiB or so: somewhat more may stay.
-   * Default: everything, where Kafka keeps 7 days.
+   * Default: everything, where Kafka keeps 7 days; of topics in memory 16 MiB.
    */
   readonly retention?: Partial<Retention>;
   /**
@@ -125,6 +132,7 @@ type ConfigOptions = {
 };
 
 const NO_CONFIG: ConfigOptions = {
+  storage: undefined,
   maxRecordBytes: undefined,
   timestampType: undefined,
   cleanup: undefined,
@@ -141,6 +149,9 @@ export function checkConfig(options: TopicConfigChanges): TopicConfigChanges {
 /** What is given of a configuration, checked. */
 function configOf(options: ConfigOptions): TopicConfigChanges {
   const { maxRecordBytes, timestampType, cleanup, deleteRetentionMs, protectUncommitted } = options;
+  if (options.storage !== undefined) {
+    checkOneOf('storage', options.storage, ['disk', 'memory']);
+  }
   if (maxRecordBytes !== undefined) {
     checkInteger('maxRecordBytes', maxRecordBytes, 1, MAX_RECORD_BYTES);
   }

@@ -5,6 +5,11 @@ import type { ProducerRows } from './producer-state.ts';
 import { EMPTY_TIME_INDEX } from './time-index.ts';
 import type { TimeIndex } from './time-index.ts';
 
+export interface PartitionName {
+  readonly topicId: string;
+  readonly partition: number;
+}
+
 /**
  * What a partition knows of itself: one row, read and written back in every append's transaction.
  * It is the only source of the next offset.
@@ -47,16 +52,17 @@ export interface CompactionState {
   readonly tombstonesTo: number;
 }
 
-export function newHead(topicId: string, partition: number): PartitionHead {
+/** Of a partition whose first record gets the offset `from`. */
+export function newHead(topicId: string, partition: number, from = 0): PartitionHead {
   return {
     topicId,
     partition,
-    startOffset: 0,
-    endOffset: 0,
+    startOffset: from,
+    endOffset: from,
     bytes: 0,
     segments: 0,
-    unmerged: { from: 0, rows: 0, bytes: 0 },
-    rowsFrom: 0,
+    unmerged: { from, rows: 0, bytes: 0 },
+    rowsFrom: from,
     rewrites: 0,
     compaction: { cleaned: [], cleanBytes: 0, tombstonesTo: 0 },
     maxTimestamp: -1,

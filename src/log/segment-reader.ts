@@ -10,14 +10,12 @@ import { wholeBatchBytes } from '../record/batch-length.ts';
 import { readBatches } from '../record/batch-reader.ts';
 import { RecordCursor } from '../record/record-cursor.ts';
 import type { SegmentsRead } from '../store/store.ts';
-import type { PartitionHead } from './head.ts';
+import type { PartitionHead, PartitionName } from './head.ts';
 import { sliceSegment } from './segment-slice.ts';
 import { inflateRecords } from './validate.ts';
 
 /** Where a reader stands in a partition, and how much it takes. */
-export interface ReadFrom {
-  readonly topicId: string;
-  readonly partition: number;
+export interface ReadFrom extends PartitionName {
   readonly offset: number;
   /** Whole batches up to about this many bytes, and at least one. */
   readonly maxBytes: number;
@@ -115,10 +113,7 @@ export function hasCompressed(segment: ArrayBuffer): boolean {
   }
 }
 
-export function topicGone(of: {
-  readonly topicId: string;
-  readonly partition: number;
-}): TablogError {
+export function topicGone(of: PartitionName): TablogError {
   return new TablogError(
     UNKNOWN_TOPIC,
     `the topic with id ${of.topicId} has been deleted, or has no partition ${of.partition}`,

@@ -5,8 +5,12 @@ import { fromErrorData } from './error-data.ts';
 import { HELLO } from './wire.ts';
 import type { Answer, Call, HelloRequest, HelloResponse, Reply } from './wire.ts';
 
-/** What a worker is talked to through: a MessagePort or a dedicated worker. */
-export type Endpoint = MessagePort | Worker;
+/** What a broker is talked to through: a MessagePort, a dedicated worker, or a connection of brokers. */
+export interface Endpoint {
+  postMessage(message: unknown, transfer: Transferable[]): void;
+  addEventListener(type: 'message', listener: (event: Event) => void): void;
+  start?(): void;
+}
 
 interface Pending {
   readonly resolve: (value: unknown) => void;
@@ -24,7 +28,7 @@ export class BrokerPort {
     endpoint.addEventListener('message', (event) => {
       this.#settle((event as MessageEvent<Reply>).data);
     });
-    if ('start' in endpoint) endpoint.start();
+    endpoint.start?.();
   }
 
   hello(request: HelloRequest): Promise<HelloResponse> {

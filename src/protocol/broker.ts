@@ -12,6 +12,7 @@ import type {
   ReleaseRequest,
   SyncRequest,
 } from './group.ts';
+import type { TopicStorage } from './topic-id.ts';
 
 /**
  * Goes up when an older tab and a newer worker (or the reverse) would misunderstand each other.
@@ -22,6 +23,11 @@ export const PROTOCOL_VERSION = 1;
 
 /** How a topic behaves. Kafka's name of each is in parentheses. */
 export interface TopicConfig {
+  /**
+   * 'memory': no disk, and gone with the worker that has the records. Cannot be changed. Default
+   * 'disk'.
+   */
+  readonly storage: TopicStorage;
   /** Bytes of a record's key, value and headers (`max.message.bytes`). Default 1 MiB. */
   readonly maxRecordBytes: number;
   /**
@@ -48,7 +54,10 @@ export interface TopicConfig {
 export interface Retention {
   /** Older records go, in milliseconds (`retention.ms`). Default null, where Kafka has 7 days. */
   readonly ms: number | null;
-  /** Bytes as stored of one partition, beyond which the oldest go (`retention.bytes`). Default null. */
+  /**
+   * Bytes as stored of one partition, beyond which the oldest go (`retention.bytes`). Default null;
+   * of topics in memory 16 MiB.
+   */
   readonly bytes: number | null;
 }
 
@@ -58,6 +67,7 @@ export type TopicConfigChanges = Partial<Omit<TopicConfig, 'retention'>> & {
 };
 
 export const DEFAULT_TOPIC_CONFIG: TopicConfig = {
+  storage: 'disk',
   maxRecordBytes: 1024 * 1024,
   timestampType: 'create',
   cleanup: 'delete',

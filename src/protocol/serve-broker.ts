@@ -50,7 +50,7 @@ type Exposed = Record<string, (request: never) => Promise<Answer<unknown>>>;
  * `Object.prototype` included.
  */
 export function serveBroker(
-  endpoint: Endpoint,
+  endpoint: Omit<Endpoint, 'removeEventListener'>,
   greet: (hello: HelloRequest) => Promise<{ response: HelloResponse; broker: Broker }>,
 ): void {
   let broker: Broker | undefined;
@@ -104,7 +104,10 @@ function withTransfer(method: Method, value: unknown): unknown {
 }
 
 /** Lets through only calls of one allowed name with one value, and drops whatever else comes. */
-function guarded(endpoint: Endpoint, allowed: ReadonlySet<string>): Endpoint {
+function guarded(
+  endpoint: Omit<Endpoint, 'removeEventListener'>,
+  allowed: ReadonlySet<string>,
+): Endpoint {
   return {
     postMessage: (message: unknown, buffers?: Transferable[]) =>
       endpoint.postMessage(message, buffers),

@@ -1,6 +1,6 @@
 import { CLOSED } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
-import { HEAD_KEY, META, SYSTEM_STORES, growPool, logRef, newLogRow, poolRef } from './schema.ts';
+import { HEAD_KEY, META, growPool, logRef, newLogRow, poolRef } from './schema.ts';
 import type { PoolRow } from './schema.ts';
 import type {
   Key,
@@ -14,7 +14,10 @@ import type {
   Writer,
 } from './store.ts';
 
-/** A log in memory: gone with its context. For tests, demos and contexts without IndexedDB. */
+/**
+ * A log in memory: gone with its context. For tests, demos and contexts without IndexedDB, and for
+ * topics in memory. Its stores are made when they are first used.
+ */
 export function openMemoryStore(now: number = Date.now()): Store {
   return new MemoryStore(now);
 }
@@ -24,7 +27,6 @@ class MemoryStore implements Store {
   readonly #closing = new AbortController();
 
   constructor(now: number) {
-    for (const store of SYSTEM_STORES) this.#stores.set(store, new MemoryTable());
     this.#table(META).put(logRef.key, newLogRow(now));
     this.#extend();
   }
@@ -93,14 +95,13 @@ class MemoryStore implements Store {
 
   #extend(): void {
     const meta = this.#table(META);
-    const { pool, added } = growPool(meta.get(poolRef.key) as PoolRow | undefined);
-    for (const store of added) this.#stores.set(store, new MemoryTable());
+    const { pool } = growPool(meta.get(poolRef.key) as PoolRow | undefined);
     meta.put(poolRef.key, pool);
   }
 
   #table(store: string): MemoryTable {
-    const table = this.#stores.get(store);
-    if (table === undefined) throw new Error(`there is no store '${store}'`);
+    let table = this.#stores.get(store);
+    if (table === undefined) this.#stores.set(store, (table = new MemoryTable()));
     return table;
   }
 

@@ -1,0 +1,144 @@
+import type { Clock } from '../base/clock.ts';
+import { STORAGE_UNAVAILABLE } from '../base/error-rules.ts';
+import { TablogError } from '../base/error.ts';
+import type { PartitionName } from '../log/head.ts';
+import { headRef, newHead } from '../log/head.ts';
+import { trustTime } from '../log/retention.ts';
+import type { TimeTrust } from '../log/retention.ts';
+import { SEGMENT_BYTES } from '../log/segment.ts';
+import { openMemoryStore } from '../store/memory-store.ts';
+import { HEAD_KEY } from '../store/schema.ts';
+import type { Store } from '../store/store.ts';
+import type { Committed } from './commit-queue.ts';
+import { OffsetRanges } from './offset-ranges.ts';
+import { PartitionKeeper } from './partition-keeper.ts';
+import { Rounds } from './rounds.ts';
+import { StoredPartitions } from './stored-partitions.ts';
+import { tendPartition } from './tend-partition.ts';
+import type { TopicCatalog } from './topic-catalog.ts';
+
+export interface MemoryLogOptions {
+  readonly clock: Clock;
+  /** The topics, by the connection that there is now: this outlives connections. */
+  readonly catalog: () => Promise<TopicCatalog>;
+}
+
+/** A partition that has been made. */
+interface Begun extends PartitionName {
+  readonly store: string;
+  readonly done: Promise<void>;
+}
+
+/** The records of topics in memory, in the worker that has them. */
+export class MemoryLog {
+  readonly partitions: StoredPartitions;
+  readonly #clock: Clock;
+  readonly #catalog: () => Promise<TopicCatalog>;
+  readonly #store: Store;
+  readonly #rounds: Rounds;
+  readonly #ranges: OffsetRanges;
+  readonly #begun = new Map<string, Begun>();
+  readonly #fitting = new Set<string>();
+  #time: TimeTrust;
+
+  constructor({ clock, catalog }: MemoryLogOptions) {
+    this.#clock = clock;
+    this.#catalog = catalog;
+    this.#time = { seenAt: clock.now(), doubtedAt: null };
+    this.#store = openMemoryStore(clock.now());
+    this.#rounds = new Rounds(clock, (signal) => this.#goRound(signal));
+    this.#ranges = new OffsetRanges(async (topicId, count) =>
+      (await catalog()).reserveOffsets(topicId, count),
+    );
+    this.partitions = new StoredPartitions({
+      store: this.#store,
+      clock,
+      tailBytes: 0, // the store is as near
+      place: (name) => this.#place(name),
+      onCommitted: (committed) => {
+        this.#rounds.soon();
+        // What fails is tried again after the next append.
+        for (const one of committed) this.#grown(one).catch(() => {});
+      },
+      onTrimmed: () => {},
+    });
+  }
+
+  /** Aborts when the records are gone. */
+  get gone(): AbortSignal {
+    return this.#store.closed;
+  }
+
+  /** Deletes the records of topics that there are no longer. */
+  async topicsChanged(): Promise<void> {
+    if (this.#begun.size === 0) return;
+    const topics = new Set((await (await this.#catalog()).list()).map(({ id }) => id));
+    for (const [store, { topicId }] of this.#begun) {
+      if (topics.has(topicId)) continue;
+      this.#begun.delete(store);
+      this.#ranges.forget(topicId);
+      await this.#store.update([headRef(store)], (_, write) => write.clear(store));
+    }
+    this.partitions.topicsChanged();
+  }
+
+  close(): void {
+    this.#rounds.close();
+    const happened = 'the records were in the memory of a broker that is gone';
+    this.#store.close(new TablogError(STORAGE_UNAVAILABLE, happened));
+  }
+
+  async #place(name: PartitionName): Promise<string> {
+    const { store } = await (await this.#catalog()).mustGetPartition(name);
+    let begun = this.#begun.get(store);
+    if (begun === undefined) {
+      begun = { ...name, store, done: this.#begin(name, store) };
+      begun.done.catch(() => this.#begun.delete(store));
+      this.#begun.set(store, begun);
+    }
+    await begun.done;
+    return store;
+  }
+
+  async #begin({ topicId, partition }: PartitionName, store: string): Promise<void> {
+    const from = await this.#ranges.begin(topicId);
+    await this.#store.update([headRef(store)], (_, write) => {
+      write.put(store, HEAD_KEY, newHead(topicId, partition, from));
+    });
+  }
+
+  /** Keeps the partition within its bound, and offsets within what is reserved. */
+  async #grown({ topicId, partition, store, head }: Committed): Promise<void> {
+    const kept = { topicId, partition, store };
+    await this.#ranges.reached(topicId, head.endOffset);
+    const { config } = await (await this.#catalog()).mustGetPartition(kept);
+    const { cleanup, retention } = config;
+    const maxBytes = cleanup === 'compact' ? null : retention.bytes;
+    // Not for each record: what a row of full size has is deleted at once.
+    if (maxBytes === null || head.bytes <= maxBytes + SEGMENT_BYTES) return;
+    if (this.#fitting.has(store)) return;
+    this.#fitting.add(store);
+    try {
+      const keeper = new PartitionKeeper(this.#store, kept);
+      if (await keeper.fit(maxBytes, Infinity)) this.partitions.trimmed(kept);
+    } finally {
+      this.#fitting.delete(store);
+    }
+  }
+
+  /** Retention by time, compaction and merging, as on disk. */
+  async #goRound(signal: AbortSignal): Promise<void> {
+    const { trust, isTrusted: isTimeTrusted } = trustTime(this.#time, this.#clock.now());
+    this.#time = trust;
+    for (const begun of this.#begun.values()) {
+      if (signal.aborted) return;
+      const { config } = await (await this.#catalog()).mustGetPartition(begun);
+      await tendPartition(new PartitionKeeper(this.#store, begun), config, {
+        now: this.#clock.now(),
+        isTimeTrusted,
+        protectedFrom: () => Promise.resolve(Infinity),
+        onTrimmed: () => this.partitions.trimmed(begun),
+      });
+    }
+  }
+}

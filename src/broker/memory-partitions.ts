@@ -1,0 +1,214 @@
+import type { Clock } from '../base/clock.ts';
+import { CLOSED } from '../base/error-rules.ts';
+import { TablogError, toTablogError } from '../base/error.ts';
+import { randomId } from '../base/random-id.ts';
+import type { PartitionName } from '../log/head.ts';
+import { PROTOCOL_VERSION } from '../protocol/broker.ts';
+import type {
+  Broker,
+  FetchPartition,
+  FetchedPartition,
+  ImportedPartition,
+  OffsetSpec,
+  PartitionDescription,
+  Request,
+} from '../protocol/broker.ts';
+import { Leadership } from '../protocol/leadership.ts';
+import type { Liveness } from '../protocol/liveness.ts';
+import { PeerChannel } from '../protocol/peer-channel.ts';
+import type { Peer } from '../protocol/peer-channel.ts';
+import { serveBroker } from '../protocol/serve-broker.ts';
+import type { Durability } from '../store/store.ts';
+import type { AppendOutcome, NewAppend } from './commit-queue.ts';
+import { MemoryLog } from './memory-log.ts';
+import type { PartitionBounds, PartitionHost } from './partition-host.ts';
+import { RemotePartitions } from './remote-partitions.ts';
+import type { TopicCatalog, TopicRow } from './topic-catalog.ts';
+
+export interface MemoryPartitionsOptions {
+  readonly logId: string;
+  readonly clock: Clock;
+  readonly liveness: Liveness;
+  readonly catalog: () => Promise<TopicCatalog>;
+  /** Answers the brokers that ask this one. */
+  readonly broker: Broker & { forget(clientId: string): void };
+}
+
+/** Whoever has the records and does not answer for this long has lost them. */
+const DIAL_MS = 5_000;
+
+/** What a call is tried again with, should those who have the records die one after the other. */
+const MAX_TRIES = 3;
+
+/** Whom to ask, and as long as that makes sense. */
+interface Holder {
+  readonly partitions: PartitionHost;
+  readonly gone: AbortSignal;
+}
+
+/**
+ * The partitions of topics in memory. One broker of the log has their records, whichever used such a
+ * topic first; the others ask it. When it is gone, so are the records, and the next one begins anew.
+ *
+ * That promises less than the store does: a broker that wakes up may serve for a moment what another
+ * one has taken over. Offsets tell the two apart, and what it takes in is lost with it.
+ */
+export class MemoryPartitions implements PartitionHost {
+  readonly #options: MemoryPartitionsOptions;
+  readonly #name: string;
+  readonly #closing = new AbortController();
+  #channel: PeerChannel | undefined;
+  #leadership: Leadership | undefined;
+  #standing: Promise<unknown> | undefined;
+  /** The records are here. */
+  #own: MemoryLog | undefined;
+  #remote: Promise<Holder | undefined> | undefined;
+  /** Aborts when somebody else has the records than before. */
+  #moved = new AbortController();
+
+  constructor(options: MemoryPartitionsOptions) {
+    this.#options = options;
+    this.#name = `memory/${options.logId}`;
+  }
+
+  get logId(): string {
+    return this.#options.logId;
+  }
+
+  async append(appends: readonly NewAppend[], durability: Durability): Promise<AppendOutcome[]> {
+    try {
+      const { partitions } = await this.#holder();
+      return await partitions.append(appends, durability);
+    } catch (thrown) {
+      const error = toTablogError(thrown);
+      return appends.map(() => error);
+    }
+  }
+
+  async fetch(
+    wanted: readonly FetchPartition[],
+    expires: number,
+    signal: AbortSignal,
+  ): Promise<FetchedPartition[]> {
+    for (;;) {
+      const { partitions, gone } = await this.#holder();
+      try {
+        return await partitions.fetch(wanted, expires, signal);
+      } catch (error) {
+        if (!gone.aborted || this.#closing.signal.aborted) throw error;
+        if (signal.aborted || this.#options.clock.now() >= expires) return [];
+      }
+    }
+  }
+
+  offset(topicId: string, partition: number, at: OffsetSpec): Promise<number> {
+    return this.#ask((partitions) => partitions.offset(topicId, partition, at));
+  }
+
+  bounds(names: readonly PartitionName[]): Promise<PartitionBounds[]> {
+    return this.#ask((partitions) => partitions.bounds(names));
+  }
+
+  describe(row: TopicRow): Promise<PartitionDescription[]> {
+    return this.#ask((partitions) => partitions.describe(row));
+  }
+
+  deleteRecords(request: Request<'deleteRecords'>): Promise<number[]> {
+    return this.#ask((partitions) => partitions.deleteRecords(request));
+  }
+
+  async importPartition(request: Request<'importPartition'>): Promise<ImportedPartition> {
+    const { partitions } = await this.#holder();
+    return partitions.importPartition(request);
+  }
+
+  topicsChanged(): void {
+    // What cannot be looked up now is at the next change.
+    this.#own?.topicsChanged().catch(() => {});
+  }
+
+  close(): void {
+    this.#closing.abort();
+    this.#leadership?.close();
+    this.#channel?.close();
+    this.#move();
+    this.#own?.close();
+  }
+
+  /** What `call` brings, which may be called more than once. */
+  async #ask<T>(call: (partitions: PartitionHost) => Promise<T>): Promise<T> {
+    for (let tries = 1; ; tries++) {
+      const { partitions, gone } = await this.#holder();
+      try {
+        return await call(partitions);
+      } catch (error) {
+        const again = gone.aborted && !this.#closing.signal.aborted && tries < MAX_TRIES;
+        if (!again) throw error;
+      }
+    }
+  }
+
+  async #holder(): Promise<Holder> {
+    await (this.#standing ??= this.#stand());
+    for (;;) {
+      if (this.#closing.signal.aborted) throw new TablogError(CLOSED, 'the broker is closed');
+      if (this.#own !== undefined) return this.#own;
+      const remote = await (this.#remote ??= this.#dial(this.#moved.signal));
+      if (remote?.gone.aborted === false) return remote;
+      this.#remote = undefined;
+    }
+  }
+
+  #stand(): Promise<unknown> {
+    const serve = (peer: Peer): void => this.#serve(peer);
+    const channel = new PeerChannel(this.#name, serve, () => this.#move());
+    this.#channel = channel;
+    this.#leadership = new Leadership(`tablog/${this.#name}`, {
+      onElected: () => {
+        this.#own = new MemoryLog(this.#options);
+        this.#move();
+        channel.lead();
+      },
+      onDeposed: () => {
+        channel.follow();
+        this.#own?.close();
+        this.#own = undefined;
+      },
+    });
+    return this.#leadership.stand();
+  }
+
+  /** Connects to whoever has the records; takes over from one that does not answer. */
+  async #dial(moved: AbortSignal): Promise<Holder | undefined> {
+    const { clock, logId } = this.#options;
+    const options = { clock, deadlineMs: DIAL_MS, signal: moved };
+    const peer = await this.#channel!.dial(randomId(), options);
+    if (peer === undefined) {
+      if (!moved.aborted) await this.#leadership!.depose();
+      return undefined;
+    }
+    const remote = new RemotePartitions(peer, clock);
+    moved.addEventListener('abort', () => remote.close(), { once: true });
+    if (moved.aborted) remote.close();
+    await remote.greet(logId);
+    return { partitions: remote, gone: remote.gone };
+  }
+
+  /** Whoever was being called does not have the records any more. */
+  #move(): void {
+    this.#moved.abort();
+    this.#moved = new AbortController();
+    this.#remote = undefined;
+  }
+
+  #serve(peer: Peer): void {
+    const { broker, liveness } = this.#options;
+    serveBroker(peer.endpoint, async ({ clientId }) => {
+      liveness.whenDead('client', clientId, this.#closing.signal, () => {
+        broker.forget(clientId);
+        peer.close();
+      });
+      return { response: { protocol: PROTOCOL_VERSION, brokerId: this.#name }, broker };
+    });
+  }
+}

@@ -1,0 +1,148 @@
+import { withDeadline } from '../base/clock.ts';
+import type { Clock } from '../base/clock.ts';
+import { OUTCOME_UNKNOWN } from '../base/error-rules.ts';
+import { TablogError, toTablogError } from '../base/error.ts';
+import { randomId } from '../base/random-id.ts';
+import type { PartitionName } from '../log/head.ts';
+import { PROTOCOL_VERSION } from '../protocol/broker.ts';
+import type {
+  Append,
+  FetchPartition,
+  FetchedPartition,
+  ImportedPartition,
+  Method,
+  OffsetSpec,
+  PartitionDescription,
+  Request,
+  Response,
+} from '../protocol/broker.ts';
+import { BrokerPort } from '../protocol/broker-port.ts';
+import { fromErrorData } from '../protocol/error-data.ts';
+import { hasLocks, holdLife } from '../protocol/liveness.ts';
+import type { Peer } from '../protocol/peer-channel.ts';
+import type { Durability } from '../store/store.ts';
+import type { AppendOutcome, NewAppend } from './commit-queue.ts';
+import type { PartitionBounds, PartitionHost } from './partition-host.ts';
+import type { TopicRow } from './topic-catalog.ts';
+
+/** Memory answers at once; two of these and a new connection are less than a tab waits. */
+const ANSWER_MS = 2_000;
+
+/** Partitions that another broker has, as long as it answers. */
+export class RemotePartitions implements PartitionHost {
+  readonly #clientId = randomId();
+  readonly #peer: Peer;
+  readonly #port: BrokerPort;
+  readonly #clock: Clock;
+  readonly #ending = new AbortController();
+  #lastFetchId = 0;
+
+  constructor(peer: Peer, clock: Clock) {
+    this.#peer = peer;
+    this.#port = new BrokerPort(peer.endpoint);
+    this.#clock = clock;
+  }
+
+  /** Aborts when there is no connection any more. */
+  get gone(): AbortSignal {
+    return this.#ending.signal;
+  }
+
+  /** Greets the other one; throws where it speaks another protocol or does not answer. */
+  async greet(log: string): Promise<void> {
+    const clientId = this.#clientId;
+    if (hasLocks()) await holdLife('client', clientId, this.gone);
+    await this.#inTime(this.#port.hello({ protocol: PROTOCOL_VERSION, log, clientId }));
+  }
+
+  async append(appends: readonly NewAppend[], durability: Durability): Promise<AppendOutcome[]> {
+    try {
+      const request = { appends: appends.map(asAppend), durability };
+      const results = await this.#call('produce', request);
+      return results.map((result) => ('error' in result ? fromErrorData(result.error) : result));
+    } catch (thrown) {
+      const error = toTablogError(thrown);
+      return appends.map(() => error);
+    }
+  }
+
+  async fetch(
+    partitions: readonly FetchPartition[],
+    expires: number,
+    signal: AbortSignal,
+  ): Promise<FetchedPartition[]> {
+    const clientId = this.#clientId;
+    const fetchId = ++this.#lastFetchId;
+    const maxWaitMs = signal.aborted ? 0 : Math.max(expires - this.#clock.now(), 0);
+    const cancel = (): void => {
+      this.#port.call('cancelFetch', { clientId, fetchId }).catch(() => {});
+    };
+    signal.addEventListener('abort', cancel, { once: true });
+    try {
+      const request = { clientId, fetchId, maxWaitMs, partitions };
+      return [...(await this.#call('fetch', request, maxWaitMs))];
+    } finally {
+      signal.removeEventListener('abort', cancel);
+    }
+  }
+
+  async offset(topicId: string, partition: number, at: OffsetSpec): Promise<number> {
+    const [offset] = await this.#call('listOffsets', [{ topicId, partition, at }]);
+    return offset!;
+  }
+
+  async bounds(partitions: readonly PartitionName[]): Promise<PartitionBounds[]> {
+    const at = (spec: OffsetSpec): Request<'listOffsets'> =>
+      partitions.map(({ topicId, partition }) => ({ topicId, partition, at: spec }));
+    const offsets = await this.#call('listOffsets', [...at('earliest'), ...at('latest')]);
+    return partitions.map(({ topicId, partition }, i) => ({
+      topicId,
+      partition,
+      startOffset: offsets[i]!,
+      endOffset: offsets[i + partitions.length]!,
+    }));
+  }
+
+  async describe({ name }: TopicRow): Promise<PartitionDescription[]> {
+    const [topic] = await this.#call('describeTopics', [name]);
+    return [...topic!.partitions];
+  }
+
+  async deleteRecords(request: Request<'deleteRecords'>): Promise<number[]> {
+    return [...(await this.#call('deleteRecords', request))];
+  }
+
+  importPartition(request: Request<'importPartition'>): Promise<ImportedPartition> {
+    return this.#call('importPartition', request);
+  }
+
+  close(): void {
+    if (this.gone.aborted) return;
+    this.#ending.abort();
+    this.#peer.close();
+    const happened = 'a call had no answer yet when the broker with the records was gone';
+    this.#port.giveUp(new TablogError(OUTCOME_UNKNOWN, happened));
+  }
+
+  async #call<M extends Method>(method: M, request: Request<M>, extraMs = 0): Promise<Response<M>> {
+    return this.#inTime(this.#port.call(method, request), extraMs);
+  }
+
+  /** What is not answered in time ends the connection: who has the records then is looked up anew. */
+  #inTime<T>(answer: Promise<T>, extraMs = 0): Promise<T> {
+    const ms = ANSWER_MS + extraMs;
+    return withDeadline(this.#clock, ms, answer, () => {
+      this.close();
+      return new TablogError(
+        OUTCOME_UNKNOWN,
+        `the broker with the records was silent for ${ms} ms`,
+      );
+    });
+  }
+}
+
+/** The batch as it was prepared: validated, and compressed if asked for. */
+function asAppend({ topicId, partition, batch, expectedOffset }: NewAppend): Append {
+  const bytes = batch.bytes.slice().buffer;
+  return { topicId, partition, batch: bytes, compression: 'none', expectedOffset };
+}

@@ -1,0 +1,41 @@
+import { startByTime } from '../log/retention.ts';
+import type { TopicConfig } from '../protocol/broker.ts';
+import type { PartitionKeeper } from './partition-keeper.ts';
+
+export interface TendOptions {
+  /** Milliseconds since 1970. */
+  readonly now: number;
+  /** Nothing goes because of its age where the clock may be wrong. */
+  readonly isTimeTrusted: boolean;
+  /** What is to be kept from this offset on, whatever retention says. */
+  readonly protectedFrom: () => Promise<number>;
+  /** Records at the start, or replaced ones, are gone. */
+  readonly onTrimmed: () => void;
+}
+
+/** Makes a partition as small as its topic's configuration says. */
+export async function tendPartition(
+  keeper: PartitionKeeper,
+  { cleanup, retention, deleteRetentionMs }: TopicConfig,
+  { now, isTimeTrusted, protectedFrom: askProtected, onTrimmed }: TendOptions,
+): Promise<void> {
+  if (cleanup !== 'compact') {
+    const protectedFrom = await askProtected();
+    const head = await keeper.head();
+    const expired =
+      retention.ms === null || !isTimeTrusted ? 0 : startByTime(head, now - retention.ms);
+    const to = Math.min(expired, protectedFrom);
+    if (to > head.startOffset) {
+      await keeper.moveStart(to);
+      onTrimmed();
+    }
+    if (retention.bytes !== null && (await keeper.fit(retention.bytes, protectedFrom))) {
+      onTrimmed();
+    }
+  }
+  await keeper.sweep();
+  // What others remember is not to come back when its tombstone is gone.
+  const isToCompact = cleanup !== 'delete' && isTimeTrusted;
+  if (isToCompact && (await keeper.compact(deleteRetentionMs, now))) onTrimmed();
+  await keeper.merge();
+}

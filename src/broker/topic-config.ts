@@ -1,0 +1,66 @@
+import { INVALID_CONFIG, TOPIC_EXISTS } from '../base/error-rules.ts';
+import { TablogError } from '../base/error.ts';
+import { DEFAULT_TOPIC_CONFIG } from '../protocol/broker.ts';
+import type { Retention, TopicConfig, TopicConfigChanges, TopicSpec } from '../protocol/broker.ts';
+
+/** Replay within bounds: memory is shared with the application. */
+const MEMORY_RETENTION: Retention = { ms: null, bytes: 16 * 1024 * 1024 };
+
+/** What holds where `spec` says nothing. */
+export function defaultsOf({ config }: TopicSpec): TopicConfig {
+  if (config?.storage !== 'memory') return DEFAULT_TOPIC_CONFIG;
+  return { ...DEFAULT_TOPIC_CONFIG, storage: 'memory', retention: MEMORY_RETENTION };
+}
+
+export function withChanges(config: TopicConfig, changes: TopicConfigChanges): TopicConfig {
+  return { ...config, ...changes, retention: { ...config.retention, ...changes.retention } };
+}
+
+/** Throws `INVALID_CONFIG` for what does not go together, or cannot become of what there `was`. */
+export function checkConfig(topic: string, config: TopicConfig, was: TopicConfig = config): void {
+  const { storage, retention, protectUncommitted } = config;
+  if (storage !== was.storage) {
+    throw invalid(topic, `its storage is '${was.storage}' and stays so`);
+  }
+  if (storage === 'disk') return;
+  if (retention.bytes === null) {
+    throw invalid(topic, `in memory it needs a bound, and retention.bytes is null`);
+  }
+  if (protectUncommitted.length > 0) {
+    throw invalid(
+      topic,
+      'in memory nothing is kept beyond retention, so not by protectUncommitted',
+    );
+  }
+}
+
+interface ExistingTopic {
+  readonly config: TopicConfig;
+  readonly partitions: number;
+}
+
+/** Throws `TOPIC_EXISTS` where the topic is not what `spec` asks for. */
+export function checkAgrees(spec: TopicSpec, existing: ExistingTopic): void {
+  const differences: string[] = [];
+  const compare = (what: string, has: unknown, wanted: unknown): void => {
+    const [is, asked] = [has, wanted].map((v) => (typeof v === 'string' ? v : JSON.stringify(v)));
+    if (wanted !== undefined && is !== asked) differences.push(`${what} is ${is}, not ${asked}`);
+  };
+  compare('partitions', existing.partitions, spec.partitions);
+  const config = withChanges(existing.config, spec.config ?? {});
+  for (const name of Object.keys(spec.config ?? {}) as (keyof TopicConfig)[]) {
+    compare(name, existing.config[name], config[name]);
+  }
+  if (differences.length === 0) return;
+  throw new TablogError(
+    TOPIC_EXISTS,
+    `the topic '${spec.name}' exists and differs: ${differences.join('; ')}`,
+    { details: { topic: spec.name } },
+  );
+}
+
+function invalid(topic: string, why: string): TablogError {
+  return new TablogError(INVALID_CONFIG, `the topic '${topic}' cannot be so: ${why}`, {
+    details: { topic },
+  });
+}

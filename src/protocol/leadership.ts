@@ -1,0 +1,90 @@
+import { aborted, hasLocks } from './liveness.ts';
+
+export interface LeadershipOptions {
+  readonly onElected: () => void;
+  /** Somebody else leads now. */
+  readonly onDeposed: () => void;
+}
+
+/** Those who stand for each name, where there are no Web Locks: all in one thread. The first one leads. */
+const standing = new Map<string, Leadership[]>();
+
+/**
+ * Of all who stand for a name one leads, whoever was first; when it is gone, the next one does.
+ *
+ * One that hangs can be deposed, and learns of it when it wakes up. So a leader may believe for a
+ * moment that it still leads: what must not be decided twice is decided in the store.
+ */
+export class Leadership {
+  readonly #name: string;
+  readonly #options: LeadershipOptions;
+  readonly #closing = new AbortController();
+  #queued: AbortController | undefined;
+
+  constructor(name: string, options: LeadershipOptions) {
+    this.#name = name;
+    this.#options = options;
+  }
+
+  /** Stands for the name from now on; resolves with whether this one leads at once. */
+  async stand(): Promise<boolean> {
+    if (hasLocks()) return this.#ask({ ifAvailable: true });
+    const others = standing.get(this.#name) ?? [];
+    standing.set(this.#name, [...others, this]);
+    if (others.length === 0) this.#options.onElected();
+    return others.length === 0;
+  }
+
+  /** Leads from now on, whoever did before. */
+  async depose(): Promise<void> {
+    if (hasLocks()) {
+      this.#queued?.abort();
+      await this.#ask({ steal: true });
+      return;
+    }
+    const [leader, ...others] = standing.get(this.#name)!;
+    if (leader === this) return;
+    standing.set(this.#name, [this, leader!, ...others.filter((other) => other !== this)]);
+    leader!.#options.onDeposed();
+    this.#options.onElected();
+  }
+
+  close(): void {
+    this.#closing.abort();
+    this.#queued?.abort();
+    const all = standing.get(this.#name);
+    if (all === undefined) return;
+    const left = all.filter((other) => other !== this);
+    if (left.length === 0) standing.delete(this.#name);
+    else standing.set(this.#name, left);
+    const [next] = left;
+    if (all[0] === this && next !== undefined) next.#options.onElected();
+  }
+
+  /** Resolves when it is known whether the lock was granted; it is held as long as that is possible. */
+  #ask(options: LockOptions): Promise<boolean> {
+    const { signal } = this.#closing;
+    return new Promise((resolve) => {
+      let isLeading = false;
+      navigator.locks
+        .request(this.#name, options, async (lock) => {
+          isLeading = lock !== null && !signal.aborted;
+          if (isLeading) this.#options.onElected();
+          resolve(isLeading);
+          if (isLeading) await aborted(signal);
+        })
+        .catch(() => {}) // stolen, or called off
+        .finally(() => {
+          resolve(false);
+          if (signal.aborted || options.signal?.aborted === true) return;
+          if (isLeading) this.#options.onDeposed();
+          this.#queue();
+        });
+    });
+  }
+
+  #queue(): void {
+    this.#queued = new AbortController();
+    void this.#ask({ signal: this.#queued.signal });
+  }
+}
