@@ -1,13 +1,8 @@
 import { systemClock } from '../base/clock.ts';
 import type { Clock } from '../base/clock.ts';
-import { CLOSED, STORAGE_TIMEOUT, TOPIC_IN_MEMORY } from '../base/error-rules.ts';
+import { TOPIC_IN_MEMORY } from '../base/error-rules.ts';
 import { TablogError, toTablogError } from '../base/error.ts';
 import type { BatchPlace } from '../log/append.ts';
-import { validateBatch } from '../log/validate.ts';
-import { sealBatch, stampAppendTime } from '../record/batch-seal.ts';
-import { MAX_INFLATED_BYTES } from '../record/batch-format.ts';
-import { RecordBatch } from '../record/batch-reader.ts';
-import { gzipBatch } from '../record/gzip.ts';
 import { isInMemory } from '../protocol/topic-id.ts';
 import { logRef } from '../store/schema.ts';
 import type { Durability, Store } from '../store/store.ts';
@@ -38,8 +33,9 @@ import { lockLiveness } from '../protocol/liveness.ts';
 import type { Liveness } from '../protocol/liveness.ts';
 import { HintSender } from './hint-sender.ts';
 import type { AppendOutcome, NewAppend } from './commit-queue.ts';
-import { LogSession } from './log-session.ts';
-import { MemoryPartitions } from './memory-partitions.ts';
+import type { LogSession } from './log-session.ts';
+import { LogSessions, isCutOff } from './log-sessions.ts';
+import { prepareAppend } from './prepare-append.ts';
 import { topicInfo } from './topic-catalog.ts';
 
 export interface LogBrokerOptions {
@@ -55,29 +51,31 @@ export interface LogBrokerOptions {
  * and written in the store's transactions, so any number of brokers can serve the same log.
  */
 export class LogBroker implements Broker {
-  readonly #openStore: () => Promise<Store>;
   readonly #clock: Clock;
-  readonly #liveness: Liveness;
   readonly #hints: HintChannel;
   readonly #sender: HintSender;
   readonly #fetches = new Map<string, AbortController>();
-  #session: Promise<LogSession> | undefined;
-  #memory: MemoryPartitions | undefined;
-  #closed = false;
+  readonly #sessions: LogSessions;
 
   constructor(options: LogBrokerOptions) {
     const { name, openStore, clock = systemClock, liveness = lockLiveness() } = options;
-    this.#openStore = openStore;
     this.#clock = clock;
-    this.#liveness = liveness;
     this.#hints = openHintChannel(name, (data) => {
       if (isHint(data)) void this.#heard(data);
     });
     this.#sender = new HintSender(clock, (hint) => this.#hints.post(hint));
+    this.#sessions = new LogSessions({
+      openStore,
+      clock,
+      liveness,
+      broker: this,
+      post: (hint) => this.#hints.post(hint),
+      onAppended: (appended) => this.#sender.appended(appended),
+    });
   }
 
   async describeLog(): Promise<LogDescription> {
-    return this.#run(async (session) => {
+    return this.#sessions.run(async (session) => {
       const { store, topics } = session;
       const [log] = await store.read([logRef]);
       let bytes = 0;
@@ -91,20 +89,20 @@ export class LogBroker implements Broker {
   }
 
   async createTopics(specs: readonly TopicSpec[]): Promise<TopicInfo[]> {
-    return this.#run(async ({ topics }) => (await topics.create(specs)).map(topicInfo));
+    return this.#sessions.run(async ({ topics }) => (await topics.create(specs)).map(topicInfo));
   }
 
   async deleteTopics(names: readonly string[]): Promise<null> {
-    await this.#run(({ topics }) => topics.delete(names));
+    await this.#sessions.run(({ topics }) => topics.delete(names));
     return null;
   }
 
   async listTopics(): Promise<TopicInfo[]> {
-    return this.#run(async ({ topics }) => (await topics.list()).map(topicInfo));
+    return this.#sessions.run(async ({ topics }) => (await topics.list()).map(topicInfo));
   }
 
   async describeTopics(names: readonly string[]): Promise<TopicDescription[]> {
-    return this.#run((session) =>
+    return this.#sessions.run((session) =>
       Promise.all(
         names.map(async (name) => {
           const row = await session.topics.mustGet(name);
@@ -115,23 +113,27 @@ export class LogBroker implements Broker {
   }
 
   async addPartitions({ name, partitions }: Request<'addPartitions'>): Promise<TopicInfo> {
-    return this.#run(async ({ topics }) => topicInfo(await topics.addPartitions(name, partitions)));
+    return this.#sessions.run(async ({ topics }) =>
+      topicInfo(await topics.addPartitions(name, partitions)),
+    );
   }
 
   async alterTopic({ name, config }: Request<'alterTopic'>): Promise<TopicInfo> {
-    return this.#run(async ({ topics }) => topicInfo(await topics.alter(name, config)));
+    return this.#sessions.run(async ({ topics }) => topicInfo(await topics.alter(name, config)));
   }
 
   async deleteRecords(request: Request<'deleteRecords'>): Promise<number[]> {
-    return this.#run((session) => session.hostOf(request.topicId).deleteRecords(request));
+    return this.#sessions.run((session) => session.hostOf(request.topicId).deleteRecords(request));
   }
 
   async importPartition(request: Request<'importPartition'>): Promise<ImportedPartition> {
-    return this.#run((session) => session.hostOf(request.topicId).importPartition(request));
+    return this.#sessions.run((session) =>
+      session.hostOf(request.topicId).importPartition(request),
+    );
   }
 
   async alterLog({ maxBytes }: Request<'alterLog'>): Promise<null> {
-    await this.#run(({ store }) =>
+    await this.#sessions.run(({ store }) =>
       store.update([logRef], ([log], write) => {
         write.put(logRef.store, logRef.key, { ...log, maxBytes });
       }),
@@ -152,7 +154,9 @@ export class LogBroker implements Broker {
     const expires = this.#clock.now() + request.maxWaitMs;
     this.#fetches.set(key, abort);
     try {
-      return await this.#run((session) => session.fetch(request.partitions, expires, abort.signal));
+      return await this.#sessions.run((session) =>
+        session.fetch(request.partitions, expires, abort.signal),
+      );
     } finally {
       this.#fetches.delete(key);
     }
@@ -164,7 +168,7 @@ export class LogBroker implements Broker {
   }
 
   async listOffsets(request: Request<'listOffsets'>): Promise<number[]> {
-    return this.#run((session) =>
+    return this.#sessions.run((session) =>
       Promise.all(
         request.map(({ topicId, partition, at }) =>
           session.hostOf(topicId).offset(topicId, partition, at),
@@ -174,14 +178,14 @@ export class LogBroker implements Broker {
   }
 
   async initProducer(request: Request<'initProducer'>): Promise<ProducerIdentity> {
-    return this.#run(({ transactionalProducers }) => transactionalProducers.init(request));
+    return this.#sessions.run(({ transactionalProducers }) => transactionalProducers.init(request));
   }
 
   async transact({ appends, ...rest }: Request<'transact'>): Promise<BatchPlace[]> {
     const elsewhere = appends.find(({ topicId }) => isInMemory(topicId));
     if (elsewhere !== undefined) throw inMemory(elsewhere);
-    return this.#run(async (session) => {
-      const prepared = await Promise.all(appends.map((append) => this.#prepare(session, append)));
+    return this.#sessions.run(async (session) => {
+      const prepared = await this.#prepare(session, appends);
       const ready = prepared.map((append) => {
         if (append instanceof TablogError) throw append;
         return append;
@@ -191,51 +195,51 @@ export class LogBroker implements Broker {
   }
 
   async joinGroup(request: Request<'joinGroup'>): Promise<MemberView> {
-    return this.#run(({ groups }) => groups.join(request));
+    return this.#sessions.run(({ groups }) => groups.join(request));
   }
 
   async syncGroup(request: Request<'syncGroup'>): Promise<MemberView> {
-    return this.#run(({ groups }) => groups.sync(request));
+    return this.#sessions.run(({ groups }) => groups.sync(request));
   }
 
   async releasePartitions(request: Request<'releasePartitions'>): Promise<MemberView> {
-    return this.#run(({ groups }) => groups.release(request));
+    return this.#sessions.run(({ groups }) => groups.release(request));
   }
 
   async leaveGroup(request: Request<'leaveGroup'>): Promise<null> {
-    await this.#run(({ groups }) => groups.leave(request));
+    await this.#sessions.run(({ groups }) => groups.leave(request));
     return null;
   }
 
   async commitOffsets(request: Request<'commitOffsets'>): Promise<null> {
-    await this.#run(({ groupOffsets }) => groupOffsets.commit(request));
+    await this.#sessions.run(({ groupOffsets }) => groupOffsets.commit(request));
     return null;
   }
 
   async positionPartitions(request: Request<'positionPartitions'>): Promise<GroupPosition[]> {
     const { member, claims, from } = request;
-    return this.#run(({ groupOffsets }) => groupOffsets.position(member, claims, from));
+    return this.#sessions.run(({ groupOffsets }) => groupOffsets.position(member, claims, from));
   }
 
   async listGroups(): Promise<GroupListing[]> {
-    return this.#run(({ groupAdmin }) => groupAdmin.list());
+    return this.#sessions.run(({ groupAdmin }) => groupAdmin.list());
   }
 
   async describeGroups(groupIds: readonly string[]): Promise<GroupDescription[]> {
-    return this.#run(({ groupAdmin }) => groupAdmin.describe(groupIds));
+    return this.#sessions.run(({ groupAdmin }) => groupAdmin.describe(groupIds));
   }
 
   async deleteGroups(groupIds: readonly string[]): Promise<null> {
-    await this.#run(({ groupAdmin }) => groupAdmin.delete(groupIds));
+    await this.#sessions.run(({ groupAdmin }) => groupAdmin.delete(groupIds));
     return null;
   }
 
   async fetchOffsets({ groupId }: Request<'fetchOffsets'>): Promise<CommittedOffset[]> {
-    return this.#run(({ groupAdmin }) => groupAdmin.fetchOffsets(groupId));
+    return this.#sessions.run(({ groupAdmin }) => groupAdmin.fetchOffsets(groupId));
   }
 
   async resetOffsets(request: Request<'resetOffsets'>): Promise<CommittedOffset[]> {
-    return this.#run(({ groupAdmin }) => groupAdmin.resetOffsets(request));
+    return this.#sessions.run(({ groupAdmin }) => groupAdmin.resetOffsets(request));
   }
 
   /** A client is gone: nothing is kept for it. */
@@ -246,16 +250,11 @@ export class LogBroker implements Broker {
   }
 
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
+    if (this.#sessions.isClosed) return;
     for (const abort of this.#fetches.values()) abort.abort();
     this.#sender.close();
     this.#hints.close();
-    this.#memory?.close();
-    void this.#session?.then(
-      ({ store }) => store.close(),
-      () => {},
-    );
+    this.#sessions.close();
   }
 
   /** What became of each batch. A connection that was found closed is opened anew, once. */
@@ -264,9 +263,10 @@ export class LogBroker implements Broker {
     let left = appends.map((append, i) => ({ append, i }));
     for (let tries = 0; left.length > 0 && tries < 2; tries++) {
       try {
-        const session = await this.#open();
-        const prepared = await Promise.all(
-          left.map(({ append }) => this.#prepare(session, append)),
+        const session = await this.#sessions.open();
+        const prepared = await this.#prepare(
+          session,
+          left.map(({ append }) => append),
         );
         const ready = prepared.flatMap((append) => (append instanceof TablogError ? [] : [append]));
         const outcomes = (await session.append(ready, durability)).values();
@@ -284,115 +284,34 @@ export class LogBroker implements Broker {
     return results;
   }
 
-  /** Validates and compresses a batch, while another transaction may be under way. */
-  async #prepare(session: LogSession, append: Append): Promise<NewAppend | TablogError> {
-    try {
-      const { topicId, partition, expectedOffset = null } = append;
-      const { config } = await session.topics.mustGetPartition(append);
-      const { maxRecordBytes, cleanup } = config;
-      const needsKeys = cleanup !== 'delete';
-      const limits = { maxRecordBytes, maxBatchBytes: MAX_INFLATED_BYTES, needsKeys };
-      let bytes = new Uint8Array(append.batch);
-      const { codec } = validateBatch(bytes, limits);
-      const appendTime = config.timestampType === 'append' ? this.#clock.now() : null;
-      if (appendTime !== null) {
-        bytes = bytes.slice(); // what was sent stays as it is, should it be tried again
-        stampAppendTime(bytes, appendTime);
-      }
-      if (append.compression === 'gzip' && codec === 'none') bytes = gzipBatch(bytes);
-      sealBatch(bytes);
-      const batch = new RecordBatch(bytes);
-      return { topicId, partition, batch, appendTime, expectedOffset };
-    } catch (error) {
-      return toTablogError(error);
-    }
+  /** Each batch as it is stored, or why it is not. */
+  #prepare(
+    { topics }: LogSession,
+    appends: readonly Append[],
+  ): Promise<(NewAppend | TablogError)[]> {
+    return Promise.all(
+      appends.map(async (append) => {
+        try {
+          const { config } = await topics.mustGetPartition(append);
+          return prepareAppend(append, config, this.#clock.now());
+        } catch (error) {
+          return toTablogError(error);
+        }
+      }),
+    );
   }
 
   async #heard(hint: Hint): Promise<void> {
-    const session = await this.#session?.catch(() => undefined);
+    const session = await this.#sessions.current;
     if (session === undefined) return; // nothing is remembered that a hint could correct
     if (hint.kind === 'topics') session.topicsChanged();
     else if (hint.kind === 'trimmed') session.trimmed(hint);
     else if (hint.kind !== 'appended') session.groups.heard(hint);
     else for (const appended of hint.partitions) session.heardOfAppend(appended);
   }
-
-  /**
-   * Runs `use` on the open log. A connection that the browser closed is opened anew, once, where
-   * that is safe: the error says that nothing was stored.
-   */
-  async #run<T>(use: (session: LogSession) => Promise<T>): Promise<T> {
-    const session = await this.#open();
-    try {
-      return await use(session);
-    } catch (error) {
-      if (!session.store.closed.aborted || !isCutOff(error)) throw error;
-      return use(await this.#open());
-    }
-  }
-
-  #open(): Promise<LogSession> {
-    if (this.#closed) return Promise.reject(new TablogError(CLOSED, 'the broker is closed'));
-    this.#session ??= this.#connect();
-    return this.#session;
-  }
-
-  /** What topics in memory have: kept when the connection to the store is made anew, unless it is another log's. */
-  #memoryOf(logId: string): MemoryPartitions {
-    if (this.#memory?.logId === logId) return this.#memory;
-    this.#memory?.close();
-    this.#memory = new MemoryPartitions({
-      logId,
-      clock: this.#clock,
-      liveness: this.#liveness,
-      catalog: async () => (await this.#open()).topics,
-      broker: this,
-    });
-    return this.#memory;
-  }
-
-  async #connect(): Promise<LogSession> {
-    try {
-      const { store, logId } = await this.#openLog();
-      const drop = (): void => void (this.#session = undefined);
-      if (store.closed.aborted) drop();
-      else store.closed.addEventListener('abort', drop, { once: true });
-      return new LogSession(store, {
-        clock: this.#clock,
-        liveness: this.#liveness,
-        memory: this.#memoryOf(logId),
-        post: (hint) => this.#hints.post(hint),
-        onAppended: (appended) => this.#sender.appended(appended),
-      });
-    } catch (error) {
-      this.#session = undefined;
-      throw error;
-    }
-  }
-
-  async #openLog(): Promise<{ readonly store: Store; readonly logId: string }> {
-    for (let tries = 1; ; tries++) {
-      const store = await this.#openStore();
-      try {
-        const [log] = await store.read([logRef]);
-        return { store, logId: log!.logId };
-      } catch (error) {
-        store.close();
-        if (tries === 2 || !isCutOff(error)) throw error;
-      }
-    }
-  }
 }
 
 function inMemory({ topicId }: Append): TablogError {
   const happened = `a transaction is stored on disk, and the topic with id ${topicId} is in memory`;
   return new TablogError(TOPIC_IN_MEMORY, happened, { details: { topicId } });
-}
-
-/**
- * Whether the connection was lost before anything was stored. Not where the database did not answer
- * in time: whoever called cannot wait for as long again.
- */
-function isCutOff(error: unknown): boolean {
-  return error instanceof TablogError && error.retriable && error.code !== STORAGE_TIMEOUT.code;
 }

@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import { FENCED } from '../base/error-rules.ts';
+import type { ErrorRule } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import { randomProducerId } from '../base/random-id.ts';
 import type { ProducerIdentity, Request, TransactionalProducer } from '../protocol/broker.ts';
@@ -17,6 +18,11 @@ export interface ProducerRow extends TransactionalProducer {
 
 /** An hour, of the 7 days after which an id that nobody uses is forgotten. */
 const NOTED_EVERY_MS = 3_600_000;
+
+const TAKEN: ErrorRule = {
+  ...FENCED,
+  next: 'Close this producer: whoever asked for the id later has it, and goes on with its work.',
+};
 
 /** The header has 16 bits for it. */
 const MAX_EPOCH = 32_767;
@@ -72,6 +78,6 @@ function taken(details: {
   readonly transactionalId: string;
   readonly epoch?: number;
 }): TablogError {
-  const happened = `another producer has the transactional id '${details.transactionalId}' by now`;
-  return new TablogError(FENCED, happened, { details });
+  const happened = `this producer does not have the transactional id '${details.transactionalId}' any more`;
+  return new TablogError(TAKEN, happened, { details });
 }

@@ -201,7 +201,7 @@ export class PartitionAccumulator {
    */
   reorder(batch: SealedBatch, expected: number): boolean {
     const sequence = this.#options.sequence!;
-    if (this.#hasMoved(batch)) return true;
+    if (this.hasMoved(batch) || this.#hasOlder(batch)) return true;
     if (!isAhead(batch.number!.sequence, expected)) return false;
     // A worker that hung may yet store the one before it, and then this one.
     if (batch.mayBeStored && sequence.isDoubtful) return false;
@@ -210,9 +210,14 @@ export class PartitionAccumulator {
     return true;
   }
 
-  /** Whether something became of a batch before this one since it was sent, or is still to. */
-  #hasMoved({ order, settledBefore }: SealedBatch): boolean {
+  /** Whether something became of a batch of the partition since this one was sent. */
+  hasMoved({ settledBefore }: SealedBatch): boolean {
+    return settledBefore !== this.#settled;
+  }
+
+  /** Whether something is still to become of a batch before this one. */
+  #hasOlder({ order }: SealedBatch): boolean {
     const [oldest] = this.#unsettled;
-    return settledBefore !== this.#settled || (oldest !== undefined && oldest.order < order);
+    return oldest !== undefined && oldest.order < order;
   }
 }

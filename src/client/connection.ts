@@ -37,6 +37,11 @@ export class Connection {
     this.#options = options;
   }
 
+  /** The log's name. */
+  get log(): string {
+    return this.#options.log;
+  }
+
   get closed(): AbortSignal {
     return this.#closing.signal;
   }

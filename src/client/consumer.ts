@@ -314,10 +314,14 @@ export class Consumer<T extends TopicFilter = TopicLike> implements AsyncIterabl
 
   /**
    * What it holds, for transactions; `undefined`: it is closed. Throws `FENCED` where what is to be
-   * committed is of a partition that was taken away, and a `TypeError` where several messages are in
-   * hand: some of them may not be meant.
+   * committed is of a partition that was taken away, and a `TypeError` where it reads another log than
+   * `log`, or several messages are in hand: some of them may not be meant.
    */
-  static holdsOf<T extends TopicFilter>(consumer: Consumer<T>): Hold[] | undefined {
+  static holdsOf<T extends TopicFilter>(consumer: Consumer<T>, log: string): Hold[] | undefined {
+    const own = consumer.#connection.log;
+    if (own !== log) {
+      throw new TypeError(`commitOffsets() needs a consumer of the log '${log}', not '${own}'`);
+    }
     if (consumer.#isClosed) return undefined;
     const readers = consumer.#readers;
     const isMeant = (hold: Hold): boolean => !hold.isIdle || !consumer.#commitsItself;

@@ -62,6 +62,7 @@ export class Producer {
   readonly #random: () => number;
   readonly #writers = new Map<string, TopicWriter>();
   readonly #closing = new AbortController();
+  readonly #closed = new AbortController();
   readonly #waiting = new Queue<Waiting>();
   /** The one of them that is being let in. */
   #next: Waiting | undefined;
@@ -92,7 +93,7 @@ export class Producer {
     this.#options = checkProducerOptions(options);
     this.#producerId = this.#options.idempotent ? randomProducerId() : undefined;
     this.#random = random;
-    onHide(() => this.#drain('all'), this.#closing.signal);
+    onHide(() => this.#drainNow(), this.#closed.signal);
   }
 
   /**
@@ -186,6 +187,7 @@ export class Producer {
     this.#closing.abort();
     await Promise.all([this.flush(), this.#transactor?.idle()]);
     this.#cancelLinger?.();
+    this.#closed.abort();
     this.#onClosed();
   }
 
@@ -331,6 +333,13 @@ export class Producer {
     if (lingering && lingerMs > 0) this.#linger(lingerMs);
   }
 
+  /** Sends all, what failed included: a page that is hidden may never run again. */
+  #drainNow(): void {
+    this.#cancelBackOff?.();
+    this.#cancelBackOff = undefined;
+    this.#drain('all');
+  }
+
   #linger(lingerMs: number): void {
     this.#cancelLinger ??= this.#connection.clock.after(lingerMs, () => {
       this.#cancelLinger = undefined;
@@ -363,25 +372,25 @@ export class Producer {
       const { clock } = this.#connection;
       const isLate = !idempotent || clock.now() - batch.sealedAt >= deliveryTimeoutMs;
       if (isCertain(result)) batch.mayBeStored = false;
-      const isToRepeat =
-        result.code === 'OUT_OF_ORDER_SEQUENCE'
-          ? !isLate && batch.accumulator.reorder(batch, Number(result.details['expected']))
-          : isPassing(batch, result) && !isLate;
-      if (isToRepeat) this.#repeat(batch);
+      const isOutOfOrder = result.code === 'OUT_OF_ORDER_SEQUENCE';
+      const isToRepeat = isOutOfOrder
+        ? !isLate && batch.accumulator.reorder(batch, Number(result.details['expected']))
+        : isPassing(batch, result) && !isLate;
+      if (isToRepeat) this.#repeat(batch, isOutOfOrder);
       else this.#settle(batch, finalError(batch, result));
     } else {
       this.#settle(batch, result);
     }
   }
 
-  #repeat(batch: SealedBatch): void {
-    batch.accumulator.putBack(batch);
-    this.#dirty.add(batch.accumulator);
+  #repeat(batch: SealedBatch, isOutOfOrder: boolean): void {
+    const { accumulator } = batch;
+    accumulator.putBack(batch);
+    this.#dirty.add(accumulator);
     if (batch.attempts < 2) return; // most often another worker takes over at once
-    this.#cancelBackOff ??= afterBackOff(this.#connection.clock, () => {
-      this.#cancelBackOff = undefined;
-      this.#drain('all');
-    });
+    // It was only behind one that is settled now.
+    if (isOutOfOrder && accumulator.hasMoved(batch)) return;
+    this.#cancelBackOff ??= afterBackOff(this.#connection.clock, () => this.#drainNow());
   }
 
   #settle(batch: SealedBatch, result: BatchResult): void {

@@ -27,7 +27,9 @@ export interface TransactionResult<R> {
   readonly placements: readonly Placement[];
 }
 
-export interface TransactionLimits {
+export interface TransactionOptions {
+  /** The name of the producer's log. */
+  readonly log: string;
   /** Bytes of all records. */
   readonly maxBytes: number;
   /** The time for records without one, in milliseconds since 1970. */
@@ -45,15 +47,15 @@ export interface SentRecord {
  * `producer.transaction` runs; nothing leaves the tab before that function has returned.
  */
 export class Transaction {
-  readonly #limits: TransactionLimits;
+  readonly #options: TransactionOptions;
   readonly #ending = new AbortController();
   readonly #sent: SentRecord[] = [];
   /** What each consumer holds, when it is asked for. */
   readonly #holders = new Map<object, readonly Held[]>();
   #bytes = 0;
 
-  constructor(limits: TransactionLimits) {
-    this.#limits = limits;
+  constructor(options: TransactionOptions) {
+    this.#options = options;
   }
 
   /** Aborts when the transaction is over: stored, or aborted, or timed out. */
@@ -68,9 +70,9 @@ export class Transaction {
   send<T extends TopicLike>(topic: T, record: ProducerRecord<KeyInput<T>, ValueInput<T>>): void {
     this.#mustBeOpen('send()');
     const { name, ...serdes } = asTopic(topic);
-    const parts = encodeRecord({ name, ...serdes }, record, this.#limits.now());
+    const parts = encodeRecord({ name, ...serdes }, record, this.#options.now());
     const bytes = this.#bytes + recordBytes(parts);
-    const { maxBytes } = this.#limits;
+    const { maxBytes } = this.#options;
     if (bytes > maxBytes) {
       throw new TablogError(
         TRANSACTION_TOO_LARGE,
@@ -104,7 +106,8 @@ export class Transaction {
    * transaction (Kafka's `sendOffsetsToTransaction`). Where the group has given a partition to
    * another member meanwhile, the transaction fails with `FENCED` and nothing is stored.
    *
-   * Throws a `TypeError` for a consumer without a group, and `CLOSED`, `INVALID_TXN_STATE`.
+   * Throws a `TypeError` for a consumer without a group or of another log, and `CLOSED`,
+   * `INVALID_TXN_STATE`.
    */
   commitOffsets<T extends TopicFilter>(consumer: Consumer<T>): void {
     this.#mustBeOpen('commitOffsets()');
@@ -114,7 +117,7 @@ export class Transaction {
     if (consumer.group === undefined) {
       throw new TypeError('commitOffsets() needs a consumer with a group');
     }
-    const holds = Consumer.holdsOf(consumer);
+    const holds = Consumer.holdsOf(consumer, this.#options.log);
     if (holds === undefined) {
       throw new TablogError(CLOSED, 'the consumer is closed');
     }

@@ -39,9 +39,14 @@ export class Transactor {
   /** Who holds the transactional id: only the holder may renew it (KIP-360). */
   readonly #holder = randomId();
   #hasBegun = false;
+  readonly #open = new Set<Transaction>();
 
   constructor(options: TransactorOptions) {
     this.#options = options;
+    // One listener for all of them: Node warns of more than ten.
+    options.closing.addEventListener('abort', () => {
+      for (const transaction of this.#open) Transaction.end(transaction, closed());
+    });
   }
 
   async run<R>(
@@ -52,15 +57,18 @@ export class Transactor {
     await this.#begin(); // whoever had the transactional id is fenced from now on
     if (closing.aborted) throw closed();
     const { maxTransactionBytes, transactionTimeoutMs } = options;
-    const transaction = new Transaction({ maxBytes: maxTransactionBytes, now: () => clock.now() });
+    const transaction = new Transaction({
+      log: connection.log,
+      maxBytes: maxTransactionBytes,
+      now: () => clock.now(),
+    });
     const { signal } = transaction;
     const over = new Promise<never>((_, reject) => {
       signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
     });
     const expire = (): void => Transaction.end(transaction, timedOut(transactionTimeoutMs));
     const cancel = clock.after(transactionTimeoutMs, expire);
-    const close = (): void => Transaction.end(transaction, closed());
-    closing.addEventListener('abort', close, { once: true });
+    this.#open.add(transaction);
     try {
       const result = await Promise.race([Promise.resolve(transaction).then(work), over]);
       signal.throwIfAborted();
@@ -72,7 +80,7 @@ export class Transactor {
       throw error;
     } finally {
       cancel();
-      closing.removeEventListener('abort', close);
+      this.#open.delete(transaction);
     }
   }
 

@@ -44,7 +44,7 @@ describe('a topic in memory', () => {
         .map(({ partition, offset }) => [partition, offset] as const)
         .toSorted(([p, a], [q, b]) => p - q || a - b),
     );
-    expect(texts(read).toSorted()).toEqual(['0', '1', '2', '3', '4']);
+    expect(new Set(texts(read))).toEqual(new Set(['0', '1', '2', '3', '4']));
     expect(texts(await readAll(log, 'chat'))).toEqual(texts(read));
   });
 
