@@ -19,7 +19,7 @@ export default [
     import: '{ openLog, topic, string }',
     ignore: ['*/record/gzip.js'],
     gzip: true,
-    limit: '27 kB',
+    limit: '27.2 kB',
     modifyEsbuildConfig,
   },
   {
@@ -33,7 +33,7 @@ export default [
     name: 'the worker',
     path: 'dist/worker.js',
     gzip: true,
-    limit: '34 kB',
+    limit: '39 kB',
     modifyEsbuildConfig,
   },
 ];

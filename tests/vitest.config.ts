@@ -1,4 +1,7 @@
 import { playwright } from '@vitest/browser-playwright';
+import { rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 import { BROWSER_ARGS, lookForBrowser } from './support/find-browser.mjs';
@@ -6,6 +9,10 @@ import { BROWSER_ARGS, lookForBrowser } from './support/find-browser.mjs';
 const executablePath = await lookForBrowser();
 // Tests that drive a browser of their own look here first: one look serves them all.
 if (executablePath !== undefined) process.env['TABLOG_BROWSER'] = executablePath;
+
+/** On disk, as users' databases are: a context without a profile has them in memory. */
+const profile = join(tmpdir(), `tablog-profile-${process.pid}`);
+process.once('exit', () => rmSync(profile, { recursive: true, force: true }));
 
 const BROWSER_TESTS = 'tests/**/*.browser.test.ts';
 const END_TO_END_TESTS = ['tests/e2e/**/*.test.ts', 'tests/package/**/*.test.ts'];
@@ -37,11 +44,13 @@ export default defineConfig({
           include: [BROWSER_TESTS],
           exclude: END_TO_END_TESTS,
           testTimeout: 20_000,
+          fileParallelism: false, // they share the profile
           browser: {
             enabled: true,
             headless: true,
             screenshotFailures: false,
             provider: playwright({
+              persistentContext: profile,
               launchOptions: { args: BROWSER_ARGS, ...(executablePath && { executablePath }) },
             }),
             instances: [{ browser: 'chromium' }],
