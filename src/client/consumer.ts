@@ -1,6 +1,4 @@
 import { checkArray, checkInteger, checkMs, show, withDefaults } from '../base/argument.ts';
-import type { Clock } from '../base/clock.ts';
-import { deferred } from '../base/deferred.ts';
 import { CLOSED } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import { randomId } from '../base/random-id.ts';
@@ -12,10 +10,10 @@ import type { AssignedPartition, ConsumerEvents, ConsumerListener } from './cons
 import { checkConsumerOptions, checkPosition } from './consumer-options.ts';
 import type { ConsumerOptions, Position } from './consumer-options.ts';
 import { Fetcher } from './fetcher.ts';
-import type { Handed, Hold } from './hold.ts';
-import type { Message, MessageBatch, MessageOf, TopicFilter } from './message.ts';
+import type { Hold } from './hold.ts';
+import type { MessageBatch, MessageOf, TopicFilter } from './message.ts';
 import { lost } from './hold.ts';
-import type { PartitionReader } from './partition-reader.ts';
+import { Reading, TURN_MESSAGES } from './reading.ts';
 import { ReaderSet } from './reader-set.ts';
 import type { TopicPartition } from './reader-set.ts';
 import type { RunOptions } from './run-options.ts';
@@ -24,11 +22,6 @@ import type { Runner } from './runner.ts';
 import type { TopicLike } from './topic.ts';
 import type { TopicRegistry } from './topic-registry.ts';
 import { TopicSelection } from './topic-selection.ts';
-import { Turns } from './turns.ts';
-import type { Delivery } from './turns.ts';
-
-/** Kafka's `max.poll.records`: also how many messages one partition gets before the next one's turn. */
-const TURN_MESSAGES = 500;
 
 export interface BatchesOptions {
   /** The most messages in one batch. Default 500. */
@@ -42,14 +35,6 @@ export interface OffsetToCommit extends TopicPartition {
   readonly offset: number;
   /** Kept with it, and told by `admin.fetchOffsets`. Default ''. */
   readonly metadata?: string;
-}
-
-/** What was handed to a loop, until it asks for more. */
-interface InHand {
-  readonly reader: PartitionReader;
-  readonly handed: Handed;
-  /** The reader's, when it was handed out. */
-  readonly epoch: number;
 }
 
 /**
@@ -72,9 +57,9 @@ export class Consumer<T extends TopicFilter = TopicLike> implements AsyncIterabl
   readonly group: string | undefined;
   readonly #connection: Connection;
   readonly #registry: TopicRegistry;
-  readonly #clock: Clock;
   readonly #readers: ReaderSet;
   readonly #fetcher: Fetcher;
+  readonly #reading: Reading;
   readonly #listeners: ConsumerListeners;
   /** Whether what is processed is committed without a word of the application. */
   readonly #commitsItself: boolean;
@@ -82,12 +67,8 @@ export class Consumer<T extends TopicFilter = TopicLike> implements AsyncIterabl
   readonly #onClosed: () => void;
   #assignment: Assignment | undefined;
   #runner: Runner | undefined;
-  #inHand: InHand | undefined;
-  #reading = false;
   #closed: Promise<void> | undefined;
   #isClosed = false;
-  /** Why it can read no more. */
-  #end: TablogError | undefined;
 
   constructor(
     connection: Connection,
@@ -101,7 +82,6 @@ export class Consumer<T extends TopicFilter = TopicLike> implements AsyncIterabl
     this.memberId = group === undefined ? undefined : (checked.memberId ?? randomId());
     this.#connection = connection;
     this.#registry = registry;
-    this.#clock = connection.clock;
     this.#onClosed = onClosed;
     this.#commitsItself = group !== undefined && checked.commit !== 'manual';
     const selection = new TopicSelection(checked.topics);
@@ -113,6 +93,15 @@ export class Consumer<T extends TopicFilter = TopicLike> implements AsyncIterabl
       this.#fetcher.pump();
       this.#fetcher.wake();
     };
+    this.#reading = new Reading({
+      readers,
+      fetcher: this.#fetcher,
+      clock: connection.clock,
+      closing: this.#closing.signal,
+      ready: () => this.ready,
+      mayDeliver: () => this.#assignment?.mayDeliver() ?? false,
+      commitsItself: this.#commitsItself,
+    });
     this.ready = this.#start(async () => {
       if (group === undefined) {
         const options = { registry, selection, readers, from, listeners, mustExist, onChange };
@@ -131,10 +120,7 @@ export class Consumer<T extends TopicFilter = TopicLike> implements AsyncIterabl
         onChange,
         onRevoking: (reader) => this.#runner?.giveUp(reader),
         onError,
-        onEnd: (error) => {
-          this.#end = error;
-          this.#fetcher.wake();
-        },
+        onEnd: (error) => this.#reading.end(error),
       });
     });
     this.ready.catch(() => {}); // whoever reads gets it too
@@ -161,36 +147,7 @@ export class Consumer<T extends TopicFilter = TopicLike> implements AsyncIterabl
    * stops a partition, until somebody seeks.
    */
   [Symbol.asyncIterator](): AsyncIterator<MessageOf<T>, undefined, undefined> {
-    const leave = this.#enter();
-    const turns = new Turns(this.#readers.all, TURN_MESSAGES);
-    let ended = false;
-    const end = (): { done: true; value: undefined } => {
-      if (!ended) leave();
-      ended = true;
-      return { done: true, value: undefined };
-    };
-    return {
-      next: async () => {
-        try {
-          this.#finish();
-          for (;;) {
-            if (ended || this.#closing.signal.aborted) return end();
-            const { arrival } = this.#fetcher;
-            const delivery = this.#take(turns);
-            if (delivery !== undefined) {
-              const { message, reader } = delivery;
-              this.#handOut(reader, message.offset, message.offset + 1);
-              return { done: false, value: message as MessageOf<T> };
-            }
-            await this.#more(arrival);
-          }
-        } catch (error) {
-          end();
-          throw error;
-        }
-      },
-      return: () => Promise.resolve(end()),
-    };
+    return this.#reading.messages() as AsyncIterator<MessageOf<T>, undefined, undefined>;
   }
 
   /** Batches of up to `max` messages, each of one partition. Ends and throws as the messages do. */
@@ -203,64 +160,8 @@ export class Consumer<T extends TopicFilter = TopicLike> implements AsyncIterabl
     );
     checkInteger('max', max, 1);
     checkMs('maxWaitMs', maxWaitMs);
-    return this.#batches(max, maxWaitMs);
-  }
-
-  async *#batches(
-    max: number,
-    maxWaitMs: number,
-  ): AsyncGenerator<MessageBatch<T>, void, undefined> {
-    const leave = this.#enter();
-    const turns = new Turns(this.#readers.all, 1); // each batch is another partition's turn
-    try {
-      while (!this.#closing.signal.aborted) {
-        const { arrival } = this.#fetcher;
-        const delivery = this.#take(turns);
-        if (delivery === undefined) {
-          await this.#more(arrival);
-          continue;
-        }
-        const { reader, message: first } = delivery;
-        const messages = await this.#gather(reader, first, max, maxWaitMs);
-        this.#fetcher.pump();
-        // What is given up, by a rebalance or by closing, is for others to read.
-        const isGivenUp = reader.stopped || (reader.hold && this.#closing.signal.aborted);
-        if (messages.length === 0 || isGivenUp) continue;
-        this.#handOut(reader, first.offset, messages.at(-1)!.offset + 1);
-        yield batchOf(reader, messages, this.#closing.signal) as MessageBatch<T>;
-        this.#finish();
-      }
-    } finally {
-      leave();
-    }
-  }
-
-  /** Messages of one partition, `first` and what follows it; none where it is not to be read now. */
-  async #gather(
-    reader: PartitionReader,
-    first: Message,
-    max: number,
-    maxWaitMs: number,
-  ): Promise<Message[]> {
-    const { epoch } = reader;
-    const messages = [first];
-    const until = this.#clock.now() + maxWaitMs;
-    for (;;) {
-      const { arrival } = this.#fetcher;
-      const goesOn = fill(messages, reader, max);
-      const left = until - this.#clock.now();
-      if (!goesOn || messages.length >= max || left <= 0 || this.#closing.signal.aborted) {
-        return messages;
-      }
-      this.#fetcher.pump();
-      await this.#within(left, arrival);
-      if (reader.epoch !== epoch || reader.stopped) return [];
-      if (reader.paused || !this.#mayDeliver) {
-        reader.seek(first.offset); // they will be read when it goes on
-        this.#fetcher.interrupt(); // a poll that waits behind them
-        return [];
-      }
-    }
+    const batches = this.#reading.batches(max, maxWaitMs);
+    return batches as AsyncGenerator<MessageBatch<T>, void, undefined>;
   }
 
   /**
@@ -270,17 +171,14 @@ export class Consumer<T extends TopicFilter = TopicLike> implements AsyncIterabl
    */
   async run(options: RunOptions<T>): Promise<void> {
     const { startRunner } = await loaded(import('./runner.ts'));
-    const leave = this.#enter();
+    const leave = this.#reading.enter();
     try {
       const runner = await startRunner(options, {
         connection: this.#connection,
         registry: this.#registry,
         closing: this.#closing.signal,
         readers: this.#readers.all,
-        arrival: () => this.#fetcher.arrival,
-        mayDeliver: () => this.#mayDeliver,
-        take: (turns, accepts) => this.#take(turns, accepts),
-        more: (arrival) => this.#more(arrival),
+        reading: this.#reading,
       });
       this.#runner = runner;
       await runner.run();
@@ -407,110 +305,4 @@ export class Consumer<T extends TopicFilter = TopicLike> implements AsyncIterabl
     signal.addEventListener('abort', close, { once: true, signal: this.#closing.signal });
     if (signal.aborted) close();
   }
-
-  #enter(): () => void {
-    if (this.#reading) {
-      throw new TypeError('a consumer is read by one loop at a time: make another consumer');
-    }
-    this.#reading = true;
-    this.#fetcher.start();
-    let left = false;
-    return () => {
-      if (left) return;
-      left = true;
-      this.#abandon();
-      this.#readers.lost = [];
-      this.#reading = false;
-      this.#fetcher.stop();
-    };
-  }
-
-  get #mayDeliver(): boolean {
-    return this.#assignment?.mayDeliver() ?? false;
-  }
-
-  #take(turns: Turns, accepts?: (reader: PartitionReader) => boolean): Delivery | undefined {
-    if (!this.#mayDeliver) return undefined;
-    const delivery = turns.take(accepts);
-    if (turns.isPassing) this.#fetcher.pump();
-    return delivery;
-  }
-
-  #handOut(reader: PartitionReader, offset: number, next: number): void {
-    const handed = reader.hold?.begin(offset, next);
-    if (handed !== undefined) this.#inHand = { reader, handed, epoch: reader.epoch };
-  }
-
-  /** The loop asks for more: it has done with what it had. */
-  #finish(): void {
-    const inHand = this.#inHand;
-    if (inHand === undefined) return;
-    this.#inHand = undefined;
-    this.#ended(inHand.reader, inHand.handed, 'processed');
-  }
-
-  /** The loop is left: what it had in hand comes again, unless it was committed. */
-  #abandon(): void {
-    const inHand = this.#inHand;
-    if (inHand === undefined) return;
-    this.#inHand = undefined;
-    const { reader, handed, epoch } = inHand;
-    const isDone = !this.#commitsItself || reader.hold!.committed >= handed.next;
-    this.#ended(reader, handed, isDone ? 'processed' : 'dropped');
-    if (!isDone) reader.rewind(epoch, Math.max(handed.offset, reader.hold!.committed));
-  }
-
-  #ended(reader: PartitionReader, handed: Handed | undefined, how: 'processed' | 'dropped'): void {
-    if (handed === undefined) return;
-    reader.hold!.end(handed, how);
-  }
-
-  async #more(arrival: Promise<void>): Promise<void> {
-    if (this.#end !== undefined) throw this.#end;
-    this.#fetcher.check();
-    await Promise.race([this.ready, arrival]); // closing is an arrival too
-    this.#fetcher.pump();
-    await arrival;
-  }
-
-  async #within(ms: number, arrival: Promise<void>): Promise<void> {
-    const expired = deferred();
-    const cancel = this.#clock.after(ms, expired.resolve);
-    await Promise.race([arrival, expired.promise]);
-    cancel();
-  }
-}
-
-/** Adds what is at hand; `false` where the partition has stopped, which the next read reports. */
-function fill(messages: Message[], reader: PartitionReader, max: number): boolean {
-  try {
-    while (messages.length < max) {
-      const message = reader.next();
-      if (message === undefined) return true;
-      messages.push(message);
-    }
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function batchOf(
-  reader: PartitionReader,
-  messages: readonly Message[],
-  closing: AbortSignal,
-): MessageBatch {
-  const { topic, partition, endOffset, hold } = reader;
-  const lastOffset = messages.at(-1)!.offset;
-  return {
-    topic: topic.name,
-    partition,
-    messages,
-    firstOffset: messages[0]!.offset,
-    lastOffset,
-    endOffset,
-    lag: Math.max(endOffset - lastOffset - 1, 0),
-    signal: hold?.signal ?? closing,
-    commit: () => reader.commit(lastOffset + 1),
-  };
 }

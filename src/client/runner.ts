@@ -4,6 +4,8 @@ import { bury } from './dead-letter.ts';
 import { Message } from './message.ts';
 import type { TopicFilter } from './message.ts';
 import type { PartitionReader } from './partition-reader.ts';
+import { TURN_MESSAGES } from './reading.ts';
+import type { Reading } from './reading.ts';
 import { actionFor, checkRunOptions } from './run-options.ts';
 import type { CheckedRunOptions, RunOptions } from './run-options.ts';
 import { asTopic } from './topic.ts';
@@ -18,21 +20,11 @@ export interface RunnerSource {
   /** Aborts when the consumer closes. */
   readonly closing: AbortSignal;
   readonly readers: readonly PartitionReader[];
-  /** Resolves at the next arrival. */
-  arrival(): Promise<void>;
-  /** Whether a handler may begin now. */
-  mayDeliver(): boolean;
-  /** The next message at hand, of a partition that `accepts`. */
-  take(turns: Turns, accepts: (reader: PartitionReader) => boolean): Delivery | undefined;
-  /** Waits for an arrival; throws why nothing can come. */
-  more(arrival: Promise<void>): Promise<void>;
+  readonly reading: Reading;
 }
 
 /** How many messages are taken for each handler, so that there are other keys to go on with. */
 const TAKEN_A_HANDLER = 4;
-
-/** Messages of one partition that come in a row, where nothing runs side by side. */
-const TURN_MESSAGES = 500;
 
 /**
  * Checks the options, and that there is a topic for dead letters where one is named. Throws a
@@ -54,6 +46,7 @@ export async function startRunner<T extends TopicFilter>(
  */
 export class Runner {
   readonly #source: RunnerSource;
+  readonly #reading: Reading;
   readonly #options: CheckedRunOptions;
   readonly #turns: Turns;
   /** Those that must come one after the other; the first of each runs or is the next to. */
@@ -70,6 +63,7 @@ export class Runner {
 
   constructor(source: RunnerSource, options: CheckedRunOptions) {
     this.#source = source;
+    this.#reading = source.reading;
     this.#options = options;
     const { concurrency } = options;
     this.#turns = new Turns(source.readers, concurrency === 1 ? TURN_MESSAGES : 1);
@@ -80,15 +74,15 @@ export class Runner {
     const { closing } = this.#source;
     try {
       while (!closing.aborted && this.#failure === undefined) {
-        const arrival = this.#source.arrival();
+        const { arrival } = this.#reading;
         const ended = this.#ended.promise;
         const delivery = this.#isFull
           ? undefined
-          : this.#source.take(this.#turns, (reader) => this.#hasRoom(reader));
+          : this.#reading.take(this.#turns, (reader) => this.#hasRoom(reader));
         if (delivery !== undefined) this.#enqueue(delivery);
         this.#startAll(); // also those of partitions that were paused
         if (this.#isFull) await Promise.race([arrival, ended]);
-        else if (delivery === undefined) await Promise.race([this.#source.more(arrival), ended]);
+        else if (delivery === undefined) await Promise.race([this.#reading.more(arrival), ended]);
       }
     } finally {
       this.#dropWaiting(() => true);
@@ -126,7 +120,7 @@ export class Runner {
 
   #startAll(): void {
     for (const [job] of this.#lanes.values()) {
-      if (this.#running.size >= this.#options.concurrency || !this.#source.mayDeliver()) return;
+      if (this.#running.size >= this.#options.concurrency || !this.#reading.mayDeliver) return;
       if (!this.#running.has(job!) && !job!.reader.paused) void this.#start(job!);
     }
   }
@@ -190,8 +184,8 @@ export class Runner {
     this.#source.closing.addEventListener('abort', wake, { once: true });
     this.#backingOff.set(job, wake);
     await over.promise;
-    while (!this.#source.mayDeliver() && !this.#isOver(job)) {
-      await Promise.race([this.#source.arrival(), this.#ended.promise]);
+    while (!this.#reading.mayDeliver && !this.#isOver(job)) {
+      await Promise.race([this.#reading.arrival, this.#ended.promise]);
     }
     this.#backingOff.delete(job);
     this.#source.closing.removeEventListener('abort', wake);

@@ -1,0 +1,256 @@
+import type { Clock } from '../base/clock.ts';
+import { deferred } from '../base/deferred.ts';
+import type { TablogError } from '../base/error.ts';
+import type { Fetcher } from './fetcher.ts';
+import type { Handed } from './hold.ts';
+import type { Message, MessageBatch } from './message.ts';
+import type { PartitionReader } from './partition-reader.ts';
+import type { ReaderSet } from './reader-set.ts';
+import { Turns } from './turns.ts';
+import type { Delivery } from './turns.ts';
+
+export interface ReadingOptions {
+  readonly readers: ReaderSet;
+  readonly fetcher: Fetcher;
+  readonly clock: Clock;
+  /** Aborts when the consumer closes. */
+  readonly closing: AbortSignal;
+  /** Settles when there are partitions to read. */
+  readonly ready: () => Promise<void>;
+  readonly mayDeliver: () => boolean;
+  /** Whether what is processed is committed without a word of the application. */
+  readonly commitsItself: boolean;
+}
+
+/** Kafka's `max.poll.records`: also how many messages one partition gets before the next one's turn. */
+export const TURN_MESSAGES: number = 500;
+
+/** What was handed to a loop, until it asks for more. */
+interface InHand {
+  readonly reader: PartitionReader;
+  readonly handed: Handed;
+  /** The reader's, when it was handed out. */
+  readonly epoch: number;
+}
+
+/** Hands messages to the loop that reads a consumer: one at a time. */
+export class Reading {
+  readonly #options: ReadingOptions;
+  readonly #readers: ReaderSet;
+  readonly #fetcher: Fetcher;
+  readonly #closing: AbortSignal;
+  #inHand: InHand | undefined;
+  #isRead = false;
+  /** Why it can read no more. */
+  #end: TablogError | undefined;
+
+  constructor(options: ReadingOptions) {
+    this.#options = options;
+    this.#readers = options.readers;
+    this.#fetcher = options.fetcher;
+    this.#closing = options.closing;
+  }
+
+  /** Resolves at the next arrival. */
+  get arrival(): Promise<void> {
+    return this.#fetcher.arrival;
+  }
+
+  /** Whether messages may be handed out now. */
+  get mayDeliver(): boolean {
+    return this.#options.mayDeliver();
+  }
+
+  /** Nothing more can be read: whoever reads gets `error`. */
+  end(error: TablogError): void {
+    this.#end = error;
+    this.#fetcher.wake();
+  }
+
+  /** Begins to read; returns how to stop. Throws a `TypeError` where somebody does already. */
+  enter(): () => void {
+    if (this.#isRead) {
+      throw new TypeError('a consumer is read by one loop at a time: make another consumer');
+    }
+    this.#isRead = true;
+    this.#fetcher.start();
+    let left = false;
+    return () => {
+      if (left) return;
+      left = true;
+      this.#abandon();
+      this.#readers.lost = [];
+      this.#isRead = false;
+      this.#fetcher.stop();
+    };
+  }
+
+  messages(): AsyncIterator<Message, undefined, undefined> {
+    const leave = this.enter();
+    const turns = new Turns(this.#readers.all, TURN_MESSAGES);
+    let ended = false;
+    const end = (): { done: true; value: undefined } => {
+      if (!ended) leave();
+      ended = true;
+      return { done: true, value: undefined };
+    };
+    return {
+      next: async () => {
+        try {
+          this.#finish();
+          for (;;) {
+            if (ended || this.#closing.aborted) return end();
+            const { arrival } = this;
+            const delivery = this.take(turns);
+            if (delivery !== undefined) {
+              const { message, reader } = delivery;
+              this.#handOut(reader, message.offset, message.offset + 1);
+              return { done: false, value: message };
+            }
+            await this.more(arrival);
+          }
+        } catch (error) {
+          end();
+          throw error;
+        }
+      },
+      return: () => Promise.resolve(end()),
+    };
+  }
+
+  async *batches(max: number, maxWaitMs: number): AsyncGenerator<MessageBatch, void, undefined> {
+    const leave = this.enter();
+    const turns = new Turns(this.#readers.all, 1); // each batch is another partition's turn
+    try {
+      while (!this.#closing.aborted) {
+        const { arrival } = this;
+        const delivery = this.take(turns);
+        if (delivery === undefined) {
+          await this.more(arrival);
+          continue;
+        }
+        const { reader, message: first } = delivery;
+        const messages = await this.#gather(reader, first, max, maxWaitMs);
+        this.#fetcher.pump();
+        // What is given up, by a rebalance or by closing, is for others to read.
+        const isGivenUp = reader.stopped || (reader.hold && this.#closing.aborted);
+        if (messages.length === 0 || isGivenUp) continue;
+        this.#handOut(reader, first.offset, messages.at(-1)!.offset + 1);
+        yield batchOf(reader, messages, this.#closing);
+        this.#finish();
+      }
+    } finally {
+      leave();
+    }
+  }
+
+  /** Messages of one partition, `first` and what follows it; none where it is not to be read now. */
+  async #gather(
+    reader: PartitionReader,
+    first: Message,
+    max: number,
+    maxWaitMs: number,
+  ): Promise<Message[]> {
+    const { epoch } = reader;
+    const messages = [first];
+    const until = this.#options.clock.now() + maxWaitMs;
+    for (;;) {
+      const { arrival } = this;
+      const goesOn = fill(messages, reader, max);
+      const left = until - this.#options.clock.now();
+      if (!goesOn || messages.length >= max || left <= 0 || this.#closing.aborted) {
+        return messages;
+      }
+      this.#fetcher.pump();
+      await this.#within(left, arrival);
+      if (reader.epoch !== epoch || reader.stopped) return [];
+      if (reader.paused || !this.mayDeliver) {
+        reader.seek(first.offset); // they will be read when it goes on
+        this.#fetcher.interrupt(); // a poll that waits behind them
+        return [];
+      }
+    }
+  }
+
+  /** The next message in turn, of a reader that `accepts`; `undefined`: there is none now. */
+  take(turns: Turns, accepts?: (reader: PartitionReader) => boolean): Delivery | undefined {
+    if (!this.mayDeliver) return undefined;
+    const delivery = turns.take(accepts);
+    if (turns.isPassing) this.#fetcher.pump();
+    return delivery;
+  }
+
+  #handOut(reader: PartitionReader, offset: number, next: number): void {
+    const handed = reader.hold?.begin(offset, next);
+    if (handed !== undefined) this.#inHand = { reader, handed, epoch: reader.epoch };
+  }
+
+  /** The loop asks for more: it has done with what it had. */
+  #finish(): void {
+    const inHand = this.#inHand;
+    if (inHand === undefined) return;
+    this.#inHand = undefined;
+    inHand.reader.hold!.end(inHand.handed, 'processed');
+  }
+
+  /** The loop is left: what it had in hand comes again, unless it was committed. */
+  #abandon(): void {
+    const inHand = this.#inHand;
+    if (inHand === undefined) return;
+    this.#inHand = undefined;
+    const { reader, handed, epoch } = inHand;
+    const isDone = !this.#options.commitsItself || reader.hold!.committed >= handed.next;
+    reader.hold!.end(handed, isDone ? 'processed' : 'dropped');
+    if (!isDone) reader.rewind(epoch, Math.max(handed.offset, reader.hold!.committed));
+  }
+
+  /** Resolves when there may be more. Throws why there will not be. */
+  async more(arrival: Promise<void>): Promise<void> {
+    if (this.#end !== undefined) throw this.#end;
+    this.#fetcher.check();
+    await Promise.race([this.#options.ready(), arrival]); // closing is an arrival too
+    this.#fetcher.pump();
+    await arrival;
+  }
+
+  async #within(ms: number, arrival: Promise<void>): Promise<void> {
+    const expired = deferred();
+    const cancel = this.#options.clock.after(ms, expired.resolve);
+    await Promise.race([arrival, expired.promise]);
+    cancel();
+  }
+}
+
+/** Adds what is at hand; `false` where the partition has stopped, which the next read reports. */
+function fill(messages: Message[], reader: PartitionReader, max: number): boolean {
+  try {
+    while (messages.length < max) {
+      const message = reader.next();
+      if (message === undefined) return true;
+      messages.push(message);
+    }
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function batchOf(
+  reader: PartitionReader,
+  messages: readonly Message[],
+  closing: AbortSignal,
+): MessageBatch {
+  const { topic, partition, endOffset, hold } = reader;
+  const lastOffset = messages.at(-1)!.offset;
+  return {
+    topic: topic.name,
+    partition,
+    messages,
+    firstOffset: messages[0]!.offset,
+    lastOffset,
+    endOffset,
+    lag: Math.max(endOffset - lastOffset - 1, 0),
+    signal: hold?.signal ?? closing,
+    commit: () => reader.commit(lastOffset + 1),
+  };
+}
