@@ -10,7 +10,7 @@ export default [
     ignore: ['*/record/gzip.js', '*/group-member.js', '*/runner.js', '*/transactor.js'],
     gzip: true,
     // The aim is 10 kB. Some 2 kB of what is over it are the texts of errors.
-    limit: '19.5 kB',
+    limit: '19.7 kB',
     modifyEsbuildConfig,
   },
   {
@@ -19,7 +19,7 @@ export default [
     import: '{ openLog, topic, string }',
     ignore: ['*/record/gzip.js'],
     gzip: true,
-    limit: '27.2 kB',
+    limit: '27.5 kB',
     modifyEsbuildConfig,
   },
   {
@@ -33,7 +33,7 @@ export default [
     name: 'the worker',
     path: 'dist/worker.js',
     gzip: true,
-    limit: '39 kB',
+    limit: '39.5 kB',
     modifyEsbuildConfig,
   },
 ];

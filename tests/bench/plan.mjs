@@ -15,9 +15,15 @@
  * @property {readonly Contender[]} contenders
  * @typedef {import('./page/group-tab.ts').GroupSetting & { deaths: readonly Death[] }} GroupPlan
  * @typedef {import('./tab.mjs').Death} Death
+ * @typedef {object} BackgroundPlan
+ * @property {number} sends  Beside each kind of work, at least.
+ * @property {number} rest  Without any, each time.
+ * @property {number} rows  In each partition, to be merged.
+ * @property {number} keys  To be compacted.
  * @typedef {object} Plan
  * @property {number} rounds
  * @property {number} latencies
+ * @property {BackgroundPlan} background
  * @property {number} deaths  Of each kind, in each group.
  * @property {readonly GroupPlan[]} groups
  * @property {readonly Workload[]} workloads
@@ -29,6 +35,9 @@ export function makePlan({ quick }) {
   return {
     rounds: quick ? 1 : 3,
     latencies: quick ? 50 : 300,
+    background: quick
+      ? { sends: 50, rest: 100, rows: 600, keys: 4_000 }
+      : { sends: 600, rest: 600, rows: 1_024, keys: 28_000 },
     deaths: quick ? 10 : 50,
     groups: [
       { host: 'shared', partitions: 8, deaths: ['crash', 'close'] },

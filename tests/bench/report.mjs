@@ -1,4 +1,5 @@
 /**
+ * @typedef {import('./results.mjs').BackgroundTime} BackgroundTime
  * @typedef {import('./results.mjs').GroupTime} GroupTime
  * @typedef {import('./results.mjs').Latency} Latency
  * @typedef {import('./results.mjs').Rate} Rate
@@ -21,7 +22,7 @@ export function toMarkdown(results) {
  * @param {(title: string) => string} heading
  * @param {Render} render
  */
-function report({ tables, latencies, groups, environment }, heading, render) {
+function report({ tables, latencies, background, groups, environment }, heading, render) {
   const lines = tables.flatMap(({ title, rates }) => [
     heading(title),
     ...render(
@@ -32,6 +33,11 @@ function report({ tables, latencies, groups, environment }, heading, render) {
   lines.push(
     heading('one record at a time'),
     ...render(['', 'p50, ms', 'p99, ms', 'p50 to raw'], latencies.map(latencyCells)),
+    heading('one record at a time, beside background work'),
+    ...render(
+      ['', 'MB/s', 'p50, ms', 'p99, ms', 'p99 to rest', 'sends'],
+      background.map(backgroundCells),
+    ),
     heading('groups'),
     ...render(['', 'p50, ms', 'p99, ms', 'runs'], groups.map(groupCells)),
   );
@@ -56,6 +62,18 @@ function rateCells(rate) {
 /** @param {Latency} latency */
 function latencyCells({ label, p50Ms, p99Ms, toRaw }) {
   return [label, p50Ms.toFixed(2), p99Ms.toFixed(2), toRaw === null ? '' : `${toRaw.toFixed(2)} ×`];
+}
+
+/** @param {BackgroundTime} time */
+function backgroundCells({ label, megabytesPerSecond, p50Ms, p99Ms, toRest, sends }) {
+  return [
+    label,
+    megabytesPerSecond === null ? '' : megabytesPerSecond.toFixed(1),
+    p50Ms.toFixed(2),
+    p99Ms.toFixed(2),
+    toRest === null ? '' : `${toRest.toFixed(2)} ×`,
+    String(sends),
+  ];
 }
 
 /** @param {GroupTime} time */

@@ -3,6 +3,7 @@ import { median, percentile } from './statistics.mjs';
 /**
  * @typedef {import('./measure.mjs').Row} Row
  * @typedef {import('./measure-latency.mjs').Latencies} Latencies
+ * @typedef {import('./measure-background.mjs').Background} Background
  * @typedef {import('./measure-group.mjs').GroupSamples} GroupSamples
  *
  * @typedef {object} Rate
@@ -18,12 +19,21 @@ import { median, percentile } from './statistics.mjs';
  * @property {number[]} samplesMs
  *
  * @typedef {{ label: string, p50Ms: number, p99Ms: number, toRaw: number | null }} Latency
+ * @typedef {object} BackgroundTime
+ * @property {string} label
+ * @property {number | null} megabytesPerSecond  Of what was merged or compacted; null: nothing was.
+ * @property {number} p50Ms  Of the sends meanwhile.
+ * @property {number} p99Ms
+ * @property {number | null} toRest  The p99, to that of sends that nothing is beside.
+ * @property {number} sends
+ *
  * @typedef {{ title: string, rates: Rate[] }} Table
  * @typedef {Record<'browser' | 'cpus' | 'node' | 'date', string>} Environment
  * @typedef {{ label: string, p50Ms: number, p99Ms: number, runs: number }} GroupTime
  * @typedef {object} Results
  * @property {Table[]} tables
  * @property {Latency[]} latencies
+ * @property {BackgroundTime[]} background
  * @property {GroupTime[]} groups
  * @property {Environment} environment
  */
@@ -74,6 +84,32 @@ export function latenciesOf({ tablog, raw, endToEnd }) {
     of('IndexedDB: one put, until its transaction is complete', raw, false),
     of('tablog: one send, until its ack', tablog, true),
     of('tablog: one record, from send in one tab to for await in another', endToEnd, false),
+  ];
+}
+
+/** @param {Background} background @returns {BackgroundTime[]} */
+export function backgroundTimesOf({ restMs, works: { merge, compact } }) {
+  const restP99 = percentile(restMs, 0.99);
+  /** @param {string} label @param {Background['works']['merge']} work */
+  const beside = (label, { megabytesPerSecond, besideMs }) => ({
+    label,
+    megabytesPerSecond: median(megabytesPerSecond),
+    p50Ms: median(besideMs),
+    p99Ms: percentile(besideMs, 0.99),
+    toRest: percentile(besideMs, 0.99) / restP99,
+    sends: besideMs.length,
+  });
+  return [
+    {
+      label: 'tablog: one send, until its ack, at rest',
+      megabytesPerSecond: null,
+      p50Ms: median(restMs),
+      p99Ms: restP99,
+      toRest: null,
+      sends: restMs.length,
+    },
+    beside('tablog: the same, while rows of 4 KiB are merged', merge),
+    beside('tablog: the same, while keys written 10 times are compacted', compact),
   ];
 }
 

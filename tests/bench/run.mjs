@@ -4,13 +4,14 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { openBrowser } from './browser.mjs';
 import { buildPage } from './build-page.mjs';
+import { measureBackground } from './measure-background.mjs';
 import { measureGroup } from './measure-group.mjs';
 import { measureLatencies } from './measure-latency.mjs';
 import { measureWorkload } from './measure.mjs';
 import { parseOptions } from './options.mjs';
 import { makePlan } from './plan.mjs';
 import { toMarkdown, toText } from './report.mjs';
-import { groupTimesOf, latenciesOf, ratesOf } from './results.mjs';
+import { backgroundTimesOf, groupTimesOf, latenciesOf, ratesOf } from './results.mjs';
 import { serve } from './server.mjs';
 
 /** @typedef {() => Promise<unknown>} Undo */
@@ -28,7 +29,7 @@ async function run(options) {
     const seconds = ((performance.now() - started) / 1000).toFixed(0);
     console.error(`${seconds.padStart(4)} s  ${what}`);
   };
-  const { rounds, latencies, deaths, groups, workloads } = makePlan(options);
+  const { rounds, latencies, background, deaths, groups, workloads } = makePlan(options);
 
   // Beside the project, not in the system's temporary folder: that may be memory, not a disk.
   await mkdir(CACHE, { recursive: true });
@@ -44,6 +45,7 @@ async function run(options) {
 
   const bench = { browser, site, say };
   const latency = latenciesOf(await measureLatencies(bench, latencies));
+  const backgroundTimes = backgroundTimesOf(await measureBackground(bench, background));
   const tables = [];
   for (const workload of workloads) {
     const rows = await measureWorkload(bench, workload, rounds);
@@ -59,7 +61,13 @@ async function run(options) {
     node: process.versions.node,
     date: new Date().toISOString().slice(0, 10),
   };
-  const results = { tables, latencies: latency, groups: groupTimes, environment };
+  const results = {
+    tables,
+    latencies: latency,
+    background: backgroundTimes,
+    groups: groupTimes,
+    environment,
+  };
   console.log(toText(results));
   if (options.json) await writeFile(options.json, `${JSON.stringify(results, null, 2)}\n`);
   if (options.markdown) await writeFile(options.markdown, toMarkdown(results));

@@ -15,6 +15,8 @@ import type {
 export interface Fault {
   /** An update does nothing before this; a read has been made, and is answered after this. */
   readonly until?: Promise<void>;
+  /** All is done by now, and is answered after this. */
+  readonly answered?: Promise<void>;
   /** What it rejects with; without it, it succeeds. */
   readonly error?: TablogError;
   /** The write is made all the same. */
@@ -32,10 +34,13 @@ export class FaultStore implements Store {
   readonly #closing = new AbortController();
   readonly #faults: Fault[] = [];
   readonly #readFaults: Fault[] = [];
+  readonly #faultsAt = new Map<number, Fault>();
   /** The durability of each update so far. */
   readonly updates: (Durability | undefined)[] = [];
   /** How often segments were read. */
   segmentReads = 0;
+  /** How many reads and updates there were. */
+  calls = 0;
 
   constructor(inner: Store) {
     this.#inner = inner;
@@ -57,6 +62,11 @@ export class FaultStore implements Store {
   /** The next reads, of whatever kind, fail in these ways, one each. */
   failNextRead(...faults: readonly Fault[]): void {
     this.#readFaults.push(...faults);
+  }
+
+  /** The call after the next `nth`, a read or an update, fails in this way. */
+  failNth(nth: number, fault: Fault): void {
+    this.#faultsAt.set(this.calls + nth, fault);
   }
 
   close(reason: TablogError = new TablogError(CLOSED, 'the log is closed')): void {
@@ -88,21 +98,28 @@ export class FaultStore implements Store {
   ): Promise<Result> {
     this.closed.throwIfAborted();
     this.updates.push(options.durability);
-    const { until, error, stored = error === undefined, closes } = this.#faults.shift() ?? {};
+    const fault = this.#nextFault(this.#faults);
+    const { until, answered, error, stored = error === undefined, closes } = fault;
     await until;
     const result = stored ? await this.#inner.update(refs, decide, options) : undefined;
     if (closes !== undefined) this.close(closes);
+    if (answered !== undefined) await answered;
     if (error !== undefined) throw error;
     return result as Result;
   }
 
   async #read<T>(read: () => Promise<T>): Promise<T> {
     this.closed.throwIfAborted();
-    const { until, error, closes } = this.#readFaults.shift() ?? {};
+    const { until, answered, error, closes } = this.#nextFault(this.#readFaults);
     const result = await read();
     await until;
     if (closes !== undefined) this.close(closes);
+    if (answered !== undefined) await answered;
     if (error !== undefined) throw error;
     return result;
+  }
+
+  #nextFault(queue: Fault[]): Fault {
+    return this.#faultsAt.get(this.calls++) ?? queue.shift() ?? {};
   }
 }

@@ -1,3 +1,4 @@
+import { measureBackground } from './background.ts';
 import type { Measured, ReadCase, WriteCase, WriteInput } from './case.ts';
 import { readDexie, writeDexie } from './dexie-cases.ts';
 import { receive, sendAll } from './end-to-end.ts';
@@ -47,6 +48,7 @@ const bench = {
   write: (name: string, input: WriteInput): Promise<Measured> => writers[name]!(input),
   read: (name: string, written: Content): Promise<Measured> => readers[name]!(written),
   measureLatency,
+  measureBackground,
   sendAll,
   startReceiving: async (count: number): Promise<void> => void (receiver = await receive(count)),
   openGroupTab: async (setting: GroupSetting): Promise<void> =>
