@@ -6,23 +6,15 @@ import { TablogError, toTablogError } from '../base/error.ts';
 import { Queue } from '../base/queue.ts';
 import { randomProducerId } from '../base/random-id.ts';
 import type { TopicInfo } from '../protocol/broker.ts';
-import { fromErrorData } from '../protocol/error-data.ts';
-import { MAX_IN_FLIGHT } from './accumulator.ts';
-import type {
-  BatchResult,
-  PartitionAccumulator,
-  Placement,
-  SealedBatch,
-  Sink,
-} from './accumulator.ts';
+import type { Placement, Sink } from './accumulator.ts';
 import type { Connection } from './connection.ts';
-import { afterBackOff, finalError, isCertain, isPassing } from './delivery.ts';
 import { loaded } from './loaded.ts';
-import { isHidden, onHide } from './page-lifecycle.ts';
+import { onHide } from './page-lifecycle.ts';
 import { checkProducerOptions } from './producer-options.ts';
 import type { CheckedProducerOptions, ProducerOptions } from './producer-options.ts';
 import { encodeRecord } from './record-encoder.ts';
 import type { ProducerRecord } from './record-encoder.ts';
+import { Sender } from './sender.ts';
 import { asTopic } from './topic.ts';
 import type { KeyInput, TopicLike, ValueInput } from './topic.ts';
 import type { TopicRegistry } from './topic-registry.ts';
@@ -66,16 +58,10 @@ export class Producer {
   readonly #waiting = new Queue<Waiting>();
   /** The one of them that is being let in. */
   #next: Waiting | undefined;
-  /** Batches that take no more records, until they are settled. */
-  readonly #unsettled = new Map<SealedBatch, Deferred>();
-  /** Accumulators with something to send. */
-  readonly #dirty = new Set<PartitionAccumulator>();
+  readonly #sender: Sender;
   #bufferedBytes = 0;
   #admitting = false;
   #drainQueued = false;
-  #cancelLinger: (() => void) | undefined;
-  /** While nothing is sent, because something failed more than once. */
-  #cancelBackOff: (() => void) | undefined;
   #transactor: Transactor | undefined;
   /** Of an idempotent producer. */
   readonly #producerId: number | undefined;
@@ -93,7 +79,12 @@ export class Producer {
     this.#options = checkProducerOptions(options);
     this.#producerId = this.#options.idempotent ? randomProducerId() : undefined;
     this.#random = random;
-    onHide(() => this.#drainNow(), this.#closed.signal);
+    const sender = new Sender(connection, this.#options, (batch, result) => {
+      if (result instanceof TablogError && result.code === 'UNKNOWN_TOPIC') registry.forget();
+      this.#bufferedBytes -= batch.byteLength;
+    });
+    this.#sender = sender;
+    onHide(() => sender.drainNow(), this.#closed.signal);
   }
 
   /**
@@ -178,15 +169,14 @@ export class Producer {
   async flush(): Promise<void> {
     const last = this.#waiting.last ?? this.#next;
     if (last !== undefined) await (last.admitted ??= deferred()).promise;
-    this.#drain('all');
-    await Promise.all([...this.#unsettled.values()].map(({ promise }) => promise));
+    await this.#sender.flush();
   }
 
   /** Refuses what comes, and flushes what was sent. Idempotent. */
   async close(): Promise<void> {
     this.#closing.abort();
     await Promise.all([this.flush(), this.#transactor?.idle()]);
-    this.#cancelLinger?.();
+    this.#sender.close();
     this.#closed.abort();
     this.#onClosed();
   }
@@ -240,7 +230,7 @@ export class Producer {
       if (this.#next === undefined) break;
       const { name, records, sink } = this.#next;
       try {
-        while (!this.#hasRoom) await this.#roomMade();
+        while (!this.#hasRoom) await this.#sender.someSettled();
         this.#buffer(this.#registry.get(name) ?? (await this.#registry.load(name)), records, sink);
       } catch (error) {
         records.forEach((_, i) => sink(i, asError(error)));
@@ -248,12 +238,7 @@ export class Producer {
       this.#next.admitted?.resolve();
     }
     this.#admitting = false;
-    this.#drain('due'); // those who waited together travel together
-  }
-
-  async #roomMade(): Promise<void> {
-    this.#drain('all');
-    await Promise.race([...this.#unsettled.values()].map(({ promise }) => promise));
+    this.#sender.drain('due'); // those who waited together travel together
   }
 
   /** Puts the records into batches. Throws, and takes none, where one breaks the topic's rules. */
@@ -270,19 +255,19 @@ export class Producer {
           expectedOffset === null
             ? accumulator.add(parts, size, sink, i)
             : accumulator.addAlone(parts, sink, i, expectedOffset);
-        this.#dirty.add(accumulator);
+        this.#sender.add(accumulator);
         full ||= accumulator.hasSealed;
       } catch (error) {
         sink(i, asError(error)); // a custom partitioner's mistake
       }
     }
-    if (full) this.#drain('full');
+    if (full) this.#sender.drain('full');
     if (this.#drainQueued || this.#admitting) return;
     this.#drainQueued = true;
     // Everything that is sent in one turn of the event loop goes into the same batches.
     queueMicrotask(() => {
       this.#drainQueued = false;
-      this.#drain('due');
+      this.#sender.drain('due');
     });
   }
 
@@ -290,115 +275,19 @@ export class Producer {
     const { batchBytes, partitioner } = this.#options;
     let writer = this.#writers.get(topic.name);
     if (writer === undefined || writer.topicId !== topic.id) {
-      const onSealed = (batch: SealedBatch): void => void this.#unsettled.set(batch, deferred());
       writer = new TopicWriter(topic, {
         batchBytes,
         partitioner,
         random: this.#random,
         clock: this.#connection.clock,
         producerId: this.#producerId,
-        onSealed,
+        onSealed: (batch) => this.#sender.sealed(batch),
       });
       this.#writers.set(topic.name, writer);
     } else {
       writer.update(topic);
     }
     return writer;
-  }
-
-  /**
-   * Sends batches: those that are full; those that are due as well, which without lingering are
-   * those of partitions that have nothing under way; or all.
-   */
-  #drain(which: 'full' | 'due' | 'all'): void {
-    if (this.#cancelBackOff !== undefined) {
-      if (which === 'all') for (const accumulator of this.#dirty) accumulator.seal();
-      return;
-    }
-    const batches: SealedBatch[] = [];
-    const lingerMs = isHidden() ? 0 : this.#options.lingerMs;
-    let lingering = false;
-    for (const accumulator of this.#dirty) {
-      const idle = accumulator.inFlight === 0 && !accumulator.hasSealed;
-      if (which === 'all' || (which === 'due' && lingerMs === 0 && idle)) accumulator.seal();
-      while (accumulator.inFlight < MAX_IN_FLIGHT) {
-        const batch = accumulator.take();
-        if (batch === undefined) break;
-        batches.push(batch);
-      }
-      lingering ||= accumulator.isOpen;
-      if (!accumulator.isOpen && !accumulator.hasSealed) this.#dirty.delete(accumulator);
-    }
-    if (batches.length > 0) void this.#produce(batches);
-    if (lingering && lingerMs > 0) this.#linger(lingerMs);
-  }
-
-  /** Sends all, what failed included: a page that is hidden may never run again. */
-  #drainNow(): void {
-    this.#cancelBackOff?.();
-    this.#cancelBackOff = undefined;
-    this.#drain('all');
-  }
-
-  #linger(lingerMs: number): void {
-    this.#cancelLinger ??= this.#connection.clock.after(lingerMs, () => {
-      this.#cancelLinger = undefined;
-      this.#drain('all');
-    });
-  }
-
-  async #produce(batches: readonly SealedBatch[]): Promise<void> {
-    const { durability, compression, idempotent } = this.#options;
-    const appends = batches.map(({ accumulator: { topic, partition }, bytes, expectedOffset }) => ({
-      topicId: topic.id,
-      partition,
-      batch: (idempotent ? bytes.slice() : bytes).buffer, // which is transferred, and gone
-      compression,
-      expectedOffset,
-    }));
-    const results = await this.#connection
-      .call('produce', { appends, durability })
-      .catch((error: unknown) => batches.map(() => toTablogError(error)));
-    batches.forEach((batch, i) => {
-      const result = results[i]!;
-      this.#heard(batch, 'error' in result ? fromErrorData(result.error) : result);
-    });
-    this.#drain('due');
-  }
-
-  #heard(batch: SealedBatch, result: BatchResult): void {
-    if (result instanceof TablogError) {
-      const { idempotent, deliveryTimeoutMs } = this.#options;
-      const { clock } = this.#connection;
-      const isLate = !idempotent || clock.now() - batch.sealedAt >= deliveryTimeoutMs;
-      if (isCertain(result)) batch.mayBeStored = false;
-      const isOutOfOrder = result.code === 'OUT_OF_ORDER_SEQUENCE';
-      const isToRepeat = isOutOfOrder
-        ? !isLate && batch.accumulator.reorder(batch, Number(result.details['expected']))
-        : isPassing(batch, result) && !isLate;
-      if (isToRepeat) this.#repeat(batch, isOutOfOrder);
-      else this.#settle(batch, finalError(batch, result));
-    } else {
-      this.#settle(batch, result);
-    }
-  }
-
-  #repeat(batch: SealedBatch, isOutOfOrder: boolean): void {
-    const { accumulator } = batch;
-    accumulator.putBack(batch);
-    this.#dirty.add(accumulator);
-    if (batch.attempts < 2) return; // most often another worker takes over at once
-    // It was only behind one that is settled now.
-    if (isOutOfOrder && accumulator.hasMoved(batch)) return;
-    this.#cancelBackOff ??= afterBackOff(this.#connection.clock, () => this.#drainNow());
-  }
-
-  #settle(batch: SealedBatch, result: BatchResult): void {
-    if (result instanceof TablogError && result.code === 'UNKNOWN_TOPIC') this.#registry.forget();
-    this.#bufferedBytes -= batch.byteLength;
-    batch.accumulator.settle(batch, result);
-    this.#unsettled.get(batch)?.resolve();
-    this.#unsettled.delete(batch);
   }
 }
 

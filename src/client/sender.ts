@@ -1,0 +1,155 @@
+import { deferred } from '../base/deferred.ts';
+import type { Deferred } from '../base/deferred.ts';
+import { TablogError, toTablogError } from '../base/error.ts';
+import { fromErrorData } from '../protocol/error-data.ts';
+import { MAX_IN_FLIGHT } from './accumulator.ts';
+import type { BatchResult, PartitionAccumulator, SealedBatch } from './accumulator.ts';
+import type { Connection } from './connection.ts';
+import { afterBackOff, finalError, isCertain, isPassing } from './delivery.ts';
+import { isHidden } from './page-lifecycle.ts';
+import type { CheckedProducerOptions } from './producer-options.ts';
+
+/** Sends a producer's batches, and again those of which it is not known whether they are stored. */
+export class Sender {
+  readonly #connection: Connection;
+  readonly #options: CheckedProducerOptions;
+  readonly #onSettled: (batch: SealedBatch, result: BatchResult) => void;
+  /** Batches that take no more records, until they are settled. */
+  readonly #unsettled = new Map<SealedBatch, Deferred>();
+  /** Accumulators with something to send. */
+  readonly #dirty = new Set<PartitionAccumulator>();
+  #cancelLinger: (() => void) | undefined;
+  /** While nothing is sent, because something failed more than once. */
+  #cancelBackOff: (() => void) | undefined;
+
+  constructor(
+    connection: Connection,
+    options: CheckedProducerOptions,
+    onSettled: (batch: SealedBatch, result: BatchResult) => void,
+  ) {
+    this.#connection = connection;
+    this.#options = options;
+    this.#onSettled = onSettled;
+  }
+
+  /** The accumulator has something to send. */
+  add(accumulator: PartitionAccumulator): void {
+    this.#dirty.add(accumulator);
+  }
+
+  /** The batch is to be sent. */
+  sealed(batch: SealedBatch): void {
+    this.#unsettled.set(batch, deferred());
+  }
+
+  /** Sends all; resolves when it is known what became of it. */
+  async flush(): Promise<void> {
+    this.drain('all');
+    await Promise.all([...this.#unsettled.values()].map(({ promise }) => promise));
+  }
+
+  /** Sends all; resolves when it is known what became of some of it. */
+  async someSettled(): Promise<void> {
+    this.drain('all');
+    await Promise.race([...this.#unsettled.values()].map(({ promise }) => promise));
+  }
+
+  /** When nothing is left to be sent. */
+  close(): void {
+    this.#cancelLinger?.();
+  }
+
+  /**
+   * Sends batches: those that are full; those that are due as well, which without lingering are
+   * those of partitions that have nothing under way; or all.
+   */
+  drain(which: 'full' | 'due' | 'all'): void {
+    if (this.#cancelBackOff !== undefined) {
+      if (which === 'all') for (const accumulator of this.#dirty) accumulator.seal();
+      return;
+    }
+    const batches: SealedBatch[] = [];
+    const lingerMs = isHidden() ? 0 : this.#options.lingerMs;
+    let lingering = false;
+    for (const accumulator of this.#dirty) {
+      const idle = accumulator.inFlight === 0 && !accumulator.hasSealed;
+      if (which === 'all' || (which === 'due' && lingerMs === 0 && idle)) accumulator.seal();
+      while (accumulator.inFlight < MAX_IN_FLIGHT) {
+        const batch = accumulator.take();
+        if (batch === undefined) break;
+        batches.push(batch);
+      }
+      lingering ||= accumulator.isOpen;
+      if (!accumulator.isOpen && !accumulator.hasSealed) this.#dirty.delete(accumulator);
+    }
+    if (batches.length > 0) void this.#produce(batches);
+    if (lingering && lingerMs > 0) this.#linger(lingerMs);
+  }
+
+  /** Sends all, what failed included: a page that is hidden may never run again. */
+  drainNow(): void {
+    this.#cancelBackOff?.();
+    this.#cancelBackOff = undefined;
+    this.drain('all');
+  }
+
+  #linger(lingerMs: number): void {
+    this.#cancelLinger ??= this.#connection.clock.after(lingerMs, () => {
+      this.#cancelLinger = undefined;
+      this.drain('all');
+    });
+  }
+
+  async #produce(batches: readonly SealedBatch[]): Promise<void> {
+    const { durability, compression, idempotent } = this.#options;
+    const appends = batches.map(({ accumulator: { topic, partition }, bytes, expectedOffset }) => ({
+      topicId: topic.id,
+      partition,
+      batch: (idempotent ? bytes.slice() : bytes).buffer, // which is transferred, and gone
+      compression,
+      expectedOffset,
+    }));
+    const results = await this.#connection
+      .call('produce', { appends, durability })
+      .catch((error: unknown) => batches.map(() => toTablogError(error)));
+    batches.forEach((batch, i) => {
+      const result = results[i]!;
+      this.#heard(batch, 'error' in result ? fromErrorData(result.error) : result);
+    });
+    this.drain('due');
+  }
+
+  #heard(batch: SealedBatch, result: BatchResult): void {
+    if (result instanceof TablogError) {
+      const { idempotent, deliveryTimeoutMs } = this.#options;
+      const { clock } = this.#connection;
+      const isLate = !idempotent || clock.now() - batch.sealedAt >= deliveryTimeoutMs;
+      if (isCertain(result)) batch.mayBeStored = false;
+      const isOutOfOrder = result.code === 'OUT_OF_ORDER_SEQUENCE';
+      const isToRepeat = isOutOfOrder
+        ? !isLate && batch.accumulator.reorder(batch, Number(result.details['expected']))
+        : isPassing(batch, result) && !isLate;
+      if (isToRepeat) this.#repeat(batch, isOutOfOrder);
+      else this.#settle(batch, finalError(batch, result));
+    } else {
+      this.#settle(batch, result);
+    }
+  }
+
+  #repeat(batch: SealedBatch, isOutOfOrder: boolean): void {
+    const { accumulator } = batch;
+    accumulator.putBack(batch);
+    this.#dirty.add(accumulator);
+    if (batch.attempts < 2) return; // most often another worker takes over at once
+    // It was only behind one that is settled now.
+    if (isOutOfOrder && accumulator.hasMoved(batch)) return;
+    this.#cancelBackOff ??= afterBackOff(this.#connection.clock, () => this.drainNow());
+  }
+
+  #settle(batch: SealedBatch, result: BatchResult): void {
+    this.#onSettled(batch, result);
+    batch.accumulator.settle(batch, result);
+    this.#unsettled.get(batch)?.resolve();
+    this.#unsettled.delete(batch);
+  }
+}
