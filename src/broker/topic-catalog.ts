@@ -305,7 +305,7 @@ class ShortOfStores extends Error {
 }
 
 /** The store of a partition, if the topic has it: on disk one of the pool. */
-export function storeOf({ id, stores }: TopicRow, partition: number): string | undefined {
+function storeOf({ id, stores }: TopicRow, partition: number): string | undefined {
   const index = stores[partition];
   if (index === undefined) return undefined;
   return isInMemory(id) ? `${id}/${index}` : partitionStore(index);
