@@ -153,9 +153,13 @@ export class MemoryPartitions implements PartitionHost {
     for (;;) {
       if (this.#closing.signal.aborted) throw new TablogError(CLOSED, 'the broker is closed');
       if (this.#own !== undefined) return this.#own;
-      const remote = await (this.#remote ??= this.#dial(this.#moved.signal));
+      const dialling = (this.#remote ??= this.#dial(this.#moved.signal));
+      const remote = await dialling.catch((error: unknown) => {
+        this.#forget(dialling);
+        throw error;
+      });
       if (remote?.gone.aborted === false) return remote;
-      this.#remote = undefined;
+      this.#forget(dialling);
     }
   }
 
@@ -190,8 +194,13 @@ export class MemoryPartitions implements PartitionHost {
     const remote = new RemotePartitions(peer, clock);
     moved.addEventListener('abort', () => remote.close(), { once: true });
     if (moved.aborted) remote.close();
-    await remote.greet(logId);
+    // One that does not greet is gone, too, and somebody else is looked for.
+    await remote.greet(logId).catch(() => remote.close());
     return { partitions: remote, gone: remote.gone };
+  }
+
+  #forget(remote: Promise<Holder | undefined>): void {
+    if (this.#remote === remote) this.#remote = undefined;
   }
 
   /** Whoever was being called does not have the records any more. */

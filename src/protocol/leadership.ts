@@ -61,22 +61,24 @@ export class Leadership {
     if (all[0] === this && next !== undefined) next.#options.onElected();
   }
 
-  /** Resolves when it is known whether the lock was granted; it is held as long as that is possible. */
+  /** Resolves with whether the lock is held now; it is as long as that is possible. */
   #ask(options: LockOptions): Promise<boolean> {
     const { signal } = this.#closing;
     return new Promise((resolve) => {
+      let isAnswered = false;
       let isLeading = false;
       navigator.locks
         .request(this.#name, options, async (lock) => {
+          isAnswered = true;
           isLeading = lock !== null && !signal.aborted;
           if (isLeading) this.#options.onElected();
           resolve(isLeading);
           if (isLeading) await aborted(signal);
         })
-        .catch(() => {}) // stolen, or called off
+        .catch(() => {}) // stolen, or called off, or refused by the browser
         .finally(() => {
           resolve(false);
-          if (signal.aborted || options.signal?.aborted === true) return;
+          if (!isAnswered || signal.aborted) return;
           if (isLeading) this.#options.onDeposed();
           this.#queue();
         });

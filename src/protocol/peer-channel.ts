@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts';
+import { deferred } from '../base/deferred.ts';
 import { STORAGE_UNAVAILABLE } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import { PROTOCOL_VERSION } from './broker.ts';
@@ -22,11 +23,9 @@ const READY = 'ready';
  */
 export class PeerChannel {
   readonly #name: string;
-  readonly #channel: BroadcastChannel | undefined;
+  #channel: BroadcastChannel | undefined;
   readonly #onCall: (peer: Peer) => void;
   readonly #onLeader: () => void;
-  /** Says once more who wants a connection. */
-  #call: (() => void) | undefined;
   #isLeading = false;
 
   /** `onCall`: somebody wants a connection to this one. `onLeader`: somebody else leads from now on. */
@@ -61,19 +60,19 @@ export class PeerChannel {
         'another broker has the records, and there is no BroadcastChannel to reach it';
       throw new TablogError(STORAGE_UNAVAILABLE, happened);
     }
-    const isReady = await new Promise<boolean>((resolve) => {
-      const cancel = clock.after(deadlineMs, () => resolve(false));
-      signal.addEventListener('abort', () => resolve(false), { once: true });
-      channel.addEventListener('message', ({ data }: MessageEvent<unknown>) => {
-        if (data !== READY) return;
-        cancel();
-        resolve(true);
-      });
-      this.#call = () => this.#post({ kind: 'call', from: id });
-      this.#call();
+    const { promise: answered, resolve } = deferred();
+    let isReady = false;
+    channel.addEventListener('message', ({ data }: MessageEvent<unknown>) => {
+      isReady ||= data === READY;
+      if (isReady) resolve();
     });
-    this.#call = undefined;
-    if (isReady) return peerOf(channel);
+    const cancel = clock.after(deadlineMs, resolve);
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+    this.#post({ kind: 'call', from: id });
+    await answered;
+    cancel();
+    if (isReady && !signal.aborted) return peerOf(channel);
     channel.close();
     return undefined;
   }
@@ -81,13 +80,13 @@ export class PeerChannel {
   close(): void {
     this.#isLeading = false;
     this.#channel?.close();
+    this.#channel = undefined;
   }
 
   #heard(data: unknown): void {
     if (!isNotice(data)) return;
     if (data.kind === 'leads') {
       this.#onLeader();
-      this.#call?.();
     } else if (this.#isLeading) {
       const channel = openChannel(`${this.#name}/${data.from}`)!;
       this.#onCall(peerOf(channel));
