@@ -97,18 +97,25 @@ export class Janitor {
     for (const { tended, bytes } of sizes.toSorted((a, b) => b.bytes - a.bytes)) {
       if (excess <= 0) return;
       if (tended.row.config.cleanup === 'compact') continue;
-      const deleted = await this.#shrink(tended, bytes, excess).catch(() => 0);
-      excess -= deleted;
+      // Where it fails, nobody knows how much is gone: the next round looks.
+      excess = await this.#shrink(tended, bytes, excess).catch(() => 0);
     }
   }
 
-  /** Deletes up to `excess` bytes of a partition that has `bytes`; how many it deleted. */
+  /** Deletes up to `excess` bytes of a partition that has `bytes`; how many are left for others. */
   async #shrink(tended: Tended, bytes: number, excess: number): Promise<number> {
     const { keeper } = tended;
     const protectedFrom = await this.#protectedFrom(tended);
-    if (!(await keeper.fit(Math.max(bytes - excess, 0), protectedFrom))) return 0;
-    this.#trimmed(tended);
-    return bytes - (await keeper.head()).bytes;
+    try {
+      await keeper.fit(Math.max(bytes - excess, 0), protectedFrom);
+    } finally {
+      this.#trimmed(tended);
+    }
+    const left = excess - (bytes - (await keeper.head()).bytes);
+    const oldest = await keeper.oldestRow();
+    // Less than a row is too much: others are not to be emptied for that.
+    const isFit = oldest !== undefined && oldest.end <= protectedFrom && left < oldest.bytes;
+    return isFit ? 0 : left;
   }
 
   async #trustTime(): Promise<boolean> {

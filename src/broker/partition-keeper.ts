@@ -110,6 +110,14 @@ export class PartitionKeeper {
     }
   }
 
+  /** The row that goes first, and the offset after it. */
+  async oldestRow(): Promise<{ readonly bytes: number; readonly end: number } | undefined> {
+    const { rowsFrom } = await this.head();
+    const { rows, end } = await this.#rowsAt(rowsFrom, 1);
+    const [row] = rows;
+    return row === undefined ? undefined : { bytes: row.bytes.byteLength, end };
+  }
+
   /** One pass of compaction, where it is worth it; tells whether records are gone. */
   async compact(deleteRetentionMs: number, now: number): Promise<boolean> {
     const before = await this.head();
@@ -134,7 +142,8 @@ export class PartitionKeeper {
     const { store } = this.#kept;
     await this.#store.update([headRef(store)], ([found], write) => {
       const head = this.#mustBeOurs(found);
-      const compaction = cleaned(head.compaction, { to, at: now }, cleanBytes, tombstonesTo);
+      const pass = { to, at: now };
+      const compaction = cleaned(head.compaction, pass, cleanBytes, tombstonesTo);
       write.put(store, HEAD_KEY, { ...head, compaction });
     });
     return isReplaced;

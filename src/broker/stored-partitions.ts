@@ -126,8 +126,8 @@ export class StoredPartitions implements PartitionHost {
         const name = { topicId, partition };
         const store = await this.#options.place(name);
         const keeper = new PartitionKeeper(this.#store, { ...name, store });
-        const start = await keeper.moveStart(before);
-        this.#trim(name);
+        // It may have moved where this fails, too.
+        const start = await keeper.moveStart(before).finally(() => this.#trim(name));
         keeper.sweep().catch(() => {}); // else the next round does
         return start;
       }),

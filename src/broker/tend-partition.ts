@@ -19,23 +19,27 @@ export async function tendPartition(
   { cleanup, retention, deleteRetentionMs }: TopicConfig,
   { now, isTimeTrusted, protectedFrom: askProtected, onTrimmed }: TendOptions,
 ): Promise<void> {
+  const trim = async (work: () => Promise<unknown>): Promise<void> => {
+    let isTrimmed: unknown = true; // where it fails, it may have been done, or some of it
+    try {
+      isTrimmed = await work();
+    } finally {
+      if (isTrimmed !== false) onTrimmed();
+    }
+  };
   if (cleanup !== 'compact') {
     const protectedFrom = await askProtected();
     const head = await keeper.head();
     const expired =
       retention.ms === null || !isTimeTrusted ? 0 : startByTime(head, now - retention.ms);
     const to = Math.min(expired, protectedFrom);
-    if (to > head.startOffset) {
-      await keeper.moveStart(to);
-      onTrimmed();
-    }
-    if (retention.bytes !== null && (await keeper.fit(retention.bytes, protectedFrom))) {
-      onTrimmed();
-    }
+    if (to > head.startOffset) await trim(() => keeper.moveStart(to));
+    const { bytes } = retention;
+    if (bytes !== null) await trim(() => keeper.fit(bytes, protectedFrom));
   }
   await keeper.sweep();
   // What others remember is not to come back when its tombstone is gone.
   const isToCompact = cleanup !== 'delete' && isTimeTrusted;
-  if (isToCompact && (await keeper.compact(deleteRetentionMs, now))) onTrimmed();
+  if (isToCompact) await trim(() => keeper.compact(deleteRetentionMs, now));
   await keeper.merge();
 }

@@ -217,16 +217,22 @@ export class TopicCatalog {
   }
 
   #read(fresh: boolean): Promise<ReadonlyMap<string, TopicRow>> {
-    if (fresh || this.#rows === undefined) {
-      const reading = this.#store
-        .readAll<TopicRow>(TOPICS)
-        .then((rows) => new Map(rows.map((row) => [row.name, row])));
-      reading.catch(() => {
+    const known = this.#rows;
+    if (!fresh && known !== undefined) return known;
+    const reading = this.#store
+      .readAll<TopicRow>(TOPICS)
+      .then((rows) => new Map(rows.map((row) => [row.name, row])));
+    // What is known serves until there is something newer: this may take long, or fail.
+    if (known === undefined) this.#rows = reading;
+    reading.then(
+      () => {
+        if (this.#rows === known) this.#rows = reading;
+      },
+      () => {
         if (this.#rows === reading) this.#rows = undefined;
-      });
-      this.#rows = reading;
-    }
-    return this.#rows;
+      },
+    );
+    return reading;
   }
 
   /**

@@ -16,7 +16,7 @@ import type { CommittedOffset, GroupDescription, GroupListing } from '../protoco
 import { checkPosition } from './consumer-options.ts';
 import type { Position } from './consumer-options.ts';
 import type { Connection } from './connection.ts';
-import { bufferOf, exportPartition } from './log-file.ts';
+import { loaded } from './loaded.ts';
 import type { LogFile } from './log-file.ts';
 import { asSpec, asTopic, checkConfig, checkPartitions } from './topic.ts';
 import type { TopicLike } from './topic.ts';
@@ -153,9 +153,22 @@ export class Admin {
    * log file (`00000000000000000000.log`): whole record batches, as they are stored.
    */
   exportPartition(topic: TopicLike, partition: number): ReadableStream<Uint8Array> {
+    // Most tabs do without the code of log files.
     const name = nameOf(topic);
     checkInteger('partition', partition, 0);
-    return exportPartition(this.#connection, this.#registry, name, partition);
+    let batches: AsyncGenerator<Uint8Array, void> | undefined;
+    return new ReadableStream<Uint8Array>({
+      pull: async (controller) => {
+        if (batches === undefined) {
+          const { exportBatches } = await loaded(import('./log-file.ts'));
+          const { id } = await this.#registry.load(name);
+          batches = exportBatches(this.#connection, id, partition);
+        }
+        const next = await batches.next();
+        if (next.done === true) controller.close();
+        else controller.enqueue(next.value);
+      },
+    });
   }
 
   /**
@@ -171,6 +184,7 @@ export class Admin {
   ): Promise<ImportedPartition> {
     const { id, partitions } = await this.#registry.load(nameOf(topic));
     checkInteger('partition', partition, 0, partitions - 1);
+    const { bufferOf } = await loaded(import('./log-file.ts'));
     const request = { topicId: id, partition, file: await bufferOf(file) };
     return this.#connection.call('importPartition', request);
   }

@@ -1,8 +1,11 @@
 import { show } from '../base/argument.ts';
 import { randomId } from '../base/random-id.ts';
 import { fromErrorData } from '../protocol/error-data.ts';
+import { FIELD, viewOf } from '../record/batch-format.ts';
+import { readBatches } from '../record/batch-reader.ts';
+import type { RecordBatch } from '../record/batch-reader.ts';
+import { placeBatch, sealBatch } from '../record/batch-seal.ts';
 import type { Connection } from './connection.ts';
-import type { TopicRegistry } from './topic-registry.ts';
 
 /** What a Kafka log file can be imported from. */
 export type LogFile = Blob | ArrayBuffer | Uint8Array | ReadableStream<Uint8Array>;
@@ -14,37 +17,46 @@ const CHUNK_BYTES = 1024 * 1024;
 const MAX_FILE_BYTES = 256 * 1024 * 1024;
 
 /** The stored batches of a partition, end to end; what is appended meanwhile is left out. */
-export function exportPartition(
+export async function* exportBatches(
   connection: Connection,
-  registry: TopicRegistry,
-  topic: string,
+  topicId: string,
   partition: number,
-): ReadableStream<Uint8Array> {
-  let place: { readonly topicId: string; offset: number; readonly end: number } | undefined;
-  return new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      if (place === undefined) {
-        const { id: topicId } = await registry.load(topic);
-        const [offset, end] = await connection.call('listOffsets', [
-          { topicId, partition, at: 'earliest' },
-          { topicId, partition, at: 'latest' },
-        ]);
-        place = { topicId, offset: offset!, end: end! };
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const bounds = await connection.call('listOffsets', [
+    { topicId, partition, at: 'earliest' },
+    { topicId, partition, at: 'latest' },
+  ]);
+  const [start, end] = bounds as [number, number];
+  for (let offset = start; offset < end;) {
+    const [fetched] = await connection.call('fetch', {
+      clientId: randomId(), // nobody cancels it
+      fetchId: 0,
+      maxWaitMs: 0,
+      partitions: [{ topicId, partition, offset, maxBytes: CHUNK_BYTES }],
+    });
+    if (fetched === undefined) return; // deleted meanwhile
+    if ('error' in fetched) throw fromErrorData(fetched.error);
+    for (const segment of fetched.segments) {
+      for (const batch of readBatches(new Uint8Array(segment))) {
+        if (batch.baseOffset >= end) return;
+        const isCut = offset > start && batch.baseOffset < offset;
+        yield isCut ? startedAt(batch, offset) : batch.bytes;
       }
-      const { topicId, offset, end } = place;
-      if (offset >= end) return controller.close();
-      const [fetched] = await connection.call('fetch', {
-        clientId: randomId(), // nobody cancels it
-        fetchId: 0,
-        maxWaitMs: 0,
-        partitions: [{ topicId, partition, offset, maxBytes: CHUNK_BYTES }],
-      });
-      if (fetched === undefined) return controller.close(); // deleted meanwhile
-      if ('error' in fetched) throw fromErrorData(fetched.error);
-      for (const segment of fetched.segments) controller.enqueue(new Uint8Array(segment));
-      place.offset = fetched.nextOffset;
-    },
-  });
+    }
+    offset = fetched.nextOffset;
+  }
+}
+
+/**
+ * What compaction has left meanwhile of batches that are in the file in part: one without records, cut
+ * to the rest.
+ */
+function startedAt(batch: RecordBatch, offset: number): Uint8Array {
+  const bytes = batch.bytes.slice();
+  viewOf(bytes).setInt32(FIELD.lastOffsetDelta, batch.nextOffset - offset - 1);
+  placeBatch(bytes, offset);
+  sealBatch(bytes);
+  return bytes;
 }
 
 /** The file in a buffer of its own. */

@@ -80,11 +80,14 @@ export function servedTombstones(
 
 /** What is known after a pass up to `to`, which left `cleanBytes`. */
 export function cleaned(
-  { cleaned: before }: CompactionState,
+  state: CompactionState,
   pass: { readonly to: number; readonly at: number },
   cleanBytes: number,
-  tombstonesTo: number,
+  servedTo: number,
 ): CompactionState {
+  const { cleaned: before } = state;
+  if ((before.at(-1)?.to ?? 0) > pass.to) return state; // another pass has come further meanwhile
+  const tombstonesTo = Math.max(servedTo, state.tombstonesTo);
   const later = before.filter(({ to }) => to > tombstonesTo);
   // Where there are too many, some tombstones stay longer.
   const kept = later.length < MAX_CLEANED ? later : later.filter((_, i) => i % 2 === 1);

@@ -46,12 +46,8 @@ export function importBatches(
     throw new TablogError(PARTITION_NOT_EMPTY, happened, { details: { partition, endOffset } });
   }
   const from = batches[0]!.baseOffset;
+  // Producers number their batches for each partition anew: the file's numbers are another one's.
   const producers = new ProducerStates(head.producers, now);
-  for (const batch of batches) {
-    if (batch.recordCount === 0) continue;
-    const appendTime = batch.isAppendTime ? batch.maxTimestamp : null;
-    producers.remember(batch, batch.baseOffset, appendTime);
-  }
   const places = { startOffset: from, endOffset: from, rowsFrom: from };
   const begun = { ...head, ...places, unmerged: { ...unmerged, from } };
   return storeBatches(begun, batches, producers);

@@ -21,6 +21,32 @@ async function logWithRecords(): Promise<Log> {
 }
 
 describe('a partition', () => {
+  test('that is imported takes what the same producer sends on', async () => {
+    const log = await logWith('from', 'to');
+    const producer = log.producer();
+    await producer.send('from', { value: 'a' });
+    await log.admin.importPartition('to', 0, await fileOf(log, 'from'));
+    expect(await producer.send('to', { value: 'b' })).toMatchObject({ offset: 1 });
+    expect(texts(await readAll(log, 'to'))).toEqual(['a', 'b']);
+  });
+
+  test('that is exported is so as it was when that began', async () => {
+    const log = await logWith('from', 'to');
+    const producer = log.producer();
+    const send = (value: string): Promise<unknown> => producer.send('from', { value });
+    for (let i = 0; i < 6; i++) await send('x'.repeat(300_000));
+    const before = await fileOf(log, 'from');
+    const reader = log.admin.exportPartition('from', 0).getReader();
+    const parts = [(await reader.read()).value!];
+    await send('meanwhile');
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) break;
+      parts.push(value);
+    }
+    expect(Buffer.concat(parts).equals(before)).toBe(true);
+  });
+
   test('that is exported and imported is the same, byte for byte', async () => {
     const log = await logWithRecords();
     const file = await fileOf(log, 'from');
