@@ -3,6 +3,7 @@ import type { PartitionName } from '../log/head.ts';
 import { trustTime } from '../log/retention.ts';
 import { isInMemory } from '../protocol/topic-id.ts';
 import { PRODUCERS, logRef, partitionStore } from '../store/schema.ts';
+import { pacedStore } from '../store/paced-store.ts';
 import type { Store } from '../store/store.ts';
 import type { GroupOffsets } from './group-offsets.ts';
 import { PartitionKeeper } from './partition-keeper.ts';
@@ -41,14 +42,15 @@ export class Janitor {
   }
 
   async goRound(signal: AbortSignal): Promise<void> {
-    const { store, topics } = this.#options;
+    const { store, topics, clock } = this.#options;
+    const paced = pacedStore(store, clock);
     const isTimeTrusted = await this.#trustTime();
     const rows = (await topics.list()).filter(({ id }) => !isInMemory(id));
     const all: Tended[] = rows.flatMap((row) =>
       row.stores.map((index, partition) => ({
         row,
         partition,
-        keeper: new PartitionKeeper(store, {
+        keeper: new PartitionKeeper(paced, {
           topicId: row.id,
           partition,
           store: partitionStore(index),
@@ -66,7 +68,7 @@ export class Janitor {
 
   #tend(tended: Tended, isTimeTrusted: boolean): Promise<void> {
     return tendPartition(tended.keeper, tended.row.config, {
-      now: this.#options.clock.now(),
+      now: () => this.#options.clock.now(),
       isTimeTrusted,
       protectedFrom: () => this.#protectedFrom(tended),
       onTrimmed: () => this.#trimmed(tended),

@@ -7,6 +7,7 @@ import { trustTime } from '../log/retention.ts';
 import type { TimeTrust } from '../log/retention.ts';
 import { SEGMENT_BYTES } from '../log/segment.ts';
 import { openMemoryStore } from '../store/memory-store.ts';
+import { pacedStore } from '../store/paced-store.ts';
 import { HEAD_KEY } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
 import type { Committed } from './commit-queue.ts';
@@ -130,11 +131,12 @@ export class MemoryLog {
   async #goRound(signal: AbortSignal): Promise<void> {
     const { trust, isTrusted: isTimeTrusted } = trustTime(this.#time, this.#clock.now());
     this.#time = trust;
+    const paced = pacedStore(this.#store, this.#clock);
     for (const begun of this.#begun.values()) {
       if (signal.aborted) return;
       const { config } = await (await this.#catalog()).mustGetPartition(begun);
-      await tendPartition(new PartitionKeeper(this.#store, begun), config, {
-        now: this.#clock.now(),
+      await tendPartition(new PartitionKeeper(paced, begun), config, {
+        now: () => this.#clock.now(),
         isTimeTrusted,
         protectedFrom: () => Promise.resolve(Infinity),
         onTrimmed: () => this.partitions.trimmed(begun),

@@ -16,7 +16,8 @@ import type { Rewrite } from '../log/rewrite.ts';
 import { SEGMENT_BYTES, packSegments } from '../log/segment.ts';
 import { topicGone } from '../log/segment-reader.ts';
 import { HEAD_KEY } from '../store/schema.ts';
-import type { StoredSegment, Store } from '../store/store.ts';
+import type { TendedStore } from '../store/paced-store.ts';
+import type { StoredSegment } from '../store/store.ts';
 
 export interface KeptPartition {
   readonly topicId: string;
@@ -32,8 +33,19 @@ interface Rows {
   readonly end: number;
 }
 
-/** Rows that are cleaned in one transaction, for which everybody else waits. */
-const MAX_CLEANED_BYTES = 4 * SEGMENT_BYTES;
+/**
+ * What one transaction reads. Browsers run it as a whole, and until it is over they serve nobody
+ * else: reading 128 KiB takes about as long as storing a record does.
+ */
+const SLICE_BYTES = 128 * 1024;
+const SLICE_ROWS = 32;
+
+/** What one transaction replaces: what it costs is mostly by row. */
+const STEP_BYTES = 256 * 1024;
+const STEP_ROWS = 256;
+
+/** What is cleaned at once: it keeps the broker's thread busy. */
+const MAX_CLEANED_BYTES = 512 * 1024;
 
 /** Keys that a pass of compaction remembers; what comes later is left for the next pass. */
 const MAX_KEYS = 500_000;
@@ -44,10 +56,10 @@ const MAX_KEYS = 500_000;
  * that it can be stopped at any point, and several may try at once.
  */
 export class PartitionKeeper {
-  readonly #store: Store;
+  readonly #store: TendedStore;
   readonly #kept: KeptPartition;
 
-  constructor(store: Store, kept: KeptPartition) {
+  constructor(store: TendedStore, kept: KeptPartition) {
     this.#store = store;
     this.#kept = kept;
   }
@@ -119,11 +131,12 @@ export class PartitionKeeper {
   }
 
   /** One pass of compaction, where it is worth it; tells whether records are gone. */
-  async compact(deleteRetentionMs: number, now: number): Promise<boolean> {
+  async compact(deleteRetentionMs: number, now: () => number): Promise<boolean> {
     const before = await this.head();
     let isReplaced = false;
-    if (!isWorthCompacting(before, deleteRetentionMs, now)) return isReplaced;
-    const tombstonesTo = servedTombstones(before.compaction, deleteRetentionMs, now);
+    const began = now();
+    if (!isWorthCompacting(before, deleteRetentionMs, began)) return isReplaced;
+    const tombstonesTo = servedTombstones(before.compaction, deleteRetentionMs, began);
     const { latest, to } = await this.#latest(cleanedTo(before), before.endOffset);
     let cleanBytes = 0;
     for (let from = before.rowsFrom; from < to;) {
@@ -142,7 +155,7 @@ export class PartitionKeeper {
     const { store } = this.#kept;
     await this.#store.update([headRef(store)], ([found], write) => {
       const head = this.#mustBeOurs(found);
-      const pass = { to, at: now };
+      const pass = { to, at: now() }; // and not when it began: it may have taken long
       const compaction = cleaned(head.compaction, pass, cleanBytes, tombstonesTo);
       write.put(store, HEAD_KEY, { ...head, compaction });
     });
@@ -171,16 +184,37 @@ export class PartitionKeeper {
     const latest = new LatestOffsets();
     let to = from;
     while (to < end && latest.size < MAX_KEYS) {
-      const read = await this.#rowsAt(to, SEGMENT_BYTES);
+      const read = await this.#sliceAt(to);
       for (const batch of checkedBatches(read.rows, read.end)) latest.add(batch);
       to = read.end;
     }
     return { latest, to };
   }
 
-  /** The row that covers `from`, and those after it, up to about `maxBytes`. */
+  /**
+   * The row that covers `from`, and those after it, up to about `maxBytes`, and no more than one
+   * transaction is to replace. The first may be one that has grown and grows on: it does not count.
+   */
   async #rowsAt(from: number, maxBytes: number): Promise<Rows> {
-    const [read] = await this.#store.readSegments([{ store: this.#kept.store, from, maxBytes }]);
+    const { head, rows: first, end } = await this.#sliceAt(from);
+    const rows = [...first];
+    const firstBytes = rows[0]?.bytes.byteLength ?? 0;
+    const bytes = Math.min(maxBytes, firstBytes + STEP_BYTES);
+    let next = end;
+    while (next < head.endOffset && bytesOf(rows) < bytes && rows.length < STEP_ROWS) {
+      const slice = await this.#sliceAt(next);
+      if (slice.head.rewrites !== head.rewrites) break; // these are of another moment
+      rows.push(...slice.rows);
+      next = slice.end;
+    }
+    return { head, rows, end: next };
+  }
+
+  /** The row that covers `from`, and as many after it as one transaction is to read. */
+  async #sliceAt(from: number): Promise<Rows> {
+    const { store } = this.#kept;
+    const request = { store, from, maxBytes: SLICE_BYTES, maxRows: SLICE_ROWS };
+    const [read] = await this.#store.readSegments([request]);
     const head = this.#mustBeOurs(read!.head as PartitionHead | undefined);
     return { head, rows: read!.segments, end: read!.nextBaseOffset ?? head.endOffset };
   }
@@ -196,7 +230,11 @@ export class PartitionKeeper {
     return this.#store.update([headRef(store)], ([found], write) => {
       const head = this.#mustBeOurs(found);
       if (head.rewrites !== seen.rewrites) return false;
-      for (const { baseOffset } of rewrite.old) write.delete(store, baseOffset);
+      const [first] = rewrite.old;
+      const last = rewrite.old.at(-1);
+      if (first !== undefined && last !== undefined) {
+        write.deleteSegments(store, first.baseOffset, last.baseOffset + 1);
+      }
       for (const { baseOffset, bytes } of rewrite.fresh) write.put(store, baseOffset, bytes);
       const startOffset = Math.max(head.startOffset, change.startOffset ?? 0);
       write.put(store, HEAD_KEY, { ...rewritten(head, rewrite, mergedTo), ...change, startOffset });

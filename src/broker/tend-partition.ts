@@ -4,7 +4,7 @@ import type { PartitionKeeper } from './partition-keeper.ts';
 
 export interface TendOptions {
   /** Milliseconds since 1970. */
-  readonly now: number;
+  readonly now: () => number;
   /** Nothing goes because of its age where the clock may be wrong. */
   readonly isTimeTrusted: boolean;
   /** What is to be kept from this offset on, whatever retention says. */
@@ -31,7 +31,7 @@ export async function tendPartition(
     const protectedFrom = await askProtected();
     const head = await keeper.head();
     const expired =
-      retention.ms === null || !isTimeTrusted ? 0 : startByTime(head, now - retention.ms);
+      retention.ms === null || !isTimeTrusted ? 0 : startByTime(head, now() - retention.ms);
     const to = Math.min(expired, protectedFrom);
     if (to > head.startOffset) await trim(() => keeper.moveStart(to));
     const { bytes } = retention;

@@ -14,16 +14,22 @@ export interface FoundSegments {
 /** Reads the segment that covers `from` and those after it. */
 export function readSegmentsFrom(
   store: IDBObjectStore,
-  { from, maxBytes }: SegmentsRequest,
+  request: SegmentsRequest,
   into: FoundSegments,
 ): void {
+  const { from } = request;
   onSuccess(store.openKeyCursor(IDBKeyRange.upperBound(from), 'prev'), (cursor) => {
-    readOn(store, cursor === null ? from : (cursor.key as number), maxBytes, into);
+    readOn(store, cursor === null ? from : (cursor.key as number), request, into);
   });
 }
 
-/** Reads segments from `first` on: one, then twice as many each time, until `maxBytes` are there. */
-function readOn(store: IDBObjectStore, first: number, maxBytes: number, into: FoundSegments): void {
+/** Reads segments from `first` on: one, then twice as many each time, until there are enough. */
+function readOn(
+  store: IDBObjectStore,
+  first: number,
+  { maxBytes, maxRows = Infinity }: SegmentsRequest,
+  into: FoundSegments,
+): void {
   const { segments } = into;
   let bytes = 0;
   const step = (from: number, count: number): void => {
@@ -39,9 +45,10 @@ function readOn(store: IDBObjectStore, first: number, maxBytes: number, into: Fo
       }
       const next = keys[taken];
       into.nextBaseOffset = next;
-      if (next === undefined || bytes >= maxBytes) return;
+      if (next === undefined || bytes >= maxBytes || segments.length >= maxRows) return;
       const wanted = Math.ceil((maxBytes - bytes) / Math.max(bytes / segments.length, 1));
-      step(next, Math.min(wanted, segments.length * 2, MAX_SEGMENTS_A_READ));
+      const most = Math.min(MAX_SEGMENTS_A_READ, maxRows - segments.length);
+      step(next, Math.min(wanted, segments.length * 2, most));
     });
   };
   step(first, 1);

@@ -290,6 +290,8 @@ function writerOf(tx: IDBTransaction): Writer {
   return {
     put: (store, key, value) => void tx.objectStore(store).put(value, asIdbKey(key)),
     delete: (store, key) => void tx.objectStore(store).delete(asIdbKey(key)),
+    deleteSegments: (store, from, to) =>
+      void tx.objectStore(store).delete(IDBKeyRange.bound(from, to, false, true)),
     clear: (store) => void tx.objectStore(store).clear(),
   };
 }

@@ -51,9 +51,9 @@ class MemoryStore implements Store {
 
   async readSegments(requests: readonly SegmentsRequest[]): Promise<SegmentsRead[]> {
     this.#checkOpen();
-    return requests.map(({ store, from, maxBytes }) => {
+    return requests.map(({ store, from, maxBytes, maxRows }) => {
       const table = this.#table(store);
-      return { head: table.get(HEAD_KEY), ...table.segments(from, maxBytes) };
+      return { head: table.get(HEAD_KEY), ...table.segments(from, maxBytes, maxRows) };
     });
   }
 
@@ -78,6 +78,10 @@ class MemoryStore implements Store {
       delete: (store, key) => {
         const from = table(store);
         writes.push(() => from.delete(key));
+      },
+      deleteSegments: (store, first, to) => {
+        const from = table(store);
+        writes.push(() => from.deleteSegments(first, to));
       },
       clear: (store) => {
         const cleared = table(store);
@@ -137,16 +141,24 @@ class MemoryTable {
     this.#offsets.splice(this.#after(mapped) - 1, 1);
   }
 
+  deleteSegments(from: number, to: number): void {
+    const first = this.#after(from - 1);
+    const deleted = this.#offsets.splice(first, this.#after(to - 1) - first);
+    for (const offset of deleted) this.#rows.delete(offset);
+  }
+
   clear(): void {
     this.#rows.clear();
     this.#offsets.length = 0;
   }
 
-  segments(from: number, maxBytes: number): Omit<SegmentsRead, 'head'> {
+  segments(from: number, maxBytes: number, maxRows = Infinity): Omit<SegmentsRead, 'head'> {
     const segments: StoredSegment[] = [];
     let read = 0;
     let i = Math.max(this.#after(from) - 1, 0);
-    for (; i < this.#offsets.length && (read < maxBytes || segments.length === 0); i++) {
+    const isEnough = (): boolean =>
+      segments.length > 0 && (read >= maxBytes || segments.length >= maxRows);
+    for (; i < this.#offsets.length && !isEnough(); i++) {
       const baseOffset = this.#offsets[i]!;
       const bytes = this.get(baseOffset) as ArrayBuffer;
       segments.push({ baseOffset, bytes });

@@ -23,6 +23,8 @@ export type RowsOf<Refs extends readonly RowRef<unknown>[]> = {
 export interface Writer {
   put(store: string, key: Key, value: unknown): void;
   delete(store: string, key: Key): void;
+  /** Deletes the segments from the base offset `from` on, up to the one before `to`: cheaper than each. */
+  deleteSegments(store: string, from: number, to: number): void;
   clear(store: string): void;
 }
 
@@ -39,6 +41,8 @@ export interface SegmentsRequest {
   readonly from: number;
   /** Stop when this many bytes are reached; at least one segment comes if there is one. */
   readonly maxBytes: number;
+  /** Or this many segments. Default: no bound. */
+  readonly maxRows?: number;
 }
 
 /** A row of a partition store. */

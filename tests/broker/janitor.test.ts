@@ -360,10 +360,10 @@ describe('transactional ids', () => {
 describe('rounds', () => {
   test('merge what was appended in many small rows', async () => {
     const tended = await Tended.open(orders());
-    await tended.send('orders', ...Array.from({ length: 300 }, (_, i) => String(i)));
+    await tended.send('orders', ...Array.from({ length: 256 }, (_, i) => String(i)));
     await tended.pass(10_000);
     expect(await tended.rows('orders')).toBe(1);
-    expect(texts(await readAll(tended.log, 'orders'))).toHaveLength(300);
+    expect(texts(await readAll(tended.log, 'orders'))).toHaveLength(256);
   });
 
   test('end with the log: no timer is left', async () => {

@@ -212,7 +212,7 @@ test('an export of a partition that is compacted meanwhile can be imported', asy
   const parts: Uint8Array[] = [];
   for (let i = 0; i < 4; i++) parts.push((await reader.read()).value!);
   for (let i = 0; i < 7; i++) await kept.append([{ key: `k${i}`, value: 'x'.repeat(400_000) }]);
-  await kept.keeper().compact(1000, 0);
+  await kept.keeper().compact(1000, () => 0);
   for (;;) {
     const { value, done } = await reader.read();
     if (done) break;

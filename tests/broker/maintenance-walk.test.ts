@@ -111,7 +111,7 @@ class Walk {
     const keeper = kept.keeper();
     await keeper.sweep();
     await keeper.merge();
-    if (this.#compacts) await keeper.compact(this.#deleteRetentionMs, ++this.#now);
+    if (this.#compacts) await this.#compact(keeper);
     await kept.append([{ key: 'last', value: 'z' }]);
     const checked = await this.#check();
     const { head, rows } = checked;
@@ -144,7 +144,12 @@ class Walk {
     if (work === 'moveStart') return keeper.moveStart(this.#place());
     if (work !== 'compact') return keeper[work]();
     if (!this.#compacts) return keeper.merge();
-    return keeper.compact(this.#deleteRetentionMs, ++this.#now);
+    return this.#compact(keeper);
+  }
+
+  #compact(keeper: PartitionKeeper): Promise<boolean> {
+    const now = ++this.#now;
+    return keeper.compact(this.#deleteRetentionMs, () => now);
   }
 
   async #deleteRecords({ broker }: TestBroker): Promise<void> {

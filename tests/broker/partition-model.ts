@@ -194,7 +194,7 @@ class Checked {
         return;
       }
       case 'compact':
-        await (await this.#keeper(by)).compact(this.#deleteRetentionMs, this.#now);
+        await (await this.#keeper(by)).compact(this.#deleteRetentionMs, () => this.#now);
         return;
       case 'merge':
         return (await this.#keeper(by)).merge();

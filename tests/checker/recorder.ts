@@ -112,6 +112,7 @@ export class Recorder {
         if (store === OFFSETS) seen.push(() => this.#accepted(value as OffsetRow, caller));
       },
       delete: (store, key) => write.delete(store, key),
+      deleteSegments: (store, from, to) => write.deleteSegments(store, from, to),
       clear: (store) => write.clear(store),
     };
   }

@@ -73,6 +73,35 @@ export function segmentsContract(current: () => Store): void {
       expect(await bases(12, 1_000)).toEqual([10, 20, 30]);
     });
 
+    test('stops when there are as many segments as are wanted', async () => {
+      await fill(Array.from({ length: 100 }, (_, i) => [i * 10, 100] as const));
+      for (const maxRows of [1, 2, 3, 64, 65, 100, 101]) {
+        const request = { store: HERE, from: 0, maxBytes: 1_000_000, maxRows };
+        const [found] = await current().readSegments([request]);
+        expect(found!.segments).toHaveLength(Math.min(maxRows, 100));
+        expect(found!.nextBaseOffset).toBe(maxRows < 100 ? maxRows * 10 : undefined);
+      }
+    });
+
+    test('finds no segments of a range that was deleted', async () => {
+      await fill([
+        [0, 100],
+        [10, 100],
+        [20, 100],
+        [30, 100],
+      ]);
+      await current().update([{ store: HERE, key: HEAD_KEY }], (_, write) => {
+        write.deleteSegments(HERE, 10, 30);
+        write.put(HERE, 10, new ArrayBuffer(200));
+      });
+      expect(sizesOf(await read(0, 1_000))).toEqual([
+        [0, 100],
+        [10, 200],
+        [30, 100],
+      ]);
+      expect((await read(0, 1_000)).head).toEqual({ for: HERE });
+    });
+
     test('tells where the row after these begins', async () => {
       await fill([
         [0, 100],
