@@ -1,28 +1,46 @@
 /**
  * @typedef {import('./measure.mjs').Bench} Bench
- * @typedef {{ tablog: number[], raw: number[], endToEnd: number[] }} Latencies  In milliseconds.
+ * @typedef {import('./page/end-to-end.ts').Way} Way
+ * @typedef {Record<'tablog' | 'memory' | 'raw', number[]>} Stored  In milliseconds.
+ * @typedef {Stored & { endToEnd: Record<Way, number[]> }} Latencies
  */
 
 /**
  * One record at a time: until it is stored, beside a raw put of the same bytes; and until another
- * tab has it.
+ * tab has it, beside a bare message.
  * @param {Bench} bench
  * @param {number} count
  * @returns {Promise<Latencies>}
  */
-export async function measureLatencies({ browser, site, say }, count) {
+export async function measureLatencies(bench, count) {
+  const { browser, site, say } = bench;
   say('one record sent and awaited');
   const storing = await browser.openPage(site.isolatedOrigin('latency'));
-  const { tablog, raw } = /** @type {Latencies} */ (await storing.call('measureLatency', count));
+  const stored = /** @type {Stored} */ (await storing.call('measureLatency', count));
   await storing.close();
   await browser.workersGone();
+  const endToEnd = {
+    disk: await fromTabToTab(bench, 'disk', count),
+    memory: await fromTabToTab(bench, 'memory', count),
+    channel: await fromTabToTab(bench, 'channel', count),
+  };
+  return { ...stored, endToEnd };
+}
 
-  say('one record from tab to tab');
-  const receiver = await browser.openPage(site.isolatedOrigin('tabs'));
-  await receiver.call('startReceiving', count);
-  const sender = await browser.openPage(site.isolatedOrigin('tabs'));
-  const sent = /** @type {number[]} */ (await sender.call('sendAll', count));
+/**
+ * @param {Bench} bench
+ * @param {Way} way
+ * @param {number} count
+ */
+async function fromTabToTab({ browser, site, say }, way, count) {
+  say(`one record from tab to tab: ${way}`);
+  const origin = site.isolatedOrigin(`tabs-${way}`);
+  const receiver = await browser.openPage(origin);
+  await receiver.call('startReceiving', way, count);
+  const sender = await browser.openPage(origin);
+  const sent = /** @type {number[]} */ (await sender.call('sendAll', way, count));
   const seen = /** @type {number[]} */ (await receiver.call('received'));
   await Promise.all([sender.close(), receiver.close()]);
-  return { tablog, raw, endToEnd: seen.map((at, i) => at - (sent[i] ?? Number.NaN)) };
+  await browser.workersGone();
+  return seen.map((at, i) => at - (sent[i] ?? Number.NaN));
 }

@@ -119,6 +119,12 @@ function workload(sample, title, records, share) {
       write: { name: 'produceNotIdempotent', label: 'tablog, sendBatch, not idempotent' },
       reads: [],
     });
+    contenders.splice(3, 0, {
+      subject: 'tablog',
+      records: log,
+      write: { name: 'produceInMemory', label: 'tablog, sendBatch to a topic in memory' },
+      reads: [],
+    });
     for (const size of [1, 10, 100]) {
       const label = `tablog, transactions of ${size}`;
       const write = { name: `transactionsOf${size}`, label };

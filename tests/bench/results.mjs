@@ -71,7 +71,7 @@ export function ratesOf(rows) {
 }
 
 /** @param {Latencies} latencies @returns {Latency[]} */
-export function latenciesOf({ tablog, raw, endToEnd }) {
+export function latenciesOf({ tablog, memory, raw, endToEnd }) {
   const rawP50 = median(raw);
   /** @param {string} label @param {number[]} values @param {boolean} compare */
   const of = (label, values, compare) => ({
@@ -83,7 +83,10 @@ export function latenciesOf({ tablog, raw, endToEnd }) {
   return [
     of('IndexedDB: one put, until its transaction is complete', raw, false),
     of('tablog: one send, until its ack', tablog, true),
-    of('tablog: one record, from send in one tab to for await in another', endToEnd, false),
+    of('tablog: one send to a topic in memory', memory, true),
+    of('tablog: one record, from send in one tab to for await in another', endToEnd.disk, false),
+    of('the same by a topic in memory', endToEnd.memory, false),
+    of('BroadcastChannel: one message, from one tab to another', endToEnd.channel, false),
   ];
 }
 

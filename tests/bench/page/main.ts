@@ -2,7 +2,7 @@ import { measureBackground } from './background.ts';
 import type { Measured, ReadCase, WriteCase, WriteInput } from './case.ts';
 import { readDexie, writeDexie } from './dexie-cases.ts';
 import { receive, sendAll } from './end-to-end.ts';
-import type { Receiver } from './end-to-end.ts';
+import type { Receiver, Way } from './end-to-end.ts';
 import { GroupTab } from './group-tab.ts';
 import type { GroupSetting, GroupShape, Joined } from './group-tab.ts';
 import { readIdb, writeIdb } from './idb-cases.ts';
@@ -16,6 +16,7 @@ import {
   produceBySend,
   produceBySendBatch,
   produceByTransactions,
+  produceInMemory,
   produceNotIdempotent,
 } from './tablog-cases.ts';
 
@@ -23,6 +24,7 @@ const writers: Readonly<Record<string, WriteCase>> = {
   produceBySend,
   produceBySendBatch,
   produceNotIdempotent,
+  produceInMemory,
   transactionsOf1: produceByTransactions(1),
   transactionsOf10: produceByTransactions(10),
   transactionsOf100: produceByTransactions(100),
@@ -50,7 +52,8 @@ const bench = {
   measureLatency,
   measureBackground,
   sendAll,
-  startReceiving: async (count: number): Promise<void> => void (receiver = await receive(count)),
+  startReceiving: async (way: Way, count: number): Promise<void> =>
+    void (receiver = await receive(way, count)),
   openGroupTab: async (setting: GroupSetting): Promise<void> =>
     void (groupTab = await GroupTab.open(setting)),
   createTopic: (): Promise<unknown> => groupTab!.createTopic(),
