@@ -36,6 +36,9 @@ export interface LogSessionOptions {
   readonly onAppended: (appended: readonly AppendedHint[]) => void;
 }
 
+/** What a poll waits for those who have nothing yet, when somebody has something. */
+const LATE_MS = 250;
+
 /** Per broker. */
 const TAIL_BYTES = 16 * 1024 * 1024;
 
@@ -50,11 +53,13 @@ export class LogSession {
   readonly groupOffsets: GroupOffsets;
   readonly groupAdmin: GroupAdmin;
   readonly transactionalProducers: TransactionalProducers;
+  readonly #clock: Clock;
   readonly #disk: StoredPartitions;
   readonly #memory: MemoryPartitions;
 
   constructor(store: Store, { clock, liveness, memory, post, onAppended }: LogSessionOptions) {
     this.store = store;
+    this.#clock = clock;
     this.#memory = memory;
     const topicsChanged = (): void => {
       this.topicsChanged();
@@ -148,10 +153,18 @@ export class LogSession {
         this.#memory.fetch(memory, expires, enough.signal),
       ];
       await Promise.race(both).finally(stop);
-      return (await Promise.all(both)).flat();
+      return (await Promise.all(both.map((share) => this.#unlessLate(share)))).flat();
     } finally {
       signal.removeEventListener('abort', stop);
     }
+  }
+
+  /** A broker that hangs and has records in memory is not to hold up those on disk. */
+  #unlessLate(share: Promise<FetchedPartition[]>): Promise<FetchedPartition[]> {
+    return new Promise((resolve, reject) => {
+      const cancel = this.#clock.after(LATE_MS, () => resolve([]));
+      share.then(resolve, reject).finally(cancel);
+    });
   }
 
   describe(row: TopicRow): Promise<PartitionDescription[]> {

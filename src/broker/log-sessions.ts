@@ -34,7 +34,7 @@ export class LogSessions {
   }
 
   open(): Promise<LogSession> {
-    if (this.#isClosed) return Promise.reject(new TablogError(CLOSED, 'the broker is closed'));
+    if (this.#isClosed) return Promise.reject(closedError());
     this.#session ??= this.#connect();
     return this.#session;
   }
@@ -65,6 +65,10 @@ export class LogSessions {
   async #connect(): Promise<LogSession> {
     try {
       const { store, logId } = await this.#openLog();
+      if (this.#isClosed) {
+        store.close();
+        throw closedError();
+      }
       const drop = (): void => void (this.#session = undefined);
       if (store.closed.aborted) drop();
       else store.closed.addEventListener('abort', drop, { once: true });
@@ -99,6 +103,10 @@ export class LogSessions {
     this.#memory = new MemoryPartitions({ ...this.#options, logId, catalog });
     return this.#memory;
   }
+}
+
+function closedError(): TablogError {
+  return new TablogError(CLOSED, 'the broker is closed');
 }
 
 /**

@@ -56,6 +56,7 @@ export class MemoryLog {
       clock,
       tailBytes: 0, // the store is as near
       place: (name) => this.#place(name),
+      beforeImport: ({ topicId }, endOffset) => this.#ranges.reached(topicId, endOffset),
       onCommitted: (committed) => {
         this.#rounds.soon();
         // What fails is tried again after the next append.
@@ -73,8 +74,9 @@ export class MemoryLog {
   /** Deletes the records of topics that there are no longer. */
   async topicsChanged(): Promise<void> {
     if (this.#begun.size === 0) return;
+    const before = [...this.#begun]; // what is begun as this looks may be of a topic made since
     const topics = new Set((await (await this.#catalog()).list()).map(({ id }) => id));
-    for (const [store, { topicId }] of this.#begun) {
+    for (const [store, { topicId }] of before) {
       if (topics.has(topicId)) continue;
       this.#begun.delete(store);
       this.#ranges.forget(topicId);
@@ -134,13 +136,18 @@ export class MemoryLog {
     const paced = pacedStore(this.#store, this.#clock);
     for (const begun of this.#begun.values()) {
       if (signal.aborted) return;
-      const { config } = await (await this.#catalog()).mustGetPartition(begun);
-      await tendPartition(new PartitionKeeper(paced, begun), config, {
-        now: () => this.#clock.now(),
-        isTimeTrusted,
-        protectedFrom: () => Promise.resolve(Infinity),
-        onTrimmed: () => this.partitions.trimmed(begun),
-      });
+      // One that is deleted meanwhile is left as it is.
+      await this.#tend(begun, new PartitionKeeper(paced, begun), isTimeTrusted).catch(() => {});
     }
+  }
+
+  async #tend(begun: Begun, keeper: PartitionKeeper, isTimeTrusted: boolean): Promise<void> {
+    const { config } = await (await this.#catalog()).mustGetPartition(begun);
+    await tendPartition(keeper, config, {
+      now: () => this.#clock.now(),
+      isTimeTrusted,
+      protectedFrom: () => Promise.resolve(Infinity),
+      onTrimmed: () => this.partitions.trimmed(begun),
+    });
   }
 }

@@ -57,6 +57,8 @@ export class MemoryPartitions implements PartitionHost {
   readonly #options: MemoryPartitionsOptions;
   readonly #name: string;
   readonly #closing = new AbortController();
+  /** Those who ask this one. */
+  readonly #peers = new Set<Peer>();
   #channel: PeerChannel | undefined;
   #leadership: Leadership | undefined;
   #standing: Promise<unknown> | undefined;
@@ -128,7 +130,9 @@ export class MemoryPartitions implements PartitionHost {
   }
 
   close(): void {
+    this.#standing ??= Promise.resolve(); // whoever asks from now on stands for nothing
     this.#closing.abort();
+    this.#hangUp();
     this.#leadership?.close();
     this.#channel?.close();
     this.#move();
@@ -175,6 +179,7 @@ export class MemoryPartitions implements PartitionHost {
       },
       onDeposed: () => {
         channel.follow();
+        this.#hangUp();
         this.#own?.close();
         this.#own = undefined;
       },
@@ -186,9 +191,10 @@ export class MemoryPartitions implements PartitionHost {
   async #dial(moved: AbortSignal): Promise<Holder | undefined> {
     const { clock, logId } = this.#options;
     const options = { clock, deadlineMs: DIAL_MS, signal: moved };
+    const leader = await this.#leadership!.leader();
     const peer = await this.#channel!.dial(randomId(), options);
     if (peer === undefined) {
-      if (!moved.aborted) await this.#leadership!.depose();
+      if (!moved.aborted) await this.#leadership!.depose(leader);
       return undefined;
     }
     const remote = new RemotePartitions(peer, clock);
@@ -210,11 +216,19 @@ export class MemoryPartitions implements PartitionHost {
     this.#remote = undefined;
   }
 
+  /** What this one says from now on is not what the next one says. */
+  #hangUp(): void {
+    for (const peer of this.#peers) peer.close();
+    this.#peers.clear();
+  }
+
   #serve(peer: Peer): void {
     const { broker, liveness } = this.#options;
+    this.#peers.add(peer);
     serveBroker(peer.endpoint, async ({ clientId }) => {
       liveness.whenDead('client', clientId, this.#closing.signal, () => {
         broker.forget(clientId);
+        this.#peers.delete(peer);
         peer.close();
       });
       return { response: { protocol: PROTOCOL_VERSION, brokerId: this.#name }, broker };

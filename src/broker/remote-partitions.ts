@@ -52,6 +52,7 @@ export class RemotePartitions implements PartitionHost {
   async greet(log: string): Promise<void> {
     const clientId = this.#clientId;
     if (hasLocks()) await holdLife('client', clientId, this.gone);
+    this.gone.throwIfAborted(); // nobody would give up what is said now
     await this.#inTime(this.#port.hello({ protocol: PROTOCOL_VERSION, log, clientId }));
   }
 
@@ -118,10 +119,11 @@ export class RemotePartitions implements PartitionHost {
 
   close(): void {
     if (this.gone.aborted) return;
-    this.#ending.abort();
-    this.#peer.close();
     const happened = 'a call had no answer yet when the broker with the records was gone';
-    this.#port.giveUp(new TablogError(OUTCOME_UNKNOWN, happened));
+    const reason = new TablogError(OUTCOME_UNKNOWN, happened);
+    this.#ending.abort(reason);
+    this.#peer.close();
+    this.#port.giveUp(reason);
   }
 
   async #call<M extends Method>(method: M, request: Request<M>, extraMs = 0): Promise<Response<M>> {

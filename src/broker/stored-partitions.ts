@@ -42,6 +42,8 @@ export interface StoredPartitionsOptions {
   readonly tailBytes: number;
   /** The store's name of a partition. Throws `UNKNOWN_TOPIC`. */
   readonly place: (partition: PartitionName) => Promise<string>;
+  /** A file is about to bring a partition as far as this offset. */
+  readonly beforeImport?: (partition: PartitionName, endOffset: number) => Promise<void>;
   readonly onCommitted: (committed: readonly Committed[]) => void;
   /** Records at the start of a partition are gone. */
   readonly onTrimmed: (partition: PartitionName) => void;
@@ -139,6 +141,7 @@ export class StoredPartitions implements PartitionHost {
     const name = { topicId, partition };
     const store = await this.#options.place(name);
     const batches = readLogFile(new Uint8Array(file));
+    await this.#options.beforeImport?.(name, batches.at(-1)!.nextOffset);
     const now = this.#clock.now();
     const { startOffset, endOffset } = await this.#store.update(
       [headRef(store)],

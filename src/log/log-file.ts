@@ -42,7 +42,7 @@ export function importBatches(
 ): Omit<Appended, 'results'> {
   const { partition, endOffset, unmerged } = head;
   if (endOffset > 0) {
-    const happened = `partition ${partition} has had ${endOffset} records`;
+    const happened = `partition ${partition} is not new: its next offset is ${endOffset}`;
     throw new TablogError(PARTITION_NOT_EMPTY, happened, { details: { partition, endOffset } });
   }
   const from = batches[0]!.baseOffset;

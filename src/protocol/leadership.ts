@@ -20,6 +20,7 @@ export class Leadership {
   readonly #options: LeadershipOptions;
   readonly #closing = new AbortController();
   #queued: AbortController | undefined;
+  #isLeading = false;
 
   constructor(name: string, options: LeadershipOptions) {
     this.#name = name;
@@ -35,18 +36,33 @@ export class Leadership {
     return others.length === 0;
   }
 
-  /** Leads from now on, whoever did before. */
-  async depose(): Promise<void> {
-    if (hasLocks()) {
-      this.#queued?.abort();
-      await this.#ask({ steal: true });
+  /** Who leads now: whether it is another one later. */
+  async leader(): Promise<unknown> {
+    if (!hasLocks()) return standing.get(this.#name)?.[0];
+    const { held = [] } = await navigator.locks.query();
+    return held.find(({ name }) => name === this.#name)?.clientId;
+  }
+
+  /**
+   * Leads from now on, whoever did before; or only if that was this one: of all who waited for it in
+   * vain one takes over, and nobody from that one.
+   */
+  async depose(only?: unknown): Promise<void> {
+    const isOther = (leader: unknown): boolean => only !== undefined && leader !== only;
+    if (!hasLocks()) {
+      const [leader, ...others] = standing.get(this.#name)!;
+      if (leader === this || isOther(leader)) return;
+      standing.set(this.#name, [this, leader!, ...others.filter((other) => other !== this)]);
+      leader!.#options.onDeposed();
+      this.#options.onElected();
       return;
     }
-    const [leader, ...others] = standing.get(this.#name)!;
-    if (leader === this) return;
-    standing.set(this.#name, [this, leader!, ...others.filter((other) => other !== this)]);
-    leader!.#options.onDeposed();
-    this.#options.onElected();
+    await navigator.locks.request(`${this.#name}/depose`, { ifAvailable: true }, async (turn) => {
+      if (turn === null || isOther(await this.leader())) return;
+      if (this.#isLeading || this.#closing.signal.aborted) return;
+      this.#queued?.abort();
+      await this.#ask({ steal: true });
+    });
   }
 
   close(): void {
@@ -71,16 +87,22 @@ export class Leadership {
         .request(this.#name, options, async (lock) => {
           isAnswered = true;
           isLeading = lock !== null && !signal.aborted;
-          if (isLeading) this.#options.onElected();
-          resolve(isLeading);
-          if (isLeading) await aborted(signal);
+          if (!isLeading) return;
+          this.#isLeading = true;
+          this.#options.onElected();
+          resolve(true);
+          await aborted(signal);
         })
         .catch(() => {}) // stolen, or called off, or refused by the browser
         .finally(() => {
-          resolve(false);
-          if (!isAnswered || signal.aborted) return;
-          if (isLeading) this.#options.onDeposed();
-          this.#queue();
+          if (isAnswered && !signal.aborted) {
+            if (isLeading) {
+              this.#isLeading = false;
+              this.#options.onDeposed();
+            }
+            this.#queue();
+          }
+          resolve(false); // what is deposed from now on is not waited for as well
         });
     });
   }

@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import { deferred } from '../base/deferred.ts';
 import { STORAGE_UNAVAILABLE } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
+import { randomId } from '../base/random-id.ts';
 import { PROTOCOL_VERSION } from './broker.ts';
 import type { Endpoint } from './broker-port.ts';
 
@@ -11,21 +12,28 @@ export interface Peer {
   close(): void;
 }
 
-/** What is said where all listen: who leads, and who wants a connection to it. */
-type Notice = { readonly kind: 'leads' } | { readonly kind: 'call'; readonly from: string };
-
-/** The first message on a connection: the leader listens. */
-const READY = 'ready';
+/** What is said where all listen. */
+type Notice =
+  | { readonly kind: 'leads' }
+  /** Somebody wants a connection to whoever leads. */
+  | { readonly kind: 'call'; readonly from: string }
+  /** Whoever leads listens there. */
+  | { readonly kind: 'answer'; readonly to: string; readonly at: string };
 
 /**
  * How brokers reach the one that leads. Workers of different tabs have no ports to each other, so a
  * connection is a BroadcastChannel that only its two ends know.
+ *
+ * Its name comes from the one that answers: another one may still believe that it leads, as it wakes
+ * up and hears calls of long ago, and would be the third on a channel that the caller named.
  */
 export class PeerChannel {
   readonly #name: string;
   #channel: BroadcastChannel | undefined;
   readonly #onCall: (peer: Peer) => void;
   readonly #onLeader: () => void;
+  /** Those who wait for an answer. */
+  readonly #calls = new Map<string, (at: string) => void>();
   #isLeading = false;
 
   /** `onCall`: somebody wants a connection to this one. `onLeader`: somebody else leads from now on. */
@@ -54,27 +62,23 @@ export class PeerChannel {
     id: string,
     { clock, deadlineMs, signal }: DialPeerOptions,
   ): Promise<Peer | undefined> {
-    const channel = openChannel(`${this.#name}/${id}`);
-    if (channel === undefined) {
+    if (typeof BroadcastChannel === 'undefined') {
       const happened =
         'another broker has the records, and there is no BroadcastChannel to reach it';
       throw new TablogError(STORAGE_UNAVAILABLE, happened);
     }
-    const { promise: answered, resolve } = deferred();
-    let isReady = false;
-    channel.addEventListener('message', ({ data }: MessageEvent<unknown>) => {
-      isReady ||= data === READY;
-      if (isReady) resolve();
-    });
-    const cancel = clock.after(deadlineMs, resolve);
-    if (signal.aborted) resolve();
-    signal.addEventListener('abort', () => resolve(), { once: true });
+    const { promise: answered, resolve } = deferred<string | undefined>();
+    const giveUp = (): void => resolve(undefined);
+    const cancel = clock.after(deadlineMs, giveUp);
+    if (signal.aborted) giveUp();
+    signal.addEventListener('abort', giveUp, { once: true });
+    this.#calls.set(id, resolve);
     this.#post({ kind: 'call', from: id });
-    await answered;
+    const at = await answered;
+    this.#calls.delete(id);
     cancel();
-    if (isReady && !signal.aborted) return peerOf(channel);
-    channel.close();
-    return undefined;
+    signal.removeEventListener('abort', giveUp);
+    return at === undefined || signal.aborted ? undefined : this.#open(at);
   }
 
   close(): void {
@@ -87,11 +91,17 @@ export class PeerChannel {
     if (!isNotice(data)) return;
     if (data.kind === 'leads') {
       this.#onLeader();
+    } else if (data.kind === 'answer') {
+      this.#calls.get(data.to)?.(data.at);
     } else if (this.#isLeading) {
-      const channel = openChannel(`${this.#name}/${data.from}`)!;
-      this.#onCall(peerOf(channel));
-      channel.postMessage(READY);
+      const at = randomId();
+      this.#onCall(this.#open(at)); // it listens before anybody knows where
+      this.#post({ kind: 'answer', to: data.from, at });
     }
+  }
+
+  #open(at: string): Peer {
+    return peerOf(openChannel(`${this.#name}/${at}`)!);
   }
 
   #post(notice: Notice): void {
@@ -133,6 +143,7 @@ function peerOf(channel: BroadcastChannel): Peer {
 /** Any script of the origin can post here. */
 function isNotice(data: unknown): data is Notice {
   if (typeof data !== 'object' || data === null) return false;
-  const { kind, from } = data as Readonly<Record<string, unknown>>;
+  const { kind, from, to, at } = data as Readonly<Record<string, unknown>>;
+  if (kind === 'answer') return typeof to === 'string' && typeof at === 'string';
   return kind === 'leads' || (kind === 'call' && typeof from === 'string');
 }

@@ -3,6 +3,7 @@ import * as tablog from '../../../src/index.ts';
 import type { InlineHost, Log, MessageOf, TopicLike, WorkerKind } from '../../../src/index.ts';
 import * as exactlyOnce from './exactly-once.ts';
 import * as member from './group-member.ts';
+import * as memoryTopics from './memory-topics.ts';
 
 /** What the tests call in a tab, by `page.evaluate`. */
 const api = {
@@ -12,6 +13,8 @@ const api = {
   member,
   /** Members of another group, which copy one topic to another. */
   exactlyOnce,
+  /** Readers and senders of a topic in memory. */
+  memoryTopics,
   log: undefined as Log | undefined,
 
   /** Opens the log of this tab, in whatever host the test is about. */
