@@ -1,0 +1,182 @@
+import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { deferred } from '../../src/base/deferred.ts';
+import { STORAGE_UNAVAILABLE } from '../../src/base/error-rules.ts';
+import { TablogError } from '../../src/base/error.ts';
+import type { TopicConfig, TopicInfo } from '../../src/protocol/broker.ts';
+import { openMemoryStore } from '../../src/store/memory-store.ts';
+import { batchOf, recordOf } from '../support/batches.ts';
+import { openTestLog, recordsOf, valuesOf } from '../support/broker-fixture.ts';
+import type { TestBroker, TestLog } from '../support/broker-fixture.ts';
+import { settle } from '../support/log-fixture.ts';
+
+/** Where the second worker's records begin. */
+const SECOND = 1_000_000_000;
+const KIB = 1024;
+const HOUR_MS = 3_600_000;
+
+const gone = new TablogError(STORAGE_UNAVAILABLE, 'the browser closed the database');
+
+let log: TestLog;
+let shop: TestBroker;
+beforeEach(() => {
+  // Newer Nodes have Web Locks: the e2e tests are about those.
+  vi.stubGlobal('navigator', undefined);
+  onTestFinished(() => void vi.unstubAllGlobals());
+  log = openTestLog();
+  shop = log.broker();
+});
+
+function create(name: string, config: Partial<TopicConfig> = {}): Promise<TopicInfo> {
+  return shop.create(name, 1, { storage: 'memory', ...config });
+}
+
+describe('the records', () => {
+  test('outlive the connection to the store, for all who read them', async () => {
+    const topic = await create('one');
+    await shop.append(topic, 'a');
+    const other = log.broker();
+    expect(await other.readAll(topic)).toEqual(['a']);
+    for (const broker of [shop, other]) {
+      broker.connection.close(gone);
+      expect(await broker.append(topic, 'b')).toBeGreaterThan(0);
+    }
+    for (const broker of [shop, other]) {
+      expect(await broker.readAll(topic)).toEqual(['a', 'b', 'b']);
+      expect(broker.connections).toHaveLength(2);
+    }
+  });
+
+  test('let a poll wait on as the connection is made anew', async () => {
+    const topic = await create('one');
+    const poll = shop.fetch(topic, { maxWaitMs: HOUR_MS });
+    await settle();
+    shop.connection.close(gone);
+    await settle();
+    await shop.append(topic, 'a');
+    expect(valuesOf(await poll)).toEqual(['a']);
+  });
+
+  test('are not those of another log that is in the store now', async () => {
+    let { store } = log;
+    const moved = log.broker({ openStore: async () => store });
+    const topic = await moved.create('one', 1, { storage: 'memory' });
+    await moved.append(topic, 'a');
+    store = openMemoryStore();
+    moved.connection.close(gone);
+    const again = await moved.create('one', 1, { storage: 'memory' });
+    expect(await moved.readAll(again)).toEqual([]);
+    await expect(moved.append(topic, 'b')).rejects.toMatchObject({ code: 'UNKNOWN_TOPIC' });
+  });
+
+  test('go with their topic, and one of the same name has none', async () => {
+    const [one, kept] = [await create('one'), await create('kept')];
+    const other = log.broker();
+    for (const topic of [one, kept]) await shop.append(topic, 'a');
+    expect(await other.readAll(one)).toEqual(['a']);
+    await other.broker.deleteTopics(['one']);
+    const again = await other.create('one', 1, { storage: 'memory' });
+    await settle();
+    for (const broker of [shop, other]) {
+      await expect(broker.append(one, 'b')).rejects.toMatchObject({ code: 'UNKNOWN_TOPIC' });
+      expect(await broker.readAll(again)).toEqual([]);
+      expect(await broker.readAll(kept)).toEqual(['a']);
+    }
+  });
+
+  test('of a topic that is made as the end of another one is looked up stay', async () => {
+    const old = await create('old');
+    await shop.append(old, 'a');
+    const other = log.broker();
+    const late = deferred();
+    // What there was before is known after what there is now.
+    shop.connection.failNextRead({ answered: late.promise });
+    await other.broker.deleteTopics(['old']);
+    await settle();
+    const made = await other.create('made', 1, { storage: 'memory' });
+    await settle();
+    await shop.append(made, 'a');
+    late.resolve();
+    await settle();
+    expect(await shop.readAll(made)).toEqual(['a']);
+  });
+
+  test('that were imported, however far they got, are not met by what comes after', async () => {
+    const topic = await create('one');
+    const file = batchOf([recordOf({ value: 'a' })], { baseOffset: 5 * SECOND }).buffer;
+    await shop.broker.importPartition({ topicId: topic.id, partition: 0, file });
+    expect(await shop.offset(topic, 'latest')).toBe(5 * SECOND + 1);
+    shop.broker.close();
+    expect(await log.broker().append(topic, 'b')).toBeGreaterThan(5 * SECOND);
+  });
+});
+
+describe('what is kept', () => {
+  const large = Array.from({ length: 10 }, () => 'x'.repeat(100 * KIB));
+
+  test('has a bound, whoever sends', async () => {
+    const topic = await create('one', { retention: { ms: null, bytes: 100 * KIB } });
+    await shop.append(topic, 'first');
+    const other = log.broker();
+    for (const value of [...large, ...large]) await other.append(topic, value);
+    const start = await other.offset(topic, 'earliest');
+    expect(start).toBeGreaterThan(0);
+    expect(await other.offset(topic, 'latest')).toBe(21);
+    expect((await other.readAll(topic, { offset: start })).length).toBe(21 - start);
+    const [described] = await other.broker.describeTopics(['one']);
+    expect(described!.partitions[0]!.bytes).toBeLessThan(1_300 * KIB);
+  });
+
+  test('is not what is older than retention.ms', async () => {
+    const topic = await create('one', { retention: { ms: HOUR_MS, bytes: 1024 * KIB } });
+    const append = (value: string): Promise<unknown> =>
+      shop.produce(topic, batchOf([recordOf({ value, timestamp: log.clock.now() })]).buffer);
+    await append('old');
+    log.clock.advance(HOUR_MS / 2);
+    await settle();
+    expect(await shop.offset(topic, 'earliest')).toBe(0);
+    log.clock.advance(HOUR_MS);
+    await settle();
+    expect(await shop.offset(topic, 'earliest')).toBe(1);
+    await append('new');
+    expect(await shop.readAll(topic, { offset: 1 })).toEqual(['new']);
+  });
+
+  test('of a compacted topic is the last of each key', async () => {
+    const topic = await create('state', { cleanup: 'compact' });
+    for (const [i, key] of ['a', 'b', 'a', 'c', 'b', 'a'].entries()) {
+      const record = recordOf({ key, value: String(i), timestamp: log.clock.now() });
+      await shop.produce(topic, batchOf([record]).buffer);
+    }
+    for (let rounds = 0; rounds < 3; rounds++) {
+      log.clock.advance(300_000);
+      await settle();
+    }
+    const fetched = await log.broker().fetch(topic);
+    const values = recordsOf(fetched).map(({ offset, value }) => [
+      offset,
+      Buffer.from(value!, 'hex').toString(),
+    ]);
+    // What was appended last may stay as it is.
+    expect(values.slice(-2)).toEqual([
+      [4, '4'],
+      [5, '5'],
+    ]);
+    expect(values.map(([offset]) => offset)).not.toContain(0);
+  });
+
+  test('is tended though one topic is deleted meanwhile', async () => {
+    const retention = { ms: HOUR_MS, bytes: 1024 * KIB };
+    const [first, topic] = [
+      await create('first', { retention }),
+      await create('one', { retention }),
+    ];
+    for (const one of [first, topic]) await shop.append(one, 'old');
+    // Nobody tells: as when the hint is lost.
+    const silent = log.broker({ name: 'another channel' });
+    await silent.broker.deleteTopics(['first']);
+    await shop.broker.listTopics();
+    log.clock.advance(HOUR_MS);
+    await settle();
+    expect(await shop.offset(topic, 'earliest')).toBe(1);
+  });
+});
