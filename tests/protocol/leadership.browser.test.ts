@@ -1,32 +1,16 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { Leadership } from '../../src/protocol/leadership.ts';
+import type { Leadership } from '../../src/protocol/leadership.ts';
+import { ballot } from './ballot.ts';
 
 /** Those who stand for one name, and what they were told. */
-function ballot() {
-  const name = `test-${crypto.randomUUID()}`;
-  const told: string[] = [];
-  /** Who was elected, and was not told of an end. */
-  const leading = new Set<string>();
-  const candidate = (who: string): Leadership => {
-    const leadership = new Leadership(name, {
-      onElected: () => {
-        told.push(`${who} is elected`);
-        leading.add(who);
-      },
-      onDeposed: () => {
-        told.push(`${who} is deposed`);
-        leading.delete(who);
-      },
-    });
-    onTestFinished(() => leadership.close());
-    return leadership;
-  };
+function election() {
+  const { candidate, ...rest } = ballot();
   const stand = async (who: string): Promise<Leadership> => {
     const leadership = candidate(who);
     await leadership.stand();
     return leadership;
   };
-  return { name, told, leading, candidate, stand };
+  return { ...rest, candidate, stand };
 }
 
 /** How many hold the lock, and how many wait for it. */
@@ -60,7 +44,7 @@ async function stubbornWorker(name: string, then = ''): Promise<Worker> {
 
 describe('of all who stand', () => {
   test('the first one leads, and the others wait', async () => {
-    const { name, told, candidate } = ballot();
+    const { name, told, candidate } = election();
     expect(await candidate('a').stand()).toBe(true);
     expect(await candidate('b').stand()).toBe(false);
     expect(await candidate('c').stand()).toBe(false);
@@ -69,7 +53,7 @@ describe('of all who stand', () => {
   });
 
   test('one leads, though they come at once', async () => {
-    const { name, told, candidate } = ballot();
+    const { name, told, candidate } = election();
     const leads = await Promise.all(['a', 'b', 'c'].map((who) => candidate(who).stand()));
     expect(leads.filter(Boolean)).toHaveLength(1);
     await locked(name, 1, 2);
@@ -77,7 +61,7 @@ describe('of all who stand', () => {
   });
 
   test('the next one does when it closes, in the order in which they came', async () => {
-    const { name, told, stand } = ballot();
+    const { name, told, stand } = election();
     const all = [];
     for (const who of ['a', 'b', 'c']) {
       all.push(await stand(who));
@@ -92,7 +76,7 @@ describe('of all who stand', () => {
   });
 
   test('the next one does when its worker is gone', async () => {
-    const { name, told, stand } = ballot();
+    const { name, told, stand } = election();
     const worker = await stubbornWorker(name);
     await stand('a');
     expect(told).toEqual([]);
@@ -103,7 +87,7 @@ describe('of all who stand', () => {
 
 describe('one that leads no longer', () => {
   test('is told, and queues again', async () => {
-    const { name, told, stand } = ballot();
+    const { name, told, stand } = election();
     await stand('a');
     const b = await stand('b');
     await locked(name, 1, 1);
@@ -117,7 +101,7 @@ describe('one that leads no longer', () => {
   });
 
   test('need not answer: one that hangs is deposed at once', async () => {
-    const { name, told, stand } = ballot();
+    const { name, told, stand } = election();
     await stubbornWorker(name, 'for (;;) {}');
     const a = await stand('a');
     await a.depose();
@@ -126,7 +110,7 @@ describe('one that leads no longer', () => {
   });
 
   test('may take it back, and be deposed again', async () => {
-    const { name, told, stand } = ballot();
+    const { name, told, stand } = election();
     const [a, b] = [await stand('a'), await stand('b')];
     for (const [i, one] of [b, a, b, a].entries()) {
       await one.depose();
@@ -140,7 +124,7 @@ describe('one that leads no longer', () => {
   });
 
   test('by several at once: one of them leads in the end, the others wait', async () => {
-    const { name, leading, stand } = ballot();
+    const { name, leading, stand } = election();
     await stubbornWorker(name);
     const all = [await stand('a'), await stand('b'), await stand('c')];
     await Promise.all(all.map((one) => one.depose()));
@@ -155,7 +139,7 @@ describe('one that leads no longer', () => {
 
 describe('close', () => {
   test.each(['as it asks', 'as it leads'])('%s leaves the lock to others', async (when) => {
-    const { name, told, candidate, stand } = ballot();
+    const { name, told, candidate, stand } = election();
     const a = candidate('a');
     const standing = a.stand();
     if (when === 'as it leads') await standing;
@@ -168,7 +152,7 @@ describe('close', () => {
   });
 
   test('as it waits calls that off', async () => {
-    const { name, told, stand } = ballot();
+    const { name, told, stand } = election();
     const [a, b] = [await stand('a'), await stand('b')];
     await locked(name, 1, 1);
     b.close();
@@ -180,7 +164,7 @@ describe('close', () => {
   });
 
   test('as it deposes another one leaves it to those who wait', async () => {
-    const { name, told, stand } = ballot();
+    const { name, told, stand } = election();
     await stand('a');
     const b = await stand('b');
     await locked(name, 1, 1);
@@ -193,7 +177,7 @@ describe('close', () => {
   });
 
   test('as it is deposed is an end: it is told nothing, and queues no more', async () => {
-    const { name, told, stand } = ballot();
+    const { name, told, stand } = election();
     const [a, b] = [await stand('a'), await stand('b')];
     const deposing = b.depose();
     a.close();
@@ -204,7 +188,7 @@ describe('close', () => {
   });
 
   test('before it stands, and after it was deposed, is nothing to the others', async () => {
-    const { name, told, candidate, stand } = ballot();
+    const { name, told, candidate, stand } = election();
     candidate('never').close();
     const [a, b] = [await stand('a'), await stand('b')];
     await b.depose();
@@ -217,7 +201,7 @@ describe('close', () => {
 
 describe('to depose', () => {
   test('is nothing for whoever leads', async () => {
-    const { name, told, stand } = ballot();
+    const { name, told, stand } = election();
     const a = await stand('a');
     await a.depose();
     await locked(name, 1, 0);
@@ -225,7 +209,7 @@ describe('to depose', () => {
   });
 
   test('is done once, though it is asked for twice', async () => {
-    const { name, told, stand } = ballot();
+    const { name, told, stand } = election();
     await stubbornWorker(name);
     const a = await stand('a');
     await Promise.all([a.depose(), a.depose()]);
@@ -236,7 +220,7 @@ describe('to depose', () => {
 
 test('whatever they do, in the end one leads who was elected and not told of an end', async () => {
   for (let run = 0; run < 20; run++) {
-    const { name, leading, candidate } = ballot();
+    const { name, leading, candidate } = election();
     const standing = new Map<string, Leadership>();
     for (let step = 0; step < 15; step++) {
       const who = 'abc'[Math.floor(Math.random() * 3)]!;

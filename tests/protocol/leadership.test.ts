@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { Leadership } from '../../src/protocol/leadership.ts';
+import type { Leadership } from '../../src/protocol/leadership.ts';
+import { ballot } from './ballot.ts';
 
 // Newer Nodes have Web Locks: leadership.browser.test.ts is about those.
 beforeEach(() => {
@@ -14,49 +15,32 @@ interface Stood {
 }
 
 /** Those who stand for one name, and what they were told. */
-function ballot() {
-  const name = crypto.randomUUID();
-  const told: string[] = [];
-  /** Who was elected, and was not told of an end. */
-  const leading = new Set<string>();
-  const candidate = (who: string): Leadership => {
-    const leadership = new Leadership(name, {
-      onElected: () => {
-        told.push(`${who} is elected`);
-        leading.add(who);
-      },
-      onDeposed: () => {
-        told.push(`${who} is deposed`);
-        leading.delete(who);
-      },
-    });
-    onTestFinished(() => leadership.close());
-    return leadership;
-  };
+function election() {
+  const { candidate, ...rest } = ballot();
   const stand = async (who: string): Promise<Stood> => {
     const leadership = candidate(who);
     return { leadership, leadsAtOnce: await leadership.stand() };
   };
-  return { told, leading, candidate, stand };
+  return { ...rest, candidate, stand };
 }
 
 describe('of all who stand', () => {
   test('the first one leads', async () => {
-    const { told, stand } = ballot();
+    const { told, stand } = election();
     expect((await stand('a')).leadsAtOnce).toBe(true);
     expect((await stand('b')).leadsAtOnce).toBe(false);
     expect(told).toEqual(['a is elected']);
   });
 
   test('the next one does when it is gone, in the order in which they came', async () => {
-    const { told, stand } = ballot();
+    const { told, stand } = election();
     const all = [await stand('a'), await stand('b'), await stand('c')];
     for (const { leadership } of all) leadership.close();
     expect(told).toEqual(['a is elected', 'b is elected', 'c is elected']);
   });
 
   test('those who gave up waiting do not', async () => {
-    const { told, stand } = ballot();
+    const { told, stand } = election();
     const [a, b] = [await stand('a'), await stand('b')];
     await stand('c');
     b.leadership.close();
@@ -65,13 +49,13 @@ describe('of all who stand', () => {
   });
 
   test('each name has its own', async () => {
-    const [one, other] = [ballot(), ballot()];
+    const [one, other] = [election(), election()];
     expect((await one.stand('a')).leadsAtOnce).toBe(true);
     expect((await other.stand('b')).leadsAtOnce).toBe(true);
   });
 
   test('and when all are gone, whoever comes next leads', async () => {
-    const { told, stand } = ballot();
+    const { told, stand } = election();
     (await stand('a')).leadership.close();
     expect((await stand('b')).leadsAtOnce).toBe(true);
     expect(told).toEqual(['a is elected', 'b is elected']);
@@ -80,7 +64,7 @@ describe('of all who stand', () => {
 
 describe('one that leads no longer', () => {
   test('is told before the other one is', async () => {
-    const { told, stand } = ballot();
+    const { told, stand } = election();
     await stand('a');
     const b = await stand('b');
     await b.leadership.depose();
@@ -88,7 +72,7 @@ describe('one that leads no longer', () => {
   });
 
   test('stands again, before those who never led', async () => {
-    const { told, stand } = ballot();
+    const { told, stand } = election();
     await stand('a');
     await stand('b');
     const c = await stand('c');
@@ -98,7 +82,7 @@ describe('one that leads no longer', () => {
   });
 
   test('may take it back', async () => {
-    const { told, stand } = ballot();
+    const { told, stand } = election();
     const [a, b] = [await stand('a'), await stand('b')];
     await b.leadership.depose();
     await a.leadership.depose();
@@ -107,7 +91,7 @@ describe('one that leads no longer', () => {
 });
 
 test('whoever leads deposes nobody', async () => {
-  const { told, stand } = ballot();
+  const { told, stand } = election();
   const { leadership } = await stand('a');
   await leadership.depose();
   expect(told).toEqual(['a is elected']);
@@ -115,7 +99,7 @@ test('whoever leads deposes nobody', async () => {
 
 describe('close', () => {
   test('before it stands, and twice, is nothing', async () => {
-    const { told, candidate, stand } = ballot();
+    const { told, candidate, stand } = election();
     const never = candidate('never');
     never.close();
     const { leadership } = await stand('a');
@@ -126,7 +110,7 @@ describe('close', () => {
   });
 
   test('of one that was deposed leaves the leader as it is', async () => {
-    const { told, stand } = ballot();
+    const { told, stand } = election();
     const [a, b] = [await stand('a'), await stand('b')];
     await b.leadership.depose();
     a.leadership.close();
@@ -142,7 +126,7 @@ test('whatever they do, one leads as long as anybody stands', async () => {
   });
   await fc.assert(
     fc.asyncProperty(fc.array(act, { maxLength: 40 }), async (acts) => {
-      const { leading, candidate } = ballot();
+      const { leading, candidate } = election();
       const standing = new Map<string, Leadership>();
       for (const [i, { who, what }] of acts.entries()) {
         const key = String(who);
