@@ -48,8 +48,9 @@ export interface RecordsToDelete {
 
 export interface AlterLogOptions {
   /**
-   * Bytes of all topics together, as stored, beyond which the oldest records of the largest partitions
-   * go, unless they are compacted or protected. null: no bound, which is how a log begins.
+   * Bytes of all topics on disk together, beyond which the oldest records of the largest partitions
+   * go, unless they are compacted or protected; whole rows, so less than one row more may stay. null:
+   * no bound, which is how a log begins.
    */
   readonly maxBytes?: number | null;
 }

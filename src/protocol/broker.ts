@@ -124,7 +124,7 @@ export interface LogDescription {
   readonly logId: string;
   /** Milliseconds since 1970. */
   readonly createdAt: number;
-  /** Bytes of all segments of all topics. */
+  /** Bytes of all segments of all topics on disk. */
   readonly bytes: number;
   /** Beyond which the oldest records go; null: no bound. */
   readonly maxBytes: number | null;
