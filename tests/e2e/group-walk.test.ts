@@ -124,8 +124,10 @@ class Walk {
     const tab = this.#running();
     if (tab === undefined || this.#suspended !== undefined || this.#hasKilled) return;
     this.#suspended = tab;
-    this.#tell({ kind: 'fault', what: 'freeze', member: tab.member });
+    const freeze = { kind: 'fault', what: 'freeze', member: tab.member } as const;
+    this.#tell(freeze);
     await tab.suspend();
+    this.#tell(freeze); // for what it still told meanwhile
   }
 
   async #resume(): Promise<void> {
