@@ -14,7 +14,21 @@ export const systemClock: Clock = {
   },
 };
 
-/** `promise`, or the rejection with `expired()` when it has not settled within `ms`. */
+/**
+ * After a sleep of the machine or the tab, a timer and what it limits are both due: that gets this
+ * long to be heard first.
+ */
+const GRACE_MS = 250;
+
+/** Calls `expired` when `ms` have passed in which something could have come; returns how to call it off. */
+export function deadline(clock: Clock, ms: number, expired: () => void): () => void {
+  let cancel = clock.after(ms, () => {
+    cancel = clock.after(GRACE_MS, expired);
+  });
+  return () => cancel();
+}
+
+/** `promise`, or the rejection with `expired()` when it has not settled within `ms`, and a little more. */
 export function withDeadline<T>(
   clock: Clock,
   ms: number,
@@ -22,7 +36,7 @@ export function withDeadline<T>(
   expired: () => Error,
 ): Promise<T> {
   return new Promise<T>((resolve, reject) => {
-    const cancel = clock.after(ms, () => reject(expired()));
+    const cancel = deadline(clock, ms, () => reject(expired()));
     promise.then(resolve, reject).finally(cancel);
   });
 }

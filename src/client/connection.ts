@@ -16,7 +16,7 @@ export interface ConnectionOptions {
   readonly clock: Clock;
 }
 
-/** With the grace below it every call settles within 10 s; the store gives up before, and says more. */
+/** With a deadline's grace every call settles within 10 s; the store gives up before, and says more. */
 const CALL_DEADLINE_MS = 9_750;
 
 /** A call that is safe to repeat is sent to this many workers, should they die one after the other. */

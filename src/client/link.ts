@@ -1,4 +1,4 @@
-import { withDeadline } from '../base/clock.ts';
+import { deadline, withDeadline } from '../base/clock.ts';
 import type { Clock } from '../base/clock.ts';
 import { OUTCOME_UNKNOWN, WORKER_FAILED, WORKER_LOST } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
@@ -17,11 +17,6 @@ export interface Link {
 
 /** Also the longest that a page can wait for a worker that does not boot. */
 const HELLO_DEADLINE_MS = 5_000;
-
-/**
- * After a sleep the timer and the answer are both due: the answer gets this long to be heard first.
- */
-const GRACE_MS = 250;
 
 /** A SharedWorker that hangs is handed out again under its name, so the next try is another name. */
 const MAX_GENERATIONS = 2;
@@ -94,9 +89,8 @@ async function greet(host: WorkerHost, options: DialOptions): Promise<Link> {
       if (ended.signal.aborted) {
         throw new TablogError(WORKER_LOST, 'the worker died before the call');
       }
-      let cancel = clock.after(deadlineMs, () => {
-        cancel = clock.after(GRACE_MS, () => lose(`the worker was silent for ${deadlineMs} ms`));
-      });
+      const silent = (): void => lose(`the worker was silent for ${deadlineMs} ms`);
+      const cancel = deadline(clock, deadlineMs, silent);
       try {
         return await port.call(method, request);
       } finally {

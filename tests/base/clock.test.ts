@@ -3,6 +3,9 @@ import { systemClock, withDeadline } from '../../src/base/clock.ts';
 import { deferred } from '../../src/base/deferred.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
+/** For what is due at the same time as the deadline. */
+const GRACE_MS = 250;
+
 describe('withDeadline', () => {
   const expired = (): Error => new Error('too late');
 
@@ -20,10 +23,23 @@ describe('withDeadline', () => {
     const never = deferred();
     const made = vi.fn(expired);
     const bounded = withDeadline(clock, 10, never.promise, made);
-    clock.advance(9);
+    clock.advance(10);
+    clock.advance(GRACE_MS - 1);
     expect(made).not.toHaveBeenCalled();
     clock.advance(1);
     await expect(bounded).rejects.toThrow('too late');
+    expect(clock.timers).toBe(0);
+  });
+
+  test('is the promise after a sleep, in which the deadline has passed', async () => {
+    const clock = new ManualClock();
+    const answer = deferred<string>();
+    const bounded = withDeadline(clock, 10, answer.promise, expired);
+    clock.advance(10); // the timer is heard first
+    answer.resolve('a');
+    expect(await bounded).toBe('a');
+    await Promise.resolve();
+    expect(clock.timers).toBe(0);
   });
 
   test('ignores what comes after the deadline', async () => {
@@ -31,6 +47,7 @@ describe('withDeadline', () => {
     const late = deferred<string>();
     const bounded = withDeadline(clock, 10, late.promise, expired);
     clock.advance(10);
+    clock.advance(GRACE_MS);
     late.resolve('too late');
     await expect(bounded).rejects.toThrow('too late');
   });

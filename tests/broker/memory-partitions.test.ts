@@ -145,8 +145,8 @@ function importFile({ id: topicId }: TopicInfo): Promise<unknown> {
 describe('one that has the records and does not answer', () => {
   test.each<[string, Manner, number]>([
     ['calls', 'silent', 5_000],
-    ['the greeting', 'ready', 7_000],
-    ['any more', 'hangs', 7_000],
+    ['the greeting', 'ready', 7_500],
+    ['any more', 'hangs', 7_500],
   ])('%s loses them within 10 s', async (_, manner, expected) => {
     const topic = await create('one');
     const { told } = await rival(manner);
@@ -174,7 +174,7 @@ describe('one that has the records and does not answer', () => {
     expect(value).toEqual(
       value.map(() => ({ error: expect.objectContaining(UNKNOWN) as unknown })),
     );
-    expect(ms).toBe(2_000);
+    expect(ms).toBe(2_500);
     expect((await timed(shop.offset(topic, 'latest'))).value).toBe(0);
   });
 
@@ -229,7 +229,7 @@ describe('one that answers late', () => {
     const listOffsets = (): Promise<number[]> =>
       ++calls === 1 ? new Promise(() => {}) : Promise.resolve([41]);
     const { told } = await rival({ listOffsets });
-    expect(await timed(shop.offset(topic, 'latest'))).toEqual({ value: 41, ms: 2_000 });
+    expect(await timed(shop.offset(topic, 'latest'))).toEqual({ value: 41, ms: 2_500 });
     expect(told).toEqual(['elected']);
   });
 
@@ -238,7 +238,7 @@ describe('one that answers late', () => {
     const late = deferred();
     const { told } = await rival({ listOffsets: () => late.promise.then(() => [41]) });
     const offset = timed(shop.offset(topic, 'latest').catch((error: unknown) => error));
-    expect(await offset).toEqual({ value: expect.objectContaining(UNKNOWN) as unknown, ms: 6_000 });
+    expect(await offset).toEqual({ value: expect.objectContaining(UNKNOWN) as unknown, ms: 7_500 });
     late.resolve();
     expect(await shop.offset(topic, 'latest')).toBe(41);
     expect(told).toEqual(['elected']); // it hears what is said: another one would do no better
