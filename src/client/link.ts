@@ -18,8 +18,8 @@ export interface Link {
 /** Also the longest that a page can wait for a worker that does not boot. */
 const HELLO_DEADLINE_MS = 5_000;
 
-/** A SharedWorker that hangs is handed out again under its name, so the next try is another name. */
-const MAX_GENERATIONS = 2;
+/** So many workers are tried, one after the other. */
+const MAX_TRIES = 2;
 
 export interface DialOptions {
   readonly log: string;
@@ -32,13 +32,17 @@ export interface DialOptions {
 
 /** Starts or joins a worker and greets it. Throws `WORKER_FAILED` or `PROTOCOL_MISMATCH`. */
 export async function dialWorker(options: DialOptions): Promise<Link> {
-  for (let generation = 1; ; generation++) {
-    const host = startWorker(options.kind, options.log, generation, options.workerUrl);
+  const { kind, log, workerUrl } = options;
+  let generation = 1;
+  for (let tries = 1; ; tries++) {
+    const host = startWorker(kind, log, generation, workerUrl);
     try {
-      return await greet(host, options);
+      // A SharedWorker that hangs is handed out again under its name, so the next try is another
+      // name. One that died as it was asked for is not, and the others have its successor.
+      return await greet(host, options, () => generation++);
     } catch (error) {
       host.close();
-      if (options.kind !== 'shared' || generation === MAX_GENERATIONS) throw error;
+      if (kind !== 'shared' || tries === MAX_TRIES) throw error;
     }
   }
 }
@@ -53,15 +57,17 @@ export function dialInline(host: InlineHost, log: string): Link {
   };
 }
 
-async function greet(host: WorkerHost, options: DialOptions): Promise<Link> {
+async function greet(host: WorkerHost, options: DialOptions, onSilent: () => void): Promise<Link> {
   const { log, clientId, clock, onLost } = options;
   const port = new BrokerPort(host.endpoint);
   const hello = port.hello({ protocol: PROTOCOL_VERSION, log, clientId });
-  const silent = (): Error =>
-    new TablogError(
+  const silent = (): Error => {
+    onSilent();
+    return new TablogError(
       WORKER_FAILED,
       `the worker did not answer within ${HELLO_DEADLINE_MS} ms: its code may fail at the start`,
     );
+  };
   const { brokerId } = await Promise.race([
     withDeadline(clock, HELLO_DEADLINE_MS, hello, silent),
     host.failed,
