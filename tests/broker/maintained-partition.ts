@@ -13,6 +13,7 @@ import type { TestBroker, TestLog } from '../support/broker-fixture.ts';
 import { batchOf, recordOf } from '../support/batches.ts';
 import type { Bytes } from '../support/batches.ts';
 import { FaultStore } from '../support/fault-store.ts';
+import { checkRows } from './check-rows.ts';
 
 export interface Entry {
   readonly key: string;
@@ -219,32 +220,6 @@ export class MaintainedPartition {
   }
 }
 
-/** The rows tile the partition with batches that are whole, and the head counts them right. */
-function checkRows(head: PartitionHead, rows: readonly StoredSegment[]): void {
-  const unmerged = rows.filter((row) => row.baseOffset >= head.unmerged.from);
-  expect({
-    bytes: head.bytes,
-    segments: head.segments,
-    rowsFrom: head.rowsFrom,
-    unmerged: head.unmerged,
-  }).toEqual({
-    bytes: sizeOf(rows),
-    segments: rows.length,
-    rowsFrom: rows[0]?.baseOffset ?? head.endOffset,
-    unmerged: { from: head.unmerged.from, rows: unmerged.length, bytes: sizeOf(unmerged) },
-  });
-  expect(head.rowsFrom).toBeLessThanOrEqual(head.startOffset);
-  let next = head.rowsFrom;
-  for (const row of rows) {
-    if (row.baseOffset !== next) expect.fail(`a row begins at ${row.baseOffset}, not ${next}`);
-    for (const batch of readBatches(new Uint8Array(row.bytes))) {
-      if (batch.baseOffset !== next) expect.fail(`a batch is not at ${next}`);
-      next = batch.nextOffset;
-    }
-  }
-  expect(next).toBe(head.endOffset);
-}
-
 /** `readRecords` would make hex of megabytes. */
 function recordsIn(rows: readonly { readonly bytes: ArrayBuffer }[]): KeptRecord[] {
   const records: KeptRecord[] = [];
@@ -261,8 +236,4 @@ function recordsIn(rows: readonly { readonly bytes: ArrayBuffer }[]): KeptRecord
     }
   }
   return records;
-}
-
-function sizeOf(rows: readonly StoredSegment[]): number {
-  return rows.reduce((sum, { bytes }) => sum + bytes.byteLength, 0);
 }

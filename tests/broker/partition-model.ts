@@ -10,13 +10,13 @@ import type { FetchedPartition } from '../../src/protocol/broker.ts';
 import { fromErrorData } from '../../src/protocol/error-data.ts';
 import { MAX_INFLATED_BYTES } from '../../src/record/batch-format.ts';
 import { readBatches } from '../../src/record/batch-reader.ts';
-import { crcMatches } from '../../src/record/batch-seal.ts';
 import { RecordCursor } from '../../src/record/record-cursor.ts';
 import { readUtf8 } from '../../src/record/utf8.ts';
 import { TOPICS, partitionStore } from '../../src/store/schema.ts';
-import type { RowRef, Store, StoredSegment } from '../../src/store/store.ts';
+import type { RowRef, Store } from '../../src/store/store.ts';
 import { batchOf, recordOf } from '../support/batches.ts';
 import { ManualClock } from '../support/manual-clock.ts';
+import { checkRows } from './check-rows.ts';
 import { turns } from './partition-steps.ts';
 import type { Entry, Step } from './partition-steps.ts';
 
@@ -280,30 +280,7 @@ class Checked {
     const request = { store: this.#kept!.store, from: 0, maxBytes: Infinity };
     const [read] = await (await this.#brokers[0]!.store).readSegments([request]);
     const head = read!.head as PartitionHead;
-    const { segments } = read!;
-    const unmerged = segments.filter((row) => row.baseOffset >= head.unmerged.from);
-    expect({
-      bytes: head.bytes,
-      segments: head.segments,
-      rowsFrom: head.rowsFrom,
-      unmerged: head.unmerged,
-    }).toEqual({
-      bytes: sizeOf(segments),
-      segments: segments.length,
-      rowsFrom: segments[0]?.baseOffset ?? head.endOffset,
-      unmerged: { from: head.unmerged.from, rows: unmerged.length, bytes: sizeOf(unmerged) },
-    });
-    expect(head.rowsFrom).toBeLessThanOrEqual(head.startOffset);
-    let next = head.rowsFrom;
-    for (const row of segments) {
-      if (row.baseOffset !== next) expect.fail(`a row begins at ${row.baseOffset}, not ${next}`);
-      for (const batch of readBatches(new Uint8Array(row.bytes))) {
-        if (batch.baseOffset !== next) expect.fail(`a batch is not at ${next}`);
-        if (!crcMatches(batch.bytes)) expect.fail(`the CRC of the batch at ${next} is wrong`);
-        next = batch.nextOffset;
-      }
-    }
-    expect(next).toBe(head.endOffset);
+    checkRows(head, read!.segments);
     return head;
   }
 }
@@ -325,10 +302,6 @@ function recordsOf(segments: readonly ArrayBuffer[]): Fetched[] {
     }
   }
   return records;
-}
-
-function sizeOf(rows: readonly StoredSegment[]): number {
-  return rows.reduce((sum, { bytes }) => sum + bytes.byteLength, 0);
 }
 
 /** What replaying gives. */
