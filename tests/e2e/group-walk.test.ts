@@ -160,6 +160,7 @@ class Walk {
   /** The next one is in any tab's process, so no tab is suspended from then on: it might hang. */
   async #killWorker(): Promise<void> {
     if (!this.#isShared || this.#steps < STEPS / 2) return;
+    if (this.#members.length === 0) return; // nobody would ask for another one
     await this.#resume();
     this.#hasKilled = true;
     await this.#tabs.killSharedWorker();
