@@ -11,11 +11,17 @@ export interface InlineHost {
 
 export type WorkerKind = 'shared' | 'dedicated';
 
+/**
+ * Why nobody answers: the browser could not load the worker (or it died just then), its code threw
+ * at the start, or it says nothing.
+ */
+export type StartFailure = 'notLoaded' | 'threw' | 'silent';
+
 /** A worker that has been started, and may not be there yet. */
 export interface WorkerHost {
   readonly kind: WorkerKind;
   readonly endpoint: Endpoint;
-  /** Rejects when the browser says that the worker cannot start; never resolves. */
+  /** Rejects with `WORKER_FAILED` when the browser says that it did not start; never resolves. */
   readonly failed: Promise<never>;
   close(): void;
 }
@@ -74,15 +80,23 @@ function startDedicated(name: string, url: string | URL | undefined): WorkerHost
   };
 }
 
+/** `WORKER_FAILED`, with the reason in its details. */
+export function startError(reason: StartFailure, happened: string): TablogError {
+  return new TablogError(WORKER_FAILED, happened, { details: { reason } });
+}
+
 function failureOf(worker: SharedWorker | Worker): Promise<never> {
   const failed = new Promise<never>((_, reject) => {
     worker.addEventListener(
       'error',
       (event) => {
-        const message = (event as Partial<ErrorEvent>).message;
-        const what =
-          message === undefined || message === '' ? 'its file could not be loaded' : message;
-        reject(new TablogError(WORKER_FAILED, `the worker did not start: ${what}`));
+        // Only an error of its code has a message.
+        const message = (event as Partial<ErrorEvent>).message ?? '';
+        reject(
+          message === ''
+            ? startError('notLoaded', 'the worker did not start: its file could not be loaded')
+            : startError('threw', `the worker did not start: ${message}`),
+        );
       },
       { once: true },
     );

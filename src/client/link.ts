@@ -1,12 +1,12 @@
 import { deadline, withDeadline } from '../base/clock.ts';
 import type { Clock } from '../base/clock.ts';
-import { OUTCOME_UNKNOWN, WORKER_FAILED, WORKER_LOST } from '../base/error-rules.ts';
+import { OUTCOME_UNKNOWN, WORKER_LOST } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import { PROTOCOL_VERSION } from '../protocol/broker.ts';
 import type { Method, Request, Response } from '../protocol/broker.ts';
 import { whenDead } from '../protocol/liveness.ts';
 import { BrokerPort } from '../protocol/broker-port.ts';
-import { startWorker } from './host.ts';
+import { startError, startWorker } from './host.ts';
 import type { InlineHost, WorkerHost, WorkerKind } from './host.ts';
 
 /** One connection to one broker, for as long as that broker lives. */
@@ -18,8 +18,14 @@ export interface Link {
 /** Also the longest that a page can wait for a worker that does not boot. */
 const HELLO_DEADLINE_MS = 5_000;
 
-/** So many workers are tried, one after the other. */
+/** So many SharedWorkers are asked for, one after the other. */
 const MAX_TRIES = 2;
+
+/**
+ * For some milliseconds a browser hands out a SharedWorker that failed to load again, and then says
+ * nothing: without a pause, Chromium did so to every fourth that asked at once on a busy machine.
+ */
+const PAUSE_MS = 100;
 
 export interface DialOptions {
   readonly log: string;
@@ -32,17 +38,23 @@ export interface DialOptions {
 
 /** Starts or joins a worker and greets it. Throws `WORKER_FAILED` or `PROTOCOL_MISMATCH`. */
 export async function dialWorker(options: DialOptions): Promise<Link> {
-  const { kind, log, workerUrl } = options;
+  const { kind, log, workerUrl, clock } = options;
   let generation = 1;
+  let told: TablogError | undefined; // by the browser, which knows more than that nobody answers
   for (let tries = 1; ; tries++) {
     const host = startWorker(kind, log, generation, workerUrl);
     try {
-      // A SharedWorker that hangs is handed out again under its name, so the next try is another
-      // name. One that died as it was asked for is not, and the others have its successor.
-      return await greet(host, options, () => generation++);
+      return await greet(host, options);
     } catch (error) {
       host.close();
-      if (kind !== 'shared' || tries === MAX_TRIES) throw error;
+      if (!(error instanceof TablogError) || error.code !== 'WORKER_FAILED') throw error;
+      const { reason } = error.details;
+      if (reason !== 'silent') told ??= error;
+      if (kind !== 'shared' || tries === MAX_TRIES) throw told ?? error;
+      // One that died as it was asked for has a successor under its name, which the others have.
+      // One that hangs, or whose code threw, is handed out again: the next try is another name.
+      if (reason === 'notLoaded') await new Promise<void>((go) => clock.after(PAUSE_MS, go));
+      else generation++;
     }
   }
 }
@@ -57,21 +69,17 @@ export function dialInline(host: InlineHost, log: string): Link {
   };
 }
 
-async function greet(host: WorkerHost, options: DialOptions, onSilent: () => void): Promise<Link> {
+async function greet(host: WorkerHost, options: DialOptions): Promise<Link> {
   const { log, clientId, clock, onLost } = options;
   const port = new BrokerPort(host.endpoint);
   const hello = port.hello({ protocol: PROTOCOL_VERSION, log, clientId });
-  const silent = (): Error => {
-    onSilent();
-    return new TablogError(
-      WORKER_FAILED,
+  const silent = (): Error =>
+    startError(
+      'silent',
       `the worker did not answer within ${HELLO_DEADLINE_MS} ms: its code may fail at the start`,
     );
-  };
-  const { brokerId } = await Promise.race([
-    withDeadline(clock, HELLO_DEADLINE_MS, hello, silent),
-    host.failed,
-  ]);
+  const answer = Promise.race([hello, host.failed]);
+  const { brokerId } = await withDeadline(clock, HELLO_DEADLINE_MS, answer, silent);
 
   const ended = new AbortController();
   const end = (why: string): void => {

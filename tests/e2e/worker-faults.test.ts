@@ -42,12 +42,31 @@ describe('a worker that cannot start', () => {
     expect(error.message).toMatch(/could not be loaded.*worker-src/s);
   });
 
+  it('404, one log after the other: the browser is heard each time, and none waits for hello', async () => {
+    page.server.override(WORKER_FILE, (response) => response.writeHead(404).end());
+    const tab = await newTab(browser.context, page.server.url);
+    const outcomes = await tab.evaluate(async () => {
+      const settled: { reason: unknown; waited: boolean }[] = [];
+      for (let i = 0; i < 20; i++) {
+        const started = performance.now();
+        const error = await window.api.open(`shop-${i}`, 'default').catch((thrown) => thrown);
+        const waited = performance.now() - started > 5_000;
+        settled.push({ reason: error.details?.reason, waited });
+      }
+      return settled;
+    });
+    expect(outcomes).toEqual(
+      Array.from({ length: 20 }, () => ({ reason: 'notLoaded', waited: false })),
+    );
+  });
+
   it.each(['default', 'dedicated'] as const)('an error at its start (%s)', async (kind) => {
     page.server.override(WORKER_FILE, (response) => {
       response.writeHead(200, { 'content-type': 'text/javascript' }).end('throw new Error("boot")');
     });
     const error = await openError(await newTab(browser.context, page.server.url), kind);
     expect(error.code).toBe('WORKER_FAILED');
+    expect(error.message).toContain('Uncaught Error: boot');
   });
 
   it.each(['default', 'dedicated'] as const)('refused by the CSP (%s)', async (kind) => {
