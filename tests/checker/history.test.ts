@@ -71,6 +71,19 @@ test.each([
     ],
   ],
   [
+    'of a member that was stuck before it was given what others have in the end',
+    [
+      ...produced(0, 1),
+      on('fault', { what: 'stuck', member: 'm1' }),
+      on('assigned'),
+      on('delivered', { offset: 0 }),
+      on('assigned', m2),
+      ...reads([0, 1], m2),
+      commits(2, m2),
+      on('lost'),
+    ],
+  ],
+  [
     'of a member that crashed, and whose call never settles',
     [
       ...produced(0),
@@ -144,6 +157,16 @@ const BAD: readonly [
     'a fault before it began excuses nobody',
     [on('fault', { what: 'freeze', member: 'm1' }), ...without(HANDOVER, 10)],
     [5, 11],
+  ],
+  [
+    'one member at a time',
+    'what stuck before it began goes on again',
+    [
+      on('fault', { what: 'stuck', member: 'm1' }),
+      on('fault', { what: 'goesOn', member: 'm1' }),
+      ...without(HANDOVER, 10),
+    ],
+    [6, 12],
   ],
   [
     'one member at a time',

@@ -99,8 +99,11 @@ export interface Owner extends Partition {
 
 export interface Fault {
   readonly kind: 'fault';
-  /** 'crash': nothing of the member's is waited for any more. */
-  readonly what: 'crash' | 'freeze' | 'thaw' | 'stuck';
+  /**
+   * 'crash': nothing of the member's is waited for any more. 'stuck': what it is given from now on
+   * may be taken from it as well, until 'goesOn'.
+   */
+  readonly what: 'crash' | 'freeze' | 'thaw' | 'stuck' | 'goesOn';
   /** Left out: all. */
   readonly member?: string;
 }

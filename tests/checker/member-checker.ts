@@ -5,6 +5,8 @@ interface Member {
   fault: number | undefined;
   /** Its tab is frozen, or crashed: also what it asked for before, and what comes after, is excused. */
   isDown: boolean;
+  /** Its handler does not return: others may be given what it has, and what it gets. */
+  isStuck: boolean;
   /** It was removed, or it went by itself. */
   gone: number | undefined;
   crashed: number | undefined;
@@ -43,8 +45,8 @@ export class MemberChecker {
 
   /** Whether others may have what the member got at `since`, though it does not know. */
   mayBeGone(memberId: string, since: number): boolean {
-    const { gone = -1, fault = -1 } = this.#member(memberId);
-    return this.#isExact ? gone > since : Math.max(gone, fault) > since;
+    const { gone = -1, fault = -1, isStuck } = this.#member(memberId);
+    return this.#isExact ? gone > since : isStuck || Math.max(gone, fault) > since;
   }
 
   /** Whether nothing is to be expected of what the member got at `since`. */
@@ -87,6 +89,7 @@ export class MemberChecker {
       if (what === 'crash') member.crashed = i;
       if (what === 'crash' || what === 'freeze') member.isDown = true;
       if (what === 'thaw') member.isDown = member.crashed !== undefined;
+      if (what === 'stuck' || what === 'goesOn') member.isStuck = what === 'stuck';
     }
   }
 
@@ -96,6 +99,7 @@ export class MemberChecker {
     const made: Member = {
       fault: undefined,
       isDown: false,
+      isStuck: false,
       gone: undefined,
       crashed: undefined,
     };

@@ -151,6 +151,7 @@ class Walk {
     if (tab === undefined) return;
     this.#stuck.delete(tab);
     await tab.page.evaluate(() => window.api.member.openGate());
+    this.#tell({ kind: 'fault', what: 'goesOn', member: tab.member });
   }
 
   async #addPartition(): Promise<void> {
