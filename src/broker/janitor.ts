@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { PartitionName } from '../log/head.ts';
-import { trustTime } from '../log/retention.ts';
+import { believedTime, trustTime } from '../log/retention.ts';
+import type { BelievedTime } from '../log/retention.ts';
 import { isInMemory } from '../protocol/topic-id.ts';
 import { PRODUCERS, logRef, partitionStore } from '../store/schema.ts';
 import { pacedStore } from '../store/paced-store.ts';
@@ -44,7 +45,7 @@ export class Janitor {
   async goRound(signal: AbortSignal): Promise<void> {
     const { store, topics, clock } = this.#options;
     const paced = pacedStore(store, clock);
-    const isTimeTrusted = await this.#trustTime();
+    const now = await this.#believedTime();
     const rows = (await topics.list()).filter(({ id }) => !isInMemory(id));
     const all: Tended[] = rows.flatMap((row) =>
       row.stores.map((index, partition) => ({
@@ -60,16 +61,15 @@ export class Janitor {
     for (const tended of all) {
       if (signal.aborted) return;
       // One that is deleted meanwhile, or damaged, is left as it is.
-      await this.#tend(tended, isTimeTrusted).catch(() => {});
+      await this.#tend(tended, now).catch(() => {});
     }
     await this.#fitBudget(all);
-    if (isTimeTrusted) await this.#expireProducers();
+    await this.#expireProducers(now());
   }
 
-  #tend(tended: Tended, isTimeTrusted: boolean): Promise<void> {
+  #tend(tended: Tended, now: BelievedTime): Promise<void> {
     return tendPartition(tended.keeper, tended.row.config, {
-      now: () => this.#options.clock.now(),
-      isTimeTrusted,
+      now,
       protectedFrom: () => this.#protectedFrom(tended),
       onTrimmed: () => this.#trimmed(tended),
     });
@@ -120,20 +120,22 @@ export class Janitor {
     return isFit ? 0 : left;
   }
 
-  async #trustTime(): Promise<boolean> {
+  async #believedTime(): Promise<BelievedTime> {
     const { store, clock } = this.#options;
-    return store.update([logRef], ([log], write) => {
+    const found = await store.update([logRef], ([log], write) => {
       const known = log!.time ?? { seenAt: log!.createdAt, doubtedAt: null };
-      const { trust, isTrusted } = trustTime(known, clock.now());
-      write.put(logRef.store, logRef.key, { ...log, time: trust });
-      return isTrusted;
+      const looked = trustTime(known, clock.now());
+      write.put(logRef.store, logRef.key, { ...log, time: looked.trust });
+      return looked;
     });
+    return believedTime(clock, found);
   }
 
-  async #expireProducers(): Promise<void> {
-    const { store, clock } = this.#options;
+  async #expireProducers(now: number | undefined): Promise<void> {
+    if (now === undefined) return;
+    const { store } = this.#options;
     const expired = (row: ProducerRow | undefined): boolean =>
-      row !== undefined && clock.now() - row.usedAt >= TRANSACTIONAL_ID_EXPIRATION_MS;
+      row !== undefined && now - row.usedAt >= TRANSACTIONAL_ID_EXPIRATION_MS;
     const rows = (await store.readAll<ProducerRow>(PRODUCERS)).filter(expired);
     const refs = rows.map(({ transactionalId }) => producerRef(transactionalId));
     if (refs.length === 0) return;

@@ -3,8 +3,8 @@ import { STORAGE_UNAVAILABLE } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import type { PartitionName } from '../log/head.ts';
 import { headRef, newHead } from '../log/head.ts';
-import { trustTime } from '../log/retention.ts';
-import type { TimeTrust } from '../log/retention.ts';
+import { believedTime, trustTime } from '../log/retention.ts';
+import type { BelievedTime, TimeTrust } from '../log/retention.ts';
 import { SEGMENT_BYTES } from '../log/segment.ts';
 import { openMemoryStore } from '../store/memory-store.ts';
 import { pacedStore } from '../store/paced-store.ts';
@@ -131,21 +131,21 @@ export class MemoryLog {
 
   /** Retention by time, compaction and merging, as on disk. */
   async #goRound(signal: AbortSignal): Promise<void> {
-    const { trust, isTrusted: isTimeTrusted } = trustTime(this.#time, this.#clock.now());
-    this.#time = trust;
+    const looked = trustTime(this.#time, this.#clock.now());
+    this.#time = looked.trust;
+    const now = believedTime(this.#clock, looked);
     const paced = pacedStore(this.#store, this.#clock);
     for (const begun of this.#begun.values()) {
       if (signal.aborted) return;
       // One that is deleted meanwhile is left as it is.
-      await this.#tend(begun, new PartitionKeeper(paced, begun), isTimeTrusted).catch(() => {});
+      await this.#tend(begun, new PartitionKeeper(paced, begun), now).catch(() => {});
     }
   }
 
-  async #tend(begun: Begun, keeper: PartitionKeeper, isTimeTrusted: boolean): Promise<void> {
+  async #tend(begun: Begun, keeper: PartitionKeeper, now: BelievedTime): Promise<void> {
     const { config } = await (await this.#catalog()).mustGetPartition(begun);
     await tendPartition(keeper, config, {
-      now: () => this.#clock.now(),
-      isTimeTrusted,
+      now,
       protectedFrom: () => Promise.resolve(Infinity),
       onTrimmed: () => this.partitions.trimmed(begun),
     });

@@ -11,6 +11,7 @@ import {
 import { headRef } from '../log/head.ts';
 import type { PartitionHead } from '../log/head.ts';
 import { rowsBeyond } from '../log/retention.ts';
+import type { BelievedTime } from '../log/retention.ts';
 import { bytesOf, checkedBatches, isWorthMerging, mergeRows, rewritten } from '../log/rewrite.ts';
 import type { Rewrite } from '../log/rewrite.ts';
 import { SEGMENT_BYTES, packSegments } from '../log/segment.ts';
@@ -131,11 +132,13 @@ export class PartitionKeeper {
   }
 
   /** One pass of compaction, where it is worth it; tells whether records are gone. */
-  async compact(deleteRetentionMs: number, now: () => number): Promise<boolean> {
+  async compact(deleteRetentionMs: number, now: BelievedTime): Promise<boolean> {
     const before = await this.head();
     let isReplaced = false;
     const began = now();
-    if (!isWorthCompacting(before, deleteRetentionMs, began)) return isReplaced;
+    if (began === undefined || !isWorthCompacting(before, deleteRetentionMs, began)) {
+      return isReplaced;
+    }
     const tombstonesTo = servedTombstones(before.compaction, deleteRetentionMs, began);
     const { latest, to } = await this.#latest(cleanedTo(before), before.endOffset);
     let cleanBytes = 0;
@@ -155,7 +158,9 @@ export class PartitionKeeper {
     const { store } = this.#kept;
     await this.#store.update([headRef(store)], ([found], write) => {
       const head = this.#mustBeOurs(found);
-      const pass = { to, at: now() }; // and not when it began: it may have taken long
+      const at = now(); // and not when it began: it may have taken long
+      if (at === undefined) return; // when tombstones became the last of their keys, nobody knows
+      const pass = { to, at };
       const compaction = cleaned(head.compaction, pass, cleanBytes, tombstonesTo);
       write.put(store, HEAD_KEY, { ...head, compaction });
     });

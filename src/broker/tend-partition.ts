@@ -1,12 +1,10 @@
 import { startByTime } from '../log/retention.ts';
+import type { BelievedTime } from '../log/retention.ts';
 import type { TopicConfig } from '../protocol/broker.ts';
 import type { PartitionKeeper } from './partition-keeper.ts';
 
 export interface TendOptions {
-  /** Milliseconds since 1970. */
-  readonly now: () => number;
-  /** Nothing goes because of its age where the clock may be wrong. */
-  readonly isTimeTrusted: boolean;
+  readonly now: BelievedTime;
   /** What is to be kept from this offset on, whatever retention says. */
   readonly protectedFrom: () => Promise<number>;
   /** Records at the start, or replaced ones, are gone. */
@@ -17,7 +15,7 @@ export interface TendOptions {
 export async function tendPartition(
   keeper: PartitionKeeper,
   { cleanup, retention, deleteRetentionMs }: TopicConfig,
-  { now, isTimeTrusted, protectedFrom: askProtected, onTrimmed }: TendOptions,
+  { now, protectedFrom: askProtected, onTrimmed }: TendOptions,
 ): Promise<void> {
   const trim = async (work: () => Promise<unknown>): Promise<void> => {
     let isTrimmed: unknown = true; // where it fails, it may have been done, or some of it
@@ -30,8 +28,9 @@ export async function tendPartition(
   if (cleanup !== 'compact') {
     const protectedFrom = await askProtected();
     const head = await keeper.head();
+    const time = now();
     const expired =
-      retention.ms === null || !isTimeTrusted ? 0 : startByTime(head, now() - retention.ms);
+      retention.ms === null || time === undefined ? 0 : startByTime(head, time - retention.ms);
     const to = Math.min(expired, protectedFrom);
     if (to > head.startOffset) await trim(() => keeper.moveStart(to));
     const { bytes } = retention;
@@ -39,7 +38,6 @@ export async function tendPartition(
   }
   await keeper.sweep();
   // What others remember is not to come back when its tombstone is gone.
-  const isToCompact = cleanup !== 'delete' && isTimeTrusted;
-  if (isToCompact) await trim(() => keeper.compact(deleteRetentionMs, now));
+  if (cleanup !== 'delete') await trim(() => keeper.compact(deleteRetentionMs, now));
   await keeper.merge();
 }

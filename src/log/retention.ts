@@ -42,6 +42,9 @@ const MAX_STEP_MS = 30 * 86_400_000;
 /** A clock that still says the same after this is believed. */
 const DOUBT_MS = 3_600_000;
 
+/** Milliseconds since 1970; `undefined`: the clock may be wrong, so nothing goes because of its age. */
+export type BelievedTime = () => number | undefined;
+
 /**
  * Whether `now` may be used to say that records are old. A clock that jumps by years, and is set right
  * soon after, must not empty a log: so a time that is far from the last one is believed when it is
@@ -51,14 +54,28 @@ export function trustTime(
   trust: TimeTrust,
   now: number,
 ): { readonly trust: TimeTrust; readonly isTrusted: boolean } {
-  const isNear = (to: number, max: number): boolean => Math.abs(now - to) <= max;
-  if (isNear(trust.seenAt, MAX_STEP_MS)) {
+  if (isNear(now, trust.seenAt)) {
     return { trust: { seenAt: now, doubtedAt: null }, isTrusted: true };
   }
   const { seenAt, doubtedAt } = trust;
-  if (doubtedAt === null || now < doubtedAt || !isNear(doubtedAt, MAX_STEP_MS)) {
+  if (doubtedAt === null || now < doubtedAt || !isNear(now, doubtedAt)) {
     return { trust: { seenAt, doubtedAt: now }, isTrusted: false };
   }
   if (now - doubtedAt < DOUBT_MS) return { trust, isTrusted: false };
   return { trust: { seenAt: now, doubtedAt: null }, isTrusted: true };
+}
+
+/** What the clock says from now on, for as long as it does not jump; it was looked at just now. */
+export function believedTime(
+  clock: { now(): number },
+  { trust, isTrusted }: ReturnType<typeof trustTime>,
+): BelievedTime {
+  return () => {
+    const now = clock.now();
+    return isTrusted && isNear(now, trust.seenAt) ? now : undefined;
+  };
+}
+
+function isNear(now: number, then: number): boolean {
+  return Math.abs(now - then) <= MAX_STEP_MS;
 }

@@ -1,10 +1,12 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { deferred } from '../../src/base/deferred.ts';
 import { LogBroker } from '../../src/broker/log-broker.ts';
 import { topic } from '../../src/index.ts';
 import type { Log, TopicLike, TopicOptions } from '../../src/index.ts';
 import { openMemoryStore } from '../../src/store/memory-store.ts';
 import { PRODUCERS } from '../../src/store/schema.ts';
 import type { Store } from '../../src/store/store.ts';
+import { FaultStore } from '../support/fault-store.ts';
 import { openTab, readAll, settle, texts } from '../support/log-fixture.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
@@ -19,11 +21,14 @@ const KIB = 'x'.repeat(1024);
 class Tended {
   readonly log: Log;
   readonly store: Store;
+  /** What the broker of `log` sees of the store. */
+  readonly connection: FaultStore;
   readonly clock: ManualClock;
 
-  private constructor(log: Log, store: Store, clock: ManualClock) {
+  private constructor(log: Log, store: Store, connection: FaultStore, clock: ManualClock) {
     this.log = log;
     this.store = store;
+    this.connection = connection;
     this.clock = clock;
   }
 
@@ -31,14 +36,15 @@ class Tended {
     const clock = new ManualClock();
     const store = openMemoryStore(clock.now());
     onTestFinished(() => store.close());
+    const connection = new FaultStore(store);
     const log = await openTab({
       open(name) {
-        const broker = new LogBroker({ name, openStore: async () => store, clock });
+        const broker = new LogBroker({ name, openStore: async () => connection, clock });
         return { broker, close: () => broker.close() };
       },
     });
     await log.admin.createTopics(topics);
-    return new Tended(log, store, clock);
+    return new Tended(log, store, connection, clock);
   }
 
   /** The same log in a tab with a broker of its own. */
@@ -279,6 +285,28 @@ describe('a clock that jumps by years', () => {
     await tended.send('orders', ...TEN);
     await tended.pass(3 * YEAR_MS);
     expect(await tended.range('orders')).toEqual([0, 10]);
+  });
+
+  test.each([
+    ['retention', { retention: { ms: DAY_MS } }],
+    ['compaction', { cleanup: 'compact' as const }],
+  ])('amid a round empties nothing that is tended after it (%s)', async (_, options) => {
+    const tended = await Tended.open(orders(options), topic('audit', options));
+    for (const name of ['orders', 'audit']) await tended.send(name, ...TEN.slice(1), null);
+    await tended.pass(10_000);
+    await tended.round();
+    const before = [await tended.bytes('orders'), await tended.bytes('audit')];
+
+    // The round has looked at the clock, and then at one topic for as long as the jump lasts.
+    const jump = deferred();
+    tended.connection.failNextRead({}, {}, { until: jump.promise });
+    await tended.round();
+    await tended.pass(3 * YEAR_MS);
+    jump.resolve();
+    for (let pauses = 0; pauses < 50; pauses++) await tended.pass(250);
+    await tended.pass(-3 * YEAR_MS);
+    for (let minutes = 0; minutes < 30; minutes += 5) await tended.round();
+    expect([await tended.bytes('orders'), await tended.bytes('audit')]).toEqual(before);
   });
 
   test('does not take tombstones at once', async () => {
