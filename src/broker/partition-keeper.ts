@@ -8,7 +8,7 @@ import {
   isWorthCompacting,
   servedTombstones,
 } from '../log/compact.ts';
-import { headRef } from '../log/head.ts';
+import { headRef, startedAt } from '../log/head.ts';
 import type { PartitionHead } from '../log/head.ts';
 import { rowsBeyond } from '../log/retention.ts';
 import type { BelievedTime } from '../log/retention.ts';
@@ -84,7 +84,7 @@ export class PartitionKeeper {
         );
       }
       if (to <= startOffset) return startOffset;
-      write.put(store, HEAD_KEY, { ...head, startOffset: to });
+      write.put(store, HEAD_KEY, startedAt(head, to));
       return to;
     });
   }
@@ -241,8 +241,9 @@ export class PartitionKeeper {
         write.deleteSegments(store, first.baseOffset, last.baseOffset + 1);
       }
       for (const { baseOffset, bytes } of rewrite.fresh) write.put(store, baseOffset, bytes);
-      const startOffset = Math.max(head.startOffset, change.startOffset ?? 0);
-      write.put(store, HEAD_KEY, { ...rewritten(head, rewrite, mergedTo), ...change, startOffset });
+      const { rowsFrom = head.rowsFrom, startOffset = 0 } = change;
+      const next = startedAt(rewritten(head, rewrite, mergedTo), startOffset);
+      write.put(store, HEAD_KEY, { ...next, rowsFrom });
       return true;
     });
   }

@@ -7,7 +7,7 @@ import type { PartitionHead, PartitionName } from '../log/head.ts';
 import { importBatches, readLogFile } from '../log/log-file.ts';
 import { hasCompressed, offsetAtTime, readPartition, topicGone } from '../log/segment-reader.ts';
 import type { SegmentsSlice } from '../log/segment-reader.ts';
-import { offsetBefore } from '../log/time-index.ts';
+import { lookUpTime } from '../log/time-index.ts';
 import { MAX_INFLATED_BYTES } from '../record/batch-format.ts';
 import { toErrorData } from '../protocol/error-data.ts';
 import type {
@@ -187,7 +187,7 @@ export class StoredPartitions implements PartitionHost {
     const [head] = await this.#store.read([headRef(store)]);
     if (head?.topicId !== topicId) throw topicGone({ topicId, partition });
     if (at === 'earliest') return head.startOffset;
-    if (at === 'latest' || at > head.maxTimestamp) return head.endOffset;
+    if (at === 'latest') return head.endOffset;
     return this.#offsetAtTime(store, head, at);
   }
 
@@ -226,7 +226,7 @@ export class StoredPartitions implements PartitionHost {
   }
 
   async #offsetAtTime(store: string, head: PartitionHead, time: number): Promise<number> {
-    let from = Math.max(offsetBefore(head.timeIndex, time) ?? head.startOffset, head.startOffset);
+    let from = Math.max(lookUpTime(head.timeIndex, time) ?? head.endOffset, head.startOffset);
     while (from < head.endOffset) {
       const request = { store, from, maxBytes: SCAN_BYTES };
       const [read] = await this.#store.readSegments([request]);

@@ -70,16 +70,17 @@ export function storeBatches(
   producers: ProducerStates,
 ): Omit<Appended, 'results'> {
   const segments = packSegments(batches, head.endOffset);
-  let { bytes, endOffset, maxTimestamp, timeIndex } = head;
+  let { bytes, endOffset, timeIndex } = head;
   let i = 0;
   for (const { baseOffset, nextOffset, bytes: row } of segments) {
-    timeIndex = extendTimeIndex(timeIndex, baseOffset, maxTimestamp, row.byteLength);
-    bytes += row.byteLength;
+    let maxTimestamp = -1;
     for (; endOffset < nextOffset; i++) {
       const batch = batches[i]!;
       endOffset += batch.nextOffset - batch.baseOffset;
       maxTimestamp = Math.max(maxTimestamp, batch.maxTimestamp);
     }
+    timeIndex = extendTimeIndex(timeIndex, baseOffset, maxTimestamp, row.byteLength);
+    bytes += row.byteLength;
   }
   const { rows, bytes: tailBytes, from } = head.unmerged;
   return {
@@ -89,7 +90,6 @@ export function storeBatches(
       bytes,
       segments: head.segments + segments.length,
       unmerged: { from, rows: rows + segments.length, bytes: tailBytes + bytes - head.bytes },
-      maxTimestamp,
       timeIndex,
       producers: producers.toRows(),
     },

@@ -2,7 +2,7 @@ import { HEAD_KEY } from '../store/schema.ts';
 import type { RowRef } from '../store/store.ts';
 import { NO_PRODUCERS } from './producer-state.ts';
 import type { ProducerRows } from './producer-state.ts';
-import { EMPTY_TIME_INDEX } from './time-index.ts';
+import { EMPTY_TIME_INDEX, trimTimeIndex } from './time-index.ts';
 import type { TimeIndex } from './time-index.ts';
 
 export interface PartitionName {
@@ -35,8 +35,6 @@ export interface PartitionHead {
   /** How often rows were replaced: whoever has read some can tell whether they are still there. */
   readonly rewrites: number;
   readonly compaction: CompactionState;
-  /** The largest timestamp so far; -1 before the first record. */
-  readonly maxTimestamp: number;
   readonly timeIndex: TimeIndex;
   /** What idempotent producers stored last. */
   readonly producers: ProducerRows;
@@ -65,10 +63,17 @@ export function newHead(topicId: string, partition: number, from = 0): Partition
     rowsFrom: from,
     rewrites: 0,
     compaction: { cleaned: [], cleanBytes: 0, tombstonesTo: 0 },
-    maxTimestamp: -1,
     timeIndex: EMPTY_TIME_INDEX,
     producers: NO_PRODUCERS,
   };
+}
+
+/** The head with its start at `startOffset`; as it is where it is there already. */
+export function startedAt(head: PartitionHead, startOffset: number): PartitionHead {
+  if (startOffset <= head.startOffset) return head;
+  const isEmpty = startOffset === head.endOffset;
+  const timeIndex = isEmpty ? EMPTY_TIME_INDEX : trimTimeIndex(head.timeIndex, startOffset);
+  return { ...head, startOffset, timeIndex };
 }
 
 export function headRef(store: string): RowRef<PartitionHead> {

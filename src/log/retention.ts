@@ -1,14 +1,13 @@
 import type { StoredSegment } from '../store/store.ts';
 import type { PartitionHead } from './head.ts';
-import { offsetBefore } from './time-index.ts';
+import { lookUpTime } from './time-index.ts';
 
 /** The first offset that may be from `cutoff` or later; all before it is older. */
 export function startByTime(
-  { startOffset, endOffset, maxTimestamp, timeIndex }: PartitionHead,
+  { startOffset, endOffset, timeIndex }: PartitionHead,
   cutoff: number,
 ): number {
-  if (maxTimestamp < cutoff) return endOffset;
-  return Math.max(offsetBefore(timeIndex, cutoff) ?? startOffset, startOffset);
+  return Math.max(lookUpTime(timeIndex, cutoff) ?? endOffset, startOffset);
 }
 
 /**

@@ -247,6 +247,19 @@ describe('the budget of the log', () => {
   });
 });
 
+test('a record of the future, once it is deleted, holds up nothing', async () => {
+  const tended = await Tended.open(orders({ retention: { ms: DAY_MS } }));
+  const { log, clock } = tended;
+  const timestamp = clock.now() + 100 * YEAR_MS;
+  await log.producer().send('orders', { value: KIB.repeat(64), timestamp });
+  await tended.send('orders', ...TEN);
+  for (let days = 0; days < 3; days++) await tended.pass(DAY_MS);
+  expect(await tended.range('orders')).toEqual([0, 11]);
+  await log.admin.deleteRecords('orders', [{ partition: 0, before: 1 }]);
+  for (let days = 0; days < 3; days++) await tended.pass(DAY_MS);
+  expect(await tended.range('orders')).toEqual([11, 11]);
+});
+
 describe('a clock that jumps by years', () => {
   test('empties nothing when it is set right soon after', async () => {
     const tended = await Tended.open(orders({ retention: { ms: DAY_MS } }));

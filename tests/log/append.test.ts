@@ -6,7 +6,7 @@ import type { NewBatch } from '../../src/log/append.ts';
 import { TablogError } from '../../src/base/error.ts';
 import { newHead } from '../../src/log/head.ts';
 import type { PartitionHead } from '../../src/log/head.ts';
-import { offsetBefore } from '../../src/log/time-index.ts';
+import { lookUpTime } from '../../src/log/time-index.ts';
 import { RecordBatch, readBatches } from '../../src/record/batch-reader.ts';
 import { crcMatches } from '../../src/record/batch-seal.ts';
 import { batchOf, compactedBatch, recordOf } from '../support/batches.ts';
@@ -64,7 +64,8 @@ test('whatever is appended, the partition is what a plain list of batches is', (
   fc.assert(
     fc.property(anyAppends, (appends) => {
       let head = newHead('topic', 3);
-      const model = { endOffset: 0, bytes: 0, segments: 0, maxTimestamp: -1 };
+      const model = { endOffset: 0, bytes: 0, segments: 0 };
+      let maxTimestamp = -1;
       for (const specs of appends) {
         const before = structuredClone(head);
         const batches = specs.map(built);
@@ -72,7 +73,7 @@ test('whatever is appended, the partition is what a plain list of batches is', (
         const baseOffsets = specs.map(({ records, timestamp }) => {
           const baseOffset = model.endOffset;
           model.endOffset += records;
-          model.maxTimestamp = Math.max(model.maxTimestamp, timestamp);
+          maxTimestamp = Math.max(maxTimestamp, timestamp);
           return baseOffset;
         });
         const appended = append(head, ...batches);
@@ -88,6 +89,8 @@ test('whatever is appended, the partition is what a plain list of batches is', (
         expectTiles(appended.segments, head.endOffset, model.endOffset);
         ({ head } = appended);
         expect(head).toMatchObject({ topicId: 'topic', partition: 3, startOffset: 0, ...model });
+        expect(lookUpTime(head.timeIndex, maxTimestamp)).toBeDefined();
+        expect(lookUpTime(head.timeIndex, maxTimestamp + 1)).toBeUndefined();
       }
     }),
     { numRuns: 60 },
@@ -185,7 +188,7 @@ test('the time index never points past the first record of a time', () => {
       expect(head.timeIndex.entries.length).toBeGreaterThan(0);
       for (const { timestamp } of specs) {
         const first = specs.findIndex((other) => other.timestamp >= timestamp);
-        expect(offsetBefore(head.timeIndex, timestamp)).toBeLessThanOrEqual(first);
+        expect(lookUpTime(head.timeIndex, timestamp)).toBeLessThanOrEqual(first);
       }
     }),
   );
@@ -194,5 +197,6 @@ test('the time index never points past the first record of a time', () => {
 test('timestamps that go back leave the largest one', () => {
   const first = append(newHead('topic', 0), batchOf([recordOf({ timestamp: 900 })]));
   const second = append(first.head, batchOf([recordOf({ timestamp: 100 })]));
-  expect(second.head.maxTimestamp).toBe(900);
+  expect(lookUpTime(second.head.timeIndex, 900)).toBe(0);
+  expect(lookUpTime(second.head.timeIndex, 901)).toBeUndefined();
 });

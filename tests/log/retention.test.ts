@@ -26,11 +26,11 @@ describe('rowsBeyond', () => {
 
 describe('startByTime', () => {
   const timeIndex = {
-    entries: Float64Array.of(0, -1, 10, 1_000, 20, 2_000),
+    entries: Float64Array.of(0, 1_000, 10, 2_000, 20, 3_000),
     strideBytes: 1,
-    bytesSinceEntry: 0,
+    lastBytes: 1,
   };
-  const head = { ...newHead('t', 0), endOffset: 30, maxTimestamp: 3_000, timeIndex };
+  const head = { ...newHead('t', 0), endOffset: 30, timeIndex };
 
   test.each([
     [0, 0],

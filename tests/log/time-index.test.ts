@@ -1,10 +1,19 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { EMPTY_TIME_INDEX, extendTimeIndex, offsetBefore } from '../../src/log/time-index.ts';
+import { newHead, startedAt } from '../../src/log/head.ts';
+import type { PartitionHead } from '../../src/log/head.ts';
+import { startByTime } from '../../src/log/retention.ts';
+import {
+  EMPTY_TIME_INDEX,
+  extendTimeIndex,
+  lookUpTime,
+  trimTimeIndex,
+} from '../../src/log/time-index.ts';
 import type { TimeIndex } from '../../src/log/time-index.ts';
 
 const KIB = 1024;
 const MAX_ENTRIES = 128;
+const FIRST_STRIDE_BYTES = 64 * KIB;
 
 interface Segment {
   readonly bytes: number;
@@ -23,29 +32,34 @@ function indexed(segments: readonly Segment[]): Log {
   const timestamps: number[] = [];
   const bytesBefore: number[] = [];
   let index = EMPTY_TIME_INDEX;
-  let maxBefore = -1;
   let bytes = 0;
   for (const segment of segments) {
-    index = extendTimeIndex(index, timestamps.length, maxBefore, segment.bytes);
-    expect(index.entries.length / 2).toBeLessThanOrEqual(MAX_ENTRIES);
+    index = extendTimeIndex(
+      index,
+      timestamps.length,
+      Math.max(...segment.timestamps),
+      segment.bytes,
+    );
+    expect(index.entries.length / 2).toBeLessThan(MAX_ENTRIES);
     for (const timestamp of segment.timestamps) {
       timestamps.push(timestamp);
       bytesBefore.push(bytes);
-      maxBefore = Math.max(maxBefore, timestamp);
     }
     bytes += segment.bytes;
   }
   return { index, timestamps, bytesBefore };
 }
 
-/** The first offset with a timestamp of at least `time`, or the one after the last. */
-function trueOffset({ timestamps }: Log, time: number): number {
-  const found = timestamps.findIndex((timestamp) => timestamp >= time);
-  return found < 0 ? timestamps.length : found;
+/** The first offset from `start` on with a timestamp of at least `time`, or `undefined`. */
+function trueOffset({ timestamps }: Log, time: number, start = 0): number | undefined {
+  const found = timestamps.findIndex((timestamp, offset) => offset >= start && timestamp >= time);
+  return found < 0 ? undefined : found;
 }
 
-function expectNeverAfter(log: Log, time: number): void {
-  expect(offsetBefore(log.index, time) ?? 0).toBeLessThanOrEqual(trueOffset(log, time));
+/** It says that there is one where there is, and not behind it. */
+function expectNeverAfter(log: Log, time: number, start = 0): void {
+  const found = lookUpTime(log.index, time) ?? Infinity;
+  expect(found).toBeLessThanOrEqual(trueOffset(log, time, start) ?? Infinity);
 }
 
 const anySegments = (maxLength: number): fc.Arbitrary<Segment[]> =>
@@ -94,13 +108,14 @@ test('it stays small, and points close, in a log of any size', () => {
     const log = indexed(segments);
     const { entries, strideBytes } = log.index;
     // Half of the room is used at least, once there has been enough to fill it.
-    if (count > MAX_ENTRIES) expect(entries.length / 2).toBeGreaterThanOrEqual(MAX_ENTRIES / 2 - 2);
+    if (count > MAX_ENTRIES) expect(entries.length / 2).toBeGreaterThanOrEqual(MAX_ENTRIES / 2);
     for (let time = 0; time < count; time += Math.ceil(count / 500)) {
-      expectNeverAfter(log, time);
-      const found = offsetBefore(log.index, time) ?? 0;
-      const read = log.bytesBefore[trueOffset(log, time)]! - log.bytesBefore[found]!;
+      const [found, first] = [lookUpTime(log.index, time)!, trueOffset(log, time)!];
+      expect(found).toBeLessThanOrEqual(first);
+      const read = log.bytesBefore[first]! - log.bytesBefore[found]!;
       expect(read).toBeLessThanOrEqual(2 * strideBytes);
     }
+    expect(lookUpTime(log.index, count)).toBeUndefined();
   }
 });
 
@@ -112,22 +127,69 @@ test('entries ascend, and lie a stride apart', () => {
       for (let i = 2; i < entries.length; i += 2) {
         const [before, offset] = [entries[i - 2]!, entries[i]!];
         expect(bytesBefore[offset]! - bytesBefore[before]!).toBeGreaterThanOrEqual(strideBytes);
-        expect(entries[i + 1]!).toBeGreaterThanOrEqual(entries[i - 1]!);
       }
     }),
     { numRuns: 50 },
   );
 });
 
+test('what lies before the start can be forgotten, and nothing else is', () => {
+  fc.assert(
+    fc.property(anySegments(600), fc.nat(2000), (segments, at) => {
+      const whole = indexed(segments);
+      const start = at % whole.timestamps.length;
+      const log = { ...whole, index: trimTimeIndex(whole.index, start) };
+      for (let time = -1; time <= 1001; time += 7) expectNeverAfter(log, time, start);
+      expect(log.index.entries[2] ?? Infinity).toBeGreaterThan(start);
+    }),
+    { numRuns: 100 },
+  );
+});
+
+test('a partition that lives long keeps its records as long as it is to, and little more', () => {
+  // 64 KiB a minute for a month, of which an hour is to stay.
+  let head: PartitionHead = newHead('t', 0);
+  for (let minute = 0; minute < 30 * 24 * 60; minute++) {
+    const timeIndex = extendTimeIndex(head.timeIndex, minute, minute, 64 * KIB);
+    head = { ...head, endOffset: minute + 1, timeIndex };
+    head = startedAt(head, startByTime(head, minute - 60));
+    expect(head.endOffset - head.startOffset).toBeLessThanOrEqual(62);
+  }
+});
+
+test('strides become short again where little is left of a large partition', () => {
+  const segments = Array.from({ length: 100_000 }, (_, i) => ({
+    bytes: 64 * KIB,
+    timestamps: [i],
+  }));
+  const { index } = indexed(segments);
+  expect(index.strideBytes).toBeGreaterThan(16 * FIRST_STRIDE_BYTES);
+  const few = trimTimeIndex(index, 99_999);
+  expect(few.entries).toHaveLength(2);
+  expect(few.strideBytes).toBeLessThanOrEqual(index.strideBytes / 32);
+  const { length } = index.entries;
+  const half = trimTimeIndex(index, index.entries[Math.floor(length / 4) * 2]!);
+  expect(half.strideBytes).toBe(index.strideBytes);
+});
+
+test('what was deleted to the end is forgotten: a record of the future, too', () => {
+  const timeIndex = extendTimeIndex(EMPTY_TIME_INDEX, 0, 10 ** 15, 100);
+  const head = startedAt({ ...newHead('t', 0), endOffset: 1, timeIndex }, 1);
+  expect(lookUpTime(head.timeIndex, 0)).toBeUndefined();
+});
+
 test('it says nothing where it knows nothing', () => {
-  expect(offsetBefore(EMPTY_TIME_INDEX, 0)).toBeUndefined();
+  expect(lookUpTime(EMPTY_TIME_INDEX, 0)).toBeUndefined();
   expect(EMPTY_TIME_INDEX.entries).toHaveLength(0);
 });
 
-test('extending makes a new index and leaves the old one', () => {
-  const first = extendTimeIndex(EMPTY_TIME_INDEX, 0, -1, 100 * KIB);
-  const copy = structuredClone(first);
-  const second = extendTimeIndex(first, 10, 5, 100 * KIB);
-  expect(first).toEqual(copy);
-  expect([...second.entries]).toEqual([0, -1, 10, 5]);
+test('extending and trimming make a new index and leave the old one', () => {
+  const first = extendTimeIndex(EMPTY_TIME_INDEX, 0, 3, 100 * KIB);
+  const second = extendTimeIndex(first, 10, 5, 10 * KIB);
+  const third = extendTimeIndex(second, 11, 7, 10 * KIB);
+  expect([...first.entries]).toEqual([0, 3]);
+  expect([...second.entries]).toEqual([0, 3, 10, 5]);
+  expect([...third.entries]).toEqual([0, 3, 10, 7]);
+  expect([...trimTimeIndex(third, 10).entries]).toEqual([10, 7]);
+  expect([...third.entries]).toEqual([0, 3, 10, 7]);
 });
