@@ -48,9 +48,6 @@ const STEP_ROWS = 256;
 /** What is cleaned at once: it keeps the broker's thread busy. */
 const MAX_CLEANED_BYTES = 512 * 1024;
 
-/** Keys that a pass of compaction remembers; what comes later is left for the next pass. */
-const MAX_KEYS = 500_000;
-
 /**
  * Keeps one partition small: moves its start, deletes rows before it, compacts, and merges small
  * rows. Each step is a transaction of its own that changes nothing if another broker was faster, so
@@ -148,7 +145,7 @@ export class PartitionKeeper {
       const batches = checkedBatches(rows, end);
       const compacted = compactBatches(batches, latest, tombstonesTo);
       const fresh = packSegments(compacted, rows[0]!.baseOffset);
-      cleanBytes += bytesOf(fresh);
+      cleanBytes += bytesOf(fresh.filter(({ nextOffset }) => nextOffset <= to));
       if (compacted !== batches) {
         if (!(await this.#replace(head, { old: rows, fresh }))) return isReplaced;
         isReplaced = true;
@@ -188,7 +185,7 @@ export class PartitionKeeper {
   async #latest(from: number, end: number): Promise<{ latest: LatestOffsets; to: number }> {
     const latest = new LatestOffsets();
     let to = from;
-    while (to < end && latest.size < MAX_KEYS) {
+    while (to < end && !latest.isFull) {
       const read = await this.#sliceAt(to);
       for (const batch of checkedBatches(read.rows, read.end)) latest.add(batch);
       to = read.end;

@@ -17,23 +17,35 @@ import { inflateRecords } from './validate.ts';
 /** The dirty part is cleaned when it is as large as the clean one (`min.cleanable.dirty.ratio` 0.5). */
 const MIN_DIRTY_RATIO = 0.5;
 
+/** What a pass of compaction remembers of keys; what comes later is left for the next pass. */
+const MAX_KEYS = 500_000;
+const MAX_KEY_BYTES = 32 * 1024 * 1024;
+
+/** As many offsets as a batch can cover: its header has the distance to the last one. */
+const MAX_BATCH_OFFSETS = 2 ** 31;
+
 /** As many passes are remembered, to tell which tombstones have served. */
 const MAX_CLEANED = 8;
 
 /** The newest offset of each key in a part of a partition. */
 export class LatestOffsets {
   readonly #offsets = new Map<string, number>();
+  #keyBytes = 0;
   // Each byte is a character of its own, whatever it is.
   readonly #decoder = new TextDecoder('latin1');
 
-  get size(): number {
-    return this.#offsets.size;
+  /** Whether no more is to be remembered. */
+  get isFull(): boolean {
+    return this.#offsets.size >= MAX_KEYS || this.#keyBytes >= MAX_KEY_BYTES;
   }
 
   add(batch: RecordBatch): void {
     const cursor = cursorOf(batch);
     while (cursor.next()) {
-      if (cursor.keyLength >= 0) this.#offsets.set(this.#keyOf(cursor), cursor.offset);
+      if (cursor.keyLength < 0) continue;
+      const key = this.#keyOf(cursor);
+      if (!this.#offsets.has(key)) this.#keyBytes += cursor.keyLength;
+      this.#offsets.set(key, cursor.offset);
     }
   }
 
@@ -111,7 +123,7 @@ export function compactBatches(
   for (const batch of batches) {
     const kept = batch.recordCount === 0 ? batch : withoutRecords(batch, isDone);
     const last = compacted.at(-1);
-    if (kept.recordCount === 0 && last?.recordCount === 0) {
+    if (kept.recordCount === 0 && last?.recordCount === 0 && canJoin(last, kept)) {
       compacted[compacted.length - 1] = emptyBatch(last, kept.nextOffset);
     } else {
       compacted.push(kept);
@@ -120,6 +132,10 @@ export function compactBatches(
   const isSame =
     compacted.length === batches.length && compacted.every((batch, i) => batch === batches[i]);
   return isSame ? batches : compacted;
+}
+
+function canJoin(empty: RecordBatch, next: RecordBatch): boolean {
+  return next.nextOffset - empty.baseOffset <= MAX_BATCH_OFFSETS;
 }
 
 /** The batch without the records that are done; the very same one where there are none. */

@@ -44,7 +44,7 @@ export interface PartitionHead {
 export interface CompactionState {
   /** At `at`, each key had one record at the most before `to`; ascending. */
   readonly cleaned: readonly { readonly to: number; readonly at: number }[];
-  /** Bytes of the rows before the last `to`, when they had just been cleaned. */
+  /** Bytes of the rows that end before the last `to`. */
   readonly cleanBytes: number;
   /** Before it, tombstones that had served were removed. */
   readonly tombstonesTo: number;

@@ -26,6 +26,13 @@ export function rewritten(
   mergedTo: number = head.unmerged.from,
 ): PartitionHead {
   const { from, rows, bytes } = head.unmerged;
+  const { compaction } = head;
+  const cleanTo = compaction.cleaned.at(-1)?.to ?? 0;
+  // What was merged with records that came later is not counted: at worst it is cleaned too soon.
+  const cleanBytes =
+    compaction.cleanBytes -
+    bytesOf(old.filter(({ baseOffset }) => baseOffset < cleanTo)) +
+    bytesOf(fresh.filter(({ nextOffset }) => nextOffset <= cleanTo));
   const oldTail = old.filter(({ baseOffset }) => baseOffset >= from);
   const freshTail = fresh.filter(({ baseOffset }) => baseOffset >= mergedTo);
   return {
@@ -38,6 +45,7 @@ export function rewritten(
       bytes: bytes - bytesOf(oldTail) + bytesOf(freshTail),
     },
     rewrites: head.rewrites + 1,
+    compaction: { ...compaction, cleanBytes: Math.max(cleanBytes, 0) },
   };
 }
 

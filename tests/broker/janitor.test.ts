@@ -342,6 +342,19 @@ describe('a clock that jumps by years', () => {
   });
 });
 
+test('compaction goes on after what it had cleaned is deleted', async () => {
+  const tended = await Tended.open(orders({ cleanup: 'compact', deleteRetentionMs: YEAR_MS }));
+  const { log } = tended;
+  const producer = log.producer();
+  for (let i = 0; i < 20; i++) await producer.send('orders', { key: `k${i}`, value: KIB });
+  await tended.pass(10_000);
+  await log.admin.deleteRecords('orders', [{ partition: 0, before: 'latest' }]);
+  await tended.round();
+  for (let i = 0; i < 18; i++) await producer.send('orders', { key: 'one', value: KIB });
+  await tended.round();
+  expect(await tended.bytes('orders')).toBeLessThan(2 * 1100);
+});
+
 describe('tombstones', () => {
   test('stay for deleteRetentionMs, and then go', async () => {
     const tended = await Tended.open(orders({ cleanup: 'compact', deleteRetentionMs: HOUR_MS }));

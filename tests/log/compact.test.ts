@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { LatestOffsets, compactBatches } from '../../src/log/compact.ts';
 import { RecordBatch } from '../../src/record/batch-reader.ts';
-import { crcMatches } from '../../src/record/batch-seal.ts';
-import { batchOf, hexOf, readBatch, recordOf } from '../support/batches.ts';
+import { crcMatches, placeBatch } from '../../src/record/batch-seal.ts';
+import { batchOf, hexOf, rawBatch, readBatch, recordOf } from '../support/batches.ts';
 import type { BatchOptions, PlainRecord } from '../support/batches.ts';
 
 /** A batch of records with these keys; a key with '-' is a tombstone. */
@@ -65,6 +65,39 @@ test('batches of which nothing is left are one header', () => {
     [4, 5],
   ]);
   expect(after[0]).toMatchObject({ recordCount: 0 });
+});
+
+test('one header covers no more offsets than its field can tell', () => {
+  const most = 2 ** 31;
+  const empty = (baseOffset: number, count: number): RecordBatch => {
+    const bytes = rawBatch([], { recordCount: 0, lastOffsetDelta: count - 1 });
+    placeBatch(bytes, baseOffset);
+    return new RecordBatch(bytes);
+  };
+  const after = compact([
+    empty(0, most - 1),
+    empty(most - 1, 1),
+    empty(most, 1),
+    empty(most + 1, 1),
+  ]);
+  expect(ranges(after)).toEqual([
+    [0, most],
+    [most, most + 2],
+  ]);
+});
+
+test('no more keys are remembered than memory is to be had for', () => {
+  const latest = new LatestOffsets();
+  const size = 8 * 1024 * 1024;
+  for (let key = 0; key < 4; key++) {
+    expect(latest.isFull).toBe(false);
+    const large = recordOf({ key: new Uint8Array(size).fill(key), value: '' });
+    // A key that comes again takes no more room.
+    for (const baseOffset of [key, key + 4]) {
+      latest.add(new RecordBatch(batchOf([large], { baseOffset })));
+    }
+  }
+  expect(latest.isFull).toBe(true);
 });
 
 test('records without a key stay', () => {
