@@ -1,3 +1,4 @@
+import type { PartitionHead } from '../log/head.ts';
 import type { Segment } from '../log/segment.ts';
 import type { SegmentsSlice } from '../log/segment-reader.ts';
 import { sliceSegment } from '../log/segment-slice.ts';
@@ -6,11 +7,40 @@ import { sliceSegment } from '../log/segment-slice.ts';
 export class PartitionTail {
   /** The end offset when last seen; `undefined`: somebody may have moved it, so look. */
   endOffset: number | undefined;
-  /** How often somebody has said that it moved. */
+  /** How often somebody has said that it moved, or that records are gone. */
   heard = 0;
+  /** When the store was last asked whether records are gone. */
+  seenAt = -Infinity;
+  /** Records are gone, and what commits that are under way say may be of before that. */
+  isDoubted = false;
   /** Without gaps, from `#first` on: what lies before it has been dropped. */
   #segments: (Segment | undefined)[] = [];
   #first = 0;
+  #startOffset = -1;
+  #rewrites = -1;
+
+  /**
+   * How the store has it: what was remembered before records were removed there is forgotten. `false`:
+   * that was before what has been seen already.
+   */
+  see({ startOffset, rewrites, compaction }: PartitionHead, now: number): boolean {
+    if (startOffset < this.#startOffset || rewrites < this.#rewrites) return false;
+    // Rows are merged also, and nobody is to notice.
+    const isRewritten = compaction.cleaned.length > 0 && rewrites > this.#rewrites;
+    if (startOffset > this.#startOffset || isRewritten) this.#reset();
+    this.#startOffset = startOffset;
+    this.#rewrites = rewrites;
+    this.seenAt = now;
+    return true;
+  }
+
+  /** Somebody says that records are gone: nothing is known until the store has been asked. */
+  doubt(): void {
+    this.#reset();
+    this.endOffset = undefined;
+    this.heard++;
+    this.isDoubted = true;
+  }
 
   push(segment: Segment): void {
     // Another broker appended in between: what we had no longer reaches up to what is new.

@@ -51,6 +51,9 @@ export interface StoredPartitionsOptions {
 
 const SCAN_BYTES = 1024 * 1024;
 
+/** Records are served from memory for so long without a look whether they are gone: hints get lost. */
+const LOOK_MS = 30_000;
+
 /** Partitions in a store, with what is remembered of them, and those who wait for news. */
 export class StoredPartitions implements PartitionHost {
   readonly #options: StoredPartitionsOptions;
@@ -67,10 +70,7 @@ export class StoredPartitions implements PartitionHost {
     this.#clock = clock;
     this.#tails = new TailCache(tailBytes);
     this.#commits = new CommitQueue(store, clock, (committed) => {
-      for (const { topicId, partition, segments } of committed) {
-        for (const segment of segments) this.#tails.push(topicId, partition, segment);
-        this.#waiters.wake(partitionKey(topicId, partition));
-      }
+      for (const one of committed) this.#remember(one);
       onCommitted(committed);
     });
     const closed = (): void => this.#waiters.wakeAll();
@@ -112,7 +112,7 @@ export class StoredPartitions implements PartitionHost {
 
   /** Records at the start of a partition are gone: nobody gets them from memory any more. */
   trimmed({ topicId, partition }: PartitionName): void {
-    this.#tails.forget(topicId, partition);
+    this.#tails.doubt(topicId, partition);
     this.#waiters.wake(partitionKey(topicId, partition));
   }
 
@@ -207,6 +207,14 @@ export class StoredPartitions implements PartitionHost {
     }));
   }
 
+  #remember({ topicId, partition, segments, head }: Committed): void {
+    const tail = this.#tails.of(topicId, partition);
+    if (!tail.isDoubted && tail.see(head, this.#clock.now())) {
+      for (const segment of segments) this.#tails.push(topicId, partition, segment);
+    }
+    this.#waiters.wake(partitionKey(topicId, partition));
+  }
+
   async #place(append: NewAppend): Promise<PendingAppend> {
     return { ...append, store: await this.#options.place(append) };
   }
@@ -273,7 +281,11 @@ export class StoredPartitions implements PartitionHost {
         const read = readPartition(reads[i]!, want);
         const tail = tails[i]!;
         // Unless a hint came while this was read, which may be of what it did not see.
-        if (tail.heard === heard[i]) tail.endOffset = Math.max(tail.endOffset ?? 0, read.endOffset);
+        if (tail.heard === heard[i]) {
+          tail.isDoubted = false;
+          tail.see(read.head, this.#clock.now());
+          tail.endOffset = Math.max(tail.endOffset ?? 0, read.head.endOffset);
+        }
         if (read.segments.length > 0) found.set(want, this.#fetched(want, read));
       } catch (error) {
         found.set(want, failed(want, error));
@@ -288,7 +300,8 @@ export class StoredPartitions implements PartitionHost {
     last: boolean,
   ): SegmentsSlice | undefined {
     const tail = this.#tails.of(topicId, partition);
-    const slice = tail.read(offset, maxBytes);
+    const isKnown = this.#clock.now() - tail.seenAt <= LOOK_MS;
+    const slice = isKnown ? tail.read(offset, maxBytes) : undefined;
     if (slice !== undefined) return slice;
     return tail.endOffset === offset && !last ? { segments: [], nextOffset: offset } : undefined;
   }

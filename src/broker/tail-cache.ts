@@ -45,16 +45,15 @@ export class TailCache {
     }
   }
 
-  /** What is remembered of a partition is not to be read any more. */
-  forget(topicId: string, partition: number): void {
-    const tail = this.get(topicId, partition);
-    if (tail === undefined) return;
+  /** What is remembered of a partition, or about to be, is not to be read any more. */
+  doubt(topicId: string, partition: number): void {
+    const tail = this.of(topicId, partition);
     for (const remembered of this.#oldestFirst) {
       if (remembered.tail !== tail) continue;
       this.#oldestFirst.delete(remembered);
       this.#bytes -= remembered.segment.bytes.byteLength;
     }
-    this.#tails.delete(`${topicId}/${partition}`);
+    tail.doubt();
   }
 
   clear(): void {

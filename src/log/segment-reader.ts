@@ -30,8 +30,7 @@ export interface SegmentsSlice {
 }
 
 export interface PartitionRead extends SegmentsSlice {
-  readonly startOffset: number;
-  readonly endOffset: number;
+  readonly head: PartitionHead;
 }
 
 /**
@@ -71,7 +70,7 @@ export function readPartition(read: SegmentsRead, from: ReadFrom): PartitionRead
     left -= slice.bytes.byteLength;
     if (slice.damagedTo !== undefined) break;
   }
-  return { startOffset, endOffset, nextOffset, segments };
+  return { head, nextOffset, segments };
 }
 
 /** Throws `OFFSET_OUT_OF_RANGE` unless `from.offset` can be read now or is the next to come. */

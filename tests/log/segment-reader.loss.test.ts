@@ -52,7 +52,7 @@ describe('where a segment has been lost', () => {
     expect(offsetsOf(await partition.read(3))).toEqual([3]);
     expect((await partition.read(0)).nextOffset).toBe(4);
     expect(offsetsOf(await partition.read(8))).toEqual(range(8, 12));
-    expect(await partition.read(12)).toMatchObject({ segments: [], endOffset: 12 });
+    expect(await partition.read(12)).toMatchObject({ segments: [], head: { endOffset: 12 } });
   });
 
   test('two holes are two errors', async () => {

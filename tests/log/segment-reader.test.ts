@@ -84,7 +84,7 @@ describe('a sound partition', () => {
           expect(read.segments.length).toBeGreaterThan(0);
           const next = expectWholeBatches(read.segments, offset, maxBytes);
           expect(next).toBeLessThanOrEqual(endOffset);
-          expect(read).toMatchObject({ startOffset: 0, endOffset, nextOffset: next });
+          expect(read).toMatchObject({ head: { startOffset: 0, endOffset }, nextOffset: next });
         }
       }),
       { numRuns: 100 },
@@ -114,14 +114,13 @@ describe('a sound partition', () => {
   test('has nothing at its end', async () => {
     const partition = await partitionOf([2], [3]);
     expect(await partition.read(5)).toEqual({
-      startOffset: 0,
-      endOffset: 5,
+      head: partition.head,
       nextOffset: 5,
       segments: [],
     });
     const empty = new TestPartition();
     await empty.append();
-    expect(await empty.read(0)).toMatchObject({ endOffset: 0, segments: [] });
+    expect(await empty.read(0)).toMatchObject({ head: { endOffset: 0 }, segments: [] });
   });
 
   test('gives a segment that is wanted whole as it is, uncopied', async () => {
