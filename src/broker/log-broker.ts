@@ -1,3 +1,4 @@
+import { checkInteger } from '../base/argument.ts';
 import { systemClock } from '../base/clock.ts';
 import type { Clock } from '../base/clock.ts';
 import { TOPIC_IN_MEMORY } from '../base/error-rules.ts';
@@ -133,6 +134,7 @@ export class LogBroker implements Broker {
   }
 
   async alterLog({ maxBytes }: Request<'alterLog'>): Promise<null> {
+    if (maxBytes !== null) checkInteger('maxBytes', maxBytes, 1);
     await this.#sessions.run(({ store }) =>
       store.update([logRef], ([log], write) => {
         write.put(logRef.store, logRef.key, { ...log, maxBytes });

@@ -10,7 +10,7 @@ export class PartitionTail {
   /** How often somebody has said that it moved, or that records are gone. */
   heard = 0;
   /** When the store was last asked whether records are gone. */
-  seenAt = -Infinity;
+  seenAt: number = -Infinity;
   /** Records are gone, and what commits that are under way say may be of before that. */
   isDoubted = false;
   /** Without gaps, from `#first` on: what lies before it has been dropped. */

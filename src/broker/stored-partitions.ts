@@ -29,6 +29,7 @@ import type {
   PendingAppend,
   RowWrites,
 } from './commit-queue.ts';
+import { inSlices } from './in-slices.ts';
 import type { PartitionBounds, PartitionHost } from './partition-host.ts';
 import { PartitionKeeper } from './partition-keeper.ts';
 import { TailCache } from './tail-cache.ts';
@@ -125,6 +126,7 @@ export class StoredPartitions implements PartitionHost {
   deleteRecords({ topicId, partitions }: Request<'deleteRecords'>): Promise<number[]> {
     return Promise.all(
       partitions.map(async ({ partition, before }) => {
+        checkInteger('before', before, 0); // a start that is no number would be none to read from
         const name = { topicId, partition };
         const store = await this.#options.place(name);
         const keeper = new PartitionKeeper(this.#store, { ...name, store });
@@ -140,7 +142,7 @@ export class StoredPartitions implements PartitionHost {
     const { topicId, partition, file } = request;
     const name = { topicId, partition };
     const store = await this.#options.place(name);
-    const batches = readLogFile(new Uint8Array(file));
+    const batches = await inSlices(readLogFile(new Uint8Array(file)), this.#clock);
     await this.#options.beforeImport?.(name, batches.at(-1)!.nextOffset);
     const now = this.#clock.now();
     const { startOffset, endOffset } = await this.#store.update(

@@ -35,6 +35,15 @@ function trimmedHint({ name }: TestLog): Promise<void> {
   });
 }
 
+test.each([NaN, 0.5, -1])('a start of %s is refused, and nothing is changed', async (before) => {
+  const log = openTestLog();
+  const broker = log.broker();
+  const topic = await broker.create('orders');
+  await broker.append(topic, 'first');
+  await expect(deleteBefore(broker, topic.id, before)).rejects.toThrow(/before must be an integer/);
+  expect(await broker.offset(topic, 'earliest')).toBe(0);
+});
+
 describe('records that were deleted are not served from memory', () => {
   test('by who hears of it', async () => {
     const log = openTestLog();

@@ -91,17 +91,21 @@ describe('a file is refused whole', () => {
     batchOf([recordOf({ value: 'a' }), recordOf({ value: 'b' })], { baseOffset });
   const bad = good(2);
   bad[70] = bad[70]! ^ 1;
+  const early = resealed(good(2), (_, view) => view.setBigInt64(FIELD.maxTimestamp, -1n));
   const coded = (codec: number): Uint8Array =>
     resealed(good(2), (_, view) => view.setInt16(FIELD.attributes, codec));
   const marker = batchOf([recordOf({ value: 'a' })], { baseOffset: 2, attributes: 0b110000 });
 
   test.each([
     ['a wrong CRC', bad, /CRC/],
-    ['a gap', good(3), /offset 3.*2 is the next/],
-    ['offsets that go back', good(1), /offset 1.*2 is the next/],
+    ['a gap', good(3), /offset 3, not at 2: there must be no gaps/],
+    ['offsets that go back', good(1), /offset 1, not at 2/],
     ['an unknown codec', coded(7), /codec 7/],
     ['a codec that cannot be read', coded(2), /snappy/],
-    ['half a batch', good(2).subarray(0, 40), /middle of a batch/],
+    ['half a header', good(2).subarray(0, 40), /40 bytes are left, less than any batch has/],
+    ['half a batch', good(2).subarray(0, 70), /it has 77 bytes, and 70 are left/],
+    ['text', new TextEncoder().encode('{ "orders": [] }'.repeat(5)), /and 80 are left/],
+    ['a max timestamp that is not the largest', early, /max timestamp/],
     ['a marker of a transaction', marker, /marker/],
   ])('with %s', async (_, second, why) => {
     const log = await logWith('to');
@@ -110,6 +114,7 @@ describe('a file is refused whole', () => {
     const error = await log.admin.importPartition('to', 0, file).catch((e: unknown) => e);
     expect(error).toMatchObject({ code: 'INVALID_LOG_FILE', details: { at: first.length } });
     expect(String(error)).toMatch(why);
+    expect(String(error).match(/[A-Z]+_[A-Z_]+:/g)).toHaveLength(1); // one code, one next step
     expect(await log.admin.describeTopic('to')).toMatchObject({
       partitions: [{ startOffset: 0, endOffset: 0, bytes: 0, segments: 0 }],
     });
