@@ -116,8 +116,8 @@ export class Janitor {
     const left = excess - (bytes - (await keeper.head()).bytes);
     const oldest = await keeper.oldestRow();
     // Less than a row is too much: others are not to be emptied for that.
-    const isFit = oldest !== undefined && oldest.end <= protectedFrom && left < oldest.bytes;
-    return isFit ? 0 : left;
+    if (oldest === undefined || oldest.nextOffset > protectedFrom) return left;
+    return left < oldest.bytes.byteLength ? 0 : left;
   }
 
   async #believedTime(): Promise<BelievedTime> {

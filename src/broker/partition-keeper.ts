@@ -14,11 +14,11 @@ import { rowsBeyond } from '../log/retention.ts';
 import type { BelievedTime } from '../log/retention.ts';
 import { bytesOf, checkedBatches, isWorthMerging, mergeRows, rewritten } from '../log/rewrite.ts';
 import type { Rewrite } from '../log/rewrite.ts';
-import { SEGMENT_BYTES, packSegments } from '../log/segment.ts';
+import { SEGMENT_BYTES, packSegments, rowsUpTo } from '../log/segment.ts';
+import type { Segment } from '../log/segment.ts';
 import { topicGone } from '../log/segment-reader.ts';
 import { HEAD_KEY } from '../store/schema.ts';
 import type { TendedStore } from '../store/paced-store.ts';
-import type { StoredSegment } from '../store/store.ts';
 
 export interface KeptPartition {
   readonly topicId: string;
@@ -29,8 +29,8 @@ export interface KeptPartition {
 /** Rows as of one moment. */
 interface Rows {
   readonly head: PartitionHead;
-  readonly rows: readonly StoredSegment[];
-  /** The offset after the last of them. */
+  readonly rows: readonly Segment[];
+  /** Where they end; where the next ones would begin, if there are none. */
   readonly end: number;
 }
 
@@ -90,13 +90,11 @@ export class PartitionKeeper {
   async sweep(): Promise<void> {
     let head = await this.head();
     while (head.rowsFrom < head.startOffset) {
-      const { rows, end } = await this.#rowsAt(head.rowsFrom, SEGMENT_BYTES);
-      const ends = rows.map((_, i) => rows[i + 1]?.baseOffset ?? end);
-      const kept = ends.findIndex((rowEnd) => rowEnd > head.startOffset);
-      const count = kept === -1 ? rows.length : kept;
-      if (count === 0) return;
-      const old = rows.slice(0, count);
-      if (!(await this.#replace(head, { old, fresh: [] }, { rowsFrom: ends[count - 1]! }))) return;
+      const { rows } = await this.#rowsAt(head.rowsFrom, SEGMENT_BYTES);
+      const old = rows.filter(({ nextOffset }) => nextOffset <= head.startOffset);
+      if (old.length === 0) return;
+      const rowsFrom = old.at(-1)!.nextOffset;
+      if (!(await this.#replace(head, { old, fresh: [] }, { rowsFrom }))) return;
       head = await this.head();
     }
   }
@@ -107,25 +105,20 @@ export class PartitionKeeper {
     for (;;) {
       const head = await this.head();
       if (head.bytes <= maxBytes) return isTrimmed;
-      const { rows, end } = await this.#rowsAt(head.rowsFrom, SEGMENT_BYTES);
-      const count = rowsBeyond(head.bytes, maxBytes, rows, end, protectedFrom);
-      if (count === 0) return isTrimmed;
-      const to = rows[count]?.baseOffset ?? end;
-      const startOffset = Math.max(head.startOffset, to);
-      const change = { rowsFrom: to, startOffset };
-      if (!(await this.#replace(head, { old: rows.slice(0, count), fresh: [] }, change))) {
-        return isTrimmed;
-      }
+      const { rows } = await this.#rowsAt(head.rowsFrom, SEGMENT_BYTES);
+      const old = rows.slice(0, rowsBeyond(head.bytes, maxBytes, rows, protectedFrom));
+      if (old.length === 0) return isTrimmed;
+      const to = old.at(-1)!.nextOffset;
+      const change = { rowsFrom: to, startOffset: to };
+      if (!(await this.#replace(head, { old, fresh: [] }, change))) return isTrimmed;
       isTrimmed = true;
     }
   }
 
-  /** The row that goes first, and the offset after it. */
-  async oldestRow(): Promise<{ readonly bytes: number; readonly end: number } | undefined> {
+  /** The row that goes first. */
+  async oldestRow(): Promise<Segment | undefined> {
     const { rowsFrom } = await this.head();
-    const { rows, end } = await this.#rowsAt(rowsFrom, 1);
-    const [row] = rows;
-    return row === undefined ? undefined : { bytes: row.bytes.byteLength, end };
+    return (await this.#rowsAt(rowsFrom, 1)).rows[0];
   }
 
   /** One pass of compaction, where it is worth it; tells whether records are gone. */
@@ -142,7 +135,7 @@ export class PartitionKeeper {
     for (let from = before.rowsFrom; from < to;) {
       const { head, rows, end } = await this.#rowsAt(from, MAX_CLEANED_BYTES);
       if (rows.length === 0) break;
-      const batches = checkedBatches(rows, end);
+      const batches = checkedBatches(rows);
       const compacted = compactBatches(batches, latest, tombstonesTo);
       const fresh = packSegments(compacted, rows[0]!.baseOffset);
       cleanBytes += bytesOf(fresh.filter(({ nextOffset }) => nextOffset <= to));
@@ -170,9 +163,9 @@ export class PartitionKeeper {
       const head = await this.head();
       if (!isWorthMerging(head)) return;
       const { from } = head.unmerged;
-      const { rows, end } = await this.#rowsAt(Math.max(from, head.rowsFrom), SEGMENT_BYTES);
+      const { rows } = await this.#rowsAt(Math.max(from, head.rowsFrom), SEGMENT_BYTES);
       if (rows.length === 0) return;
-      const rewrite = mergeRows(rows, end);
+      const rewrite = mergeRows(rows);
       const { baseOffset, nextOffset, bytes } = rewrite.fresh.at(-1)!;
       // One that is still small is merged once more, with what comes.
       const isSmall = rewrite.old.length > 1 && bytes.byteLength < SEGMENT_BYTES / 2;
@@ -187,7 +180,7 @@ export class PartitionKeeper {
     let to = from;
     while (to < end && !latest.isFull) {
       const read = await this.#sliceAt(to);
-      for (const batch of checkedBatches(read.rows, read.end)) latest.add(batch);
+      for (const batch of checkedBatches(read.rows)) latest.add(batch);
       to = read.end;
     }
     return { latest, to };
@@ -218,7 +211,8 @@ export class PartitionKeeper {
     const request = { store, from, maxBytes: SLICE_BYTES, maxRows: SLICE_ROWS };
     const [read] = await this.#store.readSegments([request]);
     const head = this.#mustBeOurs(read!.head as PartitionHead | undefined);
-    return { head, rows: read!.segments, end: read!.nextBaseOffset ?? head.endOffset };
+    const end = read!.nextBaseOffset ?? head.endOffset;
+    return { head, rows: rowsUpTo(end, read!.segments), end };
   }
 
   /** `false`: the rows are others by now, and nothing was changed. */

@@ -1,5 +1,5 @@
-import type { StoredSegment } from '../store/store.ts';
 import type { PartitionHead } from './head.ts';
+import type { Segment } from './segment.ts';
 import { lookUpTime } from './time-index.ts';
 
 /** The first offset that may be from `cutoff` or later; all before it is older. */
@@ -11,20 +11,19 @@ export function startByTime(
 }
 
 /**
- * How many of the partition's first rows can go so that at least `maxBytes` stay, as in Kafka, and
- * nothing from the offset `protectedFrom` on is lost. `end`: the offset after the last of `rows`.
+ * How many of the partition's first rows can go so that at least `maxBytes` of its `bytes` stay, as in
+ * Kafka, and nothing from the offset `protectedFrom` on is lost.
  */
 export function rowsBeyond(
   bytes: number,
   maxBytes: number,
-  rows: readonly StoredSegment[],
-  end: number,
+  rows: readonly Segment[],
   protectedFrom: number,
 ): number {
   let left = bytes;
-  const first = rows.findIndex((row, i) => {
+  const first = rows.findIndex((row) => {
     left -= row.bytes.byteLength;
-    return left < maxBytes || (rows[i + 1]?.baseOffset ?? end) > protectedFrom;
+    return left < maxBytes || row.nextOffset > protectedFrom;
   });
   return first === -1 ? rows.length : first;
 }

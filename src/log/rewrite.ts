@@ -2,14 +2,13 @@ import { corruptBatch } from '../record/batch-error.ts';
 import { readBatches } from '../record/batch-reader.ts';
 import type { RecordBatch } from '../record/batch-reader.ts';
 import { crcMatches } from '../record/batch-seal.ts';
-import type { StoredSegment } from '../store/store.ts';
 import type { PartitionHead } from './head.ts';
 import { SEGMENT_BYTES, packSegments } from './segment.ts';
 import type { Segment } from './segment.ts';
 
 /** Rows that follow each other, and what comes in their place: the same offsets, in other rows. */
 export interface Rewrite {
-  readonly old: readonly StoredSegment[];
+  readonly old: readonly Segment[];
   readonly fresh: readonly Segment[];
 }
 
@@ -31,7 +30,7 @@ export function rewritten(
   // What was merged with records that came later is not counted: at worst it is cleaned too soon.
   const cleanBytes =
     compaction.cleanBytes -
-    bytesOf(old.filter(({ baseOffset }) => baseOffset < cleanTo)) +
+    bytesOf(old.filter(({ nextOffset }) => nextOffset <= cleanTo)) +
     bytesOf(fresh.filter(({ nextOffset }) => nextOffset <= cleanTo));
   const oldTail = old.filter(({ baseOffset }) => baseOffset >= from);
   const freshTail = fresh.filter(({ baseOffset }) => baseOffset >= mergedTo);
@@ -60,23 +59,22 @@ export function isWorthMerging({ unmerged: { rows, bytes } }: PartitionHead): bo
 }
 
 /** The first of these rows as one, as many as fit; a single one stays as it is. */
-export function mergeRows(rows: readonly StoredSegment[], end: number): Rewrite {
+export function mergeRows(rows: readonly Segment[]): Rewrite {
   let size = 0;
   const tooMany = rows.findIndex(({ bytes }) => (size += bytes.byteLength) > SEGMENT_BYTES);
-  const count = tooMany === -1 ? rows.length : Math.max(tooMany, 1);
-  const old = rows.slice(0, count);
-  const nextOffset = rows[count]?.baseOffset ?? end;
-  const fresh = packSegments(checkedBatches(old, nextOffset), old[0]!.baseOffset);
-  return { old, fresh };
+  const old = tooMany === -1 ? rows : rows.slice(0, Math.max(tooMany, 1));
+  return { old, fresh: packSegments(checkedBatches(old), old[0]!.baseOffset) };
 }
 
 /**
- * The batches of rows that follow each other up to `end`. Throws `BATCH_CORRUPT` where they are not
- * what was written: then nobody is to write them again.
+ * The batches of rows that follow each other. Throws `BATCH_CORRUPT` where they are not what was
+ * written: then nobody is to write them again.
  */
-export function checkedBatches(rows: readonly StoredSegment[], end: number): RecordBatch[] {
+export function checkedBatches(rows: readonly Segment[]): RecordBatch[] {
   const batches: RecordBatch[] = [];
-  let next = rows[0]?.baseOffset ?? end;
+  const [first] = rows;
+  if (first === undefined) return batches;
+  let next = first.baseOffset;
   for (const { baseOffset, bytes } of rows) {
     if (baseOffset !== next) throw corruptBatch(`a row begins at ${baseOffset}, not at ${next}`);
     for (const batch of readBatches(new Uint8Array(bytes))) {
@@ -86,6 +84,7 @@ export function checkedBatches(rows: readonly StoredSegment[], end: number): Rec
       next = batch.nextOffset;
     }
   }
+  const end = rows.at(-1)!.nextOffset;
   if (next !== end) throw corruptBatch(`the rows end at ${next}, not at ${end}`);
   return batches;
 }

@@ -1,11 +1,15 @@
 import type { RecordBatch } from '../record/batch-reader.ts';
+import type { StoredSegment } from '../store/store.ts';
 
 /** A row of a partition store: whole batches, end to end, named by the first one's base offset. */
-export interface Segment {
-  readonly baseOffset: number;
+export interface Segment extends StoredSegment {
   /** The offset after its last record. */
   readonly nextOffset: number;
-  readonly bytes: ArrayBuffer;
+}
+
+/** Rows as they lie: each ends where the next one begins, and the last one at `end`. */
+export function rowsUpTo(end: number, rows: readonly StoredSegment[]): Segment[] {
+  return rows.map((row, i) => ({ ...row, nextOffset: rows[i + 1]?.baseOffset ?? end }));
 }
 
 /**

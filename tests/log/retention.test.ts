@@ -1,14 +1,19 @@
 import { describe, expect, test } from 'vitest';
 import { newHead } from '../../src/log/head.ts';
 import { rowsBeyond, startByTime, trustTime } from '../../src/log/retention.ts';
+import type { Segment } from '../../src/log/segment.ts';
 import type { TimeTrust } from '../../src/log/retention.ts';
 
 const HOUR_MS = 3_600_000;
 const YEAR_MS = 365 * 24 * HOUR_MS;
 
 /** Rows of these sizes, of ten offsets each. */
-function rows(...sizes: number[]): { baseOffset: number; bytes: ArrayBuffer }[] {
-  return sizes.map((size, i) => ({ baseOffset: i * 10, bytes: new ArrayBuffer(size) }));
+function rows(...sizes: number[]): Segment[] {
+  return sizes.map((size, i) => ({
+    baseOffset: i * 10,
+    nextOffset: i * 10 + 10,
+    bytes: new ArrayBuffer(size),
+  }));
 }
 
 describe('rowsBeyond', () => {
@@ -20,7 +25,7 @@ describe('rowsBeyond', () => {
     ['those whose last record is not protected', 0, 20, 2],
     ['not one that reaches into what is protected', 0, 19, 1],
   ])('%s', (_, maxBytes, protectedFrom, count) => {
-    expect(rowsBeyond(600, maxBytes, rows(100, 200, 300), 30, protectedFrom)).toBe(count);
+    expect(rowsBeyond(600, maxBytes, rows(100, 200, 300), protectedFrom)).toBe(count);
   });
 });
 

@@ -148,11 +148,14 @@ test('what lies before the start can be forgotten, and nothing else is', () => {
 
 test('a partition that lives long keeps its records as long as it is to, and little more', () => {
   // 64 KiB a minute for a month, of which an hour is to stay.
-  let head: PartitionHead = newHead('t', 0);
+  const next = (before: PartitionHead, minute: number): PartitionHead => {
+    const timeIndex = extendTimeIndex(before.timeIndex, minute, minute, 64 * KIB);
+    const head = { ...before, endOffset: minute + 1, timeIndex };
+    return startedAt(head, startByTime(head, minute - 60));
+  };
+  let head = newHead('t', 0);
   for (let minute = 0; minute < 30 * 24 * 60; minute++) {
-    const timeIndex = extendTimeIndex(head.timeIndex, minute, minute, 64 * KIB);
-    head = { ...head, endOffset: minute + 1, timeIndex };
-    head = startedAt(head, startByTime(head, minute - 60));
+    head = next(head, minute);
     expect(head.endOffset - head.startOffset).toBeLessThanOrEqual(62);
   }
 });
