@@ -9,7 +9,8 @@ import type { Store } from '../store/store.ts';
 import type { GroupOffsets } from './group-offsets.ts';
 import { PartitionKeeper } from './partition-keeper.ts';
 import { tendPartition } from './tend-partition.ts';
-import type { TopicCatalog, TopicRow } from './topic-catalog.ts';
+import type { TopicCatalog } from './topic-catalog.ts';
+import type { TopicRow } from './topic-row.ts';
 import { producerRef } from './transactional-producers.ts';
 import type { ProducerRow } from './transactional-producers.ts';
 

@@ -37,7 +37,7 @@ import type { AppendOutcome, NewAppend } from './commit-queue.ts';
 import type { LogSession } from './log-session.ts';
 import { LogSessions, isCutOff } from './log-sessions.ts';
 import { prepareAppend } from './prepare-append.ts';
-import { topicInfo } from './topic-catalog.ts';
+import { topicInfo } from './topic-row.ts';
 
 export interface LogBrokerOptions {
   readonly name: string;

@@ -23,7 +23,7 @@ import type { PartitionHost } from './partition-host.ts';
 import { Rounds } from './rounds.ts';
 import { StoredPartitions } from './stored-partitions.ts';
 import { TopicCatalog } from './topic-catalog.ts';
-import type { TopicRow } from './topic-catalog.ts';
+import type { TopicRow } from './topic-row.ts';
 import { TransactionalProducers } from './transactional-producers.ts';
 
 export interface LogSessionOptions {

@@ -23,7 +23,8 @@ import type { AppendOutcome, NewAppend } from './commit-queue.ts';
 import { MemoryLog } from './memory-log.ts';
 import type { PartitionBounds, PartitionHost } from './partition-host.ts';
 import { RemotePartitions } from './remote-partitions.ts';
-import type { TopicCatalog, TopicRow } from './topic-catalog.ts';
+import type { TopicCatalog } from './topic-catalog.ts';
+import type { TopicRow } from './topic-row.ts';
 
 export interface MemoryPartitionsOptions {
   readonly logId: string;

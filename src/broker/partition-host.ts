@@ -10,7 +10,7 @@ import type {
 } from '../protocol/broker.ts';
 import { isInMemory } from '../protocol/topic-id.ts';
 import type { Durability } from '../store/store.ts';
-import type { TopicRow } from './topic-catalog.ts';
+import type { TopicRow } from './topic-row.ts';
 
 /** What of a partition can be read. */
 export interface PartitionBounds extends PartitionName {

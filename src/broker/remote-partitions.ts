@@ -23,7 +23,7 @@ import type { Peer } from '../protocol/peer-channel.ts';
 import type { Durability } from '../store/store.ts';
 import type { AppendOutcome, NewAppend } from './commit-queue.ts';
 import type { PartitionBounds, PartitionHost } from './partition-host.ts';
-import type { TopicRow } from './topic-catalog.ts';
+import type { TopicRow } from './topic-row.ts';
 
 /** Memory answers at once; two of these and a new connection are less than a tab waits. */
 const ANSWER_MS = 2_000;

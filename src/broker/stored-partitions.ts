@@ -33,7 +33,7 @@ import { inSlices } from './in-slices.ts';
 import type { PartitionBounds, PartitionHost } from './partition-host.ts';
 import { PartitionKeeper } from './partition-keeper.ts';
 import { TailCache } from './tail-cache.ts';
-import type { TopicRow } from './topic-catalog.ts';
+import type { TopicRow } from './topic-row.ts';
 import { Waiters } from './waiters.ts';
 
 export interface StoredPartitionsOptions {

@@ -3,37 +3,24 @@ import { checkInteger, checkName } from '../base/argument.ts';
 import { TablogError } from '../base/error.ts';
 import type { SubscribedTopic } from '../group/group-state.ts';
 import type { PartitionName } from '../log/head.ts';
-import { headRef, newHead } from '../log/head.ts';
+import { headRef } from '../log/head.ts';
 import { topicGone } from '../log/segment-reader.ts';
 import { MAX_PARTITIONS } from '../protocol/broker.ts';
-import type { TopicConfig, TopicConfigChanges, TopicInfo, TopicSpec } from '../protocol/broker.ts';
+import type { TopicConfig, TopicConfigChanges, TopicSpec } from '../protocol/broker.ts';
 import { isInMemory, newTopicId } from '../protocol/topic-id.ts';
-import { HEAD_KEY, OFFSETS, TOPICS, partitionStore, poolRef } from '../store/schema.ts';
-import type { PoolRow } from '../store/schema.ts';
+import { OFFSETS, TOPICS, partitionStore, poolRef } from '../store/schema.ts';
 import type { RowRef, Store } from '../store/store.ts';
 import { offsetRef } from './committed-offset.ts';
 import type { OffsetRow } from './committed-offset.ts';
+import { withFreeStores } from './store-pool.ts';
+import type { Allocation } from './store-pool.ts';
 import { checkAgrees, checkConfig, defaultsOf, withChanges } from './topic-config.ts';
-
-/** A row of the store `topics`. */
-export interface TopicRow {
-  readonly name: string;
-  readonly id: string;
-  /** For each partition, the index of its store: in the pool, or in memory among the topic's own. */
-  readonly stores: readonly number[];
-  readonly config: TopicConfig;
-  readonly createdAt: number;
-  /** In memory: offsets before it may have been given out by a worker that is gone. Default 0. */
-  readonly reservedTo?: number;
-}
+import { storeOf, topicRef } from './topic-row.ts';
+import type { TopicRow } from './topic-row.ts';
 
 export interface PartitionPlace {
   readonly store: string;
   readonly config: TopicConfig;
-}
-
-function topicRef(name: string): RowRef<TopicRow> {
-  return { store: TOPICS, key: name };
 }
 
 /** Topics as groups see them, at a version of the pool. */
@@ -122,13 +109,13 @@ export class TopicCatalog {
     });
   }
 
-  async create(specs: readonly TopicSpec[]): Promise<TopicRow[]> {
+  async create(specs: readonly TopicSpec[]): Promise<readonly TopicRow[]> {
     for (const { name, partitions = 1 } of specs) {
       checkName('topic', name); // a tab of another build may not have
       checkInteger('partitions', partitions, 1, MAX_PARTITIONS);
     }
     const refs = specs.map((spec) => topicRef(spec.name));
-    return this.#withFreeStores(refs, (rows, allocate) => {
+    return this.#grow(refs, (rows, allocation) => {
       const made = new Map<string, TopicRow>(); // a topic may be named twice
       return specs.map((spec, i) => {
         const existing = rows[i] ?? made.get(spec.name);
@@ -145,7 +132,7 @@ export class TopicCatalog {
           config,
           createdAt: this.#now(),
         };
-        const allocated = allocate(row, spec.partitions ?? 1);
+        const allocated = allocation.grow(row, spec.partitions ?? 1);
         made.set(spec.name, allocated);
         return allocated;
       });
@@ -154,7 +141,7 @@ export class TopicCatalog {
 
   async addPartitions(name: string, partitions: number): Promise<TopicRow> {
     checkInteger('partitions', partitions, 1, MAX_PARTITIONS);
-    const [row] = await this.#withFreeStores([topicRef(name)], ([existing], allocate) => {
+    const [row] = await this.#grow([topicRef(name)], ([existing], allocation) => {
       if (existing === undefined) throw unknownTopic(name);
       const has = existing.stores.length;
       if (partitions < has) {
@@ -164,7 +151,7 @@ export class TopicCatalog {
           { details: { topic: name, partitions: has } },
         );
       }
-      return [allocate(existing, partitions - has)];
+      return [allocation.grow(existing, partitions - has)];
     });
     return row!;
   }
@@ -208,6 +195,16 @@ export class TopicCatalog {
     this.#onChanged();
   }
 
+  /** Changes topics that may need more stores. */
+  async #grow(
+    refs: readonly RowRef<TopicRow>[],
+    change: (rows: readonly (TopicRow | undefined)[], allocation: Allocation) => TopicRow[],
+  ): Promise<readonly TopicRow[]> {
+    const { topics, hasNew } = await withFreeStores(this.#store, refs, change);
+    if (hasNew) this.#onChanged();
+    return topics;
+  }
+
   /** What groups have committed of these topics. */
   async #offsetsOf(topicIds: ReadonlySet<string>): Promise<RowRef<OffsetRow>[]> {
     const rows = await this.#store.readAll<OffsetRow>(OFFSETS);
@@ -234,97 +231,6 @@ export class TopicCatalog {
     );
     return reading;
   }
-
-  /**
-   * Runs `change` in a transaction that can take partition stores from the pool. A transaction has
-   * to name its stores beforehand, so this looks which are free, and looks again when somebody else
-   * was faster.
-   */
-  async #withFreeStores(
-    refs: readonly RowRef<TopicRow>[],
-    change: (
-      rows: readonly (TopicRow | undefined)[],
-      allocate: (row: TopicRow, partitions: number) => TopicRow,
-    ) => TopicRow[],
-  ): Promise<TopicRow[]> {
-    let wanted = 0;
-    for (;;) {
-      const [pool] = await this.#store.read([poolRef]);
-      if (pool!.free.length < wanted) {
-        await this.#store.extendPool();
-        continue;
-      }
-      const candidates = pool!.free.slice(0, wanted);
-      const heads = candidates.map((index) => headRef(partitionStore(index)));
-      const rows = await this.#store
-        .update([poolRef, ...refs, ...heads] as const, (found, write) => {
-          const now = found[0]!;
-          const topics = found.slice(1, 1 + refs.length) as (TopicRow | undefined)[];
-          const taken: number[] = [];
-          let short = 0;
-          let isNew = false;
-          const grow = (row: TopicRow, stores: readonly number[]): TopicRow => {
-            const grown: TopicRow = { ...row, stores: [...row.stores, ...stores] };
-            write.put(TOPICS, row.name, grown);
-            return grown;
-          };
-          const allocate = (row: TopicRow, partitions: number): TopicRow => {
-            isNew ||= partitions > 0;
-            if (isInMemory(row.id)) return grow(row, ownStores(row, partitions));
-            const stores = candidates.slice(taken.length, taken.length + partitions);
-            short += partitions - stores.length;
-            taken.push(...stores);
-            stores.forEach((index, i) => {
-              const partition = row.stores.length + i;
-              write.put(partitionStore(index), HEAD_KEY, newHead(row.id, partition));
-            });
-            return grow(row, stores);
-          };
-          const changed = change(topics, allocate);
-          if (short > 0) throw new ShortOfStores(taken.length + short);
-          if (!taken.every((index) => now.free.includes(index))) throw new ShortOfStores(wanted);
-          const free = now.free.filter((index) => !taken.includes(index));
-          const pool: PoolRow = { ...now, free, version: now.version + 1 };
-          if (isNew) write.put(poolRef.store, poolRef.key, pool);
-          return { changed, isNew };
-        })
-        .catch((error: unknown) => {
-          if (!(error instanceof ShortOfStores)) throw error;
-          wanted = error.wanted;
-          return undefined;
-        });
-      if (rows === undefined) continue;
-      if (rows.isNew) this.#onChanged();
-      return rows.changed;
-    }
-  }
-}
-
-/** Undoes a transaction that would have needed other stores than it had named. */
-class ShortOfStores extends Error {
-  readonly wanted: number;
-
-  constructor(wanted: number) {
-    super(`needs ${wanted} free partition stores`);
-    this.wanted = wanted;
-  }
-}
-
-/** The store of a partition, if the topic has it: on disk one of the pool. */
-function storeOf({ id, stores }: TopicRow, partition: number): string | undefined {
-  const index = stores[partition];
-  if (index === undefined) return undefined;
-  return isInMemory(id) ? `${id}/${index}` : partitionStore(index);
-}
-
-/** The indices of the next partitions of a topic in memory, which need no pool. */
-function ownStores({ stores }: TopicRow, partitions: number): number[] {
-  return Array.from({ length: partitions }, (_, i) => stores.length + i);
-}
-
-export function topicInfo(row: TopicRow): TopicInfo {
-  const { name, id, stores, config, createdAt } = row;
-  return { name, id, partitions: stores.length, config, createdAt };
 }
 
 function unknownTopic(name: string): TablogError {

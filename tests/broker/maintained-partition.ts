@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import { PartitionKeeper } from '../../src/broker/partition-keeper.ts';
-import type { TopicRow } from '../../src/broker/topic-catalog.ts';
+import type { TopicRow } from '../../src/broker/topic-row.ts';
 import { headRef } from '../../src/log/head.ts';
 import type { PartitionHead } from '../../src/log/head.ts';
 import type { TopicInfo } from '../../src/protocol/broker.ts';

@@ -3,7 +3,7 @@ import { CLOSED, STORAGE_UNAVAILABLE } from '../../src/base/error-rules.ts';
 import { deferred } from '../../src/base/deferred.ts';
 import { TablogError } from '../../src/base/error.ts';
 import { PartitionKeeper } from '../../src/broker/partition-keeper.ts';
-import type { TopicRow } from '../../src/broker/topic-catalog.ts';
+import type { TopicRow } from '../../src/broker/topic-row.ts';
 import type { PartitionHead } from '../../src/log/head.ts';
 import type { TopicInfo } from '../../src/protocol/broker.ts';
 import { TOPICS, partitionStore } from '../../src/store/schema.ts';

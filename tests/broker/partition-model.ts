@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import { LogBroker } from '../../src/broker/log-broker.ts';
 import { PartitionKeeper } from '../../src/broker/partition-keeper.ts';
 import type { KeptPartition } from '../../src/broker/partition-keeper.ts';
-import type { TopicRow } from '../../src/broker/topic-catalog.ts';
+import type { TopicRow } from '../../src/broker/topic-row.ts';
 import type { PartitionHead } from '../../src/log/head.ts';
 import { inflateRecords } from '../../src/log/validate.ts';
 import type { FetchedPartition } from '../../src/protocol/broker.ts';

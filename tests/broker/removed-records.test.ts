@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { deferred } from '../../src/base/deferred.ts';
 import { PartitionKeeper } from '../../src/broker/partition-keeper.ts';
-import type { TopicRow } from '../../src/broker/topic-catalog.ts';
+import type { TopicRow } from '../../src/broker/topic-row.ts';
 import { PROTOCOL_VERSION } from '../../src/protocol/broker.ts';
 import { TOPICS, partitionStore } from '../../src/store/schema.ts';
 import type { RowRef } from '../../src/store/store.ts';

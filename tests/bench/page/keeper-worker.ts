@@ -2,7 +2,7 @@ import { systemClock } from '../../../src/base/clock.ts';
 import { PartitionKeeper } from '../../../src/broker/partition-keeper.ts';
 import { serveWorker } from '../../../src/broker/serve-worker.ts';
 import type { WorkerScope } from '../../../src/broker/serve-worker.ts';
-import type { TopicRow } from '../../../src/broker/topic-catalog.ts';
+import type { TopicRow } from '../../../src/broker/topic-row.ts';
 import { alone } from '../../../src/protocol/liveness.ts';
 import { openIdbStore } from '../../../src/store/idb-store.ts';
 import { pacedStore } from '../../../src/store/paced-store.ts';
