@@ -32,7 +32,14 @@ export type { Message, MessageBatch, MessageOf, TopicFilter } from './client/mes
 export type { LogFile } from './client/log-file.ts';
 export type { InlineHost, WorkerKind } from './client/host.ts';
 export { topic } from './client/topic.ts';
-export type { KeyInput, Topic, TopicLike, TopicOptions, ValueInput } from './client/topic.ts';
+export type {
+  KeyInput,
+  Topic,
+  TopicChanges,
+  TopicLike,
+  TopicOptions,
+  ValueInput,
+} from './client/topic.ts';
 export { bytes, double, float, integer, json, long, short, string } from './client/serde.ts';
 export type { Serde, StandardSchema } from './client/serde.ts';
 export type {

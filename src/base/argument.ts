@@ -3,6 +3,9 @@
  * value: `TypeError` for the wrong kind of thing, `RangeError` for a number out of bounds.
  */
 
+/** `setTimeout` fires at once for more: some 24 days. */
+export const MAX_TIMER_MS: number = 2 ** 31 - 1;
+
 const TOPIC_NAME = /^[A-Za-z0-9._-]{1,200}$/;
 
 /** A value as an error shows it: short, and never throwing. */
@@ -16,15 +19,25 @@ export function show(value: unknown): string {
   return String(value).slice(0, 80);
 }
 
+/** An error that names the rule and the value. */
+export function mistake(rule: string, value: unknown, kind: Kind = TypeError): Error {
+  return new kind(`${rule}, got ${show(value)}`);
+}
+
+type Kind = TypeErrorConstructor | RangeErrorConstructor;
+
+/** A number is out of bounds, and anything else is none. */
+export function kindFor(value: unknown): Kind {
+  return typeof value === 'number' ? RangeError : TypeError;
+}
+
 /** Names of logs and topics are part of names of databases, locks and channels, so kept plain; others follow. */
 export function checkName(
-  what: 'log' | 'topic' | 'group' | 'member' | 'transactional id',
+  what: 'log name' | 'topic name' | 'group name' | 'member name' | 'transactional id',
   name: unknown,
 ): asserts name is string {
   if (typeof name === 'string' && TOPIC_NAME.test(name)) return;
-  throw new TypeError(
-    `a ${what} name must be 1 to 200 of the characters A-Z a-z 0-9 . _ -, got ${show(name)}`,
-  );
+  throw mistake(`a ${what} must be 1 to 200 of the characters A-Z a-z 0-9 . _ -`, name);
 }
 
 /** An integer from `min` to `max` (default: no bound but safe integers). */
@@ -36,25 +49,41 @@ export function checkInteger(
 ): asserts value is number {
   if (Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max) return;
   const bounds = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`;
-  const text = `${what} must be an integer ${bounds}, got ${show(value)}`;
-  throw typeof value === 'number' ? new RangeError(text) : new TypeError(text);
+  throw mistake(`${what} must be an integer ${bounds}`, value, kindFor(value));
 }
 
-/** A number of milliseconds: finite and not negative. */
-export function checkMs(what: string, value: unknown): asserts value is number {
-  if (typeof value === 'number' && value >= 0 && Number.isFinite(value)) return;
-  const text = `${what} must be a number of milliseconds of at least 0, got ${show(value)}`;
-  throw typeof value === 'number' ? new RangeError(text) : new TypeError(text);
+/** A number of milliseconds that a timer can count. */
+export function checkMs(what: string, value: unknown, min = 0): asserts value is number {
+  if (typeof value === 'number' && value >= min && value <= MAX_TIMER_MS) return;
+  const bounds = `from ${min} to ${MAX_TIMER_MS}`;
+  throw mistake(`${what} must be a number of milliseconds ${bounds}`, value, kindFor(value));
 }
 
 export function checkBoolean(what: string, value: unknown): asserts value is boolean {
   if (typeof value === 'boolean') return;
-  throw new TypeError(`${what} must be true or false, got ${show(value)}`);
+  throw mistake(`${what} must be true or false`, value);
 }
 
 /** `what` names the call and what it takes: 'sendBatch() takes an array of records'. */
 export function checkArray(what: string, value: unknown): asserts value is readonly unknown[] {
-  if (!Array.isArray(value)) throw new TypeError(`${what}, got ${show(value)}`);
+  if (!Array.isArray(value)) throw mistake(what, value);
+}
+
+/** `what` names the call and what it takes, each once: 'consumer() was given the topic'. */
+export function checkDistinct(what: string, values: readonly (string | number)[]): void {
+  const twice = values.find((value, i) => values.indexOf(value) < i);
+  if (twice !== undefined) throw new TypeError(`${what} ${show(twice)} twice`);
+}
+
+/** Refuses what only `producer.send` takes, and another call would ignore without a word. */
+export function checkNoOptions(what: string, options: unknown): void {
+  if (options === undefined) return;
+  throw mistake(`${what} takes no options, unlike producer.send()`, options);
+}
+
+/** `what` names the call and what it takes: 'on() takes a function'. */
+export function checkFunction(what: string, value: unknown): void {
+  if (typeof value !== 'function') throw mistake(what, value);
 }
 
 export function checkOneOf<T extends string>(
@@ -63,25 +92,46 @@ export function checkOneOf<T extends string>(
   allowed: readonly T[],
 ): asserts value is T {
   if (allowed.includes(value as T)) return;
-  throw new TypeError(`${what} must be one of ${allowed.map(show).join(', ')}, got ${show(value)}`);
+  throw mistake(`${what} must be one of ${allowed.map(show).join(', ')}`, value);
 }
 
-/**
- * `options` over `defaults`, whose keys are all that there are: a misspelt option would otherwise be
- * without effect and without a word.
- */
+/** A misspelt name would otherwise be without effect and without a word. */
+export function unknown(what: string, name: string, known: Iterable<string>): TypeError {
+  return new TypeError(`${what} ${show(name)}: it takes ${[...known].join(', ')}`);
+}
+
+/** `options` over `defaults`, whose keys are all that there are. */
 export function withDefaults<T extends object>(what: string, options: Partial<T>, defaults: T): T {
-  if (typeof options !== 'object' || options === null) {
-    throw new TypeError(`${what} takes an object of options, got ${show(options)}`);
+  return { ...defaults, ...given(what, options, defaults) };
+}
+
+/** Checks of what is given by these names; what one returns is kept instead of what was given. */
+export type Checks<T extends object> = {
+  readonly [K in keyof T]-?: (name: string, value: unknown) => unknown;
+};
+
+/** What is given of `options`, checked by `checks`, whose keys are all that there are. */
+export function checkEach<T extends object>(what: string, options: T, checks: Checks<T>): T {
+  const checked = given(what, options, checks) as T;
+  for (const name of Object.keys(checked) as (keyof T & string)[]) {
+    checked[name] = (checks[name](name, checked[name]) ?? checked[name]) as T[keyof T & string];
   }
-  const merged = { ...defaults };
-  for (const name of Object.keys(options) as (keyof T & string)[]) {
-    const value = options[name];
-    if (!Object.hasOwn(defaults, name)) {
-      const known = Object.keys(defaults).join(', ');
-      throw new TypeError(`${what} has no option ${show(name)}: it takes ${known}`);
-    }
-    if (value !== undefined) merged[name] = value;
+  return checked;
+}
+
+/** `options` without those that are `undefined`; the keys of `known` are all that there are. */
+function given<T extends object>(
+  what: string,
+  options: Partial<T>,
+  known: T | Checks<T>,
+): Partial<T> {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw mistake(`${what} takes an object of options`, options);
   }
-  return merged;
+  const entries = Object.entries(options);
+  for (const [name] of entries) {
+    if (Object.hasOwn(known, name)) continue;
+    throw unknown(`${what} has no option`, name, Object.keys(known));
+  }
+  return Object.fromEntries(entries.filter(([, value]) => value !== undefined)) as Partial<T>;
 }

@@ -1,3 +1,5 @@
+import { MAX_TIMER_MS } from './argument.ts';
+
 /** Time as an argument, so that tests can move it and no test sleeps. */
 export interface Clock {
   /** Milliseconds since 1970. */
@@ -9,7 +11,7 @@ export interface Clock {
 export const systemClock: Clock = {
   now: () => Date.now(),
   after(ms, then) {
-    const timer = setTimeout(then, ms);
+    const timer = setTimeout(then, Math.min(ms, MAX_TIMER_MS)); // a sum may be more than each of it
     return () => clearTimeout(timer);
   },
 };

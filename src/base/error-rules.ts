@@ -121,19 +121,19 @@ export const INVALID_LOG_FILE: ErrorRule = {
 export const INVALID_RECORD: ErrorRule = {
   code: 'INVALID_RECORD',
   retriable: false,
-  next: "Send a key: compaction keeps the last record of each; or make the topic with cleanup 'delete'.",
+  next: "Send a key, or make the topic with cleanup 'delete'.",
 };
 
 export const INVALID_TXN_STATE: ErrorRule = {
   code: 'INVALID_TXN_STATE',
   retriable: false,
-  next: 'Call it before the function of transaction() returns: await there what you begin there.',
+  next: 'Call it before the function of transaction() returns.',
 };
 
 export const LOAD_FAILED: ErrorRule = {
   code: 'LOAD_FAILED',
   retriable: true,
-  next: 'Check that every file of the build is served, then try again or reload the page.',
+  next: 'Check that every file of the build is served, then try again.',
 };
 
 export const LOCKS_UNAVAILABLE: ErrorRule = {
@@ -151,7 +151,7 @@ export const LOG_CORRUPT: ErrorRule = {
 export const MEMBER_EXISTS: ErrorRule = {
   code: 'MEMBER_EXISTS',
   retriable: true,
-  next: 'Close the other one first, or leave memberId out: each consumer then has its own.',
+  next: 'Close the other one first, or leave memberId out.',
 };
 
 export const NON_EMPTY_GROUP: ErrorRule = {
@@ -163,7 +163,7 @@ export const NON_EMPTY_GROUP: ErrorRule = {
 export const NOT_ASSIGNED: ErrorRule = {
   code: 'NOT_ASSIGNED',
   retriable: false,
-  next: 'Check consumer.assignment: it changes as members come and go.',
+  next: 'Check consumer.assignment first.',
 };
 
 export const NO_INDEXEDDB: ErrorRule = {
@@ -247,7 +247,7 @@ export const TOPIC_IN_MEMORY: ErrorRule = {
 export const TRANSACTION_ABORTED: ErrorRule = {
   code: 'TRANSACTION_ABORTED',
   retriable: false,
-  next: 'Nothing was stored: call transaction() again when you want to.',
+  next: 'Nothing was stored: call transaction() again.',
 };
 
 export const TRANSACTION_TIMED_OUT: ErrorRule = {
@@ -277,7 +277,7 @@ export const UNSUPPORTED_CODEC: ErrorRule = {
 export const WORKER_FAILED: ErrorRule = {
   code: 'WORKER_FAILED',
   retriable: true,
-  next: 'Check that its file is served (workerUrl) and that the Content-Security-Policy allows it (worker-src).',
+  next: 'Check that its file is served (workerUrl) and the Content-Security-Policy allows it (worker-src).',
 };
 
 export const WORKER_LOST: ErrorRule = {

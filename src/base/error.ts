@@ -1,4 +1,4 @@
-import { INTERNAL } from './error-rules.ts';
+import { CLOSED, INTERNAL } from './error-rules.ts';
 import type { ErrorCode, ErrorRule } from './error-rules.ts';
 
 /** Facts about an error that survive structured cloning: offsets, sizes, names. */
@@ -42,6 +42,11 @@ export class TablogError extends Error implements ErrorRule {
       cause: this.cause,
     });
   }
+}
+
+/** What who uses it gets, once it is closed. */
+export function closed(what: 'producer' | 'consumer'): TablogError {
+  return new TablogError(CLOSED, `the ${what} is closed`);
 }
 
 /** `error` as a `TablogError`: itself, or wrapped as a bug of ours with the original as its cause. */

@@ -111,7 +111,7 @@ export class TopicCatalog {
 
   async create(specs: readonly TopicSpec[]): Promise<readonly TopicRow[]> {
     for (const { name, partitions = 1 } of specs) {
-      checkName('topic', name); // a tab of another build may not have
+      checkName('topic name', name); // a tab of another build may not have
       checkInteger('partitions', partitions, 1, MAX_PARTITIONS);
     }
     const refs = specs.map((spec) => topicRef(spec.name));

@@ -2,6 +2,7 @@ import { INVALID_CONFIG, TOPIC_EXISTS } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import { DEFAULT_TOPIC_CONFIG } from '../protocol/broker.ts';
 import type { Retention, TopicConfig, TopicConfigChanges, TopicSpec } from '../protocol/broker.ts';
+import { contradiction } from '../protocol/topic-rules.ts';
 
 /** Replay within bounds: memory is shared with the application. */
 const MEMORY_RETENTION: Retention = { ms: null, bytes: 16 * 1024 * 1024 };
@@ -18,20 +19,12 @@ export function withChanges(config: TopicConfig, changes: TopicConfigChanges): T
 
 /** Throws `INVALID_CONFIG` for what does not go together, or cannot become of what there `was`. */
 export function checkConfig(topic: string, config: TopicConfig, was: TopicConfig = config): void {
-  const { storage, retention, protectUncommitted } = config;
-  if (storage !== was.storage) {
-    throw invalid(topic, `its storage is '${was.storage}' and stays so`);
-  }
-  if (storage === 'disk') return;
-  if (retention.bytes === null) {
-    throw invalid(topic, `in memory it needs a bound, and retention.bytes is null`);
-  }
-  if (protectUncommitted.length > 0) {
-    throw invalid(
-      topic,
-      'in memory nothing is kept beyond retention, so not by protectUncommitted',
-    );
-  }
+  const isMoved = config.storage !== was.storage;
+  const why = isMoved ? `its storage is '${was.storage}' and stays so` : contradiction(config);
+  if (why === undefined) return;
+  throw new TablogError(INVALID_CONFIG, `the topic '${topic}' cannot be so: ${why}`, {
+    details: { topic },
+  });
 }
 
 interface ExistingTopic {
@@ -57,10 +50,4 @@ export function checkAgrees(spec: TopicSpec, existing: ExistingTopic): void {
     `the topic '${spec.name}' exists and differs: ${differences.join('; ')}`,
     { details: { topic: spec.name } },
   );
-}
-
-function invalid(topic: string, why: string): TablogError {
-  return new TablogError(INVALID_CONFIG, `the topic '${topic}' cannot be so: ${why}`, {
-    details: { topic },
-  });
 }

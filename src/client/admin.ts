@@ -1,25 +1,24 @@
 import {
   checkArray,
   checkBoolean,
+  checkDistinct,
+  checkEach,
   checkInteger,
   checkName,
-  show,
+  mistake,
   withDefaults,
 } from '../base/argument.ts';
-import type {
-  ImportedPartition,
-  TopicConfigChanges,
-  TopicDescription,
-  TopicInfo,
-} from '../protocol/broker.ts';
+import type { Checks } from '../base/argument.ts';
+import type { ImportedPartition, TopicDescription, TopicInfo } from '../protocol/broker.ts';
 import type { CommittedOffset, GroupDescription, GroupListing } from '../protocol/group.ts';
 import { checkPosition } from './consumer-options.ts';
 import type { Position } from './consumer-options.ts';
 import type { Connection } from './connection.ts';
 import { loaded } from './loaded.ts';
 import type { LogFile } from './log-file.ts';
+import type * as LogFiles from './log-file.ts';
 import { asSpec, asTopic, checkConfig, checkPartitions } from './topic.ts';
-import type { TopicLike } from './topic.ts';
+import type { TopicChanges, TopicLike } from './topic.ts';
 import type { TopicRegistry } from './topic-registry.ts';
 
 export interface StorageDescription {
@@ -48,9 +47,10 @@ export interface RecordsToDelete {
 
 export interface AlterLogOptions {
   /**
-   * Bytes of all topics on disk together, beyond which the oldest records of the largest partitions
-   * go, unless they are compacted or protected; whole rows, so less than one row more may stay. null:
-   * no bound, which is how a log begins.
+   * Bytes of all topics on disk together, beyond which the oldest records go, of the largest partition
+   * first, which may be emptied by it; but none of topics with 'compact' alone, and none that are
+   * protected. Whole rows go, so less than one row more may stay. null: no bound, which is how a log
+   * begins.
    */
   readonly maxBytes?: number | null;
 }
@@ -85,7 +85,12 @@ export class Admin {
    */
   async createTopics(topics: readonly TopicLike[]): Promise<readonly TopicInfo[]> {
     checkArray('createTopics() takes an array of topics', topics);
-    return this.#change(this.#connection.call('createTopics', topics.map(asSpec)));
+    const specs = topics.map(asSpec);
+    checkDistinct(
+      'createTopics() was given the topic',
+      specs.map(({ name }) => name),
+    );
+    return this.#change(this.#connection.call('createTopics', specs));
   }
 
   /** Deletes topics with all their records, all or none. Throws `UNKNOWN_TOPIC`. */
@@ -115,54 +120,67 @@ export class Admin {
   }
 
   /** Changes a topic's configuration; what is not given stays. Throws `UNKNOWN_TOPIC`. */
-  async alterTopic(topic: TopicLike, config: TopicConfigChanges): Promise<TopicInfo> {
+  async alterTopic(topic: TopicLike, config: TopicChanges): Promise<TopicInfo> {
     const request = { name: nameOf(topic), config: checkConfig(config) };
     return this.#change(this.#connection.call('alterTopic', request));
   }
 
   /**
    * Deletes the records of partitions before an offset, or all that there are ('latest'), and tells
-   * where each of them begins then (Kafka's low watermark); partition by partition. What is behind goes on as its `from` says.
-   * Throws `UNKNOWN_TOPIC`, and `OFFSET_OUT_OF_RANGE` beyond the end.
+   * where each of them begins then (Kafka's low watermark). They cannot be read any more when it
+   * resolves; their space is freed in the background. Who is behind goes on as its `from` says.
+   *
+   * Throws `UNKNOWN_TOPIC`, and `OFFSET_OUT_OF_RANGE` beyond the end; nothing is deleted then.
    */
   async deleteRecords(
     topic: TopicLike,
     partitions: readonly RecordsToDelete[],
   ): Promise<readonly number[]> {
     checkArray('deleteRecords() takes an array of partitions', partitions);
-    const info = await this.#registry.load(nameOf(topic));
-    for (const each of partitions) {
-      const { partition, before } = withDefaults<RecordsToDelete>('deleteRecords()', each, {
-        partition: -1,
-        before: -1,
-      });
-      checkInteger('partition', partition, 0, info.partitions - 1);
-      if (before !== 'latest') checkInteger('before', before, 0);
-    }
+    const { id } = await this.#registry.load(nameOf(topic));
     const ends = await this.listOffsets(topic, 'latest');
-    return this.#connection.call('deleteRecords', {
-      topicId: info.id,
-      partitions: partitions.map(({ partition, before }) => ({
-        partition,
-        before: before === 'latest' ? ends[partition]! : before,
-      })),
+    const wanted = partitions.map((each) => {
+      const none = { partition: undefined, before: undefined };
+      const { partition, before } = withDefaults<object>(
+        'deleteRecords()',
+        each,
+        none,
+      ) as typeof each;
+      checkInteger('partition', partition, 0, ends.length - 1);
+      if (before === 'latest') return { partition, before: ends[partition]! };
+      checkInteger("before, unless it is 'latest',", before, 0);
+      return { partition, before };
     });
+    checkDistinct(
+      'deleteRecords() was given the partition',
+      wanted.map(({ partition }) => partition),
+    );
+    const ask = (some: typeof wanted): Promise<readonly number[]> =>
+      this.#connection.call('deleteRecords', { topicId: id, partitions: some });
+    // Those that will be refused first, and alone: the others are not to be cut then.
+    const beyond = wanted.filter(({ partition, before }) => before > ends[partition]!);
+    if (beyond.length > 0) await ask(beyond);
+    return ask(wanted);
   }
 
   /**
    * The records of a partition, from its first to the last that there is now, as the bytes of a Kafka
-   * log file (`00000000000000000000.log`): whole record batches, as they are stored.
+   * log file (`00000000000000000000.log`): whole record batches, as they are stored, so the first one
+   * may have records from before the partition's start, deleted ones too.
+   *
+   * The stream fails with a `RangeError` for a partition that there is not, with `UNKNOWN_TOPIC`, with
+   * `WORKER_LOST` where the records were in memory and are gone, and with what else stops a reader.
    */
   exportPartition(topic: TopicLike, partition: number): ReadableStream<Uint8Array> {
-    // Most tabs do without the code of log files.
     const name = nameOf(topic);
     checkInteger('partition', partition, 0);
     let batches: AsyncGenerator<Uint8Array, void> | undefined;
     return new ReadableStream<Uint8Array>({
       pull: async (controller) => {
         if (batches === undefined) {
-          const { exportBatches } = await loaded(import('./log-file.ts'));
-          const { id } = await this.#registry.load(name);
+          const { exportBatches } = await logFiles();
+          const { id, partitions } = await this.#registry.load(name);
+          checkInteger('partition', partition, 0, partitions - 1);
           batches = exportBatches(this.#connection, id, partition);
         }
         const next = await batches.next();
@@ -174,9 +192,12 @@ export class Admin {
 
   /**
    * Stores a Kafka log file in a partition that has never had a record, with the offsets of the file;
-   * whole, or not at all. Batches may be uncompressed or gzip, of 256 MiB in all at the most.
+   * whole, or not at all. Batches may be uncompressed or gzip, of 256 MiB in all at the most. The
+   * topic's rules for what is sent to it, as `maxRecordBytes` and keys, are not applied.
    *
-   * Throws `INVALID_LOG_FILE`, which says where and why, `PARTITION_NOT_EMPTY`, `UNKNOWN_TOPIC`.
+   * Throws `INVALID_LOG_FILE`, which says where and why: for snappy, lz4 and zstd, the older formats
+   * (magic 0 and 1), markers of transactions, and gaps between batches, as Kafka's compaction leaves
+   * them. Throws `PARTITION_NOT_EMPTY`, `UNKNOWN_TOPIC`, and a `RangeError` for a file too large.
    */
   async importPartition(
     topic: TopicLike,
@@ -185,12 +206,15 @@ export class Admin {
   ): Promise<ImportedPartition> {
     const { id, partitions } = await this.#registry.load(nameOf(topic));
     checkInteger('partition', partition, 0, partitions - 1);
-    const { bufferOf } = await loaded(import('./log-file.ts'));
+    const { bufferOf } = await logFiles();
     const request = { topicId: id, partition, file: await bufferOf(file) };
     return this.#connection.call('importPartition', request);
   }
 
-  /** Bounds the log as a whole; null: by nothing but the browser's quota. */
+  /**
+   * Bounds the log as a whole; null: by nothing but the browser's quota. It is looked after in the
+   * background, as `retention` is: some 10 s after an append, else every 5 minutes.
+   */
   async alterLog(options: AlterLogOptions): Promise<void> {
     const { maxBytes } = withDefaults<CheckedAlterLogOptions>('alterLog()', options, {
       maxBytes: undefined,
@@ -203,7 +227,7 @@ export class Admin {
   /** The offset of a place in each partition; for a time after the last record, the end offset. */
   async listOffsets(topic: TopicLike, at: Exclude<Position, number>): Promise<readonly number[]> {
     const place = checkPosition(at);
-    if ('offset' in place) throw new TypeError(`listOffsets() takes no offset, got ${show(at)}`);
+    if ('offset' in place) throw mistake('listOffsets() takes no offset', at);
     const { id, partitions } = await this.#registry.load(nameOf(topic));
     const request = Array.from({ length: partitions }, (_, partition) => ({
       topicId: id,
@@ -222,7 +246,7 @@ export class Admin {
    * to read. Throws `GROUP_ID_NOT_FOUND`.
    */
   async describeGroup(group: string): Promise<GroupDescription> {
-    checkName('group', group);
+    checkName('group name', group);
     const [description] = await this.#connection.call('describeGroups', [group]);
     return description!;
   }
@@ -233,13 +257,13 @@ export class Admin {
    */
   async deleteGroups(groups: readonly string[]): Promise<void> {
     checkArray('deleteGroups() takes an array of group names', groups);
-    for (const group of groups) checkName('group', group);
+    for (const group of groups) checkName('group name', group);
     await this.#connection.call('deleteGroups', groups);
   }
 
   /** What a group has committed. Throws `GROUP_ID_NOT_FOUND`. */
   async fetchOffsets(group: string): Promise<readonly CommittedOffset[]> {
-    checkName('group', group);
+    checkName('group name', group);
     return this.#connection.call('fetchOffsets', { groupId: group });
   }
 
@@ -254,16 +278,8 @@ export class Admin {
     to: Position,
     options: ResetOffsetsOptions = {},
   ): Promise<readonly CommittedOffset[]> {
-    checkName('group', group);
-    const { partitions, force } = withDefaults<CheckedResetOptions>('resetOffsets()', options, {
-      partitions: null,
-      force: false,
-    });
-    checkBoolean('force', force);
-    if (partitions !== null) {
-      checkArray('resetOffsets() takes an array of partitions', partitions);
-      for (const partition of partitions) checkInteger('partition', partition, 0);
-    }
+    checkName('group name', group);
+    const { partitions = null, force = false } = checkEach('resetOffsets()', options, RESET_CHECKS);
     const request = {
       groupId: group,
       topic: nameOf(topic),
@@ -302,11 +318,19 @@ export class Admin {
   }
 }
 
-interface CheckedResetOptions {
-  readonly partitions: readonly number[] | null;
-  readonly force: boolean;
-}
+const RESET_CHECKS: Checks<ResetOffsetsOptions> = {
+  partitions: (_, value) => {
+    checkArray('resetOffsets() takes an array of partitions', value);
+    for (const partition of value) checkInteger('partition', partition, 0);
+  },
+  force: checkBoolean,
+};
 
 function nameOf(topicLike: TopicLike): string {
   return asTopic(topicLike).name;
+}
+
+/** Most tabs do without it. */
+function logFiles(): Promise<typeof LogFiles> {
+  return loaded(import('./log-file.ts'));
 }

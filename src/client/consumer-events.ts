@@ -1,4 +1,4 @@
-import { checkOneOf, show } from '../base/argument.ts';
+import { checkFunction, checkOneOf } from '../base/argument.ts';
 
 /** A topic's name and a partition of it. */
 export interface AssignedPartition {
@@ -56,9 +56,7 @@ export class ConsumerListeners {
   /** Returns how to stop. Throws a `TypeError` for an event that does not exist. */
   add<E extends keyof ConsumerEvents>(event: E, listener: ConsumerListener<E>): () => void {
     checkOneOf('an event', event, NAMES);
-    if (typeof listener !== 'function') {
-      throw new TypeError(`on() takes a function, got ${show(listener)}`);
-    }
+    checkFunction('on() takes a function', listener);
     const listeners = this.#listeners.get(event)!;
     listeners.add(listener);
     return () => void listeners.delete(listener);

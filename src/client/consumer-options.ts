@@ -1,12 +1,14 @@
 import {
   checkBoolean,
+  checkEach,
   checkInteger,
   checkMs,
   checkName,
   checkOneOf,
-  show,
+  mistake,
   withDefaults,
 } from '../base/argument.ts';
+import type { Checks } from '../base/argument.ts';
 import type { OffsetPlace } from '../protocol/broker.ts';
 import { ASSIGNOR_NAMES } from '../protocol/group.ts';
 import type { AssignorName } from '../protocol/group.ts';
@@ -90,84 +92,81 @@ export type CheckedConsumerOptions = Required<Omit<ConsumerOptions<TopicFilter>,
 };
 
 /** Options that say nothing without a group. */
-const GROUP_OPTIONS = [
-  'memberId',
-  'commit',
-  'assignor',
-  'sessionTimeoutMs',
-  'rebalanceTimeoutMs',
-  'placement',
-] as const;
+const GROUP_CHECKS: Checks<Pick<ConsumerOptions, GroupOption>> = {
+  memberId: (_, value) => checkName('member name', value),
+  commit: (name, value) => {
+    if (typeof value !== 'object') checkOneOf(name, value, ['processed', 'manual']);
+    else {
+      const { everyMs } = withDefaults<{ everyMs?: number | undefined }>(name, value as object, {
+        everyMs: undefined,
+      });
+      checkMs('commit.everyMs', everyMs);
+    }
+  },
+  assignor: (name, value) => checkOneOf(name, value, ASSIGNOR_NAMES),
+  sessionTimeoutMs: (name, value) => checkMs(name, value, 100),
+  rebalanceTimeoutMs: checkMs,
+  placement: (name, value) => checkOneOf(name, value, ['visible', 'any']),
+};
+
+type GroupOption =
+  | 'memberId'
+  | 'commit'
+  | 'assignor'
+  | 'sessionTimeoutMs'
+  | 'rebalanceTimeoutMs'
+  | 'placement';
+
+const CHECKS: Checks<ConsumerOptions<TopicFilter>> = {
+  topics: () => {}, // they have to be there, too
+  from: (_, value) => void checkPosition(value as Position),
+  mustExist: checkBoolean,
+  group: (_, value) => checkName('group name', value),
+  signal: (name, value) => {
+    if (!(value instanceof AbortSignal)) throw mistake(`${name} must be an AbortSignal`, value);
+  },
+  prefetchBytes: (name, value) => checkInteger(name, value, 1),
+  maxPartitionBytes: (name, value) => checkInteger(name, value, 1),
+  maxWaitMs: checkMs,
+  ...GROUP_CHECKS,
+};
 
 /** `options` with the defaults. Throws a `TypeError` or a `RangeError` for what breaks a rule. */
 export function checkConsumerOptions(
   options: ConsumerOptions<TopicFilter>,
 ): CheckedConsumerOptions {
-  const checked = withDefaults<CheckedConsumerOptions>('consumer()', options, {
-    topics: [],
+  const given = checkEach('consumer()', options, CHECKS);
+  const checked = {
     from: 'latest',
     mustExist: false,
-    group: undefined,
-    memberId: undefined,
     commit: 'processed',
-    assignor: undefined,
     sessionTimeoutMs: 10_000,
     rebalanceTimeoutMs: 60_000,
     placement: 'visible',
-    signal: undefined,
     prefetchBytes: 8 * 1024 * 1024,
     maxPartitionBytes: 1024 * 1024,
     maxWaitMs: 5000,
-  });
-  const { topics, prefetchBytes, maxPartitionBytes, maxWaitMs } = checked;
+    ...given,
+  };
+  const { topics, group } = checked;
   if (!Array.isArray(topics) || topics.length === 0) {
-    throw new TypeError(`consumer() takes an array of at least one topic, got ${show(topics)}`);
+    throw mistake('consumer() takes an array of at least one topic', topics);
   }
-  checkInteger('prefetchBytes', prefetchBytes, 1);
-  checkInteger('maxPartitionBytes', maxPartitionBytes, 1);
-  checkMs('maxWaitMs', maxWaitMs);
-  checkPosition(checked.from);
-  const { signal } = checked;
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw new TypeError(`signal must be an AbortSignal, got ${show(signal)}`);
-  }
-  checkBoolean('mustExist', checked.mustExist);
-  checkGroup(options, checked);
-  return checked;
-}
-
-function checkGroup(options: ConsumerOptions<TopicFilter>, checked: CheckedConsumerOptions): void {
-  const { group, memberId, commit, assignor, placement } = checked;
-  if (group === undefined) {
-    const needless = GROUP_OPTIONS.find((name) => options[name] !== undefined);
-    if (needless === undefined) return;
+  const needless = Object.keys(given).find((name) => Object.hasOwn(GROUP_CHECKS, name));
+  if (group === undefined && needless !== undefined) {
     throw new TypeError(`${needless} needs a group: a consumer without one keeps no place`);
   }
-  checkName('group', group);
-  if (memberId !== undefined) checkName('member', memberId);
-  if (typeof commit === 'object' && commit !== null) checkMs('commit.everyMs', commit.everyMs);
-  else checkOneOf('commit', commit, ['processed', 'manual']);
-  if (assignor !== undefined) checkOneOf('assignor', assignor, ASSIGNOR_NAMES);
-  checkInteger('sessionTimeoutMs', checked.sessionTimeoutMs, 100);
-  checkMs('rebalanceTimeoutMs', checked.rebalanceTimeoutMs);
-  checkOneOf('placement', placement, ['visible', 'any']);
+  return checked as CheckedConsumerOptions;
 }
 
 /** Throws a `TypeError` or `RangeError` for what is no place in a partition. */
 export function checkPosition(position: Position): OffsetPlace {
   if (position === 'earliest' || position === 'latest') return { at: position };
-  if (position instanceof Date) {
-    const time = position.getTime();
-    if (Number.isNaN(time)) {
-      throw new RangeError(`a position must be a valid Date, got ${show(position)}`);
-    }
-    return { at: time };
-  }
+  const time = position instanceof Date ? position.getTime() : NaN;
+  if (!Number.isNaN(time)) return { at: time };
   if (typeof position === 'number') {
     checkInteger('an offset', position, 0);
     return { offset: position };
   }
-  throw new TypeError(
-    `a position must be 'earliest', 'latest', an offset or a Date, got ${show(position)}`,
-  );
+  throw mistake("a position must be 'earliest', 'latest', an offset or a Date", position);
 }

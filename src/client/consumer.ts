@@ -1,6 +1,5 @@
-import { checkArray, checkInteger, checkMs, show, withDefaults } from '../base/argument.ts';
-import { CLOSED } from '../base/error-rules.ts';
-import { TablogError } from '../base/error.ts';
+import { checkArray, checkInteger, checkMs, mistake, withDefaults } from '../base/argument.ts';
+import { closed } from '../base/error.ts';
 import { randomId } from '../base/random-id.ts';
 import { WholeTopics } from './assignment.ts';
 import type { Assignment } from './assignment.ts';
@@ -36,6 +35,13 @@ export interface OffsetToCommit extends TopicPartition {
   /** Kept with it, and told by `admin.fetchOffsets`. Default ''. */
   readonly metadata?: string;
 }
+
+const NO_COMMIT = {
+  topic: undefined,
+  partition: undefined,
+  offset: undefined,
+  metadata: '',
+} as unknown as Required<OffsetToCommit>;
 
 /**
  * Reads topics: every partition of them, or, with a group, those that the group assigns to it. Made
@@ -103,21 +109,14 @@ export class Consumer<T extends TopicFilter = TopicLike> implements AsyncIterabl
       commitsItself: this.#commitsItself,
     });
     this.ready = this.#start(async () => {
-      if (group === undefined) {
-        const options = { registry, selection, readers, from, listeners, mustExist, onChange };
-        return new WholeTopics(options);
-      }
+      const common = { registry, selection, readers, from, listeners, onChange };
+      if (group === undefined) return new WholeTopics({ ...common, mustExist });
       // A tab that only produces does without it.
       const { GroupMember } = await loaded(import('./group-member.ts'));
       return new GroupMember({
+        ...common,
         connection,
-        registry,
-        selection,
-        readers,
-        listeners,
-        from,
         group: { ...checked, group, memberId: this.memberId!, assignor: checked.assignor ?? null },
-        onChange,
         onRevoking: (reader) => this.#runner?.giveUp(reader),
         onError,
         onEnd: (error) => this.#reading.end(error),
@@ -198,11 +197,16 @@ export class Consumer<T extends TopicFilter = TopicLike> implements AsyncIterabl
   async commit(offsets: readonly OffsetToCommit[]): Promise<void> {
     checkArray('commit() takes an array of offsets', offsets);
     if (this.group === undefined) throw new TypeError('commit() needs a consumer with a group');
-    if (this.#isClosed) throw new TablogError(CLOSED, 'the consumer is closed');
-    const commits = offsets.map(({ offset, metadata = '', ...where }) => {
+    if (this.#isClosed) throw closed('consumer');
+    const commits = offsets.map((each) => {
+      const { offset, metadata, ...where } = withDefaults<Required<OffsetToCommit>>(
+        'commit()',
+        each,
+        NO_COMMIT,
+      );
       checkInteger('an offset', offset, 0);
       if (typeof metadata !== 'string') {
-        throw new TypeError(`the metadata of a commit is a string, got ${show(metadata)}`);
+        throw mistake('the metadata of a commit is a string', metadata);
       }
       const hold = this.#readers.mustGet(where).hold!;
       return () => hold.committer.commitExactly(hold, offset, metadata);
@@ -214,6 +218,7 @@ export class Consumer<T extends TopicFilter = TopicLike> implements AsyncIterabl
    * What it holds, for transactions; `undefined`: it is closed. Throws `FENCED` where what is to be
    * committed is of a partition that was taken away, and a `TypeError` where it reads another log than
    * `log`, or several messages are in hand: some of them may not be meant.
+   * @internal
    */
   static holdsOf<T extends TopicFilter>(consumer: Consumer<T>, log: string): Hold[] | undefined {
     const own = consumer.#connection.log;
@@ -294,7 +299,7 @@ export class Consumer<T extends TopicFilter = TopicLike> implements AsyncIterabl
 
   async #start(assign: () => Promise<Assignment>): Promise<void> {
     const assignment = await assign();
-    if (this.#closing.signal.aborted) throw new TablogError(CLOSED, 'the consumer is closed');
+    if (this.#closing.signal.aborted) throw closed('consumer');
     this.#assignment = assignment;
     await assignment.start();
   }

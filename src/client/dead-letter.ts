@@ -4,6 +4,7 @@ import type { RecordParts } from '../record/batch-writer.ts';
 import type { Append } from '../protocol/broker.ts';
 import type { CommitRequest } from '../protocol/group.ts';
 import type { Connection } from './connection.ts';
+import { toCommit } from './hold.ts';
 import { Message } from './message.ts';
 import { isFenced } from './offset-committer.ts';
 import type { Topic } from './topic.ts';
@@ -58,8 +59,7 @@ export async function bury(
     const offset = Math.max(handed.next, hold.committed);
     for (;;) {
       try {
-        const sequence = ++hold.commits;
-        await store({ member, offsets: [{ ...claim, offset, metadata: '', sequence }] });
+        await store({ member, offsets: [toCommit(hold, offset)] });
         break;
       } catch (failure) {
         if (isFenced(failure)) return false;

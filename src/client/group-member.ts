@@ -1,7 +1,6 @@
 import { deferred } from '../base/deferred.ts';
 import type { Deferred } from '../base/deferred.ts';
-import { CLOSED } from '../base/error-rules.ts';
-import { TablogError, toTablogError } from '../base/error.ts';
+import { TablogError, closed, toTablogError } from '../base/error.ts';
 import type { AssignorName, CommitRequest, MemberRef, MemberView } from '../protocol/group.ts';
 import type { Assignment } from './assignment.ts';
 import { checkExist } from './assignment.ts';
@@ -112,7 +111,7 @@ export class GroupMember implements Assignment {
       } finally {
         this.#holdings.loseAll();
         this.#committer.close();
-        this.#ended.resolve(new TablogError(CLOSED, 'the consumer is closed'));
+        this.#ended.resolve(closed('consumer'));
       }
     }
   }

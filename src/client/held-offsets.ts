@@ -1,4 +1,5 @@
 import type { CommitRequest } from '../protocol/group.ts';
+import { toCommit } from './hold.ts';
 import type { Hold } from './hold.ts';
 
 /** How far a partition was handed out at some time. */
@@ -25,14 +26,7 @@ export function heldOffsets(holds: readonly Held[]): HeldOffsets | undefined {
     ({ hold, offset, restarts }) => hold.restarts === restarts && offset > hold.committed,
   );
   if (moved.length === 0) return undefined;
-  const offsets = moved.map(({ hold, hold: { topicId, partition, epoch }, offset }) => ({
-    sequence: ++hold.commits,
-    topicId,
-    partition,
-    epoch,
-    offset,
-    metadata: '',
-  }));
+  const offsets = moved.map(({ hold, offset }) => toCommit(hold, offset));
   return {
     commit: { member: moved[0]!.hold.member, offsets },
     committed: () => {

@@ -2,7 +2,7 @@ import { FENCED } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import { deferred } from '../base/deferred.ts';
 import type { Deferred } from '../base/deferred.ts';
-import type { Claim, MemberRef } from '../protocol/group.ts';
+import type { Claim, MemberRef, OffsetCommit } from '../protocol/group.ts';
 
 /** Who commits what is processed. */
 export interface Committer {
@@ -185,4 +185,10 @@ export function lost({ member, partition }: Hold): TablogError {
   return new TablogError(FENCED, `the member '${memberId}' has lost partition ${partition}`, {
     details: { group, member: memberId, partition },
   });
+}
+
+/** What the store is asked to commit: numbered, so that it can tell the later one. */
+export function toCommit(hold: Hold, offset: number, metadata = ''): OffsetCommit {
+  const { topicId, partition, epoch } = hold;
+  return { sequence: ++hold.commits, topicId, partition, epoch, offset, metadata };
 }

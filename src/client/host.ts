@@ -19,7 +19,6 @@ export type StartFailure = 'notLoaded' | 'threw' | 'silent';
 
 /** A worker that has been started, and may not be there yet. */
 export interface WorkerHost {
-  readonly kind: WorkerKind;
   readonly endpoint: Endpoint;
   /** Rejects with `WORKER_FAILED` when the browser says that it did not start; never resolves. */
   readonly failed: Promise<never>;
@@ -60,7 +59,6 @@ function startShared(name: string, url: string | URL | undefined): WorkerHost {
       ? new SharedWorker(new URL('../worker.js', import.meta.url), { type: 'module', name })
       : new SharedWorker(url, { type: 'module', name });
   return {
-    kind: 'shared',
     endpoint: worker.port,
     failed: failureOf(worker),
     close: () => worker.port.close(),
@@ -73,7 +71,6 @@ function startDedicated(name: string, url: string | URL | undefined): WorkerHost
       ? new Worker(new URL('../worker.js', import.meta.url), { type: 'module', name })
       : new Worker(url, { type: 'module', name });
   return {
-    kind: 'dedicated',
     endpoint: worker,
     failed: failureOf(worker),
     close: () => worker.terminate(),

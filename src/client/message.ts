@@ -92,7 +92,10 @@ export class Message<N extends string = string, K = unknown, V = unknown> {
     return { topic, partition, offset, timestamp, key, value, headers };
   }
 
-  /** Key, value and headers as they are stored, to be written elsewhere. */
+  /**
+   * Key, value and headers as they are stored, to be written elsewhere.
+   * @internal
+   */
   static partsOf(message: Message): RecordParts {
     const field = (at: number, length: number): Uint8Array | null =>
       length < 0 ? null : message.#bytes.subarray(at, at + length);
@@ -104,7 +107,10 @@ export class Message<N extends string = string, K = unknown, V = unknown> {
     };
   }
 
-  /** Messages of one lane have to stay in order: those of one key in one partition. */
+  /**
+   * Messages of one lane have to stay in order: those of one key in one partition.
+   * @internal
+   */
   static laneOf(message: Message): string {
     const at = message.#keyAt;
     const length = message.#keyLength;

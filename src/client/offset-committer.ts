@@ -1,9 +1,8 @@
 import type { Clock } from '../base/clock.ts';
-import { CLOSED } from '../base/error-rules.ts';
-import { TablogError } from '../base/error.ts';
+import { TablogError, closed } from '../base/error.ts';
 import type { OffsetCommit } from '../protocol/group.ts';
 import type { Connection } from './connection.ts';
-import { lost } from './hold.ts';
+import { lost, toCommit } from './hold.ts';
 import type { Committer, Hold } from './hold.ts';
 
 /**
@@ -80,7 +79,7 @@ export class OffsetCommitter implements Committer {
 
   /** Of several calls for a partition the last one counts; all of them settle alike. */
   #ask(hold: Hold, offset: number, metadata: string, isExact: boolean): Promise<void> {
-    if (this.#isClosed) return Promise.reject(closed());
+    if (this.#isClosed) return Promise.reject(closed('consumer'));
     hold.asked = offset;
     const { restarts } = hold;
     const waiting = this.#waiting.get(hold);
@@ -121,7 +120,7 @@ export class OffsetCommitter implements Committer {
     if (this.#options.mode === 'manual') return [];
     return holds
       .filter((hold) => hold.processed > hold.committed)
-      .map((hold) => toCommit(hold, hold.processed, ''));
+      .map((hold) => toCommit(hold, hold.processed));
   }
 
   keep(hold: Hold): void {
@@ -168,7 +167,7 @@ export class OffsetCommitter implements Committer {
     const held: [Hold, Waiting][] = [];
     for (const [hold, commit] of waiting) {
       const { offset, isExact, resolve, reject } = commit;
-      if (hold.signal.aborted) reject(this.#isClosed ? closed() : lost(hold));
+      if (hold.signal.aborted) reject(this.#isClosed ? closed('consumer') : lost(hold));
       else if (isExact || offset > hold.committed) held.push([hold, commit]);
       else resolve(); // meanwhile more was committed, with a dead letter
     }
@@ -202,18 +201,9 @@ export class OffsetCommitter implements Committer {
   }
 }
 
-function closed(): TablogError {
-  return new TablogError(CLOSED, 'the consumer is closed');
-}
-
 /** Whether nothing was stored for a reason that may be of one partition only. */
 function isRefusal(error: unknown): boolean {
   return error instanceof TablogError && !error.retriable && error.code !== 'OUTCOME_UNKNOWN';
-}
-
-function toCommit(hold: Hold, offset: number, metadata: string): OffsetCommit {
-  const { topicId, partition, epoch } = hold;
-  return { sequence: ++hold.commits, topicId, partition, epoch, offset, metadata };
 }
 
 export function isFenced(error: unknown): boolean {

@@ -1,4 +1,4 @@
-import { checkName, show, withDefaults } from '../base/argument.ts';
+import { checkName, mistake, withDefaults } from '../base/argument.ts';
 import { systemClock } from '../base/clock.ts';
 import { MEMBER_EXISTS } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
@@ -40,16 +40,16 @@ interface CheckedOpenLogOptions {
  * of two workers to answer, and 10 for the store.
  */
 export async function openLog(name: string, options: OpenLogOptions = {}): Promise<Log> {
-  checkName('log', name);
+  checkName('log name', name);
   const { host, workerUrl } = withDefaults<CheckedOpenLogOptions>('openLog()', options, {
     host: defaultWorkerKind(),
     workerUrl: undefined,
   });
   if (host !== 'shared' && host !== 'dedicated' && typeof host?.open !== 'function') {
-    throw new TypeError(`host must be 'shared', 'dedicated' or inline(), got ${show(host)}`);
+    throw mistake("host must be 'shared', 'dedicated' or inline()", host);
   }
   if (workerUrl !== undefined && typeof workerUrl !== 'string' && !(workerUrl instanceof URL)) {
-    throw new TypeError(`workerUrl must be a string or a URL, got ${show(workerUrl)}`);
+    throw mistake('workerUrl must be a string or a URL', workerUrl);
   }
   const connection = new Connection({ log: name, host, workerUrl, clock: systemClock });
   try {

@@ -1,12 +1,13 @@
 import {
   checkBoolean,
+  checkEach,
+  checkFunction,
   checkInteger,
   checkMs,
-  checkOneOf,
-  show,
-  withDefaults,
   checkName,
+  checkOneOf,
 } from '../base/argument.ts';
+import type { Checks } from '../base/argument.ts';
 import type { Partitioner } from './partitioner.ts';
 
 export interface ProducerOptions {
@@ -64,26 +65,18 @@ export interface ProducerOptions {
 
 type Optional = 'partitioner' | 'transactionalId';
 
-export type CheckedProducerOptions = Required<Omit<ProducerOptions, Optional>> & {
-  readonly [K in Optional]: ProducerOptions[K] | undefined;
-};
+export type CheckedProducerOptions = Required<Omit<ProducerOptions, Optional>> &
+  Pick<ProducerOptions, Optional>;
 
-type Defaults = Omit<CheckedProducerOptions, 'batchBytes'> & {
-  readonly batchBytes: number | undefined;
-};
-
-const DEFAULTS: Defaults = {
+const DEFAULTS: Omit<Required<ProducerOptions>, Optional | 'batchBytes'> = {
   lingerMs: 0,
-  batchBytes: undefined,
   bufferBytes: 32 * 1024 * 1024,
   compression: 'none',
   durability: 'relaxed',
   idempotent: true,
   deliveryTimeoutMs: 120_000,
-  transactionalId: undefined,
   transactionTimeoutMs: 60_000,
   maxTransactionBytes: 16 * 1024 * 1024,
-  partitioner: undefined,
 };
 
 const MAX_BATCH_BYTES = 16 * 1024 * 1024;
@@ -91,25 +84,26 @@ const MAX_BATCH_BYTES = 16 * 1024 * 1024;
 /** A transaction is one of the store, for which everybody else waits. */
 const MAX_TRANSACTION_BYTES = 64 * 1024 * 1024;
 
+const CHECKS: Checks<ProducerOptions> = {
+  lingerMs: checkMs,
+  batchBytes: (name, value) => checkInteger(name, value, 1, MAX_BATCH_BYTES),
+  bufferBytes: (name, value) => checkInteger(name, value, 1),
+  compression: (name, value) => checkOneOf(name, value, ['none', 'gzip']),
+  durability: (name, value) => checkOneOf(name, value, ['relaxed', 'strict']),
+  idempotent: checkBoolean,
+  deliveryTimeoutMs: checkMs,
+  transactionalId: (_, value) => checkName('transactional id', value),
+  transactionTimeoutMs: (name, value) => checkMs(name, value, 1),
+  maxTransactionBytes: (name, value) => checkInteger(name, value, 1, MAX_TRANSACTION_BYTES),
+  partitioner: (name, value) => checkFunction(`${name} must be a function`, value),
+};
+
 /** `options` with the defaults. Throws a `TypeError` or a `RangeError` for what breaks a rule. */
 export function checkProducerOptions(options: ProducerOptions): CheckedProducerOptions {
-  const given = withDefaults('producer()', options, DEFAULTS);
-  const batchBytes = given.batchBytes ?? (given.compression === 'gzip' ? 256 * 1024 : 1024 * 1024);
-  const checked = { ...given, batchBytes };
-  checkMs('lingerMs', checked.lingerMs);
-  checkInteger('batchBytes', checked.batchBytes, 1, MAX_BATCH_BYTES);
-  checkInteger('bufferBytes', checked.bufferBytes, 1);
-  checkOneOf('compression', checked.compression, ['none', 'gzip']);
-  checkOneOf('durability', checked.durability, ['relaxed', 'strict']);
-  checkBoolean('idempotent', checked.idempotent);
-  checkMs('deliveryTimeoutMs', checked.deliveryTimeoutMs);
-  checkMs('transactionTimeoutMs', checked.transactionTimeoutMs);
-  checkInteger('maxTransactionBytes', checked.maxTransactionBytes, 1, MAX_TRANSACTION_BYTES);
-  const { transactionalId } = checked;
-  if (transactionalId !== undefined) checkName('transactional id', transactionalId);
-  const { partitioner } = checked;
-  if (partitioner !== undefined && typeof partitioner !== 'function') {
-    throw new TypeError(`partitioner must be a function, got ${show(partitioner)}`);
+  const given = { ...DEFAULTS, ...checkEach('producer()', options, CHECKS) };
+  if (given.transactionalId !== undefined && !given.idempotent) {
+    throw new TypeError('transactionalId needs idempotent: true');
   }
-  return checked;
+  const batchBytes = given.batchBytes ?? (given.compression === 'gzip' ? 256 * 1024 : 1024 * 1024);
+  return { ...given, batchBytes };
 }

@@ -1,8 +1,13 @@
-import { checkArray, checkInteger, show, withDefaults } from '../base/argument.ts';
+import {
+  checkArray,
+  checkFunction,
+  checkInteger,
+  checkNoOptions,
+  withDefaults,
+} from '../base/argument.ts';
 import { deferred } from '../base/deferred.ts';
 import type { Deferred } from '../base/deferred.ts';
-import { CLOSED } from '../base/error-rules.ts';
-import { TablogError, toTablogError } from '../base/error.ts';
+import { TablogError, closed, toTablogError } from '../base/error.ts';
 import { Queue } from '../base/queue.ts';
 import { randomProducerId } from '../base/random-id.ts';
 import type { TopicInfo } from '../protocol/broker.ts';
@@ -119,6 +124,7 @@ export class Producer {
     records: readonly ProducerRecord<KeyInput<T>, ValueInput<T>>[],
   ): Promise<Placement[]> {
     return new Promise((resolve, reject) => {
+      checkNoOptions('sendBatch()', arguments[2]);
       checkArray('sendBatch() takes an array of records', records);
       const encoded = this.#encode(topic, records);
       if (records.length === 0) return resolve([]);
@@ -145,16 +151,17 @@ export class Producer {
    * `TRANSACTION_TIMED_OUT`; `FENCED` where a partition was taken from a consumer, or the
    * transactional id from this producer; what `send` rejects with. Nothing is stored then, but for
    * `OUTCOME_UNKNOWN`.
+   *
+   * What `work` does otherwise is not part of it: `producer.send` stores by itself, and so does another
+   * `transaction`.
    */
   async transaction<R>(
     work: (transaction: Transaction) => R | PromiseLike<R>,
   ): Promise<TransactionResult<R>> {
-    if (typeof work !== 'function') {
-      throw new TypeError(`transaction() takes a function, got ${show(work)}`);
-    }
+    checkFunction('transaction() takes a function', work);
     const closing = this.#closing.signal;
     const { Transactor } = await loaded(import('./transactor.ts'));
-    if (closing.aborted) throw new TablogError(CLOSED, 'the producer is closed');
+    if (closing.aborted) throw closed('producer');
     this.#transactor ??= new Transactor({
       connection: this.#connection,
       registry: this.#registry,
@@ -191,7 +198,7 @@ export class Producer {
     options?: SendOptions,
   ): { name: string; records: OutgoingRecord[] } {
     const topic = asTopic(topicLike);
-    if (this.#closing.signal.aborted) throw new TablogError(CLOSED, 'the producer is closed');
+    if (this.#closing.signal.aborted) throw closed('producer');
     if (this.#options.transactionalId !== undefined) {
       throw new TypeError('a producer with a transactionalId sends within transaction() only');
     }
@@ -303,7 +310,7 @@ function expectedOffsetOf(
   if (expectedOffset === undefined) return null;
   checkInteger('expectedOffset', expectedOffset, 0);
   if (partition === undefined && key === null) {
-    throw new TypeError('expectedOffset needs a record with a key or a partition');
+    throw new TypeError('expectedOffset needs a key or a partition: pass partition: 0');
   }
   return expectedOffset;
 }

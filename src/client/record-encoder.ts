@@ -1,4 +1,4 @@
-import { show } from '../base/argument.ts';
+import { kindFor, mistake, show, unknown } from '../base/argument.ts';
 import type { Field, RecordParts } from '../record/batch-writer.ts';
 import { checkUtf8 } from '../record/utf8.ts';
 import type { Serde } from './serde.ts';
@@ -36,14 +36,10 @@ export function encodeRecord(
   now: number,
 ): RecordParts {
   if (typeof record !== 'object' || record === null) {
-    throw new TypeError(`a record must be an object with a value, got ${show(record)}`);
+    throw mistake('a record must be an object with a value', record);
   }
   for (const name of Object.keys(record)) {
-    if (!FIELDS.has(name)) {
-      throw new TypeError(
-        `a record has no field ${show(name)}: it takes ${[...FIELDS].join(', ')}`,
-      );
-    }
+    if (!FIELDS.has(name)) throw unknown('a record has no field', name, FIELDS);
   }
   const { key = null, value, headers, timestamp } = record;
   if (value === undefined) {
@@ -67,29 +63,26 @@ function encodeField(topic: Topic, what: string, serde: Serde<unknown>, value: u
     checkUtf8(encoded);
     return encoded;
   }
-  throw new TypeError(
-    `the ${what} serde of '${topic.name}' must encode to a Uint8Array or a string, got ${show(encoded)}`,
+  throw mistake(
+    `the ${what} serde of '${topic.name}' must encode to a Uint8Array or a string`,
+    encoded,
   );
 }
 
 function encodeHeaders(headers: HeadersInput): RecordParts['headers'] {
   if (typeof headers !== 'object' || headers === null) {
-    throw new TypeError(
-      `headers must be an object or pairs of name and value, got ${show(headers)}`,
-    );
+    throw mistake('headers must be an object or pairs of name and value', headers);
   }
   const pairs = Symbol.iterator in headers ? [...headers] : Object.entries(headers);
   for (const pair of pairs) {
     if (!Array.isArray(pair) || pair.length !== 2 || typeof pair[0] !== 'string') {
-      throw new TypeError(`a header must be a pair of name and value, got ${show(pair)}`);
+      throw mistake('a header must be a pair of name and value', pair);
     }
     const [name, value] = pair as readonly [string, unknown];
     checkUtf8(name);
     if (typeof value === 'string') checkUtf8(value);
     else if (value !== null && !(value instanceof Uint8Array)) {
-      throw new TypeError(
-        `the header ${show(name)} must be a string, a Uint8Array or null, got ${show(value)}`,
-      );
+      throw mistake(`the header ${show(name)} must be a string, a Uint8Array or null`, value);
     }
   }
   return pairs;
@@ -101,6 +94,5 @@ function checkTimestamp(timestamp: unknown): number {
     return ms as number;
   }
   const rule = 'a timestamp must be a Date or an integer of milliseconds since 1970';
-  const text = `${rule}, got ${show(timestamp)}`;
-  throw typeof ms === 'number' ? new RangeError(text) : new TypeError(text);
+  throw mistake(rule, timestamp, kindFor(ms));
 }

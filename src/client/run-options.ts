@@ -1,4 +1,5 @@
-import { checkInteger, checkMs, checkOneOf, show, withDefaults } from '../base/argument.ts';
+import { checkEach, checkFunction, checkInteger, checkMs, checkOneOf } from '../base/argument.ts';
+import type { Checks } from '../base/argument.ts';
 import type { Message, MessageOf, TopicFilter } from './message.ts';
 import { asTopic } from './topic.ts';
 import type { TopicLike } from './topic.ts';
@@ -64,37 +65,36 @@ export interface CheckedRunOptions {
 
 const ACTIONS: readonly ErrorAction[] = ['retry', 'skip', 'deadLetter', 'stop'];
 
+const CHECKS: Checks<CheckedRunOptions> = {
+  eachMessage: () => {}, // it has to be there, too
+  concurrency: (name, value) => checkInteger(name, value, 1),
+  onError: (name, value) => {
+    if (typeof value !== 'function') checkOneOf(name, value, ACTIONS);
+  },
+  retries: (name, value) => checkInteger(name, value, 0),
+  afterRetries: (name, value) => checkOneOf(name, value, ['skip', 'deadLetter', 'stop']),
+  backoffMs: checkMs,
+  maxBackoffMs: checkMs,
+  deadLetterTopic: (_, value) => void asTopic(value as TopicLike),
+};
+
 /** `options` with the defaults. Throws a `TypeError` or a `RangeError` for what breaks a rule. */
 export function checkRunOptions<T extends TopicFilter>(options: RunOptions<T>): CheckedRunOptions {
-  const checked = withDefaults<CheckedRunOptions>(
-    'run()',
-    options as unknown as Partial<CheckedRunOptions>,
-    {
-      eachMessage: undefined as unknown as CheckedRunOptions['eachMessage'],
-      concurrency: 1,
-      onError: 'stop',
-      retries: 5,
-      afterRetries: 'stop',
-      backoffMs: 300,
-      maxBackoffMs: 30_000,
-      deadLetterTopic: undefined,
-    },
-  );
-  const { eachMessage, concurrency, onError, retries, afterRetries, deadLetterTopic } = checked;
-  if (typeof eachMessage !== 'function') {
-    throw new TypeError(`run() takes an eachMessage function, got ${show(eachMessage)}`);
-  }
-  checkInteger('concurrency', concurrency, 1);
-  if (typeof onError !== 'function') checkOneOf('onError', onError, ACTIONS);
-  checkInteger('retries', retries, 0);
-  checkOneOf('afterRetries', afterRetries, ['skip', 'deadLetter', 'stop']);
-  checkMs('backoffMs', checked.backoffMs);
-  checkMs('maxBackoffMs', checked.maxBackoffMs);
-  if (deadLetterTopic !== undefined) asTopic(deadLetterTopic);
-  else if (onError === 'deadLetter' || afterRetries === 'deadLetter') {
+  const checked = {
+    concurrency: 1,
+    onError: 'stop',
+    retries: 5,
+    afterRetries: 'stop',
+    backoffMs: 300,
+    maxBackoffMs: 30_000,
+    ...checkEach<Partial<CheckedRunOptions>>('run()', options as never, CHECKS),
+  };
+  const { eachMessage, onError, afterRetries, deadLetterTopic } = checked;
+  checkFunction('run() takes an eachMessage function', eachMessage);
+  if (deadLetterTopic === undefined && [onError, afterRetries].includes('deadLetter')) {
     throw new TypeError("'deadLetter' needs a deadLetterTopic");
   }
-  return checked;
+  return checked as CheckedRunOptions;
 }
 
 /** What to do about a failure: as `onError` says, while there are retries left. */

@@ -44,7 +44,7 @@ export async function startRunner<T extends TopicFilter>(
  * Runs handlers side by side. Messages of one key, in one partition, come one after the other, and
  * so do all messages without a key.
  */
-export class Runner {
+class Runner {
   readonly #source: RunnerSource;
   readonly #reading: Reading;
   readonly #options: CheckedRunOptions;
@@ -230,3 +230,5 @@ export class Runner {
 function end({ reader, handed }: Job, how: 'processed' | 'dropped'): void {
   if (handed !== undefined) reader.hold!.end(handed, how);
 }
+
+export type { Runner };

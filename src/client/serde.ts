@@ -1,4 +1,4 @@
-import { show } from '../base/argument.ts';
+import { mistake, show } from '../base/argument.ts';
 import { readUtf8 } from '../record/utf8.ts';
 
 /**
@@ -33,7 +33,7 @@ export function string(): Serde<string> {
   return {
     encode(value) {
       if (typeof value === 'string') return value;
-      throw new TypeError(`string() takes a string, got ${show(value)}`);
+      throw mistake('string() takes a string', value);
     },
     decode: readUtf8,
   };
@@ -44,7 +44,7 @@ export function bytes(): Serde<Uint8Array> {
   return {
     encode(value) {
       if (value instanceof Uint8Array) return value;
-      throw new TypeError(`bytes() takes a Uint8Array, got ${show(value)}`);
+      throw mistake('bytes() takes a Uint8Array', value);
     },
     decode: (read) => read,
   };
@@ -56,9 +56,7 @@ export function bytes(): Serde<Uint8Array> {
  */
 export function json<T>(schema?: StandardSchema<T>): Serde<T> {
   if (schema !== undefined && typeof schema?.['~standard']?.validate !== 'function') {
-    throw new TypeError(
-      `json() takes a schema of the Standard Schema interface, got ${show(schema)}`,
-    );
+    throw mistake('json() takes a schema of the Standard Schema interface', schema);
   }
   return {
     encode(value) {
@@ -139,7 +137,7 @@ export const plain: Serde<Uint8Array> = {
     if (value instanceof Uint8Array || typeof value === 'string') return value;
     throw new TypeError(
       `a topic without serdes takes a Uint8Array or a string, got ${show(value)}: ` +
-        `use topic(name, { value: json() }) for other values`,
+        `write topic(name, { value: json() })`,
     );
   },
   decode: (read) => read,
@@ -179,7 +177,7 @@ function integerOf(
 
 function checkNumber(name: string, value: unknown): number {
   if (typeof value === 'number') return value;
-  throw new TypeError(`${name}() takes a number, got ${show(value)}`);
+  throw mistake(`${name}() takes a number`, value);
 }
 
 function fixed(size: number, write: (view: DataView) => void): Uint8Array {

@@ -1,3 +1,4 @@
+import { checkDistinct } from '../base/argument.ts';
 import type { Subscription } from '../protocol/group.ts';
 import type { TopicFilter } from './message.ts';
 import { asTopic } from './topic.ts';
@@ -11,6 +12,7 @@ export class TopicSelection {
   /** Throws a `TypeError` where a topic comes twice. */
   constructor(wanted: readonly TopicFilter[]) {
     const patterns: RegExp[] = [];
+    const names: string[] = [];
     for (const topicLike of wanted) {
       if (topicLike instanceof RegExp) {
         // 'g' and 'y' would make each test begin where the last one ended.
@@ -18,12 +20,11 @@ export class TopicSelection {
         continue;
       }
       const topic = asTopic(topicLike);
-      if (this.#topics.has(topic.name)) {
-        throw new TypeError(`consumer() was given the topic '${topic.name}' twice`);
-      }
+      names.push(topic.name);
       this.#topics.set(topic.name, topic);
     }
-    this.subscription = { topics: [...this.#topics.keys()], patterns };
+    checkDistinct('consumer() was given the topic', names);
+    this.subscription = { topics: names, patterns };
   }
 
   /** The topic of this name, if it is selected; one that matches a pattern is of bytes and text. */

@@ -1,14 +1,16 @@
 import {
   checkArray,
+  checkEach,
   checkInteger,
-  checkMs,
   checkName,
   checkOneOf,
+  mistake,
   show,
-  withDefaults,
 } from '../base/argument.ts';
+import type { Checks } from '../base/argument.ts';
 import { MAX_PARTITIONS } from '../protocol/broker.ts';
 import type { Retention, TopicConfig, TopicConfigChanges, TopicSpec } from '../protocol/broker.ts';
+import { contradiction } from '../protocol/topic-rules.ts';
 import { bytes, plain } from './serde.ts';
 import type { Serde } from './serde.ts';
 
@@ -69,6 +71,9 @@ export interface Topic<N extends string = string, K = unknown, V = unknown> {
   readonly config: TopicConfigChanges;
 }
 
+/** What `alterTopic` can change of a topic. */
+export type TopicChanges = Omit<TopicConfigChanges, 'storage'>;
+
 /** A typed topic, or the name of one whose keys and values are bytes or text. */
 export type TopicLike = Topic | string;
 
@@ -76,12 +81,6 @@ export type TopicLike = Topic | string;
 export type KeyInput<T> = T extends Topic<string, infer K, unknown> ? K : Uint8Array | string;
 /** What a record's value may be, for `send`. */
 export type ValueInput<T> = T extends Topic<string, unknown, infer V> ? V : Uint8Array | string;
-
-interface CheckedTopicOptions extends ConfigOptions {
-  readonly key: Serde<unknown>;
-  readonly value: Serde<unknown>;
-  readonly partitions: number | undefined;
-}
 
 const MAX_RECORD_BYTES = 16 * 1024 * 1024;
 
@@ -95,106 +94,76 @@ export function topic<const N extends string, K = Uint8Array, V = Uint8Array>(
   name: N,
   options: TopicOptions<K, V> = {},
 ): Topic<N, K, V> {
-  checkName('topic', name);
-  const { key, value, partitions, ...config } = withDefaults<CheckedTopicOptions>(
-    'topic()',
-    options,
-    {
-      key: bytes(),
-      value: bytes(),
-      partitions: undefined,
-      ...NO_CONFIG,
-    },
-  );
-  checkSerde('key', key);
-  checkSerde('value', value);
-  if (partitions !== undefined) checkPartitions(partitions);
-  return {
+  checkName('topic name', name);
+  const given = checkEach<TopicOptions<unknown, unknown>>('topic()', options, CHECKS);
+  const { key = bytes(), value = bytes(), partitions, ...config } = given;
+  const why = contradiction(config);
+  if (why !== undefined) throw new TypeError(`the topic '${name}' cannot be so: ${why}`);
+  const made = {
     name,
     key: key as Serde<K>,
     value: value as Serde<V>,
     partitions,
-    config: configOf(config),
+    config,
   };
+  topics.add(made);
+  return made;
 }
 
-function checkSerde(what: string, serde: Partial<Serde<unknown>> | null): void {
-  if (typeof serde?.encode === 'function' && typeof serde.decode === 'function') return;
-  throw new TypeError(
-    `the ${what} of topic() must be a serde, as string() or json(), got ${show(serde)}`,
-  );
-}
-
-type ConfigOptions = {
-  readonly [K in keyof TopicConfig]:
-    | (K extends 'retention' ? Partial<Retention> : TopicConfig[K])
-    | undefined;
-};
-
-const NO_CONFIG: ConfigOptions = {
-  storage: undefined,
-  maxRecordBytes: undefined,
-  timestampType: undefined,
-  cleanup: undefined,
-  retention: undefined,
-  deleteRetentionMs: undefined,
-  protectUncommitted: undefined,
-};
+/** Those that were checked: an object that looks like one would fail later, and say less. */
+const topics = new WeakSet<object>();
 
 /** The configuration for `alterTopic`, checked. */
-export function checkConfig(options: TopicConfigChanges): TopicConfigChanges {
-  return configOf(withDefaults<ConfigOptions>('alterTopic()', options, NO_CONFIG));
-}
-
-/** What is given of a configuration, checked. */
-function configOf(options: ConfigOptions): TopicConfigChanges {
-  const { maxRecordBytes, timestampType, cleanup, deleteRetentionMs, protectUncommitted } = options;
-  if (options.storage !== undefined) {
-    checkOneOf('storage', options.storage, ['disk', 'memory']);
-  }
-  if (maxRecordBytes !== undefined) {
-    checkInteger('maxRecordBytes', maxRecordBytes, 1, MAX_RECORD_BYTES);
-  }
-  if (timestampType !== undefined) {
-    checkOneOf('timestampType', timestampType, ['create', 'append']);
-  }
-  if (cleanup !== undefined) {
-    checkOneOf('cleanup', cleanup, ['delete', 'compact', 'compact,delete']);
-  }
-  if (deleteRetentionMs !== undefined) checkMs('deleteRetentionMs', deleteRetentionMs);
-  if (protectUncommitted !== undefined) {
-    checkArray('protectUncommitted takes an array of group names', protectUncommitted);
-    for (const group of protectUncommitted) checkName('group', group);
-  }
-  const retention = options.retention === undefined ? undefined : checkRetention(options.retention);
-  const given = Object.entries({ ...options, retention }).filter(
-    ([, value]) => value !== undefined,
-  );
-  return Object.fromEntries(given) as TopicConfigChanges;
-}
-
-function checkRetention(options: Partial<Retention>): Partial<Retention> {
-  const { ms, bytes } = withDefaults<Partial<Record<keyof Retention, number | null | undefined>>>(
-    'retention',
-    options,
-    { ms: undefined, bytes: undefined },
-  );
-  if (ms !== null && ms !== undefined) checkInteger('retention.ms', ms, 1);
-  if (bytes !== null && bytes !== undefined) checkInteger('retention.bytes', bytes, 1);
-  return { ...(ms !== undefined && { ms }), ...(bytes !== undefined && { bytes }) };
+export function checkConfig(options: TopicChanges): TopicChanges {
+  return checkEach<TopicChanges>('alterTopic()', options, CHANGE_CHECKS);
 }
 
 export function checkPartitions(partitions: unknown): asserts partitions is number {
   checkInteger('partitions', partitions, 1, MAX_PARTITIONS);
 }
 
+const CHANGE_CHECKS: Checks<TopicChanges> = {
+  maxRecordBytes: (name, value) => checkInteger(name, value, 1, MAX_RECORD_BYTES),
+  timestampType: (name, value) => checkOneOf(name, value, ['create', 'append']),
+  cleanup: (name, value) => checkOneOf(name, value, ['delete', 'compact', 'compact,delete']),
+  retention: (name, value) =>
+    checkEach<Partial<Retention>>(name, value as Partial<Retention>, {
+      ms: (part, bound) => checkBound(`${name}.${part}`, bound),
+      bytes: (part, bound) => checkBound(`${name}.${part}`, bound),
+    }),
+  deleteRetentionMs: (name, value) => checkInteger(name, value, 0),
+  protectUncommitted: (name, value) => {
+    checkArray(`${name} takes an array of group names`, value);
+    for (const group of value) checkName('group name', group);
+  },
+};
+
+const CHECKS: Checks<TopicOptions<unknown, unknown>> = {
+  key: checkSerde,
+  value: checkSerde,
+  partitions: (_, value) => checkPartitions(value),
+  storage: (name, value) => checkOneOf(name, value, ['disk', 'memory']),
+  ...CHANGE_CHECKS,
+};
+
+function checkSerde(what: string, value: unknown): void {
+  const serde = value as Partial<Serde<unknown>> | null;
+  if (typeof serde?.encode === 'function' && typeof serde.decode === 'function') return;
+  throw mistake(`the ${what} of topic() must be a serde, as string() or json()`, serde);
+}
+
+function checkBound(what: string, bound: unknown): void {
+  if (bound !== null) checkInteger(what, bound, 1);
+}
+
 /** A `TopicLike` as a topic: a plain name takes bytes and text, and gives bytes. */
 export function asTopic(topicLike: TopicLike): Topic {
   if (typeof topicLike === 'object' && topicLike !== null) {
-    checkName('topic', topicLike.name);
-    return topicLike;
+    if (topics.has(topicLike)) return topicLike;
+    const call = `topic(${show(topicLike.name ?? 'name')}, { … })`;
+    throw mistake(`a topic is a name or what ${call} returned`, topicLike);
   }
-  checkName('topic', topicLike);
+  checkName('topic name', topicLike);
   return { name: topicLike, key: plain, value: plain, partitions: undefined, config: {} };
 }
 

@@ -1,11 +1,10 @@
-import { checkArray } from '../base/argument.ts';
+import { checkArray, checkNoOptions, mistake } from '../base/argument.ts';
 import {
-  CLOSED,
   INVALID_TXN_STATE,
   TRANSACTION_ABORTED,
   TRANSACTION_TOO_LARGE,
 } from '../base/error-rules.ts';
-import { TablogError } from '../base/error.ts';
+import { TablogError, closed } from '../base/error.ts';
 import { recordBytes } from '../record/batch-writer.ts';
 import type { Placement } from './accumulator.ts';
 import { Consumer } from './consumer.ts';
@@ -53,22 +52,30 @@ export class Transaction {
   /** What each consumer holds, when it is asked for. */
   readonly #holders = new Map<object, readonly Held[]>();
   #bytes = 0;
+  /** Why it is not stored. */
+  #failure: unknown;
 
   constructor(options: TransactionOptions) {
     this.#options = options;
   }
 
-  /** Aborts when the transaction is over: stored, or aborted, or timed out. */
+  /**
+   * Aborts when nothing can be added any more: the function has returned, and what it sent is about
+   * to be stored; or the transaction was aborted, has timed out, or its producer closes.
+   */
   get signal(): AbortSignal {
     return this.#ending.signal;
   }
 
   /**
-   * Adds a record. Throws a `TypeError` or `RangeError` for one that breaks a rule, and a
+   * Adds a record. Throws a `TypeError` or `RangeError` for one that cannot be encoded, and a
    * `TablogError`: `TRANSACTION_TOO_LARGE`, `INVALID_TXN_STATE` when the transaction is over.
+   *
+   * What the topic has to say is known at the end, and rejects `transaction()`: `UNKNOWN_TOPIC`,
+   * `RECORD_TOO_LARGE`, `INVALID_RECORD`, `TOPIC_IN_MEMORY`, a `RangeError` for the partition.
    */
   send<T extends TopicLike>(topic: T, record: ProducerRecord<KeyInput<T>, ValueInput<T>>): void {
-    this.#mustBeOpen('send()');
+    this.#mustBeOpen('send()', arguments[2]);
     const { name, ...serdes } = asTopic(topic);
     const parts = encodeRecord({ name, ...serdes }, record, this.#options.now());
     const bytes = this.#bytes + recordBytes(parts);
@@ -90,6 +97,7 @@ export class Transaction {
     topic: T,
     records: readonly ProducerRecord<KeyInput<T>, ValueInput<T>>[],
   ): void {
+    this.#mustBeOpen('sendBatch()', arguments[2]);
     checkArray('sendBatch() takes an array of records', records);
     const before = { bytes: this.#bytes, sent: this.#sent.length };
     try {
@@ -106,20 +114,24 @@ export class Transaction {
    * transaction (Kafka's `sendOffsetsToTransaction`). Where the group has given a partition to
    * another member meanwhile, the transaction fails with `FENCED` and nothing is stored.
    *
+   * Use `commit: 'manual'`, so that nothing but the transaction commits. Await each transaction, and
+   * let its error leave the loop: the message then comes again. One that is caught inside the loop is
+   * passed over by the next commit.
+   *
    * Throws a `TypeError` for a consumer without a group or of another log, and `CLOSED`,
    * `INVALID_TXN_STATE`.
    */
   commitOffsets<T extends TopicFilter>(consumer: Consumer<T>): void {
     this.#mustBeOpen('commitOffsets()');
     if (!(consumer instanceof Consumer)) {
-      throw new TypeError('commitOffsets() takes a consumer');
+      throw mistake('commitOffsets() takes a consumer', consumer);
     }
     if (consumer.group === undefined) {
-      throw new TypeError('commitOffsets() needs a consumer with a group');
+      throw mistake('commitOffsets() needs a consumer with a group', consumer.group);
     }
     const holds = Consumer.holdsOf(consumer, this.#options.log);
     if (holds === undefined) {
-      throw new TablogError(CLOSED, 'the consumer is closed');
+      throw closed('consumer');
     }
     this.#holders.set(consumer, handedOut(holds));
   }
@@ -130,19 +142,27 @@ export class Transaction {
     Transaction.end(this, new TablogError(TRANSACTION_ABORTED, 'abort() was called'));
   }
 
-  #mustBeOpen(what: string): void {
+  #mustBeOpen(what: string, options?: unknown): void {
+    checkNoOptions(`tx.${what}`, options);
     if (!this.signal.aborted) return;
     throw new TablogError(INVALID_TXN_STATE, `${what} was called after the transaction had ended`, {
-      cause: this.signal.reason,
+      cause: this.#failure,
     });
   }
 
-  /** Nothing more can be added; the reason is why it is not stored. */
-  static end(transaction: Transaction, reason: unknown): void {
+  /**
+   * Nothing more can be added; the reason is why it is not stored.
+   * @internal
+   */
+  static end(transaction: Transaction, reason?: unknown): void {
+    transaction.#failure = reason;
     transaction.#ending.abort(reason);
   }
 
-  /** What is to be stored. */
+  /**
+   * What is to be stored.
+   * @internal
+   */
   static contentOf(transaction: Transaction): {
     readonly sent: readonly SentRecord[];
     readonly holders: readonly (readonly Held[])[];

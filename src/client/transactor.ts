@@ -1,5 +1,5 @@
-import { CLOSED, TRANSACTION_TIMED_OUT } from '../base/error-rules.ts';
-import { TablogError, toTablogError } from '../base/error.ts';
+import { TRANSACTION_TIMED_OUT } from '../base/error-rules.ts';
+import { TablogError, closed, toTablogError } from '../base/error.ts';
 import { randomId, randomProducerId } from '../base/random-id.ts';
 import type { ProducerIdentity, Request } from '../protocol/broker.ts';
 import type { Placement, SealedBatch } from './accumulator.ts';
@@ -45,7 +45,7 @@ export class Transactor {
     this.#options = options;
     // One listener for all of them: Node warns of more than ten.
     options.closing.addEventListener('abort', () => {
-      for (const transaction of this.#open) Transaction.end(transaction, closed());
+      for (const transaction of this.#open) Transaction.end(transaction, closed('producer'));
     });
   }
 
@@ -55,7 +55,7 @@ export class Transactor {
     const { connection, options, closing } = this.#options;
     const { clock } = connection;
     await this.#begin(); // whoever had the transactional id is fenced from now on
-    if (closing.aborted) throw closed();
+    if (closing.aborted) throw closed('producer');
     const { maxTransactionBytes, transactionTimeoutMs } = options;
     const transaction = new Transaction({
       log: connection.log,
@@ -72,7 +72,7 @@ export class Transactor {
     try {
       const result = await Promise.race([Promise.resolve(transaction).then(work), over]);
       signal.throwIfAborted();
-      Transaction.end(transaction, undefined);
+      Transaction.end(transaction);
       const { sent, holders } = Transaction.contentOf(transaction);
       return { result, placements: await this.#inTurn(() => this.#store(sent, holders)) };
     } catch (error) {
@@ -244,8 +244,4 @@ function timedOut(ms: number): TablogError {
   return new TablogError(TRANSACTION_TIMED_OUT, `the transaction was left open for ${ms} ms`, {
     details: { transactionTimeoutMs: ms },
   });
-}
-
-function closed(): TablogError {
-  return new TablogError(CLOSED, 'the producer is closed');
 }

@@ -13,7 +13,7 @@ describe('checkName', () => {
   test.each(['a', 'orders', 'Orders.v2', 'a-b_c', '.', '7', 'x'.repeat(200)])(
     'takes %j',
     (name) => {
-      expect(() => checkName('topic', name)).not.toThrow();
+      expect(() => checkName('topic name', name)).not.toThrow();
     },
   );
 
@@ -28,7 +28,7 @@ describe('checkName', () => {
     [7, '7'],
     [{}, '[object Object]'],
   ])('refuses %j, and says what it got', (name, shown) => {
-    expect(() => checkName('log', name)).toThrow(
+    expect(() => checkName('log name', name)).toThrow(
       new TypeError(
         `a log name must be 1 to 200 of the characters A-Z a-z 0-9 . _ -, got ${shown}`,
       ),
@@ -36,7 +36,7 @@ describe('checkName', () => {
   });
 
   test('refuses 201 characters, and shows some of them', () => {
-    expect(() => checkName('topic', 'x'.repeat(201))).toThrow(`got "${'x'.repeat(80)}"`);
+    expect(() => checkName('topic name', 'x'.repeat(201))).toThrow(`got "${'x'.repeat(80)}"`);
   });
 });
 
@@ -83,19 +83,26 @@ describe('checkInteger', () => {
 });
 
 describe('checkMs', () => {
-  test.each([0, 0.5, 1e9])('takes %d', (value) => {
+  test.each([0, 0.5, 1e9, 2 ** 31 - 1])('takes %d', (value) => {
     expect(() => checkMs('lingerMs', value)).not.toThrow();
   });
 
-  test.each([-1, Number.NaN, Infinity])('refuses %d as a RangeError', (value) => {
+  test.each([-1, 2 ** 31, 1e12, Number.NaN, Infinity])('refuses %d as a RangeError', (value) => {
     expect(() => checkMs('lingerMs', value)).toThrow(
-      new RangeError(`lingerMs must be a number of milliseconds of at least 0, got ${value}`),
+      new RangeError(
+        `lingerMs must be a number of milliseconds from 0 to 2147483647, got ${value}`,
+      ),
     );
+  });
+
+  test('has another least number where that is given', () => {
+    expect(() => checkMs('lingerMs', 1, 1)).not.toThrow();
+    expect(() => checkMs('lingerMs', 0, 1)).toThrow('from 1 to 2147483647, got 0');
   });
 
   test('refuses what is no number as a TypeError', () => {
     expect(() => checkMs('lingerMs', '5')).toThrow(
-      new TypeError('lingerMs must be a number of milliseconds of at least 0, got "5"'),
+      new TypeError('lingerMs must be a number of milliseconds from 0 to 2147483647, got "5"'),
     );
   });
 });

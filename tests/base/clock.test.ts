@@ -69,6 +69,15 @@ describe('systemClock', () => {
     expect(called).toHaveBeenCalledOnce();
     expect(calledOff).not.toHaveBeenCalled();
   });
+
+  test('takes its time for more than a timer can count', () => {
+    const called = vi.fn();
+    systemClock.after(2 ** 31 + 9_750, called);
+    vi.advanceTimersByTime(2 ** 31 - 2);
+    expect(called).not.toHaveBeenCalled();
+    vi.advanceTimersByTime(1);
+    expect(called).toHaveBeenCalledOnce();
+  });
 });
 
 test('the manual clock runs timers in the order of their time, those set on the way too', () => {

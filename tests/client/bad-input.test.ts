@@ -7,6 +7,10 @@ import { countOf, memoryHost } from '../support/log-fixture.ts';
 /** Whatever a caller without types may pass. */
 const wrong = (value: unknown): never => value as never;
 
+interface Untyped {
+  sendBatch(...given: unknown[]): unknown;
+}
+
 const typed = topic('typed', { key: string(), value: json<{ id: string }>(), partitions: 2 });
 
 let log: Log;
@@ -27,6 +31,7 @@ afterAll(() => log.close());
 type Case = readonly [call: () => unknown, ...said: readonly string[]];
 
 const name = '1 to 200 of the characters';
+const made = 'a topic is a name or what topic(';
 const record = { value: 'v' };
 const send = (rest: object) => (): unknown => producer.send('plain', { ...record, ...rest });
 const read = (rest: object) => (): unknown => log.consumer({ topics: ['plain'], ...rest });
@@ -48,11 +53,49 @@ const AT_THE_CALL: Readonly<Record<string, Case>> = {
   'topic: no bytes': [() => topic('t', { maxRecordBytes: 0 }), 'maxRecordBytes', '0'],
   'topic: too many bytes': [() => topic('t', { maxRecordBytes: 2 ** 30 }), '1073741824'],
   'topic: a wrong time': [() => topic('t', { timestampType: wrong('now') }), '"create"', '"now"'],
+  'topic: a list as retention': [
+    () => topic('t', { retention: wrong([]) }),
+    'retention',
+    '[object Array]',
+  ],
+  'topic: in memory without a bound': [
+    () => topic('t', { storage: 'memory', retention: { bytes: null } }),
+    "'t'",
+    'retention.bytes is null',
+  ],
+  'topic: in memory, and protected': [
+    () => topic('t', { storage: 'memory', protectUncommitted: ['g'] }),
+    "'t'",
+    'protectUncommitted',
+  ],
   'topic: an inherited name': [() => topic('t', wrong({ toString: 1 })), '"toString"'],
 
   'producer: a misspelt option': [write({ linger: 5 }), '"linger"'],
-  'producer: negative lingerMs': [write({ lingerMs: -1 }), 'lingerMs', 'at least 0', '-1'],
+  'producer: negative lingerMs': [
+    write({ lingerMs: -1 }),
+    'lingerMs',
+    'from 0 to 2147483647',
+    '-1',
+  ],
   'producer: NaN': [write({ lingerMs: Number.NaN }), 'lingerMs', 'NaN'],
+  'producer: longer than a timer': [write({ lingerMs: 2 ** 31 }), '2147483647', '2147483648'],
+  'producer: an endless transaction': [
+    write({ transactionTimeoutMs: 1e12 }),
+    'transactionTimeoutMs',
+    'from 1 to 2147483647',
+    '1000000000000',
+  ],
+  'producer: no time': [write({ transactionTimeoutMs: 0 }), 'from 1 to 2147483647', 'got 0'],
+  'producer: deliveryTimeoutMs': [write({ deliveryTimeoutMs: 1e12 }), 'to 2147483647'],
+  'producer: an id, and not idempotent': [
+    write({ transactionalId: 'id', idempotent: false }),
+    'transactionalId needs idempotent: true',
+  ],
+  'producer: an id with a blank': [
+    write({ transactionalId: 'a b' }),
+    'a transactional id must be',
+    '"a b"',
+  ],
   'producer: for ever': [write({ lingerMs: Infinity }), 'lingerMs', 'Infinity'],
   'producer: text': [write({ lingerMs: '5' }), 'lingerMs', '"5"'],
   'producer: batchBytes': [write({ batchBytes: 0 }), 'batchBytes', '0'],
@@ -65,7 +108,7 @@ const AT_THE_CALL: Readonly<Record<string, Case>> = {
   'consumer: no topics': [read({ topics: [] }), 'at least one topic', '[object Array]'],
   'consumer: one topic': [read({ topics: 'plain' }), 'array', '"plain"'],
   'consumer: null': [read({ topics: [null] }), name, 'null'],
-  'consumer: twice the same': [read({ topics: ['plain', topic('plain')] }), 'twice', "'plain'"],
+  'consumer: twice the same': [read({ topics: ['plain', topic('plain')] }), 'twice', '"plain"'],
   'consumer: a misspelt option': [read({ fromBeginning: true }), '"fromBeginning"'],
   'consumer: from': [read({ from: 'beginning' }), "'earliest'", '"beginning"'],
   'consumer: a negative offset': [read({ from: -1 }), 'at least 0', '-1'],
@@ -73,6 +116,15 @@ const AT_THE_CALL: Readonly<Record<string, Case>> = {
   'consumer: no date': [read({ from: new Date('x') }), 'valid Date'],
   'consumer: prefetchBytes': [read({ prefetchBytes: 0 }), 'prefetchBytes', '0'],
   'consumer: maxPartitionBytes': [read({ maxPartitionBytes: -5 }), 'maxPartitionBytes', '-5'],
+  'consumer: a long maxWaitMs': [read({ maxWaitMs: 1e12 }), 'to 2147483647', '1000000000000'],
+  'consumer: a long time': [read({ group: 'g', rebalanceTimeoutMs: 1e12 }), 'to 2147483647'],
+  'consumer: a long session': [read({ group: 'g', sessionTimeoutMs: 1e12 }), 'from 100 to 214748'],
+  'consumer: a rare commit': [read({ group: 'g', commit: { everyMs: 1e12 } }), 'everyMs', 'to 214'],
+  'consumer: a misspelt commit': [
+    read({ group: 'g', commit: { everyMs: 5, every: 5 } }),
+    'commit has no option "every"',
+  ],
+  'consumer: a topic that is none': [read({ topics: [{ name: 'plain' }] }), made, 'topic("plain"'],
   'consumer: maxWaitMs': [read({ maxWaitMs: Number.NaN }), 'maxWaitMs', 'NaN'],
   'position: another topic': [
     () => consumer.position({ topic: 'typed', partition: 0 }),
@@ -123,6 +175,25 @@ const REJECTED: Readonly<Record<string, Case>> = {
   'send: a header': [send({ headers: { h: 5 } }), '"h"', '5'],
   'send: no header': [send({ headers: { h: undefined } }), '"h"', 'undefined'],
   'send: a header name': [send({ headers: [[5, 'x']] }), 'name', '[object Array]'],
+  'send: to a topic that is none': [
+    () => producer.send(wrong({ name: 'plain' }), wrong(record)),
+    made,
+    '[object Object]',
+  ],
+  'send: to a copy of a topic': [
+    () => producer.send({ ...typed, name: 'plain' }, { value: { id: '' } }),
+    made,
+    'topic("plain", {',
+  ],
+  'send: an offset for any partition': [
+    () => producer.send('plain', record, { expectedOffset: 0 }),
+    'a key or a partition: pass partition: 0',
+  ],
+  'sendBatch: an offset': [
+    () => (producer as unknown as Untyped).sendBatch('plain', [record], { expectedOffset: 0 }),
+    'sendBatch()',
+    'producer.send()',
+  ],
   'sendBatch: one record': [
     () => producer.sendBatch('plain', wrong(record)),
     'array',
@@ -136,6 +207,16 @@ const REJECTED: Readonly<Record<string, Case>> = {
   ],
 
   'createTopics: one topic': [() => log.admin.createTopics(wrong('t')), 'array', '"t"'],
+  'createTopics: no topic': [
+    () => log.admin.createTopics([wrong({ name: 'x', partitions: 2 })]),
+    made,
+    'topic("x", {',
+  ],
+  'createTopics: one topic twice': [
+    () =>
+      log.admin.createTopics([topic('dup', { partitions: 1 }), topic('dup', { partitions: 2 })]),
+    '"dup" twice',
+  ],
   'createTopics: a name': [() => log.admin.createTopics(['new', 'no topic']), name, '"no topic"'],
   'deleteTopics: one topic': [
     () => log.admin.deleteTopics(wrong(typed)),
@@ -146,11 +227,15 @@ const REJECTED: Readonly<Record<string, Case>> = {
   'describeTopic: a name': [() => log.admin.describeTopic(''), name, '""'],
   'addPartitions: none': [() => log.admin.addPartitions('plain', 0), 'from 1 to 1000', '0'],
   'addPartitions: text': [() => log.admin.addPartitions('plain', wrong('2')), 'integer', '"2"'],
-  'alterTopic: a name': [() => log.admin.alterTopic(wrong({}), {}), name, 'undefined'],
+  'alterTopic: a name': [() => log.admin.alterTopic(wrong({}), {}), made, '[object Object]'],
   'alterTopic: bytes': [() => log.admin.alterTopic('plain', { maxRecordBytes: 0 }), '0'],
   'alterTopic: misspelt': [
     () => log.admin.alterTopic('plain', wrong({ maxBytes: 7 })),
     '"maxBytes"',
+  ],
+  'alterTopic: storage': [
+    () => log.admin.alterTopic('plain', wrong({ storage: 'memory' })),
+    'alterTopic() has no option "storage": it takes maxRecordBytes,',
   ],
   'listOffsets: an offset': [() => log.admin.listOffsets('plain', wrong(5)), 'no offset', '5'],
   'listOffsets: a word': [() => log.admin.listOffsets('plain', wrong('end')), "'latest'", '"end"'],
@@ -163,6 +248,11 @@ const REJECTED: Readonly<Record<string, Case>> = {
   'seek: another topic': [() => consumer.seek(0, { topic: typed, partition: 0 }), "'typed'"],
   'batches: max': [async () => consumer.batches({ max: 0 }).next(), 'max', '0'],
   'batches: maxWaitMs': [async () => consumer.batches({ maxWaitMs: -1 }).next(), 'maxWaitMs', '-1'],
+  'run: a long back-off': [
+    () => consumer.run({ eachMessage: () => {}, backoffMs: 1e12 }),
+    'backoffMs',
+    '2147483647',
+  ],
   'run: no handler': [() => consumer.run(wrong({})), 'eachMessage', 'undefined'],
 };
 

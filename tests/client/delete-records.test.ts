@@ -107,6 +107,24 @@ describe('what cannot be deleted', () => {
     expect(await startOf(log)).toBe(0);
   });
 
+  test('one beyond the end: of the others nothing is deleted either', async () => {
+    const log = await logWith(topic('t', { partitions: 3 }));
+    const records = [0, 1, 2].flatMap((partition) =>
+      numbered(5).map((record) => ({ ...record, partition })),
+    );
+    await log.producer().sendBatch('t', records);
+    const deleting = log.admin.deleteRecords('t', [
+      { partition: 0, before: 'latest' },
+      { partition: 1, before: 6 },
+      { partition: 2, before: 3 },
+    ]);
+    await expect(deleting).rejects.toMatchObject({
+      code: 'OFFSET_OUT_OF_RANGE',
+      details: { partition: 1, offset: 6, endOffset: 5 },
+    });
+    expect(await log.admin.listOffsets('t', 'earliest')).toEqual([0, 0, 0]);
+  });
+
   test('of a topic that does not exist: UNKNOWN_TOPIC', async () => {
     const log = await logWith();
     await expect(log.admin.deleteRecords('t', [])).rejects.toMatchObject({ code: 'UNKNOWN_TOPIC' });
@@ -117,10 +135,27 @@ describe('what cannot be deleted', () => {
     ['null in it', [null], 'deleteRecords() takes'],
     ['a partition that is none', [{ partition: 1, before: 1 }], 'partition must be an integer'],
     ['a text', [{ partition: '0', before: 1 }], 'partition must be an integer'],
-    ['no before', [{ partition: 0 }], 'before must be an integer'],
-    ['-1', [{ partition: 0, before: -1 }], 'before must be an integer'],
-    ['NaN', [{ partition: 0, before: Number.NaN }], 'before must be an integer'],
-    ["'earliest'", [{ partition: 0, before: 'earliest' }], 'before must be an integer'],
+    [
+      'no before',
+      [{ partition: 0 }],
+      "unless it is 'latest', must be an integer of at least 0, got undefined",
+    ],
+    ['no partition', [{ before: 1 }], 'partition must be an integer from 0 to 0, got undefined'],
+    [
+      'one twice',
+      [
+        { partition: 0, before: 1 },
+        { partition: 0, before: 2 },
+      ],
+      'partition 0 twice',
+    ],
+    ['-1', [{ partition: 0, before: -1 }], 'must be an integer of at least 0, got -1'],
+    ['NaN', [{ partition: 0, before: Number.NaN }], 'must be an integer of at least 0, got NaN'],
+    [
+      "'earliest'",
+      [{ partition: 0, before: 'earliest' }],
+      'must be an integer of at least 0, got "earliest"',
+    ],
   ])('%s is refused', async (_, partitions, message) => {
     const log = await logOf(10);
     await expect(log.admin.deleteRecords('t', partitions as never)).rejects.toThrow(message);

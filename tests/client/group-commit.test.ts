@@ -318,6 +318,18 @@ describe('a commit is refused', () => {
     expect(await committed(log)).toEqual({ 't/0': 0 });
   });
 
+  test('a misspelt field: a TypeError, and nothing is committed', async () => {
+    const log = await logOfTen();
+    const { consumer } = await joined(log, { commit: 'manual' });
+    const misspelt = { ...first, offset: 3, metaData: 'x' };
+    await expect(consumer.commit([{ ...first, offset: 2 }, misspelt])).rejects.toThrow(
+      new TypeError(
+        'commit() has no option "metaData": it takes topic, partition, offset, metadata',
+      ),
+    );
+    expect(await committed(log)).toEqual({ 't/0': 0 });
+  });
+
   test('without a group: a TypeError', async () => {
     const log = await logOfTen();
     const consumer = log.consumer({ topics: ['t'], from: 'earliest' });

@@ -239,11 +239,12 @@ describe('commitOffsets', () => {
         tx.commitOffsets(consumer as Consumer);
       });
     const reader = log.consumer({ topics: ['t'] });
-    await expect(refused(reader)).rejects.toThrow(/needs a consumer with a group/);
+    await expect(refused(reader)).rejects.toThrow(/needs a consumer with a group, got undefined/);
     await expect(refused(closed)).rejects.toMatchObject(code('CLOSED'));
     for (const other of [undefined, null, {}, 'g', log.producer()]) {
       await expect(refused(other)).rejects.toBeInstanceOf(TypeError);
     }
+    await expect(refused('g')).rejects.toThrow('takes a consumer, got "g"');
     expect(await countOf(log, 'out')).toBe(0);
   });
 

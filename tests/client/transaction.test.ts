@@ -91,6 +91,23 @@ describe('a transaction', () => {
     expect(host.requests('transact')).toEqual([]);
   });
 
+  test.each(['send', 'sendBatch'] as const)(
+    'knows no expectedOffset: tx.%s() refuses it and says who takes it',
+    async (method) => {
+      const log = await logWith('out');
+      const expected = { expectedOffset: 0 };
+      const running = log.producer().transaction((tx) => {
+        const records = method === 'send' ? { value: 'a' } : [{ value: 'a' }];
+        Reflect.apply(tx[method], tx, ['out', records, expected]);
+      });
+      await expect(running).rejects.toThrow(TypeError);
+      await expect(running).rejects.toThrow(
+        `tx.${method}() takes no options, unlike producer.send(), got [object Object]`,
+      );
+      expect(await countOf(log, 'out')).toBe(0);
+    },
+  );
+
   test('takes bytes as they are at the call', async () => {
     const log = await logWith('out');
     const value = new TextEncoder().encode('a');
