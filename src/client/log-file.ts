@@ -1,4 +1,6 @@
-import { show } from '../base/argument.ts';
+import { kindFor, mistake } from '../base/argument.ts';
+import { WORKER_LOST } from '../base/error-rules.ts';
+import { TablogError } from '../base/error.ts';
 import { randomId } from '../base/random-id.ts';
 import { fromErrorData } from '../protocol/error-data.ts';
 import { FIELD, viewOf } from '../record/batch-format.ts';
@@ -15,6 +17,8 @@ const CHUNK_BYTES = 1024 * 1024;
 
 /** It is stored in one transaction, from memory. */
 const MAX_FILE_BYTES = 256 * 1024 * 1024;
+
+const RULE = `a log file is a Blob, bytes or a stream of bytes, ${MAX_FILE_BYTES} at the most`;
 
 /** The stored batches of a partition, end to end; what is appended meanwhile is left out. */
 export async function* exportBatches(
@@ -34,7 +38,11 @@ export async function* exportBatches(
       maxWaitMs: 0,
       partitions: [{ topicId, partition, offset, maxBytes: CHUNK_BYTES }],
     });
-    if (fetched === undefined) return; // deleted meanwhile
+    if (fetched === undefined) {
+      // It was in memory, and whoever is asked next has other records.
+      const happened = `the worker with the records was gone at offset ${offset} of ${end}`;
+      throw new TablogError(WORKER_LOST, happened, { details: { offset, endOffset: end } });
+    }
     if ('error' in fetched) throw fromErrorData(fetched.error);
     for (const segment of fetched.segments) {
       for (const batch of readBatches(new Uint8Array(segment))) {
@@ -59,19 +67,19 @@ function startedAt(batch: RecordBatch, offset: number): Uint8Array {
   return bytes;
 }
 
-/** The file in a buffer of its own. */
+/** The file in a buffer of its own. Throws before it has read much more than is allowed. */
 export async function bufferOf(file: LogFile): Promise<ArrayBuffer> {
-  if (file instanceof Uint8Array) return checkSize(file.slice().buffer);
-  if (file instanceof ArrayBuffer) return checkSize(file.slice(0));
-  if (file instanceof Blob || file instanceof ReadableStream) {
-    return checkSize(await new Response(file as BodyInit).arrayBuffer());
-  }
-  throw new TypeError(`a log file is a Blob, bytes or a stream of bytes, got ${show(file)}`);
-}
-
-function checkSize(buffer: ArrayBuffer): ArrayBuffer {
-  if (buffer.byteLength <= MAX_FILE_BYTES) return buffer;
-  throw new RangeError(
-    `a log file has ${MAX_FILE_BYTES} bytes at the most, got ${buffer.byteLength}`,
-  );
+  const parts: BlobPart[] = [];
+  let size = 0;
+  const write = (part: LogFile): void => {
+    const bytes = part instanceof Blob ? part.size : (part as Partial<ArrayBuffer>)?.byteLength;
+    size += bytes ?? NaN;
+    if (!(size <= MAX_FILE_BYTES)) {
+      throw mistake(RULE, bytes === undefined ? part : size, kindFor(bytes));
+    }
+    parts.push(part as BlobPart);
+  };
+  if (file instanceof ReadableStream) await file.pipeTo(new WritableStream({ write }));
+  else write(file);
+  return new Blob(parts).arrayBuffer();
 }

@@ -3,12 +3,16 @@ import { topic } from '../../src/index.ts';
 import type { Log } from '../../src/index.ts';
 import { FIELD } from '../../src/record/batch-format.ts';
 import { batchOf, recordOf, resealed } from '../support/batches.ts';
-import { logWith, numbered, readAll, texts } from '../support/log-fixture.ts';
+import { logWith, numbered, openTab, readAll, texts } from '../support/log-fixture.ts';
+import { stubHost } from '../support/stub-broker.ts';
 
-async function fileOf(log: Log, name: string): Promise<Uint8Array<ArrayBuffer>> {
-  const stream = log.admin.exportPartition(name, 0);
+async function fileOf(log: Log, name: string, partition = 0): Promise<Uint8Array<ArrayBuffer>> {
+  const stream = log.admin.exportPartition(name, partition);
   return new Uint8Array(await new Response(stream as BodyInit).arrayBuffer());
 }
+
+const good = (baseOffset: number): Uint8Array =>
+  batchOf([recordOf({ value: 'a' }), recordOf({ value: 'b' })], { baseOffset });
 
 async function logWithRecords(): Promise<Log> {
   const log = await logWith('from', 'to');
@@ -68,6 +72,33 @@ describe('a partition', () => {
     });
   });
 
+  test.each<[string, (file: Uint8Array) => Buffer]>([
+    ['a Buffer', (file) => Buffer.from(file)],
+    [
+      'a part of a Buffer',
+      (file) =>
+        Buffer.concat([good(7), file, good(7)]).subarray(
+          good(7).length,
+          good(7).length + file.length,
+        ),
+    ],
+  ])('is imported from %s, and nothing beside it', async (_, bufferOf) => {
+    const log = await logWith('to');
+    const file = good(0);
+    const imported = await log.admin.importPartition('to', 0, bufferOf(file));
+    expect(imported).toEqual({ startOffset: 0, endOffset: 2, records: 2 });
+    expect(await fileOf(log, 'to')).toEqual(new Uint8Array(file));
+  });
+
+  test('is imported as the bytes were at the call', async () => {
+    const log = await logWith('to');
+    const file = good(0);
+    const importing = log.admin.importPartition('to', 0, file);
+    await importing;
+    file.fill(0);
+    expect(texts(await readAll(log, 'to'))).toEqual(['a', 'b']);
+  });
+
   test('is imported from a stream', async () => {
     const log = await logWithRecords();
     const imported = await log.admin.importPartition('to', 0, log.admin.exportPartition('from', 0));
@@ -87,8 +118,6 @@ describe('a partition', () => {
 });
 
 describe('a file is refused whole', () => {
-  const good = (baseOffset: number): Uint8Array =>
-    batchOf([recordOf({ value: 'a' }), recordOf({ value: 'b' })], { baseOffset });
   const bad = good(2);
   bad[70] = bad[70]! ^ 1;
   const early = resealed(good(2), (_, view) => view.setBigInt64(FIELD.maxTimestamp, -1n));
@@ -120,12 +149,81 @@ describe('a file is refused whole', () => {
     });
   });
 
+  test('that is larger than 256 MiB, before it is read', async () => {
+    const log = await logWith('to');
+    const huge = Object.defineProperty(new Blob(), 'size', { value: 2 ** 28 + 1 });
+    await expect(log.admin.importPartition('to', 0, huge)).rejects.toThrow(
+      new RangeError(
+        'a log file is a Blob, bytes or a stream of bytes, 268435456 at the most, got 268435457',
+      ),
+    );
+  });
+
+  test('that goes on after 256 MiB, which ends the stream', async () => {
+    const log = await logWith('to');
+    const chunk = new Uint8Array(2 ** 26);
+    let pulled = 0;
+    let reason: unknown;
+    const endless = new ReadableStream<Uint8Array>(
+      {
+        pull: (controller) => {
+          pulled++;
+          controller.enqueue(chunk);
+        },
+        cancel: (why) => void (reason = why),
+      },
+      { highWaterMark: 0 },
+    );
+    const importing = log.admin.importPartition('to', 0, endless);
+    await expect(importing).rejects.toThrow(/268435456 at the most, got 335544320/);
+    expect(pulled).toBeLessThan(8);
+    expect(reason).toBeInstanceOf(RangeError);
+  });
+
+  test('of a stream that is not of bytes', async () => {
+    const log = await logWith('to');
+    const stream = new ReadableStream({ start: (controller) => controller.enqueue('text') });
+    await expect(log.admin.importPartition('to', 0, stream as never)).rejects.toThrow(
+      new TypeError(
+        'a log file is a Blob, bytes or a stream of bytes, 268435456 at the most, got "text"',
+      ),
+    );
+  });
+
   test('that is none, or empty', async () => {
     const log = await logWith(topic('to'));
     const importing = log.admin.importPartition('to', 0, 'bytes' as never);
-    await expect(importing).rejects.toThrow(/a log file is a Blob, bytes or a stream/);
+    await expect(importing).rejects.toThrow(/a log file is a Blob, bytes or a stream.*"bytes"/);
+    await expect(log.admin.importPartition('to', 0, null as never)).rejects.toThrow(/got null/);
     await expect(log.admin.importPartition('to', 0, new Uint8Array())).rejects.toMatchObject({
       code: 'INVALID_LOG_FILE',
+    });
+  });
+});
+
+describe('an export', () => {
+  test('of a partition that there is not fails', async () => {
+    const log = await logWith('from');
+    await expect(fileOf(log, 'from', 9)).rejects.toThrow(
+      new RangeError('partition must be an integer from 0 to 0, got 9'),
+    );
+  });
+
+  test('fails where the records go meanwhile, as those in memory do: it is not whole', async () => {
+    const host = stubHost();
+    const log = await openTab(host);
+    await log.admin.createTopics([topic('from', { storage: 'memory' })]);
+    for (let i = 0; i < 4; i++) await log.producer().send('from', { value: 'x'.repeat(600_000) });
+    const reader = log.admin.exportPartition('from', 0).getReader();
+    await reader.read();
+    host.answer('fetch', async () => []); // as a broker that asks another one in vain
+    const rest = async (): Promise<void> => {
+      while (!(await reader.read()).done);
+    };
+    await expect(rest()).rejects.toMatchObject({
+      code: 'WORKER_LOST',
+      retriable: true,
+      details: { offset: expect.any(Number) as number, endOffset: 4 },
     });
   });
 });
