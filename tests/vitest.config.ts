@@ -36,7 +36,7 @@ export default defineConfig({
         extends: true,
         // Found while a test runs, a dependency would reload the page under it.
         optimizeDeps: { include: ['comlink', 'fflate', 'idb'] },
-        // The README's example imports the package by its name.
+        // The README's examples import the package by its name.
         resolve: { alias: { tablog: fileURLToPath(new URL('../src/index.ts', import.meta.url)) } },
         worker: { format: 'es' },
         test: {
