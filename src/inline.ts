@@ -17,7 +17,7 @@ export interface InlineOptions {
 
 /**
  * A host that runs the broker in the calling thread: for service workers, edge runtimes and tests.
- * `openLog('shop', { host: inline() })`
+ * `openLog('shop', { host: inline() })`. A Node process does not exit before `log.close()`.
  */
 export function inline(options: InlineOptions = {}): InlineHost {
   const { storage } = withDefaults<Required<InlineOptions>>('inline()', options, {

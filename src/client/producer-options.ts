@@ -51,11 +51,16 @@ export interface ProducerOptions {
   readonly deliveryTimeoutMs?: number;
   /**
    * The name of a producer of transactions that survives reloads: whoever takes the name last has it,
-   * and transactions of those who had it before fail with `FENCED` (Kafka's `transactional.id`). Such
-   * a producer sends within `transaction()` only. Default: none.
+   * and transactions of those who had it before fail with `FENCED` (Kafka's `transactional.id`). It is
+   * taken by the first `transaction()`, and not by `log.producer()`, where Kafka has
+   * `initTransactions`; unused for 7 days, it is forgotten. Such a producer sends within
+   * `transaction()` only, and is idempotent. Default: none.
    */
   readonly transactionalId?: string;
-  /** How long a transaction may be open (Kafka's `transaction.timeout.ms`). Default 60,000. */
+  /**
+   * How long a transaction may be open (Kafka's `transaction.timeout.ms`), in milliseconds; at least 1.
+   * Default 60,000.
+   */
   readonly transactionTimeoutMs?: number;
   /** How large the records of a transaction may be in all, in bytes. Default 16 MiB. */
   readonly maxTransactionBytes?: number;

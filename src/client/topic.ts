@@ -45,20 +45,27 @@ export interface TopicOptions<K, V> {
   /**
    * What becomes of old records (Kafka's `cleanup.policy`). 'delete' (default): they go as `retention`
    * says; 'compact': the last record of each key stays, and records need a key; 'compact,delete': both.
+   * Records without a key that are there when a topic becomes 'compact' stay.
    */
   readonly cleanup?: TopicConfig['cleanup'];
   /**
    * How much of each partition is kept: `ms` (`retention.ms`) and `bytes` (`retention.bytes`), whichever
-   * is reached first. Whole rows go, and times are known every 64 KiB or so: somewhat more may stay.
-   * Default: everything, where Kafka keeps 7 days; of topics in memory 16 MiB.
+   * is reached first. What counts is a record's timestamp, of which `timestampType` says whose it is.
+   * Whole rows go, and times are known every 64 KiB or so: somewhat more may stay. On disk it is
+   * looked after in the background, some 10 s after an append, else every 5 minutes, and not at all
+   * with 'compact' alone. Default: everything, where Kafka keeps 7 days; of topics in memory 16 MiB.
    */
   readonly retention?: Partial<Retention>;
   /**
-   * How long a tombstone stays in a compacted topic (Kafka's `delete.retention.ms`), in milliseconds.
-   * Default 24 hours.
+   * How long a tombstone stays in a compacted topic (Kafka's `delete.retention.ms`), in milliseconds;
+   * without compaction it has no effect. Default 24 hours.
    */
   readonly deleteRetentionMs?: number;
-  /** Groups whose unread records are kept, whatever `retention` says. Default: none. */
+  /**
+   * Groups whose unread records are kept, whatever `retention` says, and the log's `maxBytes` too. A
+   * group that has committed nothing, as one that nobody has ever joined, keeps everything.
+   * `deleteRecords` and compaction do not heed it. Default: none.
+   */
   readonly protectUncommitted?: readonly string[];
 }
 
