@@ -153,6 +153,8 @@ test('admin', () => {
   void admin.listOffsets('t', 5);
   // @ts-expect-error misspelt
   void admin.alterTopic('t', { maxBytes: 5 });
+  // @ts-expect-error it stays what it is
+  void admin.alterTopic('t', { storage: 'memory' });
   // @ts-expect-error no array
   void admin.createTopics(orders);
 });
