@@ -167,7 +167,7 @@ interface Placed {
   readonly outcomes: readonly AppendOutcome[];
 }
 
-/** Writes a partition's new batches and its head. */
+/** Writes a partition's new batches, and its head where it has changed. */
 function place(
   group: Group<PendingAppend>,
   head: PartitionHead | undefined,
@@ -180,9 +180,10 @@ function place(
     return { committed: undefined, outcomes: group.map(() => gone) };
   }
   const { head: next, segments, results: outcomes } = appendBatches(head, group, now);
-  if (segments.length === 0) return { committed: undefined, outcomes };
   for (const segment of segments) write.put(store, segment.baseOffset, segment.bytes);
-  write.put(store, HEAD_KEY, next);
+  // Also where nothing is stored: a batch that is refused takes its number.
+  if (next.producers !== head.producers || segments.length > 0) write.put(store, HEAD_KEY, next);
+  if (segments.length === 0) return { committed: undefined, outcomes };
   return { committed: { topicId, partition, store, segments, head: next }, outcomes };
 }
 

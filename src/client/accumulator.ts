@@ -189,7 +189,9 @@ export class PartitionAccumulator {
     this.inFlight--;
     this.#settled++;
     this.#unsettled.delete(batch);
-    if (!('baseOffset' in result)) this.#options.sequence?.drop(batch, !batch.mayBeStored);
+    // The partition has noted the number of one that is in conflict, as of one that it has stored.
+    const hasNumber = 'baseOffset' in result || result.code === 'CONFLICT';
+    if (!hasNumber) this.#options.sequence?.drop(batch, !batch.mayBeStored);
     batch.settle(result);
   }
 

@@ -3,7 +3,7 @@ import { TablogError } from '../base/error.ts';
 import { placeBatch } from '../record/batch-seal.ts';
 import type { RecordBatch } from '../record/batch-reader.ts';
 import type { PartitionHead } from './head.ts';
-import { ProducerStates } from './producer-state.ts';
+import { ProducerStates, REFUSED } from './producer-state.ts';
 import { packSegments } from './segment.ts';
 import type { Segment } from './segment.ts';
 import { extendTimeIndex } from './time-index.ts';
@@ -33,7 +33,7 @@ export interface Appended {
 /**
  * Places `batches` at the end of the partition: what to store, and the head to store with it. A
  * batch that its producer sends once more is not stored again, and one that is out of its producer's
- * order not at all.
+ * order, or in conflict, not at all.
  *
  * Pure but for the base offsets, which are written into the batches' own bytes.
  */
@@ -48,9 +48,11 @@ export function appendBatches(
   const results = batches.map(({ batch, appendTime, expectedOffset }) => {
     const known = producers.find(batch);
     if (known instanceof TablogError) return known;
+    if (known?.baseOffset === REFUSED) return conflict(head, expectedOffset, known.appendTime);
     if (known !== undefined) return { baseOffset: known.baseOffset, appendTime: known.appendTime };
     const baseOffset = next;
     if (expectedOffset !== null && expectedOffset !== baseOffset) {
+      producers.remember(batch, REFUSED, baseOffset);
       return conflict(head, expectedOffset, baseOffset);
     }
     placeBatch(batch.bytes, baseOffset);
@@ -99,8 +101,8 @@ export function storeBatches(
 
 function conflict(
   { partition }: PartitionHead,
-  expectedOffset: number,
-  endOffset: number,
+  expectedOffset: number | null,
+  endOffset: number | null,
 ): TablogError {
   return new TablogError(
     CONFLICT,

@@ -3,13 +3,21 @@ import { TablogError } from '../base/error.ts';
 import type { RecordBatch } from '../record/batch-reader.ts';
 import { sequenceAfter } from '../record/sequence.ts';
 
-/** A batch that was stored: sent once more, it gets the same answer. */
-export interface StoredBatch {
+/** What became of a batch: sent once more, it gets the same answer. */
+export interface KnownBatch {
   readonly sequence: number;
   readonly recordCount: number;
+  /** Or `REFUSED`. */
   readonly baseOffset: number;
+  /** Of one that was refused: where the partition ended then. */
   readonly appendTime: number | null;
 }
+
+/**
+ * In place of a base offset: the batch was in conflict. That takes its number, so that a copy which a
+ * worker that hung brings later is in conflict too, wherever the partition ends by then.
+ */
+export const REFUSED = -1;
 
 /**
  * What a partition remembers of its idempotent producers, in its head: of each one a row of
@@ -20,7 +28,7 @@ export interface StoredBatch {
  *     1  producer epoch
  *     2  when it last appended, in milliseconds since 1970
  *     3  how many batches follow, the oldest first; of each one
- *        sequence, record count, base offset, append time or -1
+ *        sequence, record count, base offset or `REFUSED`, append time or -1
  */
 export type ProducerRows = Float64Array<ArrayBuffer>;
 
@@ -49,7 +57,7 @@ interface ProducerState {
   readonly id: number;
   readonly epoch: number;
   readonly usedAt: number;
-  readonly batches: readonly StoredBatch[];
+  readonly batches: readonly KnownBatch[];
 }
 
 /** The producers of a partition, while batches are appended to it. */
@@ -65,13 +73,13 @@ export class ProducerStates {
   }
 
   /**
-   * What is known of the batch: `undefined`, it is new and the next in order; or its place, it was
-   * stored before; or why it cannot be stored: `FENCED`, `OUT_OF_ORDER_SEQUENCE`.
+   * What is known of the batch: `undefined`, it is new and the next in order; or what became of it
+   * before; or why it cannot be stored: `FENCED`, `OUT_OF_ORDER_SEQUENCE`.
    *
    * Unlike Kafka (KIP-360), a producer that nothing is known of has to begin at 0: its first batch may
    * be late, and a later one must not take its place.
    */
-  find(batch: RecordBatch): StoredBatch | TablogError | undefined {
+  find(batch: RecordBatch): KnownBatch | TablogError | undefined {
     const { producerId, producerEpoch, baseSequence, recordCount } = batch;
     if (producerId < 0) return undefined;
     const state = this.#get(producerId);
@@ -82,20 +90,20 @@ export class ProducerStates {
     const last = state.batches.at(-1)!;
     const expected = sequenceAfter(last.sequence, last.recordCount);
     if (baseSequence === expected) return undefined;
-    const stored = state.batches.find(
-      (known) => known.sequence === baseSequence && known.recordCount === recordCount,
+    const known = state.batches.find(
+      (before) => before.sequence === baseSequence && before.recordCount === recordCount,
     );
-    return stored ?? outOfOrder(batch, expected);
+    return known ?? outOfOrder(batch, expected);
   }
 
-  /** The batch is stored at `baseOffset`. */
+  /** The batch is stored at `baseOffset`; or it is `REFUSED`, and `appendTime` is the end offset. */
   remember(batch: RecordBatch, baseOffset: number, appendTime: number | null): void {
     const { producerId: id, producerEpoch: epoch, baseSequence: sequence, recordCount } = batch;
     if (id < 0) return;
     const state = this.#get(id);
     const before = state?.epoch === epoch ? state.batches : [];
-    const stored = { sequence, recordCount, baseOffset, appendTime };
-    const batches = [...before, stored].slice(-REMEMBERED_BATCHES);
+    const known = { sequence, recordCount, baseOffset, appendTime };
+    const batches = [...before, known].slice(-REMEMBERED_BATCHES);
     this.#changed.delete(id);
     this.#changed.set(id, { id, epoch, usedAt: this.#now, batches });
   }
@@ -144,7 +152,7 @@ function toRow({ id, epoch, usedAt, batches }: ProducerState): Float64Array {
 
 function fromRow(row: Float64Array): ProducerState {
   const [id, epoch, usedAt, count] = row as unknown as [number, number, number, number];
-  const batches = Array.from({ length: count }, (_, i): StoredBatch => {
+  const batches = Array.from({ length: count }, (_, i): KnownBatch => {
     const at = HEADER_LENGTH + i * BATCH_LENGTH;
     const [sequence, recordCount, baseOffset, appendTime] = row.subarray(
       at,

@@ -205,14 +205,60 @@ describe('a batch that is out of order is not stored, and the others of its requ
     expect(await produce(shop, appendOf(second), appendOf(third))).toEqual([at(2), at(3)]);
     expect(await stored()).toEqual(['a', 'b', 'c', 'd']);
   });
+});
 
-  test('where the one before it is in conflict', async () => {
+describe('a batch that is in conflict takes its number:', () => {
+  const conflict = code('CONFLICT', { expectedOffset: 3, endOffset: 2 });
+  const refused = (): Append => appendOf(second, { expectedOffset: 3 });
+
+  test('the one after it is in order', async () => {
     await produce(shop, appendOf(first));
     const third = { sequence: 3, values: ['d'] };
-    expect(
-      await produce(shop, appendOf(second, { expectedOffset: 9 }), appendOf(third)),
-    ).toMatchObject([code('CONFLICT'), code('OUT_OF_ORDER_SEQUENCE')]);
-    expect(await stored()).toEqual(['a', 'b']);
+    expect(await produce(shop, refused(), appendOf(third))).toMatchObject([conflict, at(2)]);
+    expect(await stored()).toEqual(['a', 'b', 'd']);
+  });
+
+  test('it is so for good, and says the same, also where it would be right by now', async () => {
+    await produce(shop, appendOf(first));
+    const before = await shop.broker.describeTopics(['orders']);
+    for (let i = 0; i < 2; i++) expect(await produce(shop, refused())).toMatchObject([conflict]);
+    expect(await shop.broker.describeTopics(['orders'])).toEqual(before);
+    await shop.append(orders, 'x');
+    expect(await produce(log.broker(), refused(), refused())).toMatchObject([conflict, conflict]);
+    expect(await produce(shop, appendOf(second))).toMatchObject([code('CONFLICT')]);
+    expect(await stored()).toEqual(['a', 'b', 'x']);
+  });
+
+  test('also as the first of its producer', async () => {
+    const early = (): Append => appendOf(first, { expectedOffset: 1 });
+    expect(await produce(shop, early())).toMatchObject([code('CONFLICT', { endOffset: 0 })]);
+    await shop.append(orders, 'x');
+    expect(await produce(shop, early(), appendOf(second))).toMatchObject([code('CONFLICT'), at(1)]);
+    expect(await stored()).toEqual(['x', 'c']);
+  });
+
+  test('but not in a transaction, of which nothing is written', async () => {
+    await produce(shop, appendOf(first));
+    const transact = (append: Append): Promise<unknown> =>
+      shop.broker.transact({
+        appends: [append],
+        commits: [],
+        durability: 'relaxed',
+        producer: null,
+      });
+    await expect(transact(refused())).rejects.toMatchObject({ code: 'CONFLICT' });
+    expect(await transact(appendOf(second))).toEqual([at(2)]);
+  });
+
+  test('and one without a producer has none', async () => {
+    const append = (): Append => ({
+      ...appendOf(first),
+      batch: batchOf([recordOf({ value: 'a' })]).buffer,
+      expectedOffset: 1,
+    });
+    expect(await produce(shop, append())).toMatchObject([code('CONFLICT')]);
+    await shop.append(orders, 'x');
+    expect(await produce(shop, append())).toEqual([at(1)]);
   });
 });
 

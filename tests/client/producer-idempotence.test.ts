@@ -513,6 +513,39 @@ describe('a batch that fails for good', () => {
   });
 });
 
+describe('a record that is expected ahead of the end', () => {
+  test('is in conflict for good, though a worker that hung goes on when it would be right', async () => {
+    const { world, host, log, producer, values } = await bench();
+    let goesOn!: () => Promise<unknown>;
+    fate(host, async (request, real) => {
+      goesOn = () => real(request);
+      throw told(OUTCOME_UNKNOWN);
+    });
+    const ahead = producer.send('t', { value: 'A', partition: 0 }, { expectedOffset: 1 });
+    const outcome = ahead.catch((error: unknown) => error);
+    await world.passing(producer.flush());
+    expect(await outcome).toMatchObject({ code: 'CONFLICT' });
+    await world.passing(sendNow(log.producer(alone), 'of another'));
+    await goesOn();
+    expect(await world.passing(sendNow(producer, 'B'))).toMatchObject({ offset: 1 });
+    expect(await values()).toEqual(['of another', 'B']);
+  });
+
+  test('leaves those behind it as they are: none is sent again', async () => {
+    const { world, host, producer, values } = await bench();
+    await world.passing(sendNow(producer, 'warm'));
+    const wrong = producer
+      .send('t', { value: 'no', partition: 0 }, { expectedOffset: 9 })
+      .catch((error: unknown) => error);
+    const sent = ['1', '2'].map((value) => send(producer, value));
+    await world.passing(Promise.all([...sent, producer.flush()]));
+    expect(await wrong).toMatchObject({ code: 'CONFLICT' });
+    expect(await values()).toEqual(['warm', '1', '2']);
+    const appends = host.requests('produce').flatMap((request) => request.appends);
+    expect(appends).toHaveLength(4);
+  });
+});
+
 describe('flush and close', () => {
   test.each(['flush', 'close'] as const)('%s waits for what is sent again', async (call) => {
     const { world, host, producer, values } = await bench();
@@ -679,9 +712,9 @@ async function walk(seed: number): Promise<string[]> {
     for (let burst = random.int(1, 6); burst > 0; burst--) {
       const partition = random.int(0, 1);
       const known = sent.filter((other) => other.partition === partition).length;
-      // Not where a worker hangs: one that is ahead of the end now may be right when it goes on.
-      const expects = !hangs && random.chance(0.1);
-      const expectedOffset = expects ? random.int(0, known) : undefined;
+      // Also ahead of the end: such a one may be right when a worker that hung goes on.
+      const expects = random.chance(0.4);
+      const expectedOffset = expects ? random.int(Math.max(known - 3, 0), known + 1) : undefined;
       const value = `${which}-${sent.length}`.padEnd(10);
       const record: Walked = {
         value,

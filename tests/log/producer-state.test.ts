@@ -9,7 +9,7 @@ import {
   RECENT_MS,
   ProducerStates,
 } from '../../src/log/producer-state.ts';
-import type { ProducerRows, StoredBatch } from '../../src/log/producer-state.ts';
+import type { KnownBatch, ProducerRows } from '../../src/log/producer-state.ts';
 import { RecordBatch } from '../../src/record/batch-reader.ts';
 import { batchOf, recordOf } from '../support/batches.ts';
 
@@ -27,7 +27,7 @@ function batch({ id = 7, epoch = 0, sequence, count = 1 }: Spec): RecordBatch {
   return new RecordBatch(batchOf(records, { producer: { id, epoch, sequence } }));
 }
 
-type Found = StoredBatch | TablogError | undefined;
+type Found = KnownBatch | TablogError | undefined;
 
 /** What a partition remembers, from one append's transaction to the next. */
 class Partition {
@@ -316,7 +316,7 @@ type Step = typeof anyStep extends fc.Arbitrary<infer T> ? T : never;
 interface Known {
   epoch: number;
   usedAt: number;
-  readonly batches: StoredBatch[];
+  readonly batches: KnownBatch[];
 }
 
 /** The batch that a step means, by what the model knows. */
