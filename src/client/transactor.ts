@@ -177,9 +177,8 @@ export class Transactor {
     const { clock } = connection;
     const { compression, durability, deliveryTimeoutMs, transactionalId } = options;
     if (batches.length === 0 && offsets.length === 0) return [];
-    const { id, epoch, sequences } = await this.#begin();
-    for (const batch of batches) sequenceOf(sequences, batch, { id, epoch }).number(batch);
-    const request = (): Request<'transact'> => ({
+    let writing = await this.#number(batches);
+    const request = ({ id, epoch }: ProducerIdentity): Request<'transact'> => ({
       appends: batches.map(({ accumulator: { topic, partition }, bytes }) => ({
         topicId: topic.id,
         partition,
@@ -192,16 +191,24 @@ export class Transactor {
     });
     const attempt = { attempts: 0, mayBeStored: false };
     const began = clock.now();
+    let isRenewed = false;
     for (;;) {
       attempt.attempts++;
       try {
-        return await connection.call('transact', request());
+        return await connection.call('transact', request(writing));
       } catch (thrown) {
         const error = toTablogError(thrown);
+        const isOutOfOrder = error.code === 'OUT_OF_ORDER_SEQUENCE';
+        if (isOutOfOrder && !attempt.mayBeStored && !isRenewed) {
+          isRenewed = true;
+          this.#writing = undefined; // a partition has forgotten the producer, which begins anew
+          writing = await this.#number(batches);
+          continue;
+        }
         const isLate = clock.now() - began >= deliveryTimeoutMs;
         if (!isPassing(attempt, error) || isLate) {
           if (error.code === 'UNKNOWN_TOPIC') this.#options.registry.forget();
-          this.#drop(batches, sequences, attempt.mayBeStored || error.code === 'FENCED');
+          this.#drop(batches, writing, attempt.mayBeStored || error.code === 'FENCED');
           throw finalError(attempt, error);
         }
         if (attempt.attempts > 1) await pause(clock);
@@ -209,35 +216,30 @@ export class Transactor {
     }
   }
 
-  #drop(
-    batches: readonly SealedBatch[],
-    sequences: Map<string, Sequence>,
-    isBroken: boolean,
-  ): void {
+  /** Numbers the batches; tells who writes them. */
+  async #number(batches: readonly SealedBatch[]): Promise<Writing> {
+    const writing = await this.#begin();
+    for (const batch of batches) sequenceOf(writing, batch).number(batch);
+    return writing;
+  }
+
+  #drop(batches: readonly SealedBatch[], writing: Writing, isBroken: boolean): void {
     if (isBroken) {
       this.#writing = undefined; // another identity, or another epoch of it
       return;
     }
     // The last one first: so each is the last of its partition, and its number is given back.
-    for (const batch of batches.toReversed()) sequences.get(partitionOf(batch))!.drop(batch, true);
+    for (const batch of batches.toReversed()) sequenceOf(writing, batch).drop(batch, true);
   }
 }
 
-function sequenceOf(
-  sequences: Map<string, Sequence>,
-  batch: SealedBatch,
-  identity: ProducerIdentity,
-): Sequence {
-  const key = partitionOf(batch);
-  const known = sequences.get(key);
+function sequenceOf(writing: Writing, { accumulator }: SealedBatch): Sequence {
+  const key = `${accumulator.topic.id}/${accumulator.partition}`;
+  const known = writing.sequences.get(key);
   if (known !== undefined) return known;
-  const made = new Sequence(identity);
-  sequences.set(key, made);
+  const made = new Sequence(writing);
+  writing.sequences.set(key, made);
   return made;
-}
-
-function partitionOf({ accumulator: { topic, partition } }: SealedBatch): string {
-  return `${topic.id}/${partition}`;
 }
 
 function timedOut(ms: number): TablogError {

@@ -15,7 +15,7 @@ import { Log } from '../../src/client/open-log.ts';
 import { topic } from '../../src/index.ts';
 import type { Placement, Producer, ProducerOptions } from '../../src/index.ts';
 import type { Request, Response } from '../../src/protocol/broker.ts';
-import { MAX_PRODUCERS, PRODUCER_EXPIRATION_MS } from '../../src/log/producer-state.ts';
+import { MAX_PRODUCERS, PRODUCER_EXPIRATION_MS, RECENT_MS } from '../../src/log/producer-state.ts';
 import { toErrorData } from '../../src/protocol/error-data.ts';
 import { RecordBatch } from '../../src/record/batch-reader.ts';
 import { openMemoryStore } from '../../src/store/memory-store.ts';
@@ -358,6 +358,65 @@ describe('a producer that the partition has forgotten', () => {
     const sent = Promise.all(['1', '2', '3'].map((value) => send(producer, value)));
     await world.passing(Promise.all([sent, producer.flush()]));
     expect((await values()).slice(1 + MAX_PRODUCERS)).toEqual(['1', '2', '3']);
+  });
+});
+
+describe('transactions of a producer that the partition has forgotten', () => {
+  const say = (producer: Producer, value: string): Promise<unknown> =>
+    producer.transaction((tx) => tx.send('t', { value, partition: 0 }));
+
+  test.each([{}, { transactionalId: 'billing' }])('go on, with %j', async (options) => {
+    const { world, log, values } = await bench();
+    const producer = log.producer(options);
+    await world.passing(say(producer, 'before'));
+    for (const value of ['1', '2']) {
+      world.clock.advance(RECENT_MS);
+      for (let i = 0; i < MAX_PRODUCERS; i++) {
+        await world.passing(sendNow(log.producer(alone), 'of another'));
+      }
+      await world.passing(say(producer, value));
+      await world.passing(say(producer, `after ${value}`));
+    }
+    const all = await values();
+    expect(all.filter((value) => value !== 'of another')).toEqual([
+      'before',
+      '1',
+      'after 1',
+      '2',
+      'after 2',
+    ]);
+  });
+
+  test('end with OUTCOME_UNKNOWN where one may be stored, and the next is', async () => {
+    const { world, host, log, values } = await bench();
+    const producer = log.producer();
+    await world.passing(say(producer, 'before'));
+    host.answer('transact', async () => {
+      host.answer('transact', undefined);
+      world.clock.advance(RECENT_MS);
+      for (let i = 0; i < MAX_PRODUCERS; i++) await sendNow(log.producer(alone), 'of another');
+      throw told(OUTCOME_UNKNOWN);
+    });
+    const lost = world.passing(say(producer, '1'));
+    await expect(lost).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' });
+    await world.passing(say(producer, '2'));
+    expect((await values()).slice(1 + MAX_PRODUCERS)).toEqual(['2']);
+  });
+
+  test('begin anew once: what is out of order for another reason is told', async () => {
+    const { world, host, log, values } = await bench();
+    const producer = log.producer();
+    let calls = 0;
+    host.answer('transact', async () => {
+      calls++;
+      throw told(OUT_OF_ORDER_SEQUENCE);
+    });
+    const refused = world.passing(say(producer, '1'));
+    await expect(refused).rejects.toMatchObject({ code: 'OUT_OF_ORDER_SEQUENCE' });
+    expect(calls).toBe(2);
+    host.answer('transact', undefined);
+    await world.passing(say(producer, '2'));
+    expect(await values()).toEqual(['2']);
   });
 });
 
