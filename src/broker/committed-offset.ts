@@ -1,4 +1,4 @@
-import { OFFSET_OUT_OF_RANGE } from '../base/error-rules.ts';
+import { FENCED, OFFSET_OUT_OF_RANGE } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import { newGroup } from '../group/group-state.ts';
 import type { GroupState } from '../group/group-state.ts';
@@ -71,11 +71,29 @@ export function commitOffsets(
   for (const offset of offsets) mustHold(state, member, offset);
   offsets.forEach((offset, i) => {
     const { epoch, sequence } = offset;
-    const last = rows[i]?.number;
     // A worker that hung may run a call that was given up, and that later ones have overtaken.
-    if (sequence !== undefined && last?.epoch === epoch && last.sequence >= sequence) return;
+    if (laterBy(offset, rows[i]) >= 0) return;
     writeOffset(write, offset, stamp, sequence === undefined ? null : { epoch, sequence });
   });
+}
+
+/**
+ * Throws `FENCED` where a later commit of the same hold is stored: the transaction of this one was
+ * given up, and what it read may have come again since.
+ */
+export function mustNotBeOvertaken(
+  { offsets }: CommitRequest,
+  rows: readonly (OffsetRow | undefined)[],
+): void {
+  if (!offsets.some((offset, i) => laterBy(offset, rows[i]) > 0)) return;
+  throw new TablogError(FENCED, 'a later commit has overtaken the transaction');
+}
+
+/** By how many commits of the same hold the stored one is later; negative: it is earlier, or another's. */
+function laterBy({ epoch, sequence }: OffsetCommit, row: OffsetRow | undefined): number {
+  const stored = row?.number;
+  if (sequence === undefined || stored?.epoch !== epoch) return -1;
+  return stored.sequence - sequence;
 }
 
 export function beyondEnd(

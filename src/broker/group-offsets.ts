@@ -16,7 +16,7 @@ import { OFFSETS, logRef } from '../store/schema.ts';
 import type { LogRow } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
 import type { RowWrites } from './commit-queue.ts';
-import { beyondEnd, commitOffsets, offsetRef } from './committed-offset.ts';
+import { beyondEnd, commitOffsets, mustNotBeOvertaken, offsetRef } from './committed-offset.ts';
 import type { OffsetRow } from './committed-offset.ts';
 import { groupRef } from './group-coordinator.ts';
 import { askHosts } from './partition-host.ts';
@@ -144,6 +144,18 @@ export class GroupOffsets {
         const before = rows as readonly (OffsetRow | undefined)[];
         const state = group as GroupState | undefined;
         commitOffsets(write, state, { member, offsets }, stamp, before);
+      },
+    };
+  }
+
+  /** The same with records, which are not to be stored where the commit was overtaken. */
+  writesWithRecords(commit: CommitRequest): RowWrites {
+    const writes = this.writes(commit);
+    return {
+      refs: writes.refs,
+      write: (rows, write) => {
+        writes.write(rows, write);
+        mustNotBeOvertaken(commit, rows.slice(-commit.offsets.length) as (OffsetRow | undefined)[]);
       },
     };
   }

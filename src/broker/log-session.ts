@@ -128,7 +128,7 @@ export class LogSession {
     appends: readonly NewAppend[],
     { commits, durability, producer }: Omit<TransactRequest, 'appends'>,
   ): Promise<BatchPlace[]> {
-    const rows = commits.map((commit) => this.groupOffsets.writes(commit));
+    const rows = commits.map((commit) => this.groupOffsets.writesWithRecords(commit));
     if (producer !== null) rows.push(this.transactionalProducers.fence(producer));
     return this.#disk.transact(appends, durability, rows);
   }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { OUTCOME_UNKNOWN, STORAGE_FULL } from '../../src/base/error-rules.ts';
 import { TablogError } from '../../src/base/error.ts';
-import type { Append, TopicInfo } from '../../src/protocol/broker.ts';
+import type { Append, Request, TopicInfo } from '../../src/protocol/broker.ts';
 import type { CommitRequest } from '../../src/protocol/group.ts';
 import { batch, errorOf, idle, openTestLog, valuesOf } from '../support/broker-fixture.ts';
 import type { TestBroker } from '../support/broker-fixture.ts';
@@ -118,6 +118,24 @@ describe('a transaction that fails leaves nothing behind', () => {
     const error = await errorOf(broker.broker.transact({ ...request, commits: [commit] }));
     expect(error.code).toBe('FENCED');
     await expectNothing(broker, letters);
+  });
+
+  test('FENCED: a commit that a later one of the same hold has overtaken', async () => {
+    const { broker, other, letters, member } = await aMember();
+    const [offset] = commitOf(member, 0).offsets;
+    const request = (sequence: number): Request<'transact'> => ({
+      ...NOTHING,
+      appends: [appendTo(letters, 0, 'a')],
+      commits: [{ member: member.ref, offsets: [{ ...offset!, sequence }] }],
+    });
+    await broker.broker.commitOffsets(request(2).commits[0]!);
+    for (const through of [broker, other]) {
+      expect((await errorOf(through.broker.transact(request(1)))).code).toBe('FENCED');
+    }
+    await expectNothing(broker, letters);
+    await broker.broker.transact({ ...request(2), appends: [] }); // the same once more
+    await broker.broker.transact(request(3));
+    expect(await broker.readAll(letters)).toEqual(['a']);
   });
 
   test('a partition or a topic that is not there', async () => {

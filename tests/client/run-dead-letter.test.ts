@@ -264,6 +264,22 @@ describe('a dead letter and its commit', () => {
     },
   );
 
+  test('are stored once though a worker that hung goes on when they are', async () => {
+    const { host, log } = await logOf('a:0');
+    let goOn!: () => Promise<unknown>;
+    host.answer('transact', async (request, real) => {
+      host.answer('transact', undefined);
+      goOn = () => real(request).catch(() => {});
+      throw unknown;
+    });
+    const hands = handOut(log.consumer(asMember), toLetters);
+    await hands.fail('a:0');
+    await until(async () => (await committed(log))[0] === 1);
+    await goOn();
+    expect(await origins(log)).toEqual(['orders/0/0/1']);
+    expect(await committed(log)).toEqual([1, 0, 0, 0]);
+  });
+
   test('are both missing where storing fails: run rejects, and the message comes again', async () => {
     const { host, log } = await logOf('a:0', 'a:1');
     host.answer('transact', () => Promise.reject(new TablogError(STORAGE_FULL, 'no room')));

@@ -326,6 +326,21 @@ describe('a request that was given up, and arrives late,', () => {
     expect(await committed(log)).toEqual({ 't/0': 2 });
   });
 
+  test.each([{}, { transactionalId: 'billing' }])(
+    'stores nothing where its message was copied by the next one, with %j',
+    async (options) => {
+      const { log, tab, host, consumer, copy, outcome } = await bench();
+      const message = await readOne(consumer);
+      const arrive = delayNext(host);
+      const producer = tab.producer({ deliveryTimeoutMs: 0, ...options });
+      expect(await outcome(copy(producer, message))).toMatchObject(code('OUTCOME_UNKNOWN'));
+      expect(await outcome(copy(producer, message))).toBe('stored'); // as onError: 'retry' does
+      await arrive();
+      expect(await committed(log)).toEqual({ 't/0': 1 });
+      expect(await stored(log)).toEqual(['0']);
+    },
+  );
+
   test('is fenced when somebody else has its message', async () => {
     const { log, tab, host, consumer, copy, outcome } = await bench();
     const arrive = delayNext(host);
