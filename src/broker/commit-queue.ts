@@ -104,33 +104,32 @@ export class CommitQueue {
     const placed = await this.#store.update(
       [...heads, ...writes.flatMap(({ refs }) => refs)],
       (found, write) => {
-        const results = groups.map((group, i) => {
-          const head = found[i] as PartitionHead | undefined;
-          const { committed, outcomes } = place(group, head, write, now);
-          return { committed, places: outcomes.map(mustPlace) };
-        });
+        const results = groups.map((group, i) =>
+          place(group, found[i] as PartitionHead | undefined, write, now),
+        );
         // Sent once more, because its answer was lost: the offsets were stored with the batches.
-        const isOld =
-          appends.length > 0 && results.every(({ committed }) => committed === undefined);
+        const isOld = appends.length > 0 && results.every(isKnown);
         if (isOld) return results;
-        // It was stored, and a partition has forgotten that meanwhile.
-        if (results.some(({ committed }) => committed === undefined)) {
-          const happened = 'a part of the transaction was stored before';
-          throw new TablogError(OUT_OF_ORDER_SEQUENCE, happened);
-        }
+        // Who has lost the transactional id is told that, not what partitions say of its batches.
         let at = heads.length;
         for (const rows of writes) {
           rows.write(found.slice(at, at + rows.refs.length), write);
           at += rows.refs.length;
         }
+        for (const { outcomes } of results) outcomes.forEach(mustPlace);
+        // It was stored, and a partition has forgotten that meanwhile.
+        if (results.some(isKnown)) {
+          const happened = 'a part of the transaction was stored before';
+          throw new TablogError(OUT_OF_ORDER_SEQUENCE, happened);
+        }
         return results;
       },
       { durability },
     );
-    this.#onCommit(placed.flatMap(({ committed }) => committed ?? []));
+    this.#tell(placed);
     const places = new Map(
       groups.flatMap((group, i) =>
-        group.map((append, j) => [append, placed[i]!.places[j]!] as const),
+        group.map((append, j) => [append, mustPlace(placed[i]!.outcomes[j]!)] as const),
       ),
     );
     return appends.map((append) => places.get(append)!);
@@ -141,20 +140,26 @@ export class CommitQueue {
     const heads = groups.map((group) => headRef(group[0].store));
     const durability = appends.some((a) => a.durability === 'strict') ? 'strict' : 'relaxed';
     const now = this.#clock.now();
-    try {
-      const placed = await this.#store.update(
-        heads,
-        (found, write) => groups.map((group, i) => place(group, found[i], write, now)),
-        { durability },
-      );
-      this.#onCommit(placed.flatMap(({ committed }) => committed ?? []));
-      groups.forEach((group, i) => {
-        group.forEach(({ done }, j) => done(placed[i]!.outcomes[j]!));
-      });
-    } catch (error) {
-      const failure = toTablogError(error);
-      for (const append of appends) append.done(failure);
+    const placing = this.#store.update(
+      heads,
+      (found, write) => groups.map((group, i) => place(group, found[i], write, now)),
+      { durability },
+    );
+    const placed = await placing.catch(toTablogError);
+    if (placed instanceof TablogError) {
+      for (const append of appends) append.done(placed);
+      return;
     }
+    this.#tell(placed);
+    groups.forEach((group, i) => {
+      group.forEach(({ done }, j) => done(placed[i]!.outcomes[j]!));
+    });
+  }
+
+  /** Before anybody has the answer, but apart from it: it is stored, whatever is thrown there. */
+  #tell(placed: readonly Placed[]): void {
+    const committed = placed.flatMap((one) => one.committed ?? []);
+    queueMicrotask(() => this.#onCommit(committed));
   }
 }
 
@@ -185,6 +190,11 @@ function place(
   if (next.producers !== head.producers || segments.length > 0) write.put(store, HEAD_KEY, next);
   if (segments.length === 0) return { committed: undefined, outcomes };
   return { committed: { topicId, partition, store, segments, head: next }, outcomes };
+}
+
+/** Whether all of it was stored before. */
+function isKnown({ committed, outcomes }: Placed): boolean {
+  return committed === undefined && outcomes.every((outcome) => 'baseOffset' in outcome);
 }
 
 function mustPlace(outcome: AppendOutcome): BatchPlace {

@@ -129,8 +129,8 @@ export class LogSession {
     { commits, durability, producer }: Omit<TransactRequest, 'appends'>,
   ): Promise<BatchPlace[]> {
     const rows = commits.map((commit) => this.groupOffsets.writesWithRecords(commit));
-    if (producer !== null) rows.push(this.transactionalProducers.fence(producer));
-    return this.#disk.transact(appends, durability, rows);
+    const fence = producer === null ? [] : [this.transactionalProducers.fence(producer)];
+    return this.#disk.transact(appends, durability, [...fence, ...rows]);
   }
 
   /** Kafka's fetch: waits until the time `expires` for something to read. */

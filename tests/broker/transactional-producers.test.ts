@@ -139,6 +139,15 @@ describe('who has the id no more is FENCED, and nothing is stored:', () => {
     expect(await shop.readAll(orders, { partition: 1 })).toEqual([]);
   });
 
+  test('and is told of the id where its successor has written to the same partition', async () => {
+    const [first, second] = [await init(), await init(log.broker())];
+    await transact(second, [appendOf('a', { by: second })]);
+    const error = await errorOf(transact(first, [appendOf('b', { by: first })]));
+    expect(error).toMatchObject({ ...FENCED, details: { transactionalId: 'billing' } });
+    expect(error.message).toMatch(/'billing'.*Close this producer/);
+    expect(await stored()).toEqual(['a']);
+  });
+
   test('offsets', async () => {
     await shop.append(orders, 'a');
     const member = await Member.join(shop.broker, 'm');
