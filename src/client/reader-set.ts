@@ -48,7 +48,8 @@ export class ReaderSet {
     if (at !== -1) this.all.splice(at, 1);
     const { hold } = reader;
     if (hold === undefined || (hold.isIdle && hold.delivered <= hold.committed)) return;
-    this.lost = [...this.lost, hold];
+    // One is enough, but for those that are in hand: they are not to become ever more.
+    this.lost = [...this.lost.filter(({ isIdle }) => !isIdle), hold];
   }
 
   /**

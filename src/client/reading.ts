@@ -79,7 +79,8 @@ export class Reading {
       if (left) return;
       left = true;
       this.#abandon();
-      this.#readers.lost = [];
+      // Where the application commits, what was handed out still counts, and that it was lost, too.
+      if (this.#options.commitsItself) this.#readers.lost = [];
       this.#isRead = false;
       this.#fetcher.stop();
     };

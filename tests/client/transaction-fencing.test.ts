@@ -12,7 +12,8 @@ import {
   readOne,
   reading,
 } from '../support/group-fixture.ts';
-import { countOf } from '../support/log-fixture.ts';
+import type { Message } from '../../src/index.ts';
+import { countOf, take } from '../support/log-fixture.ts';
 import { expel } from './run-fixture.ts';
 import {
   FENCED,
@@ -56,6 +57,45 @@ describe('a partition that another member has by now', () => {
     expect(b.owns).toHaveLength(2);
     await expect(copy(log!.producer(), consumer, ...messages)).rejects.toMatchObject(FENCED);
     expect(await countOf(log!, 'out')).toBe(0);
+  });
+
+  test.each(['before', 'after'])(
+    'fences it where the partition was lost %s the loop was left',
+    async (when) => {
+      const { log, stubbed, host } = await openStubbed('t', 'out');
+      await fill(log, 3);
+      const { consumer } = new Member(stubbed, manual);
+      const lost = new Promise((resolve) => consumer.on('lost', resolve));
+      const messages = consumer[Symbol.asyncIterator]();
+      const { value } = await messages.next();
+      await eventually(() => expect(host.requests('syncGroup')).not.toEqual([]));
+      if (when === 'after') await messages.return!();
+      await expel(host, log);
+      await lost;
+      if (when === 'before') await messages.return!();
+      const producer = stubbed.producer();
+      await expect(copy(producer, consumer, value as Message)).rejects.toMatchObject(FENCED);
+      expect(await countOf(log, 'out')).toBe(0);
+    },
+  );
+
+  test('is told once, however often it was lost', async () => {
+    const { log, stubbed, host } = await openStubbed('t', 'out');
+    await fill(log, 3);
+    const { consumer } = new Member(stubbed, manual);
+    for (let i = 0; i < 3; i++) {
+      const lost = new Promise((resolve) => consumer.on('lost', resolve));
+      expect(await take(consumer, 1)).toMatchObject([{ offset: 0 }]);
+      const asked = host.requests('syncGroup').length;
+      await eventually(() => expect(host.requests('syncGroup').length).toBeGreaterThan(asked));
+      await expel(host, log);
+      await lost;
+    }
+    const [message] = await take(consumer, 1);
+    const producer = stubbed.producer();
+    await expect(copy(producer, consumer, message!)).rejects.toMatchObject(FENCED);
+    await copy(producer, consumer, message!);
+    expect(await stored(log)).toEqual(['0@0']);
   });
 
   test('is read on by whoever gets it, be it the same member', async () => {
