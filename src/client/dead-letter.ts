@@ -76,9 +76,11 @@ export async function bury(
   // Not while it keeps the commits of those before it; from then on it is the one to be next.
   if (!(await hold.isFirst(handed))) return false;
   hold.asked = Math.max(hold.asked, handed.next);
+  hold.transactions++;
   try {
     return await hold.committer.alone(buried);
   } finally {
+    hold.transactions--;
     if (hold.restarts === restarts) hold.asked = hold.committed;
   }
 }

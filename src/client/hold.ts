@@ -46,6 +46,8 @@ export class Hold implements Claim {
   asked: number;
   /** How many commits were sent. */
   commits = 0;
+  /** Transactions under way that commit some of it: what is committed is not known before they end. */
+  transactions = 0;
   /** How often somebody has sought. */
   restarts = 0;
   readonly #lost = new AbortController();

@@ -115,11 +115,14 @@ export class OffsetCommitter implements Committer {
     } while (last !== this.#last);
   }
 
-  /** What is processed of these and not stored yet, unless the application commits by itself. */
+  /**
+   * What is processed of these and not stored yet, unless the application commits by itself. Nothing
+   * where a transaction may have stored more: it would be taken back.
+   */
   uncommitted(holds: readonly Hold[]): OffsetCommit[] {
     if (this.#options.mode === 'manual') return [];
     return holds
-      .filter((hold) => hold.processed > hold.committed)
+      .filter((hold) => hold.processed > hold.committed && hold.transactions === 0)
       .map((hold) => toCommit(hold, hold.processed));
   }
 

@@ -124,9 +124,14 @@ export class Transactor {
     const batches = await this.#pack(sent, placements);
     const commit = async (): Promise<void> => {
       const offsets = holds.flatMap((held) => heldOffsets(held) ?? []);
-      const places = await this.#send(batches, offsets);
-      batches.forEach((batch, i) => batch.settle(places[i]!));
-      for (const held of offsets) held.committed();
+      let isStored = false;
+      try {
+        const places = await this.#send(batches, offsets);
+        isStored = true;
+        batches.forEach((batch, i) => batch.settle(places[i]!));
+      } finally {
+        for (const held of offsets) held.ended(isStored);
+      }
     };
     // Behind the commits that are under way, so that none is overtaken.
     const committers = [...new Set(holds.flatMap((held) => held[0]?.hold.committer ?? []))];

@@ -1,6 +1,7 @@
-import { describe, expect, test } from 'vitest';
-import { topic } from '../../src/index.ts';
-import type { Consumer, Log, Message } from '../../src/index.ts';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { STORAGE_UNAVAILABLE } from '../../src/base/error-rules.ts';
+import { TablogError, topic } from '../../src/index.ts';
+import type { CommitMode, Consumer, Log, Message } from '../../src/index.ts';
 import {
   Member,
   committed,
@@ -13,7 +14,7 @@ import {
   readOne,
   storeHost,
 } from '../support/group-fixture.ts';
-import { countOf, logWith, openTab, readAll, settle } from '../support/log-fixture.ts';
+import { AN_HOUR_MS, countOf, logWith, openTab, readAll, settle } from '../support/log-fixture.ts';
 import { stubHost } from '../support/stub-broker.ts';
 import {
   asRecord,
@@ -25,6 +26,17 @@ import {
   readSome,
   stored,
 } from './transaction-fixture.ts';
+
+const unavailable = new TablogError(STORAGE_UNAVAILABLE, 'so says the test');
+
+/** A page, until the test ends. */
+function freezablePage(): EventTarget {
+  const page = Object.assign(new EventTarget(), { visibilityState: 'visible' });
+  vi.stubGlobal('document', page);
+  vi.stubGlobal('addEventListener', () => {});
+  onTestFinished(() => void vi.unstubAllGlobals());
+  return page;
+}
 
 /** Members of the groups 'a' and 'b', each with the first message of its topic in hand. */
 async function twoGroups(log: Log): Promise<{ consumers: Consumer[]; messages: Message[] }> {
@@ -136,6 +148,32 @@ describe('commitOffsets', () => {
     await settle();
     await settle();
     expect(ended).toBe(2);
+  });
+
+  test.each<['everyMs' | 'processed', CommitMode]>([
+    ['everyMs', { everyMs: AN_HOUR_MS }],
+    ['processed', 'processed'],
+  ])('is not taken back by a page that freezes while it is under way: %s', async (_, commit) => {
+    const page = freezablePage();
+    const { log, stubbed, host } = await openStubbed('t', 'out');
+    await fill(log, 3);
+    const { consumer } = new Member(stubbed, { commit });
+    host.answer('commitOffsets', () => Promise.reject(unavailable));
+    const [, second] = await readSome(consumer, 2); // the first one is processed, and not committed
+    const gate = latch();
+    host.answer('transact', async (request, real) => {
+      const answer = await real(request);
+      await gate.opened;
+      return answer;
+    });
+    const copying = copy(stubbed.producer(), consumer, second!);
+    await eventually(async () => expect(await committed(log)).toEqual({ 't/0': 2 }));
+    page.dispatchEvent(new Event('freeze'));
+    await eventually(() => expect(host.requests('leaveGroup')).toHaveLength(1));
+    gate.open();
+    await copying;
+    expect((await readOne(new Member(log, manual).consumer)).offset).toBe(2);
+    expect(await stored(log)).toEqual(['0@1']);
   });
 
   test('counts from the new place after a seek', async () => {
