@@ -15,11 +15,11 @@ import type {
   FetchedPartition,
   ImportedPartition,
   LogDescription,
-  ProducerIdentity,
   Request,
   TopicDescription,
   TopicInfo,
   TopicSpec,
+  TransactionalHolder,
 } from '../protocol/broker.ts';
 import type {
   CommittedOffset,
@@ -179,7 +179,7 @@ export class LogBroker implements Broker {
     );
   }
 
-  async initProducer(request: Request<'initProducer'>): Promise<ProducerIdentity> {
+  async initProducer(request: Request<'initProducer'>): Promise<TransactionalHolder> {
     return this.#sessions.run(({ transactionalProducers }) => transactionalProducers.init(request));
   }
 

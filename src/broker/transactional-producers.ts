@@ -3,17 +3,15 @@ import { FENCED } from '../base/error-rules.ts';
 import type { ErrorRule } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import { randomProducerId } from '../base/random-id.ts';
-import type { ProducerIdentity, Request, TransactionalProducer } from '../protocol/broker.ts';
+import type { Request, TransactionalHolder, TransactionalProducer } from '../protocol/broker.ts';
 import { PRODUCERS } from '../store/schema.ts';
 import type { RowRef, Store } from '../store/store.ts';
 import type { RowWrites } from './commit-queue.ts';
 
 /** `producers` / transactional id: who may use it. */
-export interface ProducerRow extends TransactionalProducer {
+export interface ProducerRow extends TransactionalProducer, TransactionalHolder {
   /** Milliseconds since 1970. */
   readonly usedAt: number;
-  /** Made by the producer that has it. */
-  readonly holder: string;
 }
 
 /** An hour, of the 7 days after which an id that nobody uses is forgotten. */
@@ -38,18 +36,20 @@ export class TransactionalProducers {
   }
 
   /**
-   * Kafka's `initTransactions`: the next epoch of the id. Throws `FENCED` for who only renews, and has
-   * lost it.
+   * Kafka's `initTransactions`: the next epoch of the id, where whoever has it is known to the caller;
+   * else who has it. Throws `FENCED` for who only renews, and has lost it.
    */
-  init({ transactionalId, holder, renews }: Request<'initProducer'>): Promise<ProducerIdentity> {
+  init({ transactionalId, holder, seen }: Request<'initProducer'>): Promise<TransactionalHolder> {
     return this.#store.update([producerRef(transactionalId)], ([row], write) => {
-      if (renews && row?.holder !== holder) throw taken({ transactionalId });
+      if (seen?.holder === holder && row?.holder !== holder) throw taken({ transactionalId });
+      const isSeen = row === undefined || (row.id === seen?.id && row.epoch === seen.epoch);
+      if (!isSeen) return { id: row.id, epoch: row.epoch, holder: row.holder };
       const isNew = row === undefined || row.epoch >= MAX_EPOCH;
       const id = isNew ? randomProducerId() : row.id;
       const epoch = isNew ? 0 : row.epoch + 1;
       const next: ProducerRow = { transactionalId, id, epoch, usedAt: this.#clock.now(), holder };
       write.put(PRODUCERS, transactionalId, next);
-      return { id, epoch };
+      return { id, epoch, holder };
     });
   }
 

@@ -1,7 +1,7 @@
 import { TRANSACTION_TIMED_OUT } from '../base/error-rules.ts';
 import { TablogError, closed, toTablogError } from '../base/error.ts';
 import { randomId, randomProducerId } from '../base/random-id.ts';
-import type { ProducerIdentity, Request } from '../protocol/broker.ts';
+import type { ProducerIdentity, Request, TransactionalHolder } from '../protocol/broker.ts';
 import type { Placement, SealedBatch } from './accumulator.ts';
 import type { Connection } from './connection.ts';
 import { finalError, isPassing, pause } from './delivery.ts';
@@ -38,7 +38,8 @@ export class Transactor {
   #last: Promise<unknown> = Promise.resolve();
   /** Who holds the transactional id: only the holder may renew it (KIP-360). */
   readonly #holder = randomId();
-  #hasBegun = false;
+  /** It, as soon as it has the id. */
+  #seen: TransactionalHolder | null = null;
   readonly #open = new Set<Transaction>();
 
   constructor(options: TransactorOptions) {
@@ -107,13 +108,14 @@ export class Transactor {
   async #identify(): Promise<ProducerIdentity> {
     const { transactionalId } = this.#options.options;
     if (transactionalId === undefined) return { id: randomProducerId(), epoch: 0 };
-    const identity = await this.#options.connection.call('initProducer', {
-      transactionalId,
-      holder: this.#holder,
-      renews: this.#hasBegun,
-    });
-    this.#hasBegun = true;
-    return identity;
+    const { connection } = this.#options;
+    const holder = this.#holder;
+    let seen = this.#seen;
+    do {
+      seen = await connection.call('initProducer', { transactionalId, holder, seen });
+    } while (seen.holder !== holder); // who had it when it was asked for
+    this.#seen = seen;
+    return seen;
   }
 
   async #store(

@@ -204,6 +204,12 @@ export interface ProducerIdentity {
   readonly epoch: number;
 }
 
+/** Who has a transactional id. */
+export interface TransactionalHolder extends ProducerIdentity {
+  /** Made by the producer that has it. */
+  readonly holder: string;
+}
+
 export interface TransactionalProducer extends ProducerIdentity {
   readonly transactionalId: string;
 }
@@ -260,14 +266,16 @@ export interface Broker {
   ): Promise<readonly number[]>;
 
   /**
-   * Gives the transactional id to the caller, and fences who had it before; one that only `renews` it
-   * gets it where nobody else has taken it since (KIP-360).
+   * Gives the transactional id to `holder`, and fences who had it before, where that is who the caller
+   * has `seen`; and says who has it then. So a call that was given up, and that a worker that hung
+   * makes later, takes it from nobody. Who has seen itself renews it (KIP-360): `FENCED` where somebody
+   * else has taken it since.
    */
   initProducer(request: {
     readonly transactionalId: string;
     readonly holder: string;
-    readonly renews: boolean;
-  }): Promise<ProducerIdentity>;
+    readonly seen: TransactionalHolder | null;
+  }): Promise<TransactionalHolder>;
   /** The place of each batch; all are stored, and the offsets committed, or nothing is. */
   transact(request: TransactRequest): Promise<readonly BatchPlacement[]>;
 

@@ -2,7 +2,13 @@ import { randomId } from '../../src/base/random-id.ts';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { OUTCOME_UNKNOWN, STORAGE_UNAVAILABLE } from '../../src/base/error-rules.ts';
 import { TablogError } from '../../src/base/error.ts';
-import type { Append, ProducerIdentity, Request, TopicInfo } from '../../src/protocol/broker.ts';
+import type {
+  Append,
+  ProducerIdentity,
+  Request,
+  TopicInfo,
+  TransactionalHolder,
+} from '../../src/protocol/broker.ts';
 import { MAX_PRODUCERS } from '../../src/log/producer-state.ts';
 import { PRODUCERS } from '../../src/store/schema.ts';
 import { batchOf, recordOf } from '../support/batches.ts';
@@ -23,8 +29,12 @@ beforeEach(async () => {
 });
 
 /** Takes a transactional id, as a producer that is new. */
-function init(through = shop, transactionalId = 'billing'): Promise<ProducerIdentity> {
-  return through.broker.initProducer({ transactionalId, holder: randomId(), renews: false });
+async function init(through = shop, transactionalId = 'billing'): Promise<ProducerIdentity> {
+  const holder = randomId();
+  let seen: TransactionalHolder | null = null;
+  do seen = await through.broker.initProducer({ transactionalId, holder, seen });
+  while (seen.holder !== holder);
+  return { id: seen.id, epoch: seen.epoch };
 }
 
 interface Spec {
@@ -109,14 +119,44 @@ describe('a transactional id', () => {
     expect(await stored()).toEqual(['b']);
   });
 
-  test('is not skipped where nothing was stored, and is where only the answer was lost', async () => {
+  test('is not skipped where nothing was stored', async () => {
     const { id } = await init();
     shop.connection.failNext({ error: gone });
     expect((await errorOf(init())).code).toBe('STORAGE_UNAVAILABLE');
     expect(await init()).toEqual({ id, epoch: 1 });
+  });
+});
+
+describe('who asks for the id', () => {
+  const ask = (holder: string, seen: TransactionalHolder | null): Promise<TransactionalHolder> =>
+    shop.broker.initProducer({ transactionalId: 'billing', holder, seen });
+
+  test('gets it where it knows who has it, and else is told', async () => {
+    const a = await ask('a', null);
+    expect(a).toMatchObject({ epoch: 0, holder: 'a' });
+    expect(await ask('b', null)).toEqual(a);
+    const b = await ask('b', a);
+    expect(b).toEqual({ id: a.id, epoch: 1, holder: 'b' });
+    expect(await ask('c', a)).toEqual(b); // late
+    expect(await ask('b', b)).toEqual({ id: a.id, epoch: 2, holder: 'b' }); // it is renewed
+  });
+
+  test('once more gets the same', async () => {
+    const a = await ask('a', null);
+    expect(await ask('a', null)).toEqual(a);
     shop.connection.failNext({ error: lost, stored: true });
-    expect((await errorOf(init())).code).toBe('OUTCOME_UNKNOWN');
-    expect(await init()).toEqual({ id, epoch: 3 });
+    expect((await errorOf(ask('a', a))).code).toBe('OUTCOME_UNKNOWN');
+    const next = await ask('a', a);
+    expect(next).toEqual({ ...a, epoch: 1 });
+    expect(await ask('a', a)).toEqual(next);
+    const b = await ask('b', next);
+    expect(await ask('b', next)).toEqual(b);
+  });
+
+  test('to renew it is FENCED where another one has it', async () => {
+    const a = await ask('a', null);
+    await ask('b', a);
+    expect(await errorOf(ask('a', a))).toMatchObject(FENCED);
   });
 });
 

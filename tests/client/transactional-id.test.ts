@@ -7,6 +7,7 @@ import { PRODUCERS } from '../../src/store/schema.ts';
 import {
   Member,
   committed,
+  eventually,
   fill,
   openStubbed,
   readOne,
@@ -112,6 +113,39 @@ describe('a transactional id', () => {
     expect(await stored(log)).toEqual(['a', 'b']);
     const epochs = host.requests('transact').map((request) => request.producer!.epoch);
     expect(epochs).toEqual([0, 1]);
+  });
+
+  test('is not taken by a call that was given up, and that a worker makes late', async () => {
+    const { log, stubbed, host } = await openStubbed('out');
+    let late!: () => Promise<unknown>;
+    host.answer('initProducer', async (request, real) => {
+      late = () => real(request);
+      return new Promise(() => {}); // the tab is reloaded meanwhile
+    });
+    void say(stubbed.producer(id), 'never').catch(() => {});
+    await eventually(() => expect(late).toBeDefined());
+    const producer = log.producer(id);
+    await say(producer, 'a');
+    await late();
+    await say(producer, 'b');
+    expect(await stored(log)).toEqual(['a', 'b']);
+  });
+
+  test('is not taken from its holder by a call of its own that is made late', async () => {
+    const { log, stubbed, host } = await openStubbed('out');
+    let late!: () => Promise<unknown>;
+    host.answer('initProducer', async (request, real) => {
+      host.answer('initProducer', undefined);
+      late = () => real(request);
+      throw lost;
+    });
+    const producer = stubbed.producer(id);
+    await say(producer, 'a');
+    await late();
+    await say(producer, 'b');
+    expect(await stored(log)).toEqual(['a', 'b']);
+    const epochs = host.requests('transact').map((request) => request.producer!.epoch);
+    expect(epochs).toEqual([0, 0]);
   });
 
   test('is not renewed by who has lost it meanwhile', async () => {
