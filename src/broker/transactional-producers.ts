@@ -4,6 +4,7 @@ import type { ErrorRule } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import { randomProducerId } from '../base/random-id.ts';
 import type { Request, TransactionalHolder, TransactionalProducer } from '../protocol/broker.ts';
+import { MAX_EPOCH } from '../record/sequence.ts';
 import { PRODUCERS } from '../store/schema.ts';
 import type { RowRef, Store } from '../store/store.ts';
 import type { RowWrites } from './commit-queue.ts';
@@ -21,9 +22,6 @@ const TAKEN: ErrorRule = {
   ...FENCED,
   next: 'Close this producer: whoever asked for the id later has it, and goes on with its work.',
 };
-
-/** The header has 16 bits for it. */
-const MAX_EPOCH = 32_767;
 
 /** Hands out transactional ids: whoever asks last has it, and those before are fenced. */
 export class TransactionalProducers {

@@ -3,14 +3,8 @@ import type { TablogError } from '../base/error.ts';
 import type { TopicInfo } from '../protocol/broker.ts';
 import { BatchWriter, recordBytes } from '../record/batch-writer.ts';
 import type { RecordParts } from '../record/batch-writer.ts';
-import { isAhead } from '../record/sequence.ts';
+import { MAX_IN_FLIGHT, isAhead } from '../record/sequence.ts';
 import type { Numbered, Sequence } from './sequence.ts';
-
-/**
- * Kafka's `max.in.flight.requests.per.connection`, here for each partition: as many as a partition
- * remembers of a producer.
- */
-export const MAX_IN_FLIGHT = 5;
 
 /** Where a record was stored. */
 export interface Placement {

@@ -8,6 +8,7 @@ import {
   checkOneOf,
 } from '../base/argument.ts';
 import type { Checks } from '../base/argument.ts';
+import { RECENT_MS } from '../record/sequence.ts';
 import type { Partitioner } from './partitioner.ts';
 
 export interface ProducerOptions {
@@ -46,7 +47,8 @@ export interface ProducerOptions {
   readonly idempotent?: boolean;
   /**
    * How long an idempotent producer goes on sending a batch again whose worker or storage failed
-   * (Kafka's `delivery.timeout.ms`), in milliseconds. Default 120,000.
+   * (Kafka's `delivery.timeout.ms`), in milliseconds. Default 120,000; less than 300,000, for which a
+   * partition remembers what it stored: what comes again later could be stored twice.
    */
   readonly deliveryTimeoutMs?: number;
   /**
@@ -96,7 +98,10 @@ const CHECKS: Checks<ProducerOptions> = {
   compression: (name, value) => checkOneOf(name, value, ['none', 'gzip']),
   durability: (name, value) => checkOneOf(name, value, ['relaxed', 'strict']),
   idempotent: checkBoolean,
-  deliveryTimeoutMs: checkMs,
+  deliveryTimeoutMs: (name, value) => {
+    const why = ', for as long as partitions know what comes again,';
+    checkInteger(`${name}${why}`, value, 0, RECENT_MS - 1);
+  },
   transactionalId: (_, value) => checkName('transactional id', value),
   transactionTimeoutMs: (name, value) => checkMs(name, value, 1),
   maxTransactionBytes: (name, value) => checkInteger(name, value, 1, MAX_TRANSACTION_BYTES),

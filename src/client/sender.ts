@@ -2,7 +2,7 @@ import { deferred } from '../base/deferred.ts';
 import type { Deferred } from '../base/deferred.ts';
 import { TablogError, toTablogError } from '../base/error.ts';
 import { fromErrorData } from '../protocol/error-data.ts';
-import { MAX_IN_FLIGHT } from './accumulator.ts';
+import { MAX_IN_FLIGHT } from '../record/sequence.ts';
 import type { BatchResult, PartitionAccumulator, SealedBatch } from './accumulator.ts';
 import type { Connection } from './connection.ts';
 import { afterBackOff, finalError, isCertain, isPassing } from './delivery.ts';

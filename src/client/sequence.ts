@@ -2,7 +2,7 @@ import { randomProducerId } from '../base/random-id.ts';
 import type { ProducerIdentity } from '../protocol/broker.ts';
 import { stampProducer } from '../record/batch-seal.ts';
 import type { ProducerStamp } from '../record/batch-seal.ts';
-import { sequenceAfter } from '../record/sequence.ts';
+import { MAX_EPOCH, sequenceAfter } from '../record/sequence.ts';
 
 /** A batch that is numbered. */
 export interface Numbered {
@@ -11,9 +11,6 @@ export interface Numbered {
   /** How the batch was numbered last; `undefined`: not yet. */
   number: ProducerStamp | undefined;
 }
-
-/** The header has 16 bits for it. */
-const MAX_EPOCH = 32_767;
 
 /**
  * Numbers a producer's batches of one partition, so that the broker can tell one that it has seen

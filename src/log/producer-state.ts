@@ -1,7 +1,7 @@
 import { FENCED, OUT_OF_ORDER_SEQUENCE } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import type { RecordBatch } from '../record/batch-reader.ts';
-import { sequenceAfter } from '../record/sequence.ts';
+import { MAX_IN_FLIGHT, RECENT_MS, sequenceAfter } from '../record/sequence.ts';
 
 /** What became of a batch: sent once more, it gets the same answer. */
 export interface KnownBatch {
@@ -34,21 +34,15 @@ export type ProducerRows = Float64Array<ArrayBuffer>;
 
 export const NO_PRODUCERS: ProducerRows = new Float64Array();
 
-/** As many as a producer may have under way: one of them is what can come twice. */
-const REMEMBERED_BATCHES = 5;
-
 const BATCH_LENGTH = 4;
 const HEADER_LENGTH = 4;
-const ROW_LENGTH = HEADER_LENGTH + REMEMBERED_BATCHES * BATCH_LENGTH;
+const ROW_LENGTH = HEADER_LENGTH + MAX_IN_FLIGHT * BATCH_LENGTH;
 
 /** A head carries no more; those that have not appended for longest go. */
 export const MAX_PRODUCERS = 64;
 
 /** Unless they may still send something again (KIP-91): then there may be so many. */
 export const MAX_RECENT_PRODUCERS = 512;
-
-/** Longer than `deliveryTimeoutMs`. */
-export const RECENT_MS = 300_000;
 
 /** Kafka's `producer.id.expiration.ms`. */
 export const PRODUCER_EXPIRATION_MS = 86_400_000;
@@ -103,7 +97,7 @@ export class ProducerStates {
     const state = this.#get(id);
     const before = state?.epoch === epoch ? state.batches : [];
     const known = { sequence, recordCount, baseOffset, appendTime };
-    const batches = [...before, known].slice(-REMEMBERED_BATCHES);
+    const batches = [...before, known].slice(-MAX_IN_FLIGHT);
     this.#changed.delete(id);
     this.#changed.set(id, { id, epoch, usedAt: this.#now, batches });
   }

@@ -97,6 +97,12 @@ const AT_THE_CALL: Readonly<Record<string, Case>> = {
     '"a b"',
   ],
   'producer: for ever': [write({ lingerMs: Infinity }), 'lingerMs', 'Infinity'],
+  'producer: sends again what nobody knows': [
+    write({ deliveryTimeoutMs: 300_000 }),
+    'deliveryTimeoutMs',
+    'know what comes again, must be an integer from 0 to 299999',
+    '300000',
+  ],
   'producer: text': [write({ lingerMs: '5' }), 'lingerMs', '"5"'],
   'producer: batchBytes': [write({ batchBytes: 0 }), 'batchBytes', '0'],
   'producer: large batchBytes': [write({ batchBytes: 2 ** 30 }), 'batchBytes', '1073741824'],

@@ -6,11 +6,11 @@ import {
   MAX_RECENT_PRODUCERS,
   NO_PRODUCERS,
   PRODUCER_EXPIRATION_MS,
-  RECENT_MS,
   ProducerStates,
 } from '../../src/log/producer-state.ts';
 import type { KnownBatch, ProducerRows } from '../../src/log/producer-state.ts';
 import { RecordBatch } from '../../src/record/batch-reader.ts';
+import { RECENT_MS } from '../../src/record/sequence.ts';
 import { batchOf, recordOf } from '../support/batches.ts';
 
 const LAST_SEQUENCE = 2 ** 31 - 1;
