@@ -67,11 +67,13 @@ export class Transactor {
     const over = new Promise<never>((_, reject) => {
       signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
     });
+    const began = clock.now();
     const expire = (): void => Transaction.end(transaction, timedOut(transactionTimeoutMs));
     const cancel = clock.after(transactionTimeoutMs, expire);
     this.#open.add(transaction);
     try {
       const result = await Promise.race([Promise.resolve(transaction).then(work), over]);
+      if (clock.now() - began > transactionTimeoutMs) expire(); // in a tab that slept timers come late
       signal.throwIfAborted();
       Transaction.end(transaction);
       const { sent, holders } = Transaction.contentOf(transaction);

@@ -159,6 +159,16 @@ describe('transactionTimeoutMs', () => {
     await expect(over).rejects.toMatchObject(code('TRANSACTION_TIMED_OUT'));
   });
 
+  test('has passed also where the tab slept, and its timer is late', async () => {
+    const { log, clock, producer } = await timed();
+    const running = producer.transaction((tx) => {
+      tx.send('out', { value: 'a' });
+      clock.sleep(3_600_000);
+    });
+    await expect(running).rejects.toMatchObject(code('TRANSACTION_TIMED_OUT'));
+    expect(await countOf(log, 'out')).toBe(0);
+  });
+
   test('does not count what comes after its function, and leaves no timer behind', async () => {
     const host = stubHost();
     const { log, clock, producer } = await timed(host);

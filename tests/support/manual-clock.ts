@@ -34,10 +34,15 @@ export class ManualClock implements Clock {
     const end = this.#now + ms;
     for (let timer = this.#next(end); timer !== undefined; timer = this.#next(end)) {
       this.#timers.delete(timer);
-      this.#now = timer.at;
+      this.#now = Math.max(this.#now, timer.at);
       timer.run();
     }
     this.#now = end;
+  }
+
+  /** Moves on, and what has become due runs late, with the next `advance`. */
+  sleep(ms: number): void {
+    this.#now += ms;
   }
 
   #next(end: number): Timer | undefined {
