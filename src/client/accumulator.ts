@@ -39,6 +39,8 @@ export interface SealedBatch extends Numbered {
   attempts: number;
   /** An answer was lost. */
   mayBeStored: boolean;
+  /** Why it was not stored, as far as is known, when it was sent last. */
+  failure: TablogError | undefined;
   /** How many batches of the partition were settled when it was sent last. */
   settledBefore: number;
   settle(result: BatchResult): void;
@@ -142,6 +144,7 @@ export class PartitionAccumulator {
       number: undefined,
       attempts: 0,
       mayBeStored: false,
+      failure: undefined,
       settledBefore: 0,
       settle,
     };
@@ -165,7 +168,6 @@ export class PartitionAccumulator {
     // One that may be stored comes again as it is: only its number can tell.
     if (!(isBroken && batch.mayBeStored)) sequence?.number(batch);
     this.#sealed.shift();
-    batch.attempts++;
     batch.settledBefore = this.#settled;
     this.inFlight++;
     return batch;

@@ -51,7 +51,8 @@ export class Sender {
   /** Sends all; resolves when it is known what became of some of it. */
   async someSettled(): Promise<void> {
     this.drain('all');
-    await Promise.race([...this.#unsettled.values()].map(({ promise }) => promise));
+    const unsettled = [...this.#unsettled.values()];
+    if (unsettled.length > 0) await Promise.race(unsettled.map(({ promise }) => promise));
   }
 
   /** When nothing is left to be sent. */
@@ -77,7 +78,10 @@ export class Sender {
       while (accumulator.inFlight < MAX_IN_FLIGHT) {
         const batch = accumulator.take();
         if (batch === undefined) break;
-        batches.push(batch);
+        // The tab may have slept, and the partition have forgotten what it stored.
+        const isUnknown = batch.mayBeStored && this.#isLate(batch);
+        if (isUnknown) this.#settle(batch, finalError(batch, batch.failure!));
+        else batches.push(batch);
       }
       lingering ||= accumulator.isOpen;
       if (!accumulator.isOpen && !accumulator.hasSealed) this.#dirty.delete(accumulator);
@@ -100,8 +104,13 @@ export class Sender {
     });
   }
 
+  #isLate({ sealedAt }: SealedBatch): boolean {
+    return this.#connection.clock.now() - sealedAt >= this.#options.deliveryTimeoutMs;
+  }
+
   async #produce(batches: readonly SealedBatch[]): Promise<void> {
     const { durability, compression, idempotent } = this.#options;
+    for (const batch of batches) batch.attempts++;
     const appends = batches.map(({ accumulator: { topic, partition }, bytes, expectedOffset }) => ({
       topicId: topic.id,
       partition,
@@ -121,14 +130,13 @@ export class Sender {
 
   #heard(batch: SealedBatch, result: BatchResult): void {
     if (result instanceof TablogError) {
-      const { idempotent, deliveryTimeoutMs } = this.#options;
-      const { clock } = this.#connection;
-      const isLate = !idempotent || clock.now() - batch.sealedAt >= deliveryTimeoutMs;
+      const isLate = !this.#options.idempotent || this.#isLate(batch);
       if (isCertain(result)) batch.mayBeStored = false;
       const isOutOfOrder = result.code === 'OUT_OF_ORDER_SEQUENCE';
       const isToRepeat = isOutOfOrder
         ? !isLate && batch.accumulator.reorder(batch, Number(result.details['expected']))
         : isPassing(batch, result) && !isLate;
+      batch.failure = result;
       if (isToRepeat) this.#repeat(batch, isOutOfOrder);
       else this.#settle(batch, finalError(batch, result));
     } else {

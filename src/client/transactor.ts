@@ -200,6 +200,7 @@ export class Transactor {
     });
     const attempt = { attempts: 0, mayBeStored: false };
     const began = clock.now();
+    const isLate = (): boolean => clock.now() - began >= deliveryTimeoutMs;
     let isRenewed = false;
     for (;;) {
       attempt.attempts++;
@@ -214,13 +215,14 @@ export class Transactor {
           writing = await this.#number(batches);
           continue;
         }
-        const isLate = clock.now() - began >= deliveryTimeoutMs;
-        if (!isPassing(attempt, error) || isLate) {
+        const isToRepeat = isPassing(attempt, error) && !isLate();
+        if (isToRepeat && attempt.attempts > 1) await pause(clock);
+        // The tab may have slept, and a partition have forgotten what it stored.
+        if (!isToRepeat || (attempt.mayBeStored && isLate())) {
           if (error.code === 'UNKNOWN_TOPIC') this.#options.registry.forget();
           this.#drop(batches, writing, attempt.mayBeStored || error.code === 'FENCED');
           throw finalError(attempt, error);
         }
-        if (attempt.attempts > 1) await pause(clock);
       }
     }
   }

@@ -498,6 +498,44 @@ describe('after deliveryTimeoutMs', () => {
   });
 });
 
+describe('a tab that sleeps amid a back-off', () => {
+  /** It sleeps until its time is up; others write meanwhile, and the partition forgets it. */
+  async function sleep(world: World): Promise<void> {
+    await turns();
+    world.clock.sleep(PRODUCER_EXPIRATION_MS);
+    await sendNow(world.tab().log.producer(alone), 'of another');
+  }
+
+  test('sends no batch again that may be stored; those behind it are', async () => {
+    const { world, host, log, values } = await bench();
+    const producer = log.producer({ ...alone, bufferBytes: 50 });
+    fate(host, storedAndLost, fails(OUTCOME_UNKNOWN));
+    const first = sendNow(producer, 'once').catch((error: unknown) => error);
+    const others = ['x'.repeat(100), 'waits for room'].map((value) => sendNow(producer, value));
+    await sleep(world);
+    expect(await world.passing(first)).toMatchObject({ code: 'OUTCOME_UNKNOWN' });
+    await world.passing(Promise.all(others));
+    expect(await values()).toEqual(['once', 'of another', 'x'.repeat(100), 'waits for room']);
+  });
+
+  test('sends no transaction again that may be stored', async () => {
+    const { world, host, log, values } = await bench();
+    let calls = 0;
+    host.answer('transact', async (request, real) => {
+      if (++calls === 1) await real(request);
+      throw told(OUTCOME_UNKNOWN);
+    });
+    const producer = log.producer();
+    const sent = producer.transaction((tx) => tx.send('t', { value: 'once', partition: 0 }));
+    const outcome = sent.catch((error: unknown) => error);
+    await vi.waitFor(() => expect(calls).toBe(2));
+    await sleep(world);
+    host.answer('transact', undefined);
+    expect(await world.passing(outcome)).toMatchObject({ code: 'OUTCOME_UNKNOWN' });
+    expect(await values()).toEqual(['once', 'of another']);
+  });
+});
+
 describe('a batch that fails for good', () => {
   test.each([
     ['the first', [says(STORAGE_FULL)]],
