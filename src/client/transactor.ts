@@ -186,7 +186,6 @@ export class Transactor {
     const { clock } = connection;
     const { compression, durability, deliveryTimeoutMs, transactionalId } = options;
     if (batches.length === 0 && offsets.length === 0) return [];
-    let writing = await this.#number(batches);
     const request = ({ id, epoch }: ProducerIdentity): Request<'transact'> => ({
       appends: batches.map(({ accumulator: { topic, partition }, bytes }) => ({
         topicId: topic.id,
@@ -203,26 +202,24 @@ export class Transactor {
     const isLate = (): boolean => clock.now() - began >= deliveryTimeoutMs;
     let isRenewed = false;
     for (;;) {
+      const writing = await this.#number(batches);
       attempt.attempts++;
       try {
         return await connection.call('transact', request(writing));
       } catch (thrown) {
         const error = toTablogError(thrown);
-        const isOutOfOrder = error.code === 'OUT_OF_ORDER_SEQUENCE';
-        if (isOutOfOrder && !attempt.mayBeStored && !isRenewed) {
-          isRenewed = true;
-          this.#writing = undefined; // a partition has forgotten the producer, which begins anew
-          writing = await this.#number(batches);
-          continue;
+        if (isPassing(attempt, error) && !isLate()) {
+          if (attempt.attempts > 1) await pause(clock);
+          // The tab may have slept, and a partition have forgotten what it stored.
+          if (!attempt.mayBeStored || !isLate()) continue;
         }
-        const isToRepeat = isPassing(attempt, error) && !isLate();
-        if (isToRepeat && attempt.attempts > 1) await pause(clock);
-        // The tab may have slept, and a partition have forgotten what it stored.
-        if (!isToRepeat || (attempt.mayBeStored && isLate())) {
+        this.#writing = undefined; // another identity, or another epoch of it
+        const isForgotten = error.code === 'OUT_OF_ORDER_SEQUENCE' && !attempt.mayBeStored;
+        if (!isForgotten || isRenewed) {
           if (error.code === 'UNKNOWN_TOPIC') this.#options.registry.forget();
-          this.#drop(batches, writing, attempt.mayBeStored || error.code === 'FENCED');
           throw finalError(attempt, error);
         }
+        isRenewed = true;
       }
     }
   }
@@ -232,15 +229,6 @@ export class Transactor {
     const writing = await this.#begin();
     for (const batch of batches) sequenceOf(writing, batch).number(batch);
     return writing;
-  }
-
-  #drop(batches: readonly SealedBatch[], writing: Writing, isBroken: boolean): void {
-    if (isBroken) {
-      this.#writing = undefined; // another identity, or another epoch of it
-      return;
-    }
-    // The last one first: so each is the last of its partition, and its number is given back.
-    for (const batch of batches.toReversed()) sequenceOf(writing, batch).drop(batch, true);
   }
 }
 
