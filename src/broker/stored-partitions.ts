@@ -1,5 +1,6 @@
 import { checkInteger } from '../base/argument.ts';
 import type { Clock } from '../base/clock.ts';
+import { UNKNOWN_TOPIC } from '../base/error-rules.ts';
 import { TablogError, toTablogError } from '../base/error.ts';
 import type { BatchPlace } from '../log/append.ts';
 import { headRef } from '../log/head.ts';
@@ -264,7 +265,9 @@ export class StoredPartitions implements PartitionHost {
           found.set(want, this.#fetched(want, remembered));
         }
       } catch (error) {
-        this.#store.closed.throwIfAborted(); // no fault of this partition
+        // Topics in memory are looked up on disk: what goes wrong there is no fault of a partition.
+        const isOwn = !(error instanceof TablogError) || error.code === UNKNOWN_TOPIC.code;
+        if (this.#store.closed.aborted || !isOwn) throw error;
         found.set(want, failed(want, error));
       }
     }

@@ -1,12 +1,14 @@
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { deferred } from '../../src/base/deferred.ts';
-import { STORAGE_UNAVAILABLE } from '../../src/base/error-rules.ts';
+import { STORAGE_TIMEOUT, STORAGE_UNAVAILABLE } from '../../src/base/error-rules.ts';
 import { TablogError } from '../../src/base/error.ts';
 import type { TopicConfig, TopicInfo } from '../../src/protocol/broker.ts';
 import { openMemoryStore } from '../../src/store/memory-store.ts';
+import type { Store } from '../../src/store/store.ts';
 import { batchOf, recordOf } from '../support/batches.ts';
 import { openTestLog, recordsOf, valuesOf } from '../support/broker-fixture.ts';
 import type { TestBroker, TestLog } from '../support/broker-fixture.ts';
+import { FaultStore } from '../support/fault-store.ts';
 import { settle } from '../support/log-fixture.ts';
 
 /** Where the second worker's records begin. */
@@ -14,6 +16,7 @@ const SECOND = 1_000_000_000;
 const KIB = 1024;
 const HOUR_MS = 3_600_000;
 
+const late = new TablogError(STORAGE_TIMEOUT, 'the database does not answer');
 const gone = new TablogError(STORAGE_UNAVAILABLE, 'the browser closed the database');
 
 let log: TestLog;
@@ -54,6 +57,35 @@ describe('the records', () => {
     await settle();
     await shop.append(topic, 'a');
     expect(valuesOf(await poll)).toEqual(['a']);
+  });
+
+  test.each([1, 2, 3, 4])(
+    'are read though the next connection fails, too, at its call %i',
+    async (nth) => {
+      let opened = 0;
+      const openStore = async (): Promise<Store> => {
+        const store = new FaultStore(log.store);
+        if (++opened === 2) store.failNth(nth, { error: gone, closes: gone });
+        return store;
+      };
+      const broker = log.broker({ openStore });
+      const topic = await broker.create('one', 1, { storage: 'memory' });
+      await broker.append(topic, 'a');
+      broker.connection.close(gone);
+      expect(valuesOf(await broker.fetch(topic))).toEqual(['a']);
+    },
+  );
+
+  test('are not what is wrong where the disk does not say whose they are', async () => {
+    const topic = await create('one');
+    await shop.append(topic, 'a');
+    const faults = Array.from({ length: 3 }, () => ({ error: late }));
+    shop.connection.failNextRead(...faults);
+    await log.broker().create('two');
+    await settle();
+    await expect(shop.fetch(topic)).rejects.toMatchObject({ code: late.code });
+    shop.connection.close(gone);
+    expect(valuesOf(await shop.fetch(topic))).toEqual(['a']);
   });
 
   test('are not those of another log that is in the store now', async () => {

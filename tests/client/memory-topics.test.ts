@@ -1,15 +1,20 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
+import { deferred } from '../../src/base/deferred.ts';
+import { STORAGE_TIMEOUT } from '../../src/base/error-rules.ts';
+import { TablogError } from '../../src/base/error.ts';
 import { LogBroker } from '../../src/broker/log-broker.ts';
 import { string, topic } from '../../src/index.ts';
 import type { Log, ResetEvent, TopicLike } from '../../src/index.ts';
 import { openMemoryStore } from '../../src/store/memory-store.ts';
 import { partitionStore } from '../../src/store/schema.ts';
+import { FaultStore } from '../support/fault-store.ts';
 import {
   logWith,
   numbered,
   openTab,
   openTwoTabs,
   readAll,
+  settle,
   take,
   texts,
 } from '../support/log-fixture.ts';
@@ -17,6 +22,8 @@ import {
 const chat = topic('chat', { storage: 'memory', partitions: 2 });
 const one = topic('one', { storage: 'memory' });
 const disk = topic('disk');
+
+const late = new TablogError(STORAGE_TIMEOUT, 'the database does not answer');
 
 /** Where the second worker's records begin. */
 const SECOND = 1_000_000_000;
@@ -242,6 +249,54 @@ describe('tabs with a worker each', () => {
     expect(partitions.map(({ lag }) => lag)).toEqual([1, 1]);
   });
 });
+
+test.each([undefined, 'g'])(
+  'a disk that failed stops no reader for good: group %s',
+  async (group) => {
+    const inner = openMemoryStore();
+    const stores: FaultStore[] = [];
+    const openStore = async (): Promise<FaultStore> => {
+      const store = new FaultStore(inner);
+      stores.push(store);
+      return store;
+    };
+    const open = (): Promise<Log> => {
+      const broker = new LogBroker({ name: 'failing', openStore });
+      return openTab({ open: () => ({ broker, close: () => broker.close() }) }, 'failing');
+    };
+    const [log, other] = [await open(), await open()];
+    await log.admin.createTopics([one]);
+    await log.producer().send('one', { value: 'a' });
+    const options = { topics: ['one'] as const, from: 'earliest', maxWaitMs: 1 } as const;
+    const consumer = log.consumer(group === undefined ? options : { ...options, group });
+    const read = new Set<string | null>();
+    const failures: unknown[] = [];
+    const reading = (async () => {
+      while (!read.has('b') && failures.length < 10) {
+        try {
+          for await (const message of consumer) {
+            for (const text of texts([message])) read.add(text);
+            if (read.has('b')) break;
+          }
+        } catch (error) {
+          failures.push(error);
+        }
+      }
+    })();
+    await vi.waitFor(() => expect([...read]).toEqual(['a']));
+    const ends = deferred();
+    const hangs = { until: ends.promise, error: late, closes: late };
+    stores[0]!.failNextRead(...Array.from({ length: 5 }, () => hangs));
+    await other.admin.createTopics([disk]); // all look up anew whose partitions they read
+    for (let turn = 0; turn < 20; turn++) await settle();
+    ends.resolve();
+    await vi.waitFor(() => expect(stores.length).toBeGreaterThan(2));
+    await other.producer().send('one', { value: 'b' });
+    await reading;
+    expect([...read]).toEqual(['a', 'b']);
+    for (const failure of failures) expect(failure).toMatchObject({ code: late.code });
+  },
+);
 
 describe('when the worker with the records goes', () => {
   test('they are gone, and offsets go on from a higher number', async () => {
