@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts';
-import { CLOSED } from '../base/error-rules.ts';
+import { CLOSED, PROTOCOL_MISMATCH } from '../base/error-rules.ts';
 import { TablogError, toTablogError } from '../base/error.ts';
 import { randomId } from '../base/random-id.ts';
 import type { PartitionName } from '../log/head.ts';
@@ -201,8 +201,11 @@ export class MemoryPartitions implements PartitionHost {
     const remote = new RemotePartitions(peer, clock);
     moved.addEventListener('abort', () => remote.close(), { once: true });
     if (moved.aborted) remote.close();
-    // One that does not greet is gone, too, and somebody else is looked for.
-    await remote.greet(logId).catch(() => remote.close());
+    await remote.greet(logId).catch((error: unknown) => {
+      remote.close();
+      // One that does not greet is gone, too, and somebody else is looked for.
+      if (error instanceof TablogError && error.code === PROTOCOL_MISMATCH.code) throw error;
+    });
     return { partitions: remote, gone: remote.gone };
   }
 

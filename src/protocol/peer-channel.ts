@@ -1,9 +1,9 @@
+import { deadline } from '../base/clock.ts';
 import type { Clock } from '../base/clock.ts';
 import { deferred } from '../base/deferred.ts';
 import { STORAGE_UNAVAILABLE } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import { randomId } from '../base/random-id.ts';
-import { PROTOCOL_VERSION } from './broker.ts';
 import type { Endpoint } from './broker-port.ts';
 
 /** A connection between two brokers; each has its end. */
@@ -12,7 +12,10 @@ export interface Peer {
   close(): void;
 }
 
-/** What is said where all listen. */
+/**
+ * What is said where all listen. It stays as it is for good: one leads for brokers of every build, and
+ * those whose protocol is another one hear of that from its hello, and do not take over.
+ */
 type Notice =
   | { readonly kind: 'leads' }
   /** Somebody wants a connection to whoever leads. */
@@ -38,7 +41,7 @@ export class PeerChannel {
 
   /** `onCall`: somebody wants a connection to this one. `onLeader`: somebody else leads from now on. */
   constructor(name: string, onCall: (peer: Peer) => void, onLeader: () => void) {
-    this.#name = `tablog/${PROTOCOL_VERSION}/${name}`;
+    this.#name = `tablog/${name}`;
     this.#onCall = onCall;
     this.#onLeader = onLeader;
     this.#channel = openChannel(this.#name);
@@ -69,7 +72,7 @@ export class PeerChannel {
     }
     const { promise: answered, resolve } = deferred<string | undefined>();
     const giveUp = (): void => resolve(undefined);
-    const cancel = clock.after(deadlineMs, giveUp);
+    const cancel = deadline(clock, deadlineMs, giveUp);
     if (signal.aborted) giveUp();
     signal.addEventListener('abort', giveUp, { once: true });
     this.#calls.set(id, resolve);

@@ -1,5 +1,7 @@
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { deferred } from '../../src/base/deferred.ts';
+import { PROTOCOL_MISMATCH } from '../../src/base/error-rules.ts';
+import { TablogError } from '../../src/base/error.ts';
 import { PROTOCOL_VERSION } from '../../src/protocol/broker.ts';
 import type { Broker, TopicConfig, TopicInfo } from '../../src/protocol/broker.ts';
 import { Leadership } from '../../src/protocol/leadership.ts';
@@ -41,7 +43,7 @@ async function timed<T>(promise: Promise<T>): Promise<{ readonly value: T; reado
     const ms = log.clock.now() - began;
     if (isSettled) return { value: await promise, ms };
     if (ms > 20_000) throw new Error('it never settles');
-    log.clock.advance(500);
+    log.clock.advance(250);
   }
 }
 
@@ -60,7 +62,7 @@ interface Rival {
 }
 
 /** Has the records of the log before anybody else, and does with callers what the test says. */
-async function rival(manner: Manner): Promise<Rival> {
+async function rival(manner: Manner, protocol = PROTOCOL_VERSION): Promise<Rival> {
   const [row] = await log.store.read([logRef]);
   const name = `memory/${row!.logId}`;
   const told: string[] = [];
@@ -69,7 +71,7 @@ async function rival(manner: Manner): Promise<Rival> {
     onDeposed: () => void told.push('deposed'),
   });
   const dials: unknown[] = [];
-  const raw = new BroadcastChannel(`tablog/${PROTOCOL_VERSION}/${name}`);
+  const raw = new BroadcastChannel(`tablog/${name}`);
   raw.addEventListener('message', ({ data }) => {
     if (data.kind === 'call') dials.push(data);
   });
@@ -81,7 +83,10 @@ async function rival(manner: Manner): Promise<Rival> {
       if (manner === 'ready') return hang();
       const response = { protocol: PROTOCOL_VERSION, brokerId: 'rival' };
       const served = manner === 'hangs' ? hanging(hang) : manner;
-      serveBroker(endpoint, async () => ({ response, broker: served as Broker }));
+      serveBroker(endpoint, async () => {
+        if (protocol !== PROTOCOL_VERSION) throw new TablogError(PROTOCOL_MISMATCH, 'another one');
+        return { response, broker: served as Broker };
+      });
     },
     () => {},
   );
@@ -144,7 +149,7 @@ function importFile({ id: topicId }: TopicInfo): Promise<unknown> {
 
 describe('one that has the records and does not answer', () => {
   test.each<[string, Manner, number]>([
-    ['calls', 'silent', 5_000],
+    ['calls', 'silent', 5_250],
     ['the greeting', 'ready', 7_500],
     ['any more', 'hangs', 7_500],
   ])('%s loses them within 10 s', async (_, manner, expected) => {
@@ -174,7 +179,7 @@ describe('one that has the records and does not answer', () => {
     expect(value).toEqual(
       value.map(() => ({ error: expect.objectContaining(UNKNOWN) as unknown })),
     );
-    expect(ms).toBe(2_500);
+    expect(ms).toBe(2_250);
     expect((await timed(shop.offset(topic, 'latest'))).value).toBe(0);
   });
 
@@ -210,6 +215,29 @@ describe('one that has the records and does not answer', () => {
   });
 });
 
+describe('one of a build with another protocol', () => {
+  test('keeps the records, and others are told so, call by call', async () => {
+    const topic = await create('one');
+    const { dials, told } = await rival({}, PROTOCOL_VERSION + 1);
+    const mismatch = { code: 'PROTOCOL_MISMATCH' };
+    for (let calls = 1; calls <= 3; calls++) {
+      await expect(shop.offset(topic, 'latest')).rejects.toMatchObject(mismatch);
+      expect(dials).toHaveLength(calls);
+    }
+    expect(await shop.produce(topic, batch('a'))).toMatchObject({ error: mismatch });
+    await expect(importFile(topic)).rejects.toMatchObject(mismatch);
+    expect(told).toEqual(['elected']);
+  });
+
+  test('is asked no more when it is gone', async () => {
+    const topic = await create('one');
+    const { die } = await rival({}, PROTOCOL_VERSION + 1);
+    await expect(shop.offset(topic, 'latest')).rejects.toMatchObject({ code: 'PROTOCOL_MISMATCH' });
+    die();
+    expect(await shop.append(topic, 'a')).toBe(0);
+  });
+});
+
 describe('one that answers late', () => {
   test('is believed within its time', async () => {
     const topic = await create('one');
@@ -229,7 +257,7 @@ describe('one that answers late', () => {
     const listOffsets = (): Promise<number[]> =>
       ++calls === 1 ? new Promise(() => {}) : Promise.resolve([41]);
     const { told } = await rival({ listOffsets });
-    expect(await timed(shop.offset(topic, 'latest'))).toEqual({ value: 41, ms: 2_500 });
+    expect(await timed(shop.offset(topic, 'latest'))).toEqual({ value: 41, ms: 2_250 });
     expect(told).toEqual(['elected']);
   });
 
@@ -238,7 +266,7 @@ describe('one that answers late', () => {
     const late = deferred();
     const { told } = await rival({ listOffsets: () => late.promise.then(() => [41]) });
     const offset = timed(shop.offset(topic, 'latest').catch((error: unknown) => error));
-    expect(await offset).toEqual({ value: expect.objectContaining(UNKNOWN) as unknown, ms: 7_500 });
+    expect(await offset).toEqual({ value: expect.objectContaining(UNKNOWN) as unknown, ms: 6_750 });
     late.resolve();
     expect(await shop.offset(topic, 'latest')).toBe(41);
     expect(told).toEqual(['elected']); // it hears what is said: another one would do no better
