@@ -6,6 +6,7 @@ import { headRef, newHead } from '../log/head.ts';
 import { believedTime, trustTime } from '../log/retention.ts';
 import type { BelievedTime, TimeTrust } from '../log/retention.ts';
 import { SEGMENT_BYTES } from '../log/segment.ts';
+import type { TopicConfig } from '../protocol/broker.ts';
 import { openMemoryStore } from '../store/memory-store.ts';
 import { pacedStore } from '../store/paced-store.ts';
 import { HEAD_KEY } from '../store/schema.ts';
@@ -115,18 +116,26 @@ export class MemoryLog {
     const kept = { topicId, partition, store };
     await this.#ranges.reached(topicId, head.endOffset);
     const { config } = await (await this.#catalog()).mustGetPartition(kept);
-    const { cleanup, retention } = config;
-    const maxBytes = cleanup === 'compact' ? null : retention.bytes;
+    const { bytes } = config.retention;
     // Not for each record: what a row of full size has is deleted at once.
-    if (maxBytes === null || head.bytes <= maxBytes + SEGMENT_BYTES) return;
+    if (bytes === null || head.bytes <= bytes + SEGMENT_BYTES) return;
     if (this.#fitting.has(store)) return;
     this.#fitting.add(store);
     try {
-      const keeper = new PartitionKeeper(this.#store, kept);
-      if (await keeper.fit(maxBytes, Infinity)) this.partitions.trimmed(kept);
+      await this.#fit(kept, new PartitionKeeper(this.#store, kept), config);
     } finally {
       this.#fitting.delete(store);
     }
+  }
+
+  /** Whatever `cleanup` says: of a topic that is compacted, too, no more than the newest is kept. */
+  async #fit(
+    name: PartitionName,
+    keeper: PartitionKeeper,
+    { retention }: TopicConfig,
+  ): Promise<void> {
+    const { bytes } = retention;
+    if (bytes !== null && (await keeper.fit(bytes, Infinity))) this.partitions.trimmed(name);
   }
 
   /** Retention by time, compaction and merging, as on disk. */
@@ -149,5 +158,6 @@ export class MemoryLog {
       protectedFrom: () => Promise.resolve(Infinity),
       onTrimmed: () => this.partitions.trimmed(begun),
     });
+    await this.#fit(begun, keeper, config);
   }
 }

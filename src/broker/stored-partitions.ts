@@ -146,17 +146,16 @@ export class StoredPartitions implements PartitionHost {
     const batches = await inSlices(readLogFile(new Uint8Array(file)), this.#clock);
     await this.#options.beforeImport?.(name, batches.at(-1)!.nextOffset);
     const now = this.#clock.now();
-    const { startOffset, endOffset } = await this.#store.update(
-      [headRef(store)],
-      ([head], write) => {
-        if (head?.topicId !== topicId) throw topicGone(name);
-        const imported = importBatches(head, batches, now);
-        for (const { baseOffset, bytes } of imported.segments) write.put(store, baseOffset, bytes);
-        write.put(store, HEAD_KEY, imported.head);
-        return imported.head;
-      },
-    );
+    const imported = await this.#store.update([headRef(store)], ([head], write) => {
+      if (head?.topicId !== topicId) throw topicGone(name);
+      const imported = importBatches(head, batches, now);
+      for (const { baseOffset, bytes } of imported.segments) write.put(store, baseOffset, bytes);
+      write.put(store, HEAD_KEY, imported.head);
+      return imported;
+    });
     this.#trim(name); // what was known of it is not so any more
+    const { startOffset, endOffset } = imported.head;
+    this.#options.onCommitted([{ ...name, store, ...imported }]);
     const records = batches.reduce((sum, { recordCount }) => sum + recordCount, 0);
     return { startOffset, endOffset, records };
   }

@@ -29,7 +29,8 @@ export interface TopicOptions<K, V> {
    * 'disk' (default); 'memory': for messages between tabs. The records are in one worker and go with
    * it: the last tab's end is theirs, and where there are no SharedWorkers, that of the tab whose
    * worker has them. Offsets go on from a higher number then, and readers at the first record that is
-   * there. Not for transactions.
+   * there. Not for transactions. Of each partition the newest `retention.bytes` are kept (default
+   * 16 MiB), whatever `cleanup` says.
    */
   readonly storage?: TopicConfig['storage'];
   /**

@@ -33,6 +33,11 @@ function create(name: string, config: Partial<TopicConfig> = {}): Promise<TopicI
   return shop.create(name, 1, { storage: 'memory', ...config });
 }
 
+async function bytesOf(name: string): Promise<number> {
+  const [described] = await shop.broker.describeTopics([name]);
+  return described!.partitions[0]!.bytes;
+}
+
 describe('the records', () => {
   test('outlive the connection to the store, for all who read them', async () => {
     const topic = await create('one');
@@ -154,8 +159,42 @@ describe('what is kept', () => {
     expect(start).toBeGreaterThan(0);
     expect(await other.offset(topic, 'latest')).toBe(21);
     expect((await other.readAll(topic, { offset: start })).length).toBe(21 - start);
-    const [described] = await other.broker.describeTopics(['one']);
-    expect(described!.partitions[0]!.bytes).toBeLessThan(1_300 * KIB);
+    expect(await bytesOf('one')).toBeLessThan(1_300 * KIB);
+  });
+
+  const retention = { ms: null, bytes: 100 * KIB };
+
+  test.each(['one key', 'many keys'])(
+    'has that bound where the topic is compacted: %s',
+    async (of) => {
+      const topic = await create('state', { cleanup: 'compact', retention });
+      for (const [i, value] of [...large, ...large, ...large].entries()) {
+        const record = recordOf({ key: of === 'one key' ? 'k' : String(i), value });
+        await shop.produce(topic, batchOf([record]).buffer);
+      }
+      await settle();
+      expect(await bytesOf('state')).toBeLessThan(1_300 * KIB);
+      for (let rounds = 0; rounds < 2; rounds++) {
+        log.clock.advance(300_000);
+        await settle();
+      }
+      const bytes = await bytesOf('state');
+      expect(bytes).toBeGreaterThanOrEqual(100 * KIB);
+      expect(bytes).toBeLessThan(300 * KIB);
+      expect(await shop.offset(topic, 'latest')).toBe(30);
+    },
+  );
+
+  test('has that bound where a file is imported', async () => {
+    const topic = await create('one', { retention });
+    const batches = [...large, ...large, ...large].map((value, baseOffset) =>
+      batchOf([recordOf({ value })], { baseOffset }),
+    );
+    const file = new Uint8Array(Buffer.concat(batches)).buffer;
+    const imported = await shop.broker.importPartition({ topicId: topic.id, partition: 0, file });
+    expect(imported).toEqual({ startOffset: 0, endOffset: 30, records: 30 });
+    await settle();
+    expect(await bytesOf('one')).toBeLessThan(1_300 * KIB);
   });
 
   test('is not what is older than retention.ms', async () => {
