@@ -7,7 +7,7 @@ const RANGE = 1_000_000_000;
 interface Range {
   readonly from: number;
   to: number;
-  isGrowing: boolean;
+  growing: Promise<void> | undefined;
 }
 
 /**
@@ -30,7 +30,7 @@ export class OffsetRanges {
       range = this.#reserve(topicId, RANGE).then((from) => ({
         from,
         to: from + RANGE,
-        isGrowing: false,
+        growing: undefined,
       }));
       range.catch(() => this.#ranges.delete(topicId));
       this.#ranges.set(topicId, range);
@@ -41,13 +41,19 @@ export class OffsetRanges {
   /** A partition got as far as `offset`: what it is given next is reserved long before it is needed. */
   async reached(topicId: string, offset: number): Promise<void> {
     const range = await this.#ranges.get(topicId);
-    if (range === undefined || range.isGrowing || offset < range.to - RANGE / 2) return;
-    range.isGrowing = true;
+    // What is under way may be for less than this.
+    while (range !== undefined && offset >= range.to - RANGE / 2) {
+      range.growing ??= this.#grow(topicId, range, offset);
+      await range.growing;
+    }
+  }
+
+  async #grow(topicId: string, range: Range, offset: number): Promise<void> {
     try {
       const count = Math.max(offset - range.to, 0) + RANGE;
       range.to = (await this.#reserve(topicId, count)) + count;
     } finally {
-      range.isGrowing = false; // where it failed, the next append tries again
+      range.growing = undefined; // where it failed, the next append tries again
     }
   }
 

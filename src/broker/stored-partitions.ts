@@ -5,7 +5,7 @@ import { TablogError, toTablogError } from '../base/error.ts';
 import type { BatchPlace } from '../log/append.ts';
 import { headRef } from '../log/head.ts';
 import type { PartitionHead, PartitionName } from '../log/head.ts';
-import { importBatches, readLogFile } from '../log/log-file.ts';
+import { importBatches, mustBeNew, readLogFile } from '../log/log-file.ts';
 import { hasCompressed, offsetAtTime, readPartition, topicGone } from '../log/segment-reader.ts';
 import type { SegmentsSlice } from '../log/segment-reader.ts';
 import { lookUpTime } from '../log/time-index.ts';
@@ -144,7 +144,12 @@ export class StoredPartitions implements PartitionHost {
     const name = { topicId, partition };
     const store = await this.#options.place(name);
     const batches = await inSlices(readLogFile(new Uint8Array(file)), this.#clock);
-    await this.#options.beforeImport?.(name, batches.at(-1)!.nextOffset);
+    const { beforeImport } = this.#options;
+    if (beforeImport !== undefined) {
+      const [head] = await this.#heads([name]);
+      mustBeNew(head!); // a file that is refused changes nothing
+      await beforeImport(name, batches.at(-1)!.nextOffset);
+    }
     const now = this.#clock.now();
     const imported = await this.#store.update([headRef(store)], ([head], write) => {
       if (head?.topicId !== topicId) throw topicGone(name);

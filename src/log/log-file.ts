@@ -20,6 +20,9 @@ import { inflateRecords } from './validate.ts';
 /** What a file may be when it is inflated: more would take minutes. */
 const MAX_FILE_INFLATED_BYTES = 4 * 1024 ** 3;
 
+/** What is sent after it has offsets that are safe integers, too. */
+const MAX_END_OFFSET = 2 ** 52;
+
 /** The batches of a Kafka log file, each of their records checked. Throws `INVALID_LOG_FILE`. */
 export function* readLogFile(file: Uint8Array): Generator<RecordBatch, void, undefined> {
   let before: RecordBatch | undefined;
@@ -50,17 +53,20 @@ export function importBatches(
   batches: readonly RecordBatch[],
   now: number,
 ): Omit<Appended, 'results'> {
-  const { partition, endOffset, unmerged } = head;
-  if (endOffset > 0) {
-    const happened = `partition ${partition} is not new: its next offset is ${endOffset}`;
-    throw new TablogError(PARTITION_NOT_EMPTY, happened, { details: { partition, endOffset } });
-  }
+  mustBeNew(head);
   const from = batches[0]!.baseOffset;
   // Producers number their batches for each partition anew: the file's numbers are another one's.
   const producers = new ProducerStates(head.producers, now);
   const places = { startOffset: from, endOffset: from, rowsFrom: from };
-  const begun = { ...head, ...places, unmerged: { ...unmerged, from } };
+  const begun = { ...head, ...places, unmerged: { ...head.unmerged, from } };
   return storeBatches(begun, batches, producers);
+}
+
+/** Throws `PARTITION_NOT_EMPTY`. */
+export function mustBeNew({ partition, endOffset }: PartitionHead): void {
+  if (endOffset === 0) return;
+  const happened = `partition ${partition} is not new: its next offset is ${endOffset}`;
+  throw new TablogError(PARTITION_NOT_EMPTY, happened, { details: { partition, endOffset } });
 }
 
 function batchAt(file: Uint8Array, at: number): Uint8Array {
@@ -83,6 +89,9 @@ function checkBatch(batch: RecordBatch, before: RecordBatch | undefined): number
     );
   }
   if (baseOffset < 0) throw new Error(`it begins at offset ${baseOffset}`);
+  if (batch.nextOffset > MAX_END_OFFSET) {
+    throw new Error(`it ends at offset ${batch.nextOffset}, and ${MAX_END_OFFSET} is the most`);
+  }
   const records = inflateRecords(batch, MAX_INFLATED_BYTES);
   const cursor = new RecordCursor(batch, records);
   let last = baseOffset - 1;

@@ -147,6 +147,41 @@ describe('the records', () => {
   });
 });
 
+describe('a file', () => {
+  const fileTo = (endOffset: number): ArrayBuffer =>
+    batchOf([recordOf({ value: 'a' })], { baseOffset: endOffset - 1 }).buffer;
+
+  test('that is refused reserves nothing', async () => {
+    const topic = await create('one');
+    await shop.append(topic, 'a');
+    const refused = { topicId: topic.id, partition: 0, file: fileTo(2 ** 52) };
+    await expect(shop.broker.importPartition(refused)).rejects.toMatchObject({
+      code: 'PARTITION_NOT_EMPTY',
+    });
+    shop.broker.close();
+    expect(await log.broker().append(topic, 'b')).toBe(SECOND);
+  });
+
+  test('can get so far that what comes after still has safe offsets, and no farther', async () => {
+    const [one, two] = [await create('one'), await create('two')];
+    const { broker } = shop;
+    const far = { topicId: one.id, partition: 0, file: fileTo(2 ** 52) };
+    expect(await broker.importPartition(far)).toMatchObject({ endOffset: 2 ** 52 });
+    expect(await shop.append(one, 'b')).toBe(2 ** 52);
+    const tooFar = { topicId: two.id, partition: 0, file: fileTo(2 ** 52 + 1) };
+    await expect(broker.importPartition(tooFar)).rejects.toMatchObject({
+      code: 'INVALID_LOG_FILE',
+      happened: expect.stringContaining(`ends at offset ${2 ** 52 + 1}`) as string,
+    });
+    broker.close();
+    const next = log.broker();
+    for (const value of ['c', 'd']) {
+      expect(Number.isSafeInteger(await next.append(one, value))).toBe(true);
+    }
+    expect(await next.append(two, 'a')).toBe(SECOND);
+  });
+});
+
 describe('what is kept', () => {
   const large = Array.from({ length: 10 }, () => 'x'.repeat(100 * KIB));
 

@@ -99,6 +99,19 @@ describe('what comes after is set aside', () => {
     expect(reserved).toHaveLength(3);
   });
 
+  test('beyond the farthest of what several imports bring at once', async () => {
+    const ranges = new OffsetRanges(reserve);
+    await ranges.begin('t');
+    const far = [5 * RANGE, 9 * RANGE, 7 * RANGE];
+    await Promise.all(
+      far.map(async (offset) => {
+        await ranges.reached('t', offset);
+        expect(endOf('t')).toBeGreaterThan(offset); // before it is stored
+      }),
+    );
+    expect(await new OffsetRanges(reserve).begin('t')).toBeGreaterThan(9 * RANGE);
+  });
+
   test('for the partition that is farthest', async () => {
     const ranges = new OffsetRanges(reserve);
     await ranges.begin('t');
