@@ -1,5 +1,5 @@
 import { INTERNAL } from '../base/error-rules.ts';
-import { TablogError } from '../base/error.ts';
+import { TablogError, toTablogError } from '../base/error.ts';
 import type { Method, Request, Response } from './broker.ts';
 import { fromErrorData } from './error-data.ts';
 import { HELLO } from './wire.ts';
@@ -26,7 +26,7 @@ export class BrokerPort {
   constructor(endpoint: Endpoint) {
     this.#endpoint = endpoint;
     endpoint.addEventListener('message', (event) => {
-      this.#settle((event as MessageEvent<Reply>).data);
+      this.#settle((event as MessageEvent<unknown>).data);
     });
     endpoint.start?.();
   }
@@ -56,19 +56,26 @@ export class BrokerPort {
     });
   }
 
-  #settle({ id, type, value }: Reply): void {
-    const pending = this.#pending.get(id);
+  /** Whatever came: brokers talk where any script of the origin can post. */
+  #settle(data: unknown): void {
+    const reply = (data ?? {}) as Reply;
+    const pending = this.#pending.get(reply.id);
     if (pending === undefined) return;
-    this.#pending.delete(id);
-    const answer = value as Answer<unknown>;
-    if (type !== 'RAW') {
-      pending.reject(new TablogError(INTERNAL, 'the worker could not send its answer'));
-    } else if ('error' in answer) {
-      pending.reject(fromErrorData(answer.error));
-    } else {
-      pending.resolve(answer.value);
+    this.#pending.delete(reply.id);
+    try {
+      pending.resolve(valueOf(reply));
+    } catch (error) {
+      pending.reject(toTablogError(error));
     }
   }
+}
+
+/** Throws the error that was sent instead, and where it is neither. */
+function valueOf({ type, value }: Reply): unknown {
+  if (type !== 'RAW') throw new TablogError(INTERNAL, 'the worker could not send its answer');
+  const answer = value as Answer<unknown>;
+  if ('error' in answer) throw fromErrorData(answer.error);
+  return answer.value;
 }
 
 /** What is moved to the worker, and not copied. */

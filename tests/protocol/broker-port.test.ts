@@ -1,9 +1,10 @@
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { deferred } from '../../src/base/deferred.ts';
 import { INTERNAL, PROTOCOL_MISMATCH, WORKER_LOST } from '../../src/base/error-rules.ts';
 import { TablogError } from '../../src/base/error.ts';
 import { PROTOCOL_VERSION } from '../../src/protocol/broker.ts';
 import type { Method, Request } from '../../src/protocol/broker.ts';
+import { BrokerPort } from '../../src/protocol/broker-port.ts';
 import { batch, found, openTestLog, valuesOf, want } from '../support/broker-fixture.ts';
 import { HELLO, METHODS, WELCOME, connect, connected } from './endpoints.ts';
 
@@ -127,6 +128,37 @@ describe('a call', () => {
     const { port } = await connected({ listTopics });
     await expect(port.call('listTopics', null)).rejects.toMatchObject({ code: INTERNAL.code });
   });
+
+  test.each([
+    null,
+    undefined,
+    0,
+    'RAW',
+    [],
+    {},
+    { type: 'RAW', value: { value: [] } },
+    { id: '7', type: 'RAW', value: { value: [] } },
+  ])('hears nothing in what is no answer to it: %j', async (data) => {
+    const { port1, port2 } = new MessageChannel();
+    onTestFinished(() => port1.close());
+    const port = new BrokerPort(port1);
+    const call = port.call('listTopics', null);
+    port2.postMessage(data);
+    port2.postMessage({ id: '1', type: 'RAW', value: { value: ['heard'] } });
+    expect(await call).toEqual(['heard']);
+  });
+
+  test.each([null, undefined, 0, 'text', { error: null }, { error: undefined }])(
+    'whose answer is malformed is an error and no silence: %j',
+    async (value) => {
+      const { port1, port2 } = new MessageChannel();
+      onTestFinished(() => port1.close());
+      const port = new BrokerPort(port1);
+      const call = port.call('listTopics', null);
+      port2.postMessage({ id: '1', type: 'RAW', value });
+      await expect(call).rejects.toMatchObject({ code: INTERNAL.code });
+    },
+  );
 
   test('whose value cannot be sent rejects, and the next one works', async () => {
     const { port } = await connected({ deleteTopics: async () => null });
