@@ -127,6 +127,7 @@ export class RemotePartitions implements PartitionHost {
   }
 
   async #call<M extends Method>(method: M, request: Request<M>, extraMs = 0): Promise<Response<M>> {
+    this.gone.throwIfAborted(); // nobody would give up what is asked now
     return this.#inTime(this.#port.call(method, request), extraMs);
   }
 

@@ -1,0 +1,15 @@
+import { expect, test } from 'vitest';
+import { RemotePartitions } from '../../src/broker/remote-partitions.ts';
+import { ManualClock } from '../support/manual-clock.ts';
+
+test('a call of a connection that has ended rejects at once', async () => {
+  const clock = new ManualClock();
+  const endpoint = { postMessage() {}, addEventListener() {} };
+  const remote = new RemotePartitions({ endpoint, close() {} }, clock);
+  remote.close();
+  const ended = { code: 'OUTCOME_UNKNOWN' };
+  const hour = clock.now() + 3_600_000;
+  await expect(remote.fetch([], hour, new AbortController().signal)).rejects.toMatchObject(ended);
+  await expect(remote.offset('t', 0, 'latest')).rejects.toMatchObject(ended);
+  expect(clock.timers).toBe(0);
+});
