@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts';
+import { deferred } from '../base/deferred.ts';
 import type { BatchPlace } from '../log/append.ts';
 import type {
   FetchPartition,
@@ -146,25 +147,22 @@ export class LogSession {
     const enough = new AbortController();
     const stop = (): void => enough.abort();
     if (signal.aborted) stop();
-    signal.addEventListener('abort', stop, { once: true });
-    try {
-      const both = [
-        this.#disk.fetch(disk, expires, enough.signal),
-        this.#memory.fetch(memory, expires, enough.signal),
-      ];
-      await Promise.race(both).finally(stop);
-      return (await Promise.all(both.map((share) => this.#unlessLate(share)))).flat();
-    } finally {
-      signal.removeEventListener('abort', stop);
-    }
-  }
-
-  /** A broker that hangs and has records in memory is not to hold up those on disk. */
-  #unlessLate(share: Promise<FetchedPartition[]>): Promise<FetchedPartition[]> {
-    return new Promise((resolve, reject) => {
-      const cancel = this.#clock.after(LATE_MS, () => resolve([]));
-      share.then(resolve, reject).finally(cancel);
-    });
+    signal.addEventListener('abort', stop, { once: true, signal: enough.signal });
+    const onDisk = this.#disk.fetch(disk, expires, enough.signal);
+    const inMemory = this.#memory.fetch(memory, expires, enough.signal);
+    // Whoever cannot ask for what is in memory still waits for the disk; a disk that fails ends it.
+    await Promise.any([onDisk.catch(() => {}), inMemory]);
+    stop();
+    // A broker that hangs and has records in memory is not to hold up those on disk.
+    const late = deferred<FetchedPartition[]>();
+    const cancel = this.#clock.after(LATE_MS, () => late.resolve([]));
+    const both = [onDisk, inMemory].map((share) => Promise.race([share, late.promise]));
+    const shares = await Promise.allSettled(both);
+    cancel();
+    const found = shares.flatMap((share) => (share.status === 'fulfilled' ? share.value : []));
+    const failed = shares.find((share) => share.status === 'rejected');
+    if (failed !== undefined && found.length === 0) throw failed.reason;
+    return found;
   }
 
   describe(row: TopicRow): Promise<PartitionDescription[]> {
