@@ -40,7 +40,6 @@ export class MemoryLog {
   readonly #rounds: Rounds;
   readonly #ranges: OffsetRanges;
   readonly #begun = new Map<string, Begun>();
-  readonly #fitting = new Set<string>();
   #time: TimeTrust;
 
   constructor({ clock, catalog }: MemoryLogOptions) {
@@ -116,26 +115,14 @@ export class MemoryLog {
     const kept = { topicId, partition, store };
     await this.#ranges.reached(topicId, head.endOffset);
     const { config } = await (await this.#catalog()).mustGetPartition(kept);
-    const { bytes } = config.retention;
     // Not for each record: what a row of full size has is deleted at once.
-    if (bytes === null || head.bytes <= bytes + SEGMENT_BYTES) return;
-    if (this.#fitting.has(store)) return;
-    this.#fitting.add(store);
-    try {
-      await this.#fit(kept, new PartitionKeeper(this.#store, kept), config);
-    } finally {
-      this.#fitting.delete(store);
-    }
+    if (head.bytes <= boundOf(config) + SEGMENT_BYTES) return;
+    await this.#fit(kept, new PartitionKeeper(this.#store, kept), config);
   }
 
   /** Whatever `cleanup` says: of a topic that is compacted, too, no more than the newest is kept. */
-  async #fit(
-    name: PartitionName,
-    keeper: PartitionKeeper,
-    { retention }: TopicConfig,
-  ): Promise<void> {
-    const { bytes } = retention;
-    if (bytes !== null && (await keeper.fit(bytes, Infinity))) this.partitions.trimmed(name);
+  async #fit(name: PartitionName, keeper: PartitionKeeper, config: TopicConfig): Promise<void> {
+    if (await keeper.fit(boundOf(config), Infinity)) this.partitions.trimmed(name);
   }
 
   /** Retention by time, compaction and merging, as on disk. */
@@ -160,4 +147,8 @@ export class MemoryLog {
     });
     await this.#fit(begun, keeper, config);
   }
+}
+
+function boundOf({ retention }: TopicConfig): number {
+  return retention.bytes ?? Infinity;
 }

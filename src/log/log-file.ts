@@ -90,7 +90,7 @@ function checkBatch(batch: RecordBatch, before: RecordBatch | undefined): number
   }
   if (baseOffset < 0) throw new Error(`it begins at offset ${baseOffset}`);
   if (batch.nextOffset > MAX_END_OFFSET) {
-    throw new Error(`it ends at offset ${batch.nextOffset}, and ${MAX_END_OFFSET} is the most`);
+    throw new Error(`it ends at offset ${batch.nextOffset}, beyond 2^52`);
   }
   const records = inflateRecords(batch, MAX_INFLATED_BYTES);
   const cursor = new RecordCursor(batch, records);
