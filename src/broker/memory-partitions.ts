@@ -1,3 +1,4 @@
+import { deadline } from '../base/clock.ts';
 import type { Clock } from '../base/clock.ts';
 import { CLOSED, PROTOCOL_MISMATCH } from '../base/error-rules.ts';
 import { TablogError, toTablogError } from '../base/error.ts';
@@ -22,7 +23,7 @@ import type { Durability } from '../store/store.ts';
 import type { AppendOutcome, NewAppend } from './commit-queue.ts';
 import { MemoryLog } from './memory-log.ts';
 import type { PartitionBounds, PartitionHost } from './partition-host.ts';
-import { RemotePartitions } from './remote-partitions.ts';
+import { END, RemotePartitions } from './remote-partitions.ts';
 import type { TopicCatalog } from './topic-catalog.ts';
 import type { TopicRow } from './topic-row.ts';
 
@@ -58,14 +59,16 @@ export class MemoryPartitions implements PartitionHost {
   readonly #options: MemoryPartitionsOptions;
   readonly #name: string;
   readonly #closing = new AbortController();
-  /** Those who ask this one. */
-  readonly #peers = new Set<Peer>();
+  /** Ends the connection with each of those who ask this one. */
+  readonly #peers = new Set<() => void>();
   #channel: PeerChannel | undefined;
   #leadership: Leadership | undefined;
   #standing: Promise<unknown> | undefined;
   /** The records are here. */
   #own: MemoryLog | undefined;
   #remote: Promise<Holder | undefined> | undefined;
+  /** Who leads as far as is known, once there is a connection. */
+  #leader: unknown;
   /** Aborts when somebody else has the records than before. */
   #moved = new AbortController();
 
@@ -79,13 +82,9 @@ export class MemoryPartitions implements PartitionHost {
   }
 
   async append(appends: readonly NewAppend[], durability: Durability): Promise<AppendOutcome[]> {
-    try {
-      const { partitions } = await this.#holder();
-      return await partitions.append(appends, durability);
-    } catch (thrown) {
-      const error = toTablogError(thrown);
-      return appends.map(() => error);
-    }
+    const holder = await this.#holder().catch(toTablogError);
+    if (holder instanceof TablogError) return appends.map(() => holder);
+    return holder.partitions.append(appends, durability);
   }
 
   async fetch(
@@ -170,7 +169,7 @@ export class MemoryPartitions implements PartitionHost {
 
   #stand(): Promise<unknown> {
     const serve = (peer: Peer): void => this.#serve(peer);
-    const channel = new PeerChannel(this.#name, serve, () => this.#move());
+    const channel = new PeerChannel(this.#name, serve, () => void this.#heardOfLeader());
     this.#channel = channel;
     this.#leadership = new Leadership(`tablog/${this.#name}`, {
       onElected: () => {
@@ -192,6 +191,7 @@ export class MemoryPartitions implements PartitionHost {
   async #dial(moved: AbortSignal): Promise<Holder | undefined> {
     const { clock, logId } = this.#options;
     const options = { clock, deadlineMs: DIAL_MS, signal: moved };
+    this.#leader = undefined; // who leads from now on may not have heard the call
     const leader = await this.#leadership!.leader();
     const peer = await this.#channel!.dial(randomId(), options);
     if (peer === undefined) {
@@ -199,18 +199,28 @@ export class MemoryPartitions implements PartitionHost {
       return undefined;
     }
     const remote = new RemotePartitions(peer, clock);
-    moved.addEventListener('abort', () => remote.close(), { once: true });
+    moved.addEventListener('abort', () => remote.close(), { once: true, signal: remote.gone });
     if (moved.aborted) remote.close();
     await remote.greet(logId).catch((error: unknown) => {
       remote.close();
       // One that does not greet is gone, too, and somebody else is looked for.
       if (error instanceof TablogError && error.code === PROTOCOL_MISMATCH.code) throw error;
     });
+    if (!moved.aborted) this.#leader = leader;
     return { partitions: remote, gone: remote.gone };
   }
 
   #forget(remote: Promise<Holder | undefined>): void {
     if (this.#remote === remote) this.#remote = undefined;
+  }
+
+  /**
+   * Any script of the origin can say so: a connection stays where the leader is the same. One that led
+   * before, too, has ended its connections.
+   */
+  async #heardOfLeader(): Promise<void> {
+    const leader = await this.#leadership!.leader();
+    if (leader !== this.#leader) this.#move();
   }
 
   /** Whoever was being called does not have the records any more. */
@@ -222,18 +232,25 @@ export class MemoryPartitions implements PartitionHost {
 
   /** What this one says from now on is not what the next one says. */
   #hangUp(): void {
-    for (const peer of this.#peers) peer.close();
-    this.#peers.clear();
+    for (const end of this.#peers) end();
   }
 
   #serve(peer: Peer): void {
-    const { broker, liveness } = this.#options;
-    this.#peers.add(peer);
+    const { broker, clock, liveness } = this.#options;
+    const end = (): void => {
+      cancel();
+      this.#peers.delete(end);
+      peer.endpoint.postMessage(END, []);
+      peer.close();
+    };
+    // Whoever called may have given up before it was answered.
+    const cancel = deadline(clock, DIAL_MS, end);
+    this.#peers.add(end);
     serveBroker(peer.endpoint, async ({ clientId }) => {
+      cancel();
       liveness.whenDead('client', clientId, this.#closing.signal, () => {
         broker.forget(clientId);
-        this.#peers.delete(peer);
-        peer.close();
+        end();
       });
       return { response: { protocol: PROTOCOL_VERSION, brokerId: this.#name }, broker };
     });

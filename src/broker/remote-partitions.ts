@@ -28,6 +28,9 @@ import type { TopicRow } from './topic-row.ts';
 /** Memory answers at once; two of these and a new connection are less than a tab waits. */
 const ANSWER_MS = 2_000;
 
+/** Says that a connection has ended. */
+export const END = 'end';
+
 /** Partitions that another broker has, as long as it answers. */
 export class RemotePartitions implements PartitionHost {
   readonly #clientId = randomId();
@@ -41,6 +44,9 @@ export class RemotePartitions implements PartitionHost {
     this.#peer = peer;
     this.#port = new BrokerPort(peer.endpoint);
     this.#clock = clock;
+    peer.endpoint.addEventListener('message', (event) => {
+      if ((event as MessageEvent<unknown>).data === END) this.close();
+    });
   }
 
   /** Aborts when there is no connection any more. */
@@ -119,7 +125,7 @@ export class RemotePartitions implements PartitionHost {
 
   close(): void {
     if (this.gone.aborted) return;
-    const happened = 'a call had no answer yet when the broker with the records was gone';
+    const happened = 'the broker with the records is gone, or silent, and a call has no answer';
     const reason = new TablogError(OUTCOME_UNKNOWN, happened);
     this.#ending.abort(reason);
     this.#peer.close();
@@ -133,13 +139,9 @@ export class RemotePartitions implements PartitionHost {
 
   /** What is not answered in time ends the connection: who has the records then is looked up anew. */
   #inTime<T>(answer: Promise<T>, extraMs = 0): Promise<T> {
-    const ms = ANSWER_MS + extraMs;
-    return withDeadline(this.#clock, ms, answer, () => {
+    return withDeadline(this.#clock, ANSWER_MS + extraMs, answer, () => {
       this.close();
-      return new TablogError(
-        OUTCOME_UNKNOWN,
-        `the broker with the records was silent for ${ms} ms`,
-      );
+      return this.gone.reason as TablogError;
     });
   }
 }

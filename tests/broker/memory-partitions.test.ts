@@ -1,9 +1,14 @@
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { deferred } from '../../src/base/deferred.ts';
-import { PROTOCOL_MISMATCH } from '../../src/base/error-rules.ts';
+import { PROTOCOL_MISMATCH, STORAGE_TIMEOUT } from '../../src/base/error-rules.ts';
 import { TablogError } from '../../src/base/error.ts';
 import { PROTOCOL_VERSION } from '../../src/protocol/broker.ts';
-import type { Broker, TopicConfig, TopicInfo } from '../../src/protocol/broker.ts';
+import type {
+  Broker,
+  FetchedPartition,
+  TopicConfig,
+  TopicInfo,
+} from '../../src/protocol/broker.ts';
 import { Leadership } from '../../src/protocol/leadership.ts';
 import { PeerChannel } from '../../src/protocol/peer-channel.ts';
 import { serveBroker } from '../../src/protocol/serve-broker.ts';
@@ -47,6 +52,11 @@ async function timed<T>(promise: Promise<T>): Promise<{ readonly value: T; reado
   }
 }
 
+async function nameOf({ store }: TestLog): Promise<string> {
+  const [row] = await store.read([logRef]);
+  return `memory/${row!.logId}`;
+}
+
 /**
  * How a rival treats those who dial: it does not hear them, hears them and hangs, hangs at the first
  * call, or answers calls so.
@@ -63,8 +73,7 @@ interface Rival {
 
 /** Has the records of the log before anybody else, and does with callers what the test says. */
 async function rival(manner: Manner, protocol = PROTOCOL_VERSION): Promise<Rival> {
-  const [row] = await log.store.read([logRef]);
-  const name = `memory/${row!.logId}`;
+  const name = await nameOf(log);
   const told: string[] = [];
   const leadership = new Leadership(`tablog/${name}`, {
     onElected: () => void told.push('elected'),
@@ -319,6 +328,114 @@ describe('one that dies', () => {
     for (const offset of await Promise.all(calls)) expect([1, SECOND]).toContain(offset);
     expect(await poll).toMatchObject({ error: { code: 'OFFSET_OUT_OF_RANGE' } });
     expect(await other.append(topic, 'b')).toBe(SECOND);
+  });
+});
+
+describe('who says that another one leads', () => {
+  test('and it is not so, ends no connection', async () => {
+    const topic = await create('one');
+    await shop.append(topic, 'a');
+    const other = log.broker();
+    await other.offset(topic, 'latest');
+    const forger = new BroadcastChannel(`tablog/${await nameOf(log)}`);
+    onTestFinished(() => forger.close());
+    const { timers } = log.clock;
+    for (let offset = 1; offset < 20; offset++) {
+      const appended = other.append(topic, 'b');
+      forger.postMessage({ kind: 'leads' });
+      expect(await appended).toBe(offset);
+      await settle();
+    }
+    expect(log.clock.timers).toBe(timers);
+  });
+
+  test('and leads again itself, by the time that others look, has ended its connections', async () => {
+    const topic = await create('one');
+    await shop.append(topic, 'a');
+    const other = log.broker();
+    const poll = other.fetch(topic, { offset: 1, maxWaitMs: HOUR_MS });
+    await settle();
+    const between = new Leadership(`tablog/${await nameOf(log)}`, {
+      onElected() {},
+      onDeposed() {},
+    });
+    await between.stand();
+    await between.depose();
+    between.close();
+    expect(await poll).toMatchObject({ error: { code: 'OFFSET_OUT_OF_RANGE' } });
+    expect(await other.append(topic, 'b')).toBe(SECOND);
+    expect(await shop.readAll(topic, { offset: SECOND })).toEqual(['b']);
+  });
+});
+
+describe('who calls', () => {
+  test('and says nothing more is hung up on', async () => {
+    const topic = await create('one');
+    await shop.append(topic, 'a');
+    const { timers } = log.clock;
+    const name = await nameOf(log);
+    const caller = new BroadcastChannel(`tablog/${name}`);
+    const answers: { readonly at: string }[] = [];
+    caller.addEventListener('message', ({ data }) => answers.push(data));
+    caller.postMessage({ kind: 'call', from: 'nobody' });
+    await vi.waitFor(() => expect(answers).toHaveLength(1));
+    const end = new BroadcastChannel(`tablog/${name}/${answers[0]!.at}`);
+    onTestFinished(() => [caller, end].forEach((channel) => channel.close()));
+    const heard: unknown[] = [];
+    end.addEventListener('message', ({ data }) => heard.push(data));
+    log.clock.advance(5_000);
+    await settle();
+    expect(heard).toEqual([]);
+    log.clock.advance(250);
+    await vi.waitFor(() => expect(heard).toEqual(['end']));
+    expect(log.clock.timers).toBe(timers);
+  });
+
+  test('and greets is answered for as long as it lives', async () => {
+    const topic = await create('one');
+    await shop.append(topic, 'a');
+    const other = log.broker();
+    await other.offset(topic, 'latest');
+    const { timers } = log.clock;
+    log.clock.advance(60_000);
+    await settle();
+    expect(await other.append(topic, 'b')).toBe(1);
+    expect(log.clock.timers).toBe(timers);
+  });
+});
+
+describe('a poll of topics on disk and in memory', () => {
+  const failed = new TablogError(STORAGE_TIMEOUT, 'the database does not answer');
+  const fetch = (): Promise<never> => Promise.reject(failed);
+
+  test('brings what is on disk where the other broker fails, now or later', async () => {
+    const [inMemory, onDisk] = [await create('one'), await shop.create('disk')];
+    await rival({ fetch });
+    const poll = (): Promise<FetchedPartition[]> =>
+      shop.fetchAll([want(inMemory), want(onDisk)], { maxWaitMs: 30_000 });
+    const later = poll();
+    await settle();
+    await shop.append(onDisk, 'a');
+    for (const found of [await later, await poll()]) expect(found.map(valuesOf)).toEqual([['a']]);
+  });
+
+  test('tells of a failure where there is nothing to bring', async () => {
+    const [inMemory, onDisk] = [await create('one'), await shop.create('disk')];
+    await rival({ fetch });
+    const poll = shop.fetchAll([want(inMemory), want(onDisk)], { maxWaitMs: 1_000 });
+    const { value } = await timed(poll.catch((error: unknown) => error));
+    expect(value).toMatchObject({ code: failed.code });
+  });
+
+  test('brings what is in memory where the disk fails', async () => {
+    const [inMemory, onDisk] = [await create('one'), await shop.create('disk')];
+    await shop.append(inMemory, 'a');
+    const poll = (offset: number): Promise<FetchedPartition[]> => {
+      shop.connection.failNextRead({ error: failed });
+      return shop.fetchAll([want(inMemory, { offset }), want(onDisk)], { maxWaitMs: 30_000 });
+    };
+    expect((await poll(0)).map(valuesOf)).toEqual([['a']]);
+    await expect(poll(1)).rejects.toMatchObject({ code: failed.code });
   });
 });
 
