@@ -156,12 +156,16 @@ export class LogSession {
     // A broker that hangs and has records in memory is not to hold up those on disk.
     const late = deferred<FetchedPartition[]>();
     const cancel = this.#clock.after(LATE_MS, () => late.resolve([]));
-    const both = [onDisk, inMemory].map((share) => Promise.race([share, late.promise]));
-    const shares = await Promise.allSettled(both);
+    const failures: unknown[] = [];
+    const shares = [onDisk, inMemory].map((share) =>
+      Promise.race([share, late.promise]).catch((error: unknown) => {
+        failures.push(error);
+        return [];
+      }),
+    );
+    const found = (await Promise.all(shares)).flat();
     cancel();
-    const found = shares.flatMap((share) => (share.status === 'fulfilled' ? share.value : []));
-    const failed = shares.find((share) => share.status === 'rejected');
-    if (failed !== undefined && found.length === 0) throw failed.reason;
+    if (found.length === 0 && failures.length > 0) throw failures[0];
     return found;
   }
 

@@ -87,7 +87,7 @@ export class MemoryLog {
 
   close(): void {
     this.#rounds.close();
-    const happened = 'the records were in the memory of a broker that is gone';
+    const happened = 'the broker with the records in memory is gone';
     this.#store.close(new TablogError(STORAGE_UNAVAILABLE, happened));
   }
 

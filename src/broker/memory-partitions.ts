@@ -158,12 +158,11 @@ export class MemoryPartitions implements PartitionHost {
       if (this.#closing.signal.aborted) throw new TablogError(CLOSED, 'the broker is closed');
       if (this.#own !== undefined) return this.#own;
       const dialling = (this.#remote ??= this.#dial(this.#moved.signal));
-      const remote = await dialling.catch((error: unknown) => {
-        this.#forget(dialling);
-        throw error;
-      });
-      if (remote?.gone.aborted === false) return remote;
-      this.#forget(dialling);
+      const remote = await dialling.catch(toTablogError);
+      const isError = remote instanceof TablogError;
+      if (!isError && remote?.gone.aborted === false) return remote;
+      if (this.#remote === dialling) this.#remote = undefined;
+      if (isError) throw remote;
     }
   }
 
@@ -208,10 +207,6 @@ export class MemoryPartitions implements PartitionHost {
     });
     if (!moved.aborted) this.#leader = leader;
     return { partitions: remote, gone: remote.gone };
-  }
-
-  #forget(remote: Promise<Holder | undefined>): void {
-    if (this.#remote === remote) this.#remote = undefined;
   }
 
   /**

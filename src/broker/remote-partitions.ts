@@ -87,7 +87,7 @@ export class RemotePartitions implements PartitionHost {
     signal.addEventListener('abort', cancel, { once: true });
     try {
       const request = { clientId, fetchId, maxWaitMs, partitions };
-      return [...(await this.#call('fetch', request, maxWaitMs))];
+      return (await this.#call('fetch', request, maxWaitMs)) as FetchedPartition[];
     } finally {
       signal.removeEventListener('abort', cancel);
     }
@@ -112,11 +112,11 @@ export class RemotePartitions implements PartitionHost {
 
   async describe({ name }: TopicRow): Promise<PartitionDescription[]> {
     const [topic] = await this.#call('describeTopics', [name]);
-    return [...topic!.partitions];
+    return topic!.partitions as PartitionDescription[];
   }
 
-  async deleteRecords(request: Request<'deleteRecords'>): Promise<number[]> {
-    return [...(await this.#call('deleteRecords', request))];
+  deleteRecords(request: Request<'deleteRecords'>): Promise<number[]> {
+    return this.#call('deleteRecords', request) as Promise<number[]>;
   }
 
   importPartition(request: Request<'importPartition'>): Promise<ImportedPartition> {
@@ -125,8 +125,10 @@ export class RemotePartitions implements PartitionHost {
 
   close(): void {
     if (this.gone.aborted) return;
-    const happened = 'the broker with the records is gone, or silent, and a call has no answer';
-    const reason = new TablogError(OUTCOME_UNKNOWN, happened);
+    const reason = new TablogError(
+      OUTCOME_UNKNOWN,
+      'the broker with the records is silent or gone',
+    );
     this.#ending.abort(reason);
     this.#peer.close();
     this.#port.giveUp(reason);

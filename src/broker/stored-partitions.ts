@@ -144,12 +144,9 @@ export class StoredPartitions implements PartitionHost {
     const name = { topicId, partition };
     const store = await this.#options.place(name);
     const batches = await inSlices(readLogFile(new Uint8Array(file)), this.#clock);
-    const { beforeImport } = this.#options;
-    if (beforeImport !== undefined) {
-      const [head] = await this.#heads([name]);
-      mustBeNew(head!); // a file that is refused changes nothing
-      await beforeImport(name, batches.at(-1)!.nextOffset);
-    }
+    const [begun] = await this.#heads([name]);
+    mustBeNew(begun!); // a file that is refused changes nothing
+    await this.#options.beforeImport?.(name, batches.at(-1)!.nextOffset);
     const now = this.#clock.now();
     const imported = await this.#store.update([headRef(store)], ([head], write) => {
       if (head?.topicId !== topicId) throw topicGone(name);
@@ -271,7 +268,7 @@ export class StoredPartitions implements PartitionHost {
       } catch (error) {
         // Topics in memory are looked up on disk: what goes wrong there is no fault of a partition.
         const isOwn = !(error instanceof TablogError) || error.code === UNKNOWN_TOPIC.code;
-        if (this.#store.closed.aborted || !isOwn) throw error;
+        if (!isOwn) throw error;
         found.set(want, failed(want, error));
       }
     }

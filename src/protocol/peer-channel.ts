@@ -66,8 +66,7 @@ export class PeerChannel {
     { clock, deadlineMs, signal }: DialPeerOptions,
   ): Promise<Peer | undefined> {
     if (typeof BroadcastChannel === 'undefined') {
-      const happened =
-        'another broker has the records, and there is no BroadcastChannel to reach it';
+      const happened = 'the broker with the records cannot be reached without BroadcastChannel';
       throw new TablogError(STORAGE_UNAVAILABLE, happened);
     }
     const { promise: answered, resolve } = deferred<string | undefined>();
