@@ -41,8 +41,9 @@ export class OffsetRanges {
   /** A partition got as far as `offset`: what it is given next is reserved long before it is needed. */
   async reached(topicId: string, offset: number): Promise<void> {
     const range = await this.#ranges.get(topicId);
+    if (range === undefined) return;
     // What is under way may be for less than this.
-    while (range !== undefined && offset >= range.to - RANGE / 2) {
+    while (offset >= range.to - RANGE / 2) {
       range.growing ??= this.#grow(topicId, range, offset);
       await range.growing;
     }

@@ -376,7 +376,7 @@ describe('who calls', () => {
     const name = await nameOf(log);
     const caller = new BroadcastChannel(`tablog/${name}`);
     const answers: { readonly at: string }[] = [];
-    caller.addEventListener('message', ({ data }) => answers.push(data));
+    caller.addEventListener('message', ({ data }) => answers.push(data as { at: string }));
     caller.postMessage({ kind: 'call', from: 'nobody' });
     await vi.waitFor(() => expect(answers).toHaveLength(1));
     const end = new BroadcastChannel(`tablog/${name}/${answers[0]!.at}`);
