@@ -25,8 +25,7 @@ export interface GroupAdminOptions {
   readonly topics: TopicCatalog;
   readonly coordinator: GroupCoordinator;
   readonly offsets: GroupOffsets;
-  /** Who has the records of a topic. */
-  readonly hostOf: (topicId: string) => PartitionHost;
+  readonly partitions: PartitionHost;
 }
 
 /** Lists, describes and deletes groups, and moves their offsets. */
@@ -35,14 +34,14 @@ export class GroupAdmin {
   readonly #topics: TopicCatalog;
   readonly #coordinator: GroupCoordinator;
   readonly #offsets: GroupOffsets;
-  readonly #hostOf: GroupAdminOptions['hostOf'];
+  readonly #partitions: PartitionHost;
 
-  constructor({ store, topics, coordinator, offsets, hostOf }: GroupAdminOptions) {
+  constructor({ store, topics, coordinator, offsets, partitions }: GroupAdminOptions) {
     this.#store = store;
     this.#topics = topics;
     this.#coordinator = coordinator;
     this.#offsets = offsets;
-    this.#hostOf = hostOf;
+    this.#partitions = partitions;
   }
 
   async list(): Promise<GroupListing[]> {
@@ -121,9 +120,7 @@ export class GroupAdmin {
       const assigned = group.partitions.filter(({ topicId }) => topicId === row.id);
       const offsets = committed.filter(({ topic }) => topic === row.name);
       if (assigned.length + offsets.length === 0) continue;
-      for (const { partition, startOffset, endOffset } of await this.#hostOf(row.id).describe(
-        row,
-      )) {
+      for (const { partition, startOffset, endOffset } of await this.#partitions.describe(row)) {
         const place = assigned.find((p) => p.partition === partition);
         const at = offsets.find((p) => p.partition === partition);
         partitions.push({

@@ -19,7 +19,6 @@ import type { RowWrites } from './commit-queue.ts';
 import { beyondEnd, commitOffsets, mustNotBeOvertaken, offsetRef } from './committed-offset.ts';
 import type { OffsetRow } from './committed-offset.ts';
 import { groupRef } from './group-coordinator.ts';
-import { askHosts } from './partition-host.ts';
 import type { PartitionBounds, PartitionHost } from './partition-host.ts';
 import type { TopicCatalog } from './topic-catalog.ts';
 
@@ -27,8 +26,7 @@ export interface GroupOffsetsOptions {
   readonly store: Store;
   readonly topics: TopicCatalog;
   readonly clock: Clock;
-  /** Who has the records of a topic. */
-  readonly hostOf: (topicId: string) => PartitionHost;
+  readonly partitions: PartitionHost;
 }
 
 /** How far groups got: reads and writes the store `offsets`. */
@@ -36,18 +34,18 @@ export class GroupOffsets {
   readonly #store: Store;
   readonly #topics: TopicCatalog;
   readonly #clock: Clock;
-  readonly #hostOf: GroupOffsetsOptions['hostOf'];
+  readonly #partitions: PartitionHost;
 
-  constructor({ store, topics, clock, hostOf }: GroupOffsetsOptions) {
+  constructor({ store, topics, clock, partitions }: GroupOffsetsOptions) {
     this.#store = store;
     this.#topics = topics;
     this.#clock = clock;
-    this.#hostOf = hostOf;
+    this.#partitions = partitions;
   }
 
   /** Throws `FENCED` where a partition is lost, and `OFFSET_OUT_OF_RANGE` for one beyond the end. */
   async commit({ member, offsets }: CommitRequest): Promise<void> {
-    const all = await this.#bounds(offsets); // ends only grow: no need to look in the transaction
+    const all = await this.#partitions.bounds(offsets); // ends only grow: no need to look in the transaction
     offsets.forEach((offset, i) => {
       const { endOffset } = all[i]!;
       if (offset.offset > endOffset) throw beyondEnd(offset, endOffset);
@@ -68,7 +66,7 @@ export class GroupOffsets {
     const { groupId } = member;
     const refs = claims.map((claim) => offsetRef(groupId, claim));
     const [all, [row, log, ...rows]] = await Promise.all([
-      this.#bounds(claims),
+      this.#partitions.bounds(claims),
       this.#store.read([groupRef(groupId), logRef, ...refs] as const),
     ]);
     const group = row ?? newGroup(groupId);
@@ -100,7 +98,7 @@ export class GroupOffsets {
     partitions: readonly P[],
     to: OffsetPlace,
   ): Promise<(P & { readonly offset: number })[]> {
-    const all = await this.#bounds(partitions);
+    const all = await this.#partitions.bounds(partitions);
     return Promise.all(
       partitions.map(async (name, i) => ({ ...name, offset: await this.#resolve(all[i]!, to) })),
     );
@@ -169,13 +167,8 @@ export class GroupOffsets {
     { topicId, partition, startOffset, endOffset }: PartitionBounds,
     to: OffsetPlace,
   ): Promise<number> {
-    if ('at' in to) return this.#hostOf(topicId).offset(topicId, partition, to.at);
+    if ('at' in to) return this.#partitions.offset(topicId, partition, to.at);
     return Math.min(Math.max(to.offset, startOffset), endOffset);
-  }
-
-  /** What can be read of each partition. Throws `UNKNOWN_TOPIC`. */
-  #bounds(partitions: readonly PartitionName[]): Promise<PartitionBounds[]> {
-    return askHosts(partitions, this.#hostOf, (host, names) => host.bounds(names));
   }
 }
 

@@ -33,10 +33,8 @@ import type { Hint, HintChannel } from '../protocol/hint.ts';
 import { lockLiveness } from '../protocol/liveness.ts';
 import type { Liveness } from '../protocol/liveness.ts';
 import { HintSender } from './hint-sender.ts';
-import type { AppendOutcome, NewAppend } from './commit-queue.ts';
-import type { LogSession } from './log-session.ts';
+import type { AppendOutcome } from './commit-queue.ts';
 import { LogSessions, isCutOff } from './log-sessions.ts';
-import { prepareAppend } from './prepare-append.ts';
 import { topicInfo } from './topic-row.ts';
 
 export interface LogBrokerOptions {
@@ -82,7 +80,7 @@ export class LogBroker implements Broker {
       let bytes = 0;
       for (const row of await topics.list()) {
         if (isInMemory(row.id)) continue;
-        for (const partition of await session.describe(row)) bytes += partition.bytes;
+        for (const partition of await session.partitions.describe(row)) bytes += partition.bytes;
       }
       const { logId, createdAt, maxBytes } = log!;
       return { logId, createdAt, bytes, maxBytes };
@@ -107,7 +105,7 @@ export class LogBroker implements Broker {
       Promise.all(
         names.map(async (name) => {
           const row = await session.topics.mustGet(name);
-          return { ...topicInfo(row), partitions: await session.describe(row) };
+          return { ...topicInfo(row), partitions: await session.partitions.describe(row) };
         }),
       ),
     );
@@ -124,13 +122,11 @@ export class LogBroker implements Broker {
   }
 
   async deleteRecords(request: Request<'deleteRecords'>): Promise<number[]> {
-    return this.#sessions.run((session) => session.hostOf(request.topicId).deleteRecords(request));
+    return this.#sessions.run(({ partitions }) => partitions.deleteRecords(request));
   }
 
   async importPartition(request: Request<'importPartition'>): Promise<ImportedPartition> {
-    return this.#sessions.run((session) =>
-      session.hostOf(request.topicId).importPartition(request),
-    );
+    return this.#sessions.run(({ partitions }) => partitions.importPartition(request));
   }
 
   async alterLog({ maxBytes }: Request<'alterLog'>): Promise<null> {
@@ -156,8 +152,8 @@ export class LogBroker implements Broker {
     const expires = this.#clock.now() + request.maxWaitMs;
     this.#fetches.set(key, abort);
     try {
-      return await this.#sessions.run((session) =>
-        session.fetch(request.partitions, expires, abort.signal),
+      return await this.#sessions.run(({ partitions }) =>
+        partitions.fetch(request.partitions, expires, abort.signal),
       );
     } finally {
       this.#fetches.delete(key);
@@ -170,11 +166,9 @@ export class LogBroker implements Broker {
   }
 
   async listOffsets(request: Request<'listOffsets'>): Promise<number[]> {
-    return this.#sessions.run((session) =>
+    return this.#sessions.run(({ partitions }) =>
       Promise.all(
-        request.map(({ topicId, partition, at }) =>
-          session.hostOf(topicId).offset(topicId, partition, at),
-        ),
+        request.map(({ topicId, partition, at }) => partitions.offset(topicId, partition, at)),
       ),
     );
   }
@@ -187,7 +181,7 @@ export class LogBroker implements Broker {
     const elsewhere = appends.find(({ topicId }) => isInMemory(topicId));
     if (elsewhere !== undefined) throw inMemory(elsewhere);
     return this.#sessions.run(async (session) => {
-      const prepared = await this.#prepare(session, appends);
+      const prepared = await session.prepare(appends);
       const ready = prepared.map((append) => {
         if (append instanceof TablogError) throw append;
         return append;
@@ -266,12 +260,9 @@ export class LogBroker implements Broker {
     for (let tries = 0; left.length > 0 && tries < 2; tries++) {
       try {
         const session = await this.#sessions.open();
-        const prepared = await this.#prepare(
-          session,
-          left.map(({ append }) => append),
-        );
+        const prepared = await session.prepare(left.map(({ append }) => append));
         const ready = prepared.flatMap((append) => (append instanceof TablogError ? [] : [append]));
-        const outcomes = (await session.append(ready, durability)).values();
+        const outcomes = (await session.partitions.append(ready, durability)).values();
         left.forEach(({ i }, at) => {
           const append = prepared[at]!;
           results[i] = append instanceof TablogError ? append : outcomes.next().value!;
@@ -284,23 +275,6 @@ export class LogBroker implements Broker {
       left = left.filter(({ i }) => isCutOff(results[i]));
     }
     return results;
-  }
-
-  /** Each batch as it is stored, or why it is not. */
-  #prepare(
-    { topics }: LogSession,
-    appends: readonly Append[],
-  ): Promise<(NewAppend | TablogError)[]> {
-    return Promise.all(
-      appends.map(async (append) => {
-        try {
-          const { config } = await topics.mustGetPartition(append);
-          return prepareAppend(append, config, this.#clock.now());
-        } catch (error) {
-          return toTablogError(error);
-        }
-      }),
-    );
   }
 
   async #heard(hint: Hint): Promise<void> {

@@ -1,30 +1,25 @@
 import type { Clock } from '../base/clock.ts';
-import { deferred } from '../base/deferred.ts';
 import type { BatchPlace } from '../log/append.ts';
-import type {
-  FetchPartition,
-  FetchedPartition,
-  PartitionDescription,
-  TransactRequest,
-} from '../protocol/broker.ts';
+import { toTablogError } from '../base/error.ts';
+import type { TablogError } from '../base/error.ts';
+import type { Append, TransactRequest } from '../protocol/broker.ts';
 import type { AppendedHint, Hint, TrimmedHint } from '../protocol/hint.ts';
 import { alone } from '../protocol/liveness.ts';
 import type { Liveness } from '../protocol/liveness.ts';
-import { isInMemory } from '../protocol/topic-id.ts';
 import { logRef } from '../store/schema.ts';
-import type { Durability, Store } from '../store/store.ts';
-import type { AppendOutcome, NewAppend } from './commit-queue.ts';
+import type { Store } from '../store/store.ts';
+import type { NewAppend } from './commit-queue.ts';
 import { GroupAdmin } from './group-admin.ts';
 import { GroupCoordinator } from './group-coordinator.ts';
 import { GroupOffsets } from './group-offsets.ts';
 import { Janitor } from './janitor.ts';
 import type { MemoryPartitions } from './memory-partitions.ts';
-import { askHosts, byStorage } from './partition-host.ts';
+import { prepareAppend } from './prepare-append.ts';
 import type { PartitionHost } from './partition-host.ts';
 import { Rounds } from './rounds.ts';
+import { RoutedPartitions } from './routed-partitions.ts';
 import { StoredPartitions } from './stored-partitions.ts';
 import { TopicCatalog } from './topic-catalog.ts';
-import type { TopicRow } from './topic-row.ts';
 import { TransactionalProducers } from './transactional-producers.ts';
 
 export interface LogSessionOptions {
@@ -37,9 +32,6 @@ export interface LogSessionOptions {
   readonly onAppended: (appended: readonly AppendedHint[]) => void;
 }
 
-/** What a poll waits for those who have nothing yet, when somebody has something. */
-const LATE_MS = 250;
-
 /** Per broker. */
 const TAIL_BYTES = 16 * 1024 * 1024;
 
@@ -50,6 +42,7 @@ const TAIL_BYTES = 16 * 1024 * 1024;
 export class LogSession {
   readonly store: Store;
   readonly topics: TopicCatalog;
+  readonly partitions: PartitionHost;
   readonly groups: GroupCoordinator;
   readonly groupOffsets: GroupOffsets;
   readonly groupAdmin: GroupAdmin;
@@ -84,13 +77,13 @@ export class LogSession {
       },
       onTrimmed: (name) => post({ kind: 'trimmed', ...name }),
     }));
-    const hostOf = (topicId: string): PartitionHost => this.hostOf(topicId);
+    const partitions = (this.partitions = new RoutedPartitions(disk, memory, clock));
     const coordinator = new GroupCoordinator({ store, topics, clock, liveness, post });
-    const offsets = new GroupOffsets({ store, topics, clock, hostOf });
+    const offsets = new GroupOffsets({ store, topics, clock, partitions });
     this.transactionalProducers = new TransactionalProducers(store, clock);
     this.groups = coordinator;
     this.groupOffsets = offsets;
-    this.groupAdmin = new GroupAdmin({ store, topics, coordinator, offsets, hostOf });
+    this.groupAdmin = new GroupAdmin({ store, topics, coordinator, offsets, partitions });
     const janitor = new Janitor({
       store,
       topics,
@@ -114,14 +107,18 @@ export class LogSession {
     else coordinator.start();
   }
 
-  hostOf(topicId: string): PartitionHost {
-    return isInMemory(topicId) ? this.#memory : this.#disk;
-  }
-
-  /** What became of each batch; never rejects. */
-  append(appends: readonly NewAppend[], durability: Durability): Promise<AppendOutcome[]> {
-    const hostOf = (topicId: string): PartitionHost => this.hostOf(topicId);
-    return askHosts(appends, hostOf, (host, share) => host.append(share, durability));
+  /** Each batch as it is to be stored, or why it is not. */
+  prepare(appends: readonly Append[]): Promise<(NewAppend | TablogError)[]> {
+    return Promise.all(
+      appends.map(async (append) => {
+        try {
+          const { config } = await this.topics.mustGetPartition(append);
+          return prepareAppend(append, config, this.#clock.now());
+        } catch (error) {
+          return toTablogError(error);
+        }
+      }),
+    );
   }
 
   /** Stores the batches and the offsets, all or nothing; the place of each batch. */
@@ -132,45 +129,6 @@ export class LogSession {
     const rows = commits.map((commit) => this.groupOffsets.writesWithRecords(commit));
     const fence = producer === null ? [] : [this.transactionalProducers.fence(producer)];
     return this.#disk.transact(appends, durability, [...fence, ...rows]);
-  }
-
-  /** Kafka's fetch: waits until the time `expires` for something to read. */
-  async fetch(
-    wanted: readonly FetchPartition[],
-    expires: number,
-    signal: AbortSignal,
-  ): Promise<FetchedPartition[]> {
-    const { memory, disk } = byStorage(wanted);
-    if (memory.length === 0) return this.#disk.fetch(disk, expires, signal);
-    if (disk.length === 0) return this.#memory.fetch(memory, expires, signal);
-    // Whichever has something answers; of the other there is what it has by then.
-    const enough = new AbortController();
-    const stop = (): void => enough.abort();
-    if (signal.aborted) stop();
-    signal.addEventListener('abort', stop, { once: true, signal: enough.signal });
-    const onDisk = this.#disk.fetch(disk, expires, enough.signal);
-    const inMemory = this.#memory.fetch(memory, expires, enough.signal);
-    // Whoever cannot ask for what is in memory still waits for the disk; a disk that fails ends it.
-    await Promise.any([onDisk.catch(() => {}), inMemory]);
-    stop();
-    // A broker that hangs and has records in memory is not to hold up those on disk.
-    const late = deferred<FetchedPartition[]>();
-    const cancel = this.#clock.after(LATE_MS, () => late.resolve([]));
-    const failures: unknown[] = [];
-    const shares = [onDisk, inMemory].map((share) =>
-      Promise.race([share, late.promise]).catch((error: unknown) => {
-        failures.push(error);
-        return [];
-      }),
-    );
-    const found = (await Promise.all(shares)).flat();
-    cancel();
-    if (found.length === 0 && failures.length > 0) throw failures[0];
-    return found;
-  }
-
-  describe(row: TopicRow): Promise<PartitionDescription[]> {
-    return this.hostOf(row.id).describe(row);
   }
 
   /** Another broker says that it appended. */
