@@ -16,6 +16,12 @@ export const systemClock: Clock = {
   },
 };
 
+export function sleep(clock: Clock, ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    clock.after(ms, resolve);
+  });
+}
+
 /**
  * After a sleep of the machine or the tab, a timer and what it limits are both due: that gets this
  * long to be heard first.

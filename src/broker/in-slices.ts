@@ -1,3 +1,4 @@
+import { sleep } from '../base/clock.ts';
 import type { Clock } from '../base/clock.ts';
 
 /** So long the worker's thread may be kept from those who wait for it. */
@@ -10,7 +11,7 @@ export async function inSlices<T>(work: Iterable<T>, clock: Clock): Promise<T[]>
   for (const step of work) {
     done.push(step);
     if (clock.now() - since < SLICE_MS) continue;
-    await new Promise<void>((resolve) => clock.after(0, resolve));
+    await sleep(clock, 0);
     since = clock.now();
   }
   return done;

@@ -1,16 +1,13 @@
 import { checkInteger } from '../base/argument.ts';
 import type { Clock } from '../base/clock.ts';
-import { UNKNOWN_TOPIC } from '../base/error-rules.ts';
 import { TablogError, toTablogError } from '../base/error.ts';
 import type { BatchPlace } from '../log/append.ts';
 import { headRef } from '../log/head.ts';
 import type { PartitionHead, PartitionName } from '../log/head.ts';
 import { importBatches, mustBeNew, readLogFile } from '../log/log-file.ts';
-import { hasCompressed, offsetAtTime, readPartition, topicGone } from '../log/segment-reader.ts';
-import type { SegmentsSlice } from '../log/segment-reader.ts';
+import { offsetAtTime, topicGone } from '../log/segment-reader.ts';
 import { lookUpTime } from '../log/time-index.ts';
 import { MAX_INFLATED_BYTES } from '../record/batch-format.ts';
-import { toErrorData } from '../protocol/error-data.ts';
 import type {
   FetchPartition,
   FetchedPartition,
@@ -32,18 +29,12 @@ import type {
 } from './commit-queue.ts';
 import { inSlices } from './in-slices.ts';
 import type { PartitionBounds, PartitionHost } from './partition-host.ts';
+import { PartitionFetcher } from './partition-fetcher.ts';
+import type { PartitionFetcherOptions } from './partition-fetcher.ts';
 import { PartitionKeeper } from './partition-keeper.ts';
-import { TailCache } from './tail-cache.ts';
 import type { TopicRow } from './topic-row.ts';
-import { Waiters } from './waiters.ts';
 
-export interface StoredPartitionsOptions {
-  readonly store: Store;
-  readonly clock: Clock;
-  /** What fetches can be answered from memory with, without a look into the store. */
-  readonly tailBytes: number;
-  /** The store's name of a partition. Throws `UNKNOWN_TOPIC`. */
-  readonly place: (partition: PartitionName) => Promise<string>;
+export interface StoredPartitionsOptions extends PartitionFetcherOptions {
   /** A file is about to bring a partition as far as this offset. */
   readonly beforeImport?: (partition: PartitionName, endOffset: number) => Promise<void>;
   readonly onCommitted: (committed: readonly Committed[]) => void;
@@ -53,30 +44,24 @@ export interface StoredPartitionsOptions {
 
 const SCAN_BYTES = 1024 * 1024;
 
-/** Records are served from memory for so long without a look whether they are gone: hints get lost. */
-const LOOK_MS = 30_000;
-
-/** Partitions in a store, with what is remembered of them, and those who wait for news. */
+/** Partitions in a store. */
 export class StoredPartitions implements PartitionHost {
   readonly #options: StoredPartitionsOptions;
   readonly #store: Store;
   readonly #clock: Clock;
-  readonly #tails: TailCache;
-  readonly #waiters = new Waiters();
+  readonly #fetcher: PartitionFetcher;
   readonly #commits: CommitQueue;
 
   constructor(options: StoredPartitionsOptions) {
     this.#options = options;
-    const { store, clock, tailBytes, onCommitted } = options;
+    const { store, clock, onCommitted } = options;
     this.#store = store;
     this.#clock = clock;
-    this.#tails = new TailCache(tailBytes);
+    this.#fetcher = new PartitionFetcher(options);
     this.#commits = new CommitQueue(store, clock, (committed) => {
-      for (const one of committed) this.#remember(one);
+      for (const one of committed) this.#fetcher.appended(one);
       onCommitted(committed);
     });
-    const closed = (): void => this.#waiters.wakeAll();
-    store.closed.addEventListener('abort', closed, { once: true });
   }
 
   async append(appends: readonly NewAppend[], durability: Durability): Promise<AppendOutcome[]> {
@@ -101,27 +86,27 @@ export class StoredPartitions implements PartitionHost {
     return this.#commits.transact(placed, durability, rows);
   }
 
-  /** Another broker says that it appended: look into the store, and wake who waits. */
-  heardOfAppend({ topicId, partition, endOffset }: AppendedHint): void {
-    const tail = this.#tails.get(topicId, partition);
-    if (tail === undefined) return; // nothing is remembered of it that could be old
-    if (tail.endOffset === undefined || endOffset > tail.endOffset) {
-      tail.endOffset = undefined;
-      tail.heard++;
-      this.#waiters.wake(partitionKey(topicId, partition));
-    }
+  fetch(
+    wanted: readonly FetchPartition[],
+    expires: number,
+    signal: AbortSignal,
+  ): Promise<FetchedPartition[]> {
+    return this.#fetcher.fetch(wanted, expires, signal);
   }
 
-  /** Records at the start of a partition are gone: nobody gets them from memory any more. */
-  trimmed({ topicId, partition }: PartitionName): void {
-    this.#tails.doubt(topicId, partition);
-    this.#waiters.wake(partitionKey(topicId, partition));
+  /** Another broker says that it appended. */
+  heardOfAppend(appended: AppendedHint): void {
+    this.#fetcher.heardOfAppend(appended);
+  }
+
+  /** Records at the start of a partition are gone. */
+  trimmed(name: PartitionName): void {
+    this.#fetcher.trimmed(name);
   }
 
   /** Topics were made, changed or deleted: everybody looks anew. */
   topicsChanged(): void {
-    this.#tails.clear();
-    this.#waiters.wakeAll();
+    this.#fetcher.topicsChanged();
   }
 
   deleteRecords({ topicId, partitions }: Request<'deleteRecords'>): Promise<number[]> {
@@ -162,30 +147,6 @@ export class StoredPartitions implements PartitionHost {
     return { startOffset, endOffset, records };
   }
 
-  async fetch(
-    wanted: readonly FetchPartition[],
-    expires: number,
-    signal: AbortSignal,
-  ): Promise<FetchedPartition[]> {
-    const keys = wanted.map(({ topicId, partition }) => partitionKey(topicId, partition));
-    for (;;) {
-      const { closed } = this.#store;
-      const left = expires - this.#clock.now();
-      // A hint may have been lost: the last look does not trust what is remembered.
-      const last = left <= 0 || signal.aborted;
-      // Waits begin before the look, so that no append falls between the two.
-      const wait = this.#waiters.wait(keys, left, this.#clock, signal);
-      try {
-        const found = await this.#read(wanted, last);
-        if (found.length > 0 || last) return found;
-        await wait.woken;
-      } finally {
-        wait.cancel();
-      }
-      closed.throwIfAborted();
-    }
-  }
-
   async offset(topicId: string, partition: number, at: OffsetSpec): Promise<number> {
     const store = await this.#options.place({ topicId, partition });
     const [head] = await this.#store.read([headRef(store)]);
@@ -209,14 +170,6 @@ export class StoredPartitions implements PartitionHost {
       bytes,
       segments,
     }));
-  }
-
-  #remember({ topicId, partition, segments, head }: Committed): void {
-    const tail = this.#tails.of(topicId, partition);
-    if (!tail.isDoubted && tail.see(head, this.#clock.now())) {
-      for (const segment of segments) this.#tails.push(topicId, partition, segment);
-    }
-    this.#waiters.wake(partitionKey(topicId, partition));
   }
 
   async #place(append: NewAppend): Promise<PendingAppend> {
@@ -251,79 +204,4 @@ export class StoredPartitions implements PartitionHost {
     }
     return head.endOffset;
   }
-
-  async #read(wanted: readonly FetchPartition[], last: boolean): Promise<FetchedPartition[]> {
-    const found = new Map<FetchPartition, FetchedPartition>();
-    const toRead: (FetchPartition & { readonly store: string })[] = [];
-    for (const want of wanted) {
-      try {
-        // IndexedDB would refuse NaN as a key, and with it the read of every partition.
-        checkInteger('an offset', want.offset, Number.MIN_SAFE_INTEGER);
-        const remembered = this.#fromMemory(want, last);
-        if (remembered === undefined) {
-          toRead.push({ ...want, store: await this.#options.place(want) });
-        } else if (remembered.segments.length > 0) {
-          found.set(want, this.#fetched(want, remembered));
-        }
-      } catch (error) {
-        // Topics in memory are looked up on disk: what goes wrong there is no fault of a partition.
-        const isOwn = !(error instanceof TablogError) || error.code === UNKNOWN_TOPIC.code;
-        if (!isOwn) throw error;
-        found.set(want, failed(want, error));
-      }
-    }
-    if (toRead.length === 0) return [...found.values()];
-
-    const tails = toRead.map(({ topicId, partition }) => this.#tails.of(topicId, partition));
-    const heard = tails.map((tail) => tail.heard);
-    const requests = toRead.map(({ store, offset, maxBytes }) => ({
-      store,
-      from: offset,
-      maxBytes,
-    }));
-    const reads = await this.#store.readSegments(requests);
-    toRead.forEach((want, i) => {
-      try {
-        const read = readPartition(reads[i]!, want);
-        const tail = tails[i]!;
-        // Unless a hint came while this was read, which may be of what it did not see.
-        if (tail.heard === heard[i]) {
-          tail.isDoubted = false;
-          tail.see(read.head, this.#clock.now());
-          tail.endOffset = Math.max(tail.endOffset ?? 0, read.head.endOffset);
-        }
-        if (read.segments.length > 0) found.set(want, this.#fetched(want, read));
-      } catch (error) {
-        found.set(want, failed(want, error));
-      }
-    });
-    return [...found.values()];
-  }
-
-  /** What memory alone can answer: batches, nothing yet (no segments), or `undefined`: look. */
-  #fromMemory(
-    { topicId, partition, offset, maxBytes }: FetchPartition,
-    last: boolean,
-  ): SegmentsSlice | undefined {
-    const tail = this.#tails.of(topicId, partition);
-    const isKnown = this.#clock.now() - tail.seenAt <= LOOK_MS;
-    const slice = isKnown ? tail.read(offset, maxBytes) : undefined;
-    if (slice !== undefined) return slice;
-    return tail.endOffset === offset && !last ? { segments: [], nextOffset: offset } : undefined;
-  }
-
-  #fetched({ topicId, partition }: FetchPartition, slice: SegmentsSlice): FetchedPartition {
-    const { segments, nextOffset } = slice;
-    const endOffset = this.#tails.of(topicId, partition).endOffset ?? nextOffset;
-    const compressed = segments.some(hasCompressed);
-    return { topicId, partition, endOffset, nextOffset, segments, compressed };
-  }
-}
-
-function partitionKey(topicId: string, partition: number): string {
-  return `${topicId}/${partition}`;
-}
-
-function failed({ topicId, partition }: FetchPartition, error: unknown): FetchedPartition {
-  return { topicId, partition, error: toErrorData(toTablogError(error)) };
 }

@@ -69,6 +69,9 @@ export interface ResetOffsetsOptions {
   readonly force?: boolean;
 }
 
+/** To check a file takes longer than other calls: every record of it is read. */
+const MAX_IMPORT_MS = 120_000;
+
 /** Makes, changes and describes topics and groups. `log.admin`. */
 export class Admin {
   readonly #connection: Connection;
@@ -208,7 +211,7 @@ export class Admin {
     checkInteger('partition', partition, 0, partitions - 1);
     const { bufferOf } = await logFiles();
     const request = { topicId: id, partition, file: await bufferOf(file) };
-    return this.#connection.call('importPartition', request);
+    return this.#connection.call('importPartition', request, MAX_IMPORT_MS);
   }
 
   /**

@@ -1,3 +1,4 @@
+import { sleep } from '../base/clock.ts';
 import type { Clock } from '../base/clock.ts';
 import { OUTCOME_UNKNOWN } from '../base/error-rules.ts';
 import type { ErrorCode } from '../base/error-rules.ts';
@@ -49,7 +50,5 @@ export function afterBackOff(clock: Clock, then: () => void): () => void {
 }
 
 export function pause(clock: Clock): Promise<void> {
-  return new Promise((resolve) => {
-    afterBackOff(clock, resolve);
-  });
+  return sleep(clock, RETRY_MS);
 }

@@ -1,3 +1,4 @@
+import { sleep } from '../base/clock.ts';
 import { deferred } from '../base/deferred.ts';
 import type { Deferred } from '../base/deferred.ts';
 import { TablogError, closed, toTablogError } from '../base/error.ts';
@@ -5,7 +6,7 @@ import type { AssignorName, CommitRequest, MemberRef, MemberView } from '../prot
 import type { Assignment } from './assignment.ts';
 import { checkExist } from './assignment.ts';
 import type { Connection } from './connection.ts';
-import { Holdings } from './holdings.ts';
+import { GROUP_RETRY_MS, Holdings } from './holdings.ts';
 import type { HoldingsOptions } from './holdings.ts';
 import { OffsetCommitter, isFenced } from './offset-committer.ts';
 import type { CommitMode } from './offset-committer.ts';
@@ -32,9 +33,6 @@ export interface GroupMemberOptions extends Omit<HoldingsOptions, 'committer'> {
   /** It can be a member no longer, and this is why. */
   readonly onEnd: (error: TablogError) => void;
 }
-
-/** What failed for want of storage or worker is tried again after this. */
-const RETRY_MS = 500;
 
 /** A poll is no shorter, whatever the timeouts. */
 const MIN_POLL_MS = 25;
@@ -227,9 +225,7 @@ export class GroupMember implements Assignment {
   }
 
   #pause(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#connection.clock.after(RETRY_MS, resolve);
-    });
+    return sleep(this.#connection.clock, GROUP_RETRY_MS);
   }
 }
 

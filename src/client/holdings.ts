@@ -1,3 +1,4 @@
+import { sleep } from '../base/clock.ts';
 import { TablogError } from '../base/error.ts';
 import type {
   Claim,
@@ -17,6 +18,9 @@ import { resetPosition, resetReader } from './offset-reset.ts';
 import type { PartitionReader } from './partition-reader.ts';
 import type { ReaderSet } from './reader-set.ts';
 
+/** What a group is asked is asked again after this, where storage or worker failed. */
+export const GROUP_RETRY_MS = 500;
+
 export interface HoldingsOptions {
   readonly connection: Connection;
   readonly readers: ReaderSet;
@@ -30,9 +34,6 @@ export interface HoldingsOptions {
   /** Something failed that nobody waits for. */
   readonly onError: (error: unknown) => void;
 }
-
-/** What failed for want of storage or worker is tried again after this. */
-const RETRY_MS = 500;
 
 /**
  * What a member holds, brought in line with what it owns: begins with partitions that it got, gives
@@ -243,9 +244,7 @@ export class Holdings {
       // Where the partition is gone, the next view of the group is on its way.
       const passing = isGone(error) || (error instanceof TablogError && error.retriable);
       if (!passing) this.#options.onError(error);
-      await new Promise<void>((resolve) => {
-        this.#options.connection.clock.after(RETRY_MS, resolve);
-      });
+      await sleep(this.#options.connection.clock, GROUP_RETRY_MS);
       return undefined;
     }
   }

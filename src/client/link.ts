@@ -1,4 +1,4 @@
-import { deadline, withDeadline } from '../base/clock.ts';
+import { deadline, sleep, withDeadline } from '../base/clock.ts';
 import type { Clock } from '../base/clock.ts';
 import { OUTCOME_UNKNOWN, WORKER_LOST } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
@@ -53,7 +53,7 @@ export async function dialWorker(options: DialOptions): Promise<Link> {
       if (kind !== 'shared' || tries === MAX_TRIES) throw told ?? error;
       // One that died as it was asked for has a successor under its name, which the others have.
       // One that hangs, or whose code threw, is handed out again: the next try is another name.
-      if (reason === 'notLoaded') await new Promise<void>((go) => clock.after(PAUSE_MS, go));
+      if (reason === 'notLoaded') await sleep(clock, PAUSE_MS);
       else generation++;
     }
   }

@@ -1,3 +1,4 @@
+import { sleep } from '../base/clock.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Store } from './store.ts';
 
@@ -20,7 +21,7 @@ export function pacedStore(store: TendedStore, clock: Clock): TendedStore {
     const began = clock.now();
     const result = await work();
     const pauseMs = Math.min((clock.now() - began) * PAUSE_RATIO, MAX_PAUSE_MS);
-    if (pauseMs > 0) await new Promise<void>((resolve) => clock.after(pauseMs, resolve));
+    if (pauseMs > 0) await sleep(clock, pauseMs);
     return result;
   };
   return {
