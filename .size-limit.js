@@ -25,7 +25,7 @@ export default [
     import: '{ openLog, topic, string }',
     ignore: ['*/record/gzip.js'],
     gzip: true,
-    limit: '28.5 kB',
+    limit: '28.8 kB',
     modifyEsbuildConfig,
   },
   {
@@ -39,7 +39,7 @@ export default [
     name: 'the worker',
     path: 'dist/worker.js',
     gzip: true,
-    limit: '40 kB',
+    limit: '41.2 kB',
     modifyEsbuildConfig,
   },
 ];
