@@ -40,6 +40,8 @@ export class MemoryLog {
   readonly #rounds: Rounds;
   readonly #ranges: OffsetRanges;
   readonly #begun = new Map<string, Begun>();
+  /** Those that are being cut to their bound: an append comes more often than that takes. */
+  readonly #fitting = new Set<string>();
   #time: TimeTrust;
 
   constructor({ clock, catalog }: MemoryLogOptions) {
@@ -116,8 +118,10 @@ export class MemoryLog {
     await this.#ranges.reached(topicId, head.endOffset);
     const { config } = await (await this.#catalog()).mustGetPartition(kept);
     // Not for each record: what a row of full size has is deleted at once.
-    if (head.bytes <= boundOf(config) + SEGMENT_BYTES) return;
-    await this.#fit(kept, new PartitionKeeper(this.#store, kept), config);
+    if (head.bytes <= boundOf(config) + SEGMENT_BYTES || this.#fitting.has(store)) return;
+    this.#fitting.add(store);
+    const fitting = this.#fit(kept, new PartitionKeeper(this.#store, kept), config);
+    await fitting.finally(() => this.#fitting.delete(store));
   }
 
   /** Whatever `cleanup` says: of a topic that is compacted, too, no more than the newest is kept. */

@@ -214,7 +214,7 @@ export class MemoryPartitions implements PartitionHost {
    * before, too, has ended its connections.
    */
   async #heardOfLeader(): Promise<void> {
-    const leader = await this.#leadership!.leader();
+    const leader = await this.#leadership!.leader().catch(() => null); // nobody can tell: look anew
     if (leader !== this.#leader) this.#move();
   }
 
