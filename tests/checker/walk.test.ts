@@ -1,5 +1,6 @@
 import { afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { checkHistory, explain } from './history.ts';
+import { loadParts } from '../support/load-parts.ts';
 import { walk } from './walk.ts';
 
 /** What a walk takes: `TABLOG_STEPS`. What drains the log comes on top. */
@@ -13,11 +14,7 @@ const ONLY = process.env['TABLOG_SEED'];
 
 const seeds = ONLY === undefined ? Array.from({ length: SEEDS }, (_, i) => i + 1) : [Number(ONLY)];
 
-beforeAll(async () => {
-  // Loaded when they are needed: once they are there, nothing takes time but what the walk says.
-  await import('../../src/client/group-member.ts');
-  await import('../../src/client/runner.ts');
-});
+beforeAll(loadParts);
 
 beforeEach(() => {
   vi.stubGlobal('navigator', undefined); // newer Nodes have locks

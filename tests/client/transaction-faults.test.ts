@@ -13,6 +13,7 @@ import type { Consumer, Message, Producer, TransactionResult } from '../../src/i
 import type { Method } from '../../src/protocol/broker.ts';
 import { Member, committed, fill, latch, openStubbed, readOne } from '../support/group-fixture.ts';
 import { countOf, readAll, settle, texts } from '../support/log-fixture.ts';
+import { loadParts } from '../support/load-parts.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import type { StubHost } from '../support/stub-broker.ts';
 import { expel, openTabWith } from './run-fixture.ts';
@@ -90,12 +91,7 @@ async function bench(): Promise<Bench> {
   };
 }
 
-beforeAll(async () => {
-  // Loaded when they are needed: once they are there, nothing takes time but what a clock says.
-  await import('../../src/client/group-member.ts');
-  await import('../../src/client/runner.ts');
-  await import('../../src/client/transactor.ts');
-});
+beforeAll(loadParts);
 
 const stored = async (log: Log, name = 'out'): Promise<unknown> => texts(await readAll(log, name));
 const code = (name: string): object => ({ code: name });

@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import {
   OUTCOME_UNKNOWN,
   STORAGE_FULL,
@@ -20,6 +20,7 @@ import { SimLiveness } from '../checker/sim-liveness.ts';
 import { Realm, Road, SimTime } from '../checker/sim-time.ts';
 import { FaultStore } from '../support/fault-store.ts';
 import { fill } from '../support/group-fixture.ts';
+import { loadParts } from '../support/load-parts.ts';
 import { openTab, readAll } from '../support/log-fixture.ts';
 
 const told = (rule: ErrorRule): TablogError => new TablogError(rule, 'a fault of the test');
@@ -345,6 +346,7 @@ function pause(realm: Realm, ms: number): Promise<void> {
 }
 
 describe('exactly once', () => {
+  beforeAll(loadParts);
   beforeEach(() => {
     vi.stubGlobal('navigator', undefined); // newer Nodes have locks
   });

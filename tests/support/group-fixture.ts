@@ -13,6 +13,7 @@ import type {
 import type { InlineHost } from '../../src/inline.ts';
 import { openMemoryStore } from '../../src/store/memory-store.ts';
 import type { Store } from '../../src/store/store.ts';
+import { loadParts } from './load-parts.ts';
 import { AN_HOUR_MS, memoryHost, openTab, settle } from './log-fixture.ts';
 import { stubHost } from './stub-broker.ts';
 import type { StubHost } from './stub-broker.ts';
@@ -173,7 +174,7 @@ export function eventually(check: () => unknown): Promise<void> {
 /** From now on, and until the test ends, timers run only when the test says so. */
 export async function stopTime(): Promise<void> {
   // What is loaded on demand is loaded first: that takes longer than any stopped clock would wait.
-  await import('../../src/client/group-member.ts');
+  await loadParts();
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
   onTestFinished(() => void vi.useRealTimers());
 }
