@@ -30,6 +30,7 @@ export default defineConfig({
           exclude: [BROWSER_TESTS, ...END_TO_END_TESTS],
           // Properties take seconds, and more on a busy machine.
           testTimeout: 30_000,
+          maxWorkers: '100%', // by default one core is left alone, which of two is half
         },
       },
       {
