@@ -1,0 +1,20 @@
+import { json, openLog, topic } from 'tablog';
+
+const orders = topic('orders', { value: json<{ id: string; qty: number }>(), partitions: 4 });
+
+const log = await openLog('shop'); // starts the worker, or joins the one that the other tabs have
+await log.admin.createTopics([orders]); // an existing, equal topic is kept
+
+const producer = log.producer();
+const { partition, offset } = await producer.send(orders, {
+  key: 'u1',
+  value: { id: 'o1', qty: 2 },
+});
+console.log(`stored in partition ${partition} at offset ${offset}`);
+
+// Every tab sees every record, from the first one on. The default of `from` is 'latest': only
+// what is sent after the consumer was made.
+const consumer = log.consumer({ topics: [orders], from: 'earliest' });
+for await (const message of consumer) {
+  console.log(message.offset, message.value);
+}
