@@ -1,4 +1,5 @@
 import { checkArray, checkInteger, checkMs, mistake, withDefaults } from '../base/argument.ts';
+import { Closable } from '../base/closable.ts';
 import { closed } from '../base/error.ts';
 import { randomId } from '../base/random-id.ts';
 import { WholeTopics } from './assignment.ts';
@@ -51,7 +52,10 @@ const NO_COMMIT = {
  * next message. In a group that commits by itself, the message that was in hand when a loop was left,
  * by `break` or by an error, is not committed and comes again, unless its `commit()` was called.
  */
-export class Consumer<T extends TopicFilter = TopicLike> implements AsyncIterable<MessageOf<T>> {
+export class Consumer<T extends TopicFilter = TopicLike>
+  extends Closable
+  implements AsyncIterable<MessageOf<T>>
+{
   /**
    * Resolves when every partition has its place: what is sent from now on will be read. In a group:
    * when it has joined, and has every partition that it is to have. Rejects with `UNKNOWN_TOPIC`
@@ -82,6 +86,7 @@ export class Consumer<T extends TopicFilter = TopicLike> implements AsyncIterabl
     options: ConsumerOptions<T>,
     onClosed: () => void = () => {},
   ) {
+    super();
     const checked = checkConsumerOptions(options);
     const { from, group, mustExist } = checked;
     this.group = group;
@@ -277,7 +282,7 @@ export class Consumer<T extends TopicFilter = TopicLike> implements AsyncIterabl
    * on at once; it does not wait for messages that are in hand, which come again there. Rejects where
    * the commit could not be stored. Idempotent.
    */
-  close(): Promise<void> {
+  override close(): Promise<void> {
     return (this.#closed ??= this.#close());
   }
 
@@ -291,10 +296,6 @@ export class Consumer<T extends TopicFilter = TopicLike> implements AsyncIterabl
       this.#isClosed = true; // and not before: a 'revoked' listener may commit
       this.#onClosed();
     }
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
   }
 
   async #start(assign: () => Promise<Assignment>): Promise<void> {

@@ -1,4 +1,5 @@
 import { checkName, mistake, withDefaults } from '../base/argument.ts';
+import { Closable } from '../base/closable.ts';
 import { systemClock } from '../base/clock.ts';
 import { MEMBER_EXISTS } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
@@ -62,7 +63,7 @@ export async function openLog(name: string, options: OpenLogOptions = {}): Promi
 }
 
 /** An open log. Close it when done: that closes its producers and consumers too. */
-export class Log {
+export class Log extends Closable {
   readonly name: string;
   readonly admin: Admin;
   readonly #connection: Connection;
@@ -71,6 +72,7 @@ export class Log {
   readonly #consumers = new Set<Pick<Consumer, 'close' | 'group' | 'memberId'>>();
 
   constructor(name: string, connection: Connection) {
+    super();
     this.name = name;
     this.#connection = connection;
     this.#registry = new TopicRegistry(name, connection);
@@ -101,7 +103,7 @@ export class Log {
    * Flushes the producers, ends the consumers, and leaves the log. Rejects where something could not
    * be stored, and has closed all the same. Idempotent.
    */
-  async close(): Promise<void> {
+  override async close(): Promise<void> {
     const closing = [...this.#producers, ...this.#consumers].map((user) => user.close());
     const settled = await Promise.allSettled(closing);
     this.#connection.close();
@@ -119,9 +121,5 @@ export class Log {
         { details: { group: String(group), member: memberId } },
       );
     }
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
   }
 }

@@ -5,6 +5,7 @@ import {
   checkNoOptions,
   withDefaults,
 } from '../base/argument.ts';
+import { Closable } from '../base/closable.ts';
 import { deferred } from '../base/deferred.ts';
 import type { Deferred } from '../base/deferred.ts';
 import { TablogError, closed, toTablogError } from '../base/error.ts';
@@ -51,7 +52,7 @@ interface Waiting {
  * A record is encoded at the call, into the batch of its partition; batches travel to the worker
  * and into one transaction. The promise of `send` resolves when that transaction has completed.
  */
-export class Producer {
+export class Producer extends Closable {
   readonly #connection: Connection;
   readonly #registry: TopicRegistry;
   readonly #options: CheckedProducerOptions;
@@ -78,6 +79,7 @@ export class Producer {
     onClosed: () => void,
     random: () => number = Math.random,
   ) {
+    super();
     this.#onClosed = onClosed;
     this.#connection = connection;
     this.#registry = registry;
@@ -180,16 +182,12 @@ export class Producer {
   }
 
   /** Refuses what comes, and flushes what was sent. Idempotent. */
-  async close(): Promise<void> {
+  override async close(): Promise<void> {
     this.#closing.abort();
     await Promise.all([this.flush(), this.#transactor?.idle()]);
     this.#sender.close();
     this.#closed.abort();
     this.#onClosed();
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
   }
 
   #encode(
