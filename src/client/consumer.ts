@@ -10,6 +10,7 @@ import type { AssignedPartition, ConsumerEvents, ConsumerListener } from './cons
 import { checkConsumerOptions, checkPosition } from './consumer-options.ts';
 import type { ConsumerOptions, Position } from './consumer-options.ts';
 import { Fetcher } from './fetcher.ts';
+import { groupMemberPart } from './group-member-part.ts';
 import type { Hold } from './hold.ts';
 import type { MessageBatch, MessageOf, TopicFilter } from './message.ts';
 import { lost } from './hold.ts';
@@ -17,8 +18,8 @@ import { Reading, TURN_MESSAGES } from './reading.ts';
 import { ReaderSet } from './reader-set.ts';
 import type { TopicPartition } from './reader-set.ts';
 import type { RunOptions } from './run-options.ts';
-import { loaded } from './loaded.ts';
 import type { Runner } from './runner.ts';
+import { runnerPart } from './runner-part.ts';
 import type { TopicLike } from './topic.ts';
 import type { TopicRegistry } from './topic-registry.ts';
 import { TopicSelection } from './topic-selection.ts';
@@ -116,8 +117,7 @@ export class Consumer<T extends TopicFilter = TopicLike>
     this.ready = this.#start(async () => {
       const common = { registry, selection, readers, from, listeners, onChange };
       if (group === undefined) return new WholeTopics({ ...common, mustExist });
-      // A tab that only produces does without it.
-      const { GroupMember } = await loaded(import('./group-member.ts'));
+      const { GroupMember } = await groupMemberPart.load();
       return new GroupMember({
         ...common,
         connection,
@@ -174,7 +174,7 @@ export class Consumer<T extends TopicFilter = TopicLike>
    * the next to be read.
    */
   async run(options: RunOptions<T>): Promise<void> {
-    const { startRunner } = await loaded(import('./runner.ts'));
+    const { startRunner } = await runnerPart.load();
     const leave = this.#reading.enter();
     try {
       const runner = await startRunner(options, {

@@ -9,6 +9,7 @@ import { Consumer } from './consumer.ts';
 import type { ConsumerOptions } from './consumer-options.ts';
 import { defaultWorkerKind } from './host.ts';
 import type { InlineHost, WorkerKind } from './host.ts';
+import { loadParts } from './parts.ts';
 import { Producer } from './producer.ts';
 import type { ProducerOptions } from './producer-options.ts';
 import type { TopicFilter } from './message.ts';
@@ -37,8 +38,9 @@ interface CheckedOpenLogOptions {
  *
  * Throws a `TypeError` for a bad name or option, and a `TablogError` where the log cannot be
  * opened: `WORKER_FAILED`, `PROTOCOL_MISMATCH`, `LOCKS_UNAVAILABLE`, `NO_INDEXEDDB`,
- * `FORMAT_TOO_NEW`, `STORAGE_BLOCKED`, `STORAGE_UNAVAILABLE`. It settles within 20 s: 5 for each
- * of two workers to answer, and 10 for the store.
+ * `FORMAT_TOO_NEW`, `STORAGE_BLOCKED`, `STORAGE_UNAVAILABLE`; `LOAD_FAILED` where a part of the
+ * page's own code does not come: an open log has all of its code, also offline. It settles within
+ * 20 s: 5 for each of two workers to answer, and 10 for the store.
  */
 export async function openLog(name: string, options: OpenLogOptions = {}): Promise<Log> {
   checkName('log name', name);
@@ -53,8 +55,11 @@ export async function openLog(name: string, options: OpenLogOptions = {}): Promi
     throw mistake('workerUrl must be a string or a URL', workerUrl);
   }
   const connection = new Connection({ log: name, host, workerUrl, clock: systemClock });
+  const loading = loadParts(systemClock);
+  loading.catch(() => {}); // where the worker does not start either, its error says more
   try {
     await connection.call('describeLog', null);
+    await loading;
   } catch (error) {
     connection.close();
     throw error;

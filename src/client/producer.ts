@@ -14,7 +14,6 @@ import { randomProducerId } from '../base/random-id.ts';
 import type { TopicInfo } from '../protocol/broker.ts';
 import type { Placement, Sink } from './accumulator.ts';
 import type { Connection } from './connection.ts';
-import { loaded } from './loaded.ts';
 import { onHide } from './page-lifecycle.ts';
 import { checkProducerOptions } from './producer-options.ts';
 import type { CheckedProducerOptions, ProducerOptions } from './producer-options.ts';
@@ -28,6 +27,7 @@ import { TopicWriter, outgoing, withOwnBytes } from './topic-writer.ts';
 import type { OutgoingRecord } from './topic-writer.ts';
 import type { Transaction, TransactionResult } from './transaction.ts';
 import type { Transactor } from './transactor.ts';
+import { transactorPart } from './transactor-part.ts';
 
 export interface SendOptions {
   /**
@@ -162,7 +162,7 @@ export class Producer extends Closable {
   ): Promise<TransactionResult<R>> {
     checkFunction('transaction() takes a function', work);
     const closing = this.#closing.signal;
-    const { Transactor } = await loaded(import('./transactor.ts'));
+    const { Transactor } = await transactorPart.load();
     if (closing.aborted) throw closed('producer');
     this.#transactor ??= new Transactor({
       connection: this.#connection,

@@ -1,7 +1,4 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import type * as closable from '../../src/base/closable.ts';
-import type { openLog } from '../../src/index.ts';
-import type { inline } from '../../src/inline.ts';
 
 /** `Symbol` as WebKit has it: `Symbol.asyncDispose` cannot be deleted where it is. */
 function symbolWithoutDispose(): SymbolConstructor {
@@ -31,7 +28,7 @@ describe.each([
 
   test('await using closes', async () => {
     expect(Symbol.asyncDispose === undefined).toBe(isMissing);
-    const { Closable } = (await import('../../src/base/closable.ts')) as typeof closable;
+    const { Closable } = await import('../../src/base/closable.ts');
     const closed: string[] = [];
     class Handle extends Closable {
       override async close(): Promise<void> {
@@ -47,9 +44,9 @@ describe.each([
   });
 
   test('logs, producers and consumers can be used so', async () => {
-    const opened = (await import('../../src/index.ts')) as { openLog: typeof openLog };
-    const hosts = (await import('../../src/inline.ts')) as { inline: typeof inline };
-    await using log = await opened.openLog('shop', { host: hosts.inline({ storage: 'memory' }) });
+    const { openLog } = await import('../../src/index.ts');
+    const { inline } = await import('../../src/inline.ts');
+    await using log = await openLog('shop', { host: inline({ storage: 'memory' }) });
     await using producer = log.producer();
     await using consumer = log.consumer({ topics: ['t'] });
     for (const handle of [log, producer, consumer]) expect('undefined' in handle).toBe(false);
