@@ -1,6 +1,16 @@
 import { checkOneOf, withDefaults } from './base/argument.ts';
 import { LogBroker } from './broker/log-broker.ts';
+import * as groupMember from './client/group-member.ts';
+import { groupMemberPart } from './client/group-member-part.ts';
+import { gzipPart } from './client/gzip-part.ts';
 import type { InlineHost } from './client/host.ts';
+import * as logFile from './client/log-file.ts';
+import { logFilePart } from './client/log-file-part.ts';
+import * as runner from './client/runner.ts';
+import { runnerPart } from './client/runner-part.ts';
+import * as transactor from './client/transactor.ts';
+import { transactorPart } from './client/transactor-part.ts';
+import * as gzip from './record/gzip.ts';
 import { openIdbStore } from './store/idb-store.ts';
 import { openMemoryStore } from './store/memory-store.ts';
 import type { Store } from './store/store.ts';
@@ -24,6 +34,7 @@ export function inline(options: InlineOptions = {}): InlineHost {
     storage: 'indexeddb',
   });
   checkOneOf('storage', storage, ['indexeddb', 'memory']);
+  haveParts();
   const memory = new Map<string, Store>();
   const openMemory = (log: string): Store => {
     let store = memory.get(log);
@@ -38,6 +49,15 @@ export function inline(options: InlineOptions = {}): InlineHost {
       return { broker, close: () => broker.close() };
     },
   };
+}
+
+/** Whoever has the broker in its thread has all of the tab's code too: a service worker has no `import()`. */
+function haveParts(): void {
+  groupMemberPart.have(groupMember);
+  gzipPart.have(gzip);
+  logFilePart.have(logFile);
+  runnerPart.have(runner);
+  transactorPart.have(transactor);
 }
 
 /** A store that several brokers have open: one that closes leaves it to the others. */

@@ -17,7 +17,8 @@ const RULES: Rules = {
     client: { imports: ['base', 'record', 'protocol'], starts: ['worker.ts'] },
     'index.ts': { imports: ['base', 'client'], types: ['protocol', 'record'] },
     'worker.ts': { imports: ['broker'] },
-    'inline.ts': { imports: ['base', 'broker', 'store'], types: ['client'] },
+    // All of the tab's code as well: a service worker has no import().
+    'inline.ts': { imports: ['base', 'broker', 'client', 'record', 'store'] },
   },
   packages: ['comlink', 'fflate', 'idb'],
 };
@@ -39,15 +40,21 @@ describe('src', () => {
     expect(findCycle(sources)).toBeUndefined();
   });
 
-  test('gives a tab no broker, and gzip, groups, run() and transactions when it needs them', () => {
+  const parts = ['group-member', 'log-file', 'runner', 'transactor'].map(
+    (name) => `client/${name}.ts`,
+  );
+  const later = new Set(['record/gzip.ts', ...parts]);
+
+  test('gives a tab no broker, and gzip, groups, run() and transactions beside it', () => {
     const atOnce = reachable(sources, 'index.ts', ['static']);
-    const parts = ['group-member', 'log-file', 'runner', 'transactor'].map(
-      (name) => `client/${name}.ts`,
-    );
-    const later = new Set(['record/gzip.ts', ...parts]);
     expect([...atOnce].filter((file) => later.has(file))).toEqual([]);
     const ever = reachable(sources, 'index.ts', ['static', 'dynamic']);
     expect([...ever].filter((file) => /^(store|log|group|broker)\//.test(file))).toEqual([]);
+  });
+
+  test('gives whoever has the broker in its thread all of a tab, without import()', () => {
+    const atOnce = reachable(sources, 'inline.ts', ['static']);
+    expect([...later].filter((file) => !atOnce.has(file))).toEqual([]);
   });
 });
 

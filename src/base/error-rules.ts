@@ -132,8 +132,9 @@ export const INVALID_TXN_STATE: ErrorRule = {
 
 export const LOAD_FAILED: ErrorRule = {
   code: 'LOAD_FAILED',
-  retriable: true,
-  next: 'Check that every file of the build is served, then try again.',
+  // Firefox and WebKit keep an `import()` that failed for as long as the page lives.
+  retriable: false,
+  next: 'Check that every file of the build is served, then reload the page.',
 };
 
 export const LOCKS_UNAVAILABLE: ErrorRule = {

@@ -26,6 +26,7 @@ export type BatchResult =
 /** A batch that takes no more records, with those who wait for them. */
 export interface SealedBatch extends Numbered {
   readonly accumulator: PartitionAccumulator;
+  /** @internal TypeScript before 5.7 cannot read its type. */
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** `bytes.length`, which is 0 after the buffer has been transferred. */
   readonly byteLength: number;

@@ -14,9 +14,8 @@ import type { CommittedOffset, GroupDescription, GroupListing } from '../protoco
 import { checkPosition } from './consumer-options.ts';
 import type { Position } from './consumer-options.ts';
 import type { Connection } from './connection.ts';
-import { loaded } from './loaded.ts';
 import type { LogFile } from './log-file.ts';
-import type * as LogFiles from './log-file.ts';
+import { logFilePart } from './log-file-part.ts';
 import { asSpec, asTopic, checkConfig, checkPartitions } from './topic.ts';
 import type { TopicChanges, TopicLike } from './topic.ts';
 import type { TopicRegistry } from './topic-registry.ts';
@@ -181,7 +180,7 @@ export class Admin {
     return new ReadableStream<Uint8Array>({
       pull: async (controller) => {
         if (batches === undefined) {
-          const { exportBatches } = await logFiles();
+          const { exportBatches } = await logFilePart.load();
           const { id, partitions } = await this.#registry.load(name);
           checkInteger('partition', partition, 0, partitions - 1);
           batches = exportBatches(this.#connection, id, partition);
@@ -209,7 +208,7 @@ export class Admin {
   ): Promise<ImportedPartition> {
     const { id, partitions } = await this.#registry.load(nameOf(topic));
     checkInteger('partition', partition, 0, partitions - 1);
-    const { bufferOf } = await logFiles();
+    const { bufferOf } = await logFilePart.load();
     const request = { topicId: id, partition, file: await bufferOf(file) };
     return this.#connection.call('importPartition', request, MAX_IMPORT_MS);
   }
@@ -331,9 +330,4 @@ const RESET_CHECKS: Checks<ResetOffsetsOptions> = {
 
 function nameOf(topicLike: TopicLike): string {
   return asTopic(topicLike).name;
-}
-
-/** Most tabs do without it. */
-function logFiles(): Promise<typeof LogFiles> {
-  return loaded(import('./log-file.ts'));
 }

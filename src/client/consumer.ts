@@ -1,4 +1,5 @@
 import { checkArray, checkInteger, checkMs, mistake, withDefaults } from '../base/argument.ts';
+import { Closable } from '../base/closable.ts';
 import { closed } from '../base/error.ts';
 import { randomId } from '../base/random-id.ts';
 import { WholeTopics } from './assignment.ts';
@@ -9,6 +10,7 @@ import type { AssignedPartition, ConsumerEvents, ConsumerListener } from './cons
 import { checkConsumerOptions, checkPosition } from './consumer-options.ts';
 import type { ConsumerOptions, Position } from './consumer-options.ts';
 import { Fetcher } from './fetcher.ts';
+import { groupMemberPart } from './group-member-part.ts';
 import type { Hold } from './hold.ts';
 import type { MessageBatch, MessageOf, TopicFilter } from './message.ts';
 import { lost } from './hold.ts';
@@ -16,8 +18,8 @@ import { Reading, TURN_MESSAGES } from './reading.ts';
 import { ReaderSet } from './reader-set.ts';
 import type { TopicPartition } from './reader-set.ts';
 import type { RunOptions } from './run-options.ts';
-import { loaded } from './loaded.ts';
 import type { Runner } from './runner.ts';
+import { runnerPart } from './runner-part.ts';
 import type { TopicLike } from './topic.ts';
 import type { TopicRegistry } from './topic-registry.ts';
 import { TopicSelection } from './topic-selection.ts';
@@ -51,7 +53,10 @@ const NO_COMMIT = {
  * next message. In a group that commits by itself, the message that was in hand when a loop was left,
  * by `break` or by an error, is not committed and comes again, unless its `commit()` was called.
  */
-export class Consumer<T extends TopicFilter = TopicLike> implements AsyncIterable<MessageOf<T>> {
+export class Consumer<T extends TopicFilter = TopicLike>
+  extends Closable
+  implements AsyncIterable<MessageOf<T>>
+{
   /**
    * Resolves when every partition has its place: what is sent from now on will be read. In a group:
    * when it has joined, and has every partition that it is to have. Rejects with `UNKNOWN_TOPIC`
@@ -82,6 +87,7 @@ export class Consumer<T extends TopicFilter = TopicLike> implements AsyncIterabl
     options: ConsumerOptions<T>,
     onClosed: () => void = () => {},
   ) {
+    super();
     const checked = checkConsumerOptions(options);
     const { from, group, mustExist } = checked;
     this.group = group;
@@ -111,8 +117,7 @@ export class Consumer<T extends TopicFilter = TopicLike> implements AsyncIterabl
     this.ready = this.#start(async () => {
       const common = { registry, selection, readers, from, listeners, onChange };
       if (group === undefined) return new WholeTopics({ ...common, mustExist });
-      // A tab that only produces does without it.
-      const { GroupMember } = await loaded(import('./group-member.ts'));
+      const { GroupMember } = await groupMemberPart.load();
       return new GroupMember({
         ...common,
         connection,
@@ -169,7 +174,7 @@ export class Consumer<T extends TopicFilter = TopicLike> implements AsyncIterabl
    * the next to be read.
    */
   async run(options: RunOptions<T>): Promise<void> {
-    const { startRunner } = await loaded(import('./runner.ts'));
+    const { startRunner } = await runnerPart.load();
     const leave = this.#reading.enter();
     try {
       const runner = await startRunner(options, {
@@ -277,7 +282,7 @@ export class Consumer<T extends TopicFilter = TopicLike> implements AsyncIterabl
    * on at once; it does not wait for messages that are in hand, which come again there. Rejects where
    * the commit could not be stored. Idempotent.
    */
-  close(): Promise<void> {
+  override close(): Promise<void> {
     return (this.#closed ??= this.#close());
   }
 
@@ -291,10 +296,6 @@ export class Consumer<T extends TopicFilter = TopicLike> implements AsyncIterabl
       this.#isClosed = true; // and not before: a 'revoked' listener may commit
       this.#onClosed();
     }
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
   }
 
   async #start(assign: () => Promise<Assignment>): Promise<void> {

@@ -1,8 +1,8 @@
 import { toTablogError } from '../base/error.ts';
 import { deferred } from '../base/deferred.ts';
 import type { Connection } from './connection.ts';
-import { loaded } from './loaded.ts';
-import type { Gunzip, PartitionReader } from './partition-reader.ts';
+import { gzipPart } from './gzip-part.ts';
+import type { PartitionReader } from './partition-reader.ts';
 
 export interface FetcherOptions {
   readonly prefetchBytes: number;
@@ -140,7 +140,7 @@ export class Fetcher {
       const request = { clientId, fetchId, maxWaitMs, partitions };
       const fetched = await this.#connection.call('fetch', request, maxWaitMs);
       const compressed = fetched.some((part) => !('error' in part) && part.compressed);
-      const gunzip = compressed ? await loadGunzip() : undefined;
+      const gunzip = compressed ? (await gzipPart.load()).gunzipRecords : undefined;
       for (const part of fetched) {
         const at = readers.findIndex(
           (reader) => reader.topicId === part.topicId && reader.partition === part.partition,
@@ -160,9 +160,4 @@ export class Fetcher {
     this.wake();
     this.pump();
   }
-}
-
-/** fflate is loaded by those who read compressed batches, and by nobody else. */
-async function loadGunzip(): Promise<Gunzip> {
-  return (await loaded(import('../record/gzip.ts'))).gunzipRecords;
 }

@@ -1,4 +1,5 @@
 import { checkName, mistake, withDefaults } from '../base/argument.ts';
+import { Closable } from '../base/closable.ts';
 import { systemClock } from '../base/clock.ts';
 import { MEMBER_EXISTS } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
@@ -8,6 +9,7 @@ import { Consumer } from './consumer.ts';
 import type { ConsumerOptions } from './consumer-options.ts';
 import { defaultWorkerKind } from './host.ts';
 import type { InlineHost, WorkerKind } from './host.ts';
+import { loadParts } from './parts.ts';
 import { Producer } from './producer.ts';
 import type { ProducerOptions } from './producer-options.ts';
 import type { TopicFilter } from './message.ts';
@@ -36,8 +38,9 @@ interface CheckedOpenLogOptions {
  *
  * Throws a `TypeError` for a bad name or option, and a `TablogError` where the log cannot be
  * opened: `WORKER_FAILED`, `PROTOCOL_MISMATCH`, `LOCKS_UNAVAILABLE`, `NO_INDEXEDDB`,
- * `FORMAT_TOO_NEW`, `STORAGE_BLOCKED`, `STORAGE_UNAVAILABLE`. It settles within 20 s: 5 for each
- * of two workers to answer, and 10 for the store.
+ * `FORMAT_TOO_NEW`, `STORAGE_BLOCKED`, `STORAGE_UNAVAILABLE`; `LOAD_FAILED` where a part of the
+ * page's own code does not come: an open log has all of its code, also offline. It settles within
+ * 20 s: 5 for each of two workers to answer, and 10 for the store.
  */
 export async function openLog(name: string, options: OpenLogOptions = {}): Promise<Log> {
   checkName('log name', name);
@@ -52,8 +55,11 @@ export async function openLog(name: string, options: OpenLogOptions = {}): Promi
     throw mistake('workerUrl must be a string or a URL', workerUrl);
   }
   const connection = new Connection({ log: name, host, workerUrl, clock: systemClock });
+  const loading = loadParts(systemClock);
+  loading.catch(() => {}); // where the worker does not start either, its error says more
   try {
     await connection.call('describeLog', null);
+    await loading;
   } catch (error) {
     connection.close();
     throw error;
@@ -62,7 +68,7 @@ export async function openLog(name: string, options: OpenLogOptions = {}): Promi
 }
 
 /** An open log. Close it when done: that closes its producers and consumers too. */
-export class Log {
+export class Log extends Closable {
   readonly name: string;
   readonly admin: Admin;
   readonly #connection: Connection;
@@ -71,6 +77,7 @@ export class Log {
   readonly #consumers = new Set<Pick<Consumer, 'close' | 'group' | 'memberId'>>();
 
   constructor(name: string, connection: Connection) {
+    super();
     this.name = name;
     this.#connection = connection;
     this.#registry = new TopicRegistry(name, connection);
@@ -101,7 +108,7 @@ export class Log {
    * Flushes the producers, ends the consumers, and leaves the log. Rejects where something could not
    * be stored, and has closed all the same. Idempotent.
    */
-  async close(): Promise<void> {
+  override async close(): Promise<void> {
     const closing = [...this.#producers, ...this.#consumers].map((user) => user.close());
     const settled = await Promise.allSettled(closing);
     this.#connection.close();
@@ -119,9 +126,5 @@ export class Log {
         { details: { group: String(group), member: memberId } },
       );
     }
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
   }
 }

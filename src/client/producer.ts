@@ -5,6 +5,7 @@ import {
   checkNoOptions,
   withDefaults,
 } from '../base/argument.ts';
+import { Closable } from '../base/closable.ts';
 import { deferred } from '../base/deferred.ts';
 import type { Deferred } from '../base/deferred.ts';
 import { TablogError, closed, toTablogError } from '../base/error.ts';
@@ -13,7 +14,6 @@ import { randomProducerId } from '../base/random-id.ts';
 import type { TopicInfo } from '../protocol/broker.ts';
 import type { Placement, Sink } from './accumulator.ts';
 import type { Connection } from './connection.ts';
-import { loaded } from './loaded.ts';
 import { onHide } from './page-lifecycle.ts';
 import { checkProducerOptions } from './producer-options.ts';
 import type { CheckedProducerOptions, ProducerOptions } from './producer-options.ts';
@@ -27,6 +27,7 @@ import { TopicWriter, outgoing, withOwnBytes } from './topic-writer.ts';
 import type { OutgoingRecord } from './topic-writer.ts';
 import type { Transaction, TransactionResult } from './transaction.ts';
 import type { Transactor } from './transactor.ts';
+import { transactorPart } from './transactor-part.ts';
 
 export interface SendOptions {
   /**
@@ -51,7 +52,7 @@ interface Waiting {
  * A record is encoded at the call, into the batch of its partition; batches travel to the worker
  * and into one transaction. The promise of `send` resolves when that transaction has completed.
  */
-export class Producer {
+export class Producer extends Closable {
   readonly #connection: Connection;
   readonly #registry: TopicRegistry;
   readonly #options: CheckedProducerOptions;
@@ -78,6 +79,7 @@ export class Producer {
     onClosed: () => void,
     random: () => number = Math.random,
   ) {
+    super();
     this.#onClosed = onClosed;
     this.#connection = connection;
     this.#registry = registry;
@@ -160,7 +162,7 @@ export class Producer {
   ): Promise<TransactionResult<R>> {
     checkFunction('transaction() takes a function', work);
     const closing = this.#closing.signal;
-    const { Transactor } = await loaded(import('./transactor.ts'));
+    const { Transactor } = await transactorPart.load();
     if (closing.aborted) throw closed('producer');
     this.#transactor ??= new Transactor({
       connection: this.#connection,
@@ -180,16 +182,12 @@ export class Producer {
   }
 
   /** Refuses what comes, and flushes what was sent. Idempotent. */
-  async close(): Promise<void> {
+  override async close(): Promise<void> {
     this.#closing.abort();
     await Promise.all([this.flush(), this.#transactor?.idle()]);
     this.#sender.close();
     this.#closed.abort();
     this.#onClosed();
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
   }
 
   #encode(

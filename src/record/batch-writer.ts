@@ -105,6 +105,7 @@ export class BatchWriter {
   /**
    * The finished batch, exactly as long as it is, with base offset 0; the writer is empty again.
    * Its CRC is still to be computed, by `sealBatch`: the broker does, off the page's thread.
+   * @internal TypeScript before 5.7 cannot read its type.
    */
   finish(): Uint8Array<ArrayBuffer> {
     const batch = this.#bytes.slice(0, this.#end);

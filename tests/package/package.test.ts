@@ -37,7 +37,7 @@ Object.assign(globalThis, {
       strict: true,
       noEmit: true,
       target: 'ES2022',
-      lib: ['ES2023', 'ESNext.Disposable', 'DOM'],
+      lib: ['ES2022', 'DOM'], // what a new project has: Disposable comes with the package's types
       module: 'ESNext',
       moduleResolution: 'bundler',
       types: [],
@@ -58,6 +58,11 @@ export const offset: number = placed.offset;
 for await (const message of log.consumer({ topics: [orders] })) {
   const id: string | undefined = message.value?.id;
   console.log(id);
+}
+
+export async function send(): Promise<void> {
+  await using producer = log.producer();
+  await producer.send(orders, { key: 'u1', value: { id: 'o2' } });
 }
 
 // @ts-expect-error The value has another type.

@@ -1,7 +1,9 @@
 import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { build } from 'vite';
+import type { InlineConfig, Rolldown } from 'vite';
 
 const TYPES: Readonly<Record<string, string>> = {
   html: 'text/html',
@@ -17,21 +19,21 @@ export interface PageServer {
   close(): Promise<void>;
 }
 
+/** A service worker of the page, `main.ts` beside it, which is served as `main.js`. */
+export type ServiceWorkerKind =
+  /** A module, which shares chunks with the page. */
+  | 'module'
+  /** A classic script, all in one file. */
+  | 'classic';
+
 /** Builds the page at `root` as an app would, and serves it from memory on a port of its own. */
-export async function servePage(root: string): Promise<PageServer> {
-  const built = await build({
-    configFile: false,
-    root,
-    base: './',
-    logLevel: 'error',
-    build: { write: false, target: 'es2022', modulePreload: false, minify: false },
-  });
+export async function servePage(
+  root: string,
+  serviceWorker?: ServiceWorkerKind,
+): Promise<PageServer> {
   const files = new Map<string, string | Uint8Array>();
-  for (const result of Array.isArray(built) ? built : [built]) {
-    if (!('output' in result)) throw new Error('the build watches instead of building');
-    for (const file of result.output) {
-      files.set(`/${file.fileName}`, file.type === 'chunk' ? file.code : file.source);
-    }
+  for (const file of await buildAll(root, serviceWorker)) {
+    files.set(`/${file.fileName}`, file.type === 'chunk' ? file.code : file.source);
   }
   const overrides = new Map<string, { path: RegExp; answer: (response: ServerResponse) => void }>();
   const server = createServer((request: IncomingMessage, response: ServerResponse) => {
@@ -42,7 +44,9 @@ export async function servePage(root: string): Promise<PageServer> {
     const name = path === '/' ? '/index.html' : path;
     const body = files.get(name);
     const type = TYPES[name.split('.').at(-1)!] ?? 'application/octet-stream';
-    response.writeHead(body === undefined ? 404 : 200, { 'content-type': type });
+    // A sandboxed frame is of another origin, and loads modules with CORS.
+    const headers = { 'content-type': type, 'access-control-allow-origin': '*' };
+    response.writeHead(body === undefined ? 404 : 200, headers);
     response.end(body);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -58,4 +62,46 @@ export async function servePage(root: string): Promise<PageServer> {
         server.close(() => resolve());
       }),
   };
+}
+
+async function buildAll(
+  root: string,
+  serviceWorker: ServiceWorkerKind | undefined,
+): Promise<(Rolldown.OutputChunk | Rolldown.OutputAsset)[]> {
+  const page = join(root, 'index.html');
+  const main = join(root, 'main.ts');
+  const entryFileNames = ({ name }: { name: string }): string =>
+    name === 'main' && serviceWorker !== undefined ? 'main.js' : 'assets/[name]-[hash].js';
+  if (serviceWorker === undefined) return buildOnce(root, { input: page });
+  if (serviceWorker === 'module') {
+    return buildOnce(root, { input: { index: page, main }, output: { entryFileNames } });
+  }
+  const output = { format: 'iife', entryFileNames } as const;
+  return [
+    ...(await buildOnce(root, { input: page })),
+    ...(await buildOnce(root, { input: { main }, output })),
+  ];
+}
+
+async function buildOnce(
+  root: string,
+  rolldownOptions: NonNullable<InlineConfig['build']>['rolldownOptions'],
+): Promise<(Rolldown.OutputChunk | Rolldown.OutputAsset)[]> {
+  const built = await build({
+    configFile: false,
+    root,
+    base: './',
+    logLevel: 'error',
+    build: {
+      write: false,
+      target: 'es2022',
+      modulePreload: false,
+      minify: false,
+      rolldownOptions: rolldownOptions!,
+    },
+  });
+  return [built].flat().flatMap((result) => {
+    if (!('output' in result)) throw new Error('the build watches instead of building');
+    return result.output;
+  });
 }
