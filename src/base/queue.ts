@@ -7,6 +7,11 @@ export class Queue<T> {
     return this.#items.length - this.#head;
   }
 
+  /** The oldest. */
+  get first(): T | undefined {
+    return this.#items[this.#head];
+  }
+
   /** The newest. */
   get last(): T | undefined {
     return this.length === 0 ? undefined : this.#items.at(-1);

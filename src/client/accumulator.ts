@@ -157,15 +157,18 @@ export class PartitionAccumulator {
     this.#options.onSealed(sealed);
   }
 
-  /** Takes the oldest full batch, unless it has to wait for those that are under way. */
-  take(): SealedBatch | undefined {
+  /**
+   * Takes the oldest full batch, unless it has to wait for those that are under way: `limit` are, or
+   * their numbers are another epoch's.
+   */
+  take(limit: number = MAX_IN_FLIGHT): SealedBatch | undefined {
     const { sequence } = this.#options;
     const isBroken = sequence?.isBroken === true;
     const [batch] = this.#sealed;
     if (batch === undefined || (isBroken && this.inFlight > 0)) return undefined;
-    // The partition remembers so many of a producer: one that comes again has to be among them.
+    // A partition remembers a producer's last `MAX_IN_FLIGHT` batches: a retry has to be among them.
     const [oldest] = this.#unsettled;
-    if (sequence !== undefined && batch.order - oldest!.order >= MAX_IN_FLIGHT) return undefined;
+    if (sequence !== undefined && batch.order - oldest!.order >= limit) return undefined;
     // One that may be stored comes again as it is: only its number can tell.
     if (!(isBroken && batch.mayBeStored)) sequence?.number(batch);
     this.#sealed.shift();

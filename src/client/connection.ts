@@ -8,6 +8,7 @@ import { hasLocks, holdLife } from '../protocol/liveness.ts';
 import type { InlineHost, WorkerKind } from './host.ts';
 import { dialInline, dialWorker } from './link.ts';
 import type { Link } from './link.ts';
+import { PageLife } from './page-lifecycle.ts';
 
 export interface ConnectionOptions {
   readonly log: string;
@@ -28,6 +29,7 @@ const SERVED_MS = 1_000;
 /** A tab's way to the log, across the deaths of workers: the next call dials anew. */
 export class Connection {
   readonly clientId: string = randomId();
+  readonly page: PageLife;
   readonly #options: ConnectionOptions;
   readonly #closing = new AbortController();
   #alive: Promise<void> | undefined;
@@ -35,6 +37,7 @@ export class Connection {
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
+    this.page = new PageLife(this.closed);
   }
 
   /** The log's name. */
@@ -56,6 +59,18 @@ export class Connection {
    * wait by request, on top of the deadline.
    */
   async call<M extends Method>(method: M, request: Request<M>, extraMs = 0): Promise<Response<M>> {
+    try {
+      return await this.#call(method, request, extraMs);
+    } finally {
+      this.page.livesOn();
+    }
+  }
+
+  async #call<M extends Method>(
+    method: M,
+    request: Request<M>,
+    extraMs: number,
+  ): Promise<Response<M>> {
     for (let tries = 1; ; tries++) {
       const link = await this.#connect();
       const asked = this.clock.now();

@@ -70,6 +70,8 @@ export class GroupMember implements Assignment {
         options.onChange();
       },
     });
+    const post = (): void => this.#committer.postNow(this.#holdings.holds);
+    connection.page.onLeave(post, this.#closing.signal);
     if (options.group.placement === 'visible') {
       const freeze = (): void => this.#freeze();
       onFreeze(freeze, () => this.#thaw(), this.#closing.signal);

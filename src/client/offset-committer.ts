@@ -126,6 +126,25 @@ export class OffsetCommitter implements Committer {
       .map((hold) => toCommit(hold, hold.processed));
   }
 
+  /**
+   * The page may be in its last turn: posts what is processed, and what the application has asked to
+   * commit, though another commit is under way. Commits are numbered: the store keeps the latest,
+   * and the regular one may come once more.
+   */
+  postNow(holds: readonly Hold[]): void {
+    // A commit that overtakes a transaction under way would have it fenced.
+    const isFree = (hold: Hold): boolean => !hold.signal.aborted && hold.transactions === 0;
+    const asked = [...this.#waiting].filter(([hold]) => isFree(hold));
+    const offsets = [
+      ...this.uncommitted(holds.filter((hold) => !this.#waiting.has(hold))),
+      ...asked.map(([hold, { offset, metadata }]) => toCommit(hold, offset, metadata)),
+    ];
+    const member = asked[0]?.[0].member ?? holds[0]?.member;
+    if (member === undefined || offsets.length === 0 || this.#isClosed) return;
+    // Where it fails, the regular commit tells; what is not stored comes again.
+    this.#options.connection.call('commitOffsets', { member, offsets }).catch(() => {});
+  }
+
   keep(hold: Hold): void {
     for (const committing of this.#commitProcessed([hold])) {
       committing.catch((error: unknown) => this.#report(error));

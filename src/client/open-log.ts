@@ -55,16 +55,18 @@ export async function openLog(name: string, options: OpenLogOptions = {}): Promi
     throw mistake('workerUrl must be a string or a URL', workerUrl);
   }
   const connection = new Connection({ log: name, host, workerUrl, clock: systemClock });
+  const registry = new TopicRegistry(name, connection);
   const loading = loadParts(systemClock);
   loading.catch(() => {}); // where the worker does not start either, its error says more
   try {
-    await connection.call('describeLog', null);
+    // Whether the log can be opened shows in the first call, which brings what producers need to know.
+    await registry.list();
     await loading;
+    return new Log(name, connection, registry);
   } catch (error) {
     connection.close();
     throw error;
   }
-  return new Log(name, connection);
 }
 
 /** An open log. Close it when done: that closes its producers and consumers too. */
@@ -76,11 +78,15 @@ export class Log extends Closable {
   readonly #producers = new Set<Producer>();
   readonly #consumers = new Set<Pick<Consumer, 'close' | 'group' | 'memberId'>>();
 
-  constructor(name: string, connection: Connection) {
+  constructor(
+    name: string,
+    connection: Connection,
+    registry: TopicRegistry = new TopicRegistry(name, connection),
+  ) {
     super();
     this.name = name;
     this.#connection = connection;
-    this.#registry = new TopicRegistry(name, connection);
+    this.#registry = registry;
     this.admin = new Admin(connection, this.#registry);
   }
 

@@ -1,17 +1,12 @@
 /**
  * The page's life, where there is a page: a page that is hidden may never run again, and its timers
  * are slowed down to one a minute.
+ *
+ * https://developer.chrome.com/docs/web-platform/page-lifecycle-api
  */
 
 export function isHidden(): boolean {
   return globalThis.document?.visibilityState === 'hidden';
-}
-
-/** Calls `hide` when the page is hidden or left, until `signal` aborts. */
-export function onHide(hide: () => void, signal: AbortSignal): void {
-  if (globalThis.document === undefined) return;
-  document.addEventListener('visibilitychange', () => isHidden() && hide(), { signal });
-  globalThis.addEventListener('pagehide', hide, { signal });
 }
 
 /** Calls `freeze` when the page is about to stop running, and `resume` when it runs again. */
@@ -19,4 +14,50 @@ export function onFreeze(freeze: () => void, resume: () => void, signal: AbortSi
   if (globalThis.document === undefined) return;
   document.addEventListener('freeze', freeze, { signal });
   document.addEventListener('resume', resume, { signal });
+}
+
+/**
+ * Whether the page may be in its last turn: from the moment in which it is hidden, left or frozen
+ * until something shows that it lives on. What is not posted in that turn may never be.
+ *
+ * Browsers call listeners in the capture phase first: the application's own listener of the same
+ * event already finds the page leaving, whichever was registered first.
+ */
+export class PageLife {
+  readonly #listeners = new Set<() => void>();
+  #isLeaving = false;
+
+  /** Listens until `signal` aborts. */
+  constructor(signal: AbortSignal) {
+    if (globalThis.document === undefined) return;
+    const options = { capture: true, signal };
+    const leave = (): void => this.#leave();
+    const live = (): void => this.livesOn();
+    document.addEventListener('visibilitychange', () => (isHidden() ? leave() : live()), options);
+    document.addEventListener('freeze', leave, options);
+    document.addEventListener('resume', live, options);
+    globalThis.addEventListener('pagehide', leave, options);
+    globalThis.addEventListener('pageshow', live, options);
+  }
+
+  get isLeaving(): boolean {
+    return this.#isLeaving;
+  }
+
+  /** Calls `listener` each time the page begins to leave, until `signal` aborts. */
+  onLeave(listener: () => void, signal: AbortSignal): void {
+    if (signal.aborted) return;
+    this.#listeners.add(listener);
+    signal.addEventListener('abort', () => this.#listeners.delete(listener), { once: true });
+  }
+
+  /** The page had another turn: a worker answered, or somebody looks at it. */
+  livesOn(): void {
+    this.#isLeaving = false;
+  }
+
+  #leave(): void {
+    this.#isLeaving = true;
+    for (const listener of this.#listeners) listener();
+  }
 }

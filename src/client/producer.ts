@@ -14,7 +14,6 @@ import { randomProducerId } from '../base/random-id.ts';
 import type { TopicInfo } from '../protocol/broker.ts';
 import type { Placement, Sink } from './accumulator.ts';
 import type { Connection } from './connection.ts';
-import { onHide } from './page-lifecycle.ts';
 import { checkProducerOptions } from './producer-options.ts';
 import type { CheckedProducerOptions, ProducerOptions } from './producer-options.ts';
 import { encodeRecord } from './record-encoder.ts';
@@ -62,8 +61,6 @@ export class Producer extends Closable {
   readonly #closing = new AbortController();
   readonly #closed = new AbortController();
   readonly #waiting = new Queue<Waiting>();
-  /** The one of them that is being let in. */
-  #next: Waiting | undefined;
   readonly #sender: Sender;
   #bufferedBytes = 0;
   #admitting = false;
@@ -91,7 +88,7 @@ export class Producer extends Closable {
       this.#bufferedBytes -= batch.byteLength;
     });
     this.#sender = sender;
-    onHide(() => sender.drainNow(), this.#closed.signal);
+    connection.page.onLeave(() => this.#leave(), this.#closed.signal);
   }
 
   /**
@@ -176,7 +173,7 @@ export class Producer extends Closable {
 
   /** Sends what is buffered, without lingering; resolves when all of it is stored or has failed. */
   async flush(): Promise<void> {
-    const last = this.#waiting.last ?? this.#next;
+    const { last } = this.#waiting;
     if (last !== undefined) await (last.admitted ??= deferred()).promise;
     await this.#sender.flush();
   }
@@ -213,8 +210,11 @@ export class Producer extends Closable {
 
   /** Buffers the records, or has them wait behind those that do. */
   #accept(name: string, records: readonly OutgoingRecord[], sink: Sink): void {
-    const topic = this.#registry.get(name);
-    if (topic !== undefined && !this.#admitting && this.#hasRoom) {
+    const { isLeaving } = this.#connection.page;
+    // While the page leaves, only records of topics that nobody knows are waiting.
+    const topic = isLeaving ? this.#registry.lastKnown(name) : this.#registry.get(name);
+    const mayPass = isLeaving || (!this.#admitting && this.#hasRoom);
+    if (topic !== undefined && mayPass && (isLeaving || this.#mayTake(topic, records))) {
       this.#buffer(topic, records, sink);
       return;
     }
@@ -230,20 +230,49 @@ export class Producer extends Closable {
   /** Lets in who waits, in order, as topics become known and room comes free. */
   async #admitAll(): Promise<void> {
     this.#admitting = true;
-    for (;;) {
-      this.#next = this.#waiting.shift();
-      if (this.#next === undefined) break;
-      const { name, records, sink } = this.#next;
+    for (let next = this.#waiting.first; next !== undefined; next = this.#waiting.first) {
+      let topic: TopicInfo | Error;
       try {
         while (!this.#hasRoom) await this.#sender.someSettled();
-        this.#buffer(this.#registry.get(name) ?? (await this.#registry.load(name)), records, sink);
+        topic = this.#registry.get(next.name) ?? (await this.#registry.load(next.name));
+        if (!this.#mayTake(topic, next.records)) topic = await this.#registry.load(next.name);
       } catch (error) {
-        records.forEach((_, i) => sink(i, asError(error)));
+        topic = asError(error);
       }
-      this.#next.admitted?.resolve();
+      if (this.#waiting.first !== next) continue; // let in meanwhile, as the page began to leave
+      this.#waiting.shift();
+      this.#admit(next, topic);
     }
     this.#admitting = false;
     this.#sender.drain('due'); // those who waited together travel together
+  }
+
+  /** Whether the topic's rules let the records pass; a rule that may be out of date refuses nothing. */
+  #mayTake(topic: TopicInfo, records: readonly OutgoingRecord[]): boolean {
+    if (this.#registry.isCurrent) return true; // what is refused is refused for good
+    const writer = this.#writerOf(topic);
+    return records.every((record) => writer.accepts(record));
+  }
+
+  #admit({ records, sink, admitted }: Waiting, topic: TopicInfo | Error): void {
+    try {
+      if (topic instanceof Error) throw topic;
+      this.#buffer(topic, records, sink);
+    } catch (error) {
+      records.forEach((_, i) => sink(i, asError(error)));
+    }
+    admitted?.resolve();
+  }
+
+  /** The page may be in its last turn: all that was accepted is posted, without waiting for anything. */
+  #leave(): void {
+    for (let left = this.#waiting.length; left > 0; left--) {
+      const waiting = this.#waiting.shift()!;
+      const topic = this.#registry.lastKnown(waiting.name);
+      if (topic === undefined) this.#waiting.push(waiting);
+      else this.#admit(waiting, topic);
+    }
+    this.#sender.drain('all');
   }
 
   /** Puts the records into batches. Throws, and takes none, where one breaks the topic's rules. */
@@ -267,7 +296,7 @@ export class Producer extends Closable {
       }
     }
     if (full) this.#sender.drain('full');
-    if (this.#drainQueued || this.#admitting) return;
+    if (this.#drainQueued || (this.#admitting && !this.#connection.page.isLeaving)) return;
     this.#drainQueued = true;
     // Everything that is sent in one turn of the event loop goes into the same batches.
     queueMicrotask(() => {

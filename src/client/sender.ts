@@ -62,9 +62,14 @@ export class Sender {
 
   /**
    * Sends batches: those that are full; those that are due as well, which without lingering are
-   * those of partitions that have nothing under way; or all.
+   * those of partitions that have nothing under way; or all. In a page that leaves all are due, and
+   * neither back-off nor the number of batches under way holds one up: should the page come back, and
+   * the answers be lost, the oldest of more than `MAX_IN_FLIGHT` end as `OUTCOME_UNKNOWN`, not twice
+   * in the log.
    */
   drain(which: 'full' | 'due' | 'all'): void {
+    const { isLeaving } = this.#connection.page;
+    if (isLeaving) this.#endBackOff();
     if (this.#cancelBackOff !== undefined) {
       if (which === 'all') for (const accumulator of this.#dirty) accumulator.seal();
       return;
@@ -74,9 +79,11 @@ export class Sender {
     let lingering = false;
     for (const accumulator of this.#dirty) {
       const idle = accumulator.inFlight === 0 && !accumulator.hasSealed;
-      if (which === 'all' || (which === 'due' && lingerMs === 0 && idle)) accumulator.seal();
-      while (accumulator.inFlight < MAX_IN_FLIGHT) {
-        const batch = accumulator.take();
+      const isDue = which === 'due' && lingerMs === 0 && idle;
+      if (which === 'all' || isLeaving || isDue) accumulator.seal();
+      const limit = isLeaving ? Infinity : MAX_IN_FLIGHT;
+      while (accumulator.inFlight < limit) {
+        const batch = accumulator.take(limit);
         if (batch === undefined) break;
         // The tab may have slept, and the partition have forgotten what it stored.
         const isUnknown = batch.mayBeStored && this.#isLate(batch);
@@ -90,11 +97,9 @@ export class Sender {
     if (lingering && lingerMs > 0) this.#linger(lingerMs);
   }
 
-  /** Sends all, what failed included: a page that is hidden may never run again. */
-  drainNow(): void {
+  #endBackOff(): void {
     this.#cancelBackOff?.();
     this.#cancelBackOff = undefined;
-    this.drain('all');
   }
 
   #linger(lingerMs: number): void {
@@ -151,7 +156,10 @@ export class Sender {
     if (batch.attempts < 2) return; // most often another worker takes over at once
     // It was only behind one that is settled now.
     if (isOutOfOrder && accumulator.hasMoved(batch)) return;
-    this.#cancelBackOff ??= afterBackOff(this.#connection.clock, () => this.drainNow());
+    this.#cancelBackOff ??= afterBackOff(this.#connection.clock, () => {
+      this.#endBackOff();
+      this.drain('all');
+    });
   }
 
   #settle(batch: SealedBatch, result: BatchResult): void {

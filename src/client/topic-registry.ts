@@ -1,3 +1,5 @@
+import { deferred } from '../base/deferred.ts';
+import type { Deferred } from '../base/deferred.ts';
 import { UNKNOWN_TOPIC } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import type { TopicInfo } from '../protocol/broker.ts';
@@ -8,14 +10,33 @@ import type { Connection } from './connection.ts';
 /** Bounds how late a change of topics is noticed when its hint is lost (Kafka's `metadata.max.age.ms`). */
 export const METADATA_MAX_AGE_MS: number = 30_000;
 
-/** What a tab knows of the log's topics. A hint that one has changed makes it look again. */
+/** A read of all topics that is under way. */
+interface Reading {
+  /** The number of changes heard of when the read began. */
+  readonly changes: number;
+  readonly done: Promise<void>;
+}
+
+/**
+ * What a tab knows of the log's topics (Kafka's `ProducerMetadata`). Nothing that was known is ever
+ * forgotten: it goes stale, and is read anew in the background. By age, it serves until then; after a
+ * hint that topics have changed, calls wait for the read, unless the page is leaving.
+ */
 export class TopicRegistry {
   readonly #connection: Connection;
   readonly #channel: HintChannel;
   readonly #listeners = new Set<() => void>();
   #topics: ReadonlyMap<string, TopicInfo> = new Map();
   #readAt = 0;
-  #reading: Promise<ReadonlyMap<string, TopicInfo>> | undefined;
+  /** How often topics were said to have changed. */
+  #changes = 0;
+  /** How many of the changes `#topics` has seen. */
+  #seen = 0;
+  #reading: Reading | undefined;
+  /** The read after the one that is under way: however many changes come meanwhile, one is enough. */
+  #queued: Promise<void> | undefined;
+  /** Resolves when the page begins to leave. */
+  #leaving: Deferred = deferred();
 
   constructor(log: string, connection: Connection) {
     this.#connection = connection;
@@ -23,64 +44,112 @@ export class TopicRegistry {
       if ((data as Partial<Hint> | null)?.kind === 'topics') this.forget();
     });
     connection.closed.addEventListener('abort', () => this.#channel.close(), { once: true });
+    const leave = (): void => {
+      this.#leaving.resolve();
+      this.#leaving = deferred();
+    };
+    connection.page.onLeave(leave, connection.closed);
   }
 
-  /** The topic as last seen, unless that was too long ago. */
+  /** The topic as last seen, unless topics have changed since: for who cannot wait because of its age. */
   get(name: string): TopicInfo | undefined {
     this.checkAge();
+    return this.#isStale ? undefined : this.#topics.get(name);
+  }
+
+  /** The topic as last seen, whatever has happened since: its id fences what is sent to it. */
+  lastKnown(name: string): TopicInfo | undefined {
     return this.#topics.get(name);
   }
 
-  /** Forgets what is too old. */
+  /** Has topics read in the background where what is known is too old, or could not be read. */
   checkAge(): void {
-    const { clock } = this.#connection;
-    if (this.#topics.size > 0 && clock.now() - this.#readAt >= METADATA_MAX_AGE_MS) this.forget();
+    if (this.#topics.size === 0 && this.#changes === 0) return; // nobody has asked yet
+    const { aborted } = this.#connection.closed;
+    if (!this.isCurrent && this.#reading === undefined && !aborted) this.#refresh();
+  }
+
+  /** Whether what is known is neither old nor said to have changed. */
+  get isCurrent(): boolean {
+    return !this.#isStale && this.#connection.clock.now() - this.#readAt < METADATA_MAX_AGE_MS;
   }
 
   /** All topics, known or looked up. */
   async list(): Promise<readonly TopicInfo[]> {
-    const known = this.#topics.size > 0 ? this.#topics : await this.#read();
-    return [...known.values()];
+    if (!this.isCurrent || this.#topics.size === 0) await this.#fresh();
+    return [...this.#topics.values()];
   }
 
-  /** The topic, known or looked up; throws `UNKNOWN_TOPIC`. */
+  /**
+   * The topic, known or looked up; as last seen where the page leaves or topics cannot be read now.
+   * Throws `UNKNOWN_TOPIC`.
+   */
   async load(name: string): Promise<TopicInfo> {
-    const topic = this.#topics.get(name) ?? (await this.#read()).get(name);
+    const known = this.lastKnown(name);
+    if (known !== undefined && this.isCurrent) return known;
+    const fresh = this.#fresh();
+    if (known === undefined) {
+      await fresh;
+    } else {
+      const left = this.#connection.page.isLeaving ? undefined : this.#leaving.promise;
+      await Promise.race([fresh, left]).catch(() => {});
+    }
+    const topic = this.#topics.get(name);
     if (topic !== undefined) return topic;
     throw new TablogError(UNKNOWN_TOPIC, `there is no topic '${name}'`, {
       details: { topic: name },
     });
   }
 
-  /** What is known may be old: the next `load` asks the broker. */
+  /** Topics have changed, or what is known of one was wrong: calls wait until they have been read. */
   forget(): void {
-    this.#topics = new Map();
-    this.#reading = undefined;
-    for (const listener of this.#listeners) listener();
+    this.#changes++;
+    if (!this.#connection.closed.aborted) this.#refresh();
   }
 
-  /** Calls `listener` when topics may have changed; returns how to stop. */
+  /** Calls `listener` when topics have been read anew; returns how to stop. */
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  #read(): Promise<ReadonlyMap<string, TopicInfo>> {
-    if (this.#reading !== undefined) return this.#reading;
-    const reading = this.#connection.call('listTopics', null).then((topics) => {
-      const byName = new Map(topics.map((topic) => [topic.name, topic]));
-      // Forgotten meanwhile: good enough for who asked before, but not to be kept.
-      if (this.#reading === reading) {
-        this.#topics = byName;
-        this.#readAt = this.#connection.clock.now();
-      }
-      return byName;
-    });
-    this.#reading = reading;
-    const done = (): void => {
-      if (this.#reading === reading) this.#reading = undefined;
+  get #isStale(): boolean {
+    return this.#seen < this.#changes;
+  }
+
+  #refresh(): void {
+    this.#fresh().catch(() => {}); // whoever needs it asks again, and is told
+  }
+
+  /** Resolves when all changes so far have been seen: one read is under way, and one queued, at most. */
+  #fresh(): Promise<void> {
+    if (this.#reading === undefined) return this.#read();
+    if (this.#reading.changes === this.#changes) return this.#reading.done;
+    const next = (): Promise<void> => {
+      this.#queued = undefined;
+      return this.#fresh();
     };
-    reading.then(done, done);
-    return reading;
+    return (this.#queued ??= this.#reading.done.then(next, next));
+  }
+
+  #read(): Promise<void> {
+    const changes = this.#changes;
+    const reading = async (): Promise<void> => {
+      try {
+        this.#know(await this.#connection.call('listTopics', null), changes);
+      } finally {
+        this.#reading = undefined;
+      }
+      for (const listener of this.#listeners) listener();
+    };
+    const done = reading();
+    this.#reading = { changes, done };
+    return done;
+  }
+
+  #know(topics: readonly TopicInfo[], changes: number): void {
+    this.#topics = new Map(topics.map((topic) => [topic.name, topic]));
+    this.#readAt = this.#connection.clock.now();
+    this.#seen = changes;
   }
 }

@@ -91,6 +91,16 @@ export class TopicWriter {
     if (bytes > config.maxRecordBytes) throw recordTooLarge(bytes, config.maxRecordBytes);
   }
 
+  /** Whether `check` would let the record pass. */
+  accepts(record: OutgoingRecord): boolean {
+    try {
+      this.check(record);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
   /** Where a checked record goes. Throws what a custom partitioner throws, or a `RangeError`. */
   choose({ parts, partition }: OutgoingRecord): PartitionAccumulator {
     const { name, partitions } = this.#topic;

@@ -153,10 +153,9 @@ export class Transactor {
     const writers = new Map<string, TopicWriter>();
     const accumulators = new Set<{ seal(): void }>();
     for (const [index, { topic, record }] of sent.entries()) {
-      const info = registry.get(topic) ?? (await registry.load(topic));
       const writer =
         writers.get(topic) ??
-        new TopicWriter(info, {
+        new TopicWriter(registry.get(topic) ?? (await registry.load(topic)), {
           batchBytes: options.maxTransactionBytes,
           partitioner: options.partitioner,
           random,
@@ -165,6 +164,7 @@ export class Transactor {
           onSealed: (batch) => batches.push(batch),
         });
       writers.set(topic, writer);
+      if (!writer.accepts(record)) writer.update(await registry.load(topic));
       writer.check(record);
       const accumulator = writer.choose(record);
       accumulators.add(accumulator);

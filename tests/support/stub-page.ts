@@ -1,0 +1,64 @@
+import { vi } from 'vitest';
+
+/**
+ * A page's `document` and window for tests in Node, which hide, leave and freeze as a browser would:
+ * listeners of the capture phase first. Undone by `vi.unstubAllGlobals()`.
+ */
+export class StubPage {
+  readonly #document = Object.assign(new PhasedTarget(), { visibilityState: 'visible' });
+  readonly #window = new PhasedTarget();
+
+  constructor() {
+    vi.stubGlobal('document', this.#document);
+    vi.stubGlobal('addEventListener', this.#window.addEventListener.bind(this.#window));
+  }
+
+  /** Has the application listen for what `hide`, `pagehide` or `freeze` does. */
+  on(how: 'hide' | 'pagehide' | 'freeze', listener: () => void): void {
+    if (how === 'pagehide') this.#window.addEventListener('pagehide', listener);
+    else this.#document.addEventListener(how === 'hide' ? 'visibilitychange' : how, listener);
+  }
+
+  hide(): void {
+    this.#document.visibilityState = 'hidden';
+    this.#document.dispatchEvent(new Event('visibilitychange'));
+  }
+
+  show(): void {
+    this.#document.visibilityState = 'visible';
+    this.#document.dispatchEvent(new Event('visibilitychange'));
+  }
+
+  freeze(): void {
+    this.#document.dispatchEvent(new Event('freeze'));
+  }
+
+  resume(): void {
+    this.#document.dispatchEvent(new Event('resume'));
+  }
+
+  pagehide(): void {
+    this.#window.dispatchEvent(new Event('pagehide'));
+  }
+
+  pageshow(): void {
+    this.#window.dispatchEvent(new Event('pageshow'));
+  }
+}
+
+/** Node's EventTarget calls listeners as they were registered, whatever their phase. */
+class PhasedTarget extends EventTarget {
+  readonly #capturing = new EventTarget();
+
+  override addEventListener(...args: Parameters<EventTarget['addEventListener']>): void {
+    const [, , options] = args;
+    const isCapturing = typeof options === 'object' && options.capture === true;
+    if (isCapturing) this.#capturing.addEventListener(...args);
+    else super.addEventListener(...args);
+  }
+
+  override dispatchEvent(event: Event): boolean {
+    this.#capturing.dispatchEvent(new Event(event.type));
+    return super.dispatchEvent(event);
+  }
+}
