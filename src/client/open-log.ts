@@ -1,7 +1,7 @@
 import { checkName, mistake, withDefaults } from '../base/argument.ts';
 import { systemClock } from '../base/clock.ts';
 import { MEMBER_EXISTS } from '../base/error-rules.ts';
-import { TablogError } from '../base/error.ts';
+import { TablogError, isLogDeleted } from '../base/error.ts';
 import { Admin } from './admin.ts';
 import { Connection } from './connection.ts';
 import { Consumer } from './consumer.ts';
@@ -51,15 +51,21 @@ export async function openLog(name: string, options: OpenLogOptions = {}): Promi
   if (workerUrl !== undefined && typeof workerUrl !== 'string' && !(workerUrl instanceof URL)) {
     throw mistake('workerUrl must be a string or a URL', workerUrl);
   }
-  const connection = new Connection({ log: name, host, workerUrl, clock: systemClock });
-  try {
-    await connection.call('describeLog', null);
-  } catch (error) {
-    connection.close();
-    throw error;
+  for (let tries = 1; ; tries++) {
+    const connection = new Connection({ log: name, host, workerUrl, clock: systemClock });
+    try {
+      await connection.open();
+      return new Log(name, connection);
+    } catch (error) {
+      connection.close();
+      // The log of that name was deleted as it was opened: the next one is new.
+      if (!isLogDeleted(error) || tries === MAX_TRIES) throw error;
+    }
   }
-  return new Log(name, connection);
 }
+
+/** A log that is deleted again and again is opened so often. */
+const MAX_TRIES = 3;
 
 /** An open log. Close it when done: that closes its producers and consumers too. */
 export class Log {
@@ -68,6 +74,7 @@ export class Log {
   readonly #connection: Connection;
   readonly #registry: TopicRegistry;
   readonly #producers = new Set<Producer>();
+  #isClosed = false;
   readonly #consumers = new Set<Pick<Consumer, 'close' | 'group' | 'memberId'>>();
 
   constructor(name: string, connection: Connection) {
@@ -75,10 +82,16 @@ export class Log {
     this.#connection = connection;
     this.#registry = new TopicRegistry(name, connection);
     this.admin = new Admin(connection, this.#registry);
+    const deleted = (): void => void this.#closeUsers();
+    connection.closed.addEventListener('abort', deleted, { once: true });
   }
 
-  /** Makes a producer. Throws a `TypeError` or `RangeError` for an option that breaks a rule. */
+  /**
+   * Makes a producer. Throws a `TypeError` or `RangeError` for an option that breaks a rule, and
+   * `CLOSED` once the log is closed.
+   */
   producer(options: ProducerOptions = {}): Producer {
+    this.#mustBeOpen();
     const onClosed = (): void => void this.#producers.delete(producer);
     const producer = new Producer(this.#connection, this.#registry, options, onClosed);
     this.#producers.add(producer);
@@ -90,6 +103,7 @@ export class Log {
    * as `producer` does, and `MEMBER_EXISTS` where a consumer of this log has the `memberId`.
    */
   consumer<const T extends TopicFilter>(options: ConsumerOptions<T>): Consumer<T> {
+    this.#mustBeOpen();
     this.#checkMemberId(options);
     const onClosed = (): void => void this.#consumers.delete(consumer);
     const consumer = new Consumer(this.#connection, this.#registry, options, onClosed);
@@ -102,10 +116,21 @@ export class Log {
    * be stored, and has closed all the same. Idempotent.
    */
   async close(): Promise<void> {
-    const closing = [...this.#producers, ...this.#consumers].map((user) => user.close());
-    const settled = await Promise.allSettled(closing);
+    this.#isClosed = true;
+    const settled = await this.#closeUsers();
     this.#connection.close();
     for (const result of settled) if (result.status === 'rejected') throw result.reason;
+  }
+
+  #mustBeOpen(): void {
+    const { closed } = this.#connection;
+    if (this.#isClosed || closed.aborted) throw this.#connection.closedError();
+  }
+
+  /** Also when the log was deleted: what producers and consumers have under way settles then. */
+  #closeUsers(): Promise<PromiseSettledResult<void>[]> {
+    const users = [...this.#producers, ...this.#consumers];
+    return Promise.allSettled(users.map((user) => user.close()));
   }
 
   #checkMemberId(options: ConsumerOptions<TopicFilter>): void {
