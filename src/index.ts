@@ -1,6 +1,10 @@
 export { TablogError } from './base/error.ts';
 export type { ErrorDetails } from './base/error.ts';
 export type { ErrorCode } from './base/error-rules.ts';
+export { deleteLog } from './client/delete-log.ts';
+export type { DeleteLogOptions } from './client/delete-log.ts';
+export { listLogs } from './client/list-logs.ts';
+export type { ListLogsOptions } from './client/list-logs.ts';
 export { openLog } from './client/open-log.ts';
 export type { Log, OpenLogOptions } from './client/open-log.ts';
 export type {
@@ -30,7 +34,7 @@ export type { CommitMode } from './client/offset-committer.ts';
 export type { ErrorAction, HandlerContext, RunOptions } from './client/run-options.ts';
 export type { Message, MessageBatch, MessageOf, TopicFilter } from './client/message.ts';
 export type { LogFile } from './client/log-file.ts';
-export type { InlineHost, WorkerKind } from './client/host.ts';
+export type { HostedLogs, InlineHost, WorkerKind } from './client/host.ts';
 export { topic } from './client/topic.ts';
 export type {
   KeyInput,

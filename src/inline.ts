@@ -3,7 +3,7 @@ import { LogBroker } from './broker/log-broker.ts';
 import * as groupMember from './client/group-member.ts';
 import { groupMemberPart } from './client/group-member-part.ts';
 import { gzipPart } from './client/gzip-part.ts';
-import type { InlineHost } from './client/host.ts';
+import type { HostedLogs, InlineHost } from './client/host.ts';
 import * as logFile from './client/log-file.ts';
 import { logFilePart } from './client/log-file-part.ts';
 import * as runner from './client/runner.ts';
@@ -12,10 +12,9 @@ import * as transactor from './client/transactor.ts';
 import { transactorPart } from './client/transactor-part.ts';
 import * as gzip from './record/gzip.ts';
 import { openIdbStore } from './store/idb-store.ts';
-import { openMemoryStore } from './store/memory-store.ts';
-import type { Store } from './store/store.ts';
+import { SharedMemory } from './store/shared-memory.ts';
 
-export type { InlineHost } from './client/host.ts';
+export type { HostedLogs, InlineHost } from './client/host.ts';
 
 export interface InlineOptions {
   /**
@@ -35,20 +34,18 @@ export function inline(options: InlineOptions = {}): InlineHost {
   });
   checkOneOf('storage', storage, ['indexeddb', 'memory']);
   haveParts();
-  const memory = new Map<string, Store>();
-  const openMemory = (log: string): Store => {
-    let store = memory.get(log);
-    if (store === undefined) memory.set(log, (store = openMemoryStore()));
-    return shared(store);
+  const memory = storage === 'memory' ? new SharedMemory() : undefined;
+  const openStore = memory === undefined ? openIdbStore : async (log: string) => memory.open(log);
+  const open: InlineHost['open'] = (log) => {
+    const broker = new LogBroker({ name: log, openStore: (options) => openStore(log, options) });
+    return { broker, close: () => broker.close() };
   };
-  return {
-    open(log) {
-      const openStore =
-        storage === 'memory' ? async () => openMemory(log) : () => openIdbStore(log);
-      const broker = new LogBroker({ name: log, openStore });
-      return { broker, close: () => broker.close() };
-    },
+  if (memory === undefined) return { open };
+  const logs: HostedLogs = {
+    list: async () => memory.names(),
+    delete: async (log) => memory.delete(log),
   };
+  return { open, logs };
 }
 
 /** Whoever has the broker in its thread has all of the tab's code too: a service worker has no `import()`. */
@@ -58,18 +55,4 @@ function haveParts(): void {
   logFilePart.have(logFile);
   runnerPart.have(runner);
   transactorPart.have(transactor);
-}
-
-/** A store that several brokers have open: one that closes leaves it to the others. */
-function shared(store: Store): Store {
-  const closing = new AbortController();
-  return {
-    read: (refs) => store.read(refs),
-    readAll: (name) => store.readAll(name),
-    readSegments: (requests) => store.readSegments(requests),
-    update: (refs, decide, options) => store.update(refs, decide, options),
-    extendPool: () => store.extendPool(),
-    closed: closing.signal,
-    close: (reason) => closing.abort(reason),
-  };
 }

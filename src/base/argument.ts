@@ -31,12 +31,17 @@ export function kindFor(value: unknown): Kind {
   return typeof value === 'number' ? RangeError : TypeError;
 }
 
+/** Whether a name is one that a log, a topic or a group can have. */
+export function isName(name: unknown): name is string {
+  return typeof name === 'string' && TOPIC_NAME.test(name);
+}
+
 /** Names of logs and topics are part of names of databases, locks and channels, so kept plain; others follow. */
 export function checkName(
   what: 'log name' | 'topic name' | 'group name' | 'member name' | 'transactional id',
   name: unknown,
 ): asserts name is string {
-  if (typeof name === 'string' && TOPIC_NAME.test(name)) return;
+  if (isName(name)) return;
   throw mistake(`a ${what} must be 1 to 200 of the characters A-Z a-z 0-9 . _ -`, name);
 }
 

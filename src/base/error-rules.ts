@@ -13,6 +13,7 @@ export type ErrorCode =
   | 'INVALID_LOG_FILE'
   | 'INVALID_RECORD'
   | 'INVALID_TXN_STATE'
+  | 'LISTING_UNAVAILABLE'
   | 'LOAD_FAILED'
   | 'LOCKS_UNAVAILABLE'
   | 'LOG_CORRUPT'
@@ -128,6 +129,12 @@ export const INVALID_TXN_STATE: ErrorRule = {
   code: 'INVALID_TXN_STATE',
   retriable: false,
   next: 'Call it before the function of transaction() returns.',
+};
+
+export const LISTING_UNAVAILABLE: ErrorRule = {
+  code: 'LISTING_UNAVAILABLE',
+  retriable: false,
+  next: 'Keep the names of your logs yourself, for example in a topic or in localStorage.',
 };
 
 export const LOAD_FAILED: ErrorRule = {

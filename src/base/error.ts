@@ -44,9 +44,32 @@ export class TablogError extends Error implements ErrorRule {
   }
 }
 
-/** What who uses it gets, once it is closed. */
-export function closed(what: 'producer' | 'consumer'): TablogError {
-  return new TablogError(CLOSED, `the ${what} is closed`);
+/**
+ * The error that calls after `close()` reject with. `connection`: the signal of the log's connection,
+ * which knows whether the log was deleted.
+ */
+export function closed(
+  what: 'producer' | 'consumer' | 'table',
+  connection?: AbortSignal,
+): TablogError {
+  const why: unknown = connection?.reason;
+  return isLogDeleted(why) ? why : new TablogError(CLOSED, `the ${what} is closed`);
+}
+
+/** The error of everything that a deleted log had open. */
+export function logDeleted(log: string): TablogError {
+  return new TablogError(CLOSED, `the log '${log}' was deleted`, {
+    details: { log, reason: 'deleted' },
+  });
+}
+
+/** Whether `error` says that the log was deleted. Also one that came from a worker. */
+export function isLogDeleted(error: unknown): error is TablogError {
+  return (
+    error instanceof TablogError &&
+    error.code === CLOSED.code &&
+    error.details['reason'] === 'deleted'
+  );
 }
 
 /** `error` as a `TablogError`: itself, or wrapped as a bug of ours with the original as its cause. */

@@ -39,7 +39,8 @@ import { topicInfo } from './topic-row.ts';
 
 export interface LogBrokerOptions {
   readonly name: string;
-  readonly openStore: () => Promise<Store>;
+  /** `mustExist`: rejects with `CLOSED` where there is no such log, instead of making it. */
+  readonly openStore: (options: { readonly mustExist: boolean }) => Promise<Store>;
   readonly clock?: Clock;
   /** Default: by Web Locks. */
   readonly liveness?: Liveness;
@@ -64,16 +65,24 @@ export class LogBroker implements Broker {
     });
     this.#sender = new HintSender(clock, (hint) => this.#hints.post(hint));
     this.#sessions = new LogSessions({
+      name,
       openStore,
       clock,
       liveness,
       broker: this,
       post: (hint) => this.#hints.post(hint),
       onAppended: (appended) => this.#sender.appended(appended),
+      onDeleted: () => this.#stop(),
     });
   }
 
-  async describeLog(): Promise<LogDescription> {
+  /** Nothing can be had from it any more: it was closed, or its log deleted. */
+  get isClosed(): boolean {
+    return this.#sessions.isClosed;
+  }
+
+  async describeLog(request: Request<'describeLog'> = null): Promise<LogDescription> {
+    if (request !== null) await this.#sessions.check(request.logId);
     return this.#sessions.run(async (session) => {
       const { store, topics } = session;
       const [log] = await store.read([logRef]);
@@ -248,9 +257,14 @@ export class LogBroker implements Broker {
   close(): void {
     if (this.#sessions.isClosed) return;
     for (const abort of this.#fetches.values()) abort.abort();
+    this.#stop();
+    this.#sessions.close();
+  }
+
+  /** Neither hears nor tells anything any more. */
+  #stop(): void {
     this.#sender.close();
     this.#hints.close();
-    this.#sessions.close();
   }
 
   /** What became of each batch. A connection that was found closed is opened anew, once. */
@@ -274,10 +288,13 @@ export class LogBroker implements Broker {
       }
       left = left.filter(({ i }) => isCutOff(results[i]));
     }
-    return results;
+    const { deletion } = this.#sessions;
+    if (deletion === undefined) return results;
+    return results.map((result) => (result instanceof TablogError ? deletion : result));
   }
 
   async #heard(hint: Hint): Promise<void> {
+    if (hint.kind === 'deleted') return this.#sessions.doubt();
     const session = await this.#sessions.current;
     if (session === undefined) return; // nothing is remembered that a hint could correct
     if (hint.kind === 'topics') session.topicsChanged();

@@ -1,5 +1,5 @@
 import { CLOSED, STORAGE_TIMEOUT } from '../base/error-rules.ts';
-import { TablogError } from '../base/error.ts';
+import { TablogError, isLogDeleted, logDeleted } from '../base/error.ts';
 import { logRef } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
 import { LogSession } from './log-session.ts';
@@ -10,22 +10,42 @@ import type { TopicCatalog } from './topic-catalog.ts';
 
 export interface LogSessionsOptions
   extends Omit<LogSessionOptions, 'memory'>, Pick<MemoryPartitionsOptions, 'broker'> {
-  readonly openStore: () => Promise<Store>;
+  /** The log's name. */
+  readonly name: string;
+  /** `mustExist`: rejects with `CLOSED` where there is no such log, instead of making it. */
+  readonly openStore: (options: { readonly mustExist: boolean }) => Promise<Store>;
+  /** The log was deleted: this broker serves nobody any more. */
+  readonly onDeleted: () => void;
 }
 
-/** A log as a broker has it open: one session after the other, as connections come and go. */
+/**
+ * A log as a broker has it open: one session after the other, as connections come and go. A log that
+ * is deleted is over for this broker: to open it anew would make it anew. Who opens the log later has
+ * another broker.
+ */
 export class LogSessions {
   readonly #options: LogSessionsOptions;
   #session: Promise<LogSession> | undefined;
   #memory: MemoryPartitions | undefined;
-  #isClosed = false;
+  /** The log's id, once it was open. */
+  #logId: string | undefined;
+  /** The log may have been deleted while there was no connection: the next one is not to make it. */
+  #isDoubted = false;
+  #isConnected = false;
+  /** What calls reject with, once it is closed. */
+  #closed: TablogError | undefined;
 
   constructor(options: LogSessionsOptions) {
     this.#options = options;
   }
 
   get isClosed(): boolean {
-    return this.#isClosed;
+    return this.#closed !== undefined;
+  }
+
+  /** What calls reject with, once the log was deleted. */
+  get deletion(): TablogError | undefined {
+    return isLogDeleted(this.#closed) ? this.#closed : undefined;
   }
 
   /** The session, if there is one. */
@@ -34,8 +54,8 @@ export class LogSessions {
   }
 
   open(): Promise<LogSession> {
-    if (this.#isClosed) return Promise.reject(closedError());
-    this.#session ??= this.#connect();
+    if (this.#closed !== undefined) return Promise.reject(this.#closed);
+    this.#session ??= this.#connect(this.#isDoubted);
     return this.#session;
   }
 
@@ -48,13 +68,26 @@ export class LogSessions {
     try {
       return await use(session);
     } catch (error) {
+      if (this.deletion !== undefined) throw this.deletion;
       if (!session.store.closed.aborted || !isCutOff(error)) throw error;
       return use(await this.open());
     }
   }
 
-  close(): void {
-    this.#isClosed = true;
+  /** Somebody says that the log was deleted. Who has a connection is told by the store, and sooner. */
+  doubt(): void {
+    if (this.#logId !== undefined) this.#isDoubted ||= !this.#isConnected;
+  }
+
+  /** Throws `CLOSED` where the log `logId` has been deleted, and does not make another one. */
+  async check(logId: string): Promise<void> {
+    this.#isDoubted ||= !this.#isConnected;
+    await this.open();
+    if (this.#logId !== logId) throw logDeleted(this.#options.name);
+  }
+
+  close(why: TablogError = closedError()): void {
+    this.#closed ??= why;
     this.#memory?.close();
     void this.#session?.then(
       ({ store }) => store.close(),
@@ -62,26 +95,50 @@ export class LogSessions {
     );
   }
 
-  async #connect(): Promise<LogSession> {
+  async #connect(mustExist: boolean): Promise<LogSession> {
     try {
-      const { store, logId } = await this.#openLog();
-      if (this.#isClosed) {
+      const { store, logId } = await this.#openLog(mustExist);
+      // Somebody has made it anew: that log is not the one that this broker's clients had.
+      const isOther = this.#logId !== undefined && this.#logId !== logId && this.#isDoubted;
+      if (isOther) this.#end(logDeleted(this.#options.name));
+      if (this.#closed !== undefined) {
         store.close();
-        throw closedError();
+        throw this.#closed;
       }
-      const drop = (): void => void (this.#session = undefined);
-      if (store.closed.aborted) drop();
-      else store.closed.addEventListener('abort', drop, { once: true });
+      this.#logId = logId;
+      this.#isDoubted = false;
+      this.#isConnected = true;
+      if (store.closed.aborted) this.#disconnected(store);
+      else store.closed.addEventListener('abort', () => this.#disconnected(store), { once: true });
       return new LogSession(store, { ...this.#options, memory: this.#memoryOf(logId) });
     } catch (error) {
       this.#session = undefined;
+      if (isLogDeleted(error)) this.#missed(error);
       throw error;
     }
   }
 
-  async #openLog(): Promise<{ readonly store: Store; readonly logId: string }> {
+  #disconnected({ closed }: Store): void {
+    this.#session = undefined;
+    this.#isConnected = false;
+    if (isLogDeleted(closed.reason)) this.#end(closed.reason);
+  }
+
+  /** There is no such log. */
+  #missed(error: TablogError): void {
+    this.#isDoubted = false; // that is known now
+    if (this.#logId !== undefined) this.#end(error);
+  }
+
+  #end(why: TablogError): void {
+    if (this.#closed !== undefined) return;
+    this.close(why);
+    this.#options.onDeleted();
+  }
+
+  async #openLog(mustExist: boolean): Promise<{ readonly store: Store; readonly logId: string }> {
     for (let tries = 1; ; tries++) {
-      const store = await this.#options.openStore();
+      const store = await this.#options.openStore({ mustExist });
       try {
         const [log] = await store.read([logRef]);
         return { store, logId: log!.logId };

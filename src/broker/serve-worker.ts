@@ -23,8 +23,9 @@ export function serveWorker(scope: WorkerScope): void {
 
   const brokerOf = (name: string): LogBroker => {
     let broker = brokers.get(name);
-    if (broker === undefined) {
-      broker = new LogBroker({ name, openStore: () => openIdbStore(name) });
+    // Whoever had a log that was deleted stays with its broker; it makes no log anew.
+    if (broker === undefined || broker.isClosed) {
+      broker = new LogBroker({ name, openStore: (options) => openIdbStore(name, options) });
       brokers.set(name, broker);
     }
     return broker;

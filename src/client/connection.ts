@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import { CLOSED, LOCKS_UNAVAILABLE, WORKER_LOST } from '../base/error-rules.ts';
-import { TablogError } from '../base/error.ts';
+import { TablogError, isLogDeleted } from '../base/error.ts';
 import { randomId } from '../base/random-id.ts';
 import { isRepeatable } from '../protocol/broker.ts';
 import type { Method, Request, Response } from '../protocol/broker.ts';
@@ -32,6 +32,8 @@ export class Connection {
   readonly page: PageLife;
   readonly #options: ConnectionOptions;
   readonly #closing = new AbortController();
+  /** The log's id, once it is open. */
+  #logId: string | undefined;
   #alive: Promise<void> | undefined;
   #link: Promise<Link> | undefined;
 
@@ -45,12 +47,25 @@ export class Connection {
     return this.#options.log;
   }
 
+  /** Aborts when the connection is closed; because the log was deleted, with that as its reason. */
   get closed(): AbortSignal {
     return this.#closing.signal;
   }
 
   get clock(): Clock {
     return this.#options.clock;
+  }
+
+  /** Opens the log, and makes it if it is new. */
+  async open(): Promise<void> {
+    this.#logId = (await this.call('describeLog', null)).logId;
+  }
+
+  /** Somebody says that the log was deleted: a look tells, which ends the connection if that is true. */
+  heardOfDeletion(): void {
+    const logId = this.#logId;
+    // What cannot be asked now is told by the next call.
+    if (logId !== undefined) this.call('describeLog', { logId }).catch(() => {});
   }
 
   /**
@@ -77,6 +92,7 @@ export class Connection {
       try {
         return await link.call(method, request, CALL_DEADLINE_MS + extraMs);
       } catch (error) {
+        if (isLogDeleted(error)) this.close(error);
         const code = error instanceof TablogError ? error.code : undefined;
         const again =
           code === 'WORKER_LOST' || (code === 'OUTCOME_UNKNOWN' && isRepeatable(method));
@@ -91,17 +107,25 @@ export class Connection {
     }
   }
 
-  close(): void {
+  /** Closes the connection: by the application, or because the log was deleted. Idempotent. */
+  close(deletion?: TablogError): void {
     if (this.closed.aborted) return;
-    this.#closing.abort();
+    this.#closing.abort(deletion);
     void this.#link?.then(
-      (link) => link.close(),
+      (link) => link.close(deletion),
       () => {},
     );
   }
 
+  /** What calls reject with, once the connection is closed. */
+  closedError(): TablogError {
+    const reason: unknown = this.closed.reason;
+    if (isLogDeleted(reason)) return reason;
+    return new TablogError(CLOSED, `the log '${this.#options.log}' is closed`);
+  }
+
   #connect(): Promise<Link> {
-    if (this.closed.aborted) return Promise.reject(this.#closedError());
+    if (this.closed.aborted) return Promise.reject(this.closedError());
     if (this.#link === undefined) {
       const dialling = this.#dial();
       dialling.catch(() => {
@@ -128,7 +152,7 @@ export class Connection {
     });
     if (!this.closed.aborted) return link;
     link.close();
-    throw this.#closedError();
+    throw this.closedError();
   }
 
   #holdLife(): Promise<void> {
@@ -137,9 +161,5 @@ export class Connection {
     }
     this.#alive ??= holdLife('client', this.clientId, this.closed);
     return this.#alive;
-  }
-
-  #closedError(): TablogError {
-    return new TablogError(CLOSED, `the log '${this.#options.log}' is closed`);
   }
 }

@@ -1,6 +1,6 @@
 import { checkArray, checkInteger, checkMs, mistake, withDefaults } from '../base/argument.ts';
 import { Closable } from '../base/closable.ts';
-import { closed } from '../base/error.ts';
+import { closed, isLogDeleted } from '../base/error.ts';
 import { randomId } from '../base/random-id.ts';
 import { WholeTopics } from './assignment.ts';
 import type { Assignment } from './assignment.ts';
@@ -147,7 +147,7 @@ export class Consumer<T extends TopicFilter = TopicLike>
 
   /**
    * One message after the other, from all partitions in turn. Ends when the consumer is closed;
-   * throws `OFFSET_OUT_OF_RANGE`, `UNKNOWN_TOPIC`, `LOG_CORRUPT`, `BATCH_CORRUPT` and what else
+   * throws `CLOSED` when the log was deleted, and `OFFSET_OUT_OF_RANGE`, `UNKNOWN_TOPIC`, `LOG_CORRUPT`, `BATCH_CORRUPT` and what else
    * stops a partition, until somebody seeks.
    */
   [Symbol.asyncIterator](): AsyncIterator<MessageOf<T>, undefined, undefined> {
@@ -202,7 +202,7 @@ export class Consumer<T extends TopicFilter = TopicLike>
   async commit(offsets: readonly OffsetToCommit[]): Promise<void> {
     checkArray('commit() takes an array of offsets', offsets);
     if (this.group === undefined) throw new TypeError('commit() needs a consumer with a group');
-    if (this.#isClosed) throw closed('consumer');
+    if (this.#isClosed) throw closed('consumer', this.#connection.closed);
     const commits = offsets.map((each) => {
       const { offset, metadata, ...where } = withDefaults<Required<OffsetToCommit>>(
         'commit()',
@@ -287,11 +287,13 @@ export class Consumer<T extends TopicFilter = TopicLike>
   }
 
   async #close(): Promise<void> {
-    this.#closing.abort();
+    this.#closing.abort(this.#connection.closed.reason);
     this.#fetcher.stop();
     this.#fetcher.wake();
     try {
       await this.#assignment?.close();
+    } catch (error) {
+      if (!isLogDeleted(error)) throw error; // nothing is left to be committed
     } finally {
       this.#isClosed = true; // and not before: a 'revoked' listener may commit
       this.#onClosed();
@@ -300,7 +302,7 @@ export class Consumer<T extends TopicFilter = TopicLike>
 
   async #start(assign: () => Promise<Assignment>): Promise<void> {
     const assignment = await assign();
-    if (this.#closing.signal.aborted) throw closed('consumer');
+    if (this.#closing.signal.aborted) throw closed('consumer', this.#connection.closed);
     this.#assignment = assignment;
     await assignment.start();
   }

@@ -2,7 +2,7 @@ import { sleep } from '../base/clock.ts';
 import type { Clock } from '../base/clock.ts';
 import { OUTCOME_UNKNOWN } from '../base/error-rules.ts';
 import type { ErrorCode } from '../base/error-rules.ts';
-import { TablogError } from '../base/error.ts';
+import { TablogError, isLogDeleted } from '../base/error.ts';
 
 /** Something that is sent until it is known what became of it. */
 export interface Attempted {
@@ -40,6 +40,7 @@ export function isCertain({ code }: TablogError): boolean {
 /** What is told of what is not sent again. */
 export function finalError(attempted: Attempted, error: TablogError): TablogError {
   if (!attempted.mayBeStored || error.code === 'OUTCOME_UNKNOWN') return error;
+  if (isLogDeleted(error)) return error; // wherever it was stored, it is gone
   const happened = `it was sent ${attempted.attempts} times, and an answer was lost`;
   return new TablogError(OUTCOME_UNKNOWN, happened, { cause: error });
 }

@@ -111,7 +111,7 @@ export class GroupMember implements Assignment {
       } finally {
         this.#holdings.loseAll();
         this.#committer.close();
-        this.#ended.resolve(closed('consumer'));
+        this.#ended.resolve(closed('consumer', this.#connection.closed));
       }
     }
   }

@@ -1,3 +1,4 @@
+import { mistake } from '../base/argument.ts';
 import { WORKER_FAILED } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import { PROTOCOL_VERSION } from '../protocol/broker.ts';
@@ -7,6 +8,21 @@ import type { Endpoint } from '../protocol/broker-port.ts';
 /** A broker in the calling thread; made by `inline()` of 'tablog/inline'. */
 export interface InlineHost {
   open(log: string): { readonly broker: Broker; close(): void };
+  /** The logs that only this host has. Without it, those that it opens are the origin's. */
+  readonly logs?: HostedLogs;
+}
+
+/** Logs that are not in the origin's IndexedDB. */
+export interface HostedLogs {
+  list(): Promise<readonly string[]>;
+  /** Does nothing where there is no such log. */
+  delete(log: string): Promise<void>;
+}
+
+/** Throws a `TypeError` for what `inline()` has not returned. */
+export function checkInlineHost(host: unknown): void {
+  if (typeof (host as Partial<InlineHost> | null)?.open === 'function') return;
+  throw mistake('host must be what inline() returned', host);
 }
 
 export type WorkerKind = 'shared' | 'dedicated';

@@ -12,7 +12,8 @@ import type { InlineHost, WorkerHost, WorkerKind } from './host.ts';
 /** One connection to one broker, for as long as that broker lives. */
 export interface Link {
   call<M extends Method>(method: M, request: Request<M>, deadlineMs: number): Promise<Response<M>>;
-  close(): void;
+  /** Calls without an answer reject with `why`. Default: `OUTCOME_UNKNOWN`. */
+  close(why?: TablogError): void;
 }
 
 /** Also the longest that a page can wait for a worker that does not boot. */
@@ -82,14 +83,14 @@ async function greet(host: WorkerHost, options: DialOptions): Promise<Link> {
   const { brokerId } = await withDeadline(clock, HELLO_DEADLINE_MS, answer, silent);
 
   const ended = new AbortController();
-  const end = (why: string): void => {
+  const end = (why: TablogError): void => {
     if (ended.signal.aborted) return;
     ended.abort();
     host.close();
-    port.giveUp(new TablogError(OUTCOME_UNKNOWN, `a call had no answer yet when ${why}`));
+    port.giveUp(why);
   };
   const lose = (why: string): void => {
-    end(why);
+    end(unanswered(why));
     onLost();
   };
   whenDead('broker', brokerId, ended.signal, () => lose('the worker died'));
@@ -111,6 +112,10 @@ async function greet(host: WorkerHost, options: DialOptions): Promise<Link> {
         cancel();
       }
     },
-    close: () => end('the log was closed'),
+    close: (why = unanswered('the log was closed')) => end(why),
   };
+}
+
+function unanswered(when: string): TablogError {
+  return new TablogError(OUTCOME_UNKNOWN, `a call had no answer yet when ${when}`);
 }

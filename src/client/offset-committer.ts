@@ -79,7 +79,7 @@ export class OffsetCommitter implements Committer {
 
   /** Of several calls for a partition the last one counts; all of them settle alike. */
   #ask(hold: Hold, offset: number, metadata: string, isExact: boolean): Promise<void> {
-    if (this.#isClosed) return Promise.reject(closed('consumer'));
+    if (this.#isClosed) return Promise.reject(this.#closedError());
     hold.asked = offset;
     const { restarts } = hold;
     const waiting = this.#waiting.get(hold);
@@ -189,7 +189,7 @@ export class OffsetCommitter implements Committer {
     const held: [Hold, Waiting][] = [];
     for (const [hold, commit] of waiting) {
       const { offset, isExact, resolve, reject } = commit;
-      if (hold.signal.aborted) reject(this.#isClosed ? closed('consumer') : lost(hold));
+      if (hold.signal.aborted) reject(this.#isClosed ? this.#closedError() : lost(hold));
       else if (isExact || offset > hold.committed) held.push([hold, commit]);
       else resolve(); // meanwhile more was committed, with a dead letter
     }
@@ -203,6 +203,10 @@ export class OffsetCommitter implements Committer {
         else this.#fail(entry, error);
       }
     }
+  }
+
+  #closedError(): TablogError {
+    return closed('consumer', this.#options.connection.closed);
   }
 
   #fail([hold, { reject }]: readonly [Hold, Waiting], error: unknown): void {

@@ -2,7 +2,7 @@ import { checkName, mistake, withDefaults } from '../base/argument.ts';
 import { Closable } from '../base/closable.ts';
 import { systemClock } from '../base/clock.ts';
 import { MEMBER_EXISTS } from '../base/error-rules.ts';
-import { TablogError } from '../base/error.ts';
+import { TablogError, isLogDeleted } from '../base/error.ts';
 import { Admin } from './admin.ts';
 import { Connection } from './connection.ts';
 import { Consumer } from './consumer.ts';
@@ -54,20 +54,27 @@ export async function openLog(name: string, options: OpenLogOptions = {}): Promi
   if (workerUrl !== undefined && typeof workerUrl !== 'string' && !(workerUrl instanceof URL)) {
     throw mistake('workerUrl must be a string or a URL', workerUrl);
   }
-  const connection = new Connection({ log: name, host, workerUrl, clock: systemClock });
-  const registry = new TopicRegistry(name, connection);
   const loading = loadParts(systemClock);
   loading.catch(() => {}); // where the worker does not start either, its error says more
-  try {
-    // Whether the log can be opened shows in the first call, which brings what producers need to know.
-    await registry.list();
-    await loading;
-    return new Log(name, connection, registry);
-  } catch (error) {
-    connection.close();
-    throw error;
+  for (let tries = 1; ; tries++) {
+    const connection = new Connection({ log: name, host, workerUrl, clock: systemClock });
+    const registry = new TopicRegistry(name, connection);
+    try {
+      await connection.open();
+      // The page's first record finds its topic known: it may be the last of the page, too.
+      await registry.list();
+      await loading;
+      return new Log(name, connection, registry);
+    } catch (error) {
+      connection.close();
+      // The log of that name was deleted as it was opened: the next one is new.
+      if (!isLogDeleted(error) || tries === MAX_TRIES) throw error;
+    }
   }
 }
+
+/** A log that is deleted again and again is opened so often. */
+const MAX_TRIES = 3;
 
 /** An open log. Close it when done: that closes its producers and consumers too. */
 export class Log extends Closable {
@@ -76,6 +83,7 @@ export class Log extends Closable {
   readonly #connection: Connection;
   readonly #registry: TopicRegistry;
   readonly #producers = new Set<Producer>();
+  #isClosed = false;
   readonly #consumers = new Set<Pick<Consumer, 'close' | 'group' | 'memberId'>>();
 
   constructor(
@@ -88,10 +96,16 @@ export class Log extends Closable {
     this.#connection = connection;
     this.#registry = registry;
     this.admin = new Admin(connection, this.#registry);
+    const deleted = (): void => void this.#closeUsers();
+    connection.closed.addEventListener('abort', deleted, { once: true });
   }
 
-  /** Makes a producer. Throws a `TypeError` or `RangeError` for an option that breaks a rule. */
+  /**
+   * Makes a producer. Throws a `TypeError` or `RangeError` for an option that breaks a rule, and
+   * `CLOSED` once the log is closed.
+   */
   producer(options: ProducerOptions = {}): Producer {
+    this.#mustBeOpen();
     const onClosed = (): void => void this.#producers.delete(producer);
     const producer = new Producer(this.#connection, this.#registry, options, onClosed);
     this.#producers.add(producer);
@@ -103,6 +117,7 @@ export class Log extends Closable {
    * as `producer` does, and `MEMBER_EXISTS` where a consumer of this log has the `memberId`.
    */
   consumer<const T extends TopicFilter>(options: ConsumerOptions<T>): Consumer<T> {
+    this.#mustBeOpen();
     this.#checkMemberId(options);
     const onClosed = (): void => void this.#consumers.delete(consumer);
     const consumer = new Consumer(this.#connection, this.#registry, options, onClosed);
@@ -115,10 +130,21 @@ export class Log extends Closable {
    * be stored, and has closed all the same. Idempotent.
    */
   override async close(): Promise<void> {
-    const closing = [...this.#producers, ...this.#consumers].map((user) => user.close());
-    const settled = await Promise.allSettled(closing);
+    this.#isClosed = true;
+    const settled = await this.#closeUsers();
     this.#connection.close();
     for (const result of settled) if (result.status === 'rejected') throw result.reason;
+  }
+
+  #mustBeOpen(): void {
+    const { closed } = this.#connection;
+    if (this.#isClosed || closed.aborted) throw this.#connection.closedError();
+  }
+
+  /** Also when the log was deleted: what producers and consumers have under way settles then. */
+  #closeUsers(): Promise<PromiseSettledResult<void>[]> {
+    const users = [...this.#producers, ...this.#consumers];
+    return Promise.allSettled(users.map((user) => user.close()));
   }
 
   #checkMemberId(options: ConsumerOptions<TopicFilter>): void {

@@ -160,7 +160,7 @@ export class Producer extends Closable {
     checkFunction('transaction() takes a function', work);
     const closing = this.#closing.signal;
     const { Transactor } = await transactorPart.load();
-    if (closing.aborted) throw closed('producer');
+    if (closing.aborted) throw closed('producer', this.#connection.closed);
     this.#transactor ??= new Transactor({
       connection: this.#connection,
       registry: this.#registry,
@@ -193,7 +193,7 @@ export class Producer extends Closable {
     options?: SendOptions,
   ): { name: string; records: OutgoingRecord[] } {
     const topic = asTopic(topicLike);
-    if (this.#closing.signal.aborted) throw closed('producer');
+    if (this.#closing.signal.aborted) throw closed('producer', this.#connection.closed);
     if (this.#options.transactionalId !== undefined) {
       throw new TypeError('a producer with a transactionalId sends within transaction() only');
     }

@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import { deferred } from '../base/deferred.ts';
+import { isLogDeleted } from '../base/error.ts';
 import type { TablogError } from '../base/error.ts';
 import type { Fetcher } from './fetcher.ts';
 import type { Handed } from './hold.ts';
@@ -13,7 +14,7 @@ export interface ReadingOptions {
   readonly readers: ReaderSet;
   readonly fetcher: Fetcher;
   readonly clock: Clock;
-  /** Aborts when the consumer closes. */
+  /** Aborts when the consumer closes; its reason says so where the log was deleted. */
   readonly closing: AbortSignal;
   /** Settles when there are partitions to read. */
   readonly ready: () => Promise<void>;
@@ -100,7 +101,11 @@ export class Reading {
         try {
           this.#finish();
           for (;;) {
-            if (ended || this.#closing.aborted) return end();
+            if (ended) return end();
+            if (this.#closing.aborted) {
+              throwIfDeleted(this.#closing);
+              return end();
+            }
             const { arrival } = this;
             const delivery = this.take(turns);
             if (delivery !== undefined) {
@@ -140,6 +145,7 @@ export class Reading {
         yield batchOf(reader, messages, this.#closing);
         this.#finish();
       }
+      throwIfDeleted(this.#closing);
     } finally {
       leave();
     }
@@ -220,6 +226,11 @@ export class Reading {
     await Promise.race([arrival, expired.promise]);
     cancel();
   }
+}
+
+/** A loop whose consumer was closed ends; one whose log was deleted is told so. */
+export function throwIfDeleted({ reason }: AbortSignal): void {
+  if (isLogDeleted(reason)) throw reason;
 }
 
 /** Adds what is at hand; `false` where the partition has stopped, which the next read reports. */

@@ -4,7 +4,7 @@ import { bury } from './dead-letter.ts';
 import { Message } from './message.ts';
 import type { TopicFilter } from './message.ts';
 import type { PartitionReader } from './partition-reader.ts';
-import { TURN_MESSAGES } from './reading.ts';
+import { TURN_MESSAGES, throwIfDeleted } from './reading.ts';
 import type { Reading } from './reading.ts';
 import { actionFor, checkRunOptions } from './run-options.ts';
 import type { CheckedRunOptions, RunOptions } from './run-options.ts';
@@ -90,6 +90,7 @@ class Runner {
       if (!closing.aborted) this.#rewind();
     }
     if (this.#failure !== undefined) throw this.#failure.error;
+    throwIfDeleted(closing);
   }
 
   /** Begins nothing more of a partition. */

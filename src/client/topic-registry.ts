@@ -41,7 +41,9 @@ export class TopicRegistry {
   constructor(log: string, connection: Connection) {
     this.#connection = connection;
     this.#channel = openHintChannel(log, (data) => {
-      if ((data as Partial<Hint> | null)?.kind === 'topics') this.forget();
+      const { kind } = (data ?? {}) as Partial<Hint>;
+      if (kind === 'topics') this.forget();
+      else if (kind === 'deleted') connection.heardOfDeletion();
     });
     connection.closed.addEventListener('abort', () => this.#channel.close(), { once: true });
     const leave = (): void => {

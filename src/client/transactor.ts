@@ -46,7 +46,8 @@ export class Transactor {
     this.#options = options;
     // One listener for all of them: Node warns of more than ten.
     options.closing.addEventListener('abort', () => {
-      for (const transaction of this.#open) Transaction.end(transaction, closed('producer'));
+      const why = closed('producer', options.connection.closed);
+      for (const transaction of this.#open) Transaction.end(transaction, why);
     });
   }
 
@@ -56,7 +57,7 @@ export class Transactor {
     const { connection, options, closing } = this.#options;
     const { clock } = connection;
     await this.#begin(); // whoever had the transactional id is fenced from now on
-    if (closing.aborted) throw closed('producer');
+    if (closing.aborted) throw closed('producer', connection.closed);
     const { maxTransactionBytes, transactionTimeoutMs } = options;
     const transaction = new Transaction({
       log: connection.log,

@@ -226,7 +226,8 @@ export interface ResetOffsetsRequest {
 
 /** What a broker does for its clients. Every call takes one value and answers with one. */
 export interface Broker {
-  describeLog(request: null): Promise<LogDescription>;
+  /** With the id of the log that the caller had open: `CLOSED` where that has been deleted. */
+  describeLog(request: { readonly logId: string } | null): Promise<LogDescription>;
   /** All or nothing. A topic that exists and agrees with its spec is kept. */
   createTopics(specs: readonly TopicSpec[]): Promise<readonly TopicInfo[]>;
   deleteTopics(names: readonly string[]): Promise<null>;

@@ -7,6 +7,8 @@ import { PROTOCOL_VERSION } from './broker.ts';
 export type Hint =
   | { readonly kind: 'appended'; readonly partitions: readonly AppendedHint[] }
   | { readonly kind: 'topics' }
+  /** The log is being deleted, or has been: whoever has no connection to the store is to look. */
+  | { readonly kind: 'deleted' }
   | TrimmedHint
   | GroupHint;
 
@@ -68,7 +70,7 @@ export function isHint(data: unknown): data is Hint {
   const { kind, partitions, groupId, memberId, topicId, partition } = data as Readonly<
     Record<string, unknown>
   >;
-  if (kind === 'topics') return true;
+  if (kind === 'topics' || kind === 'deleted') return true;
   if (kind === 'trimmed') return typeof topicId === 'string' && Number.isSafeInteger(partition);
   if (kind === 'group' || kind === 'probe') return typeof groupId === 'string';
   if (kind === 'alive') return typeof groupId === 'string' && typeof memberId === 'string';

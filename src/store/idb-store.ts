@@ -11,7 +11,8 @@ import {
   STORAGE_UNAVAILABLE,
 } from '../base/error-rules.ts';
 import type { ErrorRule } from '../base/error-rules.ts';
-import { TablogError } from '../base/error.ts';
+import { TablogError, logDeleted } from '../base/error.ts';
+import { databaseOf } from '../base/log-database.ts';
 import { asIdbKey, onSuccess } from './idb-request.ts';
 import { checkFormat, makeStores } from './idb-schema.ts';
 import { readSegmentsFrom } from './idb-segments.ts';
@@ -35,6 +36,8 @@ export interface IdbStoreOptions {
   /** Default 7500: a transaction whose backend died fires neither `complete` nor `abort`. */
   readonly transactionDeadlineMs?: number;
   readonly clock?: Clock;
+  /** Default false: a database that is not there is made. True: `CLOSED`, because it was deleted. */
+  readonly mustExist?: boolean;
 }
 
 const OPEN_DEADLINE_MS = 5_000;
@@ -50,15 +53,12 @@ export async function openIdbStore(name: string, options: IdbStoreOptions = {}):
   return store;
 }
 
-function databaseName(name: string): string {
-  return `tablog/${name}`;
-}
-
 class IdbStore implements Store {
   readonly #name: string;
   readonly #openDeadlineMs: number;
   readonly #transactionDeadlineMs: number;
   readonly #clock: Clock;
+  readonly #mustExist: boolean;
   readonly #closing = new AbortController();
   /** Settles the transactions in flight when the browser closes the database under them. */
   readonly #inFlight = new Set<(why: ErrorRule, what: string) => void>();
@@ -69,6 +69,7 @@ class IdbStore implements Store {
     this.#openDeadlineMs = options.openDeadlineMs ?? OPEN_DEADLINE_MS;
     this.#transactionDeadlineMs = options.transactionDeadlineMs ?? TRANSACTION_DEADLINE_MS;
     this.#clock = options.clock ?? systemClock;
+    this.#mustExist = options.mustExist ?? false;
   }
 
   get closed(): AbortSignal {
@@ -76,7 +77,7 @@ class IdbStore implements Store {
   }
 
   async open(): Promise<void> {
-    this.#db = this.#connect(undefined);
+    this.#db = this.#connect(undefined, this.#mustExist);
     try {
       const [log] = await this.read([logRef]);
       checkFormat(this.#name, log);
@@ -92,7 +93,8 @@ class IdbStore implements Store {
     const opening = this.#db!.then((db) => {
       db.close();
       this.closed.throwIfAborted();
-      return this.#connect(db.version + 1);
+      // Nobody is told of a deletion while there is no connection: the database is not to be remade.
+      return this.#connect(db.version + 1, true);
     });
     this.#db = opening;
     try {
@@ -247,16 +249,27 @@ class IdbStore implements Store {
     }
   }
 
-  async #connect(version: number | undefined): Promise<IDBDatabase> {
+  /** Throws `CLOSED` where it `mustExist` and does not: it was deleted. */
+  async #connect(version: number | undefined, mustExist: boolean): Promise<IDBDatabase> {
     let late = false;
+    let isMissing = false;
     const open = (): Promise<IDBPDatabase> =>
-      openDB(databaseName(this.#name), version, {
+      openDB(databaseOf(this.#name), version, {
         upgrade: (db, oldVersion, _newVersion, tx) => {
+          isMissing = mustExist && oldVersion === 0;
+          if (isMissing) {
+            tx.done.catch(() => {}); // the open fails by it, and says why
+            tx.abort(); // an upgrade from no version that fails leaves no database behind
+            return;
+          }
           makeStores(unwrap(db), unwrap(tx), oldVersion, this.#clock.now());
         },
-        // Whoever wants to upgrade or delete must not wait for us; the broker opens anew.
-        blocking: () => {
-          this.close(new TablogError(STORAGE_UNAVAILABLE, 'another tab changes the database'));
+        // Whoever wants to upgrade or delete must not wait for us; after an upgrade the broker opens
+        // anew. A deletion is an upgrade to no version: https://w3c.github.io/IndexedDB/#delete-a-database
+        blocking: (_version, newVersion) => {
+          const isDeletion = newVersion === null;
+          const changed = new TablogError(STORAGE_UNAVAILABLE, 'another tab changes the database');
+          this.close(isDeletion ? logDeleted(this.#name) : changed);
         },
         terminated: () => {
           this.close(new TablogError(STORAGE_UNAVAILABLE, 'the browser closed the database'));
@@ -277,7 +290,7 @@ class IdbStore implements Store {
       };
       return unwrap(await withDeadline(this.#clock, deadline, opening, expired));
     } catch (error) {
-      throw storageError(error);
+      throw isMissing ? logDeleted(this.#name) : storageError(error);
     }
   }
 }

@@ -1,6 +1,10 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { STORAGE_UNAVAILABLE } from '../../src/base/error-rules.ts';
+import { TablogError } from '../../src/base/error.ts';
 import { openIdbStore } from '../../src/store/idb-store.ts';
 import { poolRef } from '../../src/store/schema.ts';
+import type { Store } from '../../src/store/store.ts';
+import { openHintChannel } from '../../src/protocol/hint.ts';
 import { stubIndexedDb } from '../store/fake-indexeddb.ts';
 import { batch, baseOffset, errorOf, openTestLog } from '../support/broker-fixture.ts';
 import type { TestBroker, TestLog } from '../support/broker-fixture.ts';
@@ -13,7 +17,8 @@ let one: TestBroker;
 let other: TestBroker;
 beforeEach(() => {
   log = openTestLog();
-  const openStore = () => openIdbStore(log.name);
+  const openStore = (options: { readonly mustExist: boolean }): Promise<Store> =>
+    openIdbStore(log.name, options);
   [one, other] = [log.broker({ openStore }), log.broker({ openStore })];
 });
 
@@ -66,16 +71,116 @@ describe('brokers over one database', () => {
     expect(await other.readAll(a, { partition: 59 })).toEqual(['a']);
     expect(await other.readAll(b, { partition: 59 })).toEqual(['b']);
   });
+});
 
-  test('find a new log where the database was deleted under them', async () => {
-    const topic = await one.create('orders');
-    await one.append(topic, 'a');
-    const { logId } = await one.broker.describeLog();
+describe('brokers whose database is deleted', () => {
+  const DELETED = { code: 'CLOSED', details: { log: expect.any(String), reason: 'deleted' } };
+
+  const databases = async (): Promise<(string | undefined)[]> =>
+    (await indexedDB.databases()).map(({ name }) => name);
+
+  async function deleteDatabase(): Promise<void> {
     await new Promise((resolve) => {
       indexedDB.deleteDatabase(`tablog/${log.name}`).addEventListener('success', resolve);
     });
+    expect(await databases()).not.toContain(`tablog/${log.name}`);
+  }
+
+  async function tellOfDeletion(): Promise<void> {
+    const hints = openHintChannel(log.name, () => {});
+    hints.post({ kind: 'deleted' });
+    hints.close();
+    const heard = new Promise<void>((resolve) => {
+      const { port1, port2 } = new MessageChannel();
+      port2.addEventListener('message', () => resolve(port1.close()));
+      port2.start();
+      port1.postMessage(null);
+    });
+    await heard;
+    await new Promise((resolve) => setTimeout(resolve)); // channels of one thread take turns
+  }
+
+  test('are closed for good, and do not make it anew', async () => {
+    const topic = await one.create('orders');
+    await other.append(topic, 'a');
+    const fetching = other.fetch(topic, { offset: 1, maxWaitMs: 60_000 });
+    const ended = expect(errorOf(fetching)).resolves.toMatchObject(DELETED);
+    await deleteDatabase();
+    await ended;
+    for (const { broker } of [one, other]) {
+      expect(await errorOf(broker.describeLog())).toMatchObject(DELETED);
+      expect(broker.isClosed).toBe(true);
+    }
+    expect(await errorOf(one.append(topic, 'b'))).toMatchObject(DELETED);
+    expect(await errorOf(one.readAll(topic))).toMatchObject(DELETED);
+    expect(await databases()).not.toContain(`tablog/${log.name}`);
+  });
+
+  test('leave it to a broker that comes later to make it anew', async () => {
+    const topic = await one.create('orders');
+    await one.append(topic, 'a');
+    const { logId } = await one.broker.describeLog();
+    await deleteDatabase();
+    const later = log.broker({ openStore: (options) => openIdbStore(log.name, options) });
+    expect((await later.broker.describeLog()).logId).not.toBe(logId);
+    expect(await later.broker.listTopics()).toEqual([]);
+    expect(await errorOf(one.broker.listTopics())).toMatchObject(DELETED);
+  });
+
+  test('while one has no connection: that one is told by a hint, and looks', async () => {
+    await one.create('orders');
+    one.connection.close(new TablogError(STORAGE_UNAVAILABLE, 'the browser closed the database'));
+    await deleteDatabase();
+    await tellOfDeletion();
+    expect(await errorOf(one.broker.listTopics())).toMatchObject(DELETED);
+    expect(one.broker.isClosed).toBe(true);
+    expect(await databases()).not.toContain(`tablog/${log.name}`);
+  });
+
+  test('and made anew, while one has no connection: that one does not take it for its own', async () => {
+    await one.create('orders');
+    one.connection.close(new TablogError(STORAGE_UNAVAILABLE, 'the browser closed the database'));
+    await deleteDatabase();
+    await tellOfDeletion();
+    await other.create('orders');
+    expect(await errorOf(one.broker.listTopics())).toMatchObject(DELETED);
+    expect(await other.broker.listTopics()).toHaveLength(1);
+  });
+
+  test('a hint that is not true changes nothing, with a connection and without', async () => {
+    const topic = await one.create('orders');
+    await tellOfDeletion();
+    expect(await one.append(topic, 'a')).toBe(0);
+    one.connection.close(new TablogError(STORAGE_UNAVAILABLE, 'the browser closed the database'));
+    await tellOfDeletion();
+    expect(await one.append(topic, 'b')).toBe(1);
+  });
+
+  test('while one extends the pool: it is not made anew by that', async () => {
+    await one.create('orders');
+    const [extended] = await Promise.allSettled([one.create('many', 100), deleteDatabase()]);
+    if (extended.status === 'rejected') expect(extended.reason).toMatchObject(DELETED);
+    expect(await errorOf(one.broker.listTopics())).toMatchObject(DELETED);
+    expect(await databases()).not.toContain(`tablog/${log.name}`);
+  });
+
+  test('a client of another worker asks for its log by the id that it had', async () => {
+    const { logId } = await one.broker.describeLog();
+    expect((await other.broker.describeLog({ logId })).logId).toBe(logId);
+    await deleteDatabase();
+    const later = log.broker({ openStore: (options) => openIdbStore(log.name, options) });
+    expect(await errorOf(later.broker.describeLog({ logId }))).toMatchObject(DELETED);
+    expect(await databases()).not.toContain(`tablog/${log.name}`);
+    const made = await later.broker.describeLog(); // for somebody who opens it now
+    expect(made.logId).not.toBe(logId);
+    expect(await errorOf(later.broker.describeLog({ logId }))).toMatchObject(DELETED);
+    expect(await later.broker.listTopics()).toEqual([]);
+  });
+
+  test('where the browser emptied it without a word, they go on with a new log', async () => {
+    const { logId } = await one.broker.describeLog();
+    one.connection.close(new TablogError(STORAGE_UNAVAILABLE, 'the browser closed the database'));
+    await deleteDatabase();
     expect((await one.broker.describeLog()).logId).not.toBe(logId);
-    expect(await errorOf(one.append(topic, 'b'))).toMatchObject({ code: 'UNKNOWN_TOPIC' });
-    expect(await errorOf(one.readAll(topic))).toMatchObject({ code: 'UNKNOWN_TOPIC' });
   });
 });

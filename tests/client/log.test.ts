@@ -136,9 +136,17 @@ describe('after close everything is CLOSED', () => {
     ['alterTopic', ({ admin }) => admin.alterTopic('t', {})],
     ['listOffsets', ({ admin }) => admin.listOffsets('t', 'latest')],
     ['storage', ({ admin }) => admin.storage()],
-    ['a new producer', (log) => log.producer().send('t', { value: 'v' })],
-    ['a new consumer', (log) => log.consumer({ topics: ['t'] }).ready],
+    ['exportPartition', (log) => log.admin.exportPartition('t', 0).getReader().read()],
+    ['listGroups', ({ admin }) => admin.listGroups()],
   ];
+
+  test('a new producer and a new consumer, at once', async () => {
+    const log = await openTab();
+    void log.close();
+    const isClosed = expect.objectContaining({ name: 'TablogError', code: 'CLOSED' });
+    expect(() => log.producer()).toThrow(isClosed);
+    expect(() => log.consumer({ topics: ['t'] })).toThrow(isClosed);
+  });
 
   test.each(CALLS)('%s', async (_, call) => {
     const [log, other] = await openTwoTabs(topic('t'));

@@ -35,6 +35,9 @@ export interface FetchOptions extends Place {
   readonly fetchId?: number;
 }
 
+/** Opens the store of a broker. */
+type OpenStore = (options: { readonly mustExist: boolean }) => Promise<Store>;
+
 /** A broker with short words for what tests do all the time. */
 export class TestBroker {
   readonly broker: LogBroker;
@@ -42,9 +45,9 @@ export class TestBroker {
   readonly connections: FaultStore[] = [];
   #fetches = 0;
 
-  constructor(name: string, clock: ManualClock, openStore: () => Promise<Store>) {
-    const connect = async (): Promise<Store> => {
-      const connection = new FaultStore(await openStore());
+  constructor(name: string, clock: ManualClock, openStore: OpenStore) {
+    const connect: OpenStore = async (options) => {
+      const connection = new FaultStore(await openStore(options));
       this.connections.push(connection);
       return connection;
     };
@@ -115,10 +118,7 @@ export interface TestLog {
   /** What all brokers of the log share. */
   readonly store: Store;
   /** One more broker over the same store; closed when the test is over. */
-  broker(options?: {
-    readonly name?: string;
-    readonly openStore?: () => Promise<Store>;
-  }): TestBroker;
+  broker(options?: { readonly name?: string; readonly openStore?: OpenStore }): TestBroker;
 }
 
 export function openTestLog(): TestLog {

@@ -1,0 +1,43 @@
+import { checkEach } from '../base/argument.ts';
+import { LISTING_UNAVAILABLE, NO_INDEXEDDB, STORAGE_UNAVAILABLE } from '../base/error-rules.ts';
+import { TablogError } from '../base/error.ts';
+import { logOf } from '../base/log-database.ts';
+import { checkInlineHost } from './host.ts';
+import type { InlineHost } from './host.ts';
+
+export interface ListLogsOptions {
+  /** Whose logs, if not the origin's: what `inline({ storage: 'memory' })` returned. */
+  readonly host?: InlineHost;
+}
+
+/**
+ * The names of this origin's logs, in alphabetical order, whoever made them. Opens none of them.
+ *
+ * Throws `LISTING_UNAVAILABLE` where the browser does not list databases (Firefox before 126), and
+ * `NO_INDEXEDDB`, `STORAGE_UNAVAILABLE`.
+ */
+export async function listLogs(options: ListLogsOptions = {}): Promise<string[]> {
+  const { host } = checkEach('listLogs()', options, { host: (_, value) => checkInlineHost(value) });
+  const names = host?.logs === undefined ? await originLogs() : await host.logs.list();
+  return [...names].sort();
+}
+
+async function originLogs(): Promise<string[]> {
+  mustHaveIndexedDb();
+  if (typeof indexedDB.databases !== 'function') {
+    throw new TablogError(LISTING_UNAVAILABLE, 'this browser does not list databases');
+  }
+  try {
+    const databases = await indexedDB.databases();
+    return databases.flatMap(({ name = '' }) => logOf(name) ?? []);
+  } catch (cause) {
+    const happened = `IndexedDB does not list its databases (${String(cause)})`;
+    throw new TablogError(STORAGE_UNAVAILABLE, happened, { cause });
+  }
+}
+
+/** Throws `NO_INDEXEDDB`. */
+export function mustHaveIndexedDb(): void {
+  if ('indexedDB' in globalThis) return;
+  throw new TablogError(NO_INDEXEDDB, 'this context has no IndexedDB, and so no logs of an origin');
+}

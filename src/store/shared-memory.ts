@@ -1,0 +1,56 @@
+import { logDeleted } from '../base/error.ts';
+import type { TablogError } from '../base/error.ts';
+import { openMemoryStore } from './memory-store.ts';
+import type { Store } from './store.ts';
+
+/** A log, and the connections to it. */
+interface MemoryLog {
+  readonly store: Store;
+  readonly connections: Set<Store>;
+}
+
+/** Logs in memory that several brokers of one thread have open at a time, as a database is. */
+export class SharedMemory {
+  readonly #logs = new Map<string, MemoryLog>();
+
+  /** One more connection: one that closes leaves the log to the others. */
+  open(name: string): Store {
+    let log = this.#logs.get(name);
+    if (log === undefined) {
+      log = { store: openMemoryStore(), connections: new Set() };
+      this.#logs.set(name, log);
+    }
+    return connect(log);
+  }
+
+  names(): readonly string[] {
+    return [...this.#logs.keys()];
+  }
+
+  /** Closes every connection to it, with that as the reason. Does nothing where there is none. */
+  delete(name: string): void {
+    const log = this.#logs.get(name);
+    this.#logs.delete(name);
+    const deleted = logDeleted(name);
+    for (const connection of log?.connections ?? []) connection.close(deleted);
+    log?.store.close(deleted);
+  }
+}
+
+function connect({ store, connections }: MemoryLog): Store {
+  const closing = new AbortController();
+  const connection: Store = {
+    read: (refs) => store.read(refs),
+    readAll: (name) => store.readAll(name),
+    readSegments: (requests) => store.readSegments(requests),
+    update: (refs, decide, options) => store.update(refs, decide, options),
+    extendPool: () => store.extendPool(),
+    closed: closing.signal,
+    close: (reason?: TablogError) => {
+      connections.delete(connection);
+      closing.abort(reason);
+    },
+  };
+  connections.add(connection);
+  return connection;
+}

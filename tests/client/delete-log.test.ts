@@ -1,0 +1,247 @@
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { TablogError, deleteLog, listLogs, openLog, topic } from '../../src/index.ts';
+import type { Log } from '../../src/index.ts';
+import { inline } from '../../src/inline.ts';
+import type { InlineHost } from '../../src/inline.ts';
+import { stubIndexedDb } from '../store/fake-indexeddb.ts';
+import { AN_HOUR_MS, countOf, memoryHost, settle } from '../support/log-fixture.ts';
+
+/** What everything of a deleted log rejects with. */
+const DELETED = {
+  name: 'TablogError',
+  code: 'CLOSED',
+  happened: "the log 'shop' was deleted",
+  details: { log: 'shop', reason: 'deleted' },
+};
+
+interface Place {
+  readonly host: () => InlineHost;
+  /** What `deleteLog` and `listLogs` take. */
+  readonly options: () => { readonly host?: InlineHost };
+}
+
+const shared: { memory: InlineHost } = { memory: memoryHost() };
+
+const PLACES: readonly (readonly [string, Place])[] = [
+  ['in memory', { host: () => shared.memory, options: () => ({ host: shared.memory }) }],
+  ['in IndexedDB', { host: () => inline(), options: () => ({}) }],
+];
+
+beforeEach(() => {
+  stubIndexedDb();
+  shared.memory = memoryHost();
+});
+
+afterEach(() => vi.unstubAllGlobals());
+
+describe.each(PLACES)('a log %s', (_, place) => {
+  async function open(name = 'shop'): Promise<Log> {
+    const log = await openLog(name, { host: place.host() });
+    onTestFinished(() => log.close());
+    return log;
+  }
+  const remove = (name = 'shop'): Promise<void> => deleteLog(name, place.options());
+  const list = (): Promise<string[]> => listLogs(place.options());
+
+  test('is listed by its name until it is deleted', async () => {
+    expect(await list()).toEqual([]);
+    await open('b');
+    await (await open('a')).close();
+    expect(await list()).toEqual(['a', 'b']);
+    await remove('a');
+    expect(await list()).toEqual(['b']);
+    await remove('b');
+    expect(await list()).toEqual([]);
+  });
+
+  test('that does not exist is deleted all the same, twice at once too', async () => {
+    await remove('nobody');
+    await open();
+    await Promise.all([remove(), remove()]);
+    expect(await list()).toEqual([]);
+  });
+
+  test('that is made again is empty, begins at offset 0, and has another id', async () => {
+    const before = await open();
+    await before.admin.createTopics(['t']);
+    await before.producer().send('t', { value: 'v' });
+    const { logId } = await before.admin.storage();
+    await remove();
+    const after = await open();
+    expect(await after.admin.listTopics()).toEqual([]);
+    expect((await after.admin.storage()).logId).not.toBe(logId);
+    await after.admin.createTopics(['t']);
+    expect(await after.producer().send('t', { value: 'v' })).toMatchObject({ offset: 0 });
+    await expect(before.admin.listTopics()).rejects.toMatchObject(DELETED);
+    expect(await after.admin.listTopics()).toHaveLength(1);
+  });
+
+  test('takes groups, offsets and transactional ids along', async () => {
+    const before = await open();
+    await before.admin.createTopics(['t']);
+    const first = before.producer({ transactionalId: 'copier' });
+    await first.transaction((tx) => tx.send('t', { value: 'v' }));
+    const consumer = before.consumer({ topics: ['t'], group: 'g', from: 'earliest' });
+    for await (const message of consumer) {
+      await message.commit();
+      break;
+    }
+    await remove();
+    const after = await open();
+    expect(await after.admin.listGroups()).toEqual([]);
+    await expect(after.admin.fetchOffsets('g')).rejects.toMatchObject({
+      code: 'GROUP_ID_NOT_FOUND',
+    });
+    await after.admin.createTopics(['t']);
+    const second = after.producer({ transactionalId: 'copier' });
+    await second.transaction((tx) => tx.send('t', { value: 'w' }));
+    expect(await countOf(after, 't')).toBe(1);
+  });
+
+  test.each(['disk', 'memory'] as const)('ends what waits, of topics on %s', async (storage) => {
+    const log = await open();
+    const other = await open();
+    const t = topic('t', { storage });
+    await log.admin.createTopics([t]);
+    const waiting = [log, other].flatMap((tab) => {
+      const consumers = [
+        tab.consumer({ topics: [t] }),
+        tab.consumer({ topics: [t] }),
+        tab.consumer({ topics: [t] }),
+        tab.consumer({ topics: [t], group: 'g' }),
+        tab.consumer({ topics: ['later'] }),
+      ];
+      return [
+        consumers[0]![Symbol.asyncIterator]().next(),
+        consumers[1]!.batches().next(),
+        consumers[2]!.run({ eachMessage() {} }),
+        consumers[3]![Symbol.asyncIterator]().next(),
+        consumers[4]![Symbol.asyncIterator]().next(),
+      ];
+    });
+    const lingering = log.producer({ lingerMs: AN_HOUR_MS }).send('t', { value: 'v' });
+    let signal: AbortSignal | undefined;
+    const transaction = other.producer().transaction((tx) => {
+      ({ signal } = tx);
+      return new Promise(() => {});
+    });
+    await settle();
+    const ended = [...waiting, lingering, transaction].map((promise) =>
+      expect(promise).rejects.toMatchObject(DELETED),
+    );
+    await vi.waitFor(() => expect(signal).toBeDefined());
+    await remove();
+    await Promise.all(ended);
+    expect(signal!.reason).toMatchObject(DELETED);
+  });
+
+  test('is CLOSED from then on, and closes in peace', async () => {
+    const log = await open();
+    await log.admin.createTopics(['t']);
+    const producer = log.producer();
+    const consumer = log.consumer({ topics: ['t'], group: 'g', commit: 'manual' });
+    await consumer.ready;
+    await remove();
+    await vi.waitFor(() => expect(() => log.producer()).toThrow(TablogError));
+    expect(() => log.producer()).toThrow(expect.objectContaining(DELETED));
+    expect(() => log.consumer({ topics: ['t'] })).toThrow(expect.objectContaining(DELETED));
+    const calls = [
+      producer.send('t', { value: 'v' }),
+      producer.transaction(() => {}),
+      consumer[Symbol.asyncIterator]().next(),
+      consumer.run({ eachMessage() {} }),
+      consumer.commit([]),
+      consumer.seek('earliest'),
+      log.admin.createTopics(['t']),
+    ];
+    await Promise.all(calls.map((call) => expect(call).rejects.toMatchObject(DELETED)));
+    await producer.close();
+    await consumer.close();
+    await log.close();
+    expect(await list()).toEqual([]);
+  });
+
+  test('tells a tab that does nothing', async () => {
+    const log = await open();
+    await remove();
+    await vi.waitFor(() => expect(() => log.producer()).toThrow('was deleted'));
+    expect(await list()).toEqual([]);
+  });
+
+  test('that is opened as it is deleted is the old one, closed, or the new one', async () => {
+    await open();
+    const opened = await Promise.all([open(), remove(), open(), remove(), open()]);
+    for (const log of opened) {
+      if (log === undefined) continue;
+      const topics = await log.admin.listTopics().catch((error: unknown) => error);
+      if (Array.isArray(topics)) expect(topics).toEqual([]);
+      else expect(topics).toMatchObject(DELETED);
+    }
+    await expect((await open()).admin.listTopics()).resolves.toEqual([]);
+  });
+
+  test('of another name stays', async () => {
+    const [shop, other] = [await open(), await open('other')];
+    await other.admin.createTopics(['t']);
+    await remove();
+    await expect(shop.admin.listTopics()).rejects.toMatchObject(DELETED);
+    expect(await other.admin.listTopics()).toHaveLength(1);
+  });
+});
+
+describe('what cannot be done', () => {
+  test.each([
+    ['a name', () => deleteLog('my log'), TypeError, '"my log"'],
+    ['an option', () => deleteLog('shop', { force: true } as never), TypeError, '"force"'],
+    ['a host', () => deleteLog('shop', { host: 'shared' as never }), TypeError, 'inline()'],
+    ['a deadline', () => deleteLog('shop', { deadlineMs: 0 }), RangeError, '0'],
+    ['a host to list', () => listLogs({ host: null as never }), TypeError, 'inline()'],
+  ])('%s', async (_, call, kind, said) => {
+    const error = await call().catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(kind);
+    expect((error as Error).message).toContain(said);
+  });
+
+  test('without IndexedDB', async () => {
+    vi.unstubAllGlobals();
+    await expect(deleteLog('shop')).rejects.toMatchObject({ code: 'NO_INDEXEDDB' });
+    await expect(listLogs()).rejects.toMatchObject({ code: 'NO_INDEXEDDB' });
+  });
+
+  test('in a browser that does not list databases', async () => {
+    vi.stubGlobal('indexedDB', { open() {} });
+    await expect(listLogs()).rejects.toMatchObject({ code: 'LISTING_UNAVAILABLE' });
+  });
+
+  test('where the browser refuses', async () => {
+    const refused = new DOMException('denied', 'SecurityError');
+    const refuse = (): never => {
+      throw refused;
+    };
+    vi.stubGlobal('indexedDB', { deleteDatabase: refuse, databases: refuse });
+    const unavailable = { code: 'STORAGE_UNAVAILABLE', cause: refused };
+    await expect(deleteLog('shop')).rejects.toMatchObject(unavailable);
+    await expect(listLogs()).rejects.toMatchObject(unavailable);
+  });
+
+  test('where somebody keeps the database open', async () => {
+    vi.stubGlobal('indexedDB', { deleteDatabase: () => new EventTarget() });
+    await expect(deleteLog('shop', { deadlineMs: 1 })).rejects.toMatchObject({
+      code: 'STORAGE_BLOCKED',
+      details: { log: 'shop', deadlineMs: 1 },
+    });
+  });
+});
+
+test('databases of others are not listed', async () => {
+  vi.stubGlobal('indexedDB', {
+    databases: async () => [
+      { name: 'tablog/b' },
+      {},
+      { name: 'dexie' },
+      { name: 'tablog/' },
+      { name: 'tablog/a' },
+    ],
+  });
+  expect(await listLogs()).toEqual(['a', 'b']);
+});
