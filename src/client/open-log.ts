@@ -6,6 +6,7 @@ import { Admin } from './admin.ts';
 import { Connection } from './connection.ts';
 import { Consumer } from './consumer.ts';
 import type { ConsumerOptions } from './consumer-options.ts';
+import { bindFacade } from './facade.ts';
 import { defaultWorkerKind } from './host.ts';
 import type { InlineHost, WorkerKind } from './host.ts';
 import { Producer } from './producer.ts';
@@ -71,6 +72,7 @@ export class Log {
   readonly #consumers = new Set<Pick<Consumer, 'close' | 'group' | 'memberId'>>();
 
   constructor(name: string, connection: Connection) {
+    bindFacade(this);
     this.name = name;
     this.#connection = connection;
     this.#registry = new TopicRegistry(name, connection);

@@ -13,6 +13,7 @@ import { randomProducerId } from '../base/random-id.ts';
 import type { TopicInfo } from '../protocol/broker.ts';
 import type { Placement, Sink } from './accumulator.ts';
 import type { Connection } from './connection.ts';
+import { bindFacade } from './facade.ts';
 import { loaded } from './loaded.ts';
 import { onHide } from './page-lifecycle.ts';
 import { checkProducerOptions } from './producer-options.ts';
@@ -78,6 +79,7 @@ export class Producer {
     onClosed: () => void,
     random: () => number = Math.random,
   ) {
+    bindFacade(this);
     this.#onClosed = onClosed;
     this.#connection = connection;
     this.#registry = registry;
