@@ -14,6 +14,7 @@ import type { CommittedOffset, GroupDescription, GroupListing } from '../protoco
 import { checkPosition } from './consumer-options.ts';
 import type { Position } from './consumer-options.ts';
 import type { Connection } from './connection.ts';
+import { bindFacade } from './facade.ts';
 import type { LogFile } from './log-file.ts';
 import { logFilePart } from './log-file-part.ts';
 import { asSpec, asTopic, checkConfig, checkPartitions } from './topic.ts';
@@ -77,6 +78,7 @@ export class Admin {
   readonly #registry: TopicRegistry;
 
   constructor(connection: Connection, registry: TopicRegistry) {
+    bindFacade(this);
     this.#connection = connection;
     this.#registry = registry;
   }

@@ -9,6 +9,7 @@ import { ConsumerListeners } from './consumer-events.ts';
 import type { AssignedPartition, ConsumerEvents, ConsumerListener } from './consumer-events.ts';
 import { checkConsumerOptions, checkPosition } from './consumer-options.ts';
 import type { ConsumerOptions, Position } from './consumer-options.ts';
+import { bindFacade } from './facade.ts';
 import { Fetcher } from './fetcher.ts';
 import { groupMemberPart } from './group-member-part.ts';
 import type { Hold } from './hold.ts';
@@ -44,6 +45,9 @@ const NO_COMMIT = {
   offset: undefined,
   metadata: '',
 } as unknown as Required<OffsetToCommit>;
+
+/** Of a consumer, to its transactions: a method, because a transaction may be given a Proxy of it. */
+export const HOLDS_OF: unique symbol = Symbol('holds');
 
 /**
  * Reads topics: every partition of them, or, with a group, those that the group assigns to it. Made
@@ -88,6 +92,7 @@ export class Consumer<T extends TopicFilter = TopicLike>
     onClosed: () => void = () => {},
   ) {
     super();
+    bindFacade(this);
     const checked = checkConsumerOptions(options);
     const { from, group, mustExist } = checked;
     this.group = group;
@@ -225,14 +230,14 @@ export class Consumer<T extends TopicFilter = TopicLike>
    * `log`, or several messages are in hand: some of them may not be meant.
    * @internal
    */
-  static holdsOf<T extends TopicFilter>(consumer: Consumer<T>, log: string): Hold[] | undefined {
-    const own = consumer.#connection.log;
+  [HOLDS_OF](log: string): Hold[] | undefined {
+    const own = this.#connection.log;
     if (own !== log) {
       throw new TypeError(`commitOffsets() needs a consumer of the log '${log}', not '${own}'`);
     }
-    if (consumer.#isClosed) return undefined;
-    const readers = consumer.#readers;
-    const isMeant = (hold: Hold): boolean => !hold.isIdle || !consumer.#commitsItself;
+    if (this.#isClosed) return undefined;
+    const readers = this.#readers;
+    const isMeant = (hold: Hold): boolean => !hold.isIdle || !this.#commitsItself;
     const taken = readers.lost.find(isMeant);
     // What is still in hand may be tried again; the rest is told once.
     readers.lost = readers.lost.filter((hold) => !hold.isIdle);

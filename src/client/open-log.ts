@@ -7,6 +7,7 @@ import { Admin } from './admin.ts';
 import { Connection } from './connection.ts';
 import { Consumer } from './consumer.ts';
 import type { ConsumerOptions } from './consumer-options.ts';
+import { bindFacade } from './facade.ts';
 import { defaultWorkerKind } from './host.ts';
 import type { InlineHost, WorkerKind } from './host.ts';
 import { loadParts } from './parts.ts';
@@ -92,6 +93,7 @@ export class Log extends Closable {
     registry: TopicRegistry = new TopicRegistry(name, connection),
   ) {
     super();
+    bindFacade(this);
     this.name = name;
     this.#connection = connection;
     this.#registry = registry;

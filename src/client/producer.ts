@@ -14,6 +14,7 @@ import { randomProducerId } from '../base/random-id.ts';
 import type { TopicInfo } from '../protocol/broker.ts';
 import type { Placement, Sink } from './accumulator.ts';
 import type { Connection } from './connection.ts';
+import { bindFacade } from './facade.ts';
 import { checkProducerOptions } from './producer-options.ts';
 import type { CheckedProducerOptions, ProducerOptions } from './producer-options.ts';
 import { encodeRecord } from './record-encoder.ts';
@@ -77,6 +78,7 @@ export class Producer extends Closable {
     random: () => number = Math.random,
   ) {
     super();
+    bindFacade(this);
     this.#onClosed = onClosed;
     this.#connection = connection;
     this.#registry = registry;

@@ -7,7 +7,8 @@ import {
 import { TablogError, closed } from '../base/error.ts';
 import { recordBytes } from '../record/batch-writer.ts';
 import type { Placement } from './accumulator.ts';
-import { Consumer } from './consumer.ts';
+import { Consumer, HOLDS_OF } from './consumer.ts';
+import { bindFacade } from './facade.ts';
 import { handedOut } from './held-offsets.ts';
 import type { Held } from './held-offsets.ts';
 import type { TopicFilter } from './message.ts';
@@ -56,6 +57,7 @@ export class Transaction {
   #failure: unknown;
 
   constructor(options: TransactionOptions) {
+    bindFacade(this);
     this.#options = options;
   }
 
@@ -129,7 +131,7 @@ export class Transaction {
     if (consumer.group === undefined) {
       throw mistake('commitOffsets() needs a consumer with a group', consumer.group);
     }
-    const holds = Consumer.holdsOf(consumer, this.#options.log);
+    const holds = consumer[HOLDS_OF](this.#options.log);
     if (holds === undefined) {
       throw closed('consumer');
     }
