@@ -15,6 +15,7 @@ import type {
   FetchedPartition,
   ImportedPartition,
   LogDescription,
+  OpenedLog,
   Request,
   TopicDescription,
   TopicInfo,
@@ -35,7 +36,9 @@ import type { Liveness } from '../protocol/liveness.ts';
 import { HintSender } from './hint-sender.ts';
 import type { AppendOutcome } from './commit-queue.ts';
 import { LogSessions, isCutOff } from './log-sessions.ts';
+import type { LogSession } from './log-session.ts';
 import { topicInfo } from './topic-row.ts';
+import type { TopicRow } from './topic-row.ts';
 
 export interface LogBrokerOptions {
   readonly name: string;
@@ -81,15 +84,21 @@ export class LogBroker implements Broker {
     return this.#sessions.isClosed;
   }
 
-  async describeLog(request: Request<'describeLog'> = null): Promise<LogDescription> {
-    if (request !== null) await this.#sessions.check(request.logId);
+  async openLog({ logId }: Request<'openLog'>): Promise<OpenedLog> {
+    if (logId !== null) await this.#sessions.check(logId);
+    return this.#sessions.run(async ({ store, topics }) => {
+      const [log] = await store.read([logRef]);
+      return { logId: log!.logId, topics: (await topics.list()).map(topicInfo) };
+    });
+  }
+
+  async describeLog(): Promise<LogDescription> {
     return this.#sessions.run(async (session) => {
       const { store, topics } = session;
       const [log] = await store.read([logRef]);
       let bytes = 0;
       for (const row of await topics.list()) {
-        if (isInMemory(row.id)) continue;
-        for (const partition of await session.partitions.describe(row)) bytes += partition.bytes;
+        if (!isInMemory(row.id)) bytes += await bytesOf(session, row);
       }
       const { logId, createdAt, maxBytes } = log!;
       return { logId, createdAt, bytes, maxBytes };
@@ -301,6 +310,16 @@ export class LogBroker implements Broker {
     else if (hint.kind === 'trimmed') session.trimmed(hint);
     else if (hint.kind !== 'appended') session.groups.heard(hint);
     else for (const appended of hint.partitions) session.heardOfAppend(appended);
+  }
+}
+
+/** Bytes that a topic takes; none where it is deleted meanwhile. */
+async function bytesOf({ partitions }: LogSession, topic: TopicRow): Promise<number> {
+  try {
+    return (await partitions.describe(topic)).reduce((sum, { bytes }) => sum + bytes, 0);
+  } catch (error) {
+    if (error instanceof TablogError && error.code === 'UNKNOWN_TOPIC') return 0;
+    throw error;
   }
 }
 

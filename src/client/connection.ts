@@ -3,7 +3,7 @@ import { CLOSED, LOCKS_UNAVAILABLE, WORKER_LOST } from '../base/error-rules.ts';
 import { TablogError, isLogDeleted } from '../base/error.ts';
 import { randomId } from '../base/random-id.ts';
 import { isRepeatable } from '../protocol/broker.ts';
-import type { Method, Request, Response } from '../protocol/broker.ts';
+import type { Method, Request, Response, TopicInfo } from '../protocol/broker.ts';
 import { hasLocks, holdLife } from '../protocol/liveness.ts';
 import type { InlineHost, WorkerKind } from './host.ts';
 import { dialInline, dialWorker } from './link.ts';
@@ -56,16 +56,18 @@ export class Connection {
     return this.#options.clock;
   }
 
-  /** Opens the log, and makes it if it is new. */
-  async open(): Promise<void> {
-    this.#logId = (await this.call('describeLog', null)).logId;
+  /** Opens the log, and makes it if it is new; brings its topics. */
+  async open(): Promise<readonly TopicInfo[]> {
+    const { logId, topics } = await this.call('openLog', { logId: null });
+    this.#logId = logId;
+    return topics;
   }
 
   /** Somebody says that the log was deleted: a look tells, which ends the connection if that is true. */
   heardOfDeletion(): void {
     const logId = this.#logId;
     // What cannot be asked now is told by the next call.
-    if (logId !== undefined) this.call('describeLog', { logId }).catch(() => {});
+    if (logId !== undefined) this.call('openLog', { logId }).catch(() => {});
   }
 
   /**

@@ -61,9 +61,8 @@ export async function openLog(name: string, options: OpenLogOptions = {}): Promi
     const connection = new Connection({ log: name, host, workerUrl, clock: systemClock });
     const registry = new TopicRegistry(name, connection);
     try {
-      await connection.open();
-      // The page's first record finds its topic known: it may be the last of the page, too.
-      await registry.list();
+      // The page's first record finds its topic known: it may be the page's last, too.
+      registry.opened(await connection.open());
       await loading;
       return new Log(name, connection, registry);
     } catch (error) {

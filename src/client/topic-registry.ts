@@ -27,7 +27,8 @@ export class TopicRegistry {
   readonly #channel: HintChannel;
   readonly #listeners = new Set<() => void>();
   #topics: ReadonlyMap<string, TopicInfo> = new Map();
-  #readAt = 0;
+  /** When the topics were read, in milliseconds since 1970; `undefined`: not yet. */
+  #readAt: number | undefined;
   /** How often topics were said to have changed. */
   #changes = 0;
   /** How many of the changes `#topics` has seen. */
@@ -66,19 +67,25 @@ export class TopicRegistry {
 
   /** Has topics read in the background where what is known is too old, or could not be read. */
   checkAge(): void {
-    if (this.#topics.size === 0 && this.#changes === 0) return; // nobody has asked yet
+    if (this.#readAt === undefined && this.#changes === 0) return; // nobody has asked yet
     const { aborted } = this.#connection.closed;
     if (!this.isCurrent && this.#reading === undefined && !aborted) this.#refresh();
   }
 
   /** Whether what is known is neither old nor said to have changed. */
   get isCurrent(): boolean {
-    return !this.#isStale && this.#connection.clock.now() - this.#readAt < METADATA_MAX_AGE_MS;
+    if (this.#readAt === undefined || this.#isStale) return false;
+    return this.#connection.clock.now() - this.#readAt < METADATA_MAX_AGE_MS;
+  }
+
+  /** Knows the topics with which the log was opened. */
+  opened(topics: readonly TopicInfo[]): void {
+    this.#know(topics, this.#changes);
   }
 
   /** All topics, known or looked up. */
   async list(): Promise<readonly TopicInfo[]> {
-    if (!this.isCurrent || this.#topics.size === 0) await this.#fresh();
+    if (!this.isCurrent) await this.#fresh();
     return [...this.#topics.values()];
   }
 

@@ -19,7 +19,7 @@ import type { TopicStorage } from './topic-id.ts';
  * It is part of the worker's name, so builds that differ in it get a worker each: law 1 of the
  * design lets them share the log.
  */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 /** How a topic behaves. Kafka's name of each is in parentheses. */
 export interface TopicConfig {
@@ -117,6 +117,12 @@ export interface ImportedPartition {
   readonly startOffset: number;
   readonly endOffset: number;
   readonly records: number;
+}
+
+/** What a tab needs to begin with. */
+export interface OpenedLog {
+  readonly logId: string;
+  readonly topics: readonly TopicInfo[];
 }
 
 export interface LogDescription {
@@ -226,8 +232,12 @@ export interface ResetOffsetsRequest {
 
 /** What a broker does for its clients. Every call takes one value and answers with one. */
 export interface Broker {
-  /** With the id of the log that the caller had open: `CLOSED` where that has been deleted. */
-  describeLog(request: { readonly logId: string } | null): Promise<LogDescription>;
+  /**
+   * Opens the log, and makes it if it is new. With the id of the log that the caller had open: `CLOSED`
+   * where that has been deleted.
+   */
+  openLog(request: { readonly logId: string | null }): Promise<OpenedLog>;
+  describeLog(request: null): Promise<LogDescription>;
   /** All or nothing. A topic that exists and agrees with its spec is kept. */
   createTopics(specs: readonly TopicSpec[]): Promise<readonly TopicInfo[]>;
   deleteTopics(names: readonly string[]): Promise<null>;

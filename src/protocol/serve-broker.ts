@@ -31,6 +31,7 @@ const METHODS = Object.keys({
   listGroups: true,
   listOffsets: true,
   listTopics: true,
+  openLog: true,
   positionPartitions: true,
   produce: true,
   releasePartitions: true,

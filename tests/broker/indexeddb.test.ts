@@ -166,14 +166,14 @@ describe('brokers whose database is deleted', () => {
 
   test('a client of another worker asks for its log by the id that it had', async () => {
     const { logId } = await one.broker.describeLog();
-    expect((await other.broker.describeLog({ logId })).logId).toBe(logId);
+    expect((await other.broker.openLog({ logId })).logId).toBe(logId);
     await deleteDatabase();
     const later = log.broker({ openStore: (options) => openIdbStore(log.name, options) });
-    expect(await errorOf(later.broker.describeLog({ logId }))).toMatchObject(DELETED);
+    expect(await errorOf(later.broker.openLog({ logId }))).toMatchObject(DELETED);
     expect(await databases()).not.toContain(`tablog/${log.name}`);
     const made = await later.broker.describeLog(); // for somebody who opens it now
     expect(made.logId).not.toBe(logId);
-    expect(await errorOf(later.broker.describeLog({ logId }))).toMatchObject(DELETED);
+    expect(await errorOf(later.broker.openLog({ logId }))).toMatchObject(DELETED);
     expect(await later.broker.listTopics()).toEqual([]);
   });
 

@@ -59,10 +59,12 @@ test('importing tablog runs nothing', async () => {
   expect([...exported].sort()).toEqual([
     'TablogError',
     'bytes',
+    'deleteLog',
     'double',
     'float',
     'integer',
     'json',
+    'listLogs',
     'long',
     'openLog',
     'short',

@@ -3,6 +3,7 @@ import { STORAGE_UNAVAILABLE } from '../../src/base/error-rules.ts';
 import { TablogError, openLog, topic } from '../../src/index.ts';
 import type { Log } from '../../src/index.ts';
 import { METADATA_MAX_AGE_MS } from '../../src/client/topic-registry.ts';
+import { PROTOCOL_VERSION } from '../../src/protocol/broker.ts';
 import { countOf, memoryHost, openTab, readAll, settle, texts } from '../support/log-fixture.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { stubHost } from '../support/stub-broker.ts';
@@ -38,13 +39,13 @@ test('the first send of a log that was just opened asks for no topics', async ()
   const second = stubHost(memory);
   const opened = await openLog(name, { host: second });
   onTestFinished(() => opened.close());
-  expect(second.requests('listTopics')).toHaveLength(1);
-  expect(second.requests('describeLog')).toHaveLength(0);
+  expect(second.requests('listTopics')).toHaveLength(0);
+  expect(second.requests('openLog')).toHaveLength(1);
   const sent = opened.producer().send('t', { value: 'first' });
   for (let turn = 0; turn < 20; turn++) await Promise.resolve();
   expect(second.requests('produce')).toHaveLength(1);
   await sent;
-  expect(second.requests('listTopics')).toHaveLength(1);
+  expect(second.requests('listTopics')).toHaveLength(0);
 });
 
 test('a log opens while another tab deletes its topics', async () => {
@@ -108,7 +109,7 @@ describe('what has changed', () => {
   test('is read once under way and once more, however many hints come', async () => {
     const gate = host.hold('listTopics');
     const before = reads();
-    const channel = new BroadcastChannel(`tablog/1/${log.name}`);
+    const channel = new BroadcastChannel(`tablog/${PROTOCOL_VERSION}/${log.name}`);
     onTestFinished(() => channel.close());
     for (let i = 0; i < 100; i++) channel.postMessage({ kind: 'topics' });
     await gate.arrived(1);

@@ -21,6 +21,7 @@ export const METHODS = Object.keys({
   deleteTopics: 0,
   describeGroups: 0,
   describeLog: 0,
+  openLog: 0,
   describeTopics: 0,
   fetch: 0,
   fetchOffsets: 0,

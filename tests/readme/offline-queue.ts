@@ -9,8 +9,7 @@ const events = topic('events', { value: json<Event>(), retention: { bytes: 20_00
 const log = await openLog('analytics');
 await log.admin.createTopics([events]);
 const producer = log.producer();
-export const track = (type: string) =>
-  producer.send(events, { value: { type, at: Date.now() } });
+export const track = (type: string) => producer.send(events, { value: { type, at: Date.now() } });
 addEventListener('pagehide', () => void track('left')); // stored, though the page is gone
 
 // In each tab; the group has one of them post.

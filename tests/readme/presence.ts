@@ -11,8 +11,7 @@ await log.admin.createTopics([presence]);
 const producer = log.producer();
 
 const me = crypto.randomUUID();
-const here = () =>
-  producer.send(presence, { key: me, value: { name: 'Ada', at: Date.now() } });
+const here = () => producer.send(presence, { key: me, value: { name: 'Ada', at: Date.now() } });
 await here();
 setInterval(() => void here(), 20_000);
 addEventListener('pagehide', () => void producer.send(presence, { key: me, value: null }));
