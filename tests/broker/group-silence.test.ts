@@ -1,4 +1,5 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { PROTOCOL_VERSION } from '../../src/protocol/broker.ts';
 import type { Clock } from '../../src/base/clock.ts';
 import { openTestLog } from '../support/broker-fixture.ts';
 import { settle } from '../support/log-fixture.ts';
@@ -192,7 +193,7 @@ test('a hint that says so keeps a member, but for as long as it comes', async ()
   await broker.createTopics([{ name: 'orders', partitions: 2 }]);
   void live(await Member.join(broker, 'a'));
   await Member.join(broker, 'b');
-  const channel = new BroadcastChannel(`tablog/1/${log.name}`);
+  const channel = new BroadcastChannel(`tablog/${PROTOCOL_VERSION}/${log.name}`);
   onTestFinished(() => channel.close());
   for (let i = 0; i < 8; i++) {
     channel.postMessage({ kind: 'alive', groupId: 'billing', memberId: 'b' });

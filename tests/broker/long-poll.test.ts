@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { PROTOCOL_VERSION } from '../../src/protocol/broker.ts';
 import { deferred } from '../../src/base/deferred.ts';
 import type { FetchedPartition, TopicInfo } from '../../src/protocol/broker.ts';
 import { batch, idle, openTestLog, valuesOf, want } from '../support/broker-fixture.ts';
@@ -106,7 +107,7 @@ describe('a hint', () => {
     shop.connection.failNextRead({}, { until: look.promise });
     await shop.offset(orders, 'latest'); // the catalog is known now
     const { answer, answered } = await wait(shop);
-    const spy = new BroadcastChannel(`tablog/1/${log.name}`);
+    const spy = new BroadcastChannel(`tablog/${PROTOCOL_VERSION}/${log.name}`);
     onTestFinished(() => spy.close());
     const heard = new Promise((resolve) => spy.addEventListener('message', resolve));
     await log.broker().append(orders, 'a');
