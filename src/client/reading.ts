@@ -1,8 +1,11 @@
 import type { Clock } from '../base/clock.ts';
 import { deferred } from '../base/deferred.ts';
 import type { TablogError } from '../base/error.ts';
+import { Undecodable } from './decode-record.ts';
+import type { DecodeErrorPolicy } from './decode-errors.ts';
 import type { Fetcher } from './fetcher.ts';
 import type { Handed } from './hold.ts';
+import { loaded } from './loaded.ts';
 import type { Message, MessageBatch } from './message.ts';
 import type { PartitionReader } from './partition-reader.ts';
 import type { ReaderSet } from './reader-set.ts';
@@ -18,6 +21,7 @@ export interface ReadingOptions {
   /** Settles when there are partitions to read. */
   readonly ready: () => Promise<void>;
   readonly mayDeliver: () => boolean;
+  readonly decodeErrors: DecodeErrorPolicy;
   /** Whether what is processed is committed without a word of the application. */
   readonly commitsItself: boolean;
 }
@@ -49,6 +53,11 @@ export class Reading {
     this.#readers = options.readers;
     this.#fetcher = options.fetcher;
     this.#closing = options.closing;
+  }
+
+  /** Has what comes next fetched, now that something was taken. */
+  pump(): void {
+    this.#fetcher.pump();
   }
 
   /** Resolves at the next arrival. */
@@ -105,6 +114,10 @@ export class Reading {
             const delivery = this.take(turns);
             if (delivery !== undefined) {
               const { message, reader } = delivery;
+              if (message instanceof Undecodable) {
+                await this.#passUndecodable(reader, message);
+                continue;
+              }
               this.#handOut(reader, message.offset, message.offset + 1);
               return { done: false, value: message };
             }
@@ -131,6 +144,10 @@ export class Reading {
           continue;
         }
         const { reader, message: first } = delivery;
+        if (first instanceof Undecodable) {
+          await this.#passUndecodable(reader, first);
+          continue;
+        }
         const messages = await this.#gather(reader, first, max, maxWaitMs);
         this.#fetcher.pump();
         // What is given up, by a rebalance or by closing, is for others to read.
@@ -142,6 +159,29 @@ export class Reading {
       }
     } finally {
       leave();
+    }
+  }
+
+  /** Goes on behind a record that cannot be decoded; or throws, and the record is still the next one. */
+  async #passUndecodable(reader: PartitionReader, undecodable: Undecodable): Promise<void> {
+    const { decodeErrors } = this.#options;
+    if (decodeErrors.onDecodeError === 'fail') {
+      reader.putBack();
+      throw undecodable.error;
+    }
+    const { record } = reader;
+    const closing = this.#closing;
+    const { settleUndecodable } = await loaded(import('./decode-errors.ts'));
+    const settled = settleUndecodable({ reader, undecodable, record, closing }, decodeErrors);
+    // The application's function may take as long as it likes: closing does not wait for it.
+    const closed = deferred();
+    const close = (): void => closed.resolve();
+    closing.addEventListener('abort', close);
+    if (closing.aborted) close();
+    try {
+      await Promise.race([settled, closed.promise]);
+    } finally {
+      closing.removeEventListener('abort', close);
     }
   }
 
@@ -222,12 +262,19 @@ export class Reading {
   }
 }
 
-/** Adds what is at hand; `false` where the partition has stopped, which the next read reports. */
+/**
+ * Adds what is at hand; `false` where the partition has stopped, or a record cannot be decoded, which
+ * the next read reports.
+ */
 function fill(messages: Message[], reader: PartitionReader, max: number): boolean {
   try {
     while (messages.length < max) {
       const message = reader.next();
       if (message === undefined) return true;
+      if (message instanceof Undecodable) {
+        reader.putBack();
+        return false;
+      }
       messages.push(message);
     }
     return true;
@@ -236,12 +283,12 @@ function fill(messages: Message[], reader: PartitionReader, max: number): boolea
   }
 }
 
-function batchOf(
+export function batchOf(
   reader: PartitionReader,
   messages: readonly Message[],
   closing: AbortSignal,
 ): MessageBatch {
-  const { topic, partition, endOffset, hold } = reader;
+  const { topic, partition, endOffset, hold, source } = reader;
   const lastOffset = messages.at(-1)!.offset;
   return {
     topic: topic.name,
@@ -252,6 +299,6 @@ function batchOf(
     endOffset,
     lag: Math.max(endOffset - lastOffset - 1, 0),
     signal: hold?.signal ?? closing,
-    commit: () => reader.commit(lastOffset + 1),
+    commit: () => source.commit(lastOffset + 1),
   };
 }
