@@ -6,7 +6,7 @@ const NO_TEXT = 'an error without a text';
  * text is made without throwing; half a surrogate pair, which V8 itself puts into messages of
  * `JSON.parse` and which has no UTF-8, becomes U+FFFD.
  */
-export function errorText(thrown: unknown, maxLength = Infinity): string {
+export function errorText(thrown: unknown, maxLength: number = Infinity): string {
   let text: string;
   try {
     text = String(thrown);

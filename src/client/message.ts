@@ -13,6 +13,13 @@ import type { Topic, TopicLike } from './topic.ts';
  * post, a `clone()`.
  */
 export class Message<N extends string = string, K = unknown, V = unknown> {
+  /**
+   * Names the record, and no other: an idempotency key. The same however often the record was sent on
+   * its way into the log, and is read. Made of the topic's id, which neither a topic that is made again
+   * under the same name has nor one of another log; the partition; and the offset. At most 80 of the
+   * characters a-z 0-9 -.
+   */
+  readonly id: string;
   readonly topic: N;
   readonly partition: number;
   readonly offset: number;
@@ -35,6 +42,7 @@ export class Message<N extends string = string, K = unknown, V = unknown> {
     value: unknown,
     headers: readonly Header[],
   ) {
+    this.id = source.idPrefix + offset;
     this.topic = source.topic.name as N;
     this.partition = source.partition;
     this.offset = offset;
@@ -43,18 +51,6 @@ export class Message<N extends string = string, K = unknown, V = unknown> {
     this.value = value as V | null;
     this.headers = headers;
     this.#source = source;
-  }
-
-  /**
-   * Names the record, and no other: an idempotency key. Stays the same however often the record is
-   * sent again on its way into the log, or read. Made of the topic's id, which a topic that is deleted
-   * and made again does not share, nor one of another log; the partition; and the offset. At most 80
-   * of the characters a-z 0-9 -.
-   *
-   * A getter, because most messages are never asked: a copy of the message does not have it.
-   */
-  get id(): string {
-    return Message.#sourceOf(this, 'id').idPrefix + this.offset;
   }
 
   /** The last header of this name as text; `undefined` where there is none, or it is null. */
@@ -92,9 +88,9 @@ export class Message<N extends string = string, K = unknown, V = unknown> {
    * are UTF-8, else as `{ base64 }`; a bigint as its digits.
    */
   toJSON(): object {
-    const { topic, partition, offset, timestamp } = this;
-    const [key, value] = [jsonValue(this.key), jsonValue(this.value)];
-    return { topic, partition, offset, timestamp, key, value, headers: jsonHeaders(this.headers) };
+    const { key, value, headers, ...rest } = this;
+    const decoded = { key: jsonValue(key), value: jsonValue(value) };
+    return { ...rest, ...decoded, headers: jsonHeaders(headers) };
   }
 
   /**

@@ -243,7 +243,7 @@ class Runner {
       if (failed === undefined) return endJob(job, 'processed');
       if (this.#isOver(job)) return this.#drop(job);
       const { error } = failed;
-      if (!(error instanceof RetryAfter)) failures++;
+      if (RetryAfter.msOf(error) === undefined) failures++;
       const verdict = await this.#verdictOn(job, error, attempt, failures);
       if (verdict === 'stop') throw error;
       if (verdict === 'skip') return endJob(job, 'processed');
@@ -275,7 +275,8 @@ class Runner {
     attempt: number,
     failures: number,
   ): Promise<Verdict> {
-    if (error instanceof RetryAfter) return { retryAfterMs: error.ms };
+    const retryAfterMs = RetryAfter.msOf(error);
+    if (retryAfterMs !== undefined) return { retryAfterMs };
     const { decidesOnDecodeErrors, decodeErrors } = this.#source;
     if (undecodable !== undefined && decidesOnDecodeErrors) {
       const { deadLetterTopic } = this.#options;

@@ -18,7 +18,7 @@ const collectGarbage = runInNewContext('gc') as () => void;
 interface Fetching {
   readonly log: Log;
   /** How many of the buffers that were fetched are not collected. */
-  held(): Promise<number>;
+  readonly held: () => Promise<number>;
 }
 
 /** A log with `COUNT` records of some 1 kB, and a count of what is kept of what is fetched. */
