@@ -29,10 +29,28 @@ export type {
   PartitionsEvent,
   ResetEvent,
 } from './client/consumer-events.ts';
-export type { ConsumerOptions, Position } from './client/consumer-options.ts';
+export type {
+  ConsumerOptions,
+  DecodeErrorAction,
+  OnDecodeError,
+  Position,
+} from './client/consumer-options.ts';
 export type { CommitMode } from './client/offset-committer.ts';
-export type { ErrorAction, HandlerContext, RunOptions } from './client/run-options.ts';
-export type { Message, MessageBatch, MessageOf, TopicFilter } from './client/message.ts';
+export type {
+  BatchRunOptions,
+  ErrorAction,
+  ErrorDecision,
+  HandlerContext,
+  RetryLater,
+  RunOptions,
+} from './client/run-options.ts';
+export type {
+  Message,
+  MessageBatch,
+  MessageOf,
+  RawMessage,
+  TopicFilter,
+} from './client/message.ts';
 export type { LogFile } from './client/log-file.ts';
 export type { HostedLogs, InlineHost, WorkerKind } from './client/host.ts';
 export { topic } from './client/topic.ts';

@@ -1,5 +1,7 @@
 import { checkOneOf, withDefaults } from './base/argument.ts';
 import { LogBroker } from './broker/log-broker.ts';
+import * as decodeErrors from './client/decode-errors.ts';
+import { decodeErrorsPart } from './client/decode-errors-part.ts';
 import * as groupMember from './client/group-member.ts';
 import { groupMemberPart } from './client/group-member-part.ts';
 import { gzipPart } from './client/gzip-part.ts';
@@ -50,6 +52,7 @@ export function inline(options: InlineOptions = {}): InlineHost {
 
 /** Whoever has the broker in its thread has all of the tab's code too: a service worker has no `import()`. */
 function haveParts(): void {
+  decodeErrorsPart.have(decodeErrors);
   groupMemberPart.have(groupMember);
   gzipPart.have(gzip);
   logFilePart.have(logFile);

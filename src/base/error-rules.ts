@@ -27,6 +27,7 @@ export type ErrorCode =
   | 'PARTITION_NOT_EMPTY'
   | 'PROTOCOL_MISMATCH'
   | 'RECORD_TOO_LARGE'
+  | 'SERDE'
   | 'STORAGE_BLOCKED'
   | 'STORAGE_FULL'
   | 'STORAGE_TIMEOUT'
@@ -214,6 +215,12 @@ export const RECORD_TOO_LARGE: ErrorRule = {
   code: 'RECORD_TOO_LARGE',
   retriable: false,
   next: "Send a smaller record, or raise the topic's maxRecordBytes with alterTopic().",
+};
+
+export const SERDE: ErrorRule = {
+  code: 'SERDE',
+  retriable: false,
+  next: 'Seek past the record, or have onDecodeError skip it or put it into a deadLetterTopic.',
 };
 
 export const STORAGE_BLOCKED: ErrorRule = {

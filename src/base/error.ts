@@ -1,5 +1,6 @@
 import { CLOSED, INTERNAL } from './error-rules.ts';
 import type { ErrorCode, ErrorRule } from './error-rules.ts';
+import { errorMessage } from './error-text.ts';
 
 /** Facts about an error that survive structured cloning: offsets, sizes, names. */
 export type ErrorDetails = Readonly<Record<string, string | number | boolean | null>>;
@@ -74,7 +75,15 @@ export function isLogDeleted(error: unknown): error is TablogError {
 
 /** `error` as a `TablogError`: itself, or wrapped as a bug of ours with the original as its cause. */
 export function toTablogError(error: unknown): TablogError {
-  if (error instanceof TablogError) return error;
-  const happened = error instanceof Error ? error.message : String(error);
-  return new TablogError(INTERNAL, happened, { cause: error });
+  if (isTablogError(error)) return error;
+  return new TablogError(INTERNAL, errorMessage(error), { cause: error });
+}
+
+/** `instanceof` that does not throw for a Proxy that does. */
+function isTablogError(error: unknown): error is TablogError {
+  try {
+    return error instanceof TablogError;
+  } catch {
+    return false;
+  }
 }

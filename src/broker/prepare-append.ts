@@ -11,9 +11,10 @@ import type { NewAppend } from './commit-queue.ts';
  * transaction may be under way. Throws what is wrong with it.
  */
 export function prepareAppend(append: Append, config: TopicConfig, now: number): NewAppend {
-  const { topicId, partition, expectedOffset = null } = append;
-  const { maxRecordBytes, cleanup, timestampType } = config;
-  const needsKeys = cleanup !== 'delete';
+  const { topicId, partition, expectedOffset = null, isDeadLetter = false } = append;
+  const { cleanup, timestampType } = config;
+  const maxRecordBytes = isDeadLetter ? MAX_INFLATED_BYTES : config.maxRecordBytes;
+  const needsKeys = cleanup !== 'delete' && !isDeadLetter;
   let bytes = new Uint8Array(append.batch);
   const limits = { maxRecordBytes, maxBatchBytes: MAX_INFLATED_BYTES, needsKeys };
   const { codec } = validateBatch(bytes, limits);
@@ -24,5 +25,6 @@ export function prepareAppend(append: Append, config: TopicConfig, now: number):
   }
   if (append.compression === 'gzip' && codec === 'none') bytes = gzipBatch(bytes);
   sealBatch(bytes);
-  return { topicId, partition, batch: new RecordBatch(bytes), appendTime, expectedOffset };
+  const batch = new RecordBatch(bytes);
+  return { topicId, partition, batch, appendTime, expectedOffset, isDeadLetter };
 }

@@ -149,7 +149,8 @@ export class RemotePartitions implements PartitionHost {
 }
 
 /** The batch as it was prepared: validated, and compressed if asked for. */
-function asAppend({ topicId, partition, batch, expectedOffset }: NewAppend): Append {
-  const bytes = batch.bytes.slice().buffer;
-  return { topicId, partition, batch: bytes, compression: 'none', expectedOffset };
+function asAppend(append: NewAppend): Append {
+  const { topicId, partition, expectedOffset, isDeadLetter = false } = append;
+  const batch = append.batch.bytes.slice().buffer;
+  return { topicId, partition, batch, compression: 'none', expectedOffset, isDeadLetter };
 }

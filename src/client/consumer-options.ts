@@ -12,8 +12,10 @@ import type { Checks } from '../base/argument.ts';
 import type { OffsetPlace } from '../protocol/broker.ts';
 import { ASSIGNOR_NAMES } from '../protocol/group.ts';
 import type { AssignorName } from '../protocol/group.ts';
-import type { TopicFilter } from './message.ts';
+import type { TablogError } from '../base/error.ts';
+import type { RawMessage, TopicFilter } from './message.ts';
 import type { CommitMode } from './offset-committer.ts';
+import { asTopic } from './topic.ts';
 import type { TopicLike } from './topic.ts';
 
 /**
@@ -21,6 +23,19 @@ import type { TopicLike } from './topic.ts';
  * time.
  */
 export type Position = 'earliest' | 'latest' | number | Date;
+
+/**
+ * What becomes of a record that cannot be decoded. 'fail': whoever reads gets the error, `SERDE`, and
+ * the record is still the next one, so that a `seek` can go past it; 'skip': it counts as processed;
+ * 'deadLetter': it goes to the `deadLetterTopic`, byte for byte, and counts as processed.
+ */
+export type DecodeErrorAction = 'fail' | 'skip' | 'deadLetter';
+
+export const DECODE_ERROR_ACTIONS: readonly DecodeErrorAction[] = ['fail', 'skip', 'deadLetter'];
+
+export type OnDecodeError =
+  | DecodeErrorAction
+  | ((error: TablogError, message: RawMessage) => DecodeErrorAction | Promise<DecodeErrorAction>);
 
 export interface ConsumerOptions<T extends TopicFilter = TopicLike> {
   /**
@@ -72,6 +87,17 @@ export interface ConsumerOptions<T extends TopicFilter = TopicLike> {
    * browser freezes gives its partitions up at once. 'any': tabs are all alike.
    */
   readonly placement?: 'visible' | 'any';
+  /**
+   * What to do with a record whose key or value its serde does not decode, or a function that says so:
+   * it gets the error (`SERDE`) and the record with key and value as bytes, which are views into the
+   * fetched batch. Default 'fail' in loops; in `run()`, what its `onError` says.
+   */
+  readonly onDecodeError?: OnDecodeError;
+  /**
+   * Where 'deadLetter' puts records, here and in `run()`: a topic that exists, and that this consumer
+   * does not name in `topics`.
+   */
+  readonly deadLetterTopic?: TopicLike;
   /** Aborting it closes the consumer. */
   readonly signal?: AbortSignal;
   /** How many bytes may be fetched and not read yet, over all partitions. Default 8 MiB. */
@@ -85,7 +111,7 @@ export interface ConsumerOptions<T extends TopicFilter = TopicLike> {
   readonly maxWaitMs?: number;
 }
 
-type Optional = 'signal' | 'group' | 'memberId' | 'assignor';
+type Optional = 'signal' | 'group' | 'memberId' | 'assignor' | 'onDecodeError' | 'deadLetterTopic';
 
 export type CheckedConsumerOptions = Required<Omit<ConsumerOptions<TopicFilter>, Optional>> & {
   readonly [K in Optional]: ConsumerOptions[K] | undefined;
@@ -122,6 +148,10 @@ const CHECKS: Checks<ConsumerOptions<TopicFilter>> = {
   from: (_, value) => void checkPosition(value as Position),
   mustExist: checkBoolean,
   group: (_, value) => checkName('group name', value),
+  onDecodeError: (name, value) => {
+    if (typeof value !== 'function') checkOneOf(name, value, DECODE_ERROR_ACTIONS);
+  },
+  deadLetterTopic: (_, value) => void asTopic(value as TopicLike),
   signal: (name, value) => {
     if (!(value instanceof AbortSignal)) throw mistake(`${name} must be an AbortSignal`, value);
   },
@@ -151,6 +181,9 @@ export function checkConsumerOptions(
   const { topics, group } = checked;
   if (!Array.isArray(topics) || topics.length === 0) {
     throw mistake('consumer() takes an array of at least one topic', topics);
+  }
+  if (checked.onDecodeError === 'deadLetter' && checked.deadLetterTopic === undefined) {
+    throw new TypeError("'deadLetter' needs a deadLetterTopic");
   }
   const needless = Object.keys(given).find((name) => Object.hasOwn(GROUP_CHECKS, name));
   if (group === undefined && needless !== undefined) {

@@ -9,6 +9,7 @@ import { ConsumerListeners } from './consumer-events.ts';
 import type { AssignedPartition, ConsumerEvents, ConsumerListener } from './consumer-events.ts';
 import { checkConsumerOptions, checkPosition } from './consumer-options.ts';
 import type { ConsumerOptions, Position } from './consumer-options.ts';
+import type { DecodeErrorPolicy } from './decode-errors.ts';
 import { bindFacade } from './facade.ts';
 import { Fetcher } from './fetcher.ts';
 import { groupMemberPart } from './group-member-part.ts';
@@ -18,9 +19,10 @@ import { lost } from './hold.ts';
 import { Reading, TURN_MESSAGES } from './reading.ts';
 import { ReaderSet } from './reader-set.ts';
 import type { TopicPartition } from './reader-set.ts';
-import type { RunOptions } from './run-options.ts';
+import type { BatchRunOptions, RunOptions } from './run-options.ts';
 import type { Runner } from './runner.ts';
 import { runnerPart } from './runner-part.ts';
+import { asTopic } from './topic.ts';
 import type { TopicLike } from './topic.ts';
 import type { TopicRegistry } from './topic-registry.ts';
 import { TopicSelection } from './topic-selection.ts';
@@ -71,7 +73,9 @@ export class Consumer<T extends TopicFilter = TopicLike>
   readonly memberId: string | undefined;
   readonly group: string | undefined;
   readonly #connection: Connection;
-  readonly #registry: TopicRegistry;
+  readonly #selection: TopicSelection;
+  readonly #decodeErrors: DecodeErrorPolicy;
+  readonly #decidesOnDecodeErrors: boolean;
   readonly #readers: ReaderSet;
   readonly #fetcher: Fetcher;
   readonly #reading: Reading;
@@ -94,14 +98,21 @@ export class Consumer<T extends TopicFilter = TopicLike>
     super();
     bindFacade(this);
     const checked = checkConsumerOptions(options);
-    const { from, group, mustExist } = checked;
+    const { from, group, mustExist, onDecodeError, deadLetterTopic } = checked;
     this.group = group;
     this.memberId = group === undefined ? undefined : (checked.memberId ?? randomId());
     this.#connection = connection;
-    this.#registry = registry;
     this.#onClosed = onClosed;
     this.#commitsItself = group !== undefined && checked.commit !== 'manual';
-    const selection = new TopicSelection(checked.topics);
+    const selection = (this.#selection = new TopicSelection(checked.topics));
+    selection.checkDeadLetterTopic(deadLetterTopic);
+    this.#decidesOnDecodeErrors = onDecodeError !== undefined;
+    this.#decodeErrors = {
+      connection,
+      registry,
+      onDecodeError: onDecodeError ?? 'fail',
+      deadLetterTopic,
+    };
     const readers = (this.#readers = new ReaderSet(connection, selection, group === undefined));
     this.#fetcher = new Fetcher(connection, checked, readers.all, () => registry.checkAge());
     const onError = (error: unknown): void => this.#fetcher.fail(error);
@@ -117,9 +128,11 @@ export class Consumer<T extends TopicFilter = TopicLike>
       closing: this.#closing.signal,
       ready: () => this.ready,
       mayDeliver: () => this.#assignment?.mayDeliver() ?? false,
+      decodeErrors: this.#decodeErrors,
       commitsItself: this.#commitsItself,
     });
     this.ready = this.#start(async () => {
+      if (deadLetterTopic !== undefined) await registry.load(asTopic(deadLetterTopic).name);
       const common = { registry, selection, readers, from, listeners, onChange };
       if (group === undefined) return new WholeTopics({ ...common, mustExist });
       const { GroupMember } = await groupMemberPart.load();
@@ -178,16 +191,20 @@ export class Consumer<T extends TopicFilter = TopicLike>
    * handler throws is up to `onError`; by default `run` rejects with the error, and the message is
    * the next to be read.
    */
-  async run(options: RunOptions<T>): Promise<void> {
+  run(options: RunOptions<T>): Promise<void>;
+  /** The same with a handler for batches of messages, each of one partition. */
+  run(options: BatchRunOptions<T>): Promise<void>;
+  async run(options: RunOptions<T> | BatchRunOptions<T>): Promise<void> {
     const { startRunner } = await runnerPart.load();
     const leave = this.#reading.enter();
     try {
       const runner = await startRunner(options, {
-        connection: this.#connection,
-        registry: this.#registry,
+        selection: this.#selection,
         closing: this.#closing.signal,
         readers: this.#readers.all,
         reading: this.#reading,
+        decodeErrors: this.#decodeErrors,
+        decidesOnDecodeErrors: this.#decidesOnDecodeErrors,
       });
       this.#runner = runner;
       await runner.run();

@@ -1,15 +1,18 @@
 import { TablogError } from '../base/error.ts';
-import { BatchWriter } from '../record/batch-writer.ts';
+import { isInMemory } from '../protocol/topic-id.ts';
+import { fromErrorData } from '../protocol/error-data.ts';
+import { BatchWriter, recordBytes } from '../record/batch-writer.ts';
 import type { RecordParts } from '../record/batch-writer.ts';
-import type { Append } from '../protocol/broker.ts';
+import type { Append, TopicInfo } from '../protocol/broker.ts';
 import type { CommitRequest } from '../protocol/group.ts';
 import type { Connection } from './connection.ts';
+import { deadLetterHeaders } from './dead-letter-headers.ts';
 import { toCommit } from './hold.ts';
-import { Message } from './message.ts';
+import type { Handed, Hold } from './hold.ts';
+import type { HandedRecords } from './job.ts';
 import { isFenced } from './offset-committer.ts';
 import type { Topic } from './topic.ts';
 import type { TopicRegistry } from './topic-registry.ts';
-import type { Job } from './turns.ts';
 
 export interface Graveyard {
   readonly connection: Connection;
@@ -17,39 +20,101 @@ export interface Graveyard {
   readonly topic: Topic;
 }
 
-/** Longer texts of errors are cut. */
-const MAX_ERROR_LENGTH = 1000;
+/** A batch takes no more records beyond this. */
+const BATCH_BYTES = 1024 * 1024;
 
 /**
- * Stores a message in the dead letter topic, byte for byte, with headers that tell where it was and
- * why; where there is a group, in one transaction with its commit. So it waits until every message
- * before it is processed. `false`: the message is not this consumer's any more, and nothing is stored.
+ * Stores records in the dead letter topic, byte for byte, with headers that tell where they were and
+ * why; where there is a group, in one transaction with their commit. So it waits until every message
+ * before them is processed. `false`: they are not this consumer's any more, and nothing is stored.
+ *
+ * A transaction cannot have records of a topic in memory: there they are stored first, and committed
+ * then. So one may be there twice, and none is lost on the way.
  */
 export async function bury(
-  { connection, registry, topic }: Graveyard,
-  { message, reader, handed }: Job,
+  graveyard: Graveyard,
+  { reader, handed, records }: HandedRecords,
   error: unknown,
   attempts: number,
 ): Promise<boolean> {
-  const { hold } = reader;
-  const store = async (commit: CommitRequest | null): Promise<void> => {
-    const { id, partitions } = await registry.load(topic.name);
-    const writer = new BatchWriter();
-    writer.append(deadLetter(message, error, attempts));
-    const append: Append = {
-      topicId: id,
-      partition: message.partition % partitions,
-      batch: writer.finish().buffer,
-      compression: 'none',
-    };
-    const commits = commit === null ? [] : [commit];
-    const request = { appends: [append], durability: 'relaxed', commits, producer: null } as const;
-    await connection.call('transact', request);
-  };
+  const { topic, partition, hold } = reader;
+  const deadLetterTopic = graveyard.topic.name;
+  const letters = records.map(({ offset, parts }): RecordParts => {
+    const failed = { topic: topic.name, partition, offset, attempts, error, deadLetterTopic };
+    return { ...parts, headers: deadLetterHeaders(parts.headers, failed) };
+  });
+  const store = (commit: CommitRequest | null): Promise<void> =>
+    storeLetters(graveyard, letters, partition, commit);
   if (hold === undefined || handed === undefined) {
     await store(null);
     return true;
   }
+  return storeWithCommit(graveyard.connection, hold, handed, store);
+}
+
+async function storeLetters(
+  { connection, registry, topic }: Graveyard,
+  letters: readonly RecordParts[],
+  partition: number,
+  commit: CommitRequest | null,
+): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    const info = await registry.load(topic.name);
+    try {
+      await send(connection, appendsOf(info, letters, partition), commit);
+      return;
+    } catch (error) {
+      // Made anew since it was looked up, perhaps with fewer partitions.
+      if (!isUnknownTopic(error) || tries > 1) throw error;
+      registry.forget();
+    }
+  }
+}
+
+async function send(
+  connection: Connection,
+  appends: readonly Append[],
+  commit: CommitRequest | null,
+): Promise<void> {
+  const durability = 'relaxed';
+  if (!isInMemory(appends[0]!.topicId)) {
+    const commits = commit === null ? [] : [commit];
+    await connection.call('transact', { appends, durability, commits, producer: null });
+    return;
+  }
+  const results = await connection.call('produce', { appends, durability });
+  for (const result of results) if ('error' in result) throw fromErrorData(result.error);
+  if (commit !== null) await connection.call('commitOffsets', commit);
+}
+
+function appendsOf(
+  { id, partitions }: TopicInfo,
+  letters: readonly RecordParts[],
+  partition: number,
+): Append[] {
+  const appends: Append[] = [];
+  const writer = new BatchWriter();
+  const finish = (): void => {
+    const batch = writer.finish().buffer;
+    const where = { topicId: id, partition: partition % partitions };
+    appends.push({ ...where, batch, compression: 'none', isDeadLetter: true });
+  };
+  for (const letter of letters) {
+    const isFull = writer.byteLength + recordBytes(letter) > BATCH_BYTES;
+    if (isFull && writer.recordCount > 0) finish();
+    writer.append(letter);
+  }
+  finish();
+  return appends;
+}
+
+/** Has `store` commit what was handed out, when its turn comes. */
+async function storeWithCommit(
+  connection: Connection,
+  hold: Hold,
+  handed: Handed,
+  store: (commit: CommitRequest) => Promise<void>,
+): Promise<boolean> {
   const { restarts } = hold;
   // Behind the commits that are under way: none of them is to be overtaken.
   const buried = async (): Promise<boolean> => {
@@ -85,15 +150,6 @@ export async function bury(
   }
 }
 
-function deadLetter(message: Message, error: unknown, attempts: number): RecordParts {
-  const parts = Message.partsOf(message);
-  const told = {
-    'tablog.topic': message.topic,
-    'tablog.partition': message.partition,
-    'tablog.offset': message.offset,
-    'tablog.attempts': attempts,
-    'tablog.error': String(error).slice(0, MAX_ERROR_LENGTH),
-  };
-  const headers = Object.entries(told).map(([name, value]) => [name, String(value)] as const);
-  return { ...parts, headers: [...parts.headers, ...headers] };
+function isUnknownTopic(error: unknown): boolean {
+  return error instanceof TablogError && error.code === 'UNKNOWN_TOPIC';
 }

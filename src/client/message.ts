@@ -1,70 +1,56 @@
-import type { RecordParts } from '../record/batch-writer.ts';
-import { murmur2 } from '../record/murmur2.ts';
-import { readHeaders } from '../record/record-cursor.ts';
-import type { Header, RecordCursor } from '../record/record-cursor.ts';
-import type { Serde } from './serde.ts';
+import type { Header } from '../record/record-cursor.ts';
+import { jsonHeaders, jsonValue } from './message-json.ts';
+import type { PartitionSource } from './partition-source.ts';
 import type { Topic, TopicLike } from './topic.ts';
 
-/** What the messages of one partition have in common. */
-export interface MessageSource {
-  readonly topic: Topic;
-  readonly partition: number;
-  /** Commits that everything before `next` is processed. */
-  commit(next: number): Promise<void>;
-}
-
 /**
- * A record that was read. Key, value and headers are decoded when they are asked for, so a record
- * that nobody looks at costs next to nothing, and one that cannot be decoded throws where it is
- * used. Bytes are views into the fetched batch: copy what you keep for long.
+ * A record that was read, decoded. All there is to know of it are properties of its own, so that
+ * `{ ...message }`, `structuredClone(message)`, `postMessage(message)` and a logger keep everything;
+ * copies have no methods.
+ *
+ * Of text, numbers and JSON a message keeps nothing that was fetched. Where the key or the value is
+ * bytes, as `bytes()` gives them, that is a view into the fetched batch, of up to a megabyte: keep, or
+ * post, a `clone()`.
  */
 export class Message<N extends string = string, K = unknown, V = unknown> {
+  /**
+   * Names the record, and no other: an idempotency key. The same however often the record was sent on
+   * its way into the log, and is read. Made of the topic's id, which neither a topic that is made again
+   * under the same name has nor one of another log; the partition; and the offset. At most 80 of the
+   * characters a-z 0-9 -.
+   */
+  readonly id: string;
+  readonly topic: N;
+  readonly partition: number;
   readonly offset: number;
   /** Milliseconds since 1970. */
   readonly timestamp: number;
-  readonly #source: MessageSource;
-  readonly #bytes: Uint8Array;
-  readonly #keyAt: number;
-  readonly #keyLength: number;
-  readonly #valueAt: number;
-  readonly #valueLength: number;
-  readonly #headersAt: number;
-  readonly #headerCount: number;
-
-  constructor(source: MessageSource, cursor: RecordCursor) {
-    this.offset = cursor.offset;
-    this.timestamp = cursor.timestamp;
-    this.#source = source;
-    this.#bytes = cursor.bytes;
-    this.#keyAt = cursor.keyAt;
-    this.#keyLength = cursor.keyLength;
-    this.#valueAt = cursor.valueAt;
-    this.#valueLength = cursor.valueLength;
-    this.#headersAt = cursor.headersAt;
-    this.#headerCount = cursor.headerCount;
-  }
-
-  get topic(): N {
-    return this.#source.topic.name as N;
-  }
-
-  get partition(): number {
-    return this.#source.partition;
-  }
-
-  /** null: the record has no key. Throws what the key serde throws. */
-  get key(): K | null {
-    return this.#decode(this.#source.topic.key as Serde<K>, this.#keyAt, this.#keyLength);
-  }
-
-  /** null: a tombstone. Throws what the value serde throws. */
-  get value(): V | null {
-    return this.#decode(this.#source.topic.value as Serde<V>, this.#valueAt, this.#valueLength);
-  }
-
+  /** null: the record has no key. */
+  readonly key: K | null;
+  /** null: a tombstone. */
+  readonly value: V | null;
   /** In the order sent; a name may come twice. */
-  get headers(): readonly Header[] {
-    return readHeaders(this.#bytes, this.#headersAt, this.#headerCount);
+  readonly headers: readonly Header[];
+  readonly #source: PartitionSource;
+
+  /** @internal */
+  constructor(
+    source: PartitionSource,
+    offset: number,
+    timestamp: number,
+    key: unknown,
+    value: unknown,
+    headers: readonly Header[],
+  ) {
+    this.id = source.idPrefix + offset;
+    this.topic = source.topic.name as N;
+    this.partition = source.partition;
+    this.offset = offset;
+    this.timestamp = timestamp;
+    this.key = key as K | null;
+    this.value = value as V | null;
+    this.headers = headers;
+    this.#source = source;
   }
 
   /** The last header of this name as text; `undefined` where there is none, or it is null. */
@@ -82,57 +68,67 @@ export class Message<N extends string = string, K = unknown, V = unknown> {
    * Rejects with `FENCED` when the partition was taken away, and with a `TypeError` where the
    * consumer has no group.
    */
-  commit(): Promise<void> {
-    return this.#source.commit(this.offset + 1);
+  async commit(): Promise<void> {
+    await Message.#sourceOf(this, 'commit()').commit(this.offset + 1);
   }
 
-  /** The message decoded, as a plain object. */
+  /**
+   * The same message with bytes of its own: one that is kept keeps nothing else of what was fetched.
+   * Copies a key and a value that are a `Uint8Array`; nothing else can be a view, unless a serde of
+   * your own makes it.
+   */
+  clone(): Message<N, K, V> {
+    const { offset, timestamp, key, value, headers } = this;
+    const source = Message.#sourceOf(this, 'clone()');
+    return new Message(source, offset, timestamp, ownBytes(key), ownBytes(value), headers);
+  }
+
+  /**
+   * For `JSON.stringify`, and loggers that use it: bytes, also those of headers, as text where they
+   * are UTF-8, else as `{ base64 }`; a bigint as its digits.
+   */
   toJSON(): object {
-    const { topic, partition, offset, timestamp, key, value, headers } = this;
-    return { topic, partition, offset, timestamp, key, value, headers };
+    const { key, value, headers, ...rest } = this;
+    const decoded = { key: jsonValue(key), value: jsonValue(value) };
+    return { ...rest, ...decoded, headers: jsonHeaders(headers) };
   }
 
   /**
-   * Key, value and headers as they are stored, to be written elsewhere.
+   * Keeps Vue's `reactive` and `ref` from wrapping messages, which never change, in a Proxy.
+   * https://vuejs.org/api/reactivity-advanced.html#markraw
    * @internal
    */
-  static partsOf(message: Message): RecordParts {
-    const field = (at: number, length: number): Uint8Array | null =>
-      length < 0 ? null : message.#bytes.subarray(at, at + length);
-    return {
-      key: field(message.#keyAt, message.#keyLength),
-      value: field(message.#valueAt, message.#valueLength),
-      headers: message.headers,
-      timestamp: message.timestamp,
-    };
+  get __v_skip(): true {
+    return true;
   }
 
-  /**
-   * Messages of one lane have to stay in order: those of one key in one partition.
-   * @internal
-   */
-  static laneOf(message: Message): string {
-    const at = message.#keyAt;
-    const length = message.#keyLength;
-    const key = length < 0 ? 'none' : murmur2(message.#bytes.subarray(at, at + length));
-    return `${message.topic}/${message.partition}/${key}`;
+  /** A Proxy, or a copy that a state library made with this prototype, has no private fields. */
+  static #sourceOf(message: Message, what: string): PartitionSource {
+    if (#source in message) return message.#source;
+    throw new TypeError(
+      `${what} needs the message itself, and this is a Proxy or a copy of it: ` +
+        'keep the message outside of reactive state (toRaw(), markRaw() or $state.raw)',
+    );
   }
+}
 
-  #decode<T>(serde: Serde<T>, at: number, length: number): T | null {
-    return length < 0 ? null : serde.decode(this.#bytes.subarray(at, at + length));
-  }
+function ownBytes(field: unknown): unknown {
+  return field instanceof Uint8Array ? field.slice() : field;
 }
 
 /** What a consumer may be told to read: a topic, or all topics whose names match. */
 export type TopicFilter = TopicLike | RegExp;
 
+/** A message of which nothing was decoded. */
+export type RawMessage<N extends string = string> = Message<N, Uint8Array, Uint8Array>;
+
 /** The messages of a topic: typed by it, or of bytes for a plain name or a pattern. */
 export type MessageOf<T extends TopicFilter> = T extends RegExp
-  ? Message<string, Uint8Array, Uint8Array>
+  ? RawMessage
   : T extends Topic<infer N, infer K, infer V>
     ? Message<N, K, V>
     : T extends string
-      ? Message<T, Uint8Array, Uint8Array>
+      ? RawMessage<T>
       : never;
 
 /** Some messages of one partition, in order. */

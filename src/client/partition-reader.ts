@@ -5,9 +5,12 @@ import { unsupportedCodec } from '../record/batch-error.ts';
 import { ATTRIBUTE, CODEC, FIELD, MAX_INFLATED_BYTES } from '../record/batch-format.ts';
 import { wholeBatchBytes } from '../record/batch-length.ts';
 import { RecordCursor } from '../record/record-cursor.ts';
+import { decodeRecord } from './decode-record.ts';
+import type { Undecodable } from './decode-record.ts';
 import type { Hold } from './hold.ts';
-import { Message } from './message.ts';
-import type { MessageSource } from './message.ts';
+import type { Message } from './message.ts';
+import { PartitionSource } from './partition-source.ts';
+import { RawRecord } from './raw-record.ts';
 import type { Topic } from './topic.ts';
 
 export type Gunzip = (bytes: Uint8Array, limit: number) => Uint8Array;
@@ -16,15 +19,14 @@ export type Gunzip = (bytes: Uint8Array, limit: number) => Uint8Array;
  * A consumer's place in one partition: where it stands, what has been fetched and is not read yet,
  * and the cursor that decodes it, record by record.
  */
-export class PartitionReader implements MessageSource {
+export class PartitionReader {
+  readonly source: PartitionSource;
   readonly topic: Topic;
   readonly topicId: string;
   readonly partition: number;
   /** The offset of the next message. */
   position = 0;
   paused = false;
-  /** A group's member: its hold on the partition. */
-  hold: Hold | undefined;
   /** Nothing is handed out: it has no place yet, or is being given up. */
   stopped = false;
   /** Gets what stops it first; `true`: something is being done about it. */
@@ -40,14 +42,26 @@ export class PartitionReader implements MessageSource {
   #segments: Uint8Array[] = [];
   #at = 0;
   #cursor: RecordCursor | undefined;
+  /** The record that the cursor is at is the next one. */
+  #isPutBack = false;
   #fetchOffset = 0;
   #bufferedBytes = 0;
   #error: TablogError | undefined;
 
   constructor(topic: Topic, topicId: string, partition: number) {
+    this.source = new PartitionSource(topic, topicId, partition);
     this.topic = topic;
     this.topicId = topicId;
     this.partition = partition;
+  }
+
+  /** A group's member: its hold on the partition. */
+  get hold(): Hold | undefined {
+    return this.source.hold;
+  }
+
+  set hold(hold: Hold) {
+    this.source.hold = hold;
   }
 
   /** Where the next fetch begins: after what is buffered. */
@@ -81,12 +95,6 @@ export class PartitionReader implements MessageSource {
     this.#fetchOffset = fetched.nextOffset;
   }
 
-  /** Commits `next`, unless that far is committed already. See `Message.commit`. */
-  async commit(next: number): Promise<void> {
-    if (this.hold === undefined) throw new TypeError('commit() needs a consumer with a group');
-    await this.hold.commit(next);
-  }
-
   /** Moves to `offset`, and drops what was buffered. */
   seek(offset: number): void {
     this.epoch++;
@@ -104,7 +112,7 @@ export class PartitionReader implements MessageSource {
   }
 
   /** The next message, or `undefined` where a fetch has to come first. Throws what stops the partition. */
-  next(): Message | undefined {
+  next(): Message | Undecodable | undefined {
     if (this.paused || this.stopped) return undefined;
     for (;;) {
       const cursor = this.#cursor ?? this.#nextBatch();
@@ -112,11 +120,23 @@ export class PartitionReader implements MessageSource {
         if (this.#error !== undefined) throw this.#error;
         return undefined;
       }
-      if (!this.#advance(cursor)) continue;
+      if (this.#isPutBack) this.#isPutBack = false;
+      else if (!this.#advance(cursor)) continue;
       if (cursor.offset < this.position) continue; // the batch began before the place sought
       this.position = cursor.offset + 1;
-      return new Message(this, cursor);
+      return decodeRecord(this.source, cursor);
     }
+  }
+
+  /** What `next()` returned last, as it is stored; to be asked for before anything else is. */
+  get record(): RawRecord {
+    return new RawRecord(this.#cursor!);
+  }
+
+  /** What `next()` returned last is the next once more, and is decoded anew. */
+  putBack(): void {
+    this.#isPutBack = true;
+    this.position = this.#cursor!.offset;
   }
 
   #advance(cursor: RecordCursor): boolean {
@@ -178,6 +198,7 @@ export class PartitionReader implements MessageSource {
     this.#segments = [];
     this.#at = 0;
     this.#cursor = undefined;
+    this.#isPutBack = false;
     this.#bufferedBytes = 0;
   }
 }

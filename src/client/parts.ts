@@ -1,5 +1,6 @@
 import { withDeadline } from '../base/clock.ts';
 import type { Clock } from '../base/clock.ts';
+import { decodeErrorsPart } from './decode-errors-part.ts';
 import { groupMemberPart } from './group-member-part.ts';
 import { gzipPart } from './gzip-part.ts';
 import { logFilePart } from './log-file-part.ts';
@@ -12,6 +13,7 @@ const LOAD_DEADLINE_MS = 20_000;
 
 /** Every part of the tab's code. */
 const PARTS: readonly AnyPart[] = [
+  decodeErrorsPart,
   groupMemberPart,
   gzipPart,
   logFilePart,

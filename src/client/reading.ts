@@ -2,6 +2,9 @@ import type { Clock } from '../base/clock.ts';
 import { deferred } from '../base/deferred.ts';
 import { isLogDeleted } from '../base/error.ts';
 import type { TablogError } from '../base/error.ts';
+import { Undecodable } from './decode-record.ts';
+import type { DecodeErrorPolicy } from './decode-errors.ts';
+import { decodeErrorsPart } from './decode-errors-part.ts';
 import type { Fetcher } from './fetcher.ts';
 import type { Handed } from './hold.ts';
 import type { Message, MessageBatch } from './message.ts';
@@ -19,6 +22,7 @@ export interface ReadingOptions {
   /** Settles when there are partitions to read. */
   readonly ready: () => Promise<void>;
   readonly mayDeliver: () => boolean;
+  readonly decodeErrors: DecodeErrorPolicy;
   /** Whether what is processed is committed without a word of the application. */
   readonly commitsItself: boolean;
 }
@@ -50,6 +54,11 @@ export class Reading {
     this.#readers = options.readers;
     this.#fetcher = options.fetcher;
     this.#closing = options.closing;
+  }
+
+  /** Has what comes next fetched, now that something was taken. */
+  pump(): void {
+    this.#fetcher.pump();
   }
 
   /** Resolves at the next arrival. */
@@ -110,6 +119,10 @@ export class Reading {
             const delivery = this.take(turns);
             if (delivery !== undefined) {
               const { message, reader } = delivery;
+              if (message instanceof Undecodable) {
+                await this.#passUndecodable(reader, message);
+                continue;
+              }
               this.#handOut(reader, message.offset, message.offset + 1);
               return { done: false, value: message };
             }
@@ -136,6 +149,10 @@ export class Reading {
           continue;
         }
         const { reader, message: first } = delivery;
+        if (first instanceof Undecodable) {
+          await this.#passUndecodable(reader, first);
+          continue;
+        }
         const messages = await this.#gather(reader, first, max, maxWaitMs);
         this.#fetcher.pump();
         // What is given up, by a rebalance or by closing, is for others to read.
@@ -148,6 +165,29 @@ export class Reading {
       throwIfDeleted(this.#closing);
     } finally {
       leave();
+    }
+  }
+
+  /** Goes on behind a record that cannot be decoded; or throws, and the record is still the next one. */
+  async #passUndecodable(reader: PartitionReader, undecodable: Undecodable): Promise<void> {
+    const { decodeErrors } = this.#options;
+    if (decodeErrors.onDecodeError === 'fail') {
+      reader.putBack();
+      throw undecodable.error;
+    }
+    const { record } = reader;
+    const closing = this.#closing;
+    const { settleUndecodable } = await decodeErrorsPart.load();
+    const settled = settleUndecodable({ reader, undecodable, record, closing }, decodeErrors);
+    // The application's function may take as long as it likes: closing does not wait for it.
+    const closed = deferred();
+    const close = (): void => closed.resolve();
+    closing.addEventListener('abort', close);
+    if (closing.aborted) close();
+    try {
+      await Promise.race([settled, closed.promise]);
+    } finally {
+      closing.removeEventListener('abort', close);
     }
   }
 
@@ -233,12 +273,19 @@ export function throwIfDeleted({ reason }: AbortSignal): void {
   if (isLogDeleted(reason)) throw reason;
 }
 
-/** Adds what is at hand; `false` where the partition has stopped, which the next read reports. */
+/**
+ * Adds what is at hand; `false` where the partition has stopped, or a record cannot be decoded, which
+ * the next read reports.
+ */
 function fill(messages: Message[], reader: PartitionReader, max: number): boolean {
   try {
     while (messages.length < max) {
       const message = reader.next();
       if (message === undefined) return true;
+      if (message instanceof Undecodable) {
+        reader.putBack();
+        return false;
+      }
       messages.push(message);
     }
     return true;
@@ -247,12 +294,12 @@ function fill(messages: Message[], reader: PartitionReader, max: number): boolea
   }
 }
 
-function batchOf(
+export function batchOf(
   reader: PartitionReader,
   messages: readonly Message[],
   closing: AbortSignal,
 ): MessageBatch {
-  const { topic, partition, endOffset, hold } = reader;
+  const { topic, partition, endOffset, hold, source } = reader;
   const lastOffset = messages.at(-1)!.offset;
   return {
     topic: topic.name,
@@ -263,6 +310,6 @@ function batchOf(
     endOffset,
     lag: Math.max(endOffset - lastOffset - 1, 0),
     signal: hold?.signal ?? closing,
-    commit: () => reader.commit(lastOffset + 1),
+    commit: () => source.commit(lastOffset + 1),
   };
 }

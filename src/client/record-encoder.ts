@@ -1,5 +1,7 @@
 import { kindFor, mistake, show, unknown } from '../base/argument.ts';
 import type { Field, RecordParts } from '../record/batch-writer.ts';
+import { TablogError } from '../base/error.ts';
+import { errorMessage } from '../base/error-text.ts';
 import { checkUtf8 } from '../record/utf8.ts';
 import type { Serde } from './serde.ts';
 import type { Topic } from './topic.ts';
@@ -57,16 +59,26 @@ export function encodeRecord(
 
 function encodeField(topic: Topic, what: string, serde: Serde<unknown>, value: unknown): Field {
   if (value === null) return null;
-  const encoded: unknown = serde.encode(value);
-  if (encoded instanceof Uint8Array) return encoded;
-  if (typeof encoded === 'string') {
-    checkUtf8(encoded);
-    return encoded;
+  let encoded: unknown;
+  try {
+    encoded = serde.encode(value);
+    if (typeof encoded === 'string') checkUtf8(encoded);
+  } catch (cause) {
+    throw cannotEncode(topic, what, cause);
   }
+  if (encoded instanceof Uint8Array || typeof encoded === 'string') return encoded;
   throw mistake(
     `the ${what} serde of '${topic.name}' must encode to a Uint8Array or a string`,
     encoded,
   );
+}
+
+/** Bad input is a `TypeError` or a `RangeError`, whatever the serde throws; its `TablogError`s are its own. */
+function cannotEncode({ name }: Topic, what: string, cause: unknown): Error {
+  if (cause instanceof TablogError) return cause;
+  const kind = cause instanceof RangeError ? RangeError : TypeError;
+  const text = `the ${what} of a record for '${name}' cannot be encoded: ${errorMessage(cause)}`;
+  return new kind(text, { cause });
 }
 
 function encodeHeaders(headers: HeadersInput): RecordParts['headers'] {

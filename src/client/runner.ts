@@ -1,26 +1,35 @@
 import { deferred } from '../base/deferred.ts';
-import type { Connection } from './connection.ts';
+import { BatchCollector } from './batch-collector.ts';
 import { bury } from './dead-letter.ts';
-import { Message } from './message.ts';
-import type { TopicFilter } from './message.ts';
+import { isDeadLetter } from './dead-letter-headers.ts';
+import { decodeErrorAction } from './decode-errors.ts';
+import type { DecodeErrorPolicy } from './decode-errors.ts';
+import { Undecodable } from './decode-record.ts';
+import { endJob, laneOf } from './job.ts';
+import type { Job } from './job.ts';
+import type { Message, TopicFilter } from './message.ts';
 import type { PartitionReader } from './partition-reader.ts';
-import { TURN_MESSAGES, throwIfDeleted } from './reading.ts';
+import { PutOffJobs } from './put-off-jobs.ts';
+import { TURN_MESSAGES, batchOf, throwIfDeleted } from './reading.ts';
 import type { Reading } from './reading.ts';
-import { actionFor, checkRunOptions } from './run-options.ts';
-import type { CheckedRunOptions, RunOptions } from './run-options.ts';
+import { RetryAfter } from './retry-after.ts';
+import { checkRunOptions, verdictOn } from './run-options.ts';
+import type { BatchRunOptions, CheckedRunOptions, RunOptions, Verdict } from './run-options.ts';
 import { asTopic } from './topic.ts';
-import type { TopicRegistry } from './topic-registry.ts';
+import type { TopicSelection } from './topic-selection.ts';
 import { Turns } from './turns.ts';
-import type { Delivery, Job } from './turns.ts';
+import type { Delivery } from './turns.ts';
 
 /** What a runner needs of its consumer. */
 export interface RunnerSource {
-  readonly connection: Connection;
-  readonly registry: TopicRegistry;
+  readonly selection: TopicSelection;
   /** Aborts when the consumer closes. */
   readonly closing: AbortSignal;
   readonly readers: readonly PartitionReader[];
   readonly reading: Reading;
+  readonly decodeErrors: DecodeErrorPolicy;
+  /** The consumer was given an `onDecodeError`, which goes before the run's `onError`. */
+  readonly decidesOnDecodeErrors: boolean;
 }
 
 /** How many messages are taken for each handler, so that there are other keys to go on with. */
@@ -31,18 +40,22 @@ const TAKEN_A_HANDLER = 4;
  * `TypeError` or `RangeError`, or `UNKNOWN_TOPIC`.
  */
 export async function startRunner<T extends TopicFilter>(
-  options: RunOptions<T>,
+  options: RunOptions<T> | BatchRunOptions<T>,
   source: RunnerSource,
 ): Promise<Runner> {
-  const checked = checkRunOptions(options);
+  const { decodeErrors, selection } = source;
+  const checked = checkRunOptions(options, decodeErrors.deadLetterTopic);
   const { deadLetterTopic } = checked;
-  if (deadLetterTopic !== undefined) await source.registry.load(asTopic(deadLetterTopic).name);
+  selection.checkDeadLetterTopic(deadLetterTopic);
+  if (deadLetterTopic !== undefined) {
+    await decodeErrors.registry.load(asTopic(deadLetterTopic).name);
+  }
   return new Runner(source, checked);
 }
 
 /**
  * Runs handlers side by side. Messages of one key, in one partition, come one after the other, and
- * so do all messages without a key.
+ * so do all messages without a key; with `eachBatch`, all batches of a partition.
  */
 class Runner {
   readonly #source: RunnerSource;
@@ -52,8 +65,8 @@ class Runner {
   /** Those that must come one after the other; the first of each runs or is the next to. */
   readonly #lanes = new Map<string, Job[]>();
   readonly #running = new Set<Job>();
-  /** Those that wait for their next attempt, and how to wake them. */
-  readonly #backingOff = new Map<Job, () => void>();
+  readonly #putOff: PutOffJobs;
+  readonly #collector: BatchCollector | undefined;
   /** How many jobs of each partition there are. */
   readonly #taken = new Map<PartitionReader, number>();
   /** They come again when the run is over: not earlier, because those before them may still run. */
@@ -65,8 +78,19 @@ class Runner {
     this.#source = source;
     this.#reading = source.reading;
     this.#options = options;
-    const { concurrency } = options;
-    this.#turns = new Turns(source.readers, concurrency === 1 ? TURN_MESSAGES : 1);
+    const { batches, concurrency } = options;
+    const isInOrder = concurrency === 1 && batches === undefined;
+    this.#turns = new Turns(source.readers, isInOrder ? TURN_MESSAGES : 1);
+    const { clock } = source.decodeErrors.connection;
+    this.#putOff = new PutOffJobs(clock);
+    this.#collector =
+      batches &&
+      new BatchCollector({
+        ...batches,
+        clock,
+        isPassedOver: (reader, message) => this.#passesOver(reader, message),
+        onDue: () => this.#wake(),
+      });
   }
 
   /** Until the consumer closes; or until a message stops it: then it rejects with that error. */
@@ -76,47 +100,112 @@ class Runner {
       while (!closing.aborted && this.#failure === undefined) {
         const { arrival } = this.#reading;
         const ended = this.#ended.promise;
-        const delivery = this.#isFull
-          ? undefined
-          : this.#reading.take(this.#turns, (reader) => this.#hasRoom(reader));
-        if (delivery !== undefined) this.#enqueue(delivery);
+        this.#putOff.wake((job) => this.#isOver(job)); // somebody may have sought
+        const isTaken = !this.#isFull && this.#take();
         this.#startAll(); // also those of partitions that were paused
         if (this.#isFull) await Promise.race([arrival, ended]);
-        else if (delivery === undefined) await Promise.race([this.#reading.more(arrival), ended]);
+        else if (!isTaken) await Promise.race([this.#reading.more(arrival), ended]);
       }
-    } finally {
-      this.#dropWaiting(() => true);
-      while (this.#running.size > 0 && !closing.aborted) await this.#ended.promise;
-      if (!closing.aborted) this.#rewind();
+    } catch (error) {
+      this.#failure ??= { error };
     }
+    this.#putOff.wake(() => true);
+    this.#dropWaiting(() => true);
+    while (this.#running.size > 0 && !closing.aborted) await this.#ended.promise;
+    if (!closing.aborted) this.#rewind();
+    this.#collector?.close();
     if (this.#failure !== undefined) throw this.#failure.error;
     throwIfDeleted(closing);
   }
 
   /** Begins nothing more of a partition. */
   giveUp(reader: PartitionReader): void {
+    this.#collector?.giveUp(reader);
     this.#dropWaiting((job) => job.reader === reader);
-    for (const [job, wake] of this.#backingOff) if (job.reader === reader) wake();
+    this.#putOff.wake((job) => job.reader === reader);
   }
 
   /** One after the other: then nothing is taken before its time. */
   get #isFull(): boolean {
-    return this.#options.concurrency === 1 && this.#lanes.size > 0;
+    const { batches, concurrency } = this.#options;
+    if (batches !== undefined) return this.#lanes.size >= concurrency;
+    return concurrency === 1 && this.#lanes.size > 0;
   }
 
   #hasRoom(reader: PartitionReader): boolean {
-    const { concurrency } = this.#options;
-    return (this.#taken.get(reader) ?? 0) < concurrency * TAKEN_A_HANDLER;
+    const taken = this.#taken.get(reader) ?? 0;
+    if (this.#collector === undefined) return taken < this.#options.concurrency * TAKEN_A_HANDLER;
+    return taken === 0 && !this.#collector.has(reader);
   }
 
-  #enqueue({ message, reader }: Delivery): void {
-    const handed = reader.hold?.begin(message.offset, message.offset + 1);
-    const lane = this.#options.concurrency === 1 ? '' : Message.laneOf(message);
-    const job: Job = { message, reader, handed, epoch: reader.epoch, lane };
+  /** Takes what is at hand, for now; `false`: there is nothing. */
+  #take(): boolean {
+    const isCollected = this.#takeBatch();
+    const delivery = this.#reading.take(this.#turns, (reader) => this.#hasRoom(reader));
+    if (delivery === undefined) return isCollected;
+    const { message, reader } = delivery;
+    if (this.#collector === undefined || message instanceof Undecodable) this.#enqueue(delivery);
+    else if (this.#passesOver(reader, message)) this.#enqueue(delivery);
+    else {
+      this.#collector.begin(reader, message);
+      this.#takeBatch();
+    }
+    return true;
+  }
+
+  #takeBatch(): boolean {
+    const batch = this.#reading.mayDeliver ? this.#collector?.take() : undefined;
+    if (batch === undefined) return false;
+    const { reader, epoch, messages, records, next } = batch;
+    const { offset } = messages[0]!;
+    this.#add({
+      reader,
+      records,
+      handed: reader.hold?.begin(offset, next),
+      subject: batchOf(reader, messages, this.#source.closing),
+      undecodable: undefined,
+      isPassedOver: false,
+      offset,
+      epoch,
+      lane: reader.source.idPrefix,
+    });
+    this.#reading.pump();
+    return true;
+  }
+
+  #enqueue({ message: found, reader }: Delivery): void {
+    const undecodable = found instanceof Undecodable ? found : undefined;
+    const message: Message = found instanceof Undecodable ? found.message : found;
+    const { concurrency, batches } = this.#options;
+    const { record, epoch, source } = reader;
+    const { offset } = message;
+    const isAlone = batches === undefined;
+    const ownLane = concurrency === 1 ? '' : laneOf(reader, record);
+    this.#add({
+      reader,
+      records: [record],
+      handed: reader.hold?.begin(offset, offset + 1),
+      subject: isAlone ? message : batchOf(reader, [message], this.#source.closing),
+      undecodable,
+      isPassedOver: undecodable === undefined && this.#passesOver(reader, message),
+      offset,
+      epoch,
+      lane: isAlone ? ownLane : source.idPrefix,
+    });
+  }
+
+  #add(job: Job): void {
+    const { lane, reader } = job;
     const jobs = this.#lanes.get(lane);
     if (jobs === undefined) this.#lanes.set(lane, [job]);
     else jobs.push(job);
     this.#taken.set(reader, (this.#taken.get(reader) ?? 0) + 1);
+  }
+
+  /** Whether it is a dead letter that the consumer came upon by a pattern: nobody's to bury again. */
+  #passesOver({ topic: { name } }: PartitionReader, { headers }: Message): boolean {
+    if (headers.length === 0 || this.#options.deadLetterTopic === undefined) return false;
+    return isDeadLetter(name, headers) && !this.#source.selection.isNamed(name);
   }
 
   #startAll(): void {
@@ -133,41 +222,75 @@ class Runner {
     } catch (error) {
       this.#failure ??= { error };
       this.#drop(job);
-      for (const wake of this.#backingOff.values()) wake();
+      this.#putOff.wake(() => true);
     }
     this.#running.delete(job);
     this.#remove(job);
     if (this.#failure === undefined) this.#startAll();
+    this.#wake();
+  }
+
+  #wake(): void {
     this.#ended.resolve();
     this.#ended = deferred();
   }
 
   /** Calls the handler until it succeeds or something else is to be done. Throws to stop the run. */
   async #handle(job: Job): Promise<void> {
-    const { message, reader } = job;
-    const signal = reader.hold?.signal ?? this.#source.closing;
+    if (job.isPassedOver) return endJob(job, 'processed');
+    let failures = 0;
     for (let attempt = 1; ; attempt++) {
-      try {
-        await this.#options.eachMessage(message, { signal, attempt });
-        return end(job, 'processed');
-      } catch (error) {
-        if (this.#isOver(job)) return this.#drop(job);
-        const action = await actionFor(this.#options, error, message, attempt);
-        if (action === 'stop') throw error;
-        if (action === 'deadLetter' && !(await this.#bury(job, error, attempt))) {
-          return this.#drop(job);
-        }
-        if (action !== 'retry') return end(job, 'processed');
-        await this.#backOff(job, attempt);
+      const failed = await this.#attempt(job, attempt);
+      if (failed === undefined) return endJob(job, 'processed');
+      if (this.#isOver(job)) return this.#drop(job);
+      const { error } = failed;
+      if (RetryAfter.msOf(error) === undefined) failures++;
+      const verdict = await this.#verdictOn(job, error, attempt, failures);
+      if (verdict === 'stop') throw error;
+      if (verdict === 'skip') return endJob(job, 'processed');
+      if (verdict === 'deadLetter') {
+        const isBuried = await this.#bury(job, error, attempt);
+        return isBuried ? endJob(job, 'processed') : this.#drop(job);
       }
+      if (this.#isOver(job)) return this.#drop(job);
+      await this.#wait(job, verdict.retryAfterMs);
       if (this.#isOver(job)) return this.#drop(job);
     }
   }
 
+  /** What the handler threw; `undefined`: it is done. */
+  async #attempt(job: Job, attempt: number): Promise<{ readonly error: unknown } | undefined> {
+    if (job.undecodable !== undefined) return job.undecodable;
+    const signal = job.reader.hold?.signal ?? this.#source.closing;
+    try {
+      await this.#options.handle(job.subject, { signal, attempt, retryAfter });
+      return undefined;
+    } catch (error) {
+      return { error };
+    }
+  }
+
+  async #verdictOn(
+    { subject, undecodable }: Job,
+    error: unknown,
+    attempt: number,
+    failures: number,
+  ): Promise<Verdict> {
+    const retryAfterMs = RetryAfter.msOf(error);
+    if (retryAfterMs !== undefined) return { retryAfterMs };
+    const { decidesOnDecodeErrors, decodeErrors } = this.#source;
+    if (undecodable !== undefined && decidesOnDecodeErrors) {
+      const { deadLetterTopic } = this.#options;
+      const action = await decodeErrorAction({ ...decodeErrors, deadLetterTopic }, undecodable);
+      return action === 'fail' ? 'stop' : action;
+    }
+    const isFinal = undecodable !== undefined;
+    return verdictOn(this.#options, { error, subject, attempt, failures, isFinal });
+  }
+
   #bury(job: Job, error: unknown, attempts: number): Promise<boolean> {
-    const { connection, registry } = this.#source;
     const topic = asTopic(this.#options.deadLetterTopic!);
-    return bury({ connection, registry, topic }, job, error, attempts);
+    return bury({ ...this.#source.decodeErrors, topic }, job, error, attempts);
   }
 
   /** Whether nobody wants a message handled any more: it comes again, here or elsewhere. */
@@ -176,25 +299,20 @@ class Runner {
     return isGone || this.#source.closing.aborted || this.#failure !== undefined;
   }
 
-  async #backOff(job: Job, attempt: number): Promise<void> {
-    const { backoffMs, maxBackoffMs } = this.#options;
-    const over = deferred();
-    const wake = (): void => over.resolve();
-    const ms = Math.min(backoffMs * 2 ** (attempt - 1), maxBackoffMs);
-    const cancel = this.#source.connection.clock.after(ms, wake);
-    this.#source.closing.addEventListener('abort', wake, { once: true });
-    this.#backingOff.set(job, wake);
-    await over.promise;
-    while (!this.#reading.mayDeliver && !this.#isOver(job)) {
+  /** Until the next attempt is due, and the application may have it. */
+  async #wait(job: Job, ms: number): Promise<void> {
+    const { closing } = this.#source;
+    const wake = (): void => this.#putOff.wake((other) => other === job);
+    closing.addEventListener('abort', wake, { once: true });
+    await this.#putOff.wait(job, ms);
+    closing.removeEventListener('abort', wake);
+    while ((!this.#reading.mayDeliver || job.reader.paused) && !this.#isOver(job)) {
       await Promise.race([this.#reading.arrival, this.#ended.promise]);
     }
-    this.#backingOff.delete(job);
-    this.#source.closing.removeEventListener('abort', wake);
-    cancel();
   }
 
   #drop(job: Job): void {
-    end(job, 'dropped');
+    endJob(job, 'dropped');
     const { reader, epoch } = job;
     if (!reader.stopped && reader.epoch === epoch) this.#dropped.push(job);
   }
@@ -209,8 +327,9 @@ class Runner {
 
   /** Has what was dropped read again, from the first of each partition. */
   #rewind(): void {
+    this.#collector?.putBack();
     for (const reader of new Set(this.#dropped.map((job) => job.reader))) {
-      const offsets = this.#dropped.flatMap(({ reader: of, epoch, message: { offset } }) =>
+      const offsets = this.#dropped.flatMap(({ reader: of, epoch, offset }) =>
         of === reader && epoch === reader.epoch ? offset : [],
       );
       if (offsets.length > 0 && !reader.stopped) reader.seek(Math.min(...offsets));
@@ -228,8 +347,8 @@ class Runner {
   }
 }
 
-function end({ reader, handed }: Job, how: 'processed' | 'dropped'): void {
-  if (handed !== undefined) reader.hold!.end(handed, how);
+function retryAfter(ms: number, cause?: unknown): Error {
+  return new RetryAfter(ms, cause);
 }
 
 export type { Runner };

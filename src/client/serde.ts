@@ -4,7 +4,8 @@ import { readUtf8 } from '../record/utf8.ts';
 /**
  * Turns values into bytes and back. `encode` may return a string, which is written as UTF-8 where
  * it goes, without a copy in between; it throws a `TypeError` or `RangeError` for a value that it
- * cannot encode. `decode` gets a view into the fetched batch, which it must not keep or change.
+ * cannot encode. `decode` gets a view into the fetched batch, which it must not keep or change, as soon
+ * as the record is delivered; whatever it throws becomes a `SERDE` error, which names the record.
  */
 export interface Serde<T> {
   encode(value: T): Uint8Array | string;
@@ -39,7 +40,10 @@ export function string(): Serde<string> {
   };
 }
 
-/** Bytes as they are. What is read is a view into the fetched batch: copy what you keep. */
+/**
+ * Bytes as they are. What is read is a view into the fetched batch, of up to a megabyte: keep a
+ * `message.clone()`.
+ */
 export function bytes(): Serde<Uint8Array> {
   return {
     encode(value) {

@@ -35,6 +35,22 @@ export class TopicSelection {
     return matches ? asTopic(name) : undefined;
   }
 
+  /** Whether the topic is selected by its name, and not just by a pattern. */
+  isNamed(name: string): boolean {
+    return this.#topics.has(name);
+  }
+
+  /** Throws a `TypeError` where dead letters would go to a topic that is named, and be read again. */
+  checkDeadLetterTopic(deadLetterTopic: TopicLike | undefined): void {
+    if (deadLetterTopic === undefined) return;
+    const { name } = asTopic(deadLetterTopic);
+    if (!this.isNamed(name)) return;
+    throw new TypeError(
+      `the deadLetterTopic '${name}' is one of the topics that this consumer reads: ` +
+        'dead letters would be read, fail and be buried again, without end. Name another topic',
+    );
+  }
+
   /** Throws a `TypeError` for a topic that is not selected. */
   mustGet(topicLike: TopicLike): Topic {
     const { name } = asTopic(topicLike);

@@ -1,20 +1,11 @@
-import type { Handed } from './hold.ts';
+import type { Undecodable } from './decode-record.ts';
 import type { Message } from './message.ts';
 import type { PartitionReader } from './partition-reader.ts';
 
-/** A message, and the partition that it is of. */
+/** A message, or a record that is none, and the partition that it is of. */
 export interface Delivery {
-  readonly message: Message;
+  readonly message: Message | Undecodable;
   readonly reader: PartitionReader;
-}
-
-/** A message on its way through its handler. */
-export interface Job extends Delivery {
-  /** Where the consumer has a group. */
-  readonly handed: Handed | undefined;
-  /** The reader's when the message was taken: a seek makes it another. */
-  readonly epoch: number;
-  readonly lane: string;
 }
 
 /** Takes messages from the partitions in turn, so that a full one does not keep out the others. */

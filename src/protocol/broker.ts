@@ -144,6 +144,11 @@ export interface Append {
   readonly compression: 'none' | 'gzip';
   /** Where it must be stored, or nowhere (`CONFLICT`); without it at the end, wherever that is. */
   readonly expectedOffset?: number | null;
+  /**
+   * The records are of another topic, whose rules they kept: those of this one for the size of a record
+   * and for keys do not count. What cannot be buried would block its partition for good.
+   */
+  readonly isDeadLetter?: boolean;
 }
 
 export interface ProduceRequest {

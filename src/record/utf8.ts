@@ -56,11 +56,34 @@ export function writeUtf8(bytes: Uint8Array, at: number, text: string, size: num
 
 /** The text that `bytes` are in UTF-8. Throws a `TypeError` where they are not UTF-8. */
 export function readUtf8(bytes: Uint8Array): string {
-  if (bytes.length <= LOOP_MAX_UNITS) {
-    let bits = 0;
-    for (const byte of bytes) bits |= byte;
-    if (bits < 0x80) return String.fromCharCode.apply(undefined, bytes as unknown as number[]);
-  }
+  const ascii = readAscii(bytes);
+  if (ascii !== undefined) return ascii;
   decoder ??= new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   return decoder.decode(bytes);
+}
+
+/** The text of ASCII bytes; `undefined` where they are something else, or so many that a decoder is faster. */
+export function readAscii(bytes: Uint8Array): string | undefined {
+  const size = bytes.length;
+  if (size > LOOP_MAX_UNITS) return undefined;
+  let bits = 0;
+  for (let i = 0; i < size; i++) bits |= bytes[i]!;
+  if (bits > 0x7f) return undefined;
+  // Twice as fast as `fromCharCode.apply`, which first makes an array of the bytes.
+  let text = '';
+  let i = 0;
+  for (; i + 8 <= size; i += 8) {
+    text += String.fromCharCode(
+      bytes[i]!,
+      bytes[i + 1]!,
+      bytes[i + 2]!,
+      bytes[i + 3]!,
+      bytes[i + 4]!,
+      bytes[i + 5]!,
+      bytes[i + 6]!,
+      bytes[i + 7]!,
+    );
+  }
+  for (; i < size; i++) text += String.fromCharCode(bytes[i]!);
+  return text;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { bytes, json, string, topic } from '../../src/index.ts';
+import { json, string, topic } from '../../src/index.ts';
 import type { Consumer, Log } from '../../src/index.ts';
 import {
   AN_HOUR_MS,
@@ -166,15 +166,4 @@ test('the same record in a typed and in a plain consumer', async () => {
     key: 'k',
     value: { qty: 1 },
   });
-});
-
-test('a value that cannot be decoded throws where it is used, and the loop goes on', async () => {
-  const log = await logWith(topic('t'));
-  const producer = log.producer();
-  for (const value of ['{"a":1}', '{broken', '{"a":2}']) await producer.send('t', { value });
-  const broken = topic('t', { key: bytes(), value: json<{ a: number }>() });
-  const [first, poison, last] = await take(log.consumer({ topics: [broken], from: 'earliest' }), 3);
-  expect([first!.value, last!.value]).toEqual([{ a: 1 }, { a: 2 }]);
-  expect(poison!.offset).toBe(1);
-  expect(() => poison!.value).toThrow(SyntaxError);
 });

@@ -104,19 +104,24 @@ describe.each(PLACES)('a log %s', (_, place) => {
     const t = topic('t', { storage });
     await log.admin.createTopics([t]);
     const waiting = [log, other].flatMap((tab) => {
-      const consumers = [
-        tab.consumer({ topics: [t] }),
-        tab.consumer({ topics: [t] }),
-        tab.consumer({ topics: [t] }),
-        tab.consumer({ topics: [t], group: 'g' }),
-        tab.consumer({ topics: ['later'] }),
-      ];
       return [
-        consumers[0]![Symbol.asyncIterator]().next(),
-        consumers[1]!.batches().next(),
-        consumers[2]!.run({ eachMessage() {} }),
-        consumers[3]![Symbol.asyncIterator]().next(),
-        consumers[4]![Symbol.asyncIterator]().next(),
+        tab
+          .consumer({ topics: [t] })
+          [Symbol.asyncIterator]()
+          .next(),
+        tab
+          .consumer({ topics: [t] })
+          .batches()
+          .next(),
+        tab.consumer({ topics: [t] }).run({ eachMessage() {} }),
+        tab
+          .consumer({ topics: [t], group: 'g' })
+          [Symbol.asyncIterator]()
+          .next(),
+        tab
+          .consumer({ topics: ['later'] })
+          [Symbol.asyncIterator]()
+          .next(),
       ];
     });
     const lingering = log.producer({ lingerMs: AN_HOUR_MS }).send('t', { value: 'v' });

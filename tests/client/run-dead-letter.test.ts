@@ -83,6 +83,7 @@ describe('a dead letter', () => {
       'tablog.offset',
       'tablog.attempts',
       'tablog.error',
+      'tablog.deadLetterTopic',
     ]);
     expect(first!.header('tablog.error')).toBe('TypeError: cannot be helped');
     expect(originOf(first!)).toBe('raw/0/0/1');

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { bytes, double, float, integer, long, short, string, topic } from '../../src/index.ts';
-import type { Serde } from '../../src/index.ts';
+import type { Serde, TablogError } from '../../src/index.ts';
 import { countOf, logWith, readAll } from '../support/log-fixture.ts';
 import { hexOf } from '../support/batches.ts';
 
@@ -136,13 +136,14 @@ describe('text without UTF-8', () => {
   });
 
   test.each(['ff', 'c3', 'eda080', 'c0af'])('bytes %s throw at reading', async (hex) => {
-    const log = await logWith('t');
-    await log
-      .producer()
-      .send('t', { key: Buffer.from(hex, 'hex'), value: Buffer.from(hex, 'hex') });
-    const [message] = await readAll(log, texts);
-    expect(() => message!.value).toThrow(TypeError);
-    expect(() => message!.key).toThrow(TypeError);
+    const bad = Buffer.from(hex, 'hex');
+    for (const record of [{ value: bad }, { key: bad, value: '' }]) {
+      const log = await logWith('t');
+      await log.producer().send('t', record);
+      const error: unknown = await readAll(log, texts).catch((thrown: unknown) => thrown);
+      expect(error).toMatchObject({ code: 'SERDE' });
+      expect((error as TablogError).cause).toBeInstanceOf(TypeError);
+    }
   });
 });
 

@@ -16,6 +16,7 @@ import type {
   MessageOf,
   OffsetToCommit,
   PartitionsEvent,
+  RawMessage,
   ResetEvent,
   RunOptions,
 } from '../../src/index.ts';
@@ -94,7 +95,9 @@ describe('run', () => {
       },
       onError: async (error, message, attempt) => {
         expectTypeOf(error).toEqualTypeOf<unknown>();
-        expectTypeOf(message.value).toEqualTypeOf<Order | null>();
+        // Of a record that cannot be decoded there are bytes.
+        expectTypeOf(message).toEqualTypeOf<Message<'orders', string, Order> | RawMessage>();
+        expectTypeOf(message.value).toEqualTypeOf<Order | Uint8Array | null>();
         expectTypeOf(attempt).toEqualTypeOf<number>();
         return attempt < 3 ? 'retry' : 'deadLetter';
       },

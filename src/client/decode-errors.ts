@@ -1,0 +1,78 @@
+import { checkOneOf } from '../base/argument.ts';
+import type { Connection } from './connection.ts';
+import { DECODE_ERROR_ACTIONS } from './consumer-options.ts';
+import type { DecodeErrorAction, OnDecodeError } from './consumer-options.ts';
+import { bury } from './dead-letter.ts';
+import type { Undecodable } from './decode-record.ts';
+import type { PartitionReader } from './partition-reader.ts';
+import type { RawRecord } from './raw-record.ts';
+import { asTopic } from './topic.ts';
+import type { TopicLike } from './topic.ts';
+import type { TopicRegistry } from './topic-registry.ts';
+
+/** What a consumer does with records that cannot be decoded. */
+export interface DecodeErrorPolicy {
+  readonly connection: Connection;
+  readonly registry: TopicRegistry;
+  readonly onDecodeError: OnDecodeError;
+  readonly deadLetterTopic: TopicLike | undefined;
+}
+
+/** A record that a loop came upon. */
+export interface FoundUndecodable {
+  readonly reader: PartitionReader;
+  readonly undecodable: Undecodable;
+  readonly record: RawRecord;
+  /** Aborts when the consumer closes. */
+  readonly closing: AbortSignal;
+}
+
+/** What `onDecodeError` says. Throws what it throws, and a `TypeError` for what is no action. */
+export async function decodeErrorAction(
+  { onDecodeError, deadLetterTopic }: Pick<DecodeErrorPolicy, 'onDecodeError' | 'deadLetterTopic'>,
+  { error, message }: Undecodable,
+): Promise<DecodeErrorAction> {
+  const action =
+    typeof onDecodeError === 'function' ? await onDecodeError(error, message) : onDecodeError;
+  checkOneOf('what onDecodeError returns', action, DECODE_ERROR_ACTIONS);
+  if (action === 'deadLetter' && deadLetterTopic === undefined) {
+    throw new TypeError("'deadLetter' needs a deadLetterTopic");
+  }
+  return action;
+}
+
+/** Goes behind the record; or throws, and it is the next one still. */
+export async function settleUndecodable(
+  { reader, undecodable, record, closing }: FoundUndecodable,
+  policy: DecodeErrorPolicy,
+): Promise<void> {
+  const { epoch, hold } = reader;
+  const { offset } = undecodable;
+  const isOver = (): boolean => reader.stopped || reader.epoch !== epoch || closing.aborted;
+  let action: DecodeErrorAction;
+  try {
+    action = await decodeErrorAction(policy, undecodable);
+  } catch (error) {
+    if (!isOver()) reader.putBack();
+    throw error;
+  }
+  if (isOver()) return; // somebody else reads it, or it is read again
+  if (action === 'fail') {
+    reader.putBack();
+    throw undecodable.error;
+  }
+  const handed = hold?.begin(offset, offset + 1);
+  let isDone = true;
+  try {
+    if (action === 'deadLetter') {
+      const topic = asTopic(policy.deadLetterTopic!);
+      const found = { reader, handed, records: [record] };
+      isDone = await bury({ ...policy, topic }, found, undecodable.error, 1);
+    }
+  } catch (error) {
+    hold?.end(handed!, 'dropped');
+    if (!isOver()) reader.seek(offset);
+    throw error;
+  }
+  hold?.end(handed!, isDone ? 'processed' : 'dropped');
+}

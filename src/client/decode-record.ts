@@ -1,0 +1,66 @@
+import { SERDE } from '../base/error-rules.ts';
+import { TablogError } from '../base/error.ts';
+import { errorText } from '../base/error-text.ts';
+import { readHeaders } from '../record/record-cursor.ts';
+import type { Header, RecordCursor } from '../record/record-cursor.ts';
+import { Message } from './message.ts';
+import type { RawMessage } from './message.ts';
+import type { PartitionSource } from './partition-source.ts';
+
+/** A record of which the key or the value cannot be decoded. */
+export class Undecodable {
+  readonly offset: number;
+  /** `SERDE`, with where the record is and what the serde threw. */
+  readonly error: TablogError;
+  /** The record with its key and value as bytes: views into the fetched batch. */
+  readonly message: RawMessage;
+
+  constructor(message: RawMessage, error: TablogError) {
+    this.offset = message.offset;
+    this.message = message;
+    this.error = error;
+  }
+}
+
+/** Shared by all messages without headers, as most are. */
+const NO_HEADERS: readonly Header[] = Object.freeze([]);
+
+/** The record that the cursor is at, decoded by its topic's serdes. */
+export function decodeRecord(source: PartitionSource, cursor: RecordCursor): Message | Undecodable {
+  const { key: keySerde, value: valueSerde } = source.topic;
+  const { bytes, keyAt, keyLength, valueAt, valueLength, offset, timestamp } = cursor;
+  const headers = cursor.headerCount === 0 ? NO_HEADERS : ownHeaders(cursor);
+  let field = 'key';
+  try {
+    const key = keyLength < 0 ? null : keySerde.decode(bytes.subarray(keyAt, keyAt + keyLength));
+    field = 'value';
+    const value =
+      valueLength < 0 ? null : valueSerde.decode(bytes.subarray(valueAt, valueAt + valueLength));
+    return new Message(source, offset, timestamp, key, value, headers);
+  } catch (cause) {
+    const key = keyLength < 0 ? null : bytes.subarray(keyAt, keyAt + keyLength);
+    const value = valueLength < 0 ? null : bytes.subarray(valueAt, valueAt + valueLength);
+    const message = new Message(source, offset, timestamp, key, value, headers) as RawMessage;
+    return new Undecodable(message, undecodable(message, field, cause));
+  }
+}
+
+/** The headers with bytes of their own, so that a message does not keep its batch for them. */
+function ownHeaders({ bytes, headersAt, recordEnd, headerCount }: RecordCursor): Header[] {
+  return readHeaders(bytes.slice(headersAt, recordEnd), 0, headerCount);
+}
+
+const MAX_CAUSE_LENGTH = 300;
+
+function undecodable(
+  { topic, partition, offset }: RawMessage,
+  field: string,
+  cause: unknown,
+): TablogError {
+  const where = `topic '${topic}', partition ${partition}, offset ${offset}`;
+  const why = errorText(cause, MAX_CAUSE_LENGTH);
+  return new TablogError(SERDE, `the ${field} of a record cannot be decoded (${where}): ${why}`, {
+    details: { topic, partition, offset, field },
+    cause,
+  });
+}
