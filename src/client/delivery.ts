@@ -1,8 +1,7 @@
-import { sleep } from '../base/clock.ts';
-import type { Clock } from '../base/clock.ts';
 import { OUTCOME_UNKNOWN } from '../base/error-rules.ts';
 import type { ErrorCode } from '../base/error-rules.ts';
 import { TablogError, isLogDeleted } from '../base/error.ts';
+import type { Connection } from './connection.ts';
 
 /** Something that is sent until it is known what became of it. */
 export interface Attempted {
@@ -12,19 +11,87 @@ export interface Attempted {
   mayBeStored: boolean;
 }
 
+/**
+ * No worker could be asked. The log was open before, so the worker's file has run in this page: that
+ * it does not load, answer or start now passes, as when the tab is offline, a proxy puts a page of its
+ * own in the file's place, or a release is under way. A worker of another protocol
+ * (`PROTOCOL_MISMATCH`) stays as it is until the page is reloaded.
+ */
+const NO_WORKER: readonly ErrorCode[] = ['WORKER_FAILED', 'WORKER_LOST'];
+
 /** The worker or the storage went away: the next ones may do better. */
 const PASSING: ReadonlySet<ErrorCode> = new Set([
+  ...NO_WORKER,
   'OUTCOME_UNKNOWN',
   'STORAGE_TIMEOUT',
   'STORAGE_UNAVAILABLE',
-  'WORKER_LOST',
 ]);
 
 /** What the partition itself says of a batch: then it is known that it is not stored. */
 const CERTAIN: ReadonlySet<ErrorCode> = new Set(['CONFLICT', 'FENCED', 'UNKNOWN_TOPIC']);
 
-/** Kafka's `retry.backoff.ms`: before something is sent for the third time, and later. */
+/** Kafka's `retry.backoff.ms`, before the second retry, and `retry.backoff.max.ms`. */
 const RETRY_MS = 100;
+const RETRY_MAX_MS = 1_000;
+
+/** From the second back-off on, so much of it is random, so that tabs do not ask in step. */
+const JITTER = 0.2;
+
+/**
+ * How long to wait after so many failures in a row, in milliseconds: twice as long each time (KIP-580).
+ * Of the `leftMs` until it is given up, the last `RETRY_MS` are left for a last attempt.
+ */
+export function backOffMs(
+  failures: number,
+  leftMs: number,
+  random: () => number = Math.random,
+): number {
+  const ms = Math.min(RETRY_MS * 2 ** Math.min(failures - 1, 10), RETRY_MAX_MS);
+  const jittered = failures <= 1 ? ms : ms * (1 + JITTER * (2 * random() - 1));
+  return Math.min(jittered, Math.max(leftMs - RETRY_MS, RETRY_MS), Math.max(leftMs, 0));
+}
+
+/** Backs off; not in a page that leaves, nor when the log closes. */
+export function backOff(
+  { clock, closed, page }: Connection,
+  failures: number,
+  leftMs: number = Infinity,
+): Promise<void> {
+  return new Promise((resolve) => {
+    const ending = new AbortController();
+    const end = (): void => {
+      ending.abort();
+      cancel();
+      resolve();
+    };
+    const cancel = clock.after(backOffMs(failures, leftMs), end);
+    page.onLeave(end, ending.signal);
+    closed.addEventListener('abort', end, { once: true, signal: ending.signal });
+  });
+}
+
+/** Whether there was no worker to be asked, in a log that was open before; nothing was sent. */
+export function isWithoutWorker(error: unknown): boolean {
+  return error instanceof TablogError && NO_WORKER.includes(error.code);
+}
+
+/** What `call` brings, which is called again while there is no worker to be asked: for `ms` at the most. */
+export async function outlive<T>(
+  connection: Connection,
+  ms: number,
+  call: () => Promise<T>,
+): Promise<T> {
+  const began = connection.clock.now();
+  for (let failures = 1; ; failures++) {
+    try {
+      return await call();
+    } catch (error) {
+      const left = began + ms - connection.clock.now();
+      if (!isWithoutWorker(error) || left <= 0) throw error;
+      await backOff(connection, failures, left);
+    }
+  }
+}
 
 /** Whether to send it again; notes what is known of it. */
 export function isPassing(attempted: Attempted, { code, retriable }: TablogError): boolean {
@@ -43,13 +110,4 @@ export function finalError(attempted: Attempted, error: TablogError): TablogErro
   if (isLogDeleted(error)) return error; // wherever it was stored, it is gone
   const happened = `it was sent ${attempted.attempts} times, and an answer was lost`;
   return new TablogError(OUTCOME_UNKNOWN, happened, { cause: error });
-}
-
-/** Calls `then` when it is time to send again; returns how to call that off. */
-export function afterBackOff(clock: Clock, then: () => void): () => void {
-  return clock.after(RETRY_MS, then);
-}
-
-export function pause(clock: Clock): Promise<void> {
-  return sleep(clock, RETRY_MS);
 }

@@ -1,6 +1,7 @@
 import { toTablogError } from '../base/error.ts';
 import { deferred } from '../base/deferred.ts';
 import type { Connection } from './connection.ts';
+import { backOff, isWithoutWorker } from './delivery.ts';
 import { gzipPart } from './gzip-part.ts';
 import type { PartitionReader } from './partition-reader.ts';
 
@@ -28,6 +29,8 @@ export class Fetcher {
   #arrival = deferred();
   #reservedBytes = 0;
   #active = false;
+  /** How often in a row there was no worker to be asked. */
+  #failures = 0;
   /** Why the last poll failed. */
   #error: { readonly error: unknown } | undefined;
   /** What else whoever reads is to be told. */
@@ -150,8 +153,11 @@ export class Fetcher {
         reader.gunzip ??= gunzip;
         reader.accept(part);
       }
+      this.#failures = 0;
     } catch (error) {
-      this.#error = { error: toTablogError(error) };
+      // Reading outlives a worker that cannot start now, however long that takes.
+      if (isWithoutWorker(error)) await backOff(this.#connection, ++this.#failures);
+      else this.#error = { error: toTablogError(error) };
     }
     this.#polls.delete(fetchId);
     this.#reservedBytes -= reserved;

@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import { TablogError, closed } from '../base/error.ts';
 import type { OffsetCommit } from '../protocol/group.ts';
 import type { Connection } from './connection.ts';
+import { backOff, isWithoutWorker } from './delivery.ts';
 import { lost, toCommit } from './hold.ts';
 import type { Committer, Hold } from './hold.ts';
 
@@ -160,13 +161,18 @@ export class OffsetCommitter implements Committer {
   async #sendProcessed(): Promise<void> {
     if (this.#sending) return;
     this.#sending = true;
+    let failures = 0;
     while (this.#processed.size > 0) {
       const holds = [...this.#processed];
       this.#processed.clear();
       const settled = await Promise.allSettled(this.#commitProcessed(holds));
-      for (const result of settled) {
-        if (result.status === 'rejected') this.#report(result.reason);
-      }
+      const reasons = settled.flatMap((one): unknown[] =>
+        one.status === 'rejected' ? [one.reason] : [],
+      );
+      for (const reason of reasons) if (!isWithoutWorker(reason)) this.#report(reason);
+      if (!reasons.some(isWithoutWorker) || this.#isClosed) continue;
+      for (const hold of holds) this.#processed.add(hold);
+      await backOff(this.#options.connection, ++failures);
     }
     this.#sending = false;
   }

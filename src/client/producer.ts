@@ -14,6 +14,7 @@ import { randomProducerId } from '../base/random-id.ts';
 import type { TopicInfo } from '../protocol/broker.ts';
 import type { Placement, Sink } from './accumulator.ts';
 import type { Connection } from './connection.ts';
+import { outlive } from './delivery.ts';
 import { bindFacade } from './facade.ts';
 import { checkProducerOptions } from './producer-options.ts';
 import type { CheckedProducerOptions, ProducerOptions } from './producer-options.ts';
@@ -85,7 +86,7 @@ export class Producer extends Closable {
     this.#options = checkProducerOptions(options);
     this.#producerId = this.#options.idempotent ? randomProducerId() : undefined;
     this.#random = random;
-    const sender = new Sender(connection, this.#options, (batch, result) => {
+    const sender = new Sender(connection, this.#options, random, (batch, result) => {
       if (result instanceof TablogError && result.code === 'UNKNOWN_TOPIC') registry.forget();
       this.#bufferedBytes -= batch.byteLength;
     });
@@ -236,8 +237,8 @@ export class Producer extends Closable {
       let topic: TopicInfo | Error;
       try {
         while (!this.#hasRoom) await this.#sender.someSettled();
-        topic = this.#registry.get(next.name) ?? (await this.#registry.load(next.name));
-        if (!this.#mayTake(topic, next.records)) topic = await this.#registry.load(next.name);
+        topic = this.#registry.get(next.name) ?? (await this.#load(next.name));
+        if (!this.#mayTake(topic, next.records)) topic = await this.#load(next.name);
       } catch (error) {
         topic = asError(error);
       }
@@ -254,6 +255,13 @@ export class Producer extends Closable {
     if (this.#registry.isCurrent) return true; // what is refused is refused for good
     const writer = this.#writerOf(topic);
     return records.every((record) => writer.accepts(record));
+  }
+
+  /** The topic; asked for as long as a batch would be sent. */
+  #load(name: string): Promise<TopicInfo> {
+    const { idempotent, deliveryTimeoutMs } = this.#options;
+    const ms = idempotent ? deliveryTimeoutMs : 0;
+    return outlive(this.#connection, ms, () => this.#registry.load(name));
   }
 
   #admit({ records, sink, admitted }: Waiting, topic: TopicInfo | Error): void {

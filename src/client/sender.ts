@@ -5,7 +5,7 @@ import { fromErrorData } from '../protocol/error-data.ts';
 import { MAX_IN_FLIGHT } from '../record/sequence.ts';
 import type { BatchResult, PartitionAccumulator, SealedBatch } from './accumulator.ts';
 import type { Connection } from './connection.ts';
-import { afterBackOff, finalError, isCertain, isPassing } from './delivery.ts';
+import { backOffMs, finalError, isCertain, isPassing } from './delivery.ts';
 import { isHidden } from './page-lifecycle.ts';
 import type { CheckedProducerOptions } from './producer-options.ts';
 
@@ -13,6 +13,7 @@ import type { CheckedProducerOptions } from './producer-options.ts';
 export class Sender {
   readonly #connection: Connection;
   readonly #options: CheckedProducerOptions;
+  readonly #random: () => number;
   readonly #onSettled: (batch: SealedBatch, result: BatchResult) => void;
   /** Batches that take no more records, until they are settled. */
   readonly #unsettled = new Map<SealedBatch, Deferred>();
@@ -25,10 +26,12 @@ export class Sender {
   constructor(
     connection: Connection,
     options: CheckedProducerOptions,
+    random: () => number,
     onSettled: (batch: SealedBatch, result: BatchResult) => void,
   ) {
     this.#connection = connection;
     this.#options = options;
+    this.#random = random;
     this.#onSettled = onSettled;
   }
 
@@ -156,7 +159,10 @@ export class Sender {
     if (batch.attempts < 2) return; // most often another worker takes over at once
     // It was only behind one that is settled now.
     if (isOutOfOrder && accumulator.hasMoved(batch)) return;
-    this.#cancelBackOff ??= afterBackOff(this.#connection.clock, () => {
+    const { clock } = this.#connection;
+    const left = batch.sealedAt + this.#options.deliveryTimeoutMs - clock.now();
+    const ms = backOffMs(batch.attempts - 1, left, this.#random);
+    this.#cancelBackOff ??= clock.after(ms, () => {
       this.#endBackOff();
       this.drain('all');
     });

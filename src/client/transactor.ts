@@ -1,10 +1,15 @@
 import { TRANSACTION_TIMED_OUT } from '../base/error-rules.ts';
 import { TablogError, closed, toTablogError } from '../base/error.ts';
 import { randomId, randomProducerId } from '../base/random-id.ts';
-import type { ProducerIdentity, Request, TransactionalHolder } from '../protocol/broker.ts';
+import type {
+  ProducerIdentity,
+  Request,
+  TopicInfo,
+  TransactionalHolder,
+} from '../protocol/broker.ts';
 import type { Placement, SealedBatch } from './accumulator.ts';
 import type { Connection } from './connection.ts';
-import { finalError, isPassing, pause } from './delivery.ts';
+import { backOff, finalError, isPassing, outlive } from './delivery.ts';
 import { heldOffsets } from './held-offsets.ts';
 import type { Held, HeldOffsets } from './held-offsets.ts';
 import type { CheckedProducerOptions } from './producer-options.ts';
@@ -109,13 +114,15 @@ export class Transactor {
   }
 
   async #identify(): Promise<ProducerIdentity> {
-    const { transactionalId } = this.#options.options;
+    const { transactionalId, deliveryTimeoutMs } = this.#options.options;
     if (transactionalId === undefined) return { id: randomProducerId(), epoch: 0 };
     const { connection } = this.#options;
     const holder = this.#holder;
     let seen = this.#seen;
     do {
-      seen = await connection.call('initProducer', { transactionalId, holder, seen });
+      const request = { transactionalId, holder, seen };
+      const init = (): Promise<TransactionalHolder> => connection.call('initProducer', request);
+      seen = await outlive(connection, deliveryTimeoutMs, init);
     } while (seen.holder !== holder); // who had it when it was asked for
     this.#seen = seen;
     return seen;
@@ -156,7 +163,7 @@ export class Transactor {
     for (const [index, { topic, record }] of sent.entries()) {
       const writer =
         writers.get(topic) ??
-        new TopicWriter(registry.get(topic) ?? (await registry.load(topic)), {
+        new TopicWriter(registry.get(topic) ?? (await this.#load(topic)), {
           batchBytes: options.maxTransactionBytes,
           partitioner: options.partitioner,
           random,
@@ -165,7 +172,7 @@ export class Transactor {
           onSealed: (batch) => batches.push(batch),
         });
       writers.set(topic, writer);
-      if (!writer.accepts(record)) writer.update(await registry.load(topic));
+      if (!writer.accepts(record)) writer.update(await this.#load(topic));
       writer.check(record);
       const accumulator = writer.choose(record);
       accumulators.add(accumulator);
@@ -176,6 +183,11 @@ export class Transactor {
     }
     for (const accumulator of accumulators) accumulator.seal();
     return batches;
+  }
+
+  #load(topic: string): Promise<TopicInfo> {
+    const { connection, registry, options } = this.#options;
+    return outlive(connection, options.deliveryTimeoutMs, () => registry.load(topic));
   }
 
   /** Sends until it is known what became of it, as long as `deliveryTimeoutMs` allows. */
@@ -200,7 +212,7 @@ export class Transactor {
     });
     const attempt = { attempts: 0, mayBeStored: false };
     const began = clock.now();
-    const isLate = (): boolean => clock.now() - began >= deliveryTimeoutMs;
+    const leftMs = (): number => began + deliveryTimeoutMs - clock.now();
     let isRenewed = false;
     for (;;) {
       const writing = await this.#number(batches);
@@ -209,10 +221,11 @@ export class Transactor {
         return await connection.call('transact', request(writing));
       } catch (thrown) {
         const error = toTablogError(thrown);
-        if (isPassing(attempt, error) && !isLate()) {
-          if (attempt.attempts > 1) await pause(clock);
+        if (isPassing(attempt, error) && leftMs() > 0) {
+          const failures = attempt.attempts - 1; // another worker most often takes over at once
+          if (failures > 0) await backOff(connection, failures, leftMs());
           // The tab may have slept, and a partition have forgotten what it stored.
-          if (!attempt.mayBeStored || !isLate()) continue;
+          if (!attempt.mayBeStored || leftMs() > 0) continue;
         }
         this.#writing = undefined; // another identity, or another epoch of it
         const isForgotten = error.code === 'OUT_OF_ORDER_SEQUENCE' && !attempt.mayBeStored;

@@ -143,7 +143,7 @@ describe('a page that is hidden', () => {
     expect(host.requests('produce')).toHaveLength(3);
     expect(clock.timers).toBe(1);
     host.answer('produce', undefined);
-    clock.advance(100);
+    clock.advance(240); // twice the first back-off, and its jitter
     await sent;
   });
 });

@@ -136,9 +136,9 @@ describe('an idempotent producer', () => {
     expect(await values()).toEqual(['warm', '1', '2', '3', '1', '2', '3']);
   });
 
-  test('waits between the third time and the next, not before the second', async () => {
+  test('waits before the third time, and twice as long before the next, not before the second', async () => {
     const { world, host, producer } = await bench();
-    fate(host, fails(OUTCOME_UNKNOWN), fails(OUTCOME_UNKNOWN), fails(OUTCOME_UNKNOWN));
+    fate(host, ...Array.from({ length: 20 }, () => fails(OUTCOME_UNKNOWN)));
     const sent = sendNow(producer, 'v');
     const requests = async (): Promise<number> => {
       await turns();
@@ -149,8 +149,15 @@ describe('an idempotent producer', () => {
     expect(await requests()).toBe(2);
     world.clock.advance(1);
     expect(await requests()).toBe(3);
-    world.clock.advance(100);
+    world.clock.advance(159);
+    expect(await requests()).toBe(3);
+    world.clock.advance(81);
     expect(await requests()).toBe(4);
+    for (let sends = 5; sends <= 20; sends++) {
+      world.clock.advance(1_200); // Kafka's retry.backoff.max.ms, and its jitter
+      expect(await requests()).toBe(sends);
+    }
+    world.clock.advance(1_200);
     expect(await sent).toMatchObject({ offset: 0 });
   });
 

@@ -3,6 +3,7 @@ import * as tablog from '../../../src/index.ts';
 import type { InlineHost, Log, MessageOf, TopicLike, WorkerKind } from '../../../src/index.ts';
 import * as exactlyOnce from './exactly-once.ts';
 import * as member from './group-member.ts';
+import * as leaving from './leaving.ts';
 import * as memoryTopics from './memory-topics.ts';
 
 /** What the tests call in a tab, by `page.evaluate`. */
@@ -13,6 +14,8 @@ const api = {
   member,
   /** Members of another group, which copy one topic to another. */
   exactlyOnce,
+  /** What a tab is in the middle of as it is left. */
+  leaving,
   /** Readers and senders of a topic in memory. */
   memoryTopics,
   log: undefined as Log | undefined,
