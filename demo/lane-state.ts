@@ -41,6 +41,10 @@ export class LaneState {
   describe({ startOffset, endOffset, bytes }: PartitionDescription): number {
     this.startOffset = startOffset;
     this.bytes = bytes;
+    // What retention has deleted is not shown either.
+    if (this.recent.some(({ message }) => message.offset < startOffset)) {
+      this.recent = this.recent.filter(({ message }) => message.offset >= startOffset);
+    }
     return this.#advanceTo(endOffset);
   }
 
