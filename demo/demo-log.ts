@@ -4,7 +4,7 @@ import type { Consumer, Log, MessageOf, Retention, Topic } from '../src/index.ts
 /** What happened on a page. Of the keyboard, only that a key went down: never which. */
 export type PageEvent =
   | { readonly kind: 'click' | 'pointermove'; readonly x: number; readonly y: number }
-  | { readonly kind: 'keydown' }
+  | { readonly kind: 'open' | 'keydown' }
   | { readonly kind: 'visibilitychange'; readonly state: DocumentVisibilityState };
 
 /** A webhook's payload, as far as the demo looks into it. */

@@ -27,9 +27,9 @@ const REFRESH_MS = 1000;
 
 const ABOUT: Readonly<Record<string, string>> = {
   'github-events':
-    'A topic, that is a named log, split into four partitions. Its records are real GitHub webhook events; their key is the repository.',
+    'A topic: a named log, here in four partitions. Real GitHub webhook events, keyed by repository.',
   'page-events':
-    'A second topic: what happens in each tab. Move the pointer or press a key. The key is the tab’s name: a tab’s events stay in one partition, in order.',
+    'A second topic: what happens in each tab, keyed by the tab’s name. Move the pointer, or press a key.',
 };
 
 /** Shows the log, has this tab join the group, and, but in a frame, sends events and opens the frame. */
@@ -38,6 +38,7 @@ export function showDemo(log: Log): void {
   const tab = tabName(isFrame);
   const notices = new Notices();
   const onError = (error: unknown): void => notices.error(error);
+  const secondTab = isFrame ? undefined : new SecondTab();
   const summary = new LogSummary();
   summary.showLog(log, tab);
 
@@ -49,7 +50,10 @@ export function showDemo(log: Log): void {
   const group = new GroupState();
   const watch = new GroupWatch(log, group, {
     onChange: () => draw(),
-    onNews: (news) => groupView.tell(news),
+    onNews: (news) => {
+      groupView.tell(news);
+      secondTab?.tell(news);
+    },
     onError,
   });
   const pace = new Pace();
@@ -99,7 +103,7 @@ export function showDemo(log: Log): void {
   const emptying = new Emptying(log, works, () => void refresh());
   enableEmptyButton(emptying, onError);
   membership.join();
-  if (!isFrame) new SecondTab().open();
+  secondTab?.open();
 
   void follower.run();
   void refresh();

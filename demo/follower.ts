@@ -16,7 +16,7 @@ export interface FollowerEvents {
 
 /** Reads both topics with one consumer, and keeps what is known of them. */
 export class Follower {
-  readonly topics: readonly TopicState[] = DEMO_TOPICS.map(({ name }) => new TopicState(name));
+  readonly topics: readonly TopicState[] = DEMO_TOPICS.map((topic) => new TopicState(topic));
   readonly #log: Log;
   readonly #events: FollowerEvents;
   #consumer: DemoConsumer | undefined;

@@ -1,4 +1,3 @@
-import { CREW } from './demo-log.ts';
 import { mustFind, mustGet, setText, textElement } from './dom.ts';
 import { formatCount } from './format.ts';
 import type { GroupState, Reader } from './group-state.ts';
@@ -23,7 +22,6 @@ export class GroupView {
   /** `memberId`: this tab's. */
   constructor(memberId: string) {
     this.#memberId = memberId;
-    setText(mustFind(this.#root, 'name', HTMLElement), CREW);
   }
 
   render(group: GroupState): void {

@@ -21,7 +21,12 @@ export class LaneState {
   recent: readonly RecentRecord[] = [];
   #keys: readonly string[] = [];
 
-  constructor({ partition, startOffset, endOffset, bytes }: PartitionDescription) {
+  constructor({
+    partition,
+    startOffset,
+    endOffset,
+    bytes,
+  }: Omit<PartitionDescription, 'segments'>) {
     this.partition = partition;
     this.startOffset = startOffset;
     this.endOffset = endOffset;

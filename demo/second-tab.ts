@@ -30,6 +30,11 @@ export class SecondTab {
     this.#show(true);
   }
 
+  /** Says what has happened in the group, where the frame was. */
+  tell(news: string): void {
+    if (this.#frame === undefined) setText(this.#state, `${this.#state.textContent} ${news}`);
+  }
+
   /** The frame's page is gone at once, as a closed tab's is: its script has no say in it. */
   #close(): void {
     this.#frame?.remove();
@@ -40,7 +45,7 @@ export class SecondTab {
   #show(isOpen: boolean): void {
     this.#root.classList.toggle('closed', !isOpen);
     setText(this.#toggle, isOpen ? 'Close it' : 'Open it again');
-    setText(this.#state, isOpen ? '' : 'Closed. Its partitions have another reader now.');
+    setText(this.#state, isOpen ? '' : 'Closed.');
   }
 }
 

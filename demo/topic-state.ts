@@ -7,11 +7,15 @@ import { RateMeter } from './rate-meter.ts';
 export class TopicState {
   readonly name: string;
   readonly rate = new RateMeter();
-  lanes: readonly LaneState[] = [];
+  lanes: readonly LaneState[];
   #id: string | undefined;
 
-  constructor(name: string) {
+  /** Has empty lanes until the broker is heard of, so that nothing moves when it is. */
+  constructor({ name, partitions = 1 }: DemoTopic) {
     this.name = name;
+    this.lanes = Array.from({ length: partitions }, (_, partition) => {
+      return new LaneState({ partition, startOffset: 0, endOffset: 0, bytes: 0 });
+    });
   }
 
   get records(): number {
