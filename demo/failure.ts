@@ -6,6 +6,5 @@ export function showFailure(error: unknown): void {
   const root = mustGet('failure', HTMLElement);
   const why = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   setText(mustFind(root, 'why', HTMLElement), why);
-  root.hidden = false;
   document.documentElement.classList.add('failed');
 }

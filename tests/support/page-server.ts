@@ -2,8 +2,10 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { build } from 'vite';
+import type { InlineConfig } from 'vite';
 
 const TYPES: Readonly<Record<string, string>> = {
+  css: 'text/css',
   html: 'text/html',
   js: 'text/javascript',
   json: 'application/json',
@@ -18,13 +20,21 @@ export interface PageServer {
 }
 
 /** Builds the page at `root` as an app would, and serves it from memory on a port of its own. */
-export async function servePage(root: string): Promise<PageServer> {
-  const built = await build({
+export function servePage(root: string): Promise<PageServer> {
+  return serveBuild({
     configFile: false,
     root,
     base: './',
+    build: { target: 'es2022', modulePreload: false, minify: false },
+  });
+}
+
+/** Builds what Vite's `config` says, and serves it from memory on a port of its own. */
+export async function serveBuild(config: InlineConfig): Promise<PageServer> {
+  const built = await build({
     logLevel: 'error',
-    build: { write: false, target: 'es2022', modulePreload: false, minify: false },
+    ...config,
+    build: { ...config.build, write: false },
   });
   const files = new Map<string, string | Uint8Array>();
   for (const result of Array.isArray(built) ? built : [built]) {
