@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { serveBuild } from '../support/page-server.ts';
 import type { PageServer } from '../support/page-server.ts';
-import { openDemo, until } from './demo-page.ts';
+import { DemoTab, openDemo, until } from './demo-page.ts';
 import type { Demo } from './demo-page.ts';
 import { useBrowser } from './fixture.ts';
 
@@ -57,7 +57,7 @@ describe.each([
 });
 
 it('nobody is called idle while a partition is on its way', async () => {
-  const { page, tab, second, said } = await open();
+  const { tab, second, said } = await open();
   await tab.shared([2, 2]);
   for (let i = 0; i < 3; i++) {
     for (const one of [second, tab]) {
@@ -70,7 +70,28 @@ it('nobody is called idle while a partition is on its way', async () => {
   const heard = await said();
   expect(heard).toContain('Reads 2 of 4 partitions.');
   expect(heard.filter((text) => text.toLowerCase().includes('idle'))).toEqual([]);
-  await page.close();
+});
+
+it('a fifth member of four partitions is idle, and says so until it is needed', async () => {
+  const { tab, second } = await open();
+  await tab.shared([2, 2]);
+  const members = [tab, second];
+  for (let i = 0; i < 3; i++) {
+    const page = await browser.context.newPage();
+    await page.goto(`${server.url}/?frame=1`);
+    members.push(new DemoTab(page));
+  }
+  const idle = async (): Promise<DemoTab[]> => {
+    const texts = await Promise.all(members.map((member) => member.text('#membership output')));
+    return members.filter((_, i) => texts[i] === 'Idle: every partition has another reader.');
+  };
+  await until(async () => expect(await idle()).toHaveLength(1));
+  await tab.shared([1, 1, 1, 1]);
+
+  const reader = (await idle())[0] === second ? members[2]! : second;
+  await reader.root.getByRole('button', { name: 'Leave the group' }).click();
+  await until(async () => expect(await idle()).toEqual([]));
+  await tab.shared([1, 1, 1, 1]);
 });
 
 it('what was emptied is forgotten, in both tabs', async () => {
