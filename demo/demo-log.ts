@@ -1,10 +1,10 @@
 import { TablogError, json, openLog, string, topic } from '../src/index.ts';
-import type { Consumer, Log, MessageOf, Topic } from '../src/index.ts';
+import type { Consumer, Log, MessageOf, Retention, Topic } from '../src/index.ts';
 
 /** What happened on a page. Of the keyboard, only that a key went down: never which. */
 export type PageEvent =
   | { readonly kind: 'click' | 'pointermove'; readonly x: number; readonly y: number }
-  | { readonly kind: 'keydown' }
+  | { readonly kind: 'open' | 'keydown' }
   | { readonly kind: 'visibilitychange'; readonly state: DocumentVisibilityState };
 
 /** A webhook's payload, as far as the demo looks into it. */
@@ -36,10 +36,33 @@ export const DEMO_TOPICS: readonly DemoTopic[] = [githubEvents, pageEvents];
 export const CREW = 'crew';
 export const CREW_TOPICS: readonly CrewTopic[] = [githubEvents];
 
+const DAY_MS = 86_400_000;
+
+/** How much of each partition is kept. Retention runs some ten seconds after an append. */
+const RETENTION: Readonly<Record<DemoTopic['name'], Retention>> = {
+  'github-events': { bytes: 4_000_000, ms: DAY_MS },
+  'page-events': { bytes: 250_000, ms: DAY_MS },
+};
+
 export async function openDemoLog(): Promise<Log> {
   const log = await openLog('demo');
-  await log.admin.createTopics(DEMO_TOPICS);
+  await createDemoTopics(log);
   return log;
+}
+
+/**
+ * Makes the topics where they are missing. A returning visitor's topics may have the retention of an
+ * older build: `createTopics` keeps them as they are, so that retention is set here and not in
+ * `topic()`.
+ */
+export async function createDemoTopics(log: Log): Promise<void> {
+  const infos = await log.admin.createTopics(DEMO_TOPICS);
+  for (const [i, topic] of DEMO_TOPICS.entries()) {
+    const retention = RETENTION[topic.name];
+    const { bytes, ms } = infos[i]!.config.retention;
+    if (bytes === retention.bytes && ms === retention.ms) continue;
+    await log.admin.alterTopic(topic, { retention });
+  }
 }
 
 /** A record's key for showing. One that is no text must not end the view of all the others. */
@@ -60,10 +83,4 @@ export function isFromEmptying(error: unknown): boolean {
 /** Whether an error goes away by itself, so that it is worth to begin anew. */
 export function isPassing(error: unknown): boolean {
   return isFromEmptying(error) || (error instanceof TablogError && error.retriable);
-}
-
-/** Deletes every record. Other tabs find their topics gone, and follow the new ones. */
-export async function emptyDemoLog(log: Log): Promise<void> {
-  await log.admin.deleteTopics(DEMO_TOPICS);
-  await log.admin.createTopics(DEMO_TOPICS);
 }

@@ -1,5 +1,5 @@
 import type { Log } from '../src/index.ts';
-import { DEMO_TOPICS, isFromEmptying, isPassing } from './demo-log.ts';
+import { DEMO_TOPICS, createDemoTopics, isFromEmptying, isPassing } from './demo-log.ts';
 import type { DemoConsumer } from './demo-log.ts';
 import { RECENT_RECORDS } from './lane-state.ts';
 import { sleep } from './sleep.ts';
@@ -9,12 +9,14 @@ const RETRY_MS = 1000;
 
 export interface FollowerEvents {
   readonly onChange: () => void;
+  /** A topic was deleted and made anew: nothing that is known of the old one holds. */
+  readonly onRenewed: () => void;
   readonly onError: (error: unknown) => void;
 }
 
 /** Reads both topics with one consumer, and keeps what is known of them. */
 export class Follower {
-  readonly topics: readonly TopicState[] = DEMO_TOPICS.map(({ name }) => new TopicState(name));
+  readonly topics: readonly TopicState[] = DEMO_TOPICS.map((topic) => new TopicState(topic));
   readonly #log: Log;
   readonly #events: FollowerEvents;
   #consumer: DemoConsumer | undefined;
@@ -40,13 +42,14 @@ export class Follower {
   /** Asks for the totals. A topic that was made anew is followed from there. */
   async refresh(): Promise<void> {
     const descriptions = await this.#describe();
-    const same = this.topics.map((topic, i) => topic.describe(descriptions[i]!));
-    if (same.includes(false)) await this.#consumer?.close();
+    const changes = this.topics.map((topic, i) => topic.describe(descriptions[i]!));
+    if (changes.includes('renewed')) this.#events.onRenewed();
     this.#events.onChange();
+    if (changes.some((change) => change !== 'same')) await this.#consumer?.close();
   }
 
   async #follow(): Promise<void> {
-    await this.#log.admin.createTopics(DEMO_TOPICS);
+    await createDemoTopics(this.#log);
     const consumer = this.#log.consumer({ topics: DEMO_TOPICS, from: 'latest' });
     try {
       await consumer.ready;

@@ -17,11 +17,21 @@ export async function loadGithubRecords(): Promise<readonly GithubRecord[]> {
   const response = await fetch(examplesUrl);
   if (!response.ok) throw new Error(`the GitHub events could not be loaded: ${response.status}`);
   const events = (await response.json()) as readonly GithubExamples[];
-  return events
+  const records = events
     .flatMap(({ name, examples }) => examples.map((value) => ({ name, value })))
     .map(({ name, value }, delivery) => ({
       key: value.repository?.full_name ?? value.organization?.login ?? 'none',
       value,
       headers: { event: name, delivery: String(delivery) },
     }));
+  return mixed(records);
+}
+
+/** A prime number that divides no likely number of examples. */
+const STRIDE = 97;
+
+/** The examples are sorted by event. In this order all keys, and so all partitions, come soon. */
+function mixed<T>(items: readonly T[]): readonly T[] {
+  if (items.length % STRIDE === 0) return items;
+  return items.map((_, i) => items[(i * STRIDE) % items.length]!);
 }

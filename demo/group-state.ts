@@ -19,6 +19,7 @@ export class GroupState {
   readonly #lagHistory = new History();
   #description: GroupDescription | undefined;
   #places = new Map<string, GroupPartitionDescription>();
+  #isSettled = false;
 
   get generation(): number {
     return this.#description?.generation ?? 0;
@@ -38,6 +39,14 @@ export class GroupState {
   /** Records of all partitions that are still to be worked through. */
   get lag(): number {
     return [...this.#places.values()].reduce((sum, { lag }) => sum + lag, 0);
+  }
+
+  /**
+   * Every partition has the reader that it is to have, and had so at the look before: what a look
+   * tells is a moment old.
+   */
+  get isSettled(): boolean {
+    return this.#isSettled;
   }
 
   get lagHistory(): readonly number[] {
@@ -61,11 +70,25 @@ export class GroupState {
     this.#description = description;
     const partitions = description?.partitions ?? [];
     this.#places = new Map(partitions.map((place) => [placeName(place), place]));
+    this.#isSettled =
+      before?.state === 'stable' &&
+      description?.state === 'stable' &&
+      before.generation === description.generation &&
+      partitions.length > 0 &&
+      partitions.every(({ owner, target }) => owner !== null && owner === target);
     if (before === undefined || before.generation === this.generation) return '';
     const moved = partitions.filter(
       (place) => place.owner !== null && place.owner !== placesBefore.get(placeName(place))?.owner,
     );
     return newsOf(membersBefore, this.#members, moved);
+  }
+
+  /** Forgets the group, as when the log was emptied. */
+  clear(): void {
+    this.#description = undefined;
+    this.#places.clear();
+    this.#isSettled = false;
+    this.#lagHistory.clear();
   }
 
   step(now: number): void {

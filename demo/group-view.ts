@@ -1,4 +1,3 @@
-import { CREW } from './demo-log.ts';
 import { mustFind, mustGet, setText, textElement } from './dom.ts';
 import { formatCount } from './format.ts';
 import type { GroupState, Reader } from './group-state.ts';
@@ -23,14 +22,18 @@ export class GroupView {
   /** `memberId`: this tab's. */
   constructor(memberId: string) {
     this.#memberId = memberId;
-    setText(mustFind(this.#root, 'name', HTMLElement), CREW);
   }
 
   render(group: GroupState): void {
     setText(this.#lag, formatCount(group.lag));
     setText(this.#generation, formatCount(group.generation));
     drawSparkline(this.#lags, group.lagHistory);
-    this.#renderMembers(group.readers);
+    this.#renderMembers(group.readers, group.isSettled);
+  }
+
+  clear(): void {
+    setText(this.#news, 'The log was emptied.');
+    this.#newsSince = -Infinity;
   }
 
   tell(news: string): void {
@@ -40,19 +43,23 @@ export class GroupView {
     setText(this.#news, goesOn ? `${this.#news.textContent} ${news}` : news);
   }
 
-  #renderMembers(readers: readonly Reader[]): void {
-    const shown = JSON.stringify(readers);
+  #renderMembers(readers: readonly Reader[], isSettled: boolean): void {
+    const shown = JSON.stringify([readers, isSettled]);
     if (shown === this.#membersShown) return;
     this.#membersShown = shown;
-    this.#members.replaceChildren(...readers.map((reader) => this.#memberItem(reader)));
+    this.#members.replaceChildren(...readers.map((reader) => this.#memberItem(reader, isSettled)));
   }
 
-  #memberItem({ memberId, tab, visible, partitions }: Reader): HTMLElement {
+  #memberItem({ memberId, tab, visible, partitions }: Reader, isSettled: boolean): HTMLElement {
     const item = textElement('li', '', 'member');
     const isMine = memberId === this.#memberId;
     const facts = [
       ...(isMine ? ['this tab'] : []),
-      partitions === 0 ? 'idle' : `${partitions} partition${partitions === 1 ? '' : 's'}`,
+      partitions === 0
+        ? isSettled
+          ? 'idle'
+          : 'waiting'
+        : `${partitions} partition${partitions === 1 ? '' : 's'}`,
       ...(visible ? [] : ['hidden']),
     ];
     item.classList.toggle('mine', isMine);

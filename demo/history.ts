@@ -8,6 +8,10 @@ export class History {
   readonly values: number[] = Array.from({ length: STEPS }, () => 0);
   #steppedAt: number | undefined;
 
+  clear(): void {
+    this.values.fill(0);
+  }
+
   /**
    * Ends a step. Timers of hidden tabs are late, so `valueOf` is told how long it really was, and a
    * long one fills as many points.

@@ -5,6 +5,8 @@ import { colorByKey } from './key-color.ts';
 import { tabOf } from './member-name.ts';
 import type { Track } from './track.ts';
 
+const FLASH_MS = 600;
+
 /** Who of the group reads a lane, and how far the group is there. */
 export class LaneReader {
   readonly #lane: HTMLElement;
@@ -15,6 +17,8 @@ export class LaneReader {
   readonly #lag: HTMLElement;
   readonly #committed: HTMLElement;
   readonly #rail: HTMLElement;
+  readonly #reducedMotion = matchMedia('(prefers-reduced-motion: reduce)');
+  #shownOwner: string | null = null;
 
   /** `memberId`: this tab's. */
   constructor(lane: HTMLElement, memberId: string) {
@@ -55,6 +59,17 @@ export class LaneReader {
     this.#plate.classList.toggle('moving', isMoving);
     this.#lane.classList.toggle('unread', owner === null);
     if (owner !== null) colorByKey(this.#lane, tabOf(owner));
+    if (owner !== null && owner !== this.#shownOwner) this.#flash();
+    this.#shownOwner = owner;
     if (isMoving && target !== null) colorByKey(this.#plate, tabOf(target), '--to-hue');
+  }
+
+  /** Draws the eye to a partition that has another reader than before. */
+  #flash(): void {
+    if (this.#reducedMotion.matches) return;
+    this.#plate.animate([{ transform: 'scale(1.12)' }, { transform: 'none' }], {
+      duration: FLASH_MS,
+      easing: 'ease-out',
+    });
   }
 }

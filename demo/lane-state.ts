@@ -21,7 +21,12 @@ export class LaneState {
   recent: readonly RecentRecord[] = [];
   #keys: readonly string[] = [];
 
-  constructor({ partition, startOffset, endOffset, bytes }: PartitionDescription) {
+  constructor({
+    partition,
+    startOffset,
+    endOffset,
+    bytes,
+  }: Omit<PartitionDescription, 'segments'>) {
     this.partition = partition;
     this.startOffset = startOffset;
     this.endOffset = endOffset;
@@ -41,6 +46,10 @@ export class LaneState {
   describe({ startOffset, endOffset, bytes }: PartitionDescription): number {
     this.startOffset = startOffset;
     this.bytes = bytes;
+    // What retention has deleted is not shown either.
+    if (this.recent.some(({ message }) => message.offset < startOffset)) {
+      this.recent = this.recent.filter(({ message }) => message.offset >= startOffset);
+    }
     return this.#advanceTo(endOffset);
   }
 

@@ -21,7 +21,6 @@ export class LaneView {
   readonly #reader: LaneReader | undefined;
   readonly #held = mustFind(this.root, 'held', HTMLElement);
   readonly #offsets = mustFind(this.root, 'offsets', HTMLElement);
-  readonly #records = mustFind(this.root, 'records', HTMLElement);
   readonly #bytes = mustFind(this.root, 'bytes', HTMLElement);
   readonly #share = mustFind(this.root, 'share', HTMLElement);
   readonly #keys = mustFind(this.root, 'keys', HTMLElement);
@@ -50,7 +49,6 @@ export class LaneView {
     const { startOffset, endOffset } = lane;
     const range = `${formatCount(startOffset)} – ${formatCount(endOffset)}`;
     setText(this.#offsets, lane.records === 0 ? 'empty' : range);
-    setText(this.#records, formatCount(lane.records));
     setText(this.#bytes, formatBytes(lane.bytes));
     this.#share.style.setProperty('--share', String(lane.records / Math.max(mostRecords, 1)));
     this.#renderKeys(lane.keys);

@@ -1,6 +1,7 @@
 import type { Consumer, Log, MessageBatch } from '../src/index.ts';
 import { CREW, CREW_TOPICS, isPassing } from './demo-log.ts';
 import type { CrewTopic } from './demo-log.ts';
+import type { Work } from './emptying.ts';
 import { newMemberId } from './member-name.ts';
 import type { Pace } from './pace.ts';
 import { sleep } from './sleep.ts';
@@ -11,62 +12,95 @@ const BATCH_RECORDS = 10;
 /** How long a tab that stalls may keep a partition that another is to have. */
 const REBALANCE_TIMEOUT_MS = 10_000;
 
+export interface MembershipEvents {
+  /** The tab has other partitions than before, or is about to. */
+  readonly onChange: () => void;
+  /** Something ended the membership that does not pass by itself. */
+  readonly onError: (error: unknown) => void;
+}
+
 /** This tab as a member of the group: it works through the records of the partitions it is given. */
-export class Membership {
+export class Membership implements Work {
   readonly memberId: string;
   /** Records that this tab has worked through. */
   processed = 0;
   readonly #log: Log;
   readonly #pace: Pace;
-  readonly #onChange: () => void;
-  #joined: AbortController | undefined;
+  readonly #events: MembershipEvents;
+  #isJoined = false;
+  #isPaused = false;
+  #leaving = new AbortController();
+  #ended: Promise<void> = Promise.resolve();
   #consumer: Consumer<CrewTopic> | undefined;
   #isOut = false;
 
-  /** `onChange`: it has other partitions than before, or is about to. */
-  constructor(log: Log, tab: string, pace: Pace, onChange: () => void) {
+  constructor(log: Log, tab: string, pace: Pace, events: MembershipEvents) {
     this.memberId = newMemberId(tab);
     this.#log = log;
     this.#pace = pace;
-    this.#onChange = onChange;
+    this.#events = events;
   }
 
   /** Whether the tab wants to be a member. */
   get isJoined(): boolean {
-    return this.#joined !== undefined;
+    return this.#isJoined;
   }
 
-  /** How many partitions it reads. */
+  /** How many partitions the tab reads. */
   get partitions(): number {
     return this.#consumer?.assignment.length ?? 0;
   }
 
-  /** It stalled for so long that others have its partitions. */
+  /** The tab stalled for so long that others have its partitions. */
   get isOut(): boolean {
     return this.#isOut;
   }
 
-  /** Works until `leave` is called. Rejects with what ends it before. */
-  async join(): Promise<void> {
-    const joined = (this.#joined = new AbortController());
-    this.#changed(false);
-    try {
-      while (!joined.signal.aborted) {
-        try {
-          await this.#work(joined.signal);
-        } catch (error) {
-          if (!isPassing(error)) throw error;
-          await sleep(RETRY_MS);
-        }
-      }
-    } finally {
-      this.#joined = undefined;
-      this.#changed(false);
-    }
+  join(): void {
+    this.#isJoined = true;
+    this.#start();
   }
 
   leave(): void {
-    this.#joined?.abort();
+    this.#isJoined = false;
+    this.#leaving.abort();
+    this.#changed(false);
+  }
+
+  async pause(): Promise<void> {
+    this.#isPaused = true;
+    this.#leaving.abort();
+    await this.#ended;
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    this.#start();
+  }
+
+  /** Starts where the tab wants to be a member, and after the end of the membership before. */
+  #start(): void {
+    if (!this.#isJoined || this.#isPaused) return;
+    const leaving = (this.#leaving = new AbortController());
+    this.#ended = this.#ended.then(() => this.#run(leaving.signal));
+    this.#changed(false);
+  }
+
+  /** Works until `signal` aborts. */
+  async #run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await this.#work(signal);
+      } catch (error) {
+        if (!isPassing(error)) {
+          this.#isJoined = false;
+          this.#events.onError(error);
+          break;
+        }
+        await sleep(RETRY_MS);
+      }
+    }
+    this.#changed(false);
   }
 
   async #work(signal: AbortSignal): Promise<void> {
@@ -109,6 +143,6 @@ export class Membership {
 
   #changed(isOut: boolean): void {
     this.#isOut = isOut;
-    this.#onChange();
+    this.#events.onChange();
   }
 }

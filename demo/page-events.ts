@@ -18,6 +18,7 @@ export function recordPageEvents(
     });
   };
 
+  send({ kind: 'open' });
   addEventListener('pointermove', ({ timeStamp, clientX, clientY }) => {
     if (timeStamp - movedAt < MOVE_EVERY_MS) return;
     movedAt = timeStamp;

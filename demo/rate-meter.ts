@@ -19,6 +19,11 @@ export class RateMeter {
     this.#count += records;
   }
 
+  clear(): void {
+    this.#history.clear();
+    this.#count = 0;
+  }
+
   step(now: number): void {
     this.#history.step(now, (elapsedMs) => (elapsedMs > 0 ? (this.#count * 1000) / elapsedMs : 0));
     this.#count = 0;

@@ -4,67 +4,75 @@ import type { GithubRecord } from './github-records.ts';
 import { sleep } from './sleep.ts';
 
 const TICK_MS = 50;
-/** Records in one call, and calls under way, when it goes as fast as it can. */
-const FULL_SPEED_RECORDS = 32;
-const FULL_SPEED_CALLS = 8;
-const CHECK_EVERY_RECORDS = 1000;
+/** Records in one call, and calls under way: where a rate is more than can be stored, it is not met. */
+const MOST_RECORDS = 32;
+const MOST_CALLS = 8;
+/** A look at the log's size costs a round trip. These records are some 10 MB. */
+const LOOK_EVERY_RECORDS = 1000;
+const ROOM_RETRY_MS = 500;
 
 /** Sends records round and round, until it is stopped. */
 export class Replay {
-  /** Records a second; `Infinity`: as fast as they are stored. */
+  /** Records a second. */
   perSecond: number;
-  stored = 0;
   readonly #producer: Producer;
   readonly #records: readonly GithubRecord[];
-  readonly #check: () => Promise<void>;
+  readonly #hasRoom: () => Promise<boolean>;
   #next = 0;
+  #unlooked = Infinity;
 
-  /** `check` is called once in a while: timers of hidden tabs are no measure of what was sent. */
+  /** `hasRoom` is asked now and then: whether more records may be stored. */
   constructor(
     producer: Producer,
     records: readonly GithubRecord[],
     perSecond: number,
-    check: () => Promise<void>,
+    hasRoom: () => Promise<boolean>,
   ) {
     this.#producer = producer;
     this.#records = records;
     this.perSecond = perSecond;
-    this.#check = check;
+    this.#hasRoom = hasRoom;
   }
 
   /** Ends when `signal` aborts and what was sent is stored; throws what `sendBatch` throws. */
   async run(signal: AbortSignal): Promise<void> {
     const pending = new Set<Promise<void>>();
     const failure = new AbortController();
+    const stop = AbortSignal.any([signal, failure.signal]);
     let owed = 0;
     let tickedAt = performance.now();
-    while (!signal.aborted && !failure.signal.aborted) {
+    this.#unlooked = Infinity;
+    while (!stop.aborted) {
+      await this.#waitForRoom(stop);
       const now = performance.now();
-      const full = this.perSecond === Infinity;
       // What a sleeping tab has missed is not made up for: at most a second's worth is owed.
-      if (!full) owed = Math.min(owed + ((now - tickedAt) * this.perSecond) / 1000, this.perSecond);
+      owed = Math.min(owed + ((now - tickedAt) * this.perSecond) / 1000, this.perSecond);
       tickedAt = now;
-      const count = full ? FULL_SPEED_RECORDS : Math.floor(owed);
-      if (count > 0) {
-        owed = full ? 0 : owed - count;
+      while (owed >= 1 && pending.size < MOST_CALLS && !stop.aborted) {
+        const count = Math.min(Math.floor(owed), MOST_RECORDS);
+        owed -= count;
         const sent = this.#send(count)
           .catch((error: unknown) => failure.abort(error))
           .finally(() => pending.delete(sent));
         pending.add(sent);
       }
-      if (pending.size >= FULL_SPEED_CALLS) await Promise.race(pending);
-      await (full ? nextTask() : sleep(TICK_MS));
+      if (pending.size >= MOST_CALLS) await Promise.race(pending);
+      else await sleep(TICK_MS);
     }
     await Promise.all(pending);
     failure.signal.throwIfAborted();
   }
 
+  async #waitForRoom(stop: AbortSignal): Promise<void> {
+    if (this.#unlooked < LOOK_EVERY_RECORDS) return;
+    while (!stop.aborted && !(await this.#hasRoom())) await sleep(ROOM_RETRY_MS);
+    this.#unlooked = 0;
+  }
+
   async #send(count: number): Promise<void> {
     const records = Array.from({ length: count }, () => this.#take());
+    this.#unlooked += count;
     await this.#producer.sendBatch(githubEvents, records);
-    const checks = Math.floor(this.stored / CHECK_EVERY_RECORDS);
-    this.stored += count;
-    if (Math.floor(this.stored / CHECK_EVERY_RECORDS) > checks) await this.#check();
   }
 
   #take(): GithubRecord {
@@ -72,16 +80,4 @@ export class Replay {
     this.#next = (this.#next + 1) % this.#records.length;
     return record;
   }
-}
-
-/** Lets the page draw and answer in between. A message, since hidden tabs get late timers. */
-function nextTask(): Promise<void> {
-  return new Promise((resolve) => {
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => {
-      port1.close();
-      resolve();
-    };
-    port2.postMessage(null);
-  });
 }

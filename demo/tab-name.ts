@@ -4,13 +4,17 @@ const OPENED_AS = 'tablog-demo/tabs-opened';
 /** In such an order that the keys of neighbours differ well in colour, and fall into other partitions. */
 const NAMES = 'siskin kestrel beaver lynx tern skua mole owl lark grebe linnet wigeon'.split(' ');
 
-/** This tab's name: kept over a reload, and the next one of the list for each new tab. */
-export function tabName(): string {
-  const kept = sessionStorage.getItem(STORED_AS);
+/**
+ * This tab's name: kept over a reload, and the next one of the list for each new tab. A frame has its
+ * own, though the browser gives it the storage of the tab that it is in.
+ */
+export function tabName(isFrame: boolean): string {
+  const storedAs = isFrame ? `${STORED_AS}/frame` : STORED_AS;
+  const kept = sessionStorage.getItem(storedAs);
   if (kept !== null) return kept;
   const opened = Number(localStorage.getItem(OPENED_AS) ?? 0);
   localStorage.setItem(OPENED_AS, String(opened + 1));
   const name = NAMES[opened % NAMES.length]!;
-  sessionStorage.setItem(STORED_AS, name);
+  sessionStorage.setItem(storedAs, name);
   return name;
 }

@@ -7,27 +7,32 @@ import { RateMeter } from './rate-meter.ts';
 export class TopicState {
   readonly name: string;
   readonly rate = new RateMeter();
-  lanes: readonly LaneState[] = [];
+  lanes: readonly LaneState[];
   #id: string | undefined;
 
-  constructor(name: string) {
+  /** Has empty lanes until the broker is heard of, so that nothing moves when it is. */
+  constructor({ name, partitions = 1 }: DemoTopic) {
     this.name = name;
+    this.lanes = Array.from({ length: partitions }, (_, partition) => {
+      return new LaneState({ partition, startOffset: 0, endOffset: 0, bytes: 0 });
+    });
   }
 
   get records(): number {
     return this.lanes.reduce((records, lane) => records + lane.records, 0);
   }
 
-  /** Takes what the broker tells. Returns `false` where it is another topic than before. */
-  describe({ id, partitions }: TopicDescription): boolean {
-    const same = id === this.#id && partitions.length === this.lanes.length;
-    if (same) {
+  /** Takes what the broker tells, and says which topic that is of. */
+  describe({ id, partitions }: TopicDescription): 'first' | 'same' | 'renewed' {
+    const before = this.#id;
+    if (id === before && partitions.length === this.lanes.length) {
       for (const [i, lane] of this.lanes.entries()) this.rate.add(lane.describe(partitions[i]!));
-    } else {
-      this.#id = id;
-      this.lanes = partitions.map((partition) => new LaneState(partition));
+      return 'same';
     }
-    return same;
+    this.#id = id;
+    this.rate.clear();
+    this.lanes = partitions.map((partition) => new LaneState(partition));
+    return before === undefined || before === id ? 'first' : 'renewed';
   }
 
   add(batch: MessageBatch<DemoTopic>): void {

@@ -28,6 +28,7 @@ export class TopicView {
     name.id = `topic-${topic.name}`;
     this.root.classList.toggle('shared', options.memberId !== undefined);
     this.root.setAttribute('aria-labelledby', name.id);
+    this.#makeLanes(topic);
   }
 
   render(topic: TopicState, group: GroupState): void {
@@ -37,7 +38,7 @@ export class TopicView {
       this.#lanes[i]?.render(lane, group.place(topic.name, lane.partition), mostRecords);
     }
     setText(this.#rate, formatRate(topic.rate.current));
-    setText(this.#records, topic.lanes.length === 0 ? '–' : formatCount(topic.records));
+    setText(this.#records, formatCount(topic.records));
     drawSparkline(this.#rates, topic.rate.history);
   }
 

@@ -19,6 +19,7 @@ export class Track {
   readonly #selection: Selection;
   readonly #reducedMotion = matchMedia('(prefers-reduced-motion: reduce)');
   #cells: HTMLButtonElement[] = [];
+  #lane: LaneState | undefined;
   #shown: readonly RecentRecord[] = [];
   #pointed = false;
 
@@ -62,8 +63,9 @@ export class Track {
 
   render(lane: LaneState): void {
     const lastOffset = this.#shown.at(-1)?.message.offset;
-    // A lane that was emptied has nothing to hold on to.
-    const isHeld = this.heldAt !== undefined && lane.records > 0;
+    // Of a topic that was made anew, nothing of before is held on to.
+    const isHeld = this.heldAt !== undefined && lane === this.#lane;
+    this.#lane = lane;
     if (!isHeld) this.#shown = lane.recent;
     this.#renderCells();
     if (!isHeld && lastOffset !== undefined) this.#slide(lane.endOffset - 1 - lastOffset);

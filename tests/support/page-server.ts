@@ -6,6 +6,7 @@ import { build } from 'vite';
 import type { InlineConfig, Rolldown } from 'vite';
 
 const TYPES: Readonly<Record<string, string>> = {
+  css: 'text/css',
   html: 'text/html',
   js: 'text/javascript',
   json: 'application/json',
@@ -31,8 +32,17 @@ export async function servePage(
   root: string,
   serviceWorker?: ServiceWorkerKind,
 ): Promise<PageServer> {
+  return serveFiles(await buildAll(root, serviceWorker));
+}
+
+/** Builds what Vite's `config` says, and serves it from memory on a port of its own. */
+export async function serveBuild(config: InlineConfig): Promise<PageServer> {
+  return serveFiles(await built(config));
+}
+
+async function serveFiles(output: readonly BuiltFile[]): Promise<PageServer> {
   const files = new Map<string, string | Uint8Array>();
-  for (const file of await buildAll(root, serviceWorker)) {
+  for (const file of output) {
     files.set(`/${file.fileName}`, file.type === 'chunk' ? file.code : file.source);
   }
   const overrides = new Map<string, { path: RegExp; answer: (response: ServerResponse) => void }>();
@@ -64,43 +74,47 @@ export async function servePage(
   };
 }
 
+type BuiltFile = Rolldown.OutputChunk | Rolldown.OutputAsset;
+
 async function buildAll(
   root: string,
   serviceWorker: ServiceWorkerKind | undefined,
-): Promise<(Rolldown.OutputChunk | Rolldown.OutputAsset)[]> {
+): Promise<BuiltFile[]> {
   const page = join(root, 'index.html');
   const main = join(root, 'main.ts');
   const entryFileNames = ({ name }: { name: string }): string =>
     name === 'main' && serviceWorker !== undefined ? 'main.js' : 'assets/[name]-[hash].js';
-  if (serviceWorker === undefined) return buildOnce(root, { input: page });
+  if (serviceWorker === undefined) return buildPage(root, { input: page });
   if (serviceWorker === 'module') {
-    return buildOnce(root, { input: { index: page, main }, output: { entryFileNames } });
+    return buildPage(root, { input: { index: page, main }, output: { entryFileNames } });
   }
   const output = { format: 'iife', entryFileNames } as const;
   return [
-    ...(await buildOnce(root, { input: page })),
-    ...(await buildOnce(root, { input: { main }, output })),
+    ...(await buildPage(root, { input: page })),
+    ...(await buildPage(root, { input: { main }, output })),
   ];
 }
 
-async function buildOnce(
+function buildPage(
   root: string,
   rolldownOptions: NonNullable<InlineConfig['build']>['rolldownOptions'],
-): Promise<(Rolldown.OutputChunk | Rolldown.OutputAsset)[]> {
-  const built = await build({
+): Promise<BuiltFile[]> {
+  const build = { target: 'es2022', modulePreload: false, minify: false } as const;
+  return built({
     configFile: false,
     root,
     base: './',
-    logLevel: 'error',
-    build: {
-      write: false,
-      target: 'es2022',
-      modulePreload: false,
-      minify: false,
-      rolldownOptions: rolldownOptions!,
-    },
+    build: { ...build, rolldownOptions: rolldownOptions! },
   });
-  return [built].flat().flatMap((result) => {
+}
+
+async function built(config: InlineConfig): Promise<BuiltFile[]> {
+  const results = await build({
+    logLevel: 'error',
+    ...config,
+    build: { ...config.build, write: false },
+  });
+  return [results].flat().flatMap((result) => {
     if (!('output' in result)) throw new Error('the build watches instead of building');
     return result.output;
   });

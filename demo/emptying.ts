@@ -1,0 +1,86 @@
+import { TablogError } from '../src/index.ts';
+import type { Log } from '../src/index.ts';
+import { CREW, DEMO_TOPICS, createDemoTopics } from './demo-log.ts';
+import { sleep } from './sleep.ts';
+
+/** What a tab does with the log, and can stop doing for a while. */
+export interface Work {
+  /** Resolves when nothing of it is under way any more. */
+  pause(): Promise<void>;
+  resume(): void;
+}
+
+const NAME = 'tablog-demo/emptying';
+const LOOK_EVERY_MS = 50;
+/** A frozen tab does not hear that it should leave the group: it is not waited for longer. */
+const LEAVE_WITHIN_MS = 3000;
+
+/**
+ * Empties the log in every tab at once. Each tab stops its work, because a group can only be deleted
+ * when it has no members. The emptying tab holds a lock all the while, so that the others notice the
+ * end of it even when that tab is closed in the middle.
+ */
+export class Emptying {
+  readonly #log: Log;
+  readonly #works: readonly Work[];
+  readonly #onDone: () => void;
+  readonly #channel = new BroadcastChannel(NAME);
+  /** Emptyings that this tab knows of: the work goes on after the last of them. */
+  #underWay = 0;
+
+  /** `onDone`: the log is empty, whichever tab did it. */
+  constructor(log: Log, works: readonly Work[], onDone: () => void) {
+    this.#log = log;
+    this.#works = works;
+    this.#onDone = onDone;
+    this.#channel.addEventListener('message', () => {
+      void this.#withoutWork(() => navigator.locks.request(NAME, { mode: 'shared' }, () => {}));
+    });
+  }
+
+  /** Rejects with what the broker says. The work goes on in any case. */
+  async empty(): Promise<void> {
+    await navigator.locks.request(NAME, async () => {
+      this.#channel.postMessage('emptying');
+      await this.#withoutWork(() => this.#clear());
+    });
+  }
+
+  async #withoutWork(act: () => Promise<unknown>): Promise<void> {
+    this.#underWay++;
+    try {
+      await Promise.all(this.#works.map((work) => work.pause()));
+      await act();
+    } finally {
+      this.#underWay--;
+      if (this.#underWay === 0) for (const work of this.#works) work.resume();
+      this.#onDone();
+    }
+  }
+
+  async #clear(): Promise<void> {
+    const { admin } = this.#log;
+    await this.#deleteGroup();
+    await admin.deleteTopics(DEMO_TOPICS);
+    await createDemoTopics(this.#log);
+  }
+
+  /** A group with a frozen member stays; what it has committed goes with the topics. */
+  async #deleteGroup(): Promise<void> {
+    for (let leftMs = LEAVE_WITHIN_MS; ; leftMs -= LOOK_EVERY_MS) {
+      try {
+        await this.#log.admin.deleteGroups([CREW]);
+        return;
+      } catch (error) {
+        if (isCode(error, 'GROUP_ID_NOT_FOUND')) return;
+        if (!isCode(error, 'NON_EMPTY_GROUP')) throw error;
+        if (leftMs <= 0) return;
+      }
+      await sleep(LOOK_EVERY_MS);
+    }
+  }
+}
+
+function isCode(error: unknown, code: TablogError['code']): boolean {
+  return error instanceof TablogError && error.code === code;
+}
