@@ -35,6 +35,9 @@ export type { ErrorAction, HandlerContext, RunOptions } from './client/run-optio
 export type { Message, MessageBatch, MessageOf, TopicFilter } from './client/message.ts';
 export type { LogFile } from './client/log-file.ts';
 export type { HostedLogs, InlineHost, WorkerKind } from './client/host.ts';
+export { table } from './client/table.ts';
+export type { Table, TableChange, TableListener, TableOf, TableOptions } from './client/table.ts';
+export type { TableSnapshot } from './client/table-snapshot.ts';
 export { topic } from './client/topic.ts';
 export type {
   KeyInput,

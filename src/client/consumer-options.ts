@@ -122,14 +122,16 @@ const CHECKS: Checks<ConsumerOptions<TopicFilter>> = {
   from: (_, value) => void checkPosition(value as Position),
   mustExist: checkBoolean,
   group: (_, value) => checkName('group name', value),
-  signal: (name, value) => {
-    if (!(value instanceof AbortSignal)) throw mistake(`${name} must be an AbortSignal`, value);
-  },
+  signal: checkSignal,
   prefetchBytes: (name, value) => checkInteger(name, value, 1),
   maxPartitionBytes: (name, value) => checkInteger(name, value, 1),
   maxWaitMs: checkMs,
   ...GROUP_CHECKS,
 };
+
+export function checkSignal(what: string, value: unknown): void {
+  if (!(value instanceof AbortSignal)) throw mistake(`${what} must be an AbortSignal`, value);
+}
 
 /** `options` with the defaults. Throws a `TypeError` or a `RangeError` for what breaks a rule. */
 export function checkConsumerOptions(

@@ -36,6 +36,14 @@ export interface OffsetToCommit extends TopicPartition {
   readonly metadata?: string;
 }
 
+export interface ConsumerInternals {
+  readonly connection: Connection;
+  readonly readers: ReaderSet;
+  readonly reading: Reading;
+  /** Aborts when the consumer closes; its reason says so where the log was deleted. */
+  readonly closing: AbortSignal;
+}
+
 const NO_COMMIT = {
   topic: undefined,
   partition: undefined,
@@ -237,6 +245,19 @@ export class Consumer<T extends TopicFilter = TopicLike> implements AsyncIterabl
     throw new TypeError(
       'commitOffsets() with several messages in hand: use run() with a concurrency of 1',
     );
+  }
+
+  /**
+   * What reads it message by message, as a table does, and tells when nothing more is at hand.
+   * @internal
+   */
+  static internalsOf<T extends TopicFilter>(consumer: Consumer<T>): ConsumerInternals {
+    return {
+      connection: consumer.#connection,
+      readers: consumer.#readers,
+      reading: consumer.#reading,
+      closing: consumer.#closing.signal,
+    };
   }
 
   /** The offset of the next message of a partition. Throws `NOT_ASSIGNED`. */
