@@ -134,7 +134,7 @@ export const INVALID_TXN_STATE: ErrorRule = {
 export const LISTING_UNAVAILABLE: ErrorRule = {
   code: 'LISTING_UNAVAILABLE',
   retriable: false,
-  next: 'Keep the names of your logs yourself, for example in a topic or in localStorage.',
+  next: 'Read the names of your logs from where you keep them yourself, localStorage for example.',
 };
 
 export const LOAD_FAILED: ErrorRule = {

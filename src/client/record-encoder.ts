@@ -1,4 +1,5 @@
-import { kindFor, mistake, show, unknown } from '../base/argument.ts';
+import { kindFor, mistake, unknown } from '../base/argument.ts';
+import { show } from '../base/show.ts';
 import type { Field, RecordParts } from '../record/batch-writer.ts';
 import { checkUtf8 } from '../record/utf8.ts';
 import type { Serde } from './serde.ts';

@@ -1,4 +1,5 @@
-import { mistake, show } from '../base/argument.ts';
+import { mistake } from '../base/argument.ts';
+import { show } from '../base/show.ts';
 import { readUtf8 } from '../record/utf8.ts';
 
 /**

@@ -54,7 +54,9 @@ export type TableOf<T extends TopicLike> = Table<
  * It is read from the topic's first record, and empty until it is `ready`. Of one key the last record
  * counts, in the order of its partition; after partitions were added to a topic that has records, a
  * key may be in two of them, and which counts is not defined. What is removed from the topic by
- * `retention` or `deleteRecords` stays in a table that has read it.
+ * `retention` or `deleteRecords` stays in a table that has read it, and so does a key whose tombstone
+ * was compacted away before the table saw it: in a tab that the browser froze for longer than the
+ * topic's `deleteRetentionMs` (24 hours), make another table.
  *
  * Close the table, or the log, when done.
  */

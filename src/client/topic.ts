@@ -5,8 +5,8 @@ import {
   checkName,
   checkOneOf,
   mistake,
-  show,
 } from '../base/argument.ts';
+import { show } from '../base/show.ts';
 import type { Checks } from '../base/argument.ts';
 import { MAX_PARTITIONS } from '../protocol/broker.ts';
 import type { Retention, TopicConfig, TopicConfigChanges, TopicSpec } from '../protocol/broker.ts';
