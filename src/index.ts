@@ -48,7 +48,7 @@ export type {
   ValueInput,
 } from './client/topic.ts';
 export { bytes, double, float, integer, json, long, short, string } from './client/serde.ts';
-export type { Serde, StandardSchema } from './client/serde.ts';
+export type { BytesOrText, Serde, StandardSchema } from './client/serde.ts';
 export type {
   ImportedPartition,
   PartitionDescription,

@@ -21,6 +21,7 @@ export type ErrorCode =
   | 'NON_EMPTY_GROUP'
   | 'NOT_ASSIGNED'
   | 'NO_INDEXEDDB'
+  | 'NO_WORKER'
   | 'OFFSET_OUT_OF_RANGE'
   | 'OUTCOME_UNKNOWN'
   | 'OUT_OF_ORDER_SEQUENCE'
@@ -176,7 +177,13 @@ export const NOT_ASSIGNED: ErrorRule = {
 export const NO_INDEXEDDB: ErrorRule = {
   code: 'NO_INDEXEDDB',
   retriable: false,
-  next: "Use a browser context that has IndexedDB, or inline({ storage: 'memory' }).",
+  next: "Pass { host: inline({ storage: 'memory' }) }, with the inline() of 'tablog/inline'.",
+};
+
+export const NO_WORKER: ErrorRule = {
+  code: 'NO_WORKER',
+  retriable: false,
+  next: "Pass { host: inline() }, with the inline() of 'tablog/inline'.",
 };
 
 export const OFFSET_OUT_OF_RANGE: ErrorRule = {

@@ -17,6 +17,7 @@ import { ReaderSet } from './reader-set.ts';
 import type { TopicPartition } from './reader-set.ts';
 import type { RunOptions } from './run-options.ts';
 import { loaded } from './loaded.ts';
+import { tellMissingTopics } from './missing-topics.ts';
 import type { Runner } from './runner.ts';
 import type { TopicLike } from './topic.ts';
 import type { TopicRegistry } from './topic-registry.ts';
@@ -131,6 +132,9 @@ export class Consumer<T extends TopicFilter = TopicLike> implements AsyncIterabl
       });
     });
     this.ready.catch(() => {}); // whoever reads gets it too
+    if (!mustExist) {
+      tellMissingTopics({ connection, registry, selection, closing: this.#closing.signal });
+    }
     this.#closeWith(connection.closed);
     if (checked.signal !== undefined) this.#closeWith(checked.signal);
   }

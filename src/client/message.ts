@@ -129,7 +129,7 @@ export type TopicFilter = TopicLike | RegExp;
 /** The messages of a topic: typed by it, or of bytes for a plain name or a pattern. */
 export type MessageOf<T extends TopicFilter> = T extends RegExp
   ? Message<string, Uint8Array, Uint8Array>
-  : T extends Topic<infer N, infer K, infer V>
+  : T extends Topic<infer N, infer K, infer V, never, never>
     ? Message<N, K, V>
     : T extends string
       ? Message<T, Uint8Array, Uint8Array>

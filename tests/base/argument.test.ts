@@ -150,7 +150,7 @@ describe('withDefaults', () => {
 
   test.each([
     ['lingerms', 'did you mean lingerMs? It takes'],
-    ['groupId', 'did you mean group? It takes'],
+    ['eachMessage', 'did you mean consumer.run({ eachMessage })? It takes'],
     ['toString', 'it takes'],
     ['__proto__', 'it takes'],
   ])('refuses the unknown option %s, and names the known ones', (name, takes) => {

@@ -8,6 +8,7 @@ import { countOf, memoryHost } from '../support/log-fixture.ts';
 const wrong = (value: unknown): never => value as never;
 
 interface Untyped {
+  send(...given: unknown[]): unknown;
   sendBatch(...given: unknown[]): unknown;
 }
 
@@ -71,6 +72,9 @@ const AT_THE_CALL: Readonly<Record<string, Case>> = {
   'topic: an inherited name': [() => topic('t', wrong({ toString: 1 })), '"toString"'],
 
   'producer: a misspelt option': [write({ linger: 5 }), '"linger"'],
+  'producer: acks': [write({ acks: 1 }), '"acks": did you mean durability?'],
+  'producer: a client id': [write({ clientId: 'c' }), '"clientId": leave it out'],
+  'producer: nearly an option': [write({ compresion: 'gzip' }), 'did you mean compression?'],
   'producer: negative lingerMs': [
     write({ lingerMs: -1 }),
     'lingerMs',
@@ -115,6 +119,10 @@ const AT_THE_CALL: Readonly<Record<string, Case>> = {
   'consumer: null': [read({ topics: [null] }), name, 'null'],
   'consumer: twice the same': [read({ topics: ['plain', topic('plain')] }), 'twice', '"plain"'],
   'consumer: a misspelt option': [read({ fromBeginning: true }), '"fromBeginning"'],
+  'consumer: as KafkaJS has it': [read({ groupId: 'g' }), '"groupId": did you mean group?'],
+  'consumer: from the beginning': [read({ fromBeginning: true }), "did you mean from: 'earliest'?"],
+  'consumer: one topic by its name': [read({ topic: 't' }), 'did you mean topics?'],
+  'consumer: a handler': [read({ eachMessage() {} }), 'consumer.run({ eachMessage })?'],
   'consumer: from': [read({ from: 'beginning' }), "'earliest'", '"beginning"'],
   'consumer: a negative offset': [read({ from: -1 }), 'at least 0', '-1'],
   'consumer: half an offset': [read({ from: 0.5 }), 'integer', '0.5'],
@@ -153,15 +161,27 @@ const REJECTED: Readonly<Record<string, Case>> = {
   'openLog: a host': [() => openLog('l', { host: wrong('inline') }), "'shared'", '"inline"'],
   'openLog: inline itself': [() => openLog('l', { host: wrong(inline) }), 'inline()', 'inline'],
   'openLog: null': [() => openLog('l', { host: wrong(null) }), 'inline()', 'null'],
+  'openLog: brokers': [() => openLog('l', wrong({ brokers: [] })), '"brokers": leave it out'],
   'openLog: a misspelt option': [() => openLog('l', wrong({ url: '' })), '"url"'],
 
   'send: a topic': [() => producer.send('no/topic', record), name, '"no/topic"'],
   'send: no topic': [() => producer.send(null as unknown as string, record), name, 'null'],
+  'send: as KafkaJS has it': [
+    () => (producer as unknown as Untyped).send({ topic: 'plain', messages: [record] }),
+    made,
+    'got { topic, messages }: did you mean sendBatch(topic, records)?',
+  ],
+  'send: many records': [() => producer.send('plain', wrong([record])), 'sendBatch()', 'of 1'],
   'send: no record': [() => producer.send('plain', wrong(undefined)), 'object', 'undefined'],
   'send: text': [() => producer.send('plain', wrong('v')), 'object', '"v"'],
   'send: an undefined value': [send({ value: undefined }), 'tombstone', 'undefined'],
   'send: no value': [() => producer.send('plain', wrong({ key: 'k' })), 'tombstone', 'undefined'],
-  'send: a number': [send({ value: 5 }), 'Uint8Array or a string', '5'],
+  'send: a number': [
+    send({ value: 5 }),
+    'a Uint8Array or a string, got 5',
+    "topic('plain', { value",
+  ],
+  'send: a number as key': [send({ key: 5 }), 'no key serde', "topic('plain', { key: json() })"],
   'send: an object': [send({ value: {} }), '{ value: json() }', '{}'],
   'send: a key': [
     () => producer.send(typed, { key: wrong(5), value: { id: '' } }),

@@ -64,7 +64,7 @@ class Watched {
 test('tables agree with a Map, whatever was sent and compacted, and whenever they were made', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 40 }), fc.integer({ min: 1, max: 3 }), walk),
-    { numRuns: RUNS, timeout: 5_000 },
+    { numRuns: RUNS, plugins: [fc.timeout(5_000)] },
   );
 });
 
