@@ -17,13 +17,13 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
 };
 
 /** What belongs to a server, which there is none of. */
-const NOWHERE: readonly string[] = ['brokers', 'clientId', 'replicationFactor', 'sasl', 'ssl'];
+const NOWHERE = new Set(['brokers', 'clientId', 'replicationFactor', 'sasl', 'ssl']);
 
 /** What somebody may have meant by a name that there is not; '' where nobody can tell. */
 export function suggestion(name: string, known: readonly string[]): string {
   const meant = hereFor(name, known) ?? nearest(name, known);
   if (meant !== undefined) return `did you mean ${meant}?`;
-  return NOWHERE.includes(name) ? 'leave it out, there is no server.' : '';
+  return NOWHERE.has(name) ? 'leave it out, there is no server.' : '';
 }
 
 /** What another client's name is here: another call, or an option that this one has. */

@@ -17,7 +17,8 @@ export function checkContext(kind: WorkerKind): void {
     const rule = { ...NO_WORKER, next: other ?? NO_WORKER.next };
     throw new TablogError(rule, `${contextName()} has no ${wanted} to run a log in`);
   }
-  if (globalThis.isSecureContext === false) {
+  const { isSecureContext } = globalThis as Partial<typeof globalThis>; // undefined: nobody knows
+  if (isSecureContext === false) {
     const happened = `${globalThis.origin} is not a secure context, so the browser has no Web Locks for it`;
     throw new TablogError(LOCKS_UNAVAILABLE, happened);
   }

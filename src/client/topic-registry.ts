@@ -23,6 +23,7 @@ export class TopicRegistry {
   constructor(
     log: string,
     connection: Connection,
+    // oxlint-disable-next-line eslint/no-console -- said to developers, once a topic
     warn: (text: string) => void = (text) => console.warn(text),
   ) {
     this.#warn = warn;

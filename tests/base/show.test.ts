@@ -35,7 +35,13 @@ describe('show', () => {
     [new URL('http://a/'), 'a URL'],
     [new Order(), 'Order { id }'],
     [Order, 'the class Order'],
-    [class {}, 'a class'],
+    [
+      (() =>
+        class {
+          readonly id = 1;
+        })(),
+      'a class',
+    ],
     [show, 'the function show'],
     [() => {}, 'a function'],
   ])('%s', (value, shown) => {
@@ -70,12 +76,15 @@ describe('show', () => {
 
   test('calls no getter', () => {
     const getter = vi.fn(() => 'x');
-    const value = Object.defineProperties({} as object, {
-      a: { get: getter, enumerable: true },
-      constructor: { get: getter },
-      [Symbol.toStringTag]: { get: getter },
-      toString: { get: getter },
-    });
+    const value = Object.defineProperties(
+      {},
+      {
+        a: { get: getter, enumerable: true },
+        constructor: { get: getter },
+        [Symbol.toStringTag]: { get: getter },
+        toString: { get: getter },
+      },
+    );
     expect(show(value)).toBe('{ a }');
     expect(show(Object.create(value))).toBe('{}');
     expect(getter).not.toHaveBeenCalled();

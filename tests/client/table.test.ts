@@ -27,7 +27,7 @@ describe('a table', () => {
     expect(latest.get('a')).toBe(3);
     expect(latest.get('b')).toBeUndefined();
     expect([latest.has('a'), latest.has('b'), latest.size]).toEqual([true, false, 2]);
-    expect(new Map(latest)).toEqual(new Map([...latest.entries()]));
+    expect(new Map(latest)).toEqual(new Map(latest.entries()));
     expect([...latest.keys()].sort()).toEqual(['a', 'c']);
     expect(new Set(latest.values())).toEqual(new Set([3, 4]));
   });
