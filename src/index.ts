@@ -53,6 +53,9 @@ export type {
 } from './client/message.ts';
 export type { LogFile } from './client/log-file.ts';
 export type { HostedLogs, InlineHost, WorkerKind } from './client/host.ts';
+export { table } from './client/table.ts';
+export type { Table, TableChange, TableListener, TableOf, TableOptions } from './client/table.ts';
+export type { TableSnapshot } from './client/table-snapshot.ts';
 export { topic } from './client/topic.ts';
 export type {
   KeyInput,
@@ -63,7 +66,7 @@ export type {
   ValueInput,
 } from './client/topic.ts';
 export { bytes, double, float, integer, json, long, short, string } from './client/serde.ts';
-export type { Serde, StandardSchema } from './client/serde.ts';
+export type { BytesOrText, Serde, StandardSchema } from './client/serde.ts';
 export type {
   ImportedPartition,
   PartitionDescription,

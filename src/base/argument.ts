@@ -1,3 +1,6 @@
+import { show } from './show.ts';
+import { suggestion } from './suggest.ts';
+
 /**
  * Checks of a caller's arguments. Each throws at the call, and its message names the rule and the
  * value: `TypeError` for the wrong kind of thing, `RangeError` for a number out of bounds.
@@ -7,17 +10,6 @@
 export const MAX_TIMER_MS: number = 2 ** 31 - 1;
 
 const TOPIC_NAME = /^[A-Za-z0-9._-]{1,200}$/;
-
-/** A value as an error shows it: short, and never throwing. */
-export function show(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value.slice(0, 80));
-  if (value instanceof Date) {
-    return Number.isNaN(value.getTime()) ? 'an invalid Date' : value.toISOString();
-  }
-  if (typeof value === 'bigint') return `${value}n`;
-  if (typeof value === 'object' && value !== null) return Object.prototype.toString.call(value);
-  return String(value).slice(0, 80);
-}
 
 /** An error that names the rule and the value. */
 export function mistake(rule: string, value: unknown, kind: Kind = TypeError): Error {
@@ -102,7 +94,10 @@ export function checkOneOf<T extends string>(
 
 /** A misspelt name would otherwise be without effect and without a word. */
 export function unknown(what: string, name: string, known: Iterable<string>): TypeError {
-  return new TypeError(`${what} ${show(name)}: it takes ${[...known].join(', ')}`);
+  const all = [...known];
+  const meant = suggestion(name, all);
+  const takes = `${meant === '' ? 'it' : `${meant} It`} takes ${all.join(', ')}`;
+  return new TypeError(`${what} ${show(name)}: ${takes}`);
 }
 
 /** `options` over `defaults`, whose keys are all that there are. */

@@ -21,6 +21,7 @@ export type ErrorCode =
   | 'NON_EMPTY_GROUP'
   | 'NOT_ASSIGNED'
   | 'NO_INDEXEDDB'
+  | 'NO_WORKER'
   | 'OFFSET_OUT_OF_RANGE'
   | 'OUTCOME_UNKNOWN'
   | 'OUT_OF_ORDER_SEQUENCE'
@@ -135,7 +136,7 @@ export const INVALID_TXN_STATE: ErrorRule = {
 export const LISTING_UNAVAILABLE: ErrorRule = {
   code: 'LISTING_UNAVAILABLE',
   retriable: false,
-  next: 'Keep the names of your logs yourself, for example in a topic or in localStorage.',
+  next: 'Read the names of your logs from where you keep them yourself, localStorage for example.',
 };
 
 export const LOAD_FAILED: ErrorRule = {
@@ -178,7 +179,13 @@ export const NOT_ASSIGNED: ErrorRule = {
 export const NO_INDEXEDDB: ErrorRule = {
   code: 'NO_INDEXEDDB',
   retriable: false,
-  next: "Use a browser context that has IndexedDB, or inline({ storage: 'memory' }).",
+  next: "Pass { host: inline({ storage: 'memory' }) }, with the inline() of 'tablog/inline'.",
+};
+
+export const NO_WORKER: ErrorRule = {
+  code: 'NO_WORKER',
+  retriable: false,
+  next: "Pass { host: inline() }, with the inline() of 'tablog/inline'.",
 };
 
 export const OFFSET_OUT_OF_RANGE: ErrorRule = {

@@ -152,14 +152,16 @@ const CHECKS: Checks<ConsumerOptions<TopicFilter>> = {
     if (typeof value !== 'function') checkOneOf(name, value, DECODE_ERROR_ACTIONS);
   },
   deadLetterTopic: (_, value) => void asTopic(value as TopicLike),
-  signal: (name, value) => {
-    if (!(value instanceof AbortSignal)) throw mistake(`${name} must be an AbortSignal`, value);
-  },
+  signal: checkSignal,
   prefetchBytes: (name, value) => checkInteger(name, value, 1),
   maxPartitionBytes: (name, value) => checkInteger(name, value, 1),
   maxWaitMs: checkMs,
   ...GROUP_CHECKS,
 };
+
+export function checkSignal(what: string, value: unknown): void {
+  if (!(value instanceof AbortSignal)) throw mistake(`${what} must be an AbortSignal`, value);
+}
 
 /** `options` with the defaults. Throws a `TypeError` or a `RangeError` for what breaks a rule. */
 export function checkConsumerOptions(

@@ -19,6 +19,7 @@ import { lost } from './hold.ts';
 import { Reading, TURN_MESSAGES } from './reading.ts';
 import { ReaderSet } from './reader-set.ts';
 import type { TopicPartition } from './reader-set.ts';
+import { tellMissingTopics } from './missing-topics.ts';
 import type { BatchRunOptions, RunOptions } from './run-options.ts';
 import type { Runner } from './runner.ts';
 import { runnerPart } from './runner-part.ts';
@@ -39,6 +40,14 @@ export interface OffsetToCommit extends TopicPartition {
   readonly offset: number;
   /** Kept with it, and told by `admin.fetchOffsets`. Default ''. */
   readonly metadata?: string;
+}
+
+export interface ConsumerInternals {
+  readonly connection: Connection;
+  readonly readers: ReaderSet;
+  readonly reading: Reading;
+  /** Aborts when the consumer closes; its reason says so where the log was deleted. */
+  readonly closing: AbortSignal;
 }
 
 const NO_COMMIT = {
@@ -146,6 +155,9 @@ export class Consumer<T extends TopicFilter = TopicLike>
       });
     });
     this.ready.catch(() => {}); // whoever reads gets it too
+    if (!mustExist) {
+      tellMissingTopics({ connection, registry, selection, closing: this.#closing.signal });
+    }
     this.#closeWith(connection.closed);
     if (checked.signal !== undefined) this.#closeWith(checked.signal);
   }
@@ -264,6 +276,19 @@ export class Consumer<T extends TopicFilter = TopicLike>
     throw new TypeError(
       'commitOffsets() with several messages in hand: use run() with a concurrency of 1',
     );
+  }
+
+  /**
+   * What reads it message by message, as a table does, and tells when nothing more is at hand.
+   * @internal
+   */
+  static internalsOf<T extends TopicFilter>(consumer: Consumer<T>): ConsumerInternals {
+    return {
+      connection: consumer.#connection,
+      readers: consumer.#readers,
+      reading: consumer.#reading,
+      closing: consumer.#closing.signal,
+    };
   }
 
   /** The offset of the next message of a partition. Throws `NOT_ASSIGNED`. */

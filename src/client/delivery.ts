@@ -17,11 +17,11 @@ export interface Attempted {
  * own in the file's place, or a release is under way. A worker of another protocol
  * (`PROTOCOL_MISMATCH`) stays as it is until the page is reloaded.
  */
-const NO_WORKER: readonly ErrorCode[] = ['WORKER_FAILED', 'WORKER_LOST'];
+const WITHOUT_WORKER: readonly ErrorCode[] = ['WORKER_FAILED', 'WORKER_LOST'];
 
 /** The worker or the storage went away: the next ones may do better. */
 const PASSING: ReadonlySet<ErrorCode> = new Set([
-  ...NO_WORKER,
+  ...WITHOUT_WORKER,
   'OUTCOME_UNKNOWN',
   'STORAGE_TIMEOUT',
   'STORAGE_UNAVAILABLE',
@@ -72,7 +72,7 @@ export function backOff(
 
 /** Whether there was no worker to be asked, in a log that was open before; nothing was sent. */
 export function isWithoutWorker(error: unknown): boolean {
-  return error instanceof TablogError && NO_WORKER.includes(error.code);
+  return error instanceof TablogError && WITHOUT_WORKER.includes(error.code);
 }
 
 /** What `call` brings, which is called again while there is no worker to be asked: for `ms` at the most. */

@@ -39,5 +39,5 @@ async function originLogs(): Promise<string[]> {
 /** Throws `NO_INDEXEDDB`. */
 export function mustHaveIndexedDb(): void {
   if ('indexedDB' in globalThis) return;
-  throw new TablogError(NO_INDEXEDDB, 'this context has no IndexedDB, and so no logs of an origin');
+  throw new TablogError(NO_INDEXEDDB, 'this context has no IndexedDB, and so no logs');
 }

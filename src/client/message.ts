@@ -125,7 +125,7 @@ export type RawMessage<N extends string = string> = Message<N, Uint8Array, Uint8
 /** The messages of a topic: typed by it, or of bytes for a plain name or a pattern. */
 export type MessageOf<T extends TopicFilter> = T extends RegExp
   ? RawMessage
-  : T extends Topic<infer N, infer K, infer V>
+  : T extends Topic<infer N, infer K, infer V, never, never>
     ? Message<N, K, V>
     : T extends string
       ? RawMessage<T>

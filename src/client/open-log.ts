@@ -4,6 +4,7 @@ import { systemClock } from '../base/clock.ts';
 import { MEMBER_EXISTS } from '../base/error-rules.ts';
 import { TablogError, isLogDeleted } from '../base/error.ts';
 import { Admin } from './admin.ts';
+import { checkContext } from './check-context.ts';
 import { Connection } from './connection.ts';
 import { Consumer } from './consumer.ts';
 import type { ConsumerOptions } from './consumer-options.ts';
@@ -38,7 +39,7 @@ interface CheckedOpenLogOptions {
  * has the same log.
  *
  * Throws a `TypeError` for a bad name or option, and a `TablogError` where the log cannot be
- * opened: `WORKER_FAILED`, `PROTOCOL_MISMATCH`, `LOCKS_UNAVAILABLE`, `NO_INDEXEDDB`,
+ * opened: `WORKER_FAILED`, `PROTOCOL_MISMATCH`, `LOCKS_UNAVAILABLE`, `NO_INDEXEDDB`, `NO_WORKER`,
  * `FORMAT_TOO_NEW`, `STORAGE_BLOCKED`, `STORAGE_UNAVAILABLE`; `LOAD_FAILED` where a part of the
  * page's own code does not come: an open log has all of its code, also offline. It settles within
  * 20 s: 5 for each of two workers to answer, and 10 for the store.
@@ -52,6 +53,7 @@ export async function openLog(name: string, options: OpenLogOptions = {}): Promi
   if (host !== 'shared' && host !== 'dedicated' && typeof host?.open !== 'function') {
     throw mistake("host must be 'shared', 'dedicated' or inline()", host);
   }
+  if (typeof host === 'string') checkContext(host);
   if (workerUrl !== undefined && typeof workerUrl !== 'string' && !(workerUrl instanceof URL)) {
     throw mistake('workerUrl must be a string or a URL', workerUrl);
   }

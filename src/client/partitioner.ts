@@ -1,4 +1,4 @@
-import { show } from '../base/argument.ts';
+import { show } from '../base/show.ts';
 import type { RecordParts } from '../record/batch-writer.ts';
 import { murmur2 } from '../record/murmur2.ts';
 import { utf8Bytes, writeUtf8 } from '../record/utf8.ts';

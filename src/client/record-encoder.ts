@@ -1,8 +1,10 @@
-import { kindFor, mistake, show, unknown } from '../base/argument.ts';
+import { kindFor, mistake, unknown } from '../base/argument.ts';
+import { show } from '../base/show.ts';
 import type { Field, RecordParts } from '../record/batch-writer.ts';
 import { TablogError } from '../base/error.ts';
 import { errorMessage } from '../base/error-text.ts';
 import { checkUtf8 } from '../record/utf8.ts';
+import { plain } from './serde.ts';
 import type { Serde } from './serde.ts';
 import type { Topic } from './topic.ts';
 
@@ -40,6 +42,9 @@ export function encodeRecord(
   if (typeof record !== 'object' || record === null) {
     throw mistake('a record must be an object with a value', record);
   }
+  if (Array.isArray(record)) {
+    throw mistake('a record must be an object with a value; sendBatch() takes an array', record);
+  }
   for (const name of Object.keys(record)) {
     if (!FIELDS.has(name)) throw unknown('a record has no field', name, FIELDS);
   }
@@ -59,6 +64,12 @@ export function encodeRecord(
 
 function encodeField(topic: Topic, what: string, serde: Serde<unknown>, value: unknown): Field {
   if (value === null) return null;
+  if (serde === plain && !(value instanceof Uint8Array) && typeof value !== 'string') {
+    throw new TypeError(
+      `'${topic.name}' has no ${what} serde, so a ${what} must be a Uint8Array or a string, ` +
+        `got ${show(value)}: write topic('${topic.name}', { ${what}: json() })`,
+    );
+  }
   let encoded: unknown;
   try {
     encoded = serde.encode(value);

@@ -1,4 +1,5 @@
-import { mistake, show } from '../base/argument.ts';
+import { mistake } from '../base/argument.ts';
+import { show } from '../base/show.ts';
 import { readUtf8 } from '../record/utf8.ts';
 
 /**
@@ -6,9 +7,11 @@ import { readUtf8 } from '../record/utf8.ts';
  * it goes, without a copy in between; it throws a `TypeError` or `RangeError` for a value that it
  * cannot encode. `decode` gets a view into the fetched batch, which it must not keep or change, as soon
  * as the record is delivered; whatever it throws becomes a `SERDE` error, which names the record.
+ *
+ * `I`: what it takes, where that is more than what it gives.
  */
-export interface Serde<T> {
-  encode(value: T): Uint8Array | string;
+export interface Serde<T, I = T> {
+  encode(value: I): Uint8Array | string;
   decode(bytes: Uint8Array): T;
 }
 
@@ -135,14 +138,14 @@ export function double(): Serde<number> {
   };
 }
 
-/** Bytes or text in, bytes out: for topics that are named by a plain string. */
-export const plain: Serde<Uint8Array> = {
+/** What a key or a value may be where its topic has no serde for it. */
+export type BytesOrText = Uint8Array | string;
+
+/** Bytes or text in, bytes out: for what a topic has no serde for, as one that is a plain name. */
+export const plain: Serde<Uint8Array, BytesOrText> = {
   encode(value: unknown) {
     if (value instanceof Uint8Array || typeof value === 'string') return value;
-    throw new TypeError(
-      `a topic without serdes takes a Uint8Array or a string, got ${show(value)}: ` +
-        `write topic(name, { value: json() })`,
-    );
+    throw mistake('what has no serde must be a Uint8Array or a string', value);
   },
   decode: (read) => read,
 };

@@ -26,6 +26,8 @@ export class TopicRegistry {
   readonly #connection: Connection;
   readonly #channel: HintChannel;
   readonly #listeners = new Set<() => void>();
+  readonly #warn: (text: string) => void;
+  readonly #toldMissing = new Set<string>();
   #topics: ReadonlyMap<string, TopicInfo> = new Map();
   /** When the topics were read, in milliseconds since 1970; `undefined`: not yet. */
   #readAt: number | undefined;
@@ -39,7 +41,14 @@ export class TopicRegistry {
   /** Resolves when the page begins to leave. */
   #leaving: Deferred = deferred();
 
-  constructor(log: string, connection: Connection) {
+  /** `warn`: says something to whoever develops the application. */
+  constructor(
+    log: string,
+    connection: Connection,
+    // oxlint-disable-next-line eslint/no-console -- said to developers, once a topic
+    warn: (text: string) => void = (text) => console.warn(text),
+  ) {
+    this.#warn = warn;
     this.#connection = connection;
     this.#channel = openHintChannel(log, (data) => {
       const { kind } = (data ?? {}) as Partial<Hint>;
@@ -120,6 +129,17 @@ export class TopicRegistry {
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** Says, once, that a consumer waits for a topic that does not exist. */
+  tellMissing(name: string): void {
+    if (this.#toldMissing.has(name)) return;
+    this.#toldMissing.add(name);
+    this.#warn(
+      `tablog: a consumer waits for the topic '${name}', which the log '${this.#connection.log}' ` +
+        'does not have. Create it with log.admin.createTopics(), or make the consumer with ' +
+        'mustExist: true, which throws instead.',
+    );
   }
 
   get #isStale(): boolean {

@@ -5,20 +5,20 @@ import {
   checkName,
   checkOneOf,
   mistake,
-  show,
 } from '../base/argument.ts';
+import { show } from '../base/show.ts';
 import type { Checks } from '../base/argument.ts';
 import { MAX_PARTITIONS } from '../protocol/broker.ts';
 import type { Retention, TopicConfig, TopicConfigChanges, TopicSpec } from '../protocol/broker.ts';
 import { contradiction } from '../protocol/topic-rules.ts';
-import { bytes, plain } from './serde.ts';
-import type { Serde } from './serde.ts';
+import { plain } from './serde.ts';
+import type { BytesOrText, Serde } from './serde.ts';
 
-export interface TopicOptions<K, V> {
-  /** Default: `bytes()`. */
-  readonly key?: Serde<K>;
-  /** Default: `bytes()`. */
-  readonly value?: Serde<V>;
+export interface TopicOptions<K, V, KI = K, VI = V> {
+  /** Default: takes bytes and text, which is written as UTF-8, and gives bytes. */
+  readonly key?: Serde<K, KI>;
+  /** Default: takes bytes and text, which is written as UTF-8, and gives bytes. */
+  readonly value?: Serde<V, VI>;
   /**
    * How many partitions `createTopics` makes: 1 to 1000, default 1. Records of one key stay in one
    * partition, and so in order; partitions are what tabs can share the work by. They can be added
@@ -70,11 +70,14 @@ export interface TopicOptions<K, V> {
   readonly protectUncommitted?: readonly string[];
 }
 
-/** A topic's name together with the types and serdes of its keys and values. */
-export interface Topic<N extends string = string, K = unknown, V = unknown> {
+/**
+ * A topic's name together with the types and serdes of its keys and values: as they are read (`K`,
+ * `V`), and as they may be sent (`KI`, `VI`), which without a serde is more.
+ */
+export interface Topic<N extends string = string, K = unknown, V = unknown, KI = K, VI = V> {
   readonly name: N;
-  readonly key: Serde<K>;
-  readonly value: Serde<V>;
+  readonly key: Serde<K, KI>;
+  readonly value: Serde<V, VI>;
   readonly partitions: number | undefined;
   readonly config: TopicConfigChanges;
 }
@@ -86,9 +89,14 @@ export type TopicChanges = Omit<TopicConfigChanges, 'storage'>;
 export type TopicLike = Topic | string;
 
 /** What a record's key may be, for `send`. */
-export type KeyInput<T> = T extends Topic<string, infer K, unknown> ? K : Uint8Array | string;
+export type KeyInput<T> =
+  T extends Topic<string, unknown, unknown, infer KI, never> ? KI : BytesOrText;
 /** What a record's value may be, for `send`. */
-export type ValueInput<T> = T extends Topic<string, unknown, infer V> ? V : Uint8Array | string;
+export type ValueInput<T> =
+  T extends Topic<string, unknown, unknown, never, infer VI> ? VI : BytesOrText;
+
+/** What a topic takes where a serde does not say: without one, bytes and text. */
+type DefaultInput<T> = [T] extends [Uint8Array] ? BytesOrText : T;
 
 const MAX_RECORD_BYTES = 16 * 1024 * 1024;
 
@@ -98,16 +106,19 @@ const MAX_RECORD_BYTES = 16 * 1024 * 1024;
  * Throws a `TypeError` for a name outside `[A-Za-z0-9._-]{1,200}` or an unknown option, and a
  * `RangeError` for a number out of bounds.
  */
-export function topic<const N extends string, K = Uint8Array, V = Uint8Array>(
-  name: N,
-  options: TopicOptions<K, V> = {},
-): Topic<N, K, V> {
+export function topic<
+  const N extends string,
+  K = Uint8Array,
+  V = Uint8Array,
+  KI = DefaultInput<K>,
+  VI = DefaultInput<V>,
+>(name: N, options: TopicOptions<K, V, KI, VI> = {}): Topic<N, K, V, KI, VI> {
   checkName('topic name', name);
   const given = checkEach<TopicOptions<unknown, unknown>>('topic()', options, CHECKS);
-  const { key = bytes(), value = bytes(), partitions, ...config } = given;
+  const { key = plain, value = plain, partitions, ...config } = given;
   const why = contradiction(config);
   if (why !== undefined) throw new TypeError(`the topic '${name}' cannot be so: ${why}`);
-  return { name, key: key as Serde<K>, value: value as Serde<V>, partitions, config };
+  return { name, key: key as Serde<K, KI>, value: value as Serde<V, VI>, partitions, config };
 }
 
 /** The configuration for `alterTopic`, checked. */
@@ -164,7 +175,9 @@ export function asTopic(topicLike: TopicLike): Topic {
     // By its shape: a page may have two copies of tablog.
     if (!isSerde(key) || !isSerde(value) || typeof config !== 'object') {
       const call = `topic(${show(name ?? 'name')}, { … })`;
-      throw mistake(`a topic is a name or what ${call} returned`, topicLike);
+      const meant = 'messages' in topicLike ? ': did you mean sendBatch(topic, records)?' : '';
+      const rule = `a topic is a name or what ${call} returned`;
+      throw new TypeError(`${rule}, got ${show(topicLike)}${meant}`);
     }
     checkName('topic name', name);
     return topicLike;

@@ -8,6 +8,7 @@ import { countOf, memoryHost } from '../support/log-fixture.ts';
 const wrong = (value: unknown): never => value as never;
 
 interface Untyped {
+  send(...given: unknown[]): unknown;
   sendBatch(...given: unknown[]): unknown;
 }
 
@@ -56,7 +57,7 @@ const AT_THE_CALL: Readonly<Record<string, Case>> = {
   'topic: a list as retention': [
     () => topic('t', { retention: wrong([]) }),
     'retention',
-    '[object Array]',
+    'an array of 0',
   ],
   'topic: in memory without a bound': [
     () => topic('t', { storage: 'memory', retention: { bytes: null } }),
@@ -71,6 +72,9 @@ const AT_THE_CALL: Readonly<Record<string, Case>> = {
   'topic: an inherited name': [() => topic('t', wrong({ toString: 1 })), '"toString"'],
 
   'producer: a misspelt option': [write({ linger: 5 }), '"linger"'],
+  'producer: acks': [write({ acks: 1 }), '"acks": did you mean durability?'],
+  'producer: a client id': [write({ clientId: 'c' }), '"clientId": leave it out'],
+  'producer: nearly an option': [write({ compresion: 'gzip' }), 'did you mean compression?'],
   'producer: negative lingerMs': [
     write({ lingerMs: -1 }),
     'lingerMs',
@@ -110,11 +114,15 @@ const AT_THE_CALL: Readonly<Record<string, Case>> = {
   'producer: durability': [write({ durability: true }), '"strict"', 'true'],
   'producer: partitioner': [write({ partitioner: 'murmur2' }), 'function', '"murmur2"'],
 
-  'consumer: no topics': [read({ topics: [] }), 'at least one topic', '[object Array]'],
+  'consumer: no topics': [read({ topics: [] }), 'at least one topic', 'an array of 0'],
   'consumer: one topic': [read({ topics: 'plain' }), 'array', '"plain"'],
   'consumer: null': [read({ topics: [null] }), name, 'null'],
   'consumer: twice the same': [read({ topics: ['plain', topic('plain')] }), 'twice', '"plain"'],
   'consumer: a misspelt option': [read({ fromBeginning: true }), '"fromBeginning"'],
+  'consumer: as KafkaJS has it': [read({ groupId: 'g' }), '"groupId": did you mean group?'],
+  'consumer: from the beginning': [read({ fromBeginning: true }), "did you mean from: 'earliest'?"],
+  'consumer: one topic by its name': [read({ topic: 't' }), 'did you mean topics?'],
+  'consumer: a handler': [read({ eachMessage() {} }), 'consumer.run({ eachMessage })?'],
   'consumer: from': [read({ from: 'beginning' }), "'earliest'", '"beginning"'],
   'consumer: a negative offset': [read({ from: -1 }), 'at least 0', '-1'],
   'consumer: half an offset': [read({ from: 0.5 }), 'integer', '0.5'],
@@ -153,16 +161,28 @@ const REJECTED: Readonly<Record<string, Case>> = {
   'openLog: a host': [() => openLog('l', { host: wrong('inline') }), "'shared'", '"inline"'],
   'openLog: inline itself': [() => openLog('l', { host: wrong(inline) }), 'inline()', 'inline'],
   'openLog: null': [() => openLog('l', { host: wrong(null) }), 'inline()', 'null'],
+  'openLog: brokers': [() => openLog('l', wrong({ brokers: [] })), '"brokers": leave it out'],
   'openLog: a misspelt option': [() => openLog('l', wrong({ url: '' })), '"url"'],
 
   'send: a topic': [() => producer.send('no/topic', record), name, '"no/topic"'],
   'send: no topic': [() => producer.send(null as unknown as string, record), name, 'null'],
+  'send: as KafkaJS has it': [
+    () => (producer as unknown as Untyped).send({ topic: 'plain', messages: [record] }),
+    made,
+    'got { topic, messages }: did you mean sendBatch(topic, records)?',
+  ],
+  'send: many records': [() => producer.send('plain', wrong([record])), 'sendBatch()', 'of 1'],
   'send: no record': [() => producer.send('plain', wrong(undefined)), 'object', 'undefined'],
   'send: text': [() => producer.send('plain', wrong('v')), 'object', '"v"'],
   'send: an undefined value': [send({ value: undefined }), 'tombstone', 'undefined'],
   'send: no value': [() => producer.send('plain', wrong({ key: 'k' })), 'tombstone', 'undefined'],
-  'send: a number': [send({ value: 5 }), 'Uint8Array or a string', '5'],
-  'send: an object': [send({ value: {} }), 'topic(name, { value: json() })', '[object Object]'],
+  'send: a number': [
+    send({ value: 5 }),
+    'a Uint8Array or a string, got 5',
+    "topic('plain', { value",
+  ],
+  'send: a number as key': [send({ key: 5 }), 'no key serde', "topic('plain', { key: json() })"],
+  'send: an object': [send({ value: {} }), '{ value: json() }', '{}'],
   'send: a key': [
     () => producer.send(typed, { key: wrong(5), value: { id: '' } }),
     'string()',
@@ -179,11 +199,11 @@ const REJECTED: Readonly<Record<string, Case>> = {
   'send: no date': [send({ timestamp: new Date('x') }), 'Date'],
   'send: a header': [send({ headers: { h: 5 } }), '"h"', '5'],
   'send: no header': [send({ headers: { h: undefined } }), '"h"', 'undefined'],
-  'send: a header name': [send({ headers: [[5, 'x']] }), 'name', '[object Array]'],
+  'send: a header name': [send({ headers: [[5, 'x']] }), 'name', 'an array of 2'],
   'send: to a topic that is none': [
     () => producer.send(wrong({ name: 'plain' }), wrong(record)),
     made,
-    '[object Object]',
+    '{ name }',
   ],
   'send: to a copy of a topic, renamed': [
     () => producer.send({ ...typed, name: 'no name' }, { value: { id: '' } }),
@@ -199,11 +219,7 @@ const REJECTED: Readonly<Record<string, Case>> = {
     'sendBatch()',
     'producer.send()',
   ],
-  'sendBatch: one record': [
-    () => producer.sendBatch('plain', wrong(record)),
-    'array',
-    '[object Object]',
-  ],
+  'sendBatch: one record': [() => producer.sendBatch('plain', wrong(record)), 'array', '{ value }'],
   'sendBatch: a hole': [() => producer.sendBatch('plain', [record, wrong(null)]), 'object', 'null'],
   'sendBatch: an undefined value': [
     () => producer.sendBatch('plain', [record, wrong({})]),
@@ -226,13 +242,13 @@ const REJECTED: Readonly<Record<string, Case>> = {
   'deleteTopics: one topic': [
     () => log.admin.deleteTopics(wrong(typed)),
     'array',
-    '[object Object]',
+    '{ name, key, value, partitions, config }',
   ],
   'deleteTopics: a name': [() => log.admin.deleteTopics(['plain', wrong(5)]), name, '5'],
   'describeTopic: a name': [() => log.admin.describeTopic(''), name, '""'],
   'addPartitions: none': [() => log.admin.addPartitions('plain', 0), 'from 1 to 1000', '0'],
   'addPartitions: text': [() => log.admin.addPartitions('plain', wrong('2')), 'integer', '"2"'],
-  'alterTopic: a name': [() => log.admin.alterTopic(wrong({}), {}), made, '[object Object]'],
+  'alterTopic: a name': [() => log.admin.alterTopic(wrong({}), {}), made, '{}'],
   'alterTopic: bytes': [() => log.admin.alterTopic('plain', { maxRecordBytes: 0 }), '0'],
   'alterTopic: misspelt': [
     () => log.admin.alterTopic('plain', wrong({ maxBytes: 7 })),
@@ -283,7 +299,7 @@ const UNTYPED: Readonly<Record<string, Case>> = {
   'send: a number as a pair': [send({ headers: [5] }), 'header', '5'],
   'batches: misspelt': [() => consumer.batches(wrong({ maxWait: 5 })).return(), '"maxWait"'],
   'run: nothing': [() => consumer.run(wrong(undefined)), 'run()', 'undefined'],
-  'json: no schema': [() => json(wrong({})), 'schema', '[object Object]'],
+  'json: no schema': [() => json(wrong({})), 'schema', '{}'],
 };
 
 const entries = (cases: Readonly<Record<string, Case>>): [string, Case][] => Object.entries(cases);

@@ -69,6 +69,7 @@ test('importing tablog runs nothing', async () => {
     'openLog',
     'short',
     'string',
+    'table',
     'topic',
   ]);
   // The poison works.

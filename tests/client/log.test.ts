@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { TablogError, openLog, topic } from '../../src/index.ts';
 import type { Log } from '../../src/index.ts';
 import { inline } from '../../src/inline.ts';
@@ -44,6 +44,12 @@ test('what one tab stored is there for a tab that opens later', async () => {
 });
 
 describe('a log that cannot be opened', () => {
+  afterEach(() => vi.unstubAllGlobals());
+
+  const stubContext = (...globals: readonly string[]): void => {
+    for (const name of globals) vi.stubGlobal(name, () => {});
+  };
+
   test('says why', async () => {
     const cause = new Error('no');
     const opening = openLog('l', {
@@ -63,8 +69,36 @@ describe('a log that cannot be opened', () => {
   });
 
   test('LOCKS_UNAVAILABLE where a worker could not be watched', async () => {
+    stubContext('indexedDB', 'Worker');
     const opening = openLog('l', { host: 'dedicated' });
     await expect(opening).rejects.toMatchObject({ code: 'LOCKS_UNAVAILABLE' });
+  });
+
+  test.each([
+    ['Node', [], undefined, 'NO_INDEXEDDB', "{ host: inline({ storage: 'memory' }) }"],
+    ['a service worker', ['indexedDB'], undefined, 'NO_WORKER', '{ host: inline() }'],
+    ['this context', ['indexedDB', 'Worker'], 'shared', 'NO_WORKER', "{ host: 'dedicated' }"],
+    [
+      'http://a',
+      ['indexedDB', 'Worker'],
+      undefined,
+      'LOCKS_UNAVAILABLE',
+      'https or from localhost',
+    ],
+  ] as const)('%s with %j: openLog names what works', async (where, has, host, code, next) => {
+    stubContext(...has);
+    if (where === 'a service worker') stubContext('ServiceWorkerGlobalScope');
+    if (where !== 'Node') vi.stubGlobal('process', undefined);
+    if (where === 'http://a') {
+      vi.stubGlobal('isSecureContext', false);
+      vi.stubGlobal('origin', where);
+    }
+    const opening = openLog('l', host === undefined ? {} : { host });
+    const error = await opening.catch((thrown: unknown) => thrown);
+    vi.unstubAllGlobals();
+    expect(error).toMatchObject({ code, retriable: false });
+    expect((error as Error).message).toContain(next);
+    expect((error as Error).message).toContain(where);
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
-import { json, string, topic } from '../../src/index.ts';
+import { bytes, json, string, topic } from '../../src/index.ts';
 import type { HeadersInput, Message } from '../../src/index.ts';
 import {
   logWith,
@@ -174,6 +174,21 @@ describe('bytes that are used again after send', () => {
     await sent;
     expect(texts(await readAll(log, 't'))).toEqual(['A']);
   });
+});
+
+test.each([
+  ['a plain name', 'orders'],
+  ['a topic without serdes', topic('orders')],
+  ['a topic with one for the value', topic('orders', { value: bytes() })],
+  ['a topic with one for the key', topic('orders', { key: string() })],
+])('%s takes text or bytes where there is no serde, and gives bytes', async (_, plain) => {
+  const log = await logWith('orders');
+  const value = new TextEncoder().encode('v');
+  await log.producer().send(plain, { key: 'é', value });
+  const [message] = await readAll(log, topic('orders'));
+  expect(message!.key).toEqual(new TextEncoder().encode('é'));
+  expect(message!.value).toEqual(value);
+  if (plain === 'orders') await log.producer().send(plain, { key: value, value: 'v' });
 });
 
 test('the value is encoded at the call', async () => {

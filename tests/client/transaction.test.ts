@@ -102,7 +102,7 @@ describe('a transaction', () => {
       });
       await expect(running).rejects.toThrow(TypeError);
       await expect(running).rejects.toThrow(
-        `tx.${method}() takes no options, unlike producer.send(), got [object Object]`,
+        `tx.${method}() takes no options, unlike producer.send(), got { expectedOffset }`,
       );
       expect(await countOf(log, 'out')).toBe(0);
     },

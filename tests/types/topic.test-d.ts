@@ -11,7 +11,15 @@ import {
   string,
   topic,
 } from '../../src/index.ts';
-import type { KeyInput, Serde, StandardSchema, Topic, ValueInput } from '../../src/index.ts';
+import type {
+  BytesOrText,
+  KeyInput,
+  MessageOf,
+  Serde,
+  StandardSchema,
+  Topic,
+  ValueInput,
+} from '../../src/index.ts';
 
 interface Order {
   id: string;
@@ -27,10 +35,27 @@ describe('topic', () => {
     expectTypeOf<ValueInput<typeof orders>>().toEqualTypeOf<Order>();
   });
 
-  test('is of bytes where no serde is given', () => {
-    expectTypeOf(topic('t')).toEqualTypeOf<Topic<'t', Uint8Array, Uint8Array>>();
+  test('takes bytes and text where no serde is given, and gives bytes', () => {
+    type Plain = Topic<'t', Uint8Array, Uint8Array, BytesOrText, BytesOrText>;
+    const plain = topic('t');
+    expectTypeOf(plain).toEqualTypeOf<Plain>();
+    expectTypeOf<KeyInput<typeof plain>>().toEqualTypeOf<BytesOrText>();
+    expectTypeOf<ValueInput<typeof plain>>().toEqualTypeOf<BytesOrText>();
+    expectTypeOf<MessageOf<typeof plain>>().toEqualTypeOf<MessageOf<'t'>>();
     const keyed = topic('t', { key: long() });
-    expectTypeOf(keyed).toEqualTypeOf<Topic<'t', bigint, Uint8Array>>();
+    expectTypeOf(keyed).toEqualTypeOf<Topic<'t', bigint, Uint8Array, bigint, BytesOrText>>();
+    expectTypeOf<KeyInput<typeof keyed>>().toEqualTypeOf<bigint>();
+    const orders = topic('orders', { value: json<Order>() });
+    expectTypeOf<KeyInput<typeof orders>>().toEqualTypeOf<BytesOrText>();
+    expectTypeOf<ValueInput<typeof orders>>().toEqualTypeOf<Order>();
+    expectTypeOf<MessageOf<typeof orders>['key']>().toEqualTypeOf<Uint8Array | null>();
+    expectTypeOf<MessageOf<typeof orders>['value']>().toEqualTypeOf<Order | null>();
+  });
+
+  test('takes bytes alone where the serde says so', () => {
+    const raw = topic('t', { key: bytes(), value: bytes() });
+    expectTypeOf(raw).toEqualTypeOf<Topic<'t', Uint8Array, Uint8Array>>();
+    expectTypeOf<KeyInput<typeof raw>>().toEqualTypeOf<Uint8Array>();
   });
 
   test('a plain name takes bytes and text', () => {
@@ -79,7 +104,7 @@ describe('serdes', () => {
     };
     expectTypeOf(json(handMade)).toEqualTypeOf<Serde<Order>>();
     expectTypeOf(topic('t', { value: json(schema) })).toEqualTypeOf<
-      Topic<'t', Uint8Array, Order>
+      Topic<'t', Uint8Array, Order, BytesOrText, Order>
     >();
     // @ts-expect-error no schema
     json({});
@@ -96,7 +121,9 @@ describe('serdes', () => {
       encode: (value) => value.toISOString(),
       decode: (read) => new Date(new TextDecoder().decode(read)),
     };
-    expectTypeOf(topic('t', { value: date })).toEqualTypeOf<Topic<'t', Uint8Array, Date>>();
+    expectTypeOf(topic('t', { value: date })).toEqualTypeOf<
+      Topic<'t', Uint8Array, Date, BytesOrText, Date>
+    >();
     // @ts-expect-error it must give bytes or text
     topic('t', { value: { encode: () => 5, decode: () => 5 } });
   });

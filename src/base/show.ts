@@ -1,0 +1,56 @@
+/** So much of a text, and so many names of an object, are enough to recognise it. */
+const MAX_TEXT = 80;
+const MAX_NAMES = 6;
+
+/**
+ * A value as an error shows it: short, of one line, and without the values of an object. Never throws,
+ * whatever the value is, and calls no getter of it.
+ */
+export function show(value: unknown): string {
+  try {
+    return describe(value);
+  } catch {
+    return `a${typeof value === 'object' ? 'n object' : ` ${typeof value}`} that cannot be read`; // a Proxy
+  }
+}
+
+function describe(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, MAX_TEXT));
+  if (typeof value === 'bigint') return `${value}n`;
+  if (typeof value === 'function') return describeFunction(value);
+  if (typeof value !== 'object' || value === null) return String(value).slice(0, MAX_TEXT);
+  if (Array.isArray(value)) return `an array of ${value.length}`;
+  if (value instanceof Date) {
+    return Number.isNaN(value.getTime()) ? 'an invalid Date' : value.toISOString();
+  }
+  const name = classOf(value);
+  if (ArrayBuffer.isView(value)) return `${withArticle(name)} of ${value.byteLength} bytes`;
+  const names = Object.keys(value);
+  if (names.length === 0) return name === 'Object' ? '{}' : withArticle(name);
+  const shown = names.slice(0, MAX_NAMES).map((key) => key.slice(0, MAX_TEXT / 2));
+  if (names.length > MAX_NAMES) shown.push('…');
+  return `${name === 'Object' ? '' : `${name} `}{ ${shown.join(', ')} }`;
+}
+
+function describeFunction(value: unknown): string {
+  const name: unknown = Object.getOwnPropertyDescriptor(value, 'name')?.value;
+  const isClass = Function.prototype.toString.call(value).startsWith('class');
+  const kind = isClass ? 'class' : 'function';
+  return typeof name === 'string' && name !== ''
+    ? `the ${kind} ${name.slice(0, MAX_TEXT)}`
+    : `a ${kind}`;
+}
+
+/** By the prototype's own property, which is no getter; 'Object' where there is none. */
+function classOf(value: object): string {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype === null) return 'Object';
+  const made: unknown = Object.getOwnPropertyDescriptor(prototype, 'constructor')?.value;
+  const name: unknown =
+    typeof made === 'function' ? Object.getOwnPropertyDescriptor(made, 'name')?.value : undefined;
+  return typeof name === 'string' && name !== '' ? name.slice(0, MAX_TEXT / 2) : 'Object';
+}
+
+function withArticle(name: string): string {
+  return `${/^[AEIOU](?!i)/i.test(name) && !/^U(?:int|n|R)/.test(name) ? 'an' : 'a'} ${name}`;
+}

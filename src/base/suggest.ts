@@ -1,0 +1,65 @@
+/** Names that Kafka's clients have, KafkaJS first, and what they are here. */
+const ELSEWHERE: Readonly<Record<string, string>> = {
+  acks: 'durability',
+  autoCommit: "commit: 'manual'",
+  autoCommitInterval: 'commit: { everyMs }',
+  createPartitioner: 'partitioner',
+  eachBatch: 'consumer.batches()',
+  eachMessage: 'consumer.run({ eachMessage })',
+  fromBeginning: "from: 'earliest'",
+  groupId: 'group',
+  maxBytesPerPartition: 'maxPartitionBytes',
+  maxWaitTimeInMs: 'maxWaitMs',
+  messages: 'sendBatch(topic, records)',
+  numPartitions: 'partitions',
+  partitionAssigners: 'assignor',
+  partitionsConsumedConcurrently: 'concurrency',
+};
+
+/** What belongs to a server, which there is none of. */
+const NOWHERE = new Set(['brokers', 'clientId', 'replicationFactor', 'sasl', 'ssl']);
+
+/** What somebody may have meant by a name that there is not; '' where nobody can tell. */
+export function suggestion(name: string, known: readonly string[]): string {
+  const meant = hereFor(name, known) ?? nearest(name, known);
+  if (meant !== undefined) return `did you mean ${meant}?`;
+  return NOWHERE.has(name) ? 'leave it out, there is no server.' : '';
+}
+
+/** What another client's name is here: another call, or an option that this one has. */
+function hereFor(name: string, known: readonly string[]): string | undefined {
+  const here = Object.hasOwn(ELSEWHERE, name) ? ELSEWHERE[name]! : '';
+  return here.includes('(') || known.includes(here.split(':')[0]!) ? here : undefined;
+}
+
+/** The known name that is the same but for some letters, or its beginning or end. */
+function nearest(name: string, known: readonly string[]): string | undefined {
+  const given = name.toLowerCase();
+  if (given.length < MIN_LENGTH) return undefined;
+  let best: string | undefined;
+  let least = Math.floor(given.length / 3) + 1;
+  for (const candidate of known) {
+    const wanted = candidate.toLowerCase();
+    const isPart =
+      wanted.length >= MIN_LENGTH && (wanted.startsWith(given) || given.startsWith(wanted));
+    const distance = isPart ? 1 : editDistance(given, wanted);
+    if (distance < least) [best, least] = [candidate, distance];
+  }
+  return best;
+}
+
+const MIN_LENGTH = 4;
+
+/** Levenshtein's: how many letters have to be added, taken away or replaced. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, replaced));
+    }
+    row = next;
+  }
+  return row[b.length]!;
+}

@@ -1,0 +1,32 @@
+import type { Connection } from './connection.ts';
+import type { TopicRegistry } from './topic-registry.ts';
+import type { TopicSelection } from './topic-selection.ts';
+
+export interface MissingTopicsOptions {
+  readonly connection: Connection;
+  readonly registry: TopicRegistry;
+  readonly selection: TopicSelection;
+  /** Aborts when the consumer closes. */
+  readonly closing: AbortSignal;
+}
+
+/** Whoever makes the topic as the consumer is made has had the time by then. */
+const PATIENCE_MS = 1_000;
+
+/**
+ * Says on the console, after a while, which topics a consumer waits for because they do not exist:
+ * a misspelt name would otherwise look like a topic without records.
+ */
+export function tellMissingTopics(options: MissingTopicsOptions): void {
+  const { connection, registry, selection, closing } = options;
+  const { topics } = selection.subscription;
+  if (topics.length === 0) return;
+  const look = async (): Promise<void> => {
+    const names = new Set((await registry.list()).map(({ name }) => name));
+    if (closing.aborted) return;
+    for (const name of topics) if (!names.has(name)) registry.tellMissing(name);
+  };
+  // What cannot be listed is told by whatever reads.
+  const cancel = connection.clock.after(PATIENCE_MS, () => void look().catch(() => {}));
+  closing.addEventListener('abort', cancel, { once: true });
+}

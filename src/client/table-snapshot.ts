@@ -1,0 +1,133 @@
+/** What a table has of a key. */
+export interface TableEntry<K, V> {
+  readonly key: K;
+  readonly value: V;
+  readonly partition: number;
+}
+
+/** Entries by their encoded keys; `undefined`: the key has no value any more. */
+export type EntryChanges<K, V> = ReadonlyMap<string, TableEntry<K, V> | undefined>;
+
+type EntryMap<K, V> = Map<string, TableEntry<K, V>>;
+
+/** Entries as of a moment: a map of its own, or the way back from the next newer snapshot. */
+type Entries<K, V, I> =
+  | { readonly map: EntryMap<K, V> }
+  | { readonly newer: TableSnapshot<K, V, I>; readonly undo: EntryChanges<K, V> };
+
+/**
+ * A table as of one moment, which never changes: a read-only map from keys to values, in no
+ * particular order. Keys are equal when their encoded bytes are, so bytes and objects are keys as
+ * well as text is.
+ */
+export class TableSnapshot<K, V, I = K> implements Iterable<[K, V]> {
+  readonly #encode: (key: I) => string;
+  /**
+   * The newest snapshot has the map, and an older one the way back from the one after it, which it
+   * goes when somebody reads it (Baker's trick). So a change costs what has changed, however large
+   * the table is.
+   */
+  #entries: Entries<K, V, I>;
+  /** How many changes lie between this one and the last older one that has a map of its own. */
+  readonly #distance: number;
+
+  private constructor(entries: Entries<K, V, I>, encode: (key: I) => string, distance: number) {
+    this.#entries = entries;
+    this.#encode = encode;
+    this.#distance = distance;
+  }
+
+  get size(): number {
+    return this.#map.size;
+  }
+
+  /** `undefined`: the key has no value. Throws what the topic's key serde throws. */
+  get(key: I): V | undefined {
+    return this.#map.get(this.#encode(key))?.value;
+  }
+
+  has(key: I): boolean {
+    return this.#map.has(this.#encode(key));
+  }
+
+  entries(): IterableIterator<[K, V]> {
+    return this.#all.map(({ key, value }): [K, V] => [key, value]).values();
+  }
+
+  keys(): IterableIterator<K> {
+    return this.#all.map(({ key }) => key).values();
+  }
+
+  values(): IterableIterator<V> {
+    return this.#all.map(({ value }) => value).values();
+  }
+
+  [Symbol.iterator](): IterableIterator<[K, V]> {
+    return this.entries();
+  }
+
+  /** A copy: the map moves on to the next snapshot while somebody iterates. */
+  get #all(): readonly TableEntry<K, V>[] {
+    return [...this.#map.values()];
+  }
+
+  get #map(): EntryMap<K, V> {
+    const way: EntryChanges<K, V>[] = [];
+    let entries = this.#entries;
+    while (!('map' in entries)) {
+      way.push(entries.undo);
+      entries = entries.newer.#entries;
+    }
+    if (way.length === 0) return entries.map;
+    const map = new Map(entries.map);
+    for (const undo of way.reverse()) apply(map, undo);
+    this.#entries = { map };
+    return map;
+  }
+
+  /** @internal */
+  static empty<K, V, I>(encode: (key: I) => string): TableSnapshot<K, V, I> {
+    return new TableSnapshot<K, V, I>({ map: new Map() }, encode, 0);
+  }
+
+  /**
+   * By their encoded keys; of the newest snapshot.
+   * @internal
+   */
+  static entriesOf<K, V, I>(
+    snapshot: TableSnapshot<K, V, I>,
+  ): ReadonlyMap<string, TableEntry<K, V>> {
+    return snapshot.#map;
+  }
+
+  /**
+   * The snapshot after `changes`; of the newest one.
+   * @internal
+   */
+  static next<K, V, I>(
+    snapshot: TableSnapshot<K, V, I>,
+    changes: EntryChanges<K, V>,
+  ): TableSnapshot<K, V, I> {
+    const map = snapshot.#map;
+    let distance = snapshot.#distance + changes.size;
+    if (distance > map.size) {
+      // The way back is longer than the map: whoever keeps an old snapshot is not to keep all of it.
+      snapshot.#entries = { map: new Map(map) };
+      distance = 0;
+    }
+    const newer = new TableSnapshot<K, V, I>({ map }, snapshot.#encode, distance);
+    if (distance > 0) {
+      const undo = new Map([...changes.keys()].map((encoded) => [encoded, map.get(encoded)]));
+      snapshot.#entries = { newer, undo };
+    }
+    apply(map, changes);
+    return newer;
+  }
+}
+
+function apply<K, V>(map: EntryMap<K, V>, changes: EntryChanges<K, V>): void {
+  for (const [encoded, entry] of changes) {
+    if (entry === undefined) map.delete(encoded);
+    else map.set(encoded, entry);
+  }
+}

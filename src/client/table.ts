@@ -1,0 +1,281 @@
+import { checkBoolean, checkEach, checkFunction, checkOneOf, mistake } from '../base/argument.ts';
+import type { Checks } from '../base/argument.ts';
+import { closed, isLogDeleted, toTablogError } from '../base/error.ts';
+import { Consumer } from './consumer.ts';
+import type { ConsumerInternals } from './consumer.ts';
+import { checkSignal } from './consumer-options.ts';
+import type { Message, MessageOf } from './message.ts';
+import type { Log } from './open-log.ts';
+import { keyEncoder } from './table-key.ts';
+import { readTable } from './table-reader.ts';
+import { TableSnapshot } from './table-snapshot.ts';
+import type { TableEntry } from './table-snapshot.ts';
+import { asTopic } from './topic.ts';
+import type { KeyInput, TopicLike } from './topic.ts';
+
+export interface TableOptions {
+  /** Fail with `UNKNOWN_TOPIC` where the topic does not exist, instead of waiting for it. Default false. */
+  readonly mustExist?: boolean;
+  /**
+   * What becomes of a record that cannot be decoded. 'fail' (default): the table stops with the
+   * `SERDE` error, which names the record; 'skip': the key keeps the value that it had.
+   */
+  readonly onDecodeError?: 'fail' | 'skip';
+  /** Aborting it closes the table. */
+  readonly signal?: AbortSignal;
+  /**
+   * Called once when the table stops by itself, with `table.error`. Default: whoever awaits `ready`
+   * gets the error; after that it is reported as an unhandled rejection.
+   */
+  readonly onError?: (error: Error) => void;
+}
+
+/** What became of a key. */
+export interface TableChange<K, V> {
+  readonly key: K;
+  /** `undefined`: it has no value any more. */
+  readonly value: V | undefined;
+  /** `undefined`: it had none. */
+  readonly oldValue: V | undefined;
+}
+
+/** Gets the table as it is now, and what has changed since the last call. */
+export type TableListener<K, V, I = K> = (
+  snapshot: TableSnapshot<K, V, I>,
+  changes: readonly TableChange<K, V>[],
+) => void;
+
+export type TableOf<T extends TopicLike> = Table<
+  Exclude<MessageOf<T>['key'], null>,
+  Exclude<MessageOf<T>['value'], null>,
+  KeyInput<T>
+>;
+
+/**
+ * The latest value of each key of a topic, live: what every tab sends is in it as soon as it is stored
+ * (Kafka Streams' GlobalKTable). The topic is compacted, as a rule; a tombstone deletes its key, and
+ * records without a key are passed over.
+ *
+ * It is read from the topic's first record, and empty until it is `ready`. Of one key the last record
+ * counts, in the order of its partition; after partitions were added to a topic that has records, a
+ * key may be in two of them, and which counts is not defined. What is removed from the topic by
+ * `retention` or `deleteRecords` stays in a table that has read it, and so does a key whose tombstone
+ * was compacted away before the table saw it: in a tab that the browser froze for longer than the
+ * topic's `deleteRetentionMs` (24 hours), make another table.
+ *
+ * Close the table, or the log, when done.
+ */
+export function table<T extends TopicLike>(
+  log: Log,
+  topic: T,
+  options: TableOptions = {},
+): TableOf<T> {
+  if (typeof log?.consumer !== 'function') throw mistake('table() takes an open log', log);
+  const checked = checkEach('table()', options, CHECKS);
+  return new Table(log, topic, checked) as unknown as TableOf<T>;
+}
+
+const CHECKS: Checks<TableOptions> = {
+  mustExist: checkBoolean,
+  onDecodeError: (name, value) => checkOneOf(name, value, ['fail', 'skip']),
+  signal: checkSignal,
+  onError: (name, value) => checkFunction(`${name} must be a function`, value),
+};
+
+/** Made by `table()`. A read-only map that changes. */
+export class Table<K, V, I = K> implements Iterable<[K, V]> {
+  /**
+   * Resolves when the table has everything that the topic had when it was made; where the topic does
+   * not exist, that is once it does. Rejects with what has stopped the table before, and with `CLOSED`
+   * where it was closed.
+   */
+  readonly ready: Promise<void>;
+  /**
+   * The table as it is now: the same object until something changes. Needs no `this`, so it is what
+   * React's `useSyncExternalStore` takes.
+   */
+  readonly snapshot: () => TableSnapshot<K, V, I> = () => this.#snapshot;
+  /**
+   * Calls `listener` at once, and then once for each batch of changes; returns how to stop. So a table
+   * is a Svelte store, and needs no `this` for React. The first batch comes when the table is `ready`,
+   * and has all of it.
+   */
+  readonly subscribe: (listener: TableListener<K, V, I>) => () => void = (listener) =>
+    this.#subscribe(listener);
+
+  readonly #consumer: Consumer<TopicLike>;
+  readonly #internals: ConsumerInternals;
+  readonly #encode: (key: unknown) => string;
+  readonly #onError: ((error: Error) => void) | undefined;
+  readonly #listeners = new Set<{ readonly call: TableListener<K, V, I> }>();
+  readonly #ended: Promise<void>;
+  #settleReady!: { readonly resolve: () => void; readonly reject: (error: Error) => void };
+  #isReady = false;
+  #snapshot: TableSnapshot<K, V, I>;
+  /** What has been read and is not in the snapshot yet. */
+  #pending = new Map<string, TableEntry<K, V> | undefined>();
+  #error: Error | undefined;
+
+  /** @internal */
+  constructor(
+    log: Log,
+    topic: TopicLike,
+    { onError, onDecodeError = 'fail', ...options }: TableOptions,
+  ) {
+    this.#encode = keyEncoder(asTopic(topic));
+    this.#snapshot = TableSnapshot.empty<K, V, I>(this.#encode);
+    this.#onError = onError;
+    this.#consumer = log.consumer({ ...options, topics: [topic], from: 'earliest' });
+    this.#internals = Consumer.internalsOf(this.#consumer);
+    this.ready = new Promise((resolve, reject) => (this.#settleReady = { resolve, reject }));
+    // Records were lost before they were read, or with a worker: what is left of them is read anew.
+    this.#consumer.on('reset', ({ partition }) => this.#forget(partition));
+    this.#ended = this.#run(onDecodeError);
+  }
+
+  /** Why the table has stopped by itself; what it had stays. */
+  get error(): Error | undefined {
+    return this.#error;
+  }
+
+  get size(): number {
+    return this.#snapshot.size;
+  }
+
+  /** `undefined`: the key has no value. Throws what the topic's key serde throws. */
+  get(key: I): V | undefined {
+    return this.#snapshot.get(key);
+  }
+
+  has(key: I): boolean {
+    return this.#snapshot.has(key);
+  }
+
+  entries(): IterableIterator<[K, V]> {
+    return this.#snapshot.entries();
+  }
+
+  keys(): IterableIterator<K> {
+    return this.#snapshot.keys();
+  }
+
+  values(): IterableIterator<V> {
+    return this.#snapshot.values();
+  }
+
+  [Symbol.iterator](): IterableIterator<[K, V]> {
+    return this.#snapshot.entries();
+  }
+
+  /** Stops reading and calls no listener any more; what the table had stays. Idempotent. */
+  async close(): Promise<void> {
+    await this.#consumer.close();
+    await this.#ended;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #subscribe(call: TableListener<K, V, I>): () => void {
+    checkFunction('subscribe() takes a function', call);
+    const listener = { call };
+    this.#listeners.add(listener);
+    call(this.#snapshot, []);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** Reads until the table is closed, or something stops it. */
+  async #run(onDecodeError: 'fail' | 'skip'): Promise<void> {
+    const { closing, connection } = this.#internals;
+    try {
+      await this.#consumer.ready;
+      await readTable({
+        ...this.#internals,
+        onDecodeError,
+        onMessage: (message) => this.#apply(message),
+        onIdle: (isCaughtUp) => this.#idle(isCaughtUp),
+      });
+      throw closed('table', connection.closed);
+    } catch (thrown) {
+      const isClosed = closing.aborted && !isLogDeleted(closing.reason);
+      if (isClosed) this.#end(closed('table'));
+      else this.#fail(thrown instanceof Error ? thrown : toTablogError(thrown));
+    } finally {
+      await this.#consumer.close();
+      this.#listeners.clear();
+    }
+  }
+
+  #apply(message: Message): void {
+    const { key, partition } = message;
+    if (key === null) return;
+    const value = message.value as V | null;
+    const entry = value === null ? undefined : { key: key as K, value, partition };
+    this.#pending.set(this.#encode(key), entry);
+  }
+
+  #forget(partition: number): void {
+    for (const entries of [TableSnapshot.entriesOf(this.#snapshot), this.#pending]) {
+      for (const [encoded, entry] of entries) {
+        if (entry?.partition === partition) this.#pending.set(encoded, undefined);
+      }
+    }
+  }
+
+  #idle(isCaughtUp: boolean): void {
+    const isFirst = isCaughtUp && !this.#isReady;
+    this.#isReady ||= isCaughtUp;
+    if (this.#isReady) this.#publish();
+    if (isFirst) this.#settleReady.resolve();
+  }
+
+  /** Puts what was read into the next snapshot, and tells who listens. */
+  #publish(): void {
+    const before = TableSnapshot.entriesOf(this.#snapshot);
+    const pending = this.#pending;
+    const changes: TableChange<K, V>[] = [];
+    for (const [encoded, entry] of pending) {
+      const old = before.get(encoded);
+      const { key } = entry ?? old ?? {};
+      if (key === undefined) pending.delete(encoded); // it came and went
+      else changes.push({ key, value: entry?.value, oldValue: old?.value });
+    }
+    if (changes.length === 0) return;
+    this.#pending = new Map();
+    this.#snapshot = TableSnapshot.next(this.#snapshot, pending);
+    this.#tell(changes);
+  }
+
+  #tell(changes: readonly TableChange<K, V>[]): void {
+    for (const { call } of this.#listeners) {
+      try {
+        call(this.#snapshot, changes);
+      } catch (error) {
+        report(error); // and stops no other
+      }
+    }
+  }
+
+  #fail(why: Error): void {
+    this.#error = why;
+    const isTold = this.#onError !== undefined || !this.#isReady || isLogDeleted(why);
+    this.#end(why);
+    this.#onError?.(why);
+    this.#tell([]);
+    if (!isTold) report(why);
+  }
+
+  #end(why: Error): void {
+    // Who has closed it, or has an `onError`, need not wait for `ready` as well.
+    if (this.#error === undefined || this.#onError !== undefined) this.ready.catch(() => {});
+    this.#settleReady.reject(why);
+  }
+}
+
+/** What nobody has asked for is told as everything else that nobody has caught. */
+function report(uncaught: unknown): void {
+  queueMicrotask(() => {
+    throw uncaught;
+  });
+}
