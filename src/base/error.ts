@@ -1,3 +1,4 @@
+import { messageOf } from './brand.ts';
 import { CLOSED, INTERNAL } from './error-rules.ts';
 import type { ErrorCode, ErrorRule } from './error-rules.ts';
 
@@ -52,6 +53,5 @@ export function closed(what: 'producer' | 'consumer'): TablogError {
 /** `error` as a `TablogError`: itself, or wrapped as a bug of ours with the original as its cause. */
 export function toTablogError(error: unknown): TablogError {
   if (error instanceof TablogError) return error;
-  const happened = error instanceof Error ? error.message : String(error);
-  return new TablogError(INTERNAL, happened, { cause: error });
+  return new TablogError(INTERNAL, messageOf(error), { cause: error });
 }

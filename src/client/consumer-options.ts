@@ -9,6 +9,7 @@ import {
   withDefaults,
 } from '../base/argument.ts';
 import type { Checks } from '../base/argument.ts';
+import { isAbortSignal, timeOf } from '../base/brand.ts';
 import type { OffsetPlace } from '../protocol/broker.ts';
 import { ASSIGNOR_NAMES } from '../protocol/group.ts';
 import type { AssignorName } from '../protocol/group.ts';
@@ -123,7 +124,7 @@ const CHECKS: Checks<ConsumerOptions<TopicFilter>> = {
   mustExist: checkBoolean,
   group: (_, value) => checkName('group name', value),
   signal: (name, value) => {
-    if (!(value instanceof AbortSignal)) throw mistake(`${name} must be an AbortSignal`, value);
+    if (!isAbortSignal(value)) throw mistake(`${name} must be an AbortSignal`, value);
   },
   prefetchBytes: (name, value) => checkInteger(name, value, 1),
   maxPartitionBytes: (name, value) => checkInteger(name, value, 1),
@@ -162,7 +163,7 @@ export function checkConsumerOptions(
 /** Throws a `TypeError` or `RangeError` for what is no place in a partition. */
 export function checkPosition(position: Position): OffsetPlace {
   if (position === 'earliest' || position === 'latest') return { at: position };
-  const time = position instanceof Date ? position.getTime() : NaN;
+  const time = timeOf(position) ?? NaN;
   if (!Number.isNaN(time)) return { at: time };
   if (typeof position === 'number') {
     checkInteger('an offset', position, 0);

@@ -1,3 +1,4 @@
+import { textOf } from '../base/brand.ts';
 import { LOAD_FAILED } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 
@@ -43,7 +44,7 @@ export class Part<Module extends object> {
     try {
       return await this.#import();
     } catch (cause) {
-      throw this.failure(String(cause), cause); // Chromium and Firefox name the URL, WebKit does not
+      throw this.failure(textOf(cause), cause); // Chromium and Firefox name the URL, WebKit does not
     }
   }
 }

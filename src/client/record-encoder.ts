@@ -1,4 +1,5 @@
 import { kindFor, mistake, show, unknown } from '../base/argument.ts';
+import { isBytes, timeOf } from '../base/brand.ts';
 import type { Field, RecordParts } from '../record/batch-writer.ts';
 import { checkUtf8 } from '../record/utf8.ts';
 import type { Serde } from './serde.ts';
@@ -58,11 +59,11 @@ export function encodeRecord(
 function encodeField(topic: Topic, what: string, serde: Serde<unknown>, value: unknown): Field {
   if (value === null) return null;
   const encoded: unknown = serde.encode(value);
-  if (encoded instanceof Uint8Array) return encoded;
   if (typeof encoded === 'string') {
     checkUtf8(encoded);
     return encoded;
   }
+  if (isBytes(encoded)) return encoded;
   throw mistake(
     `the ${what} serde of '${topic.name}' must encode to a Uint8Array or a string`,
     encoded,
@@ -81,7 +82,7 @@ function encodeHeaders(headers: HeadersInput): RecordParts['headers'] {
     const [name, value] = pair as readonly [string, unknown];
     checkUtf8(name);
     if (typeof value === 'string') checkUtf8(value);
-    else if (value !== null && !(value instanceof Uint8Array)) {
+    else if (value !== null && !isBytes(value)) {
       throw mistake(`the header ${show(name)} must be a string, a Uint8Array or null`, value);
     }
   }
@@ -89,7 +90,7 @@ function encodeHeaders(headers: HeadersInput): RecordParts['headers'] {
 }
 
 function checkTimestamp(timestamp: unknown): number {
-  const ms = timestamp instanceof Date ? timestamp.getTime() : timestamp;
+  const ms = typeof timestamp === 'number' ? timestamp : (timeOf(timestamp) ?? timestamp);
   if (Number.isInteger(ms) && (ms as number) >= 0 && (ms as number) <= MAX_TIMESTAMP) {
     return ms as number;
   }

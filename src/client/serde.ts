@@ -1,4 +1,5 @@
 import { mistake, show } from '../base/argument.ts';
+import { isBytes, isPromise, messageOf } from '../base/brand.ts';
 import { readUtf8 } from '../record/utf8.ts';
 
 /**
@@ -43,7 +44,7 @@ export function string(): Serde<string> {
 export function bytes(): Serde<Uint8Array> {
   return {
     encode(value) {
-      if (value instanceof Uint8Array) return value;
+      if (isBytes(value)) return value;
       throw mistake('bytes() takes a Uint8Array', value);
     },
     decode: (read) => read,
@@ -64,7 +65,7 @@ export function json<T>(schema?: StandardSchema<T>): Serde<T> {
       try {
         text = JSON.stringify(schema === undefined ? value : validate(schema, value));
       } catch (error) {
-        const text = `json() cannot encode ${show(value)}: ${(error as Error).message}`;
+        const text = `json() cannot encode ${show(value)}: ${messageOf(error)}`;
         throw new TypeError(text, { cause: error });
       }
       if (text === undefined) throw new TypeError(`json() cannot encode ${show(value)}`);
@@ -134,7 +135,7 @@ export function double(): Serde<number> {
 /** Bytes or text in, bytes out: for topics that are named by a plain string. */
 export const plain: Serde<Uint8Array> = {
   encode(value: unknown) {
-    if (value instanceof Uint8Array || typeof value === 'string') return value;
+    if (typeof value === 'string' || isBytes(value)) return value;
     throw new TypeError(
       `a topic without serdes takes a Uint8Array or a string, got ${show(value)}: ` +
         `write topic(name, { value: json() })`,
@@ -145,8 +146,8 @@ export const plain: Serde<Uint8Array> = {
 
 function validate<T>(schema: StandardSchema<T>, value: unknown): T {
   const result = schema['~standard'].validate(value);
-  if (result instanceof Promise) {
-    result.catch(() => {}); // refused whatever it says
+  if (isPromise(result)) {
+    result.then(undefined, () => {}); // refused whatever it says
     throw new TypeError(
       'the schema validates asynchronously, and json() takes only synchronous ones',
     );

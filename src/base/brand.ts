@@ -1,0 +1,75 @@
+/**
+ * Tells values apart by what they are, because those of another realm (a frame, jsdom, Jest's sandbox)
+ * have classes of their own, and `instanceof` of this realm's is false. The class is asked first all
+ * the same where records pass: it is faster.
+ */
+
+const typedArrayName = Object.getOwnPropertyDescriptor(
+  Object.getPrototypeOf(Uint8Array.prototype),
+  Symbol.toStringTag,
+)!;
+
+/** A Uint8Array, a Node `Buffer` included. */
+export function isBytes(value: unknown): value is Uint8Array {
+  return value instanceof Uint8Array || typedArrayName.get!.call(value) === 'Uint8Array';
+}
+
+/** The time of a `Date`, NaN where that is invalid; `undefined` for anything else. */
+export function timeOf(value: unknown): number | undefined {
+  if (tagOf(value) !== 'Date') return undefined;
+  try {
+    return Date.prototype.getTime.call(value);
+  } catch {
+    return undefined; // it only calls itself so
+  }
+}
+
+export function isRegExp(value: unknown): value is RegExp {
+  return value instanceof RegExp || tagOf(value) === 'RegExp';
+}
+
+/** An `Error`, a `DOMException` included. */
+export function isError(value: unknown): value is Error {
+  return value instanceof Error || tagOf(value) === 'Error' || tagOf(value) === 'DOMException';
+}
+
+export function isAbortSignal(value: unknown): value is AbortSignal {
+  const signal = value as Partial<AbortSignal> | null | undefined;
+  return typeof signal?.aborted === 'boolean' && typeof signal.addEventListener === 'function';
+}
+
+export function isUrl(value: unknown): value is URL {
+  return tagOf(value) === 'URL' && typeof (value as URL).href === 'string';
+}
+
+/** A `Blob`, a `File` included; happy-dom's have no tag. */
+export function isBlob(value: unknown): value is Blob {
+  const { size, type, slice } = (value ?? {}) as Partial<Blob>;
+  return typeof size === 'number' && typeof type === 'string' && typeof slice === 'function';
+}
+
+export function isReadableStream(value: unknown): value is ReadableStream {
+  return typeof (value as Partial<ReadableStream> | null | undefined)?.getReader === 'function';
+}
+
+export function isPromise(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as Partial<PromiseLike<unknown>> | null | undefined)?.then === 'function';
+}
+
+/** What was thrown, as text: an error's message, and of anything else whatever text it has. */
+export function messageOf(thrown: unknown): string {
+  return isError(thrown) ? thrown.message : textOf(thrown);
+}
+
+/** `String(value)`, also of a value that has no text, as `Object.create(null)` has none. */
+export function textOf(value: unknown): string {
+  try {
+    return String(value);
+  } catch {
+    return Object.prototype.toString.call(value);
+  }
+}
+
+function tagOf(value: unknown): string {
+  return Object.prototype.toString.call(value).slice(8, -1);
+}
