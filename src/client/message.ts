@@ -2,6 +2,7 @@ import type { RecordParts } from '../record/batch-writer.ts';
 import { murmur2 } from '../record/murmur2.ts';
 import { readHeaders } from '../record/record-cursor.ts';
 import type { Header, RecordCursor } from '../record/record-cursor.ts';
+import { decodeLeniently } from '../record/text-codec.ts';
 import type { Serde } from './serde.ts';
 import type { Topic, TopicLike } from './topic.ts';
 
@@ -70,9 +71,7 @@ export class Message<N extends string = string, K = unknown, V = unknown> {
   /** The last header of this name as text; `undefined` where there is none, or it is null. */
   header(name: string): string | undefined {
     const value = this.headers.findLast((header) => header[0] === name)?.[1];
-    return value === undefined || value === null
-      ? undefined
-      : new TextDecoder('utf-8', { ignoreBOM: true }).decode(value);
+    return value === undefined || value === null ? undefined : decodeLeniently(value);
   }
 
   /**

@@ -1,6 +1,7 @@
 import type { TablogError } from '../base/error.ts';
 import { corruptBatch } from './batch-error.ts';
 import { ATTRIBUTE, FIELD, readInt64, viewOf } from './batch-format.ts';
+import { decodeLeniently } from './text-codec.ts';
 
 /** Where the last byte's bits go: the fifth of a varint, the tenth of a varlong. */
 const MAX_VARINT_SHIFT = 28;
@@ -156,12 +157,9 @@ export class RecordCursor {
   }
 }
 
-let decoder: TextDecoder | undefined;
-
 /** Reads the headers of a record that a cursor has checked. */
 export function readHeaders(bytes: Uint8Array, at: number, count: number): Header[] {
   const headers: Header[] = [];
-  decoder ??= new TextDecoder('utf-8', { ignoreBOM: true });
   const length = (): number => {
     let zigzag = 0;
     let byte = 0x80;
@@ -173,7 +171,7 @@ export function readHeaders(bytes: Uint8Array, at: number, count: number): Heade
   };
   for (let i = 0; i < count; i++) {
     const nameEnd = length() + at;
-    const name = decoder.decode(bytes.subarray(at, nameEnd));
+    const name = decodeLeniently(bytes.subarray(at, nameEnd));
     at = nameEnd;
     const valueLength = length();
     const value = valueLength < 0 ? null : bytes.subarray(at, at + valueLength);
