@@ -4,6 +4,7 @@ import type { InlineHost, Log, MessageOf, TopicLike, WorkerKind } from '../../..
 import * as exactlyOnce from './exactly-once.ts';
 import * as member from './group-member.ts';
 import * as memoryTopics from './memory-topics.ts';
+import { useLog } from '../use-log.ts';
 
 /** What the tests call in a tab, by `page.evaluate`. */
 const api = {
@@ -15,6 +16,7 @@ const api = {
   exactlyOnce,
   /** Readers and senders of a topic in memory. */
   memoryTopics,
+  useLog,
   log: undefined as Log | undefined,
 
   /** Opens the log of this tab, in whatever host the test is about. */
