@@ -20,7 +20,7 @@ export function timeOf(value: unknown): number | undefined {
   try {
     return Date.prototype.getTime.call(value);
   } catch {
-    return undefined; // it only calls itself so
+    return undefined; // an object with the tag of a Date
   }
 }
 

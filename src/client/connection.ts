@@ -116,7 +116,7 @@ export class Connection {
     throw this.#closedError();
   }
 
-  /** `alone`: nobody outside of this thread depends on it, so that it can do without a lock. */
+  /** `alone`: the broker runs in this thread, and needs no lock to learn of the tab's death. */
   async #holdLife(alone: boolean): Promise<void> {
     this.#alive ??= holdLife('client', this.clientId, this.closed);
     try {

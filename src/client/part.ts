@@ -17,7 +17,7 @@ export class Part<Module extends object> {
     this.#import = load;
   }
 
-  /** The part, once it is there; asks for it where nobody has. Throws `LOAD_FAILED`. */
+  /** The part: loaded at the first call, and kept. Throws `LOAD_FAILED`; the next call asks again. */
   load(): Promise<Module> {
     if (this.#loading === undefined) {
       const loading = this.#attempt();
@@ -29,7 +29,7 @@ export class Part<Module extends object> {
     return this.#loading;
   }
 
-  /** Has the part without an `import()`: a service worker must not call it. */
+  /** Keeps `module` as the part, so that `import()` is not called: a service worker must not. */
   have(module: Module): void {
     this.#loading = Promise.resolve(module);
   }

@@ -2,7 +2,7 @@ import { textOf } from '../base/brand.ts';
 import { LOCKS_UNAVAILABLE } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 
-/** Those that have refused a request: there in a sandboxed frame, and where site data is blocked. */
+/** Lock managers that have refused a request, as they do in a sandboxed frame and without site data. */
 const refusing = new WeakSet<LockManager>();
 
 /**
@@ -36,7 +36,7 @@ export async function withLock<T>(
       return granted(lock);
     });
   } catch (error) {
-    // Called off, stolen, or asked for by a page that is going away.
+    // A request that was called off, or whose page is going away, says nothing of the next one.
     const isPassing = PASSING.has((error as Partial<Error> | null)?.name);
     if (isAnswered || isPassing) throw error;
     refusing.add(locks);
@@ -44,7 +44,7 @@ export async function withLock<T>(
   }
 }
 
-/** Who holds the lock of this name, as the browser calls it. */
+/** The holder of the lock `name`, by the browser's name for it. */
 export async function lockHolder(name: string): Promise<string | undefined> {
   const { held = [] } = (await lockManager()?.query()) ?? {};
   return held.find((lock) => lock.name === name)?.clientId;

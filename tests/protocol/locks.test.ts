@@ -59,7 +59,6 @@ describe.each(WITHOUT)('where Web Locks %s', (_, navigator) => {
     const error = await errorOf(openLog('shop', { host }));
     expect(error).toMatchObject({ code: 'LOCKS_UNAVAILABLE', retriable: false });
     expect(error.message).toContain("inline({ storage: 'memory' })");
-    // And so it is again.
     expect(await errorOf(openLog('shop', { host }))).toMatchObject({ code: 'LOCKS_UNAVAILABLE' });
     expect(unhandled).not.toHaveBeenCalled();
   });
