@@ -6,7 +6,7 @@ export default [
     name: 'a tab, to produce and consume',
     path: 'dist/index.js',
     import: '{ openLog, topic, string }',
-    // Loaded when they are needed; a test of the layers holds them to that.
+    // Loaded by openLog, beside the worker's start; a test of the layers holds them to that.
     ignore: [
       '*/record/gzip.js',
       '*/group-member.js',

@@ -27,7 +27,8 @@ export interface InlineOptions {
 }
 
 /**
- * A host that runs the broker in the calling thread: for service workers, edge runtimes and tests.
+ * A host that runs the broker in the calling thread: for service workers, edge runtimes and tests. It
+ * brings all of the code along, so that nothing is loaded later, and needs no Web Locks.
  * `openLog('shop', { host: inline() })`. A Node process does not exit before `log.close()`.
  */
 export function inline(options: InlineOptions = {}): InlineHost {
@@ -50,7 +51,7 @@ export function inline(options: InlineOptions = {}): InlineHost {
   return { open, logs };
 }
 
-/** Whoever has the broker in its thread has all of the tab's code too: a service worker has no `import()`. */
+/** A service worker has no `import()`: the host brings all of the tab's code along. */
 function haveParts(): void {
   decodeErrorsPart.have(decodeErrors);
   groupMemberPart.have(groupMember);

@@ -149,7 +149,7 @@ export const LOAD_FAILED: ErrorRule = {
 export const LOCKS_UNAVAILABLE: ErrorRule = {
   code: 'LOCKS_UNAVAILABLE',
   retriable: false,
-  next: 'Serve the page over https or from localhost, or pass { host: inline() }.',
+  next: "Serve the page over https or from localhost, outside of a sandbox, or pass { host: inline() }; where there is no IndexedDB, inline({ storage: 'memory' }).",
 };
 
 export const LOG_CORRUPT: ErrorRule = {

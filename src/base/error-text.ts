@@ -1,3 +1,5 @@
+import { isError } from './brand.ts';
+
 /** For what has no text at all: an object without a prototype, a message whose getter throws. */
 const NO_TEXT = 'an error without a text';
 
@@ -20,7 +22,7 @@ export function errorText(thrown: unknown, maxLength: number = Infinity): string
 /** The message of an error without its name; the text of whatever else was thrown. */
 export function errorMessage(thrown: unknown): string {
   try {
-    if (thrown instanceof Error) return errorText(thrown.message);
+    if (isError(thrown)) return errorText(thrown.message);
   } catch {
     // A proxy that throws: as text, it is told to have none.
   }

@@ -1,6 +1,6 @@
 /** A random UUID (version 4), also where the context is not secure and has no `crypto.randomUUID`. */
 export function randomId(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  const bytes = randomValues(new Uint8Array(16));
   bytes[6] = (bytes[6]! & 0x0f) | 0x40;
   bytes[8] = (bytes[8]! & 0x3f) | 0x80;
   const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
@@ -9,6 +9,15 @@ export function randomId(): string {
 
 /** A random producer id: a safe integer that is not negative, so that none needs to be asked for. */
 export function randomProducerId(): number {
-  const [high, low] = crypto.getRandomValues(new Uint32Array(2));
+  const [high, low] = randomValues(new Uint32Array(2));
   return (high! % 2 ** 21) * 2 ** 32 + low!;
+}
+
+/** Ids are no secrets: where a runtime has no `crypto`, `Math.random` tells them apart well enough. */
+function randomValues<T extends Uint8Array<ArrayBuffer> | Uint32Array<ArrayBuffer>>(into: T): T {
+  const { crypto } = globalThis as { crypto?: Partial<Crypto> };
+  if (crypto?.getRandomValues !== undefined) return crypto.getRandomValues(into);
+  const values = 2 ** (8 * into.BYTES_PER_ELEMENT);
+  for (let i = 0; i < into.length; i++) into[i] = Math.floor(Math.random() * values);
+  return into;
 }

@@ -1,3 +1,5 @@
+import { timeOf } from './brand.ts';
+
 /** So much of a text, and so many names of an object, are enough to recognise it. */
 const MAX_TEXT = 80;
 const MAX_NAMES = 6;
@@ -20,9 +22,9 @@ function describe(value: unknown): string {
   if (typeof value === 'function') return describeFunction(value);
   if (typeof value !== 'object' || value === null) return String(value).slice(0, MAX_TEXT);
   if (Array.isArray(value)) return `an array of ${value.length}`;
-  if (value instanceof Date) {
-    return Number.isNaN(value.getTime()) ? 'an invalid Date' : value.toISOString();
-  }
+  const time = timeOf(value);
+  if (time !== undefined)
+    return Number.isNaN(time) ? 'an invalid Date' : new Date(time).toISOString();
   const name = classOf(value);
   if (ArrayBuffer.isView(value)) return `${withArticle(name)} of ${value.byteLength} bytes`;
   const names = Object.keys(value);

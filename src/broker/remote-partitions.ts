@@ -18,7 +18,8 @@ import type {
 } from '../protocol/broker.ts';
 import { BrokerPort } from '../protocol/broker-port.ts';
 import { fromErrorData } from '../protocol/error-data.ts';
-import { hasLocks, holdLife } from '../protocol/liveness.ts';
+import { holdLife } from '../protocol/liveness.ts';
+import { hasLocks } from '../protocol/locks.ts';
 import type { Peer } from '../protocol/peer-channel.ts';
 import type { Durability } from '../store/store.ts';
 import type { AppendOutcome, NewAppend } from './commit-queue.ts';

@@ -19,6 +19,7 @@ export function serveWorker(scope: WorkerScope): void {
   const brokerId = randomId();
   const forever = new AbortController().signal;
   const alive = holdLife('broker', brokerId, forever);
+  alive.catch(() => {}); // each tab that greets it is told
   const brokers = new Map<string, LogBroker>();
 
   const brokerOf = (name: string): LogBroker => {

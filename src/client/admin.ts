@@ -299,8 +299,9 @@ export class Admin {
     const manager = globalThis.navigator?.storage;
     const [log, estimate, persisted] = await Promise.all([
       this.#connection.call('describeLog', null),
-      manager?.estimate?.(),
-      manager?.persisted?.(),
+      // A sandboxed frame has no storage, and the browser refuses to tell of it.
+      manager?.estimate?.().catch(() => undefined),
+      manager?.persisted?.().catch(() => undefined),
     ]);
     return {
       logId: log.logId,

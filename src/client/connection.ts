@@ -4,7 +4,7 @@ import { TablogError, isLogDeleted } from '../base/error.ts';
 import { randomId } from '../base/random-id.ts';
 import { isRepeatable } from '../protocol/broker.ts';
 import type { Method, Request, Response, TopicInfo } from '../protocol/broker.ts';
-import { hasLocks, holdLife } from '../protocol/liveness.ts';
+import { holdLife } from '../protocol/liveness.ts';
 import type { InlineHost, WorkerKind } from './host.ts';
 import { dialInline, dialWorker } from './link.ts';
 import type { Link } from './link.ts';
@@ -141,7 +141,7 @@ export class Connection {
   async #dial(): Promise<Link> {
     const { log, host, workerUrl, clock } = this.#options;
     const inThread = typeof host === 'object';
-    if (!inThread || hasLocks()) await this.#holdLife();
+    await this.#holdLife(inThread);
     if (inThread) return dialInline(host, log);
     const { clientId } = this;
     const link = await dialWorker({
@@ -157,11 +157,15 @@ export class Connection {
     throw this.closedError();
   }
 
-  #holdLife(): Promise<void> {
-    if (!hasLocks()) {
-      throw new TablogError(LOCKS_UNAVAILABLE, 'this context has no Web Locks');
-    }
+  /** `alone`: the broker runs in this thread, and needs no lock to learn of the tab's death. */
+  async #holdLife(alone: boolean): Promise<void> {
     this.#alive ??= holdLife('client', this.clientId, this.closed);
-    return this.#alive;
+    try {
+      await this.#alive;
+    } catch (error) {
+      this.#alive = undefined;
+      const isRefused = error instanceof TablogError && error.code === LOCKS_UNAVAILABLE.code;
+      if (!alone || !isRefused) throw error;
+    }
   }
 }

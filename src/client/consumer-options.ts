@@ -9,6 +9,7 @@ import {
   withDefaults,
 } from '../base/argument.ts';
 import type { Checks } from '../base/argument.ts';
+import { isAbortSignal, timeOf } from '../base/brand.ts';
 import type { OffsetPlace } from '../protocol/broker.ts';
 import { ASSIGNOR_NAMES } from '../protocol/group.ts';
 import type { AssignorName } from '../protocol/group.ts';
@@ -160,7 +161,7 @@ const CHECKS: Checks<ConsumerOptions<TopicFilter>> = {
 };
 
 export function checkSignal(what: string, value: unknown): void {
-  if (!(value instanceof AbortSignal)) throw mistake(`${what} must be an AbortSignal`, value);
+  if (!isAbortSignal(value)) throw mistake(`${what} must be an AbortSignal`, value);
 }
 
 /** `options` with the defaults. Throws a `TypeError` or a `RangeError` for what breaks a rule. */
@@ -197,7 +198,7 @@ export function checkConsumerOptions(
 /** Throws a `TypeError` or `RangeError` for what is no place in a partition. */
 export function checkPosition(position: Position): OffsetPlace {
   if (position === 'earliest' || position === 'latest') return { at: position };
-  const time = position instanceof Date ? position.getTime() : NaN;
+  const time = timeOf(position) ?? NaN;
   if (!Number.isNaN(time)) return { at: time };
   if (typeof position === 'number') {
     checkInteger('an offset', position, 0);

@@ -1,4 +1,5 @@
-import { kindFor, mistake } from '../base/argument.ts';
+import { mistake } from '../base/argument.ts';
+import { isBlob, isBytes, isReadableStream } from '../base/brand.ts';
 import { WORKER_LOST } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import { randomId } from '../base/random-id.ts';
@@ -69,17 +70,57 @@ function startedAt(batch: RecordBatch, offset: number): Uint8Array {
 
 /** The file in a buffer of its own. Throws before it has read much more than is allowed. */
 export async function bufferOf(file: LogFile): Promise<ArrayBuffer> {
-  const parts: BlobPart[] = [];
+  if (isBlob(file)) {
+    checkSize(file, file.size);
+    return readBlob(file);
+  }
+  const parts: Uint8Array[] = [];
   let size = 0;
-  const write = (part: LogFile): void => {
-    const bytes = part instanceof Blob ? part.size : (part as Partial<ArrayBuffer>)?.byteLength;
-    size += bytes ?? NaN;
-    if (!(size <= MAX_FILE_BYTES)) {
-      throw mistake(RULE, bytes === undefined ? part : size, kindFor(bytes));
-    }
-    parts.push(part as BlobPart);
+  const take = (part: ArrayBuffer | Uint8Array): void => {
+    size += (part as Partial<ArrayBuffer> | null | undefined)?.byteLength ?? NaN;
+    checkSize(part, size);
+    parts.push(isBytes(part) ? part : new Uint8Array(part));
   };
-  if (file instanceof ReadableStream) await file.pipeTo(new WritableStream({ write }));
-  else write(file);
-  return new Blob(parts).arrayBuffer();
+  if (isReadableStream(file)) await readStream(file, take);
+  else take(file);
+  const whole = new Uint8Array(size);
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole.buffer;
+}
+
+/** jsdom's Blob has no `arrayBuffer()`. */
+function readBlob(blob: Blob): Promise<ArrayBuffer> {
+  if (typeof blob.arrayBuffer === 'function') return blob.arrayBuffer();
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.addEventListener('load', () => resolve(reader.result as ArrayBuffer));
+    reader.addEventListener('error', () => reject(reader.error!));
+    reader.readAsArrayBuffer(blob);
+  });
+}
+
+async function readStream(
+  stream: ReadableStream<Uint8Array>,
+  take: (chunk: Uint8Array) => void,
+): Promise<void> {
+  const reader = stream.getReader();
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      take(value);
+    }
+  } catch (error) {
+    reader.cancel(error).catch(() => {}); // the stream may be what failed
+    throw error;
+  }
+}
+
+function checkSize(part: unknown, size: number): void {
+  if (size <= MAX_FILE_BYTES) return;
+  throw Number.isNaN(size) ? mistake(RULE, part) : mistake(RULE, size, RangeError);
 }

@@ -1,4 +1,5 @@
 import type { Header } from '../record/record-cursor.ts';
+import { decodeLeniently } from '../record/text-codec.ts';
 import { jsonHeaders, jsonValue } from './message-json.ts';
 import type { PartitionSource } from './partition-source.ts';
 import type { Topic, TopicLike } from './topic.ts';
@@ -56,9 +57,7 @@ export class Message<N extends string = string, K = unknown, V = unknown> {
   /** The last header of this name as text; `undefined` where there is none, or it is null. */
   header(name: string): string | undefined {
     const value = this.headers.findLast((header) => header[0] === name)?.[1];
-    return value === undefined || value === null
-      ? undefined
-      : new TextDecoder('utf-8', { ignoreBOM: true }).decode(value);
+    return value === undefined || value === null ? undefined : decodeLeniently(value);
   }
 
   /**

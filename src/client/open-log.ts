@@ -1,5 +1,6 @@
 import { checkName, mistake, withDefaults } from '../base/argument.ts';
 import { Closable } from '../base/closable.ts';
+import { isUrl } from '../base/brand.ts';
 import { systemClock } from '../base/clock.ts';
 import { MEMBER_EXISTS } from '../base/error-rules.ts';
 import { TablogError, isLogDeleted } from '../base/error.ts';
@@ -54,7 +55,7 @@ export async function openLog(name: string, options: OpenLogOptions = {}): Promi
     throw mistake("host must be 'shared', 'dedicated' or inline()", host);
   }
   if (typeof host === 'string') checkContext(host);
-  if (workerUrl !== undefined && typeof workerUrl !== 'string' && !(workerUrl instanceof URL)) {
+  if (workerUrl !== undefined && typeof workerUrl !== 'string' && !isUrl(workerUrl)) {
     throw mistake('workerUrl must be a string or a URL', workerUrl);
   }
   const loading = loadParts(systemClock);

@@ -1,5 +1,6 @@
 import { LOAD_FAILED } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
+import { errorText } from '../base/error-text.ts';
 
 /**
  * A part of the tab's code that is a file of its own, so that a page can begin without it. `openLog`
@@ -16,7 +17,7 @@ export class Part<Module extends object> {
     this.#import = load;
   }
 
-  /** The part, once it is there; asks for it where nobody has. Throws `LOAD_FAILED`. */
+  /** The part: loaded at the first call, and kept. Throws `LOAD_FAILED`; the next call asks again. */
   load(): Promise<Module> {
     if (this.#loading === undefined) {
       const loading = this.#attempt();
@@ -28,7 +29,7 @@ export class Part<Module extends object> {
     return this.#loading;
   }
 
-  /** Has the part without an `import()`: a service worker must not call it. */
+  /** Keeps `module` as the part, so that `import()` is not called: a service worker must not. */
   have(module: Module): void {
     this.#loading = Promise.resolve(module);
   }
@@ -43,7 +44,7 @@ export class Part<Module extends object> {
     try {
       return await this.#import();
     } catch (cause) {
-      throw this.failure(String(cause), cause); // Chromium and Firefox name the URL, WebKit does not
+      throw this.failure(errorText(cause), cause); // Chromium and Firefox name the URL, WebKit does not
     }
   }
 }

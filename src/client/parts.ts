@@ -8,7 +8,7 @@ import type { Part } from './part.ts';
 import { runnerPart } from './runner-part.ts';
 import { transactorPart } from './transactor-part.ts';
 
-/** As long as a worker and its store may take to start, beside which the parts are loaded. */
+/** The longest that a worker and its store can take to start; the parts are loaded beside them. */
 const LOAD_DEADLINE_MS = 20_000;
 
 /** Every part of the tab's code. */

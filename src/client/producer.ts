@@ -5,6 +5,7 @@ import {
   checkNoOptions,
   withDefaults,
 } from '../base/argument.ts';
+import { isError } from '../base/brand.ts';
 import { Closable } from '../base/closable.ts';
 import { deferred } from '../base/deferred.ts';
 import type { Deferred } from '../base/deferred.ts';
@@ -353,5 +354,7 @@ function expectedOffsetOf(
 }
 
 function asError(error: unknown): Error {
-  return error instanceof Error ? error : toTablogError(error);
+  if (error instanceof Error) return error;
+  // Of another realm; whoever sends tells an error by its class.
+  return isError(error) ? new Error(error.message, { cause: error }) : toTablogError(error);
 }

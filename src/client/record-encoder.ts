@@ -1,4 +1,5 @@
 import { kindFor, mistake, unknown } from '../base/argument.ts';
+import { isBytes, timeOf } from '../base/brand.ts';
 import { show } from '../base/show.ts';
 import type { Field, RecordParts } from '../record/batch-writer.ts';
 import { TablogError } from '../base/error.ts';
@@ -64,7 +65,7 @@ export function encodeRecord(
 
 function encodeField(topic: Topic, what: string, serde: Serde<unknown>, value: unknown): Field {
   if (value === null) return null;
-  if (serde === plain && !(value instanceof Uint8Array) && typeof value !== 'string') {
+  if (serde === plain && typeof value !== 'string' && !isBytes(value)) {
     throw new TypeError(
       `'${topic.name}' has no ${what} serde, so a ${what} must be a Uint8Array or a string, ` +
         `got ${show(value)}: write topic('${topic.name}', { ${what}: json() })`,
@@ -77,7 +78,7 @@ function encodeField(topic: Topic, what: string, serde: Serde<unknown>, value: u
   } catch (cause) {
     throw cannotEncode(topic, what, cause);
   }
-  if (encoded instanceof Uint8Array || typeof encoded === 'string') return encoded;
+  if (typeof encoded === 'string' || isBytes(encoded)) return encoded;
   throw mistake(
     `the ${what} serde of '${topic.name}' must encode to a Uint8Array or a string`,
     encoded,
@@ -104,7 +105,7 @@ function encodeHeaders(headers: HeadersInput): RecordParts['headers'] {
     const [name, value] = pair as readonly [string, unknown];
     checkUtf8(name);
     if (typeof value === 'string') checkUtf8(value);
-    else if (value !== null && !(value instanceof Uint8Array)) {
+    else if (value !== null && !isBytes(value)) {
       throw mistake(`the header ${show(name)} must be a string, a Uint8Array or null`, value);
     }
   }
@@ -112,7 +113,7 @@ function encodeHeaders(headers: HeadersInput): RecordParts['headers'] {
 }
 
 function checkTimestamp(timestamp: unknown): number {
-  const ms = timestamp instanceof Date ? timestamp.getTime() : timestamp;
+  const ms = typeof timestamp === 'number' ? timestamp : (timeOf(timestamp) ?? timestamp);
   if (Number.isInteger(ms) && (ms as number) >= 0 && (ms as number) <= MAX_TIMESTAMP) {
     return ms as number;
   }

@@ -1,4 +1,6 @@
 import { mistake } from '../base/argument.ts';
+import { isBytes, isPromise } from '../base/brand.ts';
+import { errorMessage } from '../base/error-text.ts';
 import { show } from '../base/show.ts';
 import { readUtf8 } from '../record/utf8.ts';
 
@@ -50,7 +52,7 @@ export function string(): Serde<string> {
 export function bytes(): Serde<Uint8Array> {
   return {
     encode(value) {
-      if (value instanceof Uint8Array) return value;
+      if (isBytes(value)) return value;
       throw mistake('bytes() takes a Uint8Array', value);
     },
     decode: (read) => read,
@@ -71,7 +73,7 @@ export function json<T>(schema?: StandardSchema<T>): Serde<T> {
       try {
         text = JSON.stringify(schema === undefined ? value : validate(schema, value));
       } catch (error) {
-        const text = `json() cannot encode ${show(value)}: ${(error as Error).message}`;
+        const text = `json() cannot encode ${show(value)}: ${errorMessage(error)}`;
         throw new TypeError(text, { cause: error });
       }
       if (text === undefined) throw new TypeError(`json() cannot encode ${show(value)}`);
@@ -144,7 +146,7 @@ export type BytesOrText = Uint8Array | string;
 /** Bytes or text in, bytes out: for what a topic has no serde for, as one that is a plain name. */
 export const plain: Serde<Uint8Array, BytesOrText> = {
   encode(value: unknown) {
-    if (value instanceof Uint8Array || typeof value === 'string') return value;
+    if (typeof value === 'string' || isBytes(value)) return value;
     throw mistake('what has no serde must be a Uint8Array or a string', value);
   },
   decode: (read) => read,
@@ -152,8 +154,8 @@ export const plain: Serde<Uint8Array, BytesOrText> = {
 
 function validate<T>(schema: StandardSchema<T>, value: unknown): T {
   const result = schema['~standard'].validate(value);
-  if (result instanceof Promise) {
-    result.catch(() => {}); // refused whatever it says
+  if (isPromise(result)) {
+    result.then(undefined, () => {}); // refused whatever it says
     throw new TypeError(
       'the schema validates asynchronously, and json() takes only synchronous ones',
     );

@@ -1,4 +1,5 @@
 import { checkDistinct } from '../base/argument.ts';
+import { isRegExp } from '../base/brand.ts';
 import type { Subscription } from '../protocol/group.ts';
 import type { TopicFilter } from './message.ts';
 import { asTopic } from './topic.ts';
@@ -14,7 +15,7 @@ export class TopicSelection {
     const patterns: RegExp[] = [];
     const names: string[] = [];
     for (const topicLike of wanted) {
-      if (topicLike instanceof RegExp) {
+      if (isRegExp(topicLike)) {
         // 'g' and 'y' would make each test begin where the last one ended.
         patterns.push(new RegExp(topicLike.source, topicLike.flags.replace(/[gy]/g, '')));
         continue;

@@ -32,7 +32,9 @@ export function outgoing(
 
 /** The record with copies of its bytes: for one that is not written at once. */
 export function withOwnBytes({ parts, ...rest }: OutgoingRecord): OutgoingRecord {
-  const own = (field: Field): Field => (field instanceof Uint8Array ? field.slice() : field);
+  // A Node Buffer's `slice` is no copy.
+  const own = (field: Field): Field =>
+    typeof field === 'string' || field === null ? field : new Uint8Array(field);
   const headers = parts.headers.map(([name, value]) => [name, own(value)] as const);
   return { ...rest, parts: { ...parts, key: own(parts.key), value: own(parts.value), headers } };
 }

@@ -31,8 +31,6 @@ const MAX_CLEANED = 8;
 export class LatestOffsets {
   readonly #offsets = new Map<string, number>();
   #keyBytes = 0;
-  // Each byte is a character of its own, whatever it is.
-  readonly #decoder = new TextDecoder('latin1');
 
   /** Whether no more is to be remembered. */
   get isFull(): boolean {
@@ -56,8 +54,19 @@ export class LatestOffsets {
   }
 
   #keyOf({ bytes, keyAt, keyLength }: RecordCursor): string {
-    return this.#decoder.decode(bytes.subarray(keyAt, keyAt + keyLength));
+    return latin1(bytes.subarray(keyAt, keyAt + keyLength));
   }
+}
+
+let decoder: TextDecoder | undefined;
+
+/** Each byte is a character of its own, whatever it is. Jest's jsdom has no TextDecoder. */
+function latin1(bytes: Uint8Array): string {
+  if (typeof TextDecoder === 'undefined') {
+    return Array.from(bytes, (byte) => String.fromCharCode(byte)).join('');
+  }
+  decoder ??= new TextDecoder('latin1');
+  return decoder.decode(bytes);
 }
 
 /** Whether a pass over the partition is worth it. */

@@ -1,3 +1,4 @@
+import { errorMessage } from '../base/error-text.ts';
 import { INVALID_LOG_FILE, PARTITION_NOT_EMPTY } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import {
@@ -108,5 +109,5 @@ function checkBatch(batch: RecordBatch, before: RecordBatch | undefined): number
 
 function whyOf(cause: unknown): string {
   if (cause instanceof TablogError) return cause.happened;
-  return cause instanceof Error ? cause.message : String(cause);
+  return errorMessage(cause);
 }

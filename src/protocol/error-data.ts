@@ -1,3 +1,4 @@
+import { isError } from '../base/brand.ts';
 import { TablogError } from '../base/error.ts';
 import type { ErrorDetails } from '../base/error.ts';
 import type { ErrorRule } from '../base/error-rules.ts';
@@ -13,7 +14,7 @@ export interface ErrorData extends ErrorRule {
 export function toErrorData(error: TablogError): ErrorData {
   const { code, retriable, next, happened, details, cause } = error;
   const data = { code, retriable, next, happened, details };
-  if (!(cause instanceof Error)) return data;
+  if (!isError(cause)) return data;
   const { name, message, stack = '' } = cause;
   return { ...data, cause: { name, message, stack } };
 }

@@ -1,3 +1,4 @@
+import { openBroadcast } from './broadcast.ts';
 import { PROTOCOL_VERSION } from './broker.ts';
 
 /**
@@ -41,27 +42,13 @@ export interface HintChannel {
 }
 
 /**
- * Joins the log's channel; where there is no BroadcastChannel, a channel without anybody else. What
- * `onData` gets is whatever somebody posted: see `isHint`.
+ * Joins the log's channel; where a context has none, a channel without anybody else. What `onData`
+ * gets is whatever somebody posted: see `isHint`.
  */
 export function openHintChannel(log: string, onData: (data: unknown) => void): HintChannel {
-  if (typeof BroadcastChannel === 'undefined') return { post() {}, close() {} };
-  const channel = new BroadcastChannel(`tablog/${PROTOCOL_VERSION}/${log}`);
-  channel.addEventListener('message', (event: MessageEvent<unknown>) => {
-    onData(event.data);
-  });
-  let open = true;
-  // In Node an open channel would keep the process alive.
-  (channel as { unref?: () => void }).unref?.();
-  return {
-    post: (hint) => {
-      if (open) channel.postMessage(hint);
-    },
-    close: () => {
-      open = false;
-      channel.close();
-    },
-  };
+  const channel = openBroadcast(`tablog/${PROTOCOL_VERSION}/${log}`);
+  channel?.listen(({ data }) => onData(data));
+  return { post: (hint) => channel?.post(hint), close: () => channel?.close() };
 }
 
 /** Any script of the origin can post here, so nothing is believed without a look. */

@@ -1,4 +1,5 @@
-import { aborted, hasLocks } from './liveness.ts';
+import { aborted } from './liveness.ts';
+import { hasLocks, lockHolder, withLock } from './locks.ts';
 
 export interface LeadershipOptions {
   readonly onElected: () => void;
@@ -39,8 +40,7 @@ export class Leadership {
   /** Who leads now: whether it is another one later. */
   async leader(): Promise<unknown> {
     if (!hasLocks()) return standing.get(this.#name)?.[0];
-    const { held = [] } = await navigator.locks.query();
-    return held.find(({ name }) => name === this.#name)?.clientId;
+    return lockHolder(this.#name);
   }
 
   /**
@@ -57,7 +57,7 @@ export class Leadership {
       this.#options.onElected();
       return;
     }
-    await navigator.locks.request(`${this.#name}/depose`, { ifAvailable: true }, async (turn) => {
+    await withLock(`${this.#name}/depose`, { ifAvailable: true }, async (turn) => {
       if (turn === null || isOther(await this.leader())) return;
       if (this.#isLeading || this.#closing.signal.aborted) return;
       this.#queued?.abort();
@@ -83,16 +83,15 @@ export class Leadership {
     return new Promise((resolve) => {
       let isAnswered = false;
       let isLeading = false;
-      navigator.locks
-        .request(this.#name, options, async (lock) => {
-          isAnswered = true;
-          isLeading = lock !== null && !signal.aborted;
-          if (!isLeading) return;
-          this.#isLeading = true;
-          this.#options.onElected();
-          resolve(true);
-          await aborted(signal);
-        })
+      withLock(this.#name, options, async (lock) => {
+        isAnswered = true;
+        isLeading = lock !== null && !signal.aborted;
+        if (!isLeading) return;
+        this.#isLeading = true;
+        this.#options.onElected();
+        resolve(true);
+        await aborted(signal);
+      })
         .catch(() => {}) // stolen, or called off, or refused by the browser
         .finally(() => {
           if (isAnswered && !signal.aborted) {

@@ -1,3 +1,5 @@
+import { hasLocks, withLock } from './locks.ts';
+
 /**
  * Who is alive: each client and each broker holds a Web Lock named after its random id, and whoever
  * depends on it queues for that lock. The browser grants it when the holder is gone, for whatever
@@ -18,48 +20,44 @@ export interface Liveness {
 
 /** By Web Locks; where there are none, in one thread with everybody else, nobody dies. */
 export function lockLiveness(): Liveness {
-  if (!hasLocks()) return { whenDead() {}, isAlive: () => Promise.resolve(true) };
   return { whenDead, isAlive };
 }
 
-export function hasLocks(): boolean {
-  return globalThis.navigator?.locks !== undefined;
-}
-
-/** Holds the lock of `id` until `signal` aborts; resolves once it is held. */
+/**
+ * Holds the lock of `id` until `signal` aborts; resolves once it is held. Throws `LOCKS_UNAVAILABLE`
+ * where there are no Web Locks, or the browser refuses them: in a sandboxed frame, and where site data
+ * is blocked. `hasLocks` is false from then on.
+ */
 export function holdLife(role: Role, id: string, signal: AbortSignal): Promise<void> {
   return new Promise((held, failed) => {
-    navigator.locks
-      .request(lockName(role, id), async () => {
-        held();
-        await aborted(signal);
-      })
-      .catch(failed);
+    withLock(lockName(role, id), {}, async () => {
+      held();
+      await aborted(signal);
+    }).catch(failed);
   });
 }
 
 /** Calls `died` once when the holder of `id`'s lock is gone; never after `signal` aborts. */
 export function whenDead(role: Role, id: string, signal: AbortSignal, died: () => void): void {
+  if (!hasLocks()) return;
   // 'shared', so that everyone who waits is told at once.
-  navigator.locks
-    .request(lockName(role, id), { mode: 'shared', signal }, () => {
-      if (!signal.aborted) died();
-    })
-    .catch((error: unknown) => {
-      // The wait was called off, or the context is being torn down: nobody is left to tell.
-      if (!signal.aborted) throw error;
-    });
+  withLock(lockName(role, id), { mode: 'shared', signal }, () => {
+    if (!signal.aborted) died();
+  }).catch(() => {
+    // The wait was called off, the page is going away, or the browser refuses: nobody can be told.
+  });
 }
 
 async function isAlive(role: Role, id: string): Promise<boolean> {
+  if (!hasLocks()) return true;
   const options = { mode: 'shared', ifAvailable: true } as const;
-  return navigator.locks.request(lockName(role, id), options, (lock) => lock === null);
+  return withLock(lockName(role, id), options, (lock) => lock === null);
 }
 
 /** Runs `work` unless somebody is at the work of this `name`; at once where there are no locks. */
 export async function alone(name: string, work: () => Promise<void>): Promise<void> {
   if (!hasLocks()) return work();
-  await navigator.locks.request(`tablog/${name}`, { ifAvailable: true }, async (lock) => {
+  await withLock(`tablog/${name}`, { ifAvailable: true }, async (lock) => {
     if (lock !== null) await work();
   });
 }

@@ -4,6 +4,8 @@ import { deferred } from '../base/deferred.ts';
 import { STORAGE_UNAVAILABLE } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import { randomId } from '../base/random-id.ts';
+import { openBroadcast } from './broadcast.ts';
+import type { Broadcast } from './broadcast.ts';
 import type { Endpoint } from './broker-port.ts';
 
 /** A connection between two brokers; each has its end. */
@@ -32,11 +34,13 @@ type Notice =
  */
 export class PeerChannel {
   readonly #name: string;
-  #channel: BroadcastChannel | undefined;
+  #channel: Broadcast | undefined;
   readonly #onCall: (peer: Peer) => void;
   readonly #onLeader: () => void;
   /** Those who wait for an answer. */
   readonly #calls = new Map<string, (at: string) => void>();
+  /** There is a channel, or was before `close`. */
+  readonly #isHeard: boolean;
   #isLeading = false;
 
   /** `onCall`: somebody wants a connection to this one. `onLeader`: somebody else leads from now on. */
@@ -44,10 +48,9 @@ export class PeerChannel {
     this.#name = `tablog/${name}`;
     this.#onCall = onCall;
     this.#onLeader = onLeader;
-    this.#channel = openChannel(this.#name);
-    this.#channel?.addEventListener('message', ({ data }: MessageEvent<unknown>) => {
-      this.#heard(data);
-    });
+    this.#channel = openBroadcast(this.#name);
+    this.#isHeard = this.#channel !== undefined;
+    this.#channel?.listen(({ data }) => this.#heard(data));
   }
 
   /** Answers calls from now on. */
@@ -65,10 +68,7 @@ export class PeerChannel {
     id: string,
     { clock, deadlineMs, signal }: DialPeerOptions,
   ): Promise<Peer | undefined> {
-    if (typeof BroadcastChannel === 'undefined') {
-      const happened = 'the broker with the records cannot be reached without BroadcastChannel';
-      throw new TablogError(STORAGE_UNAVAILABLE, happened);
-    }
+    if (!this.#isHeard) throw unreachable();
     const { promise: answered, resolve } = deferred<string | undefined>();
     const giveUp = (): void => resolve(undefined);
     const cancel = deadline(clock, deadlineMs, giveUp);
@@ -80,7 +80,10 @@ export class PeerChannel {
     this.#calls.delete(id);
     cancel();
     signal.removeEventListener('abort', giveUp);
-    return at === undefined || signal.aborted ? undefined : this.#open(at);
+    if (at === undefined || signal.aborted) return undefined;
+    const peer = this.#open(at);
+    if (peer === undefined) throw unreachable();
+    return peer;
   }
 
   close(): void {
@@ -97,17 +100,20 @@ export class PeerChannel {
       this.#calls.get(data.to)?.(data.at);
     } else if (this.#isLeading) {
       const at = randomId();
-      this.#onCall(this.#open(at)); // it listens before anybody knows where
+      const peer = this.#open(at);
+      if (peer === undefined) return; // the caller's deadline tells
+      this.#onCall(peer); // it listens before anybody knows where
       this.#post({ kind: 'answer', to: data.from, at });
     }
   }
 
-  #open(at: string): Peer {
-    return peerOf(openChannel(`${this.#name}/${at}`)!);
+  #open(at: string): Peer | undefined {
+    const channel = openBroadcast(`${this.#name}/${at}`);
+    return channel && peerOf(channel);
   }
 
   #post(notice: Notice): void {
-    this.#channel?.postMessage(notice);
+    this.#channel?.post(notice);
   }
 }
 
@@ -117,29 +123,20 @@ export interface DialPeerOptions {
   readonly signal: AbortSignal;
 }
 
-function openChannel(name: string): BroadcastChannel | undefined {
-  if (typeof BroadcastChannel === 'undefined') return undefined;
-  const channel = new BroadcastChannel(name);
-  // In Node an open channel would keep the process alive.
-  (channel as { unref?: () => void }).unref?.();
-  return channel;
-}
-
 /** What goes through a BroadcastChannel is copied: nothing can be transferred. */
-function peerOf(channel: BroadcastChannel): Peer {
-  let isOpen = true;
+function peerOf(channel: Broadcast): Peer {
   return {
     endpoint: {
-      postMessage: (message) => {
-        if (isOpen) channel.postMessage(message);
-      },
-      addEventListener: (type, listener) => channel.addEventListener(type, listener),
+      postMessage: (message) => channel.post(message),
+      addEventListener: (_, listener) => channel.listen(listener),
     },
-    close: () => {
-      isOpen = false;
-      channel.close();
-    },
+    close: () => channel.close(),
   };
+}
+
+function unreachable(): TablogError {
+  const happened = 'the broker with the records cannot be reached without BroadcastChannel';
+  return new TablogError(STORAGE_UNAVAILABLE, happened);
 }
 
 /** Any script of the origin can post here. */

@@ -1,6 +1,7 @@
 import type { TablogError } from '../base/error.ts';
 import { corruptBatch } from './batch-error.ts';
 import { ATTRIBUTE, FIELD, readInt64, viewOf } from './batch-format.ts';
+import { decodeLeniently } from './text-codec.ts';
 import { readAscii } from './utf8.ts';
 
 /** Where the last byte's bits go: the fifth of a varint, the tenth of a varlong. */
@@ -157,13 +158,6 @@ export class RecordCursor {
   }
 }
 
-let decoder: TextDecoder | undefined;
-
-function lenient(bytes: Uint8Array): string {
-  decoder ??= new TextDecoder('utf-8', { ignoreBOM: true });
-  return decoder.decode(bytes);
-}
-
 /** Reads the headers of a record that a cursor has checked. */
 export function readHeaders(bytes: Uint8Array, at: number, count: number): Header[] {
   const headers: Header[] = [];
@@ -179,7 +173,7 @@ export function readHeaders(bytes: Uint8Array, at: number, count: number): Heade
   for (let i = 0; i < count; i++) {
     const nameEnd = length() + at;
     const nameBytes = bytes.subarray(at, nameEnd);
-    const name = readAscii(nameBytes) ?? lenient(nameBytes);
+    const name = readAscii(nameBytes) ?? decodeLeniently(nameBytes);
     at = nameEnd;
     const valueLength = length();
     const value = valueLength < 0 ? null : bytes.subarray(at, at + valueLength);

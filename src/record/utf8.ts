@@ -1,11 +1,10 @@
+import { decodeStrictly, encodeInto } from './text-codec.ts';
+
 /**
  * Up to here a loop over ASCII beats TextEncoder and TextDecoder, whose calls cost some 400 ns each
  * in a browser whatever the length: by five times at 50 units, not at all from 250 on.
  */
 const LOOP_MAX_UNITS = 200;
-
-let encoder: TextEncoder | undefined;
-let decoder: TextDecoder | undefined;
 
 /** Throws a `TypeError` at a lone surrogate, which has no UTF-8. */
 export function checkUtf8(text: string): void {
@@ -50,16 +49,12 @@ export function writeUtf8(bytes: Uint8Array, at: number, text: string, size: num
     }
     return bits < 0x80;
   }
-  encoder ??= new TextEncoder();
-  return encoder.encodeInto(text, bytes.subarray(at, at + size)).read === text.length;
+  return encodeInto(text, bytes.subarray(at, at + size)) === text.length;
 }
 
 /** The text that `bytes` are in UTF-8. Throws a `TypeError` where they are not UTF-8. */
 export function readUtf8(bytes: Uint8Array): string {
-  const ascii = readAscii(bytes);
-  if (ascii !== undefined) return ascii;
-  decoder ??= new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-  return decoder.decode(bytes);
+  return readAscii(bytes) ?? decodeStrictly(bytes);
 }
 
 /** The text of ASCII bytes; `undefined` where they are something else, or so many that a decoder is faster. */

@@ -1,5 +1,7 @@
 import { openDB, unwrap } from 'idb';
 import type { IDBPDatabase } from 'idb';
+import { isError } from '../base/brand.ts';
+import { errorMessage } from '../base/error-text.ts';
 import { systemClock, withDeadline } from '../base/clock.ts';
 import type { Clock } from '../base/clock.ts';
 import {
@@ -45,12 +47,19 @@ const TRANSACTION_DEADLINE_MS = 7_500;
 
 /** Opens the database of the log `name`, and makes it if it is new. */
 export async function openIdbStore(name: string, options: IdbStoreOptions = {}): Promise<Store> {
-  if (!('indexedDB' in globalThis)) {
-    throw new TablogError(NO_INDEXEDDB, 'this context has no IndexedDB');
-  }
+  if (!hasIndexedDb()) throw new TablogError(NO_INDEXEDDB, 'this context has no IndexedDB');
   const store = new IdbStore(name, options);
   await store.open();
   return store;
+}
+
+/** Throws `NO_INDEXEDDB` where even a look at it is refused, as in Firefox without site data. */
+function hasIndexedDb(): boolean {
+  try {
+    return typeof globalThis.indexedDB === 'object' && globalThis.indexedDB !== null;
+  } catch (error) {
+    throw storageError(error);
+  }
 }
 
 class IdbStore implements Store {
@@ -223,7 +232,7 @@ class IdbStore implements Store {
       };
       this.#inFlight.add(lose);
       const fail = (error: unknown): void => {
-        thrown = error instanceof Error ? error : new Error(String(error));
+        thrown = isError(error) ? error : new Error(errorMessage(error));
         tx.abort();
       };
       tx.oncomplete = () => {
@@ -244,7 +253,7 @@ class IdbStore implements Store {
 
   /** A connection that refuses transactions is closing: nobody told us, so tell the broker. */
   #reopenNeeded(error: unknown): void {
-    if (error instanceof DOMException && error.name === 'InvalidStateError') {
+    if (isError(error) && error.name === 'InvalidStateError') {
       this.close(new TablogError(STORAGE_UNAVAILABLE, 'the browser closed the database'));
     }
   }

@@ -1,5 +1,6 @@
 import { CLOSED } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
+import { cloneRow } from './clone-row.ts';
 import { HEAD_KEY, META, growPool, logRef, newLogRow, poolRef } from './schema.ts';
 import type { PoolRow } from './schema.ts';
 import type {
@@ -72,7 +73,7 @@ class MemoryStore implements Store {
     const result = decide(rows, {
       put: (store, key, value) => {
         const into = table(store);
-        const copy = structuredClone(value);
+        const copy = cloneRow(value);
         writes.push(() => into.put(key, copy));
       },
       delete: (store, key) => {
@@ -120,11 +121,11 @@ class MemoryTable {
   readonly #offsets: number[] = [];
 
   get(key: Key): unknown {
-    return structuredClone(this.#rows.get(mapKey(key)));
+    return cloneRow(this.#rows.get(mapKey(key)));
   }
 
   all(): unknown[] {
-    return [...this.#rows.keys()].sort(byKey).map((key) => structuredClone(this.#rows.get(key)));
+    return [...this.#rows.keys()].sort(byKey).map((key) => cloneRow(this.#rows.get(key)));
   }
 
   put(key: Key, value: unknown): void {

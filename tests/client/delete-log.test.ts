@@ -103,25 +103,18 @@ describe.each(PLACES)('a log %s', (_, place) => {
     const other = await open();
     const t = topic('t', { storage });
     await log.admin.createTopics([t]);
+    const next = (consumer: AsyncIterable<unknown>): Promise<unknown> =>
+      consumer[Symbol.asyncIterator]().next();
     const waiting = [log, other].flatMap((tab) => {
       return [
-        tab
-          .consumer({ topics: [t] })
-          [Symbol.asyncIterator]()
-          .next(),
+        next(tab.consumer({ topics: [t] })),
         tab
           .consumer({ topics: [t] })
           .batches()
           .next(),
         tab.consumer({ topics: [t] }).run({ eachMessage() {} }),
-        tab
-          .consumer({ topics: [t], group: 'g' })
-          [Symbol.asyncIterator]()
-          .next(),
-        tab
-          .consumer({ topics: ['later'] })
-          [Symbol.asyncIterator]()
-          .next(),
+        next(tab.consumer({ topics: [t], group: 'g' })),
+        next(tab.consumer({ topics: ['later'] })),
       ];
     });
     const lingering = log.producer({ lingerMs: AN_HOUR_MS }).send('t', { value: 'v' });

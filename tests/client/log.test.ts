@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import { TablogError, openLog, topic } from '../../src/index.ts';
 import type { Log } from '../../src/index.ts';
 import { inline } from '../../src/inline.ts';
+import { stubContext } from '../support/context.ts';
 import {
   AN_HOUR_MS,
   countOf,
@@ -45,10 +46,6 @@ test('what one tab stored is there for a tab that opens later', async () => {
 
 describe('a log that cannot be opened', () => {
   afterEach(() => vi.unstubAllGlobals());
-
-  const stubContext = (...globals: readonly string[]): void => {
-    for (const name of globals) vi.stubGlobal(name, () => {});
-  };
 
   test('says why', async () => {
     const cause = new Error('no');

@@ -1,5 +1,5 @@
 import { IDBDatabase, IDBOpenDBRequest } from 'fake-indexeddb';
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import {
   FORMAT_TOO_NEW,
   NO_INDEXEDDB,
@@ -43,14 +43,30 @@ describe('opening', () => {
     expect(clock.timers).toBe(0);
   });
 
-  test('rejects with a TablogError where the browser forbids IndexedDB', async () => {
-    const forbidden = new DOMException('access is denied', 'SecurityError');
-    stubIndexedDb(() => {
-      throw forbidden;
-    });
+  const forbidden = new DOMException('access is denied', 'SecurityError');
+  const refuse = (): never => {
+    throw forbidden;
+  };
+
+  test.each([
+    ['to open a database', () => stubIndexedDb(refuse)],
+    [
+      'even a look at it',
+      () => {
+        Object.defineProperty(globalThis, 'indexedDB', { get: refuse, configurable: true });
+        onTestFinished(() => void Reflect.deleteProperty(globalThis, 'indexedDB'));
+      },
+    ],
+  ])('says NO_INDEXEDDB, for good, where the browser refuses %s', async (_, stub) => {
+    stub();
     const error = await openIdbStore('forbidden').catch((caught: unknown) => caught);
     expect(error).toBeInstanceOf(TablogError);
-    expect(error).toMatchObject({ code: STORAGE_UNAVAILABLE.code, cause: forbidden });
+    expect(error).toMatchObject({ code: NO_INDEXEDDB.code, retriable: false, cause: forbidden });
+  });
+
+  test('says NO_INDEXEDDB where it is null', async () => {
+    vi.stubGlobal('indexedDB', null);
+    await expect(openIdbStore('none')).rejects.toMatchObject({ code: NO_INDEXEDDB.code });
   });
 });
 

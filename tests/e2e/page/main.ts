@@ -5,6 +5,7 @@ import * as exactlyOnce from './exactly-once.ts';
 import * as member from './group-member.ts';
 import * as leaving from './leaving.ts';
 import * as memoryTopics from './memory-topics.ts';
+import { useLog } from '../use-log.ts';
 
 /** What the tests call in a tab, by `page.evaluate`. */
 const api = {
@@ -18,6 +19,7 @@ const api = {
   leaving,
   /** Readers and senders of a topic in memory. */
   memoryTopics,
+  useLog,
   log: undefined as Log | undefined,
 
   /** Opens the log of this tab, in whatever host the test is about. */

@@ -1,0 +1,58 @@
+import { LOCKS_UNAVAILABLE } from '../base/error-rules.ts';
+import { TablogError } from '../base/error.ts';
+import { errorText } from '../base/error-text.ts';
+
+/** Lock managers that have refused a request, as they do in a sandboxed frame and without site data. */
+const refusing = new WeakSet<LockManager>();
+
+/**
+ * The Web Locks of this context. `undefined` where there are none: in an insecure context, in most
+ * runtimes without a page, null in happy-dom; and once they have refused a request.
+ */
+function lockManager(): LockManager | undefined {
+  const locks = globalThis.navigator?.locks as LockManager | null | undefined;
+  return locks === null || locks === undefined || refusing.has(locks) ? undefined : locks;
+}
+
+export function hasLocks(): boolean {
+  return lockManager() !== undefined;
+}
+
+/**
+ * Requests a Web Lock, and runs `granted` with it. Throws `LOCKS_UNAVAILABLE` where there are none or
+ * the browser refuses them, and otherwise what `LockManager.request` does.
+ */
+export async function withLock<T>(
+  name: string,
+  options: LockOptions,
+  granted: (lock: Lock | null) => T | Promise<T>,
+): Promise<T> {
+  const locks = lockManager();
+  if (locks === undefined) throw locksUnavailable('this context has no Web Locks');
+  let isAnswered = false;
+  try {
+    return await locks.request(name, options, (lock) => {
+      isAnswered = true;
+      return granted(lock);
+    });
+  } catch (error) {
+    // A request that was called off, or whose page is going away, says nothing of the next one.
+    const isPassing = PASSING.has((error as Partial<Error> | null)?.name);
+    if (isAnswered || isPassing) throw error;
+    refusing.add(locks);
+    throw locksUnavailable('the browser refuses Web Locks to this context', error);
+  }
+}
+
+/** The holder of the lock `name`, by the browser's name for it. */
+export async function lockHolder(name: string): Promise<string | undefined> {
+  const { held = [] } = (await lockManager()?.query()) ?? {};
+  return held.find((lock) => lock.name === name)?.clientId;
+}
+
+const PASSING: ReadonlySet<string | undefined> = new Set(['AbortError', 'InvalidStateError']);
+
+function locksUnavailable(happened: string, cause?: unknown): TablogError {
+  const why = cause === undefined ? '' : ` (${errorText(cause)})`;
+  return new TablogError(LOCKS_UNAVAILABLE, `${happened}${why}`, { cause });
+}

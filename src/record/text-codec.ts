@@ -1,0 +1,65 @@
+/**
+ * Text as UTF-8, by TextEncoder and TextDecoder. Jest's jsdom has neither, so that what follows them
+ * here is for tests: right, and slow.
+ */
+
+let encoder: TextEncoder | undefined;
+let strict: TextDecoder | undefined;
+let lenient: TextDecoder | undefined;
+
+/** Writes as much of `text` as there is room for; how many of its UTF-16 units that is. */
+export function encodeInto(text: string, into: Uint8Array): number {
+  if (typeof TextEncoder === 'undefined') return writeSlowly(text, into);
+  encoder ??= new TextEncoder();
+  return encoder.encodeInto(text, into).read;
+}
+
+/** The text that `bytes` are in UTF-8. Throws a `TypeError` where they are not UTF-8. */
+export function decodeStrictly(bytes: Uint8Array): string {
+  if (typeof TextDecoder === 'undefined') return readSlowly(bytes);
+  strict ??= new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+  return strict.decode(bytes);
+}
+
+/** The same, with U+FFFD in place of what is not UTF-8. */
+export function decodeLeniently(bytes: Uint8Array): string {
+  if (typeof TextDecoder !== 'undefined') {
+    lenient ??= new TextDecoder('utf-8', { ignoreBOM: true });
+    return lenient.decode(bytes);
+  }
+  try {
+    return readSlowly(bytes);
+  } catch {
+    return Array.from(bytes, (byte) => (byte < 0x80 ? String.fromCharCode(byte) : '\ufffd')).join(
+      '',
+    );
+  }
+}
+
+function writeSlowly(text: string, into: Uint8Array): number {
+  let at = 0;
+  let read = 0;
+  for (const char of text) {
+    const escaped = encodeURIComponent(char); // '%E4%B8%96', or the character itself
+    const bytes = escaped.startsWith('%')
+      ? escaped
+          .slice(1)
+          .split('%')
+          .map((hex) => Number.parseInt(hex, 16))
+      : [char.charCodeAt(0)];
+    if (at + bytes.length > into.length) break;
+    into.set(bytes, at);
+    at += bytes.length;
+    read += char.length;
+  }
+  return read;
+}
+
+function readSlowly(bytes: Uint8Array): string {
+  const escaped = Array.from(bytes, (byte) => `%${byte.toString(16).padStart(2, '0')}`);
+  try {
+    return decodeURIComponent(escaped.join(''));
+  } catch (cause) {
+    throw new TypeError('the bytes are not UTF-8', { cause });
+  }
+}

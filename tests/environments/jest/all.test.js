@@ -1,0 +1,5 @@
+import { useAll } from './all.js';
+
+test('all of it works', async () => {
+  await expect(useAll()).resolves.toBeUndefined();
+});
