@@ -13,6 +13,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   messages: 'sendBatch(topic, records)',
   numPartitions: 'partitions',
   partitionAssigners: 'assignor',
+  partitions: 'admin.addPartitions(topic, partitions)',
   partitionsConsumedConcurrently: 'concurrency',
 };
 
@@ -21,15 +22,16 @@ const NOWHERE = new Set(['brokers', 'clientId', 'replicationFactor', 'sasl', 'ss
 
 /** What somebody may have meant by a name that there is not; '' where nobody can tell. */
 export function suggestion(name: string, known: readonly string[]): string {
-  const meant = hereFor(name, known) ?? nearest(name, known);
+  const meant = meantBy(name, known);
   if (meant !== undefined) return `did you mean ${meant}?`;
   return NOWHERE.has(name) ? 'leave it out, there is no server.' : '';
 }
 
-/** What another client's name is here: another call, or an option that this one has. */
-function hereFor(name: string, known: readonly string[]): string | undefined {
+/** An option of another client that this call has by another name; a misspelt one; another call. */
+function meantBy(name: string, known: readonly string[]): string | undefined {
   const here = Object.hasOwn(ELSEWHERE, name) ? ELSEWHERE[name]! : '';
-  return here.includes('(') || known.includes(here.split(':')[0]!) ? here : undefined;
+  if (known.includes(here.split(':')[0]!)) return here;
+  return nearest(name, known) ?? (here.includes('(') ? here : undefined);
 }
 
 /** The known name that is the same but for some letters, or its beginning or end. */
