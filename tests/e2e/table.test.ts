@@ -41,8 +41,9 @@ describe.each(['shared', 'dedicated', 'inline'] as const)('a table in two tabs (
         [key, value] as const,
       );
     const shown = async (text: string): Promise<void> => {
-      for (const tab of tabs)
+      for (const tab of tabs) {
         await tab.waitForFunction((wanted) => document.title === wanted, text);
+      }
     };
 
     await Promise.all(tabs.map(open));
