@@ -1,38 +1,34 @@
-/** Names that Kafka's clients have, KafkaJS first, and what they are here. */
+/** Names of KafkaJS that look like none of ours, and what they are here. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   acks: 'durability',
-  autoCommit: "commit: 'manual'",
-  autoCommitInterval: 'commit: { everyMs }',
-  createPartitioner: 'partitioner',
   eachBatch: 'consumer.batches()',
   eachMessage: 'consumer.run({ eachMessage })',
   fromBeginning: "from: 'earliest'",
-  groupId: 'group',
-  maxBytesPerPartition: 'maxPartitionBytes',
-  maxWaitTimeInMs: 'maxWaitMs',
   messages: 'sendBatch(topic, records)',
-  numPartitions: 'partitions',
-  partitionAssigners: 'assignor',
-  partitionsConsumedConcurrently: 'concurrency',
+  partitions: 'admin.addPartitions()',
 };
 
 /** What belongs to a server, which there is none of. */
-const NOWHERE = new Set(['brokers', 'clientId', 'replicationFactor', 'sasl', 'ssl']);
+const NOWHERE: ReadonlySet<string> = new Set(['brokers', 'clientId']);
+
+/** Shorter names are parts of others by chance. */
+const MIN_LENGTH = 4;
 
 /** What somebody may have meant by a name that there is not; '' where nobody can tell. */
 export function suggestion(name: string, known: readonly string[]): string {
-  const meant = hereFor(name, known) ?? nearest(name, known);
+  const meant = meantBy(name, known);
   if (meant !== undefined) return `did you mean ${meant}?`;
   return NOWHERE.has(name) ? 'leave it out, there is no server.' : '';
 }
 
-/** What another client's name is here: another call, or an option that this one has. */
-function hereFor(name: string, known: readonly string[]): string | undefined {
+/** An option of another client that this call has by another name; a misspelt one; another call. */
+function meantBy(name: string, known: readonly string[]): string | undefined {
   const here = Object.hasOwn(ELSEWHERE, name) ? ELSEWHERE[name]! : '';
-  return here.includes('(') || known.includes(here.split(':')[0]!) ? here : undefined;
+  if (known.includes(here.split(':')[0]!)) return here;
+  return nearest(name, known) ?? (here.includes('(') ? here : undefined);
 }
 
-/** The known name that is the same but for some letters, or its beginning or end. */
+/** The known name that is a part of this one, or the reverse, or the same but for a third of its letters. */
 function nearest(name: string, known: readonly string[]): string | undefined {
   const given = name.toLowerCase();
   if (given.length < MIN_LENGTH) return undefined;
@@ -41,14 +37,12 @@ function nearest(name: string, known: readonly string[]): string | undefined {
   for (const candidate of known) {
     const wanted = candidate.toLowerCase();
     const isPart =
-      wanted.length >= MIN_LENGTH && (wanted.startsWith(given) || given.startsWith(wanted));
+      wanted.length >= MIN_LENGTH && (wanted.includes(given) || given.includes(wanted));
     const distance = isPart ? 1 : editDistance(given, wanted);
     if (distance < least) [best, least] = [candidate, distance];
   }
   return best;
 }
-
-const MIN_LENGTH = 4;
 
 /** Levenshtein's: how many letters have to be added, taken away or replaced. */
 function editDistance(a: string, b: string): number {

@@ -26,5 +26,6 @@ export function checkContext(kind: WorkerKind): void {
 
 function contextName(): string {
   if ('ServiceWorkerGlobalScope' in globalThis) return 'a service worker';
-  return 'process' in globalThis && !('document' in globalThis) ? 'Node' : 'this context';
+  const { process, document } = globalThis as { process?: unknown; document?: unknown };
+  return process !== undefined && document === undefined ? 'Node' : 'this context';
 }

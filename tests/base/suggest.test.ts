@@ -30,6 +30,10 @@ describe('a name that somebody may have meant', () => {
     ['header', RECORD, 'did you mean headers?'],
     ['messages', RECORD, 'did you mean sendBatch(topic, records)?'],
     ['acks', RECORD, ''],
+    ['partitions', RECORD, 'did you mean partition?'],
+    ['partitions', ['cleanup'], 'did you mean admin.addPartitions()?'],
+    ['autoCommit', [...CONSUMER, 'commit'], 'did you mean commit?'],
+    ['numPartitions', ['partitions'], 'did you mean partitions?'],
     ['values', RECORD, 'did you mean value?'],
   ])('%s', (name, known, meant) => {
     expect(suggestion(name, known)).toBe(meant);
