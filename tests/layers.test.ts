@@ -41,9 +41,14 @@ describe('src', () => {
 
   test('gives a tab no broker, and gzip, groups, run() and transactions when it needs them', () => {
     const atOnce = reachable(sources, 'index.ts', ['static']);
-    const parts = ['group-member', 'log-file', 'runner', 'transactor'].map(
-      (name) => `client/${name}.ts`,
-    );
+    const parts = [
+      'dead-letter',
+      'decode-errors',
+      'group-member',
+      'log-file',
+      'runner',
+      'transactor',
+    ].map((name) => `client/${name}.ts`);
     const later = new Set(['record/gzip.ts', ...parts]);
     expect([...atOnce].filter((file) => later.has(file))).toEqual([]);
     const ever = reachable(sources, 'index.ts', ['static', 'dynamic']);
