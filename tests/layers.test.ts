@@ -40,9 +40,14 @@ describe('src', () => {
     expect(findCycle(sources)).toBeUndefined();
   });
 
-  const parts = ['group-member', 'log-file', 'runner', 'transactor'].map(
-    (name) => `client/${name}.ts`,
-  );
+  const parts = [
+    'dead-letter',
+    'decode-errors',
+    'group-member',
+    'log-file',
+    'runner',
+    'transactor',
+  ].map((name) => `client/${name}.ts`);
   const later = new Set(['record/gzip.ts', ...parts]);
 
   test('gives a tab no broker, and gzip, groups, run() and transactions beside it', () => {

@@ -8,6 +8,7 @@ import { decodeErrorsPart } from './decode-errors-part.ts';
 import type { Fetcher } from './fetcher.ts';
 import type { Handed } from './hold.ts';
 import type { Message, MessageBatch } from './message.ts';
+import { batchOf, fill } from './message-batch.ts';
 import type { PartitionReader } from './partition-reader.ts';
 import type { ReaderSet } from './reader-set.ts';
 import { Turns } from './turns.ts';
@@ -271,45 +272,4 @@ export class Reading {
 /** A loop whose consumer was closed ends; one whose log was deleted is told so. */
 export function throwIfDeleted({ reason }: AbortSignal): void {
   if (isLogDeleted(reason)) throw reason;
-}
-
-/**
- * Adds what is at hand; `false` where the partition has stopped, or a record cannot be decoded, which
- * the next read reports.
- */
-function fill(messages: Message[], reader: PartitionReader, max: number): boolean {
-  try {
-    while (messages.length < max) {
-      const message = reader.next();
-      if (message === undefined) return true;
-      if (message instanceof Undecodable) {
-        reader.putBack();
-        return false;
-      }
-      messages.push(message);
-    }
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-export function batchOf(
-  reader: PartitionReader,
-  messages: readonly Message[],
-  closing: AbortSignal,
-): MessageBatch {
-  const { topic, partition, endOffset, hold, source } = reader;
-  const lastOffset = messages.at(-1)!.offset;
-  return {
-    topic: topic.name,
-    partition,
-    messages,
-    firstOffset: messages[0]!.offset,
-    lastOffset,
-    endOffset,
-    lag: Math.max(endOffset - lastOffset - 1, 0),
-    signal: hold?.signal ?? closing,
-    commit: () => source.commit(lastOffset + 1),
-  };
 }

@@ -1,20 +1,19 @@
 import { deferred } from '../base/deferred.ts';
 import { BatchCollector } from './batch-collector.ts';
-import { bury } from './dead-letter.ts';
 import { isDeadLetter } from './dead-letter-headers.ts';
-import { decodeErrorAction } from './decode-errors.ts';
 import type { DecodeErrorPolicy } from './decode-errors.ts';
 import { Undecodable } from './decode-record.ts';
 import { endJob, laneOf } from './job.ts';
 import type { Job } from './job.ts';
+import { JobHandler } from './job-handler.ts';
 import type { Message, TopicFilter } from './message.ts';
+import { batchOf } from './message-batch.ts';
 import type { PartitionReader } from './partition-reader.ts';
 import { PutOffJobs } from './put-off-jobs.ts';
-import { TURN_MESSAGES, batchOf, throwIfDeleted } from './reading.ts';
+import { TURN_MESSAGES, throwIfDeleted } from './reading.ts';
 import type { Reading } from './reading.ts';
-import { RetryAfter } from './retry-after.ts';
-import { checkRunOptions, verdictOn } from './run-options.ts';
-import type { BatchRunOptions, CheckedRunOptions, RunOptions, Verdict } from './run-options.ts';
+import { checkRunOptions } from './run-options.ts';
+import type { BatchRunOptions, CheckedRunOptions, RunOptions } from './run-options.ts';
 import { asTopic } from './topic.ts';
 import type { TopicSelection } from './topic-selection.ts';
 import { Turns } from './turns.ts';
@@ -65,7 +64,7 @@ class Runner {
   /** Those that must come one after the other; the first of each runs or is the next to. */
   readonly #lanes = new Map<string, Job[]>();
   readonly #running = new Set<Job>();
-  readonly #putOff: PutOffJobs;
+  readonly #handler: JobHandler;
   readonly #collector: BatchCollector | undefined;
   /** How many jobs of each partition there are. */
   readonly #taken = new Map<PartitionReader, number>();
@@ -82,7 +81,13 @@ class Runner {
     const isInOrder = concurrency === 1 && batches === undefined;
     this.#turns = new Turns(source.readers, isInOrder ? TURN_MESSAGES : 1);
     const { clock } = source.decodeErrors.connection;
-    this.#putOff = new PutOffJobs(clock);
+    this.#handler = new JobHandler({
+      ...source,
+      run: options,
+      isOver: (job) => this.#isOver(job),
+      mayDeliver: () => this.#reading.mayDeliver,
+      change: () => Promise.race([this.#reading.arrival, this.#ended.promise]),
+    });
     this.#collector =
       batches &&
       new BatchCollector({
@@ -100,7 +105,7 @@ class Runner {
       while (!closing.aborted && this.#failure === undefined) {
         const { arrival } = this.#reading;
         const ended = this.#ended.promise;
-        this.#putOff.wake((job) => this.#isOver(job)); // somebody may have sought
+        this.#handler.wake((job) => this.#isOver(job)); // somebody may have sought
         const isTaken = !this.#isFull && this.#take();
         this.#startAll(); // also those of partitions that were paused
         if (this.#isFull) await Promise.race([arrival, ended]);
@@ -109,7 +114,7 @@ class Runner {
     } catch (error) {
       this.#failure ??= { error };
     }
-    this.#putOff.wake(() => true);
+    this.#handler.wake(() => true);
     this.#dropWaiting(() => true);
     while (this.#running.size > 0 && !closing.aborted) await this.#ended.promise;
     if (!closing.aborted) this.#rewind();
@@ -122,7 +127,7 @@ class Runner {
   giveUp(reader: PartitionReader): void {
     this.#collector?.giveUp(reader);
     this.#dropWaiting((job) => job.reader === reader);
-    this.#putOff.wake((job) => job.reader === reader);
+    this.#handler.wake((job) => job.reader === reader);
   }
 
   /** One after the other: then nothing is taken before its time. */
@@ -218,11 +223,14 @@ class Runner {
   async #start(job: Job): Promise<void> {
     this.#running.add(job);
     try {
-      if (job.reader.epoch === job.epoch) await this.#handle(job);
+      const isCurrent = job.reader.epoch === job.epoch;
+      const end = isCurrent ? await this.#handler.handle(job) : 'dropped';
+      if (end === 'processed') endJob(job, end);
+      else this.#drop(job);
     } catch (error) {
       this.#failure ??= { error };
       this.#drop(job);
-      this.#putOff.wake(() => true);
+      this.#handler.wake(() => true);
     }
     this.#running.delete(job);
     this.#remove(job);
@@ -235,80 +243,10 @@ class Runner {
     this.#ended = deferred();
   }
 
-  /** Calls the handler until it succeeds or something else is to be done. Throws to stop the run. */
-  async #handle(job: Job): Promise<void> {
-    if (job.isPassedOver) return endJob(job, 'processed');
-    let failures = 0;
-    for (let attempt = 1; ; attempt++) {
-      const failed = await this.#attempt(job, attempt);
-      if (failed === undefined) return endJob(job, 'processed');
-      if (this.#isOver(job)) return this.#drop(job);
-      const { error } = failed;
-      if (RetryAfter.msOf(error) === undefined) failures++;
-      const verdict = await this.#verdictOn(job, error, attempt, failures);
-      if (verdict === 'stop') throw error;
-      if (verdict === 'skip') return endJob(job, 'processed');
-      if (verdict === 'deadLetter') {
-        const isBuried = await this.#bury(job, error, attempt);
-        return isBuried ? endJob(job, 'processed') : this.#drop(job);
-      }
-      if (this.#isOver(job)) return this.#drop(job);
-      await this.#wait(job, verdict.retryAfterMs);
-      if (this.#isOver(job)) return this.#drop(job);
-    }
-  }
-
-  /** What the handler threw; `undefined`: it is done. */
-  async #attempt(job: Job, attempt: number): Promise<{ readonly error: unknown } | undefined> {
-    if (job.undecodable !== undefined) return job.undecodable;
-    const signal = job.reader.hold?.signal ?? this.#source.closing;
-    try {
-      await this.#options.handle(job.subject, { signal, attempt, retryAfter });
-      return undefined;
-    } catch (error) {
-      return { error };
-    }
-  }
-
-  async #verdictOn(
-    { subject, undecodable }: Job,
-    error: unknown,
-    attempt: number,
-    failures: number,
-  ): Promise<Verdict> {
-    const retryAfterMs = RetryAfter.msOf(error);
-    if (retryAfterMs !== undefined) return { retryAfterMs };
-    const { decidesOnDecodeErrors, decodeErrors } = this.#source;
-    if (undecodable !== undefined && decidesOnDecodeErrors) {
-      const { deadLetterTopic } = this.#options;
-      const action = await decodeErrorAction({ ...decodeErrors, deadLetterTopic }, undecodable);
-      return action === 'fail' ? 'stop' : action;
-    }
-    const isFinal = undecodable !== undefined;
-    return verdictOn(this.#options, { error, subject, attempt, failures, isFinal });
-  }
-
-  #bury(job: Job, error: unknown, attempts: number): Promise<boolean> {
-    const topic = asTopic(this.#options.deadLetterTopic!);
-    return bury({ ...this.#source.decodeErrors, topic }, job, error, attempts);
-  }
-
   /** Whether nobody wants a message handled any more: it comes again, here or elsewhere. */
   #isOver({ reader, epoch }: Job): boolean {
     const isGone = reader.stopped || reader.epoch !== epoch;
     return isGone || this.#source.closing.aborted || this.#failure !== undefined;
-  }
-
-  /** Until the next attempt is due, and the application may have it. */
-  async #wait(job: Job, ms: number): Promise<void> {
-    const { closing } = this.#source;
-    const wake = (): void => this.#putOff.wake((other) => other === job);
-    closing.addEventListener('abort', wake, { once: true });
-    await this.#putOff.wait(job, ms);
-    closing.removeEventListener('abort', wake);
-    while ((!this.#reading.mayDeliver || job.reader.paused) && !this.#isOver(job)) {
-      await Promise.race([this.#reading.arrival, this.#ended.promise]);
-    }
   }
 
   #drop(job: Job): void {
@@ -345,10 +283,6 @@ class Runner {
     if (taken === 0) this.#taken.delete(reader);
     else this.#taken.set(reader, taken);
   }
-}
-
-function retryAfter(ms: number, cause?: unknown): Error {
-  return new RetryAfter(ms, cause);
 }
 
 export type { Runner };

@@ -152,9 +152,10 @@ export class Reader {
     const { random, realm } = this.#with;
     while (!this.isClosed) {
       try {
-        const way = random.pick(['each', 'batches', 'run'] as const);
+        const way = random.pick(['each', 'batches', 'run', 'runBatches'] as const);
         if (way === 'each') await this.#each();
         else if (way === 'batches') await this.#batches();
+        else if (way === 'runBatches') await this.#runBatches();
         else await this.#run();
       } catch (error) {
         if (this.isClosed) return;
@@ -215,6 +216,32 @@ export class Reader {
       },
     };
     await this.consumer.run(options);
+  }
+
+  async #runBatches(): Promise<void> {
+    const { random, isCalm } = this.#with;
+    await this.consumer.run({
+      concurrency: random.pick([1, 2, 4]),
+      max: random.int(1, 10),
+      maxWaitMs: random.pick([0, 0, 50]),
+      backoffMs: 20,
+      retries: Infinity,
+      onError: () => {
+        const action = this.#leave ? 'stop' : 'retry';
+        this.#leave = false;
+        return action;
+      },
+      eachBatch: async (batch, { attempt, retryAfter }) => {
+        const messages = batch.messages as readonly Read[];
+        if (attempt === 1) for (const message of messages) this.#deliver(message);
+        await this.#work();
+        if (!isCalm() && random.chance(0.05)) throw retryAfter(random.int(0, 200));
+        if (!isCalm() && (this.#leave || random.chance(0.03))) throw new Refused();
+        for (const message of messages) this.#process(message, true);
+        await this.#commitSometimes(messages.at(-1)!);
+        this.#tell(messages);
+      },
+    });
   }
 
   /** An application that commits by itself has done with what it has when it leaves. */

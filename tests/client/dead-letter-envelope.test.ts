@@ -57,8 +57,8 @@ describe('a dead letter is stored whatever was thrown', () => {
 
   test.each<[string, () => unknown, string | RegExp]>([
     ['V8 with half a pair', () => JSON.parse('😀'), /^SyntaxError: .*\ufffd/],
-    ['a pair at the cut', failWith('x'.repeat(999) + '😀'), 'x'.repeat(999)],
-    ['an error with one', failWith(new Error('x'.repeat(992) + '😀')), `Error: ${'x'.repeat(992)}`],
+    ['a pair at the cut', failWith(`${'x'.repeat(999)}😀`), 'x'.repeat(999)],
+    ['an error with one', failWith(new Error(`${'x'.repeat(992)}😀`)), `Error: ${'x'.repeat(992)}`],
     ['no prototype', failWith(Object.create(null)), 'an error without a text'],
     ['a message that throws', failWith(unreadable), 'an error without a text'],
     ['a revoked proxy', failWith(revoked), 'an error without a text'],

@@ -7,6 +7,8 @@ import type {
   Message,
   MessageBatch,
   MessageOf,
+  RawMessage,
+  TablogError,
   TopicDescription,
   TopicInfo,
 } from '../../src/index.ts';
@@ -40,6 +42,8 @@ describe('messages', () => {
       expectTypeOf(message.timestamp).toEqualTypeOf<number>();
       expectTypeOf(message.headers).toEqualTypeOf<readonly Header[]>();
       expectTypeOf(message.header('a')).toEqualTypeOf<string | undefined>();
+      expectTypeOf(message.id).toEqualTypeOf<string>();
+      expectTypeOf(message.clone()).toEqualTypeOf<typeof message>();
       // @ts-expect-error a value may be a tombstone
       void message.value.qty;
       // @ts-expect-error what was read does not change
@@ -114,6 +118,18 @@ test('options', () => {
   log.consumer({ topics, from: 'latest' });
   log.consumer({ topics, from: 5 });
   log.consumer({ topics, from: new Date(), signal: AbortSignal.timeout(5) });
+  log.consumer({ topics, onDecodeError: 'skip' });
+  log.consumer({
+    topics,
+    deadLetterTopic: 'letters',
+    onDecodeError: async (error, message) => {
+      expectTypeOf(error).toEqualTypeOf<TablogError>();
+      expectTypeOf(message).toEqualTypeOf<RawMessage>();
+      return error.code === 'SERDE' ? 'deadLetter' : 'fail';
+    },
+  });
+  // @ts-expect-error no such action
+  log.consumer({ topics, onDecodeError: 'retry' });
   // @ts-expect-error no topics
   log.consumer({ from: 'earliest' });
   // @ts-expect-error misspelt

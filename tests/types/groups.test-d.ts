@@ -108,6 +108,34 @@ describe('run', () => {
     void consumer.run({ eachMessage: () => {}, onError: 'stop', deadLetterTopic: orders });
   });
 
+  test('hands typed batches to a handler of batches', () => {
+    const consumer = log.consumer({ group, topics: [orders] });
+    const over = consumer.run({
+      max: 50,
+      maxWaitMs: 20,
+      retries: Infinity,
+      eachBatch: async (batch, { retryAfter }) => {
+        expectTypeOf(batch).toEqualTypeOf<MessageBatch<Orders>>();
+        expectTypeOf(batch.messages[0]!.value).toEqualTypeOf<Order | null>();
+        throw retryAfter(500, new Error('busy'));
+      },
+      onError: (error, batch, attempt) => {
+        expectTypeOf(error).toEqualTypeOf<unknown>();
+        expectTypeOf(batch).toEqualTypeOf<MessageBatch<Orders> | MessageBatch<string>>();
+        expectTypeOf(batch.firstOffset).toEqualTypeOf<number>();
+        return attempt < 3 ? { retryAfterMs: 500 } : 'skip';
+      },
+    });
+    expectTypeOf(over).toEqualTypeOf<Promise<void>>();
+    const eachBatch = (): void => {};
+    // @ts-expect-error one of them
+    void consumer.run({ eachBatch, eachMessage: () => {} });
+    // @ts-expect-error no such decision
+    void consumer.run({ eachBatch, onError: () => ({ retryAfter: 5 }) });
+    // @ts-expect-error of batches
+    void consumer.run({ eachMessage: () => {}, max: 5 });
+  });
+
   test('refuses what it cannot do', () => {
     const consumer = log.consumer({ group, topics: [orders] });
     const eachMessage = (): void => {};

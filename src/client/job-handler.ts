@@ -1,0 +1,115 @@
+import { bury } from './dead-letter.ts';
+import { decodeErrorAction } from './decode-errors.ts';
+import type { DecodeErrorPolicy } from './decode-errors.ts';
+import type { Job } from './job.ts';
+import { PutOffJobs } from './put-off-jobs.ts';
+import { RetryAfter } from './retry-after.ts';
+import { verdictOn } from './run-options.ts';
+import type { CheckedRunOptions, Verdict } from './run-options.ts';
+import { asTopic } from './topic.ts';
+
+export interface JobHandlerOptions {
+  readonly run: CheckedRunOptions;
+  /** Aborts when the consumer closes. */
+  readonly closing: AbortSignal;
+  readonly decodeErrors: DecodeErrorPolicy;
+  /** The consumer was given an `onDecodeError`, which goes before the run's `onError`. */
+  readonly decidesOnDecodeErrors: boolean;
+  /** Whether nobody wants a job done any more: its messages come again, here or elsewhere. */
+  readonly isOver: (job: Job) => boolean;
+  /** Whether messages may be handed to the application now. */
+  readonly mayDeliver: () => boolean;
+  /** Resolves when that may have changed. */
+  readonly change: () => Promise<void>;
+}
+
+/** What became of a job: its messages are processed, or come again. */
+type JobEnd = 'processed' | 'dropped';
+
+/** Calls the handler of a job until it succeeds, or something else is to be done. */
+export class JobHandler {
+  readonly #options: JobHandlerOptions;
+  readonly #putOff: PutOffJobs;
+
+  constructor(options: JobHandlerOptions) {
+    this.#options = options;
+    this.#putOff = new PutOffJobs(options.decodeErrors.connection.clock);
+  }
+
+  /** Throws to stop the run. */
+  async handle(job: Job): Promise<JobEnd> {
+    const { isOver } = this.#options;
+    if (job.isPassedOver) return 'processed';
+    let failures = 0;
+    for (let attempt = 1; ; attempt++) {
+      const failed = await this.#attempt(job, attempt);
+      if (failed === undefined) return 'processed';
+      if (isOver(job)) return 'dropped';
+      const { error } = failed;
+      if (RetryAfter.msOf(error) === undefined) failures++;
+      const verdict = await this.#verdictOn(job, error, attempt, failures);
+      if (verdict === 'stop') throw error;
+      if (verdict === 'skip') return 'processed';
+      if (verdict === 'deadLetter') {
+        return (await this.#bury(job, error, attempt)) ? 'processed' : 'dropped';
+      }
+      if (!isOver(job)) await this.#wait(job, verdict.retryAfterMs);
+      if (isOver(job)) return 'dropped';
+    }
+  }
+
+  /** Has jobs that wait for their next attempt go on at once. */
+  wake(which: (job: Job) => boolean): void {
+    this.#putOff.wake(which);
+  }
+
+  /** What the handler threw; `undefined`: it is done. */
+  async #attempt(job: Job, attempt: number): Promise<{ readonly error: unknown } | undefined> {
+    if (job.undecodable !== undefined) return job.undecodable;
+    const { run, closing } = this.#options;
+    const signal = job.reader.hold?.signal ?? closing;
+    try {
+      await run.handle(job.subject, { signal, attempt, retryAfter });
+      return undefined;
+    } catch (error) {
+      return { error };
+    }
+  }
+
+  async #verdictOn(
+    { subject, undecodable }: Job,
+    error: unknown,
+    attempt: number,
+    failures: number,
+  ): Promise<Verdict> {
+    const retryAfterMs = RetryAfter.msOf(error);
+    if (retryAfterMs !== undefined) return { retryAfterMs };
+    const { run, decidesOnDecodeErrors, decodeErrors } = this.#options;
+    if (undecodable !== undefined && decidesOnDecodeErrors) {
+      const { deadLetterTopic } = run;
+      const action = await decodeErrorAction({ ...decodeErrors, deadLetterTopic }, undecodable);
+      return action === 'fail' ? 'stop' : action;
+    }
+    const isFinal = undecodable !== undefined;
+    return verdictOn(run, { error, subject, attempt, failures, isFinal });
+  }
+
+  #bury(job: Job, error: unknown, attempts: number): Promise<boolean> {
+    const { run, decodeErrors } = this.#options;
+    return bury({ ...decodeErrors, topic: asTopic(run.deadLetterTopic!) }, job, error, attempts);
+  }
+
+  /** Until the next attempt is due, and the application may have it. */
+  async #wait(job: Job, ms: number): Promise<void> {
+    const { closing, isOver, mayDeliver, change } = this.#options;
+    const wake = (): void => this.#putOff.wake((other) => other === job);
+    closing.addEventListener('abort', wake, { once: true });
+    await this.#putOff.wait(job, ms);
+    closing.removeEventListener('abort', wake);
+    while ((!mayDeliver() || job.reader.paused) && !isOver(job)) await change();
+  }
+}
+
+function retryAfter(ms: number, cause?: unknown): Error {
+  return new RetryAfter(ms, cause);
+}

@@ -1,0 +1,44 @@
+import { Undecodable } from './decode-record.ts';
+import type { Message, MessageBatch } from './message.ts';
+import type { PartitionReader } from './partition-reader.ts';
+
+/**
+ * Adds what is at hand; `false` where the partition has stopped, or a record cannot be decoded, which
+ * the next read reports.
+ */
+export function fill(messages: Message[], reader: PartitionReader, max: number): boolean {
+  try {
+    while (messages.length < max) {
+      const message = reader.next();
+      if (message === undefined) return true;
+      if (message instanceof Undecodable) {
+        reader.putBack();
+        return false;
+      }
+      messages.push(message);
+    }
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export function batchOf(
+  reader: PartitionReader,
+  messages: readonly Message[],
+  closing: AbortSignal,
+): MessageBatch {
+  const { topic, partition, endOffset, hold, source } = reader;
+  const lastOffset = messages.at(-1)!.offset;
+  return {
+    topic: topic.name,
+    partition,
+    messages,
+    firstOffset: messages[0]!.offset,
+    lastOffset,
+    endOffset,
+    lag: Math.max(endOffset - lastOffset - 1, 0),
+    signal: hold?.signal ?? closing,
+    commit: () => source.commit(lastOffset + 1),
+  };
+}
