@@ -21,7 +21,7 @@ import { fromErrorData } from '../protocol/error-data.ts';
 import { hasLocks, holdLife } from '../protocol/liveness.ts';
 import type { Peer } from '../protocol/peer-channel.ts';
 import type { Durability } from '../store/store.ts';
-import type { AppendOutcome, NewAppend } from './commit-queue.ts';
+import type { AppendOutcome } from './commit-queue.ts';
 import type { PartitionBounds, PartitionHost } from './partition-host.ts';
 import type { TopicRow } from './topic-row.ts';
 
@@ -62,10 +62,9 @@ export class RemotePartitions implements PartitionHost {
     await this.#inTime(this.#port.hello({ protocol: PROTOCOL_VERSION, log, clientId }));
   }
 
-  async append(appends: readonly NewAppend[], durability: Durability): Promise<AppendOutcome[]> {
+  async append(appends: readonly Append[], durability: Durability): Promise<AppendOutcome[]> {
     try {
-      const request = { appends: appends.map(asAppend), durability };
-      const results = await this.#call('produce', request);
+      const results = await this.#call('produce', { appends, durability });
       return results.map((result) => ('error' in result ? fromErrorData(result.error) : result));
     } catch (thrown) {
       const error = toTablogError(thrown);
@@ -146,10 +145,4 @@ export class RemotePartitions implements PartitionHost {
       return this.gone.reason as TablogError;
     });
   }
-}
-
-/** The batch as it was prepared: validated, and compressed if asked for. */
-function asAppend({ topicId, partition, batch, expectedOffset }: NewAppend): Append {
-  const bytes = batch.bytes.slice().buffer;
-  return { topicId, partition, batch: bytes, compression: 'none', expectedOffset };
 }
