@@ -6,6 +6,7 @@ export type { Log, OpenLogOptions } from './client/open-log.ts';
 export type {
   Admin,
   AlterLogOptions,
+  CreateTopicsOptions,
   RecordsToDelete,
   ResetOffsetsOptions,
   StorageDescription,

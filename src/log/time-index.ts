@@ -94,7 +94,7 @@ export function lookUpAge(index: TimeIndex, cutoff: number, now: number): number
   const marks = marksOf(index);
   for (let i = 0; i < entries.length; i += 2) {
     const timestamp = entries[i + 1]!;
-    const from = timestamp > now ? marks?.[i / 2] || now : timestamp;
+    const from = timestamp > now ? seenAt(marks?.[i / 2], now) : timestamp;
     if (from >= cutoff) return entries[i];
   }
   return undefined;
@@ -109,10 +109,15 @@ export function markAhead(index: TimeIndex, now: number): TimeIndex {
   const marks = marksOf(index);
   const aheadSince = index.entries
     .filter((_, i) => i % 2 === 1)
-    .map((timestamp, i) => (timestamp > now ? marks?.[i] || now : 0));
+    .map((timestamp, i) => (timestamp > now ? seenAt(marks?.[i], now) : 0));
   const isAny = aheadSince.some((mark) => mark !== 0);
   const isSame = isAny ? marks?.every((mark, i) => mark === aheadSince[i]) : before === undefined;
   return isSame === true ? index : { ...unmarked, ...(isAny && { aheadSince }) };
+}
+
+/** When a timestamp was first seen to be ahead: now, where it has no mark. */
+function seenAt(mark: number | undefined, now: number): number {
+  return mark === undefined || mark === 0 ? now : mark;
 }
 
 function marksOf({ entries, aheadSince }: TimeIndex): Float64Array | undefined {
