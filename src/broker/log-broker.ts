@@ -1,7 +1,7 @@
 import { checkInteger } from '../base/argument.ts';
 import { systemClock } from '../base/clock.ts';
 import type { Clock } from '../base/clock.ts';
-import { TOPIC_IN_MEMORY } from '../base/error-rules.ts';
+import { TOPIC_IN_MEMORY, UNKNOWN_TOPIC } from '../base/error-rules.ts';
 import { TablogError, toTablogError } from '../base/error.ts';
 import type { BatchPlace } from '../log/append.ts';
 import { isInMemory } from '../protocol/topic-id.ts';
@@ -80,7 +80,11 @@ export class LogBroker implements Broker {
       let bytes = 0;
       for (const row of await topics.list()) {
         if (isInMemory(row.id)) continue;
-        for (const partition of await session.partitions.describe(row)) bytes += partition.bytes;
+        const partitions = await session.partitions.describe(row).catch((error: unknown) => {
+          if (error instanceof TablogError && error.code === UNKNOWN_TOPIC.code) return [];
+          throw error;
+        });
+        for (const partition of partitions) bytes += partition.bytes; // none of one deleted meanwhile
       }
       const { logId, createdAt, maxBytes } = log!;
       return { logId, createdAt, bytes, maxBytes };
