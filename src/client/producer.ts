@@ -97,8 +97,9 @@ export class Producer {
    *
    * Rejects with a `TypeError` or `RangeError` for a record that breaks a rule, and with a
    * `TablogError`: `UNKNOWN_TOPIC`, `RECORD_TOO_LARGE`, `STORAGE_FULL`, `CONFLICT`, `CLOSED`,
-   * `WORKER_FAILED` where none could be started, or `OUTCOME_UNKNOWN` when the worker died on the way: at once if the producer is not idempotent,
-   * else after `deliveryTimeoutMs`. One record that fails leaves others alone.
+   * `WORKER_FAILED` where no worker could be started, or `OUTCOME_UNKNOWN` when the worker died on the
+   * way: these two at once if the producer is not idempotent, else after `deliveryTimeoutMs`. One record
+   * that fails leaves others alone.
    */
   send<T extends TopicLike>(
     topic: T,
