@@ -10,6 +10,7 @@ export type { Log, OpenLogOptions } from './client/open-log.ts';
 export type {
   Admin,
   AlterLogOptions,
+  CreateTopicsOptions,
   RecordsToDelete,
   ResetOffsetsOptions,
   StorageDescription,

@@ -257,7 +257,7 @@ export const STORAGE_UNAVAILABLE: ErrorRule = {
 export const TOPIC_EXISTS: ErrorRule = {
   code: 'TOPIC_EXISTS',
   retriable: false,
-  next: 'Use the existing topic, or change it with addPartitions() or alterTopic().',
+  next: 'Leave out the options that differ, or pass createTopics() a higher version, which brings in line what can be.',
 };
 
 export const TOPIC_IN_MEMORY: ErrorRule = {

@@ -14,8 +14,6 @@ import type { Durability, RowRef, Store, Writer } from '../store/store.ts';
 export interface NewAppend extends NewBatch {
   readonly topicId: string;
   readonly partition: number;
-  /** See `Append`: who has the records of a topic in memory validates once more. */
-  readonly isDeadLetter?: boolean;
 }
 
 /** One of which is known where it goes. */

@@ -198,14 +198,7 @@ export class LogBroker implements Broker {
   async transact({ appends, ...rest }: Request<'transact'>): Promise<BatchPlace[]> {
     const elsewhere = appends.find(({ topicId }) => isInMemory(topicId));
     if (elsewhere !== undefined) throw inMemory(elsewhere);
-    return this.#sessions.run(async (session) => {
-      const prepared = await session.prepare(appends);
-      const ready = prepared.map((append) => {
-        if (append instanceof TablogError) throw append;
-        return append;
-      });
-      return session.transact(ready, rest);
-    });
+    return this.#sessions.run((session) => session.transact(appends, rest));
   }
 
   async joinGroup(request: Request<'joinGroup'>): Promise<MemberView> {
@@ -283,12 +276,10 @@ export class LogBroker implements Broker {
     for (let tries = 0; left.length > 0 && tries < 2; tries++) {
       try {
         const session = await this.#sessions.open();
-        const prepared = await session.prepare(left.map(({ append }) => append));
-        const ready = prepared.flatMap((append) => (append instanceof TablogError ? [] : [append]));
-        const outcomes = (await session.partitions.append(ready, durability)).values();
+        const asked = left.map(({ append }) => append);
+        const outcomes = await session.partitions.append(asked, durability);
         left.forEach(({ i }, at) => {
-          const append = prepared[at]!;
-          results[i] = append instanceof TablogError ? append : outcomes.next().value!;
+          results[i] = outcomes[at]!;
         });
         if (!session.store.closed.aborted) break;
       } catch (error) {

@@ -1,20 +1,16 @@
 import type { Clock } from '../base/clock.ts';
 import type { BatchPlace } from '../log/append.ts';
-import { toTablogError } from '../base/error.ts';
-import type { TablogError } from '../base/error.ts';
 import type { Append, TransactRequest } from '../protocol/broker.ts';
 import type { AppendedHint, Hint, TrimmedHint } from '../protocol/hint.ts';
 import { alone } from '../protocol/liveness.ts';
 import type { Liveness } from '../protocol/liveness.ts';
 import { logRef } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
-import type { NewAppend } from './commit-queue.ts';
 import { GroupAdmin } from './group-admin.ts';
 import { GroupCoordinator } from './group-coordinator.ts';
 import { GroupOffsets } from './group-offsets.ts';
 import { Janitor } from './janitor.ts';
 import type { MemoryPartitions } from './memory-partitions.ts';
-import { prepareAppend } from './prepare-append.ts';
 import type { PartitionHost } from './partition-host.ts';
 import { Rounds } from './rounds.ts';
 import { RoutedPartitions } from './routed-partitions.ts';
@@ -47,13 +43,11 @@ export class LogSession {
   readonly groupOffsets: GroupOffsets;
   readonly groupAdmin: GroupAdmin;
   readonly transactionalProducers: TransactionalProducers;
-  readonly #clock: Clock;
   readonly #disk: StoredPartitions;
   readonly #memory: MemoryPartitions;
 
   constructor(store: Store, { clock, liveness, memory, post, onAppended }: LogSessionOptions) {
     this.store = store;
-    this.#clock = clock;
     this.#memory = memory;
     const topicsChanged = (): void => {
       this.topicsChanged();
@@ -65,6 +59,7 @@ export class LogSession {
       clock,
       tailBytes: TAIL_BYTES,
       place: async (name) => (await topics.mustGetPartition(name)).store,
+      configOf: async (name) => (await topics.mustGetPartition(name)).config,
       onCommitted: (committed) => {
         rounds.soon();
         onAppended(
@@ -107,23 +102,9 @@ export class LogSession {
     else coordinator.start();
   }
 
-  /** Each batch as it is to be stored, or why it is not. */
-  prepare(appends: readonly Append[]): Promise<(NewAppend | TablogError)[]> {
-    return Promise.all(
-      appends.map(async (append) => {
-        try {
-          const { config } = await this.topics.mustGetPartition(append);
-          return prepareAppend(append, config, this.#clock.now());
-        } catch (error) {
-          return toTablogError(error);
-        }
-      }),
-    );
-  }
-
   /** Stores the batches and the offsets, all or nothing; the place of each batch. */
   transact(
-    appends: readonly NewAppend[],
+    appends: readonly Append[],
     { commits, durability, producer }: Omit<TransactRequest, 'appends'>,
   ): Promise<BatchPlace[]> {
     const rows = commits.map((commit) => this.groupOffsets.writesWithRecords(commit));

@@ -58,6 +58,7 @@ export class MemoryLog {
       clock,
       tailBytes: 0, // the store is as near
       place: (name) => this.#place(name),
+      configOf: async (name) => (await (await catalog()).mustGetPartition(name)).config,
       beforeImport: ({ topicId }, endOffset) => this.#ranges.reached(topicId, endOffset),
       onCommitted: (committed) => {
         this.#rounds.soon();

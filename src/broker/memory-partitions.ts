@@ -6,6 +6,7 @@ import { randomId } from '../base/random-id.ts';
 import type { PartitionName } from '../log/head.ts';
 import { PROTOCOL_VERSION } from '../protocol/broker.ts';
 import type {
+  Append,
   Broker,
   FetchPartition,
   FetchedPartition,
@@ -20,7 +21,7 @@ import { PeerChannel } from '../protocol/peer-channel.ts';
 import type { Peer } from '../protocol/peer-channel.ts';
 import { serveBroker } from '../protocol/serve-broker.ts';
 import type { Durability } from '../store/store.ts';
-import type { AppendOutcome, NewAppend } from './commit-queue.ts';
+import type { AppendOutcome } from './commit-queue.ts';
 import { MemoryLog } from './memory-log.ts';
 import type { PartitionBounds, PartitionHost } from './partition-host.ts';
 import { END, RemotePartitions } from './remote-partitions.ts';
@@ -81,7 +82,7 @@ export class MemoryPartitions implements PartitionHost {
     return this.#options.logId;
   }
 
-  async append(appends: readonly NewAppend[], durability: Durability): Promise<AppendOutcome[]> {
+  async append(appends: readonly Append[], durability: Durability): Promise<AppendOutcome[]> {
     const holder = await this.#holder().catch(toTablogError);
     if (holder instanceof TablogError) return appends.map(() => holder);
     return holder.partitions.append(appends, durability);

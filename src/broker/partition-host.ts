@@ -1,6 +1,7 @@
 import type { PartitionName } from '../log/head.ts';
-import type { AppendOutcome, NewAppend } from './commit-queue.ts';
+import type { AppendOutcome } from './commit-queue.ts';
 import type {
+  Append,
   FetchPartition,
   FetchedPartition,
   ImportedPartition,
@@ -19,8 +20,11 @@ export interface PartitionBounds extends PartitionName {
 
 /** Who has the records of partitions, or knows whom to ask. */
 export interface PartitionHost {
-  /** What became of each batch; never rejects. */
-  append(appends: readonly NewAppend[], durability: Durability): Promise<AppendOutcome[]>;
+  /**
+   * What became of each batch; never rejects. A batch is prepared where the records are, and passed on
+   * as its producer sent it: one that has the time of its append would be refused by the next broker.
+   */
+  append(appends: readonly Append[], durability: Durability): Promise<AppendOutcome[]>;
   /** Kafka's fetch: waits until the time `expires` for something to read. */
   fetch(
     wanted: readonly FetchPartition[],

@@ -17,6 +17,7 @@ import type { Rewrite } from '../log/rewrite.ts';
 import { SEGMENT_BYTES, packSegments, rowsUpTo } from '../log/segment.ts';
 import type { Segment } from '../log/segment.ts';
 import { topicGone } from '../log/segment-reader.ts';
+import { markAhead } from '../log/time-index.ts';
 import { HEAD_KEY } from '../store/schema.ts';
 import type { TendedStore } from '../store/paced-store.ts';
 
@@ -65,6 +66,19 @@ export class PartitionKeeper {
   async head(): Promise<PartitionHead> {
     const [head] = await this.#store.read([headRef(this.#kept.store)]);
     return this.#mustBeOurs(head);
+  }
+
+  /** The head, in which it is noted which timestamps are ahead of a clock that says `now`. */
+  async notedHead(now: number): Promise<PartitionHead> {
+    const seen = await this.head();
+    if (markAhead(seen.timeIndex, now) === seen.timeIndex) return seen;
+    const { store } = this.#kept;
+    return this.#store.update([headRef(store)], ([found], write) => {
+      const head = this.#mustBeOurs(found);
+      const noted = { ...head, timeIndex: markAhead(head.timeIndex, now) };
+      write.put(store, HEAD_KEY, noted);
+      return noted;
+    });
   }
 
   /** Moves the log start offset up to `to`, and tells where it is. Throws `OFFSET_OUT_OF_RANGE`. */

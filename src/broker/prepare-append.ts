@@ -26,5 +26,5 @@ export function prepareAppend(append: Append, config: TopicConfig, now: number):
   if (append.compression === 'gzip' && codec === 'none') bytes = gzipBatch(bytes);
   sealBatch(bytes);
   const batch = new RecordBatch(bytes);
-  return { topicId, partition, batch, appendTime, expectedOffset, isDeadLetter };
+  return { topicId, partition, batch, appendTime, expectedOffset };
 }

@@ -22,7 +22,7 @@ import { holdLife } from '../protocol/liveness.ts';
 import { hasLocks } from '../protocol/locks.ts';
 import type { Peer } from '../protocol/peer-channel.ts';
 import type { Durability } from '../store/store.ts';
-import type { AppendOutcome, NewAppend } from './commit-queue.ts';
+import type { AppendOutcome } from './commit-queue.ts';
 import type { PartitionBounds, PartitionHost } from './partition-host.ts';
 import type { TopicRow } from './topic-row.ts';
 
@@ -63,10 +63,9 @@ export class RemotePartitions implements PartitionHost {
     await this.#inTime(this.#port.hello({ protocol: PROTOCOL_VERSION, log, clientId }));
   }
 
-  async append(appends: readonly NewAppend[], durability: Durability): Promise<AppendOutcome[]> {
+  async append(appends: readonly Append[], durability: Durability): Promise<AppendOutcome[]> {
     try {
-      const request = { appends: appends.map(asAppend), durability };
-      const results = await this.#call('produce', request);
+      const results = await this.#call('produce', { appends, durability });
       return results.map((result) => ('error' in result ? fromErrorData(result.error) : result));
     } catch (thrown) {
       const error = toTablogError(thrown);
@@ -147,11 +146,4 @@ export class RemotePartitions implements PartitionHost {
       return this.gone.reason as TablogError;
     });
   }
-}
-
-/** The batch as it was prepared: validated, and compressed if asked for. */
-function asAppend(append: NewAppend): Append {
-  const { topicId, partition, expectedOffset, isDeadLetter = false } = append;
-  const batch = append.batch.bytes.slice().buffer;
-  return { topicId, partition, batch, compression: 'none', expectedOffset, isDeadLetter };
 }

@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import { deferred } from '../base/deferred.ts';
 import type { PartitionName } from '../log/head.ts';
 import type {
+  Append,
   FetchPartition,
   FetchedPartition,
   ImportedPartition,
@@ -11,7 +12,7 @@ import type {
 } from '../protocol/broker.ts';
 import { isInMemory } from '../protocol/topic-id.ts';
 import type { Durability } from '../store/store.ts';
-import type { AppendOutcome, NewAppend } from './commit-queue.ts';
+import type { AppendOutcome } from './commit-queue.ts';
 import type { PartitionBounds, PartitionHost } from './partition-host.ts';
 import type { TopicRow } from './topic-row.ts';
 
@@ -30,7 +31,7 @@ export class RoutedPartitions implements PartitionHost {
     this.#clock = clock;
   }
 
-  append(appends: readonly NewAppend[], durability: Durability): Promise<AppendOutcome[]> {
+  append(appends: readonly Append[], durability: Durability): Promise<AppendOutcome[]> {
     return this.#share(appends, (host, share) => host.append(share, durability));
   }
 

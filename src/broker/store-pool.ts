@@ -5,10 +5,10 @@ import type { PoolRow } from '../store/schema.ts';
 import type { RowRef, Store, Writer } from '../store/store.ts';
 import type { TopicRow } from './topic-row.ts';
 
-/** What a transaction came to, and whether topics have partitions since that they had not. */
+/** What a transaction came to, and whether it changed a topic. */
 interface Allocated {
   readonly topics: readonly TopicRow[];
-  readonly hasNew: boolean;
+  readonly hasChanged: boolean;
 }
 
 /**
@@ -36,7 +36,7 @@ export async function withFreeStores(
         const rows = found.slice(1, 1 + refs.length) as (TopicRow | undefined)[];
         const topics = change(rows, allocation);
         allocation.end(found[0]!);
-        return { topics, hasNew: allocation.hasNew };
+        return { topics, hasChanged: allocation.hasChanged };
       });
     } catch (error) {
       if (!(error instanceof ShortOfStores)) throw error;
@@ -52,15 +52,22 @@ export class Allocation {
   readonly #taken: number[] = [];
   #short = 0;
   #hasNew = false;
+  #hasOther = false;
 
   constructor(candidates: readonly number[], write: Writer) {
     this.#candidates = candidates;
     this.#write = write;
   }
 
-  /** Whether a topic has partitions now that it had not. */
-  get hasNew(): boolean {
-    return this.#hasNew;
+  /** Whether a topic has partitions now that it had not, or another configuration. */
+  get hasChanged(): boolean {
+    return this.#hasNew || this.#hasOther;
+  }
+
+  /** Writes a topic whose configuration is another one, and that is to have so many partitions. */
+  change(row: TopicRow, partitions: number): TopicRow {
+    this.#hasOther = true;
+    return this.grow(row, partitions - row.stores.length);
   }
 
   /** Writes the topic, and gives it so many more partitions. */

@@ -9,32 +9,31 @@ import { offsetAtTime, topicGone } from '../log/segment-reader.ts';
 import { lookUpTime } from '../log/time-index.ts';
 import { MAX_INFLATED_BYTES } from '../record/batch-format.ts';
 import type {
+  Append,
   FetchPartition,
   FetchedPartition,
   ImportedPartition,
   OffsetSpec,
   PartitionDescription,
   Request,
+  TopicConfig,
 } from '../protocol/broker.ts';
 import type { AppendedHint } from '../protocol/hint.ts';
 import { HEAD_KEY } from '../store/schema.ts';
 import type { Durability, Store } from '../store/store.ts';
 import { CommitQueue } from './commit-queue.ts';
-import type {
-  AppendOutcome,
-  Committed,
-  NewAppend,
-  PendingAppend,
-  RowWrites,
-} from './commit-queue.ts';
+import type { AppendOutcome, Committed, PendingAppend, RowWrites } from './commit-queue.ts';
 import { inSlices } from './in-slices.ts';
 import type { PartitionBounds, PartitionHost } from './partition-host.ts';
 import { PartitionFetcher } from './partition-fetcher.ts';
 import type { PartitionFetcherOptions } from './partition-fetcher.ts';
 import { PartitionKeeper } from './partition-keeper.ts';
+import { prepareAppend } from './prepare-append.ts';
 import type { TopicRow } from './topic-row.ts';
 
 export interface StoredPartitionsOptions extends PartitionFetcherOptions {
+  /** How a partition's topic behaves. Throws `UNKNOWN_TOPIC`. */
+  readonly configOf: (partition: PartitionName) => Promise<TopicConfig>;
   /** A file is about to bring a partition as far as this offset. */
   readonly beforeImport?: (partition: PartitionName, endOffset: number) => Promise<void>;
   readonly onCommitted: (committed: readonly Committed[]) => void;
@@ -64,7 +63,7 @@ export class StoredPartitions implements PartitionHost {
     });
   }
 
-  async append(appends: readonly NewAppend[], durability: Durability): Promise<AppendOutcome[]> {
+  async append(appends: readonly Append[], durability: Durability): Promise<AppendOutcome[]> {
     const placed = await Promise.all(
       appends.map((append) => this.#place(append).catch(toTablogError)),
     );
@@ -78,7 +77,7 @@ export class StoredPartitions implements PartitionHost {
 
   /** Stores the batches and the rows, all or nothing; the place of each batch. */
   async transact(
-    appends: readonly NewAppend[],
+    appends: readonly Append[],
     durability: Durability,
     rows: readonly RowWrites[],
   ): Promise<BatchPlace[]> {
@@ -172,8 +171,13 @@ export class StoredPartitions implements PartitionHost {
     }));
   }
 
-  async #place(append: NewAppend): Promise<PendingAppend> {
-    return { ...append, store: await this.#options.place(append) };
+  /** Throws what is wrong with the batch: all of the slow work is done here, before a transaction. */
+  async #place(append: Append): Promise<PendingAppend> {
+    const [store, config] = await Promise.all([
+      this.#options.place(append),
+      this.#options.configOf(append),
+    ]);
+    return { ...prepareAppend(append, config, this.#clock.now()), store };
   }
 
   async #heads(partitions: readonly PartitionName[]): Promise<PartitionHead[]> {

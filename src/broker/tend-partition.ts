@@ -27,10 +27,10 @@ export async function tendPartition(
   };
   if (cleanup !== 'compact') {
     const protectedFrom = await askProtected();
-    const head = await keeper.head();
     const time = now();
-    const expired =
-      retention.ms === null || time === undefined ? 0 : startByTime(head, time - retention.ms);
+    const isTimed = retention.ms !== null && time !== undefined;
+    const head = isTimed ? await keeper.notedHead(time) : await keeper.head();
+    const expired = isTimed ? startByTime(head, time - retention.ms, time) : 0;
     const to = Math.min(expired, protectedFrom);
     if (to > head.startOffset) await trim(() => keeper.moveStart(to));
     const { bytes } = retention;

@@ -14,7 +14,13 @@ import { offsetRef } from './committed-offset.ts';
 import type { OffsetRow } from './committed-offset.ts';
 import { withFreeStores } from './store-pool.ts';
 import type { Allocation } from './store-pool.ts';
-import { checkAgrees, checkConfig, defaultsOf, withChanges } from './topic-config.ts';
+import {
+  broughtInLine,
+  checkAgrees,
+  checkConfig,
+  defaultsOf,
+  withChanges,
+} from './topic-config.ts';
 import { storeOf, topicRef } from './topic-row.ts';
 import type { TopicRow } from './topic-row.ts';
 
@@ -110,9 +116,10 @@ export class TopicCatalog {
   }
 
   async create(specs: readonly TopicSpec[]): Promise<readonly TopicRow[]> {
-    for (const { name, partitions = 1 } of specs) {
+    for (const { name, partitions = 1, version = 0 } of specs) {
       checkName('topic name', name); // a tab of another build may not have
       checkInteger('partitions', partitions, 1, MAX_PARTITIONS);
+      checkInteger('version', version, 0);
     }
     const refs = specs.map((spec) => topicRef(spec.name));
     return this.#grow(refs, (rows, allocation) => {
@@ -120,8 +127,9 @@ export class TopicCatalog {
       return specs.map((spec, i) => {
         const existing = rows[i] ?? made.get(spec.name);
         if (existing !== undefined) {
-          checkAgrees(spec, { config: existing.config, partitions: existing.stores.length });
-          return existing;
+          const kept = keptTopic(spec, existing, allocation);
+          made.set(spec.name, kept);
+          return kept;
         }
         const config = withChanges(defaultsOf(spec), spec.config ?? {});
         checkConfig(spec.name, config);
@@ -131,6 +139,7 @@ export class TopicCatalog {
           stores: [],
           config,
           createdAt: this.#now(),
+          ...(spec.version !== undefined && { version: spec.version }),
         };
         const allocated = allocation.grow(row, spec.partitions ?? 1);
         made.set(spec.name, allocated);
@@ -200,8 +209,8 @@ export class TopicCatalog {
     refs: readonly RowRef<TopicRow>[],
     change: (rows: readonly (TopicRow | undefined)[], allocation: Allocation) => TopicRow[],
   ): Promise<readonly TopicRow[]> {
-    const { topics, hasNew } = await withFreeStores(this.#store, refs, change);
-    if (hasNew) this.#onChanged();
+    const { topics, hasChanged } = await withFreeStores(this.#store, refs, change);
+    if (hasChanged) this.#onChanged();
     return topics;
   }
 
@@ -231,6 +240,24 @@ export class TopicCatalog {
     );
     return reading;
   }
+}
+
+/**
+ * A topic that exists, as `spec` has it kept. A lower version is an older release's: it leaves the topic
+ * as it is, whatever it asks for, and so never undoes what a newer release has changed.
+ */
+function keptTopic(spec: TopicSpec, row: TopicRow, allocation: Allocation): TopicRow {
+  const { version: asked = 0 } = spec;
+  const { version = 0 } = row;
+  const partitions = row.stores.length;
+  const existing = { config: row.config, partitions, version };
+  if (asked < version) return row;
+  if (asked === version) {
+    checkAgrees(spec, existing);
+    return row;
+  }
+  const config = broughtInLine(spec, existing);
+  return allocation.change({ ...row, config, version: asked }, spec.partitions ?? partitions);
 }
 
 function unknownTopic(name: string): TablogError {

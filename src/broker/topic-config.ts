@@ -27,27 +27,82 @@ export function checkConfig(topic: string, config: TopicConfig, was: TopicConfig
   });
 }
 
-interface ExistingTopic {
+/** A topic as it is. */
+export interface ExistingTopic {
   readonly config: TopicConfig;
   readonly partitions: number;
+  /** Of those who made it, or changed it last. */
+  readonly version: number;
+}
+
+/** An option of which a topic has another value than is asked for. */
+interface Difference {
+  readonly option: string;
+  readonly has: string;
+  readonly asked: string;
 }
 
 /** Throws `TOPIC_EXISTS` where the topic is not what `spec` asks for. */
 export function checkAgrees(spec: TopicSpec, existing: ExistingTopic): void {
-  const differences: string[] = [];
-  const compare = (what: string, has: unknown, wanted: unknown): void => {
-    const [is, asked] = [has, wanted].map((v) => (typeof v === 'string' ? v : JSON.stringify(v)));
-    if (wanted !== undefined && is !== asked) differences.push(`${what} is ${is}, not ${asked}`);
+  const differences = differencesOf(spec, existing);
+  if (differences.length === 0) return;
+  const all = differences.map(({ option, has, asked }) => `${option} is ${has}, not ${asked}`);
+  throw exists(spec, existing, `differs: ${all.join('; ')}`, differences);
+}
+
+/**
+ * The configuration of a topic that is brought in line with `spec`. Throws `TOPIC_EXISTS` for what it
+ * cannot become, and `INVALID_CONFIG` for what does not go together.
+ */
+export function broughtInLine(spec: TopicSpec, existing: ExistingTopic): TopicConfig {
+  const stuck = differencesOf(spec, existing).flatMap((difference) => {
+    const why = whyStuck(difference);
+    return why === undefined ? [] : [{ ...difference, why }];
+  });
+  if (stuck.length > 0) {
+    const all = stuck.map(
+      ({ option, has, asked, why }) => `${option} is ${has} and cannot become ${asked}: ${why}`,
+    );
+    throw exists(spec, existing, all.join('; '), stuck);
+  }
+  const config = withChanges(existing.config, spec.config ?? {});
+  checkConfig(spec.name, config);
+  return config;
+}
+
+function whyStuck({ option, has, asked }: Difference): string | undefined {
+  if (option === 'storage') return 'use another topic name';
+  if (option !== 'partitions' || Number(asked) > Number(has)) return undefined;
+  return `ask for ${has} or more, or use another topic name`;
+}
+
+/** What is left out of `spec` is not compared. */
+function differencesOf(spec: TopicSpec, existing: ExistingTopic): Difference[] {
+  const differences: Difference[] = [];
+  const compare = (option: string, is: unknown, wanted: unknown): void => {
+    if (wanted === undefined) return;
+    const [has, asked] = [asText(is), asText(wanted)];
+    if (has !== asked) differences.push({ option, has, asked });
   };
   compare('partitions', existing.partitions, spec.partitions);
   const config = withChanges(existing.config, spec.config ?? {});
   for (const name of Object.keys(spec.config ?? {}) as (keyof TopicConfig)[]) {
     compare(name, existing.config[name], config[name]);
   }
-  if (differences.length === 0) return;
-  throw new TablogError(
-    TOPIC_EXISTS,
-    `the topic '${spec.name}' exists and differs: ${differences.join('; ')}`,
-    { details: { topic: spec.name } },
-  );
+  return differences;
+}
+
+function asText(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+function exists(
+  { name }: TopicSpec,
+  { version }: ExistingTopic,
+  why: string,
+  differences: readonly Difference[],
+): TablogError {
+  const differs = differences.map(({ option }) => option).join(', ');
+  const happened = `the topic '${name}' exists, of version ${version}, and ${why}`;
+  return new TablogError(TOPIC_EXISTS, happened, { details: { topic: name, version, differs } });
 }

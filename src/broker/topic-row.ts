@@ -11,6 +11,8 @@ export interface TopicRow {
   readonly stores: readonly number[];
   readonly config: TopicConfig;
   readonly createdAt: number;
+  /** The highest version that it was created or brought in line with. Default 0. */
+  readonly version?: number;
   /** In memory: offsets before it may have been given out by a worker that is gone. Default 0. */
   readonly reservedTo?: number;
 }
@@ -27,6 +29,7 @@ export function storeOf({ id, stores }: TopicRow, partition: number): string | u
 }
 
 export function topicInfo(row: TopicRow): TopicInfo {
-  const { name, id, stores, config, createdAt } = row;
-  return { name, id, partitions: stores.length, config, createdAt };
+  const { name, id, stores, config, createdAt, version } = row;
+  const info = { name, id, partitions: stores.length, config, createdAt };
+  return version === undefined ? info : { ...info, version };
 }

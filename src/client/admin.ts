@@ -45,6 +45,18 @@ export interface RecordsToDelete {
   readonly before: number | 'latest';
 }
 
+export interface CreateTopicsOptions {
+  /**
+   * Which version of your topics these are, as IndexedDB's versions are of stores: raise it with each
+   * release that changes an option or the number of partitions. A topic that was last made or changed
+   * by a lower version is brought in line, in the same transaction: options that are named are set, and
+   * partitions added. One of a higher version is kept as it is, so a tab of an older release undoes
+   * nothing. At the same version, one that differs is `TOPIC_EXISTS`; so is what cannot be changed at
+   * any: fewer partitions, another `storage`. An integer of at least 1. Default: below all others.
+   */
+  readonly version?: number;
+}
+
 export interface AlterLogOptions {
   /**
    * Bytes of all topics on disk together, beyond which the oldest records go, of the largest partition
@@ -85,11 +97,19 @@ export class Admin {
 
   /**
    * Makes topics, all or none. One that exists and agrees with what is asked for is kept; one that
-   * differs is `TOPIC_EXISTS`.
+   * differs is `TOPIC_EXISTS`, unless a higher `version` brings it in line. What a topic says nothing
+   * of is not compared, and not changed.
    */
-  async createTopics(topics: readonly TopicLike[]): Promise<readonly TopicInfo[]> {
+  async createTopics(
+    topics: readonly TopicLike[],
+    options: CreateTopicsOptions = {},
+  ): Promise<readonly TopicInfo[]> {
     checkArray('createTopics() takes an array of topics', topics);
-    const specs = topics.map(asSpec);
+    const { version } = checkEach('createTopics()', options, CREATE_CHECKS);
+    const specs = topics.map((topic) => ({
+      ...asSpec(topic),
+      ...(version !== undefined && { version }),
+    }));
     checkDistinct(
       'createTopics() was given the topic',
       specs.map(({ name }) => name),
@@ -322,6 +342,10 @@ export class Admin {
     }
   }
 }
+
+const CREATE_CHECKS: Checks<CreateTopicsOptions> = {
+  version: (name, value) => checkInteger(name, value, 1),
+};
 
 const RESET_CHECKS: Checks<ResetOffsetsOptions> = {
   partitions: (_, value) => {

@@ -17,7 +17,7 @@ export interface ProducerOptions {
    * milliseconds. Default 0: a batch leaves as soon as none of its partition is under way, and what
    * is sent meanwhile travels together, so batches grow with the load by themselves. Raise it to
    * trade latency for fewer transactions. In a hidden page, where timers run once a minute, it
-   * counts as 0.
+   * counts as 0. As a page is hidden or left, all that was accepted is posted at once.
    */
   readonly lingerMs?: number;
   /**
@@ -46,9 +46,11 @@ export interface ProducerOptions {
    */
   readonly idempotent?: boolean;
   /**
-   * How long an idempotent producer goes on sending a batch again whose worker or storage failed
-   * (Kafka's `delivery.timeout.ms`), in milliseconds. Default 120,000; less than 300,000, for which a
-   * partition remembers what it stored: what comes again later could be stored twice.
+   * How long an idempotent producer goes on sending a batch again whose worker or storage failed, or
+   * whose worker cannot be started now, as when the tab is offline (Kafka's `delivery.timeout.ms`), in
+   * milliseconds: again at once, then after 100 ms and twice as long each time up to 1 s. Default
+   * 120,000; less than 300,000, for which a partition remembers what it stored: what comes again later
+   * could be stored twice.
    */
   readonly deliveryTimeoutMs?: number;
   /**

@@ -96,12 +96,15 @@ export class Producer extends Closable {
   }
 
   /**
-   * Sends one record; resolves with its place when it is stored.
+   * Sends one record; resolves with its place when it is stored. Called as the page is hidden or left,
+   * as in a listener of `pagehide`, it posts the record to a SharedWorker in that same turn; a worker of
+   * the tab's own, or `inline()`, may end with the page before it has stored that.
    *
    * Rejects with a `TypeError` or `RangeError` for a record that breaks a rule, and with a
-   * `TablogError`: `UNKNOWN_TOPIC`, `RECORD_TOO_LARGE`, `STORAGE_FULL`, `CONFLICT`, `CLOSED`, or
-   * `OUTCOME_UNKNOWN` when the worker died on the way: at once if the producer is not idempotent,
-   * else after `deliveryTimeoutMs`. One record that fails leaves others alone.
+   * `TablogError`: `UNKNOWN_TOPIC`, `RECORD_TOO_LARGE`, `STORAGE_FULL`, `CONFLICT`, `CLOSED`,
+   * `WORKER_FAILED` where no worker could be started, or `OUTCOME_UNKNOWN` when the worker died on the
+   * way: these two at once if the producer is not idempotent, else after `deliveryTimeoutMs`. One record
+   * that fails leaves others alone.
    */
   send<T extends TopicLike>(
     topic: T,

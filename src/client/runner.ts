@@ -9,7 +9,6 @@ import { JobHandler } from './job-handler.ts';
 import type { Message, TopicFilter } from './message.ts';
 import { batchOf } from './message-batch.ts';
 import type { PartitionReader } from './partition-reader.ts';
-import { PutOffJobs } from './put-off-jobs.ts';
 import { TURN_MESSAGES, throwIfDeleted } from './reading.ts';
 import type { Reading } from './reading.ts';
 import { checkRunOptions } from './run-options.ts';

@@ -51,7 +51,9 @@ export interface TopicOptions<K, V, KI = K, VI = V> {
   readonly cleanup?: TopicConfig['cleanup'];
   /**
    * How much of each partition is kept: `ms` (`retention.ms`) and `bytes` (`retention.bytes`), whichever
-   * is reached first. What counts is a record's timestamp, of which `timestampType` says whose it is.
+   * is reached first. What counts is a record's timestamp, of which `timestampType` says whose it is;
+   * while that is ahead of the clock, when this was first looked after, some 10 s after the append
+   * (Kafka 4 refuses what is more than an hour ahead, `message.timestamp.after.max.ms`).
    * Whole rows go, and times are known every 64 KiB or so: somewhat more may stay. On disk it is
    * looked after in the background, some 10 s after an append, else every 5 minutes, and not at all
    * with 'compact' alone. Default: everything, where Kafka keeps 7 days; of topics in memory 16 MiB.

@@ -8,6 +8,11 @@
 export interface TimeIndex {
   /** Pairs, ascending: the offset at which a stride begins, and the largest timestamp in it. */
   readonly entries: Float64Array;
+  /**
+   * Of each entry, since when its timestamp is known to be ahead of the clock; 0: it is not, as far as
+   * is known. Missing: none is. Another length: an older build has extended the entries since.
+   */
+  readonly aheadSince?: Float64Array;
   /** The least that a stride has before the next one begins. */
   readonly strideBytes: number;
   /** What the last stride has so far. */
@@ -26,22 +31,28 @@ export const EMPTY_TIME_INDEX: TimeIndex = {
 
 /** The index after a segment of `bytes` at `offset`, with `maxTimestamp`. */
 export function extendTimeIndex(
-  { entries, strideBytes, lastBytes }: TimeIndex,
+  index: TimeIndex,
   offset: number,
   maxTimestamp: number,
   bytes: number,
 ): TimeIndex {
+  const { entries, strideBytes, lastBytes } = index;
+  const marks = marksOf(index);
   if (entries.length > 0 && lastBytes < strideBytes) {
     const extended = entries.slice();
     const last = extended.length - 1;
     extended[last] = Math.max(extended[last]!, maxTimestamp);
-    return { entries: extended, strideBytes, lastBytes: lastBytes + bytes };
+    // What the stride gets now is younger than the mark.
+    const aheadSince = marks?.with(-1, 0);
+    return { entries: extended, ...marked(aheadSince), strideBytes, lastBytes: lastBytes + bytes };
   }
   const extended = new Float64Array(entries.length + 2);
   extended.set(entries);
   extended.set([offset, maxTimestamp], entries.length);
-  const index = { entries: extended, strideBytes, lastBytes: bytes };
-  return extended.length < MAX_ENTRIES * 2 ? index : coarser(index);
+  const aheadSince = marks && new Float64Array(marks.length + 1);
+  aheadSince?.set(marks!);
+  const longer = { entries: extended, ...marked(aheadSince), strideBytes, lastBytes: bytes };
+  return extended.length < MAX_ENTRIES * 2 ? longer : coarser(longer);
 }
 
 /**
@@ -58,7 +69,8 @@ export function trimTimeIndex(index: TimeIndex, startOffset: number): TimeIndex 
   for (let count = left.length / 2; count * 4 <= MAX_ENTRIES; count *= 2) {
     if (strideBytes > FIRST_STRIDE_BYTES) strideBytes /= 2;
   }
-  return { entries: left, strideBytes, lastBytes };
+  const aheadSince = marksOf(index)?.slice(from / 2);
+  return { entries: left, ...marked(aheadSince), strideBytes, lastBytes };
 }
 
 /**
@@ -72,11 +84,61 @@ export function lookUpTime({ entries }: TimeIndex, timestamp: number): number | 
   return undefined;
 }
 
-function coarser({ entries, strideBytes, lastBytes }: TimeIndex): TimeIndex {
+/**
+ * An offset at or before the first record that is from `cutoff` or later, by a clock that says `now`;
+ * `undefined`: there is none. A stride whose timestamp is ahead of the clock counts as of when that was
+ * first seen.
+ */
+export function lookUpAge(index: TimeIndex, cutoff: number, now: number): number | undefined {
+  const { entries } = index;
+  const marks = marksOf(index);
+  for (let i = 0; i < entries.length; i += 2) {
+    const timestamp = entries[i + 1]!;
+    const from = timestamp > now ? seenAt(marks?.[i / 2], now) : timestamp;
+    if (from >= cutoff) return entries[i];
+  }
+  return undefined;
+}
+
+/**
+ * The index with a mark at each timestamp that is ahead of a clock that says `now`, and at no other;
+ * the very same one where nothing changes.
+ */
+export function markAhead(index: TimeIndex, now: number): TimeIndex {
+  const { aheadSince: before, ...unmarked } = index;
+  const marks = marksOf(index);
+  const aheadSince = index.entries
+    .filter((_, i) => i % 2 === 1)
+    .map((timestamp, i) => (timestamp > now ? seenAt(marks?.[i], now) : 0));
+  const isAny = aheadSince.some((mark) => mark !== 0);
+  const isSame = isAny ? marks?.every((mark, i) => mark === aheadSince[i]) : before === undefined;
+  return isSame === true ? index : { ...unmarked, ...(isAny && { aheadSince }) };
+}
+
+/** When a timestamp was first seen to be ahead: now, where it has no mark. */
+function seenAt(mark: number | undefined, now: number): number {
+  return mark === undefined || mark === 0 ? now : mark;
+}
+
+function marksOf({ entries, aheadSince }: TimeIndex): Float64Array | undefined {
+  return aheadSince?.length === entries.length / 2 ? aheadSince : undefined;
+}
+
+function marked(aheadSince: Float64Array | undefined): Pick<TimeIndex, 'aheadSince'> {
+  return aheadSince === undefined ? {} : { aheadSince };
+}
+
+function coarser(index: TimeIndex): TimeIndex {
+  const { entries, strideBytes, lastBytes } = index;
   const half = new Float64Array(entries.length / 2);
   for (let i = 0; i < half.length; i += 2) {
     half[i] = entries[2 * i]!;
     half[i + 1] = Math.max(entries[2 * i + 1]!, entries[2 * i + 3]!);
   }
-  return { entries: half, strideBytes: strideBytes * 2, lastBytes: strideBytes + lastBytes };
+  // The later mark of the two; where one has none, neither: it may be the younger.
+  const aheadSince = marksOf(index)
+    ?.map((mark, i, all) => (mark === 0 || all[i + 1] === 0 ? 0 : Math.max(mark, all[i + 1]!)))
+    .filter((_, i) => i % 2 === 0);
+  const doubled = { strideBytes: strideBytes * 2, lastBytes: strideBytes + lastBytes };
+  return { entries: half, ...marked(aheadSince), ...doubled };
 }

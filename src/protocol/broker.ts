@@ -84,6 +84,8 @@ export interface TopicSpec {
   readonly name: string;
   readonly partitions?: number;
   readonly config?: TopicConfigChanges;
+  /** Of those who ask for it: a topic of a lower one is brought in line. Default 0. */
+  readonly version?: number;
 }
 
 export interface TopicInfo {
@@ -94,6 +96,8 @@ export interface TopicInfo {
   readonly config: TopicConfig;
   /** Milliseconds since 1970. */
   readonly createdAt: number;
+  /** The highest `version` that `createTopics` was given for it; missing: none. */
+  readonly version?: number;
 }
 
 export interface PartitionDescription {
@@ -243,7 +247,10 @@ export interface Broker {
    */
   openLog(request: { readonly logId: string | null }): Promise<OpenedLog>;
   describeLog(request: null): Promise<LogDescription>;
-  /** All or nothing. A topic that exists and agrees with its spec is kept. */
+  /**
+   * All or nothing. A topic that exists and agrees with its spec is kept; one of a lower version is
+   * brought in line with it, one of a higher version is kept as it is.
+   */
   createTopics(specs: readonly TopicSpec[]): Promise<readonly TopicInfo[]>;
   deleteTopics(names: readonly string[]): Promise<null>;
   listTopics(request: null): Promise<readonly TopicInfo[]>;

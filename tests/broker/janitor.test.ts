@@ -2,9 +2,10 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { deferred } from '../../src/base/deferred.ts';
 import { LogBroker } from '../../src/broker/log-broker.ts';
 import { topic } from '../../src/index.ts';
+import { headRef } from '../../src/log/head.ts';
 import type { Log, TopicLike, TopicOptions } from '../../src/index.ts';
 import { openMemoryStore } from '../../src/store/memory-store.ts';
-import { PRODUCERS } from '../../src/store/schema.ts';
+import { PRODUCERS, partitionStore } from '../../src/store/schema.ts';
 import type { Store } from '../../src/store/store.ts';
 import { FaultStore } from '../support/fault-store.ts';
 import { openTab, readAll, settle, texts } from '../support/log-fixture.ts';
@@ -188,6 +189,70 @@ describe('retention', () => {
   });
 });
 
+describe('a record that is ahead of the clock', () => {
+  const keptMs = 2 * HOUR_MS;
+
+  test.each(['disk', 'memory'] as const)('goes by when it was first seen: %s', async (storage) => {
+    const tended = await Tended.open(orders({ storage, retention: { ms: keptMs } }));
+    const timestamp = tended.clock.now() + YEAR_MS;
+    await tended.log.producer().send('orders', { value: 'of next year', timestamp });
+    await tended.send('orders', 'a', 'b');
+    await tended.pass(10_000);
+    await tended.pass(keptMs - MINUTE_MS);
+    expect(await tended.range('orders')).toEqual([0, 3]);
+    // It is still found by its time.
+    const later = new Date(timestamp - DAY_MS);
+    expect(await tended.log.admin.listOffsets('orders', later)).toEqual([0]);
+    await tended.pass(10 * MINUTE_MS);
+    await tended.round();
+    expect(await tended.range('orders')).toEqual([3, 3]);
+  });
+
+  test('does not take along what is stored after it was seen', async () => {
+    const tended = await Tended.open(orders({ retention: { ms: keptMs } }));
+    const timestamp = tended.clock.now() + YEAR_MS;
+    await tended.log.producer().send('orders', { value: 'of next year', timestamp });
+    await tended.pass(10_000);
+    await tended.pass(keptMs - MINUTE_MS);
+    await tended.send('orders', 'young');
+    await tended.pass(10 * MINUTE_MS);
+    await tended.round();
+    expect(await tended.range('orders')).toEqual([0, 2]);
+    await tended.pass(keptMs);
+    await tended.round();
+    expect(await tended.range('orders')).toEqual([2, 2]);
+  });
+
+  test('that was stored by an older build goes, too', async () => {
+    const tended = await Tended.open(orders());
+    const timestamp = tended.clock.now() + YEAR_MS;
+    await tended.log.producer().send('orders', { value: 'of next year', timestamp });
+    await tended.pass(DAY_MS);
+    const [head] = await tended.store.read([headRef(partitionStore(0))]);
+    expect(head!.timeIndex).not.toHaveProperty('aheadSince'); // as older builds have it
+    await tended.log.admin.alterTopic('orders', { retention: { ms: keptMs } });
+    await tended.round();
+    await tended.pass(keptMs + MINUTE_MS);
+    await tended.round();
+    expect(await tended.range('orders')).toEqual([1, 1]);
+  });
+
+  test.each([8 * HOUR_MS, 20 * DAY_MS, 16 * YEAR_MS])(
+    'is none where the clock was set back by %i ms: when it is right again, all is there',
+    async (ms) => {
+      const tended = await Tended.open(orders({ retention: { ms: keptMs } }));
+      await tended.send('orders', ...LARGE);
+      await tended.pass(10_000);
+      tended.clock.sleep(-ms);
+      for (let i = 0; i < 20; i++) await tended.round(); // long enough for it to be believed
+      tended.clock.sleep(ms);
+      for (let i = 0; i < 3; i++) await tended.round();
+      const [start] = await tended.range('orders');
+      expect(start).toBe(0);
+    },
+  );
+});
+
 describe('protectUncommitted', () => {
   test('keeps what a group has not read', async () => {
     const retention = { ms: HOUR_MS, bytes: 1 };
@@ -247,17 +312,17 @@ describe('the budget of the log', () => {
   });
 });
 
-test('a record of the future, once it is deleted, holds up nothing', async () => {
-  const tended = await Tended.open(orders({ retention: { ms: DAY_MS } }));
-  const { log, clock } = tended;
-  const timestamp = clock.now() + 100 * YEAR_MS;
-  await log.producer().send('orders', { value: KIB.repeat(64), timestamp });
-  await tended.send('orders', ...TEN);
-  for (let days = 0; days < 3; days++) await tended.pass(DAY_MS);
-  expect(await tended.range('orders')).toEqual([0, 11]);
-  await log.admin.deleteRecords('orders', [{ partition: 0, before: 1 }]);
-  for (let days = 0; days < 3; days++) await tended.pass(DAY_MS);
-  expect(await tended.range('orders')).toEqual([11, 11]);
+test('a record of the future holds up nothing, deleted or not', async () => {
+  for (const isDeleted of [false, true]) {
+    const tended = await Tended.open(orders({ retention: { ms: DAY_MS } }));
+    const { log, clock } = tended;
+    const timestamp = clock.now() + 100 * YEAR_MS;
+    await log.producer().send('orders', { value: KIB.repeat(64), timestamp });
+    await tended.send('orders', ...TEN);
+    if (isDeleted) await log.admin.deleteRecords('orders', [{ partition: 0, before: 1 }]);
+    for (let days = 0; days < 3; days++) await tended.pass(DAY_MS);
+    expect(await tended.range('orders')).toEqual([11, 11]);
+  }
 });
 
 describe('a clock that jumps by years', () => {

@@ -373,3 +373,34 @@ describe('when the worker with the records goes', () => {
     expect(texts(await readAll(second, 'one'))).toEqual(kept);
   });
 });
+
+describe('a batch from a tab whose worker does not have the records', () => {
+  const stamped = topic('one', { storage: 'memory', timestampType: 'append', value: string() });
+
+  test.each(['none', 'gzip'] as const)(
+    'gets the time of its append where they are: compression %s',
+    async (compression) => {
+      const [first, second] = await tabsOf(stamped);
+      const before = Date.now();
+      const sent = { value: 'x'.repeat(1_000), timestamp: 5 };
+      const placed = await second.producer({ compression }).send(stamped, sent);
+      expect(placed.timestamp).toBeGreaterThanOrEqual(before);
+      for (const tab of [first, second]) {
+        const [message] = await readAll(tab, stamped);
+        expect(message).toMatchObject({ value: sent.value, timestamp: placed.timestamp });
+      }
+    },
+  );
+
+  test('is checked there: one that breaks a rule says which, and others are stored', async () => {
+    const [, second] = await tabsOf(stamped);
+    const producer = second.producer();
+    const sent = [
+      producer.send(stamped, { value: 'a', partition: 0 }, { expectedOffset: 7 }),
+      producer.send(stamped, { value: 'b' }),
+    ];
+    const [conflict, placed] = await Promise.allSettled(sent);
+    expect(conflict).toMatchObject({ reason: { code: 'CONFLICT' } });
+    expect(placed).toMatchObject({ value: { offset: 0 } });
+  });
+});

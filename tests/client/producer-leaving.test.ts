@@ -1,7 +1,7 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { STORAGE_UNAVAILABLE } from '../../src/base/error-rules.ts';
 import { TablogError, topic } from '../../src/index.ts';
-import type { Log, ProducerOptions } from '../../src/index.ts';
+import type { Log, Producer, ProducerOptions } from '../../src/index.ts';
 import { METADATA_MAX_AGE_MS } from '../../src/client/topic-registry.ts';
 import type { Method } from '../../src/protocol/broker.ts';
 import { toErrorData } from '../../src/protocol/error-data.ts';
@@ -9,6 +9,7 @@ import { RecordBatch } from '../../src/record/batch-reader.ts';
 import { RecordCursor } from '../../src/record/record-cursor.ts';
 import { AN_HOUR_MS, readAll, settle, texts } from '../support/log-fixture.ts';
 import { ManualClock } from '../support/manual-clock.ts';
+import { loadParts } from '../support/load-parts.ts';
 import { StubPage } from '../support/stub-page.ts';
 import { stubHost } from '../support/stub-broker.ts';
 import type { StubHost } from '../support/stub-broker.ts';
@@ -176,6 +177,38 @@ describe.each(WAYS)('a record sent as the page leaves: %s', (how) => {
     expect(posted().slice(-2)).toEqual(['a', 'left']);
     await Promise.all(sent);
     expect(texts(await readAll(log, 't'))).toEqual(['warm', 'a', 'left']);
+  });
+});
+
+describe('a transaction whose work is done as the page leaves', () => {
+  beforeAll(loadParts);
+
+  /** Begins one, which waits; what it has posted then, and what after the page has left. */
+  async function postedBy(producer: Producer): Promise<[before: number, after: number]> {
+    const done = producer.transaction((tx) => tx.send('t', { value: 'left' }));
+    done.catch(() => {});
+    for (let turn = 0; turn < 20; turn++) await settle();
+    const before = host.requests('transact').length;
+    page.pagehide();
+    await endOfTurn();
+    return [before, host.requests('transact').length];
+  }
+
+  test('does not wait for topics', async () => {
+    const producer = log.producer();
+    await producer.transaction(() => {});
+    hold('listTopics');
+    await log.admin.createTopics(['other']);
+    expect(await postedBy(producer)).toEqual([0, 1]);
+  });
+
+  test('does not back off', async () => {
+    host.answer('transact', async () => {
+      throw new TablogError(STORAGE_UNAVAILABLE, 'it is gone');
+    });
+    expect(await postedBy(log.producer())).toEqual([2, 3]);
+    host.answer('transact', undefined);
+    clock.advance(1_200);
   });
 });
 

@@ -48,14 +48,16 @@ test('the first send of a log that was just opened asks for no topics', async ()
   expect(second.requests('listTopics')).toHaveLength(0);
 });
 
-test('a log opens while another tab deletes its topics', async () => {
+test('a log opens, and is described, while another tab deletes its topics', async () => {
   const memory = memoryHost();
   const name = crypto.randomUUID();
   const first = await openTab(memory, name);
   await first.admin.createTopics(Array.from({ length: 20 }, (_, i) => `t${i}`));
   const opening = Promise.all(Array.from({ length: 20 }, () => openTab(memory, name)));
+  const described = Promise.all(Array.from({ length: 20 }, () => first.admin.storage()));
   for (let i = 0; i < 20; i++) await first.admin.deleteTopics([`t${i}`]);
   expect(await opening).toHaveLength(20);
+  expect(await described).toHaveLength(20);
 });
 
 describe('what is known only by its age to be old', () => {

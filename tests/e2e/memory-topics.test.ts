@@ -181,6 +181,22 @@ describe.each(HOSTS)('tabs with $name', ({ deleteSharedWorker }) => {
     expect(Object.keys(rows).filter((store) => store.startsWith('partition-'))).toEqual([]);
     expect(rows['topics']).toBe(1);
   });
+
+  it('have the time of the append, whoever sends and whoever has the records', async () => {
+    const { tabs } = used;
+    const senders = [await tabs.open('a'), await tabs.open('b')];
+    const began = Date.now();
+    for (const { page } of senders) {
+      const { offset, timestamp } = await page.evaluate(async () => {
+        const log = window.api.mustGetLog();
+        const stamped = window.api.topic('stamped', { storage: 'memory', timestampType: 'append' });
+        await log.admin.createTopics([stamped]);
+        return log.producer().send(stamped, { value: new Uint8Array(1), timestamp: 5 });
+      });
+      expect(offset).toBe(senders.findIndex((sender) => sender.page === page));
+      expect(timestamp).toBeGreaterThanOrEqual(began);
+    }
+  });
 });
 
 const ENDS = [

@@ -6,7 +6,9 @@ import { startByTime } from '../../src/log/retention.ts';
 import {
   EMPTY_TIME_INDEX,
   extendTimeIndex,
+  lookUpAge,
   lookUpTime,
+  markAhead,
   trimTimeIndex,
 } from '../../src/log/time-index.ts';
 import type { TimeIndex } from '../../src/log/time-index.ts';
@@ -179,6 +181,56 @@ test('what was deleted to the end is forgotten: a record of the future, too', ()
   const timeIndex = extendTimeIndex(EMPTY_TIME_INDEX, 0, 10 ** 15, 100);
   const head = startedAt({ ...newHead('t', 0), endOffset: 1, timeIndex }, 1);
   expect(lookUpTime(head.timeIndex, 0)).toBeUndefined();
+});
+
+test('marks are at what is ahead of the clock, stay as they are, and go when it is not', () => {
+  let index = extendTimeIndex(EMPTY_TIME_INDEX, 0, 50, 64 * KIB);
+  index = extendTimeIndex(index, 10, 1_000, 64 * KIB);
+  expect(markAhead(index, 1_000)).toBe(index);
+  const marked = markAhead(index, 100);
+  expect([...marked.aheadSince!]).toEqual([0, 100]);
+  expect(markAhead(marked, 200)).toBe(marked);
+  expect(markAhead(marked, 1_000)).toEqual(index);
+  expect(markAhead({ ...marked, aheadSince: Float64Array.of(1) }, 200).aheadSince).toEqual(
+    Float64Array.of(0, 200),
+  );
+  expect([100, 101].map((cutoff) => lookUpAge(marked, cutoff, 300))).toEqual([10, undefined]);
+  expect(lookUpAge(index, 300, 300)).toBe(10); // not seen before
+  expect(lookUpAge(marked, 1_000, 1_000)).toBe(10); // the timestamp counts, once it is not ahead
+});
+
+test('a stride that gets more is younger than its mark', () => {
+  const marked = markAhead(extendTimeIndex(EMPTY_TIME_INDEX, 0, 1_000, 100), 100);
+  const longer = extendTimeIndex(marked, 1, 150, 100);
+  expect(lookUpAge(longer, 150, 150)).toBe(0);
+  expect([...markAhead(longer, 150).aheadSince!]).toEqual([150]);
+});
+
+test('no mark is ever earlier than the newest record of its stride', () => {
+  const steps = fc.array(
+    fc.record({
+      ahead: fc.nat(5),
+      bytes: fc.integer({ min: 1, max: 64 * KIB }),
+      look: fc.boolean(),
+    }),
+    { minLength: 1, maxLength: 400, size: 'max' },
+  );
+  fc.assert(
+    fc.property(steps, fc.nat(), (all, cut) => {
+      let index = EMPTY_TIME_INDEX;
+      all.forEach(({ ahead, bytes, look }, now) => {
+        index = extendTimeIndex(index, now, now + ahead * 100, bytes);
+        if (look) index = markAhead(index, now);
+        if (now === cut % all.length) index = trimTimeIndex(index, Math.floor(now / 2));
+        const { entries, aheadSince = [] } = index;
+        for (let i = 0; i < aheadSince.length; i++) {
+          const newest = (entries[2 * i + 2] ?? now + 1) - 1;
+          if (aheadSince[i] !== 0) expect(aheadSince[i]).toBeGreaterThanOrEqual(newest);
+        }
+      });
+    }),
+    { numRuns: 100 },
+  );
 });
 
 test('it says nothing where it knows nothing', () => {
