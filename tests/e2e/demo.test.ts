@@ -148,7 +148,8 @@ it('emptied by another tab, it stops meanwhile and begins anew', async () => {
 
 it('nothing is sent while nobody sees the page', async () => {
   const { page, tab } = await open();
-  await until(async () => expect(await tab.appended()).toBeGreaterThan(0));
+  const rate = (): Promise<string> => tab.text('#github-events [data-name=rate]');
+  await until(async () => expect(await rate()).not.toBe('0'));
   const show = (state: DocumentVisibilityState): Promise<void> =>
     page.evaluate((state) => {
       Object.defineProperty(document, 'visibilityState', { value: state, configurable: true });
@@ -156,6 +157,7 @@ it('nothing is sent while nobody sees the page', async () => {
     }, state);
   await show('hidden');
   expect(await tab.text('#producer output')).toBe('Paused: nobody sees this page.');
+  await until(async () => expect(await rate()).toBe('0'));
   await show('visible');
   await until(async () => expect(await tab.text('#producer output')).toBe('Sending.'));
 });
