@@ -1,10 +1,12 @@
 import { checkName, mistake, withDefaults } from '../base/argument.ts';
 import { systemClock } from '../base/clock.ts';
+import { deferred } from '../base/deferred.ts';
+import type { Deferred } from '../base/deferred.ts';
 import { MEMBER_EXISTS } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import { Admin } from './admin.ts';
 import { Connection } from './connection.ts';
-import { Consumer } from './consumer.ts';
+import { Consumer, IS_CLOSING } from './consumer.ts';
 import type { ConsumerOptions } from './consumer-options.ts';
 import { bindFacade } from './facade.ts';
 import { defaultWorkerKind } from './host.ts';
@@ -62,6 +64,8 @@ export async function openLog(name: string, options: OpenLogOptions = {}): Promi
   return new Log(name, connection);
 }
 
+type ConsumerHandle = Pick<Consumer, 'close' | 'group' | 'memberId' | typeof IS_CLOSING>;
+
 /** An open log. Close it when done: that closes its producers and consumers too. */
 export class Log {
   readonly name: string;
@@ -69,7 +73,8 @@ export class Log {
   readonly #connection: Connection;
   readonly #registry: TopicRegistry;
   readonly #producers = new Set<Producer>();
-  readonly #consumers = new Set<Pick<Consumer, 'close' | 'group' | 'memberId'>>();
+  /** Each resolves when the consumer has left its group. */
+  readonly #consumers = new Map<ConsumerHandle, Deferred>();
 
   constructor(name: string, connection: Connection) {
     bindFacade(this);
@@ -89,32 +94,43 @@ export class Log {
 
   /**
    * Makes a consumer of every partition of `topics`, or of those that its group assigns to it. Throws
-   * as `producer` does, and `MEMBER_EXISTS` where a consumer of this log has the `memberId`.
+   * as `producer` does, and `MEMBER_EXISTS` where a consumer of this log has the `memberId`; one that
+   * has been closed leaves it to the new one, whose `ready` waits until the old one has left the group.
    */
   consumer<const T extends TopicFilter>(options: ConsumerOptions<T>): Consumer<T> {
     this.#checkMemberId(options);
-    const onClosed = (): void => void this.#consumers.delete(consumer);
+    const left = deferred();
+    const onClosed = (): void => {
+      left.resolve();
+      this.#consumers.delete(consumer);
+    };
     const consumer = new Consumer(this.#connection, this.#registry, options, onClosed);
-    this.#consumers.add(consumer);
+    this.#consumers.set(consumer, left);
     return consumer;
   }
 
   /**
    * Flushes the producers, ends the consumers, and leaves the log. Rejects where something could not
-   * be stored, and has closed all the same. Idempotent.
+   * be stored, and has closed all the same. Idempotent. A
+   * consumer's listener may await it, as `consumer.close()`.
    */
   async close(): Promise<void> {
-    const closing = [...this.#producers, ...this.#consumers].map((user) => user.close());
-    const settled = await Promise.allSettled(closing);
-    this.#connection.close();
+    const consumers = [...this.#consumers];
+    const users = [...this.#producers, ...consumers.map(([consumer]) => consumer)];
+    const settled = await Promise.allSettled(users.map((user) => user.close()));
+    // A consumer whose listener waits for this call leaves after it.
+    const leaving = consumers.filter(([consumer]) => this.#consumers.has(consumer));
+    const left = leaving.map(([, { promise }]) => promise);
+    if (left.length === 0) this.#connection.close();
+    else void Promise.all(left).then(() => this.#connection.close());
     for (const result of settled) if (result.status === 'rejected') throw result.reason;
   }
 
   #checkMemberId(options: ConsumerOptions<TopicFilter>): void {
     const { group, memberId } = options ?? {}; // what is no options is refused later
     if (memberId === undefined) return;
-    for (const other of this.#consumers) {
-      if (other.group !== group || other.memberId !== memberId) continue;
+    for (const other of this.#consumers.keys()) {
+      if (other.group !== group || other.memberId !== memberId || other[IS_CLOSING]) continue;
       throw new TablogError(
         MEMBER_EXISTS,
         `a consumer of this log is the member '${memberId}' of '${group}' already`,
