@@ -89,7 +89,9 @@ export class Holdings {
     this.#lose([...this.#held].flatMap(([key, reader]) => (owned.has(key) ? [] : reader)));
     const idle = view.owned.filter((claim) => !this.#busy.has(keyOf(claim)));
     const toRelease = idle.filter(({ revoked }) => revoked);
-    const toBegin = idle.filter((claim) => !claim.revoked && !this.#held.has(keyOf(claim)));
+    const isToBegin = (claim: OwnedPartition): boolean =>
+      !claim.revoked && !this.#isEnding && !this.#held.has(keyOf(claim));
+    const toBegin = idle.filter(isToBegin);
     for (const claim of [...toRelease, ...toBegin]) this.#busy.add(keyOf(claim));
     if (toBegin.length > 0) void this.#begin(member, toBegin);
     this.#giveUp(member, toRelease);
