@@ -18,6 +18,7 @@ import type {
   Request,
   TopicDescription,
   TopicInfo,
+  TopicOffsets,
   TopicSpec,
   TransactionalHolder,
 } from '../protocol/broker.ts';
@@ -35,6 +36,7 @@ import type { Liveness } from '../protocol/liveness.ts';
 import { HintSender } from './hint-sender.ts';
 import type { AppendOutcome } from './commit-queue.ts';
 import { LogSessions, isCutOff } from './log-sessions.ts';
+import { OffsetLookups } from './offset-lookups.ts';
 import { topicInfo } from './topic-row.ts';
 
 export interface LogBrokerOptions {
@@ -55,6 +57,7 @@ export class LogBroker implements Broker {
   readonly #sender: HintSender;
   readonly #fetches = new Map<string, AbortController>();
   readonly #sessions: LogSessions;
+  readonly #lookups: OffsetLookups;
 
   constructor(options: LogBrokerOptions) {
     const { name, openStore, clock = systemClock, liveness = lockLiveness() } = options;
@@ -63,6 +66,7 @@ export class LogBroker implements Broker {
       if (isHint(data)) void this.#heard(data);
     });
     this.#sender = new HintSender(clock, (hint) => this.#hints.post(hint));
+    this.#lookups = new OffsetLookups((use) => this.#sessions.run(use));
     this.#sessions = new LogSessions({
       openStore,
       clock,
@@ -166,11 +170,11 @@ export class LogBroker implements Broker {
   }
 
   async listOffsets(request: Request<'listOffsets'>): Promise<number[]> {
-    return this.#sessions.run(({ partitions }) =>
-      Promise.all(
-        request.map(({ topicId, partition, at }) => partitions.offset(topicId, partition, at)),
-      ),
-    );
+    return this.#lookups.of(request);
+  }
+
+  async listTopicOffsets(request: Request<'listTopicOffsets'>): Promise<TopicOffsets[]> {
+    return this.#lookups.ofTopics(request);
   }
 
   async initProducer(request: Request<'initProducer'>): Promise<TransactionalHolder> {
@@ -180,6 +184,7 @@ export class LogBroker implements Broker {
   async transact({ appends, ...rest }: Request<'transact'>): Promise<BatchPlace[]> {
     const elsewhere = appends.find(({ topicId }) => isInMemory(topicId));
     if (elsewhere !== undefined) throw inMemory(elsewhere);
+    await this.#lookups.before(appends);
     return this.#sessions.run(async (session) => {
       const prepared = await session.prepare(appends);
       const ready = prepared.map((append) => {
@@ -213,8 +218,7 @@ export class LogBroker implements Broker {
   }
 
   async positionPartitions(request: Request<'positionPartitions'>): Promise<GroupPosition[]> {
-    const { member, claims, from } = request;
-    return this.#sessions.run(({ groupOffsets }) => groupOffsets.position(member, claims, from));
+    return this.#sessions.run(({ groupOffsets }) => groupOffsets.position(request));
   }
 
   async listGroups(): Promise<GroupListing[]> {
@@ -235,7 +239,8 @@ export class LogBroker implements Broker {
   }
 
   async resetOffsets(request: Request<'resetOffsets'>): Promise<CommittedOffset[]> {
-    return this.#sessions.run(({ groupAdmin }) => groupAdmin.resetOffsets(request));
+    const reset = this.#sessions.run(({ groupAdmin }) => groupAdmin.resetOffsets(request));
+    return this.#lookups.hold('disk', this.#lookups.hold('memory', reset));
   }
 
   /** A client is gone: nothing is kept for it. */
@@ -255,6 +260,7 @@ export class LogBroker implements Broker {
 
   /** What became of each batch. A connection that was found closed is opened anew, once. */
   async #append(appends: readonly Append[], durability: Durability): Promise<AppendOutcome[]> {
+    await this.#lookups.before(appends);
     const results: AppendOutcome[] = [];
     let left = appends.map((append, i) => ({ append, i }));
     for (let tries = 0; left.length > 0 && tries < 2; tries++) {

@@ -2,6 +2,7 @@ import { checkArray, checkInteger, checkMs, mistake, withDefaults } from '../bas
 import { deferred } from '../base/deferred.ts';
 import { closed } from '../base/error.ts';
 import { randomId } from '../base/random-id.ts';
+import type { OffsetPlace } from '../protocol/broker.ts';
 import { aborted } from '../protocol/liveness.ts';
 import { WholeTopics } from './assignment.ts';
 import type { Assignment } from './assignment.ts';
@@ -13,6 +14,8 @@ import type { ConsumerOptions, Position } from './consumer-options.ts';
 import { bindFacade } from './facade.ts';
 import { Fetcher } from './fetcher.ts';
 import type { Hold } from './hold.ts';
+import { originsOf } from './origins.ts';
+import type { Origins } from './origins.ts';
 import type { MessageBatch, MessageOf, TopicFilter } from './message.ts';
 import { lost } from './hold.ts';
 import { Reading, TURN_MESSAGES } from './reading.ts';
@@ -68,6 +71,7 @@ export class Consumer<T extends TopicFilter = TopicLike> implements AsyncIterabl
   readonly group: string | undefined;
   readonly #connection: Connection;
   readonly #registry: TopicRegistry;
+  readonly #selection: TopicSelection;
   readonly #readers: ReaderSet;
   readonly #fetcher: Fetcher;
   readonly #reading: Reading;
@@ -104,7 +108,7 @@ export class Consumer<T extends TopicFilter = TopicLike> implements AsyncIterabl
     this.#registry = registry;
     this.#onClosed = onClosed;
     this.#commitsItself = group !== undefined && checked.commit !== 'manual';
-    const selection = new TopicSelection(checked.topics);
+    const selection = (this.#selection = new TopicSelection(checked.topics));
     const readers = (this.#readers = new ReaderSet(connection, selection, group === undefined));
     this.#fetcher = new Fetcher(connection, checked, readers.all, () => registry.checkAge());
     const onError = (error: unknown): void => this.#fetcher.fail(error);
@@ -122,16 +126,21 @@ export class Consumer<T extends TopicFilter = TopicLike> implements AsyncIterabl
       mayDeliver: () => this.#assignment?.mayDeliver() ?? false,
       commitsItself: this.#commitsItself,
     });
+    const place = checkPosition(from);
+    const origins = mayMove(place) || group === undefined ? this.#lookUp(place) : undefined;
+    origins?.catch(() => {}); // whoever waits for it is told
     const predecessors = this.#member === undefined ? undefined : haveLeft(this.#member);
     const positioned = deferred();
     this.#ready = this.#start(async () => {
       const common = { registry, selection, readers, from, listeners, onChange };
-      if (group === undefined) return new WholeTopics({ ...common, mustExist });
+      if (group === undefined) return new WholeTopics({ ...common, origins: origins!, mustExist });
       // A tab that only produces does without it.
       const { GroupMember } = await loaded(import('./group-member.ts'));
       await Promise.race([predecessors, aborted(this.#closing.signal)]);
       return new GroupMember({
         ...common,
+        // Where it is not known, the broker looks when it is the partition's turn.
+        origins: Promise.resolve(origins).catch(() => undefined),
         connection,
         group: { ...checked, group, memberId: this.memberId!, assignor: checked.assignor ?? null },
         onRevoking: (reader) => this.#runner?.giveUp(reader),
@@ -276,14 +285,21 @@ export class Consumer<T extends TopicFilter = TopicLike> implements AsyncIterabl
   }
 
   /**
-   * Moves a partition, or all of them, to another place. What was fetched before is dropped; no
-   * message from there is delivered any more.
+   * Moves a partition, or all of them, to another place: 'latest' is the end as of the call, so what
+   * the tab sends after it is read. What was fetched before is dropped; no message from there is
+   * delivered any more.
    */
   async seek(to: Position, where?: TopicPartition): Promise<void> {
-    checkPosition(to);
+    const place = checkPosition(to);
     const call = this.#readers.nextSeek();
-    if (this.#readers.all.length === 0) await this.#positioned;
-    await this.#readers.seek(call, to, where);
+    let origins: Origins | undefined;
+    if (this.#readers.all.length === 0) {
+      const looked = 'at' in place ? this.#lookUp(place) : undefined;
+      looked?.catch(() => {}); // it is awaited later
+      await this.#positioned;
+      origins = await looked;
+    }
+    await this.#readers.seek(call, to, where, origins);
     this.#fetcher.interrupt(); // polls that wait at the old place
     this.#fetcher.pump();
     this.#fetcher.wake();
@@ -351,6 +367,10 @@ export class Consumer<T extends TopicFilter = TopicLike> implements AsyncIterabl
     return this.close();
   }
 
+  #lookUp(place: OffsetPlace): Promise<Origins> {
+    return originsOf(this.#connection, this.#selection.subscription, place);
+  }
+
   async #start(assign: () => Promise<Assignment>): Promise<void> {
     const assignment = await assign();
     if (this.#closing.signal.aborted) throw closed('consumer');
@@ -364,4 +384,9 @@ export class Consumer<T extends TopicFilter = TopicLike> implements AsyncIterabl
     signal.addEventListener('abort', close, { once: true, signal: this.#closing.signal });
     if (signal.aborted) close();
   }
+}
+
+/** Whether the place is elsewhere when more has been sent. */
+function mayMove(place: OffsetPlace): boolean {
+  return 'at' in place && place.at !== 'earliest';
 }

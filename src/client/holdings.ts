@@ -15,6 +15,7 @@ import type { Position } from './consumer-options.ts';
 import { Hold } from './hold.ts';
 import { isGone } from './offset-committer.ts';
 import type { OffsetCommitter } from './offset-committer.ts';
+import type { Origins } from './origins.ts';
 import { resetPosition, resetReader } from './offset-reset.ts';
 import type { PartitionReader } from './partition-reader.ts';
 import type { ReaderSet } from './reader-set.ts';
@@ -28,6 +29,8 @@ export interface HoldingsOptions {
   readonly listeners: ConsumerListeners;
   readonly committer: OffsetCommitter;
   readonly from: Position;
+  /** Where `from` was when the consumer was made; `undefined`: a place that nothing moves, or unknown. */
+  readonly origins: Promise<Origins | undefined>;
   /** There may be more to read, or less. */
   readonly onChange: () => void;
   /** Nothing more of it is to begin: it is to be given up. */
@@ -130,8 +133,14 @@ export class Holdings {
   }
 
   async #begin(member: MemberRef, claims: readonly OwnedPartition[]): Promise<void> {
-    const { connection, from, readers } = this.#options;
-    const request = { member, claims, from: checkPosition(from) };
+    const { connection, from, origins, readers } = this.#options;
+    const places = await origins;
+    const request = {
+      member,
+      claims,
+      from: checkPosition(from),
+      origins: places && claims.map((claim) => places.of(claim)),
+    };
     const positions = await this.#tried(() => connection.call('positionPartitions', request));
     const begun = (positions ?? []).flatMap((position, i) => {
       const isOver = this.#member !== member || this.#isEnding || !this.#owns(claims[i]!);

@@ -10,6 +10,7 @@ import type {
   MemberRef,
   MemberView,
   ReleaseRequest,
+  Subscription,
   SyncRequest,
 } from './group.ts';
 import type { TopicStorage } from './topic-id.ts';
@@ -19,7 +20,7 @@ import type { TopicStorage } from './topic-id.ts';
  * It is part of the worker's name, so builds that differ in it get a worker each: law 1 of the
  * design lets them share the log.
  */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 /** How a topic behaves. Kafka's name of each is in parentheses. */
 export interface TopicConfig {
@@ -191,6 +192,13 @@ export type OffsetSpec = 'earliest' | 'latest' | number;
 /** Where to begin: a place that the broker looks up, or an offset. */
 export type OffsetPlace = { readonly at: OffsetSpec } | { readonly offset: number };
 
+/** The offset of one place in each partition of a topic. */
+export interface TopicOffsets {
+  readonly id: string;
+  readonly name: string;
+  readonly offsets: readonly number[];
+}
+
 /** Records and offsets that are stored together or not at all. */
 export interface TransactRequest extends ProduceRequest {
   readonly commits: readonly CommitRequest[];
@@ -257,6 +265,7 @@ export interface Broker {
   produce(request: ProduceRequest): Promise<readonly AppendResult[]>;
   fetch(request: FetchRequest): Promise<readonly FetchedPartition[]>;
   cancelFetch(request: { readonly clientId: string; readonly fetchId: number }): Promise<null>;
+  /** What is produced by a later call of the same client is not counted; nor in `listTopicOffsets`. */
   listOffsets(
     request: readonly {
       readonly topicId: string;
@@ -264,6 +273,11 @@ export interface Broker {
       readonly at: OffsetSpec;
     }[],
   ): Promise<readonly number[]>;
+  /** Of every topic that there is and that the subscription matches. */
+  listTopicOffsets(request: {
+    readonly subscription: Subscription;
+    readonly at: OffsetSpec;
+  }): Promise<readonly TopicOffsets[]>;
 
   /**
    * Gives the transactional id to `holder`, and fences who had it before, where that is who the caller
@@ -290,6 +304,8 @@ export interface Broker {
     readonly member: MemberRef;
     readonly claims: readonly Claim[];
     readonly from: OffsetPlace;
+    /** Instead of `from`, where the group has committed nothing: an offset for each of the claims. */
+    readonly origins?: readonly number[] | undefined;
   }): Promise<readonly GroupPosition[]>;
 
   listGroups(request: null): Promise<readonly GroupListing[]>;

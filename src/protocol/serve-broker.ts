@@ -30,6 +30,7 @@ const METHODS = Object.keys({
   leaveGroup: true,
   listGroups: true,
   listOffsets: true,
+  listTopicOffsets: true,
   listTopics: true,
   positionPartitions: true,
   produce: true,

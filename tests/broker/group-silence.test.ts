@@ -192,7 +192,7 @@ test('a hint that says so keeps a member, but for as long as it comes', async ()
   await broker.createTopics([{ name: 'orders', partitions: 2 }]);
   void live(await Member.join(broker, 'a'));
   await Member.join(broker, 'b');
-  const channel = new BroadcastChannel(`tablog/1/${log.name}`);
+  const channel = new BroadcastChannel(`tablog/2/${log.name}`);
   onTestFinished(() => channel.close());
   for (let i = 0; i < 8; i++) {
     channel.postMessage({ kind: 'alive', groupId: 'billing', memberId: 'b' });

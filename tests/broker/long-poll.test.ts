@@ -106,7 +106,7 @@ describe('a hint', () => {
     shop.connection.failNextRead({}, { until: look.promise });
     await shop.offset(orders, 'latest'); // the catalog is known now
     const { answer, answered } = await wait(shop);
-    const spy = new BroadcastChannel(`tablog/1/${log.name}`);
+    const spy = new BroadcastChannel(`tablog/2/${log.name}`);
     onTestFinished(() => spy.close());
     const heard = new Promise((resolve) => spy.addEventListener('message', resolve));
     await log.broker().append(orders, 'a');

@@ -114,13 +114,13 @@ describe('hints', () => {
     const shop = log.broker();
     const topic = await shop.create('orders');
     await shop.append(topic, 'a', 'b');
-    const channel = new BroadcastChannel(`tablog/1/${log.name}`);
+    const channel = new BroadcastChannel(`tablog/2/${log.name}`);
     onTestFinished(() => channel.close());
     const lies = [-1, 0, 1, 2, 3, Number.MAX_SAFE_INTEGER].map((endOffset) => ({
       kind: 'appended',
       partitions: [{ topicId: topic.id, partition: 0, endOffset }],
     }));
-    const heard = new BroadcastChannel(`tablog/1/${log.name}`);
+    const heard = new BroadcastChannel(`tablog/2/${log.name}`);
     onTestFinished(() => heard.close());
     const all = [...forged, ...lies];
     const last = new Promise<void>((resolve) => {
@@ -139,7 +139,7 @@ describe('hints', () => {
     const shop = log.broker();
     const topic = await shop.create('orders', 2);
     log.clock.advance(20);
-    const channel = new BroadcastChannel(`tablog/1/${log.name}`);
+    const channel = new BroadcastChannel(`tablog/2/${log.name}`);
     onTestFinished(() => channel.close());
     const messages: unknown[] = [];
     channel.addEventListener('message', ({ data }) => messages.push(data));
