@@ -4,6 +4,7 @@ export type ErrorCode =
   | 'CLOSED'
   | 'CONFLICT'
   | 'FENCED'
+  | 'FETCH_SESSION_ID_NOT_FOUND'
   | 'FORMAT_TOO_NEW'
   | 'GROUP_ID_NOT_FOUND'
   | 'INCONSISTENT_GROUP_PROTOCOL'
@@ -74,6 +75,12 @@ export const FENCED: ErrorRule = {
   code: 'FENCED',
   retriable: false,
   next: 'Others read its partitions now; what it had in hand comes again there.',
+};
+
+export const FETCH_SESSION_ID_NOT_FOUND: ErrorRule = {
+  code: 'FETCH_SESSION_ID_NOT_FOUND',
+  retriable: true,
+  next: 'The consumer asks for all its partitions anew.',
 };
 
 export const FORMAT_TOO_NEW: ErrorRule = {

@@ -12,6 +12,7 @@ import type {
   Append,
   AppendResult,
   Broker,
+  FetchPartition,
   FetchedPartition,
   ImportedPartition,
   LogDescription,
@@ -33,6 +34,7 @@ import { isHint, openHintChannel } from '../protocol/hint.ts';
 import type { Hint, HintChannel } from '../protocol/hint.ts';
 import { lockLiveness } from '../protocol/liveness.ts';
 import type { Liveness } from '../protocol/liveness.ts';
+import { FetchSessions } from './fetch-sessions.ts';
 import { HintSender } from './hint-sender.ts';
 import type { AppendOutcome } from './commit-queue.ts';
 import { LogSessions, isCutOff } from './log-sessions.ts';
@@ -56,6 +58,7 @@ export class LogBroker implements Broker {
   readonly #hints: HintChannel;
   readonly #sender: HintSender;
   readonly #fetches = new Map<string, AbortController>();
+  readonly #fetchSessions = new FetchSessions();
   readonly #sessions: LogSessions;
   readonly #lookups: OffsetLookups;
 
@@ -153,12 +156,16 @@ export class LogBroker implements Broker {
   async fetch(request: Request<'fetch'>): Promise<FetchedPartition[]> {
     const key = `${request.clientId}/${request.fetchId}`;
     const abort = new AbortController();
-    const expires = this.#clock.now() + request.maxWaitMs;
+    const { session, maxWaitMs, maxBytes = Infinity } = request;
+    const expires = this.#clock.now() + maxWaitMs;
     this.#fetches.set(key, abort);
-    try {
-      return await this.#sessions.run(({ partitions }) =>
-        partitions.fetch(request.partitions, expires, abort.signal),
+    const fetch = (wanted: readonly FetchPartition[]): Promise<FetchedPartition[]> =>
+      this.#sessions.run(({ partitions }) =>
+        partitions.fetch(wanted, { expires, maxBytes, signal: abort.signal }),
       );
+    try {
+      if (session === undefined) return await fetch(request.partitions);
+      return await this.#fetchSessions.fetch(request, abort, fetch);
     } finally {
       this.#fetches.delete(key);
     }
@@ -166,6 +173,7 @@ export class LogBroker implements Broker {
 
   async cancelFetch({ clientId, fetchId }: Request<'cancelFetch'>): Promise<null> {
     this.#fetches.get(`${clientId}/${fetchId}`)?.abort();
+    this.#fetchSessions.end(clientId, fetchId);
     return null;
   }
 
@@ -245,6 +253,7 @@ export class LogBroker implements Broker {
 
   /** A client is gone: nothing is kept for it. */
   forget(clientId: string): void {
+    this.#fetchSessions.forget(clientId);
     for (const [key, abort] of this.#fetches) {
       if (key.startsWith(`${clientId}/`)) abort.abort();
     }

@@ -9,6 +9,7 @@ import type { Liveness } from '../protocol/liveness.ts';
 import { logRef } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
 import type { NewAppend } from './commit-queue.ts';
+import { Coalesced } from './coalesced.ts';
 import { GroupAdmin } from './group-admin.ts';
 import { GroupCoordinator } from './group-coordinator.ts';
 import { GroupOffsets } from './group-offsets.ts';
@@ -50,6 +51,7 @@ export class LogSession {
   readonly #clock: Clock;
   readonly #disk: StoredPartitions;
   readonly #memory: MemoryPartitions;
+  readonly #retained = new Coalesced(() => this.#retain());
 
   constructor(store: Store, { clock, liveness, memory, post, onAppended }: LogSessionOptions) {
     this.store = store;
@@ -144,8 +146,13 @@ export class LogSession {
   /** Topics were made, changed or deleted, here or elsewhere. */
   topicsChanged(): void {
     this.topics.forget();
-    this.#disk.topicsChanged();
+    this.#retained.soon();
     this.#memory.topicsChanged();
     this.groups.topicsChanged();
+  }
+
+  /** Whoever waits for a topic that is gone is told. */
+  async #retain(): Promise<void> {
+    this.#disk.retain(await this.topics.ids());
   }
 }

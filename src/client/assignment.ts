@@ -80,12 +80,18 @@ export class WholeTopics implements Assignment {
 
   #newReaders(topics: readonly Pick<TopicInfo, 'id' | 'name' | 'partitions'>[]): PartitionReader[] {
     const { selection, readers } = this.#options;
+    const known = new Map<string, { readonly id: string; partitions: number }>();
+    for (const { topic, topicId: id } of readers.all) {
+      const of = known.get(topic.name);
+      if (of === undefined) known.set(topic.name, { id, partitions: 1 });
+      else of.partitions++;
+    }
     return topics.flatMap(({ id, name, partitions }) => {
-      if (selection.get(name) === undefined) return [];
-      const mine = readers.all.filter((reader) => reader.topic.name === name);
+      const mine = known.get(name);
       // One that was deleted and made again is another topic: its readers report that it is gone.
-      if (mine.some((reader) => reader.topicId !== id)) return [];
-      const first = mine.length;
+      if (mine !== undefined && mine.id !== id) return [];
+      const first = mine?.partitions ?? 0;
+      if (first >= partitions || selection.get(name) === undefined) return [];
       return Array.from({ length: Math.max(partitions - first, 0) }, (_, i) => {
         const reader = readers.create(name, id, first + i);
         reader.onError = (error) => this.#recover(reader, error);

@@ -300,7 +300,6 @@ export class Consumer<T extends TopicFilter = TopicLike> implements AsyncIterabl
       origins = await looked;
     }
     await this.#readers.seek(call, to, where, origins);
-    this.#fetcher.interrupt(); // polls that wait at the old place
     this.#fetcher.pump();
     this.#fetcher.wake();
   }
