@@ -80,7 +80,7 @@ export const FENCED: ErrorRule = {
 export const FETCH_SESSION_ID_NOT_FOUND: ErrorRule = {
   code: 'FETCH_SESSION_ID_NOT_FOUND',
   retriable: true,
-  next: 'The consumer asks for all its partitions anew.',
+  next: 'Call it again with all partitions: a consumer does so by itself.',
 };
 
 export const FORMAT_TOO_NEW: ErrorRule = {

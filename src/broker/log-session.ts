@@ -153,6 +153,7 @@ export class LogSession {
 
   /** Whoever waits for a topic that is gone is told. */
   async #retain(): Promise<void> {
-    this.#disk.retain(await this.topics.ids());
+    // Where nobody waits there is nobody to tell, and what is forgotten can be read again.
+    this.#disk.retain(this.#disk.isWaitedFor ? await this.topics.ids() : new Set());
   }
 }

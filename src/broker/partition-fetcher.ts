@@ -104,6 +104,10 @@ export class PartitionFetcher {
     this.#waiters.wake(partitionKey(topicId, partition));
   }
 
+  get isWaitedFor(): boolean {
+    return !this.#waiters.isEmpty;
+  }
+
   /** These are the topics that there are: whoever waits for another one is told. */
   retain(topicIds: ReadonlySet<string>): void {
     for (const { topicId, partition } of this.#tails.retain(topicIds)) {

@@ -100,6 +100,11 @@ export class StoredPartitions implements PartitionHost {
     this.#fetcher.trimmed(name);
   }
 
+  /** Whether a fetch waits for something to read. */
+  get isWaitedFor(): boolean {
+    return this.#fetcher.isWaitedFor;
+  }
+
   /** These are the topics that there are. */
   retain(topicIds: ReadonlySet<string>): void {
     this.#fetcher.retain(topicIds);
