@@ -3,6 +3,7 @@
 /** What lasts until it is closed; `await using` closes it where a block ends. */
 export interface Closable extends AsyncDisposable {
   close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 /**

@@ -4,6 +4,7 @@ export type ErrorCode =
   | 'CLOSED'
   | 'CONFLICT'
   | 'FENCED'
+  | 'FETCH_SESSION_ID_NOT_FOUND'
   | 'FORMAT_TOO_NEW'
   | 'GROUP_ID_NOT_FOUND'
   | 'INCONSISTENT_GROUP_PROTOCOL'
@@ -77,6 +78,12 @@ export const FENCED: ErrorRule = {
   code: 'FENCED',
   retriable: false,
   next: 'Others read its partitions now; what it had in hand comes again there.',
+};
+
+export const FETCH_SESSION_ID_NOT_FOUND: ErrorRule = {
+  code: 'FETCH_SESSION_ID_NOT_FOUND',
+  retriable: true,
+  next: 'Call it again with all partitions: a consumer does so by itself.',
 };
 
 export const FORMAT_TOO_NEW: ErrorRule = {

@@ -17,6 +17,7 @@ import type {
 import type { Liveness } from '../protocol/liveness.ts';
 import { GROUPS, logRef, poolRef } from '../store/schema.ts';
 import type { RowRef, Store, Writer } from '../store/store.ts';
+import { Coalesced } from './coalesced.ts';
 import { commitOffsets, offsetRef } from './committed-offset.ts';
 import type { CommitStamp } from './committed-offset.ts';
 import { MemberWatch } from './member-watch.ts';
@@ -41,6 +42,8 @@ export interface OffsetWrites {
 const NONE: OffsetWrites = { of: [], write() {} };
 
 interface Watched {
+  /** The group is brought in line with the topics that there are. */
+  readonly refreshed: Coalesced;
   readonly watch: MemberWatch;
   /** The newest that was seen. */
   seen: Pick<GroupState, 'instance' | 'generation'>;
@@ -135,9 +138,7 @@ export class GroupCoordinator {
 
   /** Topics were made, changed or deleted, here or elsewhere. */
   topicsChanged(): void {
-    for (const groupId of this.#watches.keys()) {
-      this.#inBackground(this.step(groupId, { kind: 'refresh' }));
-    }
+    for (const { refreshed } of this.#watches.values()) refreshed.soon();
   }
 
   /** What another broker says of a group; nothing but a reason to look. */
@@ -198,7 +199,8 @@ export class GroupCoordinator {
     const { groupId, generation } = group;
     let watched = this.#watches.get(groupId);
     if (watched === undefined) {
-      watched = { watch: this.#newWatch(groupId), seen: group };
+      const refreshed = new Coalesced(() => this.step(groupId, { kind: 'refresh' }));
+      watched = { watch: this.#newWatch(groupId), refreshed, seen: group };
       this.#watches.set(groupId, watched);
     }
     // Reads overtake each other; a group that was deleted, and made again, begins again.

@@ -3,14 +3,8 @@ import { newGroup } from '../group/group-state.ts';
 import type { GroupState } from '../group/group-state.ts';
 import { mustBeMember, mustHold } from '../group/transitions.ts';
 import type { PartitionName } from '../log/head.ts';
-import type { OffsetPlace } from '../protocol/broker.ts';
-import type {
-  Claim,
-  CommitRequest,
-  CommittedOffset,
-  GroupPosition,
-  MemberRef,
-} from '../protocol/group.ts';
+import type { OffsetPlace, Request } from '../protocol/broker.ts';
+import type { Claim, CommitRequest, CommittedOffset, GroupPosition } from '../protocol/group.ts';
 import { isInMemory } from '../protocol/topic-id.ts';
 import { OFFSETS, logRef } from '../store/schema.ts';
 import type { LogRow } from '../store/schema.ts';
@@ -55,14 +49,15 @@ export class GroupOffsets {
 
   /**
    * Where a member begins in partitions that it got: where the group left off, or, where that is
-   * nowhere, by `from`. Such a beginning is committed at once, so that whoever takes over before the
+   * nowhere, at its origin, or else by `from`. Such a beginning is committed at once, so that whoever takes over before the
    * first commit does not begin at another place and leave out what lies between.
    */
-  async position(
-    member: MemberRef,
-    claims: readonly Claim[],
-    from: OffsetPlace,
-  ): Promise<GroupPosition[]> {
+  async position({
+    member,
+    claims,
+    from,
+    origins,
+  }: Request<'positionPartitions'>): Promise<GroupPosition[]> {
     const { groupId } = member;
     const refs = claims.map((claim) => offsetRef(groupId, claim));
     const [all, [row, log, ...rows]] = await Promise.all([
@@ -82,7 +77,9 @@ export class GroupOffsets {
         }
         // A partition that is new has been read by nobody; nor what is in memory where that was lost.
         const isFirst = at === undefined ? isNew(group, claim) : isInMemory(claim.topicId);
-        const offset = isFirst ? start : await this.#resolve(all[i]!, from);
+        const origin = at === undefined ? origins?.[i] : undefined;
+        const place = origin === undefined ? from : { offset: origin };
+        const offset = isFirst ? start : await this.#resolve(all[i]!, place);
         return { ...claim, offset, reset: at === undefined ? null : { committed: at, start, end } };
       }),
     );

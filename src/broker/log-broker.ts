@@ -12,6 +12,7 @@ import type {
   Append,
   AppendResult,
   Broker,
+  FetchPartition,
   FetchedPartition,
   ImportedPartition,
   LogDescription,
@@ -19,6 +20,7 @@ import type {
   Request,
   TopicDescription,
   TopicInfo,
+  TopicOffsets,
   TopicSpec,
   TransactionalHolder,
 } from '../protocol/broker.ts';
@@ -33,10 +35,12 @@ import { isHint, openHintChannel } from '../protocol/hint.ts';
 import type { Hint, HintChannel } from '../protocol/hint.ts';
 import { lockLiveness } from '../protocol/liveness.ts';
 import type { Liveness } from '../protocol/liveness.ts';
+import { FetchSessions } from './fetch-sessions.ts';
 import { HintSender } from './hint-sender.ts';
 import type { AppendOutcome } from './commit-queue.ts';
 import { LogSessions, isCutOff } from './log-sessions.ts';
 import type { LogSession } from './log-session.ts';
+import { OffsetLookups } from './offset-lookups.ts';
 import { topicInfo } from './topic-row.ts';
 import type { TopicRow } from './topic-row.ts';
 
@@ -58,7 +62,9 @@ export class LogBroker implements Broker {
   readonly #hints: HintChannel;
   readonly #sender: HintSender;
   readonly #fetches = new Map<string, AbortController>();
+  readonly #fetchSessions = new FetchSessions();
   readonly #sessions: LogSessions;
+  readonly #lookups: OffsetLookups;
 
   constructor(options: LogBrokerOptions) {
     const { name, openStore, clock = systemClock, liveness = lockLiveness() } = options;
@@ -67,6 +73,7 @@ export class LogBroker implements Broker {
       if (isHint(data)) void this.#heard(data);
     });
     this.#sender = new HintSender(clock, (hint) => this.#hints.post(hint));
+    this.#lookups = new OffsetLookups((use) => this.#sessions.run(use));
     this.#sessions = new LogSessions({
       name,
       openStore,
@@ -167,12 +174,16 @@ export class LogBroker implements Broker {
   async fetch(request: Request<'fetch'>): Promise<FetchedPartition[]> {
     const key = `${request.clientId}/${request.fetchId}`;
     const abort = new AbortController();
-    const expires = this.#clock.now() + request.maxWaitMs;
+    const { session, maxWaitMs, maxBytes = Infinity } = request;
+    const expires = this.#clock.now() + maxWaitMs;
     this.#fetches.set(key, abort);
-    try {
-      return await this.#sessions.run(({ partitions }) =>
-        partitions.fetch(request.partitions, expires, abort.signal),
+    const fetch = (wanted: readonly FetchPartition[]): Promise<FetchedPartition[]> =>
+      this.#sessions.run(({ partitions }) =>
+        partitions.fetch(wanted, { expires, maxBytes, signal: abort.signal }),
       );
+    try {
+      if (session === undefined) return await fetch(request.partitions);
+      return await this.#fetchSessions.fetch(request, abort, fetch);
     } finally {
       this.#fetches.delete(key);
     }
@@ -180,15 +191,16 @@ export class LogBroker implements Broker {
 
   async cancelFetch({ clientId, fetchId }: Request<'cancelFetch'>): Promise<null> {
     this.#fetches.get(`${clientId}/${fetchId}`)?.abort();
+    this.#fetchSessions.end(clientId, fetchId);
     return null;
   }
 
   async listOffsets(request: Request<'listOffsets'>): Promise<number[]> {
-    return this.#sessions.run(({ partitions }) =>
-      Promise.all(
-        request.map(({ topicId, partition, at }) => partitions.offset(topicId, partition, at)),
-      ),
-    );
+    return this.#lookups.of(request);
+  }
+
+  async listTopicOffsets(request: Request<'listTopicOffsets'>): Promise<TopicOffsets[]> {
+    return this.#lookups.ofTopics(request);
   }
 
   async initProducer(request: Request<'initProducer'>): Promise<TransactionalHolder> {
@@ -198,6 +210,7 @@ export class LogBroker implements Broker {
   async transact({ appends, ...rest }: Request<'transact'>): Promise<BatchPlace[]> {
     const elsewhere = appends.find(({ topicId }) => isInMemory(topicId));
     if (elsewhere !== undefined) throw inMemory(elsewhere);
+    await this.#lookups.before(appends);
     return this.#sessions.run((session) => session.transact(appends, rest));
   }
 
@@ -224,8 +237,7 @@ export class LogBroker implements Broker {
   }
 
   async positionPartitions(request: Request<'positionPartitions'>): Promise<GroupPosition[]> {
-    const { member, claims, from } = request;
-    return this.#sessions.run(({ groupOffsets }) => groupOffsets.position(member, claims, from));
+    return this.#sessions.run(({ groupOffsets }) => groupOffsets.position(request));
   }
 
   async listGroups(): Promise<GroupListing[]> {
@@ -246,11 +258,13 @@ export class LogBroker implements Broker {
   }
 
   async resetOffsets(request: Request<'resetOffsets'>): Promise<CommittedOffset[]> {
-    return this.#sessions.run(({ groupAdmin }) => groupAdmin.resetOffsets(request));
+    const reset = this.#sessions.run(({ groupAdmin }) => groupAdmin.resetOffsets(request));
+    return this.#lookups.hold('disk', this.#lookups.hold('memory', reset));
   }
 
   /** A client is gone: nothing is kept for it. */
   forget(clientId: string): void {
+    this.#fetchSessions.forget(clientId);
     for (const [key, abort] of this.#fetches) {
       if (key.startsWith(`${clientId}/`)) abort.abort();
     }
@@ -271,6 +285,7 @@ export class LogBroker implements Broker {
 
   /** What became of each batch. A connection that was found closed is opened anew, once. */
   async #append(appends: readonly Append[], durability: Durability): Promise<AppendOutcome[]> {
+    await this.#lookups.before(appends);
     const results: AppendOutcome[] = [];
     let left = appends.map((append, i) => ({ append, i }));
     for (let tries = 0; left.length > 0 && tries < 2; tries++) {

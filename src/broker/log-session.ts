@@ -6,6 +6,7 @@ import { alone } from '../protocol/liveness.ts';
 import type { Liveness } from '../protocol/liveness.ts';
 import { logRef } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
+import { Coalesced } from './coalesced.ts';
 import { GroupAdmin } from './group-admin.ts';
 import { GroupCoordinator } from './group-coordinator.ts';
 import { GroupOffsets } from './group-offsets.ts';
@@ -45,6 +46,7 @@ export class LogSession {
   readonly transactionalProducers: TransactionalProducers;
   readonly #disk: StoredPartitions;
   readonly #memory: MemoryPartitions;
+  readonly #retained = new Coalesced(() => this.#retain());
 
   constructor(store: Store, { clock, liveness, memory, post, onAppended }: LogSessionOptions) {
     this.store = store;
@@ -125,8 +127,14 @@ export class LogSession {
   /** Topics were made, changed or deleted, here or elsewhere. */
   topicsChanged(): void {
     this.topics.forget();
-    this.#disk.topicsChanged();
+    this.#retained.soon();
     this.#memory.topicsChanged();
     this.groups.topicsChanged();
+  }
+
+  /** Whoever waits for a topic that is gone is told. */
+  async #retain(): Promise<void> {
+    // Where nobody waits there is nobody to tell, and what is forgotten can be read again.
+    this.#disk.retain(this.#disk.isWaitedFor ? await this.topics.ids() : new Set());
   }
 }

@@ -85,7 +85,7 @@ export class MemoryLog {
       this.#ranges.forget(topicId);
       await this.#store.update([headRef(store)], (_, write) => write.clear(store));
     }
-    this.partitions.topicsChanged();
+    this.partitions.retain(topics);
   }
 
   close(): void {

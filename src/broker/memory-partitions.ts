@@ -23,7 +23,7 @@ import { serveBroker } from '../protocol/serve-broker.ts';
 import type { Durability } from '../store/store.ts';
 import type { AppendOutcome } from './commit-queue.ts';
 import { MemoryLog } from './memory-log.ts';
-import type { PartitionBounds, PartitionHost } from './partition-host.ts';
+import type { FetchLimits, PartitionBounds, PartitionHost } from './partition-host.ts';
 import { END, RemotePartitions } from './remote-partitions.ts';
 import type { TopicCatalog } from './topic-catalog.ts';
 import type { TopicRow } from './topic-row.ts';
@@ -88,18 +88,14 @@ export class MemoryPartitions implements PartitionHost {
     return holder.partitions.append(appends, durability);
   }
 
-  async fetch(
-    wanted: readonly FetchPartition[],
-    expires: number,
-    signal: AbortSignal,
-  ): Promise<FetchedPartition[]> {
+  async fetch(wanted: readonly FetchPartition[], limits: FetchLimits): Promise<FetchedPartition[]> {
     for (;;) {
       const { partitions, gone } = await this.#holder();
       try {
-        return await partitions.fetch(wanted, expires, signal);
+        return await partitions.fetch(wanted, limits);
       } catch (error) {
         if (!gone.aborted || this.#closing.signal.aborted) throw error;
-        if (signal.aborted || this.#options.clock.now() >= expires) return [];
+        if (limits.signal.aborted || this.#options.clock.now() >= limits.expires) return [];
       }
     }
   }

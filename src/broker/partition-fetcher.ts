@@ -1,15 +1,17 @@
 import { checkInteger } from '../base/argument.ts';
 import type { Clock } from '../base/clock.ts';
 import { UNKNOWN_TOPIC } from '../base/error-rules.ts';
-import { TablogError, toTablogError } from '../base/error.ts';
-import type { PartitionName } from '../log/head.ts';
-import { hasCompressed, readPartition } from '../log/segment-reader.ts';
+import { TablogError } from '../base/error.ts';
+import { headRef } from '../log/head.ts';
+import type { PartitionHead, PartitionName } from '../log/head.ts';
+import { hasCompressed, readPartition, topicGone } from '../log/segment-reader.ts';
 import type { SegmentsSlice } from '../log/segment-reader.ts';
 import type { FetchPartition, FetchedPartition } from '../protocol/broker.ts';
-import { toErrorData } from '../protocol/error-data.ts';
 import type { AppendedHint } from '../protocol/hint.ts';
 import type { Store } from '../store/store.ts';
 import type { Committed } from './commit-queue.ts';
+import { FetchAnswer } from './fetch-answer.ts';
+import type { FetchLimits } from './partition-host.ts';
 import { TailCache } from './tail-cache.ts';
 import { Waiters } from './waiters.ts';
 
@@ -24,6 +26,14 @@ export interface PartitionFetcherOptions {
 
 /** Records are served from memory for so long without a look whether they are gone: hints get lost. */
 const LOOK_MS = 30_000;
+
+/** One transaction reads segments of so many partitions: each of them holds up who writes to it. */
+const READ_PARTITIONS = 32;
+
+/** A partition that is to be read, and where it is. */
+interface Placed extends FetchPartition {
+  readonly store: string;
+}
 
 /**
  * Answers fetches: from what is remembered of the newest records, else with one short read, else when
@@ -45,23 +55,21 @@ export class PartitionFetcher {
     store.closed.addEventListener('abort', closed, { once: true });
   }
 
-  /** Kafka's fetch: waits until the time `expires` for something to read. */
+  /** Kafka's fetch: waits for something to read. */
   async fetch(
     wanted: readonly FetchPartition[],
-    expires: number,
-    signal: AbortSignal,
+    { expires, maxBytes, signal }: FetchLimits,
   ): Promise<FetchedPartition[]> {
     const keys = wanted.map(({ topicId, partition }) => partitionKey(topicId, partition));
     for (;;) {
       const { closed } = this.#store;
       const left = expires - this.#clock.now();
-      // A hint may have been lost: the last look does not trust what is remembered.
-      const last = left <= 0 || signal.aborted;
       // Waits begin before the look, so that no append falls between the two.
       const wait = this.#waiters.wait(keys, left, this.#clock, signal);
       try {
-        const found = await this.#read(wanted, last);
-        if (found.length > 0 || last) return found;
+        // A hint may have been lost: the last look does not trust what is remembered.
+        const found = await this.#read(wanted, maxBytes, left <= 0);
+        if (found.length > 0 || left <= 0 || signal.aborted) return found;
         await wait.woken;
       } finally {
         wait.cancel();
@@ -96,84 +104,122 @@ export class PartitionFetcher {
     this.#waiters.wake(partitionKey(topicId, partition));
   }
 
-  /** Topics were made, changed or deleted: everybody looks anew. */
-  topicsChanged(): void {
-    this.#tails.clear();
-    this.#waiters.wakeAll();
+  get isWaitedFor(): boolean {
+    return !this.#waiters.isEmpty;
   }
 
-  async #read(wanted: readonly FetchPartition[], last: boolean): Promise<FetchedPartition[]> {
-    const found = new Map<FetchPartition, FetchedPartition>();
-    const toRead: (FetchPartition & { readonly store: string })[] = [];
+  /** These are the topics that there are: whoever waits for another one is told. */
+  retain(topicIds: ReadonlySet<string>): void {
+    for (const { topicId, partition } of this.#tails.retain(topicIds)) {
+      this.#waiters.wake(partitionKey(topicId, partition));
+    }
+  }
+
+  async #read(
+    wanted: readonly FetchPartition[],
+    maxBytes: number,
+    isLast: boolean,
+  ): Promise<FetchedPartition[]> {
+    const answer = new FetchAnswer(maxBytes);
+    const unknown: Placed[] = [];
     for (const want of wanted) {
       try {
         // IndexedDB would refuse NaN as a key, and with it the read of every partition.
         checkInteger('an offset', want.offset, Number.MIN_SAFE_INTEGER);
-        const remembered = this.#fromMemory(want, last);
-        if (remembered === undefined) {
-          toRead.push({ ...want, store: await this.#place(want) });
-        } else if (remembered.segments.length > 0) {
-          found.set(want, this.#fetched(want, remembered));
-        }
+        if (answer.isFull) continue;
+        const remembered = this.#fromMemory(answer.cut(want), isLast);
+        if (remembered === undefined) unknown.push({ ...want, store: await this.#place(want) });
+        else this.#answer(answer, want, remembered);
       } catch (error) {
         // Topics in memory are looked up on disk: what goes wrong there is no fault of a partition.
         const isOwn = !(error instanceof TablogError) || error.code === UNKNOWN_TOPIC.code;
         if (!isOwn) throw error;
-        found.set(want, failed(want, error));
+        answer.fail(want, error);
       }
     }
-    if (toRead.length === 0) return [...found.values()];
+    if (answer.isFull || unknown.length === 0) return answer.parts;
+    const toRead =
+      unknown.length > READ_PARTITIONS || isLast ? await this.#withNews(unknown, answer) : unknown;
+    if (toRead.length > 0) await this.#readSegments(toRead.slice(0, READ_PARTITIONS), answer);
+    return answer.parts;
+  }
 
-    const tails = toRead.map(({ topicId, partition }) => this.#tails.of(topicId, partition));
-    const heard = tails.map((tail) => tail.heard);
-    const requests = toRead.map(({ store, offset, maxBytes }) => ({
+  /** Those that have something, by their heads alone: most of many that are waited for are idle. */
+  async #withNews(all: readonly Placed[], answer: FetchAnswer): Promise<Placed[]> {
+    const looks = all.map((want) => this.#look(want));
+    const heads = await this.#store.read(all.map(({ store }) => headRef(store)));
+    return all.filter((want, i) => {
+      const { topicId, partition, offset } = want;
+      const head = heads[i];
+      if (head?.topicId === topicId && head.partition === partition) {
+        looks[i]!(head);
+        return head.endOffset !== offset;
+      }
+      answer.fail(want, topicGone(want));
+      return false;
+    });
+  }
+
+  async #readSegments(all: readonly Placed[], answer: FetchAnswer): Promise<void> {
+    const looks = all.map((want) => this.#look(want));
+    const share = Math.max(Math.floor(answer.left / all.length), 1);
+    const requests = all.map(({ store, offset, maxBytes }) => ({
       store,
       from: offset,
-      maxBytes,
+      maxBytes: Math.min(maxBytes, share),
     }));
     const reads = await this.#store.readSegments(requests);
-    toRead.forEach((want, i) => {
+    all.forEach((want, i) => {
+      if (answer.isFull) return;
       try {
-        const read = readPartition(reads[i]!, want);
-        const tail = tails[i]!;
-        // Unless a hint came while this was read, which may be of what it did not see.
-        if (tail.heard === heard[i]) {
-          tail.isDoubted = false;
-          tail.see(read.head, this.#clock.now());
-          tail.endOffset = Math.max(tail.endOffset ?? 0, read.head.endOffset);
-        }
-        if (read.segments.length > 0) found.set(want, this.#fetched(want, read));
+        const { maxBytes } = requests[i]!;
+        const read = readPartition(reads[i]!, { ...want, maxBytes });
+        looks[i]!(read.head);
+        this.#answer(answer, want, read);
       } catch (error) {
-        found.set(want, failed(want, error));
+        answer.fail(want, error);
       }
     });
-    return [...found.values()];
+  }
+
+  /** To be called before a look into the store; what it returns takes the head that was seen there. */
+  #look({ topicId, partition }: FetchPartition): (head: PartitionHead) => void {
+    const tail = this.#tails.of(topicId, partition);
+    const { heard } = tail;
+    return (head) => {
+      // Unless a hint came while this was read, which may be of what it did not see.
+      if (tail.heard !== heard) return;
+      tail.isDoubted = false;
+      tail.see(head, this.#clock.now());
+      tail.endOffset = Math.max(tail.endOffset ?? 0, head.endOffset);
+    };
   }
 
   /** What memory alone can answer: batches, nothing yet (no segments), or `undefined`: look. */
   #fromMemory(
     { topicId, partition, offset, maxBytes }: FetchPartition,
-    last: boolean,
+    isLast: boolean,
   ): SegmentsSlice | undefined {
     const tail = this.#tails.of(topicId, partition);
     const isKnown = this.#clock.now() - tail.seenAt <= LOOK_MS;
     const slice = isKnown ? tail.read(offset, maxBytes) : undefined;
     if (slice !== undefined) return slice;
-    return tail.endOffset === offset && !last ? { segments: [], nextOffset: offset } : undefined;
+    return tail.endOffset === offset && !isLast ? { segments: [], nextOffset: offset } : undefined;
   }
 
-  #fetched({ topicId, partition }: FetchPartition, slice: SegmentsSlice): FetchedPartition {
-    const { segments, nextOffset } = slice;
+  #answer(
+    answer: FetchAnswer,
+    want: FetchPartition,
+    { segments, nextOffset }: SegmentsSlice,
+  ): void {
+    if (segments.length === 0) return;
+    const { topicId, partition } = want;
     const endOffset = this.#tails.of(topicId, partition).endOffset ?? nextOffset;
     const compressed = segments.some(hasCompressed);
-    return { topicId, partition, endOffset, nextOffset, segments, compressed };
+    answer.add(want, { endOffset, nextOffset, segments, compressed });
   }
 }
 
 function partitionKey(topicId: string, partition: number): string {
   return `${topicId}/${partition}`;
-}
-
-function failed({ topicId, partition }: FetchPartition, error: unknown): FetchedPartition {
-  return { topicId, partition, error: toErrorData(toTablogError(error)) };
 }

@@ -18,6 +18,16 @@ export interface PartitionBounds extends PartitionName {
   readonly endOffset: number;
 }
 
+/** How far a fetch goes. */
+export interface FetchLimits {
+  /** Until when it waits for something to read, in milliseconds since 1970. */
+  readonly expires: number;
+  /** Of all partitions: about, and at least one batch. */
+  readonly maxBytes: number;
+  /** Aborts when the fetch is to be answered with what is at hand. */
+  readonly signal: AbortSignal;
+}
+
 /** Who has the records of partitions, or knows whom to ask. */
 export interface PartitionHost {
   /**
@@ -25,12 +35,8 @@ export interface PartitionHost {
    * as its producer sent it: one that has the time of its append would be refused by the next broker.
    */
   append(appends: readonly Append[], durability: Durability): Promise<AppendOutcome[]>;
-  /** Kafka's fetch: waits until the time `expires` for something to read. */
-  fetch(
-    wanted: readonly FetchPartition[],
-    expires: number,
-    signal: AbortSignal,
-  ): Promise<FetchedPartition[]>;
+  /** Kafka's fetch: waits for something to read. */
+  fetch(wanted: readonly FetchPartition[], limits: FetchLimits): Promise<FetchedPartition[]>;
   offset(topicId: string, partition: number, at: OffsetSpec): Promise<number>;
   /** Throws `UNKNOWN_TOPIC`. */
   bounds(partitions: readonly PartitionName[]): Promise<PartitionBounds[]>;

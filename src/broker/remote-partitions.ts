@@ -23,7 +23,7 @@ import { hasLocks } from '../protocol/locks.ts';
 import type { Peer } from '../protocol/peer-channel.ts';
 import type { Durability } from '../store/store.ts';
 import type { AppendOutcome } from './commit-queue.ts';
-import type { PartitionBounds, PartitionHost } from './partition-host.ts';
+import type { FetchLimits, PartitionBounds, PartitionHost } from './partition-host.ts';
 import type { TopicRow } from './topic-row.ts';
 
 /** Memory answers at once; two of these and a new connection are less than a tab waits. */
@@ -75,8 +75,7 @@ export class RemotePartitions implements PartitionHost {
 
   async fetch(
     partitions: readonly FetchPartition[],
-    expires: number,
-    signal: AbortSignal,
+    { expires, maxBytes, signal }: FetchLimits,
   ): Promise<FetchedPartition[]> {
     const clientId = this.#clientId;
     const fetchId = ++this.#lastFetchId;
@@ -86,7 +85,7 @@ export class RemotePartitions implements PartitionHost {
     };
     signal.addEventListener('abort', cancel, { once: true });
     try {
-      const request = { clientId, fetchId, maxWaitMs, partitions };
+      const request = { clientId, fetchId, maxWaitMs, maxBytes, partitions };
       return (await this.#call('fetch', request, maxWaitMs)) as FetchedPartition[];
     } finally {
       signal.removeEventListener('abort', cancel);

@@ -13,7 +13,7 @@ import type {
 import { isInMemory } from '../protocol/topic-id.ts';
 import type { Durability } from '../store/store.ts';
 import type { AppendOutcome } from './commit-queue.ts';
-import type { PartitionBounds, PartitionHost } from './partition-host.ts';
+import type { FetchLimits, PartitionBounds, PartitionHost } from './partition-host.ts';
 import type { TopicRow } from './topic-row.ts';
 
 /** What a poll waits for those who have nothing yet, when somebody has something. */
@@ -35,21 +35,19 @@ export class RoutedPartitions implements PartitionHost {
     return this.#share(appends, (host, share) => host.append(share, durability));
   }
 
-  async fetch(
-    wanted: readonly FetchPartition[],
-    expires: number,
-    signal: AbortSignal,
-  ): Promise<FetchedPartition[]> {
+  async fetch(wanted: readonly FetchPartition[], limits: FetchLimits): Promise<FetchedPartition[]> {
     const { disk, memory } = byStorage(wanted);
-    if (memory.length === 0) return this.#disk.fetch(disk, expires, signal);
-    if (disk.length === 0) return this.#memory.fetch(memory, expires, signal);
+    if (memory.length === 0) return this.#disk.fetch(disk, limits);
+    if (disk.length === 0) return this.#memory.fetch(memory, limits);
+    const { signal } = limits;
     // Whichever has something answers; of the other there is what it has by then.
     const enough = new AbortController();
     const stop = (): void => enough.abort();
     if (signal.aborted) stop();
     signal.addEventListener('abort', stop, { once: true, signal: enough.signal });
-    const onDisk = this.#disk.fetch(disk, expires, enough.signal);
-    const inMemory = this.#memory.fetch(memory, expires, enough.signal);
+    const half = { ...limits, maxBytes: limits.maxBytes / 2, signal: enough.signal };
+    const onDisk = this.#disk.fetch(disk, half);
+    const inMemory = this.#memory.fetch(memory, half);
     // Whoever cannot ask for what is in memory still waits for the disk; a disk that fails ends it.
     await Promise.any([onDisk.catch(() => {}), inMemory]);
     stop();

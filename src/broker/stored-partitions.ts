@@ -24,7 +24,7 @@ import type { Durability, Store } from '../store/store.ts';
 import { CommitQueue } from './commit-queue.ts';
 import type { AppendOutcome, Committed, PendingAppend, RowWrites } from './commit-queue.ts';
 import { inSlices } from './in-slices.ts';
-import type { PartitionBounds, PartitionHost } from './partition-host.ts';
+import type { FetchLimits, PartitionBounds, PartitionHost } from './partition-host.ts';
 import { PartitionFetcher } from './partition-fetcher.ts';
 import type { PartitionFetcherOptions } from './partition-fetcher.ts';
 import { PartitionKeeper } from './partition-keeper.ts';
@@ -85,12 +85,8 @@ export class StoredPartitions implements PartitionHost {
     return this.#commits.transact(placed, durability, rows);
   }
 
-  fetch(
-    wanted: readonly FetchPartition[],
-    expires: number,
-    signal: AbortSignal,
-  ): Promise<FetchedPartition[]> {
-    return this.#fetcher.fetch(wanted, expires, signal);
+  fetch(wanted: readonly FetchPartition[], limits: FetchLimits): Promise<FetchedPartition[]> {
+    return this.#fetcher.fetch(wanted, limits);
   }
 
   /** Another broker says that it appended. */
@@ -103,9 +99,14 @@ export class StoredPartitions implements PartitionHost {
     this.#fetcher.trimmed(name);
   }
 
-  /** Topics were made, changed or deleted: everybody looks anew. */
-  topicsChanged(): void {
-    this.#fetcher.topicsChanged();
+  /** Whether a fetch waits for something to read. */
+  get isWaitedFor(): boolean {
+    return this.#fetcher.isWaitedFor;
+  }
+
+  /** These are the topics that there are. */
+  retain(topicIds: ReadonlySet<string>): void {
+    this.#fetcher.retain(topicIds);
   }
 
   deleteRecords({ topicId, partitions }: Request<'deleteRecords'>): Promise<number[]> {

@@ -1,3 +1,4 @@
+import type { PartitionName } from '../log/head.ts';
 import type { Segment } from '../log/segment.ts';
 import { PartitionTail } from './partition-tail.ts';
 
@@ -48,17 +49,29 @@ export class TailCache {
   /** What is remembered of a partition, or about to be, is not to be read any more. */
   doubt(topicId: string, partition: number): void {
     const tail = this.of(topicId, partition);
+    this.#forget(tail);
+    tail.doubt();
+  }
+
+  /** Forgets the tails of topics that are gone; their partitions. */
+  retain(topicIds: ReadonlySet<string>): PartitionName[] {
+    const gone: PartitionName[] = [];
+    for (const [key, tail] of this.#tails) {
+      const at = key.lastIndexOf('/');
+      const name = { topicId: key.slice(0, at), partition: Number(key.slice(at + 1)) };
+      if (topicIds.has(name.topicId)) continue;
+      this.#forget(tail);
+      this.#tails.delete(key);
+      gone.push(name);
+    }
+    return gone;
+  }
+
+  #forget(tail: PartitionTail): void {
     for (const remembered of this.#oldestFirst) {
       if (remembered.tail !== tail) continue;
       this.#oldestFirst.delete(remembered);
       this.#bytes -= remembered.segment.bytes.byteLength;
     }
-    tail.doubt();
-  }
-
-  clear(): void {
-    this.#tails.clear();
-    this.#oldestFirst.clear();
-    this.#bytes = 0;
   }
 }

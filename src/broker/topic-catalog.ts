@@ -60,6 +60,11 @@ export class TopicCatalog {
     return [...(await this.#read(true)).values()];
   }
 
+  /** The ids of the topics, as remembered. */
+  async ids(): Promise<ReadonlySet<string>> {
+    return new Set(byId(await this.#read(false)).keys());
+  }
+
   /**
    * What groups can read, as remembered unless that `isStale`, and the version that tells in a
    * transaction whether it is.
@@ -92,10 +97,9 @@ export class TopicCatalog {
   /** Where a partition is stored, and how its topic behaves. Throws `UNKNOWN_TOPIC`. */
   async mustGetPartition({ topicId, partition }: PartitionName): Promise<PartitionPlace> {
     for (const fresh of [false, true]) {
-      for (const row of (await this.#read(fresh)).values()) {
-        const store = row.id === topicId ? storeOf(row, partition) : undefined;
-        if (store !== undefined) return { store, config: row.config };
-      }
+      const row = byId(await this.#read(fresh)).get(topicId);
+      const store = row && storeOf(row, partition);
+      if (store !== undefined) return { store, config: row!.config };
     }
     throw topicGone({ topicId, partition });
   }
@@ -258,6 +262,18 @@ function keptTopic(spec: TopicSpec, row: TopicRow, allocation: Allocation): Topi
   }
   const config = broughtInLine(spec, existing);
   return allocation.change({ ...row, config, version: asked }, spec.partitions ?? partitions);
+}
+
+/** Made once of each read: a fetch looks up each of its partitions. */
+const indices = new WeakMap<ReadonlyMap<string, TopicRow>, ReadonlyMap<string, TopicRow>>();
+
+function byId(rows: ReadonlyMap<string, TopicRow>): ReadonlyMap<string, TopicRow> {
+  let index = indices.get(rows);
+  if (index === undefined) {
+    index = new Map([...rows.values()].map((row) => [row.id, row]));
+    indices.set(rows, index);
+  }
+  return index;
 }
 
 function unknownTopic(name: string): TablogError {

@@ -36,6 +36,10 @@ export class Waiters {
     };
   }
 
+  get isEmpty(): boolean {
+    return this.#wakers.size === 0;
+  }
+
   wake(key: string): void {
     this.#wakers.get(key)?.forEach((wake) => wake());
   }

@@ -3,6 +3,7 @@ import { TablogError } from '../base/error.ts';
 import type { TopicInfo } from '../protocol/broker.ts';
 import type { ConsumerListeners } from './consumer-events.ts';
 import type { Position } from './consumer-options.ts';
+import type { Origins } from './origins.ts';
 import { isLeftBehind, resetPosition, resetReader } from './offset-reset.ts';
 import type { PartitionReader } from './partition-reader.ts';
 import type { ReaderSet } from './reader-set.ts';
@@ -24,6 +25,8 @@ export interface WholeTopicsOptions {
   readonly selection: TopicSelection;
   readonly readers: ReaderSet;
   readonly from: Position;
+  /** Where `from` was when the consumer was made. */
+  readonly origins: Promise<Origins>;
   readonly listeners: ConsumerListeners;
   readonly mustExist: boolean;
   /** There may be more to read. */
@@ -41,12 +44,15 @@ export class WholeTopics implements Assignment {
   }
 
   async start(): Promise<void> {
-    const { registry, readers, from } = this.#options;
+    const { registry, selection, readers, mustExist } = this.#options;
     const stop = registry.onChange(() => void this.#addNew());
     this.#closing.signal.addEventListener('abort', stop, { once: true });
-    const found = this.#newReaders(await this.#topics());
-    const offsets = await readers.resolve(found, from);
-    found.forEach((reader, i) => reader.seek(offsets[i]!));
+    const origins = await this.#options.origins;
+    if (mustExist) checkExist(selection, origins.topics);
+    const found = this.#newReaders(
+      origins.topics.map(({ id, name, offsets }) => ({ id, name, partitions: offsets.length })),
+    );
+    for (const reader of found) reader.seek(origins.of(reader));
     readers.all.push(...found);
     this.#started = true;
     this.#options.onChange();
@@ -72,21 +78,20 @@ export class WholeTopics implements Assignment {
     onChange();
   }
 
-  async #topics(): Promise<readonly TopicInfo[]> {
-    const { registry, selection, mustExist } = this.#options;
-    const topics = await registry.list();
-    if (mustExist) checkExist(selection, topics);
-    return topics;
-  }
-
-  #newReaders(topics: readonly TopicInfo[]): PartitionReader[] {
+  #newReaders(topics: readonly Pick<TopicInfo, 'id' | 'name' | 'partitions'>[]): PartitionReader[] {
     const { selection, readers } = this.#options;
+    const known = new Map<string, { readonly id: string; partitions: number }>();
+    for (const { topic, topicId: id } of readers.all) {
+      const of = known.get(topic.name);
+      if (of === undefined) known.set(topic.name, { id, partitions: 1 });
+      else of.partitions++;
+    }
     return topics.flatMap(({ id, name, partitions }) => {
-      if (selection.get(name) === undefined) return [];
-      const mine = readers.all.filter((reader) => reader.topic.name === name);
+      const mine = known.get(name);
       // One that was deleted and made again is another topic: its readers report that it is gone.
-      if (mine.some((reader) => reader.topicId !== id)) return [];
-      const first = mine.length;
+      if (mine !== undefined && mine.id !== id) return [];
+      const first = mine?.partitions ?? 0;
+      if (first >= partitions || selection.get(name) === undefined) return [];
       return Array.from({ length: Math.max(partitions - first, 0) }, (_, i) => {
         const reader = readers.create(name, id, first + i);
         reader.onError = (error) => this.#recover(reader, error);
@@ -116,7 +121,10 @@ export class WholeTopics implements Assignment {
 }
 
 /** Throws `UNKNOWN_TOPIC` for a topic that was named and is not there. */
-export function checkExist(selection: TopicSelection, topics: readonly TopicInfo[]): void {
+export function checkExist(
+  selection: TopicSelection,
+  topics: readonly Pick<TopicInfo, 'name'>[],
+): void {
   const names = new Set(topics.map(({ name }) => name));
   const missing = selection.subscription.topics.find((name) => !names.has(name));
   if (missing === undefined) return;

@@ -26,7 +26,7 @@ export interface ConsumerEvents {
   readonly assigned: PartitionsEvent;
   /**
    * Partitions are to be given up, and nothing of them is in hand any more. Commit here what is not
-   * committed; the next member gets them when the listeners are done.
+   * committed; the next member gets them when the listeners are done, or after `rebalanceTimeoutMs`.
    */
   readonly revoked: PartitionsEvent;
   /** Partitions are gone, and others may read them already: commits would be `FENCED`. */
@@ -41,12 +41,17 @@ export type ConsumerListener<E extends keyof ConsumerEvents> = (
 
 const NAMES: readonly (keyof ConsumerEvents)[] = ['assigned', 'revoked', 'lost', 'reset'];
 
+/** How long a promise waits for listeners that may be waiting for that promise. */
+export const LISTENER_GRACE_MS = 1_000;
+
 /** Who listens to a consumer. */
 export class ConsumerListeners {
   readonly #listeners = new Map<string, Set<(event: never) => void | Promise<void>>>(
     NAMES.map((name) => [name, new Set()]),
   );
   readonly #onError: (error: unknown) => void;
+  #running = 0;
+  #calling = 0;
 
   /** `onError` gets what a listener throws. */
   constructor(onError: (error: unknown) => void) {
@@ -62,15 +67,41 @@ export class ConsumerListeners {
     return () => void listeners.delete(listener);
   }
 
-  /** Resolves when every listener is done. */
+  /** Whether a listener is being called, and has not awaited anything yet. */
+  get isCalling(): boolean {
+    return this.#calling > 0;
+  }
+
+  /** Whether a listener is not done yet. */
+  get isRunning(): boolean {
+    return this.#running > 0;
+  }
+
+  /** Calls the listeners at once; resolves when every one of them is done. */
   async emit<E extends keyof ConsumerEvents>(event: E, detail: ConsumerEvents[E]): Promise<void> {
-    const calls = [...this.#listeners.get(event)!].map(async (listener) => {
-      try {
-        await listener(detail as never);
-      } catch (error) {
-        this.#onError(error);
-      }
-    });
+    const calls = [...this.#listeners.get(event)!].map((listener) =>
+      this.#run(() => listener(detail as never)),
+    );
     await Promise.all(calls);
+  }
+
+  async #run(listener: () => void | Promise<void>): Promise<void> {
+    this.#running++;
+    try {
+      await this.#call(listener);
+    } catch (error) {
+      this.#onError(error);
+    } finally {
+      this.#running--;
+    }
+  }
+
+  #call(listener: () => void | Promise<void>): void | Promise<void> {
+    this.#calling++;
+    try {
+      return listener();
+    } finally {
+      this.#calling--;
+    }
   }
 }

@@ -45,8 +45,9 @@ export interface ConsumerOptions<T extends TopicFilter = TopicLike> {
    */
   readonly topics: readonly T[];
   /**
-   * Where to begin (Kafka's `auto.offset.reset`, and more); with a group, where it has committed
-   * nothing, or what it committed is out of range. Default 'latest': only what comes.
+   * Default 'latest': only what is sent after the consumer was made; pass 'earliest' to read what is
+   * there. Where to begin (Kafka's `auto.offset.reset`, and more); with a group, where it has committed
+   * nothing, or what it committed is out of range.
    */
   readonly from?: Position;
   /** Fail with `UNKNOWN_TOPIC` where a topic does not exist, instead of waiting for it. Default false. */

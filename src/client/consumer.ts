@@ -1,11 +1,14 @@
 import { checkArray, checkInteger, checkMs, mistake, withDefaults } from '../base/argument.ts';
 import { Closable } from '../base/closable.ts';
+import { deferred } from '../base/deferred.ts';
 import { closed, isLogDeleted } from '../base/error.ts';
 import { randomId } from '../base/random-id.ts';
+import type { OffsetPlace } from '../protocol/broker.ts';
+import { aborted } from '../protocol/liveness.ts';
 import { WholeTopics } from './assignment.ts';
 import type { Assignment } from './assignment.ts';
 import type { Connection } from './connection.ts';
-import { ConsumerListeners } from './consumer-events.ts';
+import { ConsumerListeners, LISTENER_GRACE_MS } from './consumer-events.ts';
 import type { AssignedPartition, ConsumerEvents, ConsumerListener } from './consumer-events.ts';
 import { checkConsumerOptions, checkPosition } from './consumer-options.ts';
 import type { ConsumerOptions, Position } from './consumer-options.ts';
@@ -14,11 +17,15 @@ import { bindFacade } from './facade.ts';
 import { Fetcher } from './fetcher.ts';
 import { groupMemberPart } from './group-member-part.ts';
 import type { Hold } from './hold.ts';
+import { originsOf } from './origins.ts';
+import type { Origins } from './origins.ts';
 import type { MessageBatch, MessageOf, TopicFilter } from './message.ts';
 import { lost } from './hold.ts';
 import { Reading, TURN_MESSAGES } from './reading.ts';
 import { ReaderSet } from './reader-set.ts';
 import type { TopicPartition } from './reader-set.ts';
+import { haveLeft, isLeaving } from './leaving-members.ts';
+import type { PageMember } from './leaving-members.ts';
 import { tellMissingTopics } from './missing-topics.ts';
 import type { BatchRunOptions, RunOptions } from './run-options.ts';
 import type { Runner } from './runner.ts';
@@ -57,8 +64,11 @@ const NO_COMMIT = {
   metadata: '',
 } as unknown as Required<OffsetToCommit>;
 
-/** Of a consumer, to its transactions: a method, because a transaction may be given a Proxy of it. */
+/** What a consumer holds, for transactions: a method, because they may be given a Proxy of it. */
 export const HOLDS_OF: unique symbol = Symbol('holds');
+
+/** Whether a consumer has been closed, so that another one may have its name. */
+export const IS_CLOSING: unique symbol = Symbol('isClosing');
 
 /**
  * Reads topics: every partition of them, or, with a group, those that the group assigns to it. Made
@@ -72,12 +82,6 @@ export class Consumer<T extends TopicFilter = TopicLike>
   extends Closable
   implements AsyncIterable<MessageOf<T>>
 {
-  /**
-   * Resolves when every partition has its place: what is sent from now on will be read. In a group:
-   * when it has joined, and has every partition that it is to have. Rejects with `UNKNOWN_TOPIC`
-   * (`mustExist`), `MEMBER_EXISTS`, `INCONSISTENT_GROUP_PROTOCOL`, and what else prevents it.
-   */
-  readonly ready: Promise<void>;
   /** The group's name of this consumer; `undefined` without a group. */
   readonly memberId: string | undefined;
   readonly group: string | undefined;
@@ -93,6 +97,11 @@ export class Consumer<T extends TopicFilter = TopicLike>
   readonly #commitsItself: boolean;
   readonly #closing = new AbortController();
   readonly #onClosed: () => void;
+  readonly #ready: Promise<void>;
+  /** As `ready`, whatever listeners are at. */
+  readonly #positioned: Promise<void>;
+  /** With a group. */
+  readonly #member: PageMember | undefined;
   #assignment: Assignment | undefined;
   #runner: Runner | undefined;
   #closed: Promise<void> | undefined;
@@ -109,7 +118,10 @@ export class Consumer<T extends TopicFilter = TopicLike>
     const checked = checkConsumerOptions(options);
     const { from, group, mustExist, onDecodeError, deadLetterTopic } = checked;
     this.group = group;
-    this.memberId = group === undefined ? undefined : (checked.memberId ?? randomId());
+    if (group !== undefined) {
+      const memberId = (this.memberId = checked.memberId ?? randomId());
+      this.#member = { log: connection.log, group, memberId };
+    }
     this.#connection = connection;
     this.#onClosed = onClosed;
     this.#commitsItself = group !== undefined && checked.commit !== 'manual';
@@ -135,31 +147,53 @@ export class Consumer<T extends TopicFilter = TopicLike>
       fetcher: this.#fetcher,
       clock: connection.clock,
       closing: this.#closing.signal,
-      ready: () => this.ready,
+      ready: () => this.#ready,
       mayDeliver: () => this.#assignment?.mayDeliver() ?? false,
       decodeErrors: this.#decodeErrors,
       commitsItself: this.#commitsItself,
     });
-    this.ready = this.#start(async () => {
+    const place = checkPosition(from);
+    const origins = mayMove(place) || group === undefined ? this.#lookUp(place) : undefined;
+    origins?.catch(() => {}); // whoever waits for it is told
+    const predecessors = this.#member === undefined ? undefined : haveLeft(this.#member);
+    const positioned = deferred();
+    this.#ready = this.#start(async () => {
       if (deadLetterTopic !== undefined) await registry.load(asTopic(deadLetterTopic).name);
       const common = { registry, selection, readers, from, listeners, onChange };
-      if (group === undefined) return new WholeTopics({ ...common, mustExist });
+      if (group === undefined) return new WholeTopics({ ...common, origins: origins!, mustExist });
       const { GroupMember } = await groupMemberPart.load();
+      await Promise.race([predecessors, aborted(this.#closing.signal)]);
       return new GroupMember({
         ...common,
+        // Where it is not known, the broker looks when it is the partition's turn.
+        origins: Promise.resolve(origins).catch(() => undefined),
         connection,
         group: { ...checked, group, memberId: this.memberId!, assignor: checked.assignor ?? null },
         onRevoking: (reader) => this.#runner?.giveUp(reader),
         onError,
+        onPositioned: positioned.resolve,
         onEnd: (error) => this.#reading.end(error),
       });
     });
-    this.ready.catch(() => {}); // whoever reads gets it too
+    this.#positioned = Promise.race([positioned.promise, this.#ready]);
+    this.#positioned.catch(() => {}); // whoever reads gets it too
     if (!mustExist) {
       tellMissingTopics({ connection, registry, selection, closing: this.#closing.signal });
     }
     this.#closeWith(connection.closed);
     if (checked.signal !== undefined) this.#closeWith(checked.signal);
+  }
+
+  /**
+   * Resolves when every partition has its place. In a group: when it has joined, and has every
+   * partition that it is to have, and 'assigned' listeners are done. Rejects with `UNKNOWN_TOPIC`
+   * (`mustExist`), `MEMBER_EXISTS`, `INCONSISTENT_GROUP_PROTOCOL`, `CLOSED`, and what else prevents it.
+   *
+   * A listener may await it: it waits for listeners for a second at the most, and not at all where a
+   * listener asks for it that has awaited nothing yet.
+   */
+  get ready(): Promise<void> {
+    return this.#listeners.isCalling ? this.#positioned : this.#ready;
   }
 
   /** The partitions that it reads now. */
@@ -297,15 +331,21 @@ export class Consumer<T extends TopicFilter = TopicLike>
   }
 
   /**
-   * Moves a partition, or all of them, to another place. What was fetched before is dropped; no
-   * message from there is delivered any more.
+   * Moves a partition, or all of them, to another place: 'latest' is the end as of the call, so what
+   * the tab sends after it is read. What was fetched before is dropped; no message from there is
+   * delivered any more.
    */
   async seek(to: Position, where?: TopicPartition): Promise<void> {
-    checkPosition(to);
+    const place = checkPosition(to);
     const call = this.#readers.nextSeek();
-    if (this.#readers.all.length === 0) await this.ready;
-    await this.#readers.seek(call, to, where);
-    this.#fetcher.interrupt(); // polls that wait at the old place
+    let origins: Origins | undefined;
+    if (this.#readers.all.length === 0) {
+      const looked = 'at' in place ? this.#lookUp(place) : undefined;
+      looked?.catch(() => {}); // it is awaited later
+      await this.#positioned;
+      origins = await looked;
+    }
+    await this.#readers.seek(call, to, where, origins);
     this.#fetcher.pump();
     this.#fetcher.wake();
   }
@@ -326,11 +366,34 @@ export class Consumer<T extends TopicFilter = TopicLike>
 
   /**
    * Ends the loops that read it. In a group, commits what is processed and leaves, so that others go
-   * on at once; it does not wait for messages that are in hand, which come again there. Rejects where
-   * the commit could not be stored. Idempotent.
+   * on at once; it does not wait for messages that are in hand, which come again there. It waits for
+   * 'revoked' listeners, for `rebalanceTimeoutMs` at the most. Rejects where the commit could not be
+   * stored. Idempotent.
+   *
+   * A listener may call it and await it. A call that is made while listeners run waits for them for a
+   * second at the most, and not at all within a listener that has awaited nothing yet; the consumer
+   * leaves when they are done.
    */
   override close(): Promise<void> {
-    return (this.#closed ??= this.#close());
+    if (this.#closed === undefined) {
+      this.#closed = this.#close();
+      this.#closed.catch(() => {}); // a call that does not wait for it is not told
+      if (this.#member !== undefined) isLeaving(this.#member, this.#closed);
+    }
+    if (this.#listeners.isCalling) return Promise.resolve();
+    return this.#listeners.isRunning ? this.#closedOrLate(this.#closed) : this.#closed;
+  }
+
+  /** @internal */
+  get [IS_CLOSING](): boolean {
+    return this.#closing.signal.aborted;
+  }
+
+  /** `closed`, unless a listener holds it up that may be waiting for this. */
+  async #closedOrLate(closed: Promise<void>): Promise<void> {
+    const late = deferred();
+    const cancel = this.#connection.clock.after(LISTENER_GRACE_MS, late.resolve);
+    await Promise.race([closed, late.promise]).finally(cancel);
   }
 
   async #close(): Promise<void> {
@@ -347,6 +410,10 @@ export class Consumer<T extends TopicFilter = TopicLike>
     }
   }
 
+  #lookUp(place: OffsetPlace): Promise<Origins> {
+    return originsOf(this.#connection, this.#selection.subscription, place);
+  }
+
   async #start(assign: () => Promise<Assignment>): Promise<void> {
     const assignment = await assign();
     if (this.#closing.signal.aborted) throw closed('consumer', this.#connection.closed);
@@ -360,4 +427,9 @@ export class Consumer<T extends TopicFilter = TopicLike>
     signal.addEventListener('abort', close, { once: true, signal: this.#closing.signal });
     if (signal.aborted) close();
   }
+}
+
+/** Whether the place is elsewhere when more has been sent. */
+function mayMove(place: OffsetPlace): boolean {
+  return 'at' in place && place.at !== 'earliest';
 }

@@ -8,20 +8,21 @@
  */
 export function bindFacade(handle: object): void {
   const prototype = Object.getPrototypeOf(handle) as object;
-  const own = Object.getOwnPropertyDescriptors(prototype) as Record<
-    PropertyKey,
-    PropertyDescriptor
-  >;
-  for (const key of Reflect.ownKeys(own)) {
-    const { value, get } = own[key]!;
+  for (const key of Reflect.ownKeys(prototype)) {
     if (key === 'constructor') continue;
+    const { value, get } = Object.getOwnPropertyDescriptor(prototype, key) as Member;
     const bound: PropertyDescriptor =
       get === undefined
-        ? { value: (value as (...values: never) => unknown).bind(handle), writable: true }
-        : { get: get.bind(handle) as () => unknown };
+        ? { value: value!.bind(handle), writable: true }
+        : { get: get.bind(handle) };
     // A Proxy may answer with something else only where the property can be configured.
     Object.defineProperty(handle, key, { ...bound, configurable: true });
   }
   // Vue makes no Proxy of what has this mark (https://vuejs.org/api/reactivity-advanced.html#markraw).
   Object.defineProperty(handle, '__v_skip', { value: true, configurable: true });
+}
+
+interface Member {
+  readonly value?: (this: unknown) => unknown;
+  readonly get?: (this: unknown) => unknown;
 }

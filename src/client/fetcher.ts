@@ -1,9 +1,10 @@
-import { toTablogError } from '../base/error.ts';
 import { deferred } from '../base/deferred.ts';
+import { TablogError, toTablogError } from '../base/error.ts';
+import type { FetchedPartition, Request } from '../protocol/broker.ts';
 import type { Connection } from './connection.ts';
 import { backOff, isWithoutWorker } from './delivery.ts';
 import { gzipPart } from './gzip-part.ts';
-import type { PartitionReader } from './partition-reader.ts';
+import type { Gunzip, PartitionReader } from './partition-reader.ts';
 
 export interface FetcherOptions {
   readonly prefetchBytes: number;
@@ -14,20 +15,32 @@ export interface FetcherOptions {
 /** Told apart within one client. */
 let lastFetchId = 0;
 
+/** What the broker waits for on behalf of this consumer; a fetch says what changes only (KIP-227). */
+class Session {
+  readonly id: number;
+  epoch = 0;
+  readonly asked = new Set<PartitionReader>();
+
+  constructor(id: number) {
+    this.id = id;
+  }
+}
+
 /**
- * Keeps the readers supplied, within a budget of bytes. Every partition that has room and is not
- * being fetched is asked for, in one long poll for all of them; those that come free while it waits
- * get one of their own, so that a busy partition never waits for an idle one, nor the reverse.
+ * Keeps the readers supplied, within a budget of bytes. The broker has a list of all partitions that
+ * have room, and one long poll waits for any of them: one that brought something, or is new, joins the
+ * list again by the next poll, and the one before is answered at once. So a busy partition never waits
+ * for an idle one, nor the reverse, and idle ones are not named again.
  */
 export class Fetcher {
   readonly #connection: Connection;
   readonly #options: FetcherOptions;
   readonly #readers: readonly PartitionReader[];
   readonly #onPolled: () => void;
-  /** Long polls under way that have not been called off. */
-  readonly #polls = new Set<number>();
+  #session: Session | undefined;
+  /** Polls under way, and the bytes that each may bring. */
+  readonly #polls = new Map<number, number>();
   #arrival = deferred();
-  #reservedBytes = 0;
   #active = false;
   /** How often in a row there was no worker to be asked. */
   #failures = 0;
@@ -82,14 +95,14 @@ export class Fetcher {
     this.interrupt();
   }
 
-  /** Has the polls under way answered at once, so that what is wanted now can be asked for. */
+  /** Has the poll under way answered at once, and forgets what the broker was asked for. */
   interrupt(): void {
+    const session = this.#session;
+    if (session === undefined) return;
+    this.#end(session);
     const { clientId } = this.#connection;
-    for (const fetchId of this.#polls) {
-      // Without it they end all the same, later.
-      this.#connection.call('cancelFetch', { clientId, fetchId }).catch(() => {});
-    }
-    this.#polls.clear();
+    // Without it the poll ends all the same, later.
+    this.#connection.call('cancelFetch', { clientId, fetchId: session.id }).catch(() => {});
   }
 
   /** Wakes who waits for an arrival. */
@@ -100,70 +113,117 @@ export class Fetcher {
 
   /** Asks for what there is room for. */
   pump(): void {
-    if (!this.#active || this.#error !== undefined) return;
-    const { maxPartitionBytes, prefetchBytes } = this.#options;
-    const buffered = this.#readers.reduce((bytes, reader) => bytes + reader.bufferedBytes, 0);
-    const hungry = this.#readers.filter(
-      (reader) =>
-        !reader.paused &&
-        !reader.stopped &&
-        !reader.fetching &&
-        !reader.failed &&
-        reader.bufferedBytes < maxPartitionBytes,
+    // A poll that another one follows is answered at once.
+    if (!this.#active || this.#error !== undefined || this.#polls.size > 1) return;
+    const { prefetchBytes } = this.#options;
+    const asked = this.#session?.asked;
+    const wanted = this.#readers.filter((reader) => this.#isWanted(reader));
+    const changed = wanted.filter(
+      (reader) => !asked?.has(reader) || reader.askedOffset !== reader.fetchOffset,
     );
-    if (hungry.length === 0) return;
-    const room = prefetchBytes - buffered - this.#reservedBytes;
+    if (wanted.length === 0 || (changed.length === 0 && this.#polls.size > 0)) return;
+    const buffered = this.#readers.reduce((bytes, reader) => bytes + reader.bufferedBytes, 0);
+    const reserved = [...this.#polls.values()].reduce((bytes, poll) => bytes + poll, 0);
+    const room = prefetchBytes - buffered - reserved;
     // With nothing at hand at all, one is asked for however small the budget is.
-    const starving = buffered + this.#reservedBytes === 0;
-    if (room <= 0 && !starving) {
+    if (room <= 0 && buffered + reserved > 0) {
       // What idle partitions may bring is not there yet: share the budget anew.
       if (buffered < prefetchBytes) this.interrupt();
       return;
     }
-    const share = Math.floor(Math.max(room, 1) / hungry.length);
-    void this.#poll(hungry, Math.max(Math.min(share, maxPartitionBytes), 1));
+    // The rest is for the poll that follows while this one waits.
+    void this.#poll(wanted, changed, Math.max(Math.ceil(room / 2), 1));
   }
 
-  async #poll(readers: readonly PartitionReader[], maxBytes: number): Promise<void> {
+  #isWanted(reader: PartitionReader): boolean {
+    const { paused, stopped, failed, bufferedBytes } = reader;
+    return !paused && !stopped && !failed && bufferedBytes < this.#options.maxPartitionBytes;
+  }
+
+  async #poll(
+    wanted: readonly PartitionReader[],
+    changed: readonly PartitionReader[],
+    maxBytes: number,
+  ): Promise<void> {
     const fetchId = ++lastFetchId;
-    const epochs = readers.map((reader) => reader.epoch);
-    const reserved = readers.length * maxBytes;
-    this.#reservedBytes += reserved;
-    this.#polls.add(fetchId);
-    for (const reader of readers) reader.fetching = true;
+    const session = (this.#session ??= new Session(fetchId));
+    this.#polls.set(fetchId, maxBytes);
+    const request = this.#request(session, wanted, changed);
+    const { maxWaitMs } = request;
     try {
-      const maxWaitMs = Math.max(this.#options.maxWaitMs, 1); // never a loop without a pause
-      const { clientId } = this.#connection;
-      const partitions = readers.map(({ topicId, partition, fetchOffset }) => ({
-        topicId,
-        partition,
-        offset: fetchOffset,
-        maxBytes,
-      }));
-      const request = { clientId, fetchId, maxWaitMs, partitions };
-      const fetched = await this.#connection.call('fetch', request, maxWaitMs);
+      const fetched = await this.#connection.call(
+        'fetch',
+        { ...request, fetchId, maxBytes },
+        maxWaitMs,
+      );
       const compressed = fetched.some((part) => !('error' in part) && part.compressed);
       const gunzip = compressed ? (await gzipPart.load()).gunzipRecords : undefined;
-      for (const part of fetched) {
-        const at = readers.findIndex(
-          (reader) => reader.topicId === part.topicId && reader.partition === part.partition,
-        );
-        const reader = readers[at];
-        if (reader === undefined || reader.epoch !== epochs[at]) continue; // it has sought meanwhile
-        reader.gunzip ??= gunzip;
-        reader.accept(part);
-      }
+      for (const part of fetched) this.#accept(session, part, gunzip);
       this.#failures = 0;
     } catch (error) {
+      this.#end(session);
+      // Another worker serves the tab now, and is asked for everything.
+      const isLost = error instanceof TablogError && error.code === 'FETCH_SESSION_ID_NOT_FOUND';
       // Reading outlives a worker that cannot start now, however long that takes.
       if (isWithoutWorker(error)) await backOff(this.#connection, ++this.#failures);
-      else this.#error = { error: toTablogError(error) };
+      else if (!isLost) this.#error = { error: toTablogError(error) };
     }
     this.#polls.delete(fetchId);
-    this.#reservedBytes -= reserved;
-    for (const reader of readers) reader.fetching = false;
     this.#onPolled();
     this.wake();
     this.pump();
   }
+
+  /** What changes of the session. */
+  #request(
+    session: Session,
+    wanted: readonly PartitionReader[],
+    changed: readonly PartitionReader[],
+  ): Omit<Request<'fetch'>, 'fetchId' | 'maxBytes'> {
+    const { maxWaitMs, maxPartitionBytes: maxBytes } = this.#options;
+    const { asked, id } = session;
+    for (const reader of changed) {
+      reader.askedOffset = reader.fetchOffset;
+      asked.add(reader);
+    }
+    const kept = new Set(asked.size > wanted.length ? wanted : asked);
+    const forgotten = [...asked].filter((reader) => !kept.has(reader));
+    for (const reader of forgotten) asked.delete(reader);
+    return {
+      clientId: this.#connection.clientId,
+      maxWaitMs: Math.max(maxWaitMs, 1), // never a loop without a pause
+      session: { id, epoch: session.epoch++, forget: forgotten.map(nameOf) },
+      partitions: changed.map((reader) => ({
+        ...nameOf(reader),
+        offset: reader.fetchOffset,
+        maxBytes,
+      })),
+    };
+  }
+
+  #accept(session: Session, part: FetchedPartition, gunzip: Gunzip | undefined): void {
+    const { topicId, partition, offset } = part;
+    const reader = this.#readers.find(
+      (each) => each.topicId === topicId && each.partition === partition,
+    );
+    if (reader === undefined) return;
+    // What was answered is waited for no more; unless it has been asked for elsewhere meanwhile.
+    if (reader.askedOffset === offset) session.asked.delete(reader);
+    if (reader.fetchOffset !== offset) return; // it has sought meanwhile
+    reader.gunzip ??= gunzip;
+    reader.accept(part);
+  }
+
+  /** The broker is asked for nothing of it any more. */
+  #end(session: Session): void {
+    session.asked.clear();
+    if (this.#session === session) this.#session = undefined;
+  }
+}
+
+function nameOf({ topicId, partition }: PartitionReader): {
+  readonly topicId: string;
+  readonly partition: number;
+} {
+  return { topicId, partition };
 }

@@ -6,6 +6,7 @@ import type { AssignorName, CommitRequest, MemberRef, MemberView } from '../prot
 import type { Assignment } from './assignment.ts';
 import { checkExist } from './assignment.ts';
 import type { Connection } from './connection.ts';
+import { LISTENER_GRACE_MS } from './consumer-events.ts';
 import { GROUP_RETRY_MS, Holdings } from './holdings.ts';
 import type { HoldingsOptions } from './holdings.ts';
 import { OffsetCommitter, isFenced } from './offset-committer.ts';
@@ -30,6 +31,8 @@ export interface GroupMemberOptions extends Omit<HoldingsOptions, 'committer'> {
   readonly group: GroupOptions;
   readonly registry: TopicRegistry;
   readonly selection: TopicSelection;
+  /** Every partition that it is to have has its place. */
+  readonly onPositioned: () => void;
   /** It can be a member no longer, and this is why. */
   readonly onEnd: (error: TablogError) => void;
 }
@@ -49,6 +52,7 @@ export class GroupMember implements Assignment {
   readonly #closing = new AbortController();
   readonly #ended = deferred<TablogError>();
   readonly #ready = deferred();
+  #cancelGrace: (() => void) | undefined;
   #member: MemberRef | undefined;
   /** Until when nobody can have removed it for being silent. */
   #leaseUntil = 0;
@@ -66,7 +70,7 @@ export class GroupMember implements Assignment {
       ...options,
       committer: this.#committer,
       onChange: () => {
-        if (this.#holdings.isComplete) this.#ready.resolve();
+        this.#progressed();
         options.onChange();
       },
     });
@@ -87,6 +91,21 @@ export class GroupMember implements Assignment {
     if (ended !== undefined) throw ended;
   }
 
+  /** A listener may wait for `ready`: then that does not wait for the listener. */
+  #progressed(): void {
+    if (!this.#holdings.isPositioned || this.#closing.signal.aborted) return;
+    this.#options.onPositioned();
+    if (this.#holdings.isComplete) this.#isReady();
+    else
+      this.#cancelGrace ??= this.#connection.clock.after(LISTENER_GRACE_MS, () => this.#isReady());
+  }
+
+  #isReady(): void {
+    this.#cancelGrace?.();
+    this.#cancelGrace = () => {};
+    this.#ready.resolve();
+  }
+
   /** A tab that slept may have been removed meanwhile: it asks before it goes on. */
   mayDeliver(): boolean {
     return this.#connection.clock.now() < this.#leaseUntil;
@@ -99,11 +118,13 @@ export class GroupMember implements Assignment {
 
   async #close(): Promise<void> {
     this.#closing.abort();
+    this.#ended.resolve(closed('consumer', this.#connection.closed)); // a listener may wait for `ready`
+    this.#cancelGrace?.();
     this.#thaw();
     await this.#joining?.catch(() => {}); // so that it is known what there is to leave
     try {
       if (this.#member !== undefined) {
-        await this.#holdings.revokeAll();
+        await this.#holdings.revokeAll(this.#options.group.rebalanceTimeoutMs);
       }
     } finally {
       try {
@@ -111,7 +132,6 @@ export class GroupMember implements Assignment {
       } finally {
         this.#holdings.loseAll();
         this.#committer.close();
-        this.#ended.resolve(closed('consumer', this.#connection.closed));
       }
     }
   }

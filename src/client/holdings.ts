@@ -1,4 +1,5 @@
 import { sleep } from '../base/clock.ts';
+import { deferred } from '../base/deferred.ts';
 import { TablogError } from '../base/error.ts';
 import type {
   Claim,
@@ -14,6 +15,7 @@ import type { Position } from './consumer-options.ts';
 import { Hold } from './hold.ts';
 import { isGone } from './offset-committer.ts';
 import type { OffsetCommitter } from './offset-committer.ts';
+import type { Origins } from './origins.ts';
 import { resetPosition, resetReader } from './offset-reset.ts';
 import type { PartitionReader } from './partition-reader.ts';
 import type { ReaderSet } from './reader-set.ts';
@@ -27,6 +29,8 @@ export interface HoldingsOptions {
   readonly listeners: ConsumerListeners;
   readonly committer: OffsetCommitter;
   readonly from: Position;
+  /** Where `from` was when the consumer was made; `undefined`: a place that nothing moves, or unknown. */
+  readonly origins: Promise<Origins | undefined>;
   /** There may be more to read, or less. */
   readonly onChange: () => void;
   /** Nothing more of it is to begin: it is to be given up. */
@@ -45,6 +49,8 @@ export class Holdings {
   /** Claims with which something is being done. */
   readonly #busy = new Set<string>();
   readonly #releasing = new Set<Promise<void>>();
+  /** Readers of which the application has heard that they are to be given up. */
+  readonly #revoked = new WeakSet<PartitionReader>();
   /** Lost, and perhaps in the application's hands still. */
   #lost: Hold[] = [];
   #member: MemberRef | undefined;
@@ -65,14 +71,16 @@ export class Holdings {
     return this.#view?.generation ?? -1;
   }
 
-  /** Whether it has everything that it is meant to have, and nothing else. */
+  /** Whether it has everything that it is meant to have, and nothing else, and listeners are done. */
   get isComplete(): boolean {
+    const isGivingUp = this.#view?.owned.some(({ revoked }) => revoked) ?? false;
+    return this.isPositioned && this.#busy.size === 0 && !isGivingUp;
+  }
+
+  /** Whether it has everything that it is meant to have, each with its place; listeners may still run. */
+  get isPositioned(): boolean {
     const { pending = 1, owned = [] } = this.#view ?? {};
-    return (
-      pending === 0 &&
-      this.#busy.size === 0 &&
-      owned.every((claim) => !claim.revoked && this.#held.has(keyOf(claim)))
-    );
+    return pending === 0 && owned.every((claim) => claim.revoked || this.#held.has(keyOf(claim)));
   }
 
   /** The group as it is now, for this life of the member. */
@@ -84,7 +92,9 @@ export class Holdings {
     this.#lose([...this.#held].flatMap(([key, reader]) => (owned.has(key) ? [] : reader)));
     const idle = view.owned.filter((claim) => !this.#busy.has(keyOf(claim)));
     const toRelease = idle.filter(({ revoked }) => revoked);
-    const toBegin = idle.filter((claim) => !claim.revoked && !this.#held.has(keyOf(claim)));
+    const isToBegin = (claim: OwnedPartition): boolean =>
+      !claim.revoked && !this.#isEnding && !this.#held.has(keyOf(claim));
+    const toBegin = idle.filter(isToBegin);
     for (const claim of [...toRelease, ...toBegin]) this.#busy.add(keyOf(claim));
     if (toBegin.length > 0) void this.#begin(member, toBegin);
     this.#giveUp(member, toRelease);
@@ -105,20 +115,32 @@ export class Holdings {
     this.#lost = [];
   }
 
-  /** Gives up everything, before the member leaves. Rejects where a commit could not be stored. */
-  async revokeAll(): Promise<void> {
+  /**
+   * Gives up everything, before the member leaves; waits for listeners no longer than `timeoutMs`.
+   * Rejects where a commit could not be stored.
+   */
+  async revokeAll(timeoutMs: number): Promise<void> {
     this.#isEnding = true;
-    await Promise.all(this.#releasing);
+    const late = deferred();
+    const cancel = this.#options.connection.clock.after(timeoutMs, late.resolve);
+    await Promise.race([Promise.all(this.#releasing), late.promise]);
     const readers = [...this.#held.values()];
     for (const reader of readers) reader.stopped = true;
-    if (readers.length > 0) await this.#options.listeners.emit('revoked', named(readers));
+    await Promise.race([this.#tellRevoked(readers), late.promise]);
+    cancel();
     await this.#flush(readers);
     for (const reader of readers) this.#drop(reader);
   }
 
   async #begin(member: MemberRef, claims: readonly OwnedPartition[]): Promise<void> {
-    const { connection, from, readers } = this.#options;
-    const request = { member, claims, from: checkPosition(from) };
+    const { connection, from, origins, readers } = this.#options;
+    const places = await origins;
+    const request = {
+      member,
+      claims,
+      from: checkPosition(from),
+      origins: places && claims.map((claim) => places.of(claim)),
+    };
     const positions = await this.#tried(() => connection.call('positionPartitions', request));
     const begun = (positions ?? []).flatMap((position, i) => {
       const isOver = this.#member !== member || this.#isEnding || !this.#owns(claims[i]!);
@@ -126,26 +148,39 @@ export class Holdings {
     });
     readers.all.push(...begun);
     for (const reader of begun) this.#held.set(keyOf(reader.hold!), reader);
-    if (begun.length > 0) await this.#announce(begun, positions!);
+    if (begun.length > 0) {
+      const told = this.#announce(begun, positions!);
+      this.#options.onChange(); // the member is ready, whatever its listeners wait for
+      await told;
+      for (const reader of begun) reader.stopped = !reader.hold!.isOpen || this.#isEnding;
+    }
     this.#done(member, claims);
   }
 
-  /** Tells the application what it got, and waits for it; then it is read. */
+  /** Tells the application what it got; resolves when that may be read. */
   async #announce(
     begun: readonly PartitionReader[],
     positions: readonly GroupPosition[],
   ): Promise<void> {
     const { listeners } = this.#options;
-    for (const { topic, partition, hold } of begun) {
-      const { reset, offset } = positions.find((place) => keyOf(place) === keyOf(hold!))!;
-      if (reset === null) continue;
+    const places = new Map(positions.map((position) => [keyOf(position), position]));
+    const told = begun.flatMap(({ topic, partition, hold }) => {
+      const { reset, offset } = places.get(keyOf(hold!))!;
+      if (reset === null) return [];
       const { committed: outOfRange, start: startOffset, end: endOffset } = reset;
       const at = { outOfRange, startOffset, endOffset, offset };
-      await listeners.emit('reset', { topic: topic.name, partition, ...at });
-    }
+      return listeners.emit('reset', { topic: topic.name, partition, ...at });
+    });
     const held = begun.filter(({ hold }) => hold!.isOpen && !this.#isEnding);
-    if (held.length > 0) await listeners.emit('assigned', named(held));
-    for (const reader of held) reader.stopped = !reader.hold!.isOpen || this.#isEnding;
+    if (held.length > 0) told.push(listeners.emit('assigned', named(held)));
+    await Promise.all(told);
+  }
+
+  /** Tells the application, once, what it is to give up; resolves when it has done with it. */
+  async #tellRevoked(readers: readonly PartitionReader[]): Promise<void> {
+    const untold = readers.filter((reader) => !this.#revoked.has(reader));
+    for (const reader of untold) this.#revoked.add(reader);
+    if (untold.length > 0) await this.#options.listeners.emit('revoked', named(untold));
   }
 
   #newReader(member: MemberRef, claim: OwnedPartition, offset: number): PartitionReader {
@@ -194,10 +229,10 @@ export class Holdings {
   }
 
   async #release(member: MemberRef, claims: readonly OwnedPartition[]): Promise<void> {
-    const { connection, listeners, onError } = this.#options;
+    const { connection, onError } = this.#options;
     const held = claims.flatMap((claim) => this.#held.get(keyOf(claim)) ?? []);
     if (held.length > 0) {
-      await listeners.emit('revoked', named(held));
+      await this.#tellRevoked(held);
       await this.#flush(held).catch(onError);
     }
     if (this.#member !== member) return; // all of it is lost

@@ -2,12 +2,14 @@ import { checkName, mistake, withDefaults } from '../base/argument.ts';
 import { Closable } from '../base/closable.ts';
 import { isUrl } from '../base/brand.ts';
 import { systemClock } from '../base/clock.ts';
+import { deferred } from '../base/deferred.ts';
+import type { Deferred } from '../base/deferred.ts';
 import { MEMBER_EXISTS } from '../base/error-rules.ts';
 import { TablogError, isLogDeleted } from '../base/error.ts';
 import { Admin } from './admin.ts';
 import { checkContext } from './check-context.ts';
 import { Connection } from './connection.ts';
-import { Consumer } from './consumer.ts';
+import { Consumer, IS_CLOSING } from './consumer.ts';
 import type { ConsumerOptions } from './consumer-options.ts';
 import { bindFacade } from './facade.ts';
 import { defaultWorkerKind } from './host.ts';
@@ -79,6 +81,8 @@ export async function openLog(name: string, options: OpenLogOptions = {}): Promi
 /** A log that is deleted again and again is opened so often. */
 const MAX_TRIES = 3;
 
+type ConsumerHandle = Pick<Consumer, 'close' | 'group' | 'memberId' | typeof IS_CLOSING>;
+
 /** An open log. Close it when done: that closes its producers and consumers too. */
 export class Log extends Closable {
   readonly name: string;
@@ -87,7 +91,8 @@ export class Log extends Closable {
   readonly #registry: TopicRegistry;
   readonly #producers = new Set<Producer>();
   #isClosed = false;
-  readonly #consumers = new Set<Pick<Consumer, 'close' | 'group' | 'memberId'>>();
+  /** Each resolves when the consumer has left its group. */
+  readonly #consumers = new Map<ConsumerHandle, Deferred>();
 
   constructor(
     name: string,
@@ -118,25 +123,36 @@ export class Log extends Closable {
 
   /**
    * Makes a consumer of every partition of `topics`, or of those that its group assigns to it. Throws
-   * as `producer` does, and `MEMBER_EXISTS` where a consumer of this log has the `memberId`.
+   * as `producer` does, and `MEMBER_EXISTS` where a consumer of this log has the `memberId`; one that
+   * has been closed leaves it to the new one, whose `ready` waits until the old one has left the group.
    */
   consumer<const T extends TopicFilter>(options: ConsumerOptions<T>): Consumer<T> {
     this.#mustBeOpen();
     this.#checkMemberId(options);
-    const onClosed = (): void => void this.#consumers.delete(consumer);
+    const left = deferred();
+    const onClosed = (): void => {
+      left.resolve();
+      this.#consumers.delete(consumer);
+    };
     const consumer = new Consumer(this.#connection, this.#registry, options, onClosed);
-    this.#consumers.add(consumer);
+    this.#consumers.set(consumer, left);
     return consumer;
   }
 
   /**
    * Flushes the producers, ends the consumers, and leaves the log. Rejects where something could not
-   * be stored, and has closed all the same. Idempotent.
+   * be stored, and has closed all the same. Idempotent. A consumer's listener may await it, as
+   * `consumer.close()`.
    */
   override async close(): Promise<void> {
     this.#isClosed = true;
+    const consumers = [...this.#consumers];
     const settled = await this.#closeUsers();
-    this.#connection.close();
+    // A consumer whose listener waits for this call leaves after it.
+    const leaving = consumers.filter(([consumer]) => this.#consumers.has(consumer));
+    const left = leaving.map(([, { promise }]) => promise);
+    if (left.length === 0) this.#connection.close();
+    else void Promise.all(left).then(() => this.#connection.close());
     for (const result of settled) if (result.status === 'rejected') throw result.reason;
   }
 
@@ -147,15 +163,15 @@ export class Log extends Closable {
 
   /** Also when the log was deleted: what producers and consumers have under way settles then. */
   #closeUsers(): Promise<PromiseSettledResult<void>[]> {
-    const users = [...this.#producers, ...this.#consumers];
+    const users = [...this.#producers, ...this.#consumers.keys()];
     return Promise.allSettled(users.map((user) => user.close()));
   }
 
   #checkMemberId(options: ConsumerOptions<TopicFilter>): void {
     const { group, memberId } = options ?? {}; // what is no options is refused later
     if (memberId === undefined) return;
-    for (const other of this.#consumers) {
-      if (other.group !== group || other.memberId !== memberId) continue;
+    for (const other of this.#consumers.keys()) {
+      if (other.group !== group || other.memberId !== memberId || other[IS_CLOSING]) continue;
       throw new TablogError(
         MEMBER_EXISTS,
         `a consumer of this log is the member '${memberId}' of '${group}' already`,

@@ -31,8 +31,8 @@ export class PartitionReader {
   stopped = false;
   /** Gets what stops it first; `true`: something is being done about it. */
   onError: ((error: TablogError) => boolean) | undefined;
-  /** A fetch is under way. */
-  fetching = false;
+  /** Where the broker was asked to go on; `undefined`: it is not asked. */
+  askedOffset: number | undefined;
   /** The last `consumer.seek` that moves it. */
   seekCall = 0;
   /** Goes up at each seek: what was fetched before it is thrown away. */

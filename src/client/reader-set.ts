@@ -4,6 +4,7 @@ import { TablogError } from '../base/error.ts';
 import type { Connection } from './connection.ts';
 import { checkPosition } from './consumer-options.ts';
 import type { Position } from './consumer-options.ts';
+import type { Origins } from './origins.ts';
 import { checkPartition } from './partitioner.ts';
 import type { Hold } from './hold.ts';
 import { PartitionReader } from './partition-reader.ts';
@@ -75,10 +76,19 @@ export class ReaderSet {
     return ++this.#seeks;
   }
 
-  async seek(call: number, to: Position, where: TopicPartition | undefined): Promise<void> {
+  /** `origins`: where the place was when the seek was asked for; else it is looked up now. */
+  async seek(
+    call: number,
+    to: Position,
+    where: TopicPartition | undefined,
+    origins?: Origins,
+  ): Promise<void> {
     const readers = this.#select(where);
     for (const reader of readers) reader.seekCall = call;
-    const offsets = await this.resolve(readers, to);
+    const offsets =
+      origins === undefined
+        ? await this.resolve(readers, to)
+        : readers.map((reader) => origins.of(reader));
     readers.forEach((reader, i) => {
       if (reader.seekCall === call) reader.seek(offsets[i]!);
     });

@@ -214,7 +214,6 @@ export class Reading {
       if (reader.epoch !== epoch || reader.stopped) return [];
       if (reader.paused || !this.mayDeliver) {
         reader.seek(first.offset); // they will be read when it goes on
-        this.#fetcher.interrupt(); // a poll that waits behind them
         return [];
       }
     }

@@ -10,6 +10,7 @@ import type {
   MemberRef,
   MemberView,
   ReleaseRequest,
+  Subscription,
   SyncRequest,
 } from './group.ts';
 import type { TopicStorage } from './topic-id.ts';
@@ -183,11 +184,37 @@ export interface FetchRequest {
   readonly fetchId: number;
   /** How long to wait when there is nothing to read yet, in milliseconds. */
   readonly maxWaitMs: number;
+  /**
+   * Bytes of the whole answer (Kafka's `fetch.max.bytes`): about, and at least one batch. Default: no
+   * bound but those of the partitions.
+   */
+  readonly maxBytes?: number;
+  /** Without a session, what is asked for is `partitions`. */
   readonly partitions: readonly FetchPartition[];
+  readonly session?: FetchSession;
+}
+
+/**
+ * A set of partitions that the broker keeps for a client (KIP-227), so that an idle partition costs no
+ * part of a request. `partitions` of the request join it; a partition that is answered leaves it. A
+ * fetch of the session is answered at once when the next one comes.
+ */
+export interface FetchSession {
+  /** The first fetch's id: `cancelFetch` of that ends the session. */
+  readonly id: number;
+  /** How many fetches of the session came before. */
+  readonly epoch: number;
+  /** These leave the session. */
+  readonly forget: readonly { readonly topicId: string; readonly partition: number }[];
 }
 
 /** Partitions without news are left out of the answer. */
-export type FetchedPartition = { readonly topicId: string; readonly partition: number } & (
+export type FetchedPartition = {
+  readonly topicId: string;
+  readonly partition: number;
+  /** As it was asked for. */
+  readonly offset: number;
+} & (
   | {
       readonly endOffset: number;
       /** Where the next fetch goes on. */
@@ -205,6 +232,13 @@ export type OffsetSpec = 'earliest' | 'latest' | number;
 
 /** Where to begin: a place that the broker looks up, or an offset. */
 export type OffsetPlace = { readonly at: OffsetSpec } | { readonly offset: number };
+
+/** The offset of one place in each partition of a topic. */
+export interface TopicOffsets {
+  readonly id: string;
+  readonly name: string;
+  readonly offsets: readonly number[];
+}
 
 /** Records and offsets that are stored together or not at all. */
 export interface TransactRequest extends ProduceRequest {
@@ -278,8 +312,10 @@ export interface Broker {
   /** Bounds the log as a whole. */
   alterLog(request: { readonly maxBytes: number | null }): Promise<null>;
   produce(request: ProduceRequest): Promise<readonly AppendResult[]>;
+  /** Throws `FETCH_SESSION_ID_NOT_FOUND`: the worker is another one, and asks for the whole set. */
   fetch(request: FetchRequest): Promise<readonly FetchedPartition[]>;
   cancelFetch(request: { readonly clientId: string; readonly fetchId: number }): Promise<null>;
+  /** What is produced by a later call of the same client is not counted; nor in `listTopicOffsets`. */
   listOffsets(
     request: readonly {
       readonly topicId: string;
@@ -287,6 +323,11 @@ export interface Broker {
       readonly at: OffsetSpec;
     }[],
   ): Promise<readonly number[]>;
+  /** Of every topic that there is and that the subscription matches. */
+  listTopicOffsets(request: {
+    readonly subscription: Subscription;
+    readonly at: OffsetSpec;
+  }): Promise<readonly TopicOffsets[]>;
 
   /**
    * Gives the transactional id to `holder`, and fences who had it before, where that is who the caller
@@ -313,6 +354,8 @@ export interface Broker {
     readonly member: MemberRef;
     readonly claims: readonly Claim[];
     readonly from: OffsetPlace;
+    /** Instead of `from`, where the group has committed nothing: an offset for each of the claims. */
+    readonly origins?: readonly number[] | undefined;
   }): Promise<readonly GroupPosition[]>;
 
   listGroups(request: null): Promise<readonly GroupListing[]>;

@@ -30,6 +30,7 @@ const METHODS = Object.keys({
   leaveGroup: true,
   listGroups: true,
   listOffsets: true,
+  listTopicOffsets: true,
   listTopics: true,
   openLog: true,
   positionPartitions: true,

@@ -8,8 +8,9 @@ test('a call of a connection that has ended rejects at once', async () => {
   const remote = new RemotePartitions({ endpoint, close() {} }, clock);
   remote.close();
   const ended = { code: 'OUTCOME_UNKNOWN' };
-  const hour = clock.now() + 3_600_000;
-  await expect(remote.fetch([], hour, new AbortController().signal)).rejects.toMatchObject(ended);
+  const expires = clock.now() + 3_600_000;
+  const limits = { expires, maxBytes: Infinity, signal: new AbortController().signal };
+  await expect(remote.fetch([], limits)).rejects.toMatchObject(ended);
   await expect(remote.offset('t', 0, 'latest')).rejects.toMatchObject(ended);
   expect(clock.timers).toBe(0);
 });

@@ -76,12 +76,14 @@ describe('the tails of all partitions', () => {
     expect(offsets(cache, 5)).toEqual([5]);
   });
 
-  test('forget everything when they are cleared', () => {
+  test('forget everything of topics that are gone, and nothing of others', () => {
     const cache = new TailCache(100 * SIZE);
     cache.push('t', 0, segmentOf(0, 1));
-    cache.clear();
+    cache.push('u', 1, segmentOf(0, 1));
+    expect(cache.retain(new Set(['u']))).toEqual([{ topicId: 't', partition: 0 }]);
     expect(offsets(cache, 0)).toBeUndefined();
     expect(cache.of('t', 0).endOffset).toBeUndefined();
+    expect(cache.of('u', 1).endOffset).toBe(1);
     cache.push('t', 0, segmentOf(1, 1));
     expect(offsets(cache, 1)).toEqual([1]);
   });

@@ -65,7 +65,7 @@ describe.each(LOOPS)('%s', (_, loop) => {
     const host = stubHost();
     const log = await openTab(host);
     await log.admin.createTopics(['t']);
-    const gate = host.hold('listOffsets');
+    const gate = host.hold('listTopicOffsets');
     const consumer = log.consumer(options);
     const looping = loop(consumer, () => {});
     await gate.arrived(1);

@@ -10,7 +10,7 @@ function readerOf(partition: number, count: number): PartitionReader {
   const reader = new PartitionReader(asTopic('t'), 'id', partition);
   if (count === 0) return reader;
   const segments = [batch(...Array.from({ length: count }, (_, i) => String(i)))];
-  const place = { topicId: 'id', partition, endOffset: count, nextOffset: count };
+  const place = { topicId: 'id', partition, offset: 0, endOffset: count, nextOffset: count };
   reader.accept({ ...place, segments, compressed: false });
   return reader;
 }
@@ -80,7 +80,7 @@ describe('partitions take turns', () => {
 
   test('one that throws is passed over at the next look', () => {
     const readers = readersOf(0, 1);
-    const place = { topicId: 'id', partition: 0 };
+    const place = { topicId: 'id', partition: 0, offset: 0 };
     const error = {
       code: 'LOG_CORRUPT' as const,
       retriable: false,

@@ -101,15 +101,23 @@ describe('a call', () => {
     };
     const { port } = await connected({
       fetch: async () => [
-        { topicId: 't', partition: 0, endOffset: 2, nextOffset: 2, segments, compressed: false },
-        { topicId: 't', partition: 1, error },
+        {
+          topicId: 't',
+          partition: 0,
+          offset: 0,
+          endOffset: 2,
+          nextOffset: 2,
+          segments,
+          compressed: false,
+        },
+        { topicId: 't', partition: 1, offset: 0, error },
       ],
     });
     const request = { clientId: 'c', fetchId: 1, maxWaitMs: 0, partitions: [] };
     const [fetched, failed] = await port.call('fetch', request);
     expect(found(fetched).segments.map((buffer) => buffer.byteLength)).toEqual([500, 300]);
     expect(segments.map((buffer) => buffer.byteLength)).toEqual([0, 0]);
-    expect(failed).toEqual({ topicId: 't', partition: 1, error });
+    expect(failed).toEqual({ topicId: 't', partition: 1, offset: 0, error });
   });
 
   test('that is given up rejects, and so do all others; late answers are ignored', async () => {

@@ -31,6 +31,7 @@ export const METHODS = Object.keys({
   leaveGroup: 0,
   listGroups: 0,
   listOffsets: 0,
+  listTopicOffsets: 0,
   listTopics: 0,
   positionPartitions: 0,
   produce: 0,

@@ -1,0 +1,84 @@
+import { FETCH_SESSION_ID_NOT_FOUND } from '../base/error-rules.ts';
+import { TablogError } from '../base/error.ts';
+import type { PartitionName } from '../log/head.ts';
+import type { FetchPartition, FetchRequest, FetchedPartition } from '../protocol/broker.ts';
+
+/** What a client waits for, over many fetches. */
+interface Session {
+  /** Of the next fetch. */
+  epoch: number;
+  /** The partition that was answered last comes last, so that each gets its turn (KIP-74). */
+  readonly wanted: Map<string, FetchPartition>;
+  /** The last fetch, to be answered when the next one comes. */
+  abort: AbortController;
+  last: Promise<unknown>;
+}
+
+type Fetch = (wanted: readonly FetchPartition[]) => Promise<FetchedPartition[]>;
+
+/** The partitions that clients wait for (Kafka's `FetchSession`): a fetch says what changes only. */
+export class FetchSessions {
+  readonly #sessions = new Map<string, Session>();
+
+  /**
+   * Changes the session as the request says, and runs `fetch` of all that it has then, when the fetch
+   * before has been answered. Throws `FETCH_SESSION_ID_NOT_FOUND`.
+   */
+  async fetch(
+    request: FetchRequest,
+    abort: AbortController,
+    fetch: Fetch,
+  ): Promise<FetchedPartition[]> {
+    const session = this.#enter(request, abort);
+    const run = session.last.then(() => fetch([...session.wanted.values()]));
+    session.last = run.catch(() => {
+      this.end(request.clientId, request.session!.id); // what it has left is not known to the client
+    });
+    const found = await run;
+    for (const part of found) {
+      const key = keyOf(part);
+      // Meanwhile the client may have sought.
+      if (session.wanted.get(key)?.offset === part.offset) session.wanted.delete(key);
+    }
+    return found;
+  }
+
+  end(clientId: string, id: number): void {
+    const key = `${clientId}/${id}`;
+    this.#sessions.get(key)?.abort.abort();
+    this.#sessions.delete(key);
+  }
+
+  /** The client is gone. */
+  forget(clientId: string): void {
+    for (const key of this.#sessions.keys()) {
+      if (key.startsWith(`${clientId}/`)) this.#sessions.delete(key);
+    }
+  }
+
+  #enter({ clientId, session: asked, partitions }: FetchRequest, abort: AbortController): Session {
+    const { id, epoch, forget } = asked!;
+    const key = `${clientId}/${id}`;
+    if (epoch === 0) {
+      const made = { epoch, wanted: new Map(), abort, last: Promise.resolve() };
+      this.#sessions.set(key, made);
+    }
+    const session = this.#sessions.get(key);
+    if (session?.epoch !== epoch) throw notFound(id, epoch);
+    session.epoch++;
+    for (const name of forget) session.wanted.delete(keyOf(name));
+    for (const partition of partitions) session.wanted.set(keyOf(partition), partition);
+    if (session.abort !== abort) session.abort.abort();
+    session.abort = abort;
+    return session;
+  }
+}
+
+function keyOf({ topicId, partition }: PartitionName): string {
+  return `${topicId}/${partition}`;
+}
+
+function notFound(id: number, epoch: number): TablogError {
+  const happened = `the worker does not have the fetch session ${id} at its fetch ${epoch}`;
+  return new TablogError(FETCH_SESSION_ID_NOT_FOUND, happened);
+}

@@ -1,0 +1,117 @@
+import { UNKNOWN_TOPIC } from '../base/error-rules.ts';
+import { TablogError } from '../base/error.ts';
+import { subscribesTo } from '../group/group-state.ts';
+import type { Request, TopicOffsets } from '../protocol/broker.ts';
+import { isInMemory } from '../protocol/topic-id.ts';
+import type { TopicStorage } from '../protocol/topic-id.ts';
+import type { LogSession } from './log-session.ts';
+import type { TopicRow } from './topic-row.ts';
+
+/** Topics that are deleted while they are looked at make a look-up begin anew, so many times. */
+const MAX_TRIES = 3;
+
+type Run = <T>(use: (session: LogSession) => Promise<T>) => Promise<T>;
+
+/**
+ * Looks up offsets, as of the call. A client's calls come in the order in which it made them, but a
+ * look-up reads the store more than once, and what its client produces later could be stored in
+ * between: so appends wait for the look-ups that came before them.
+ */
+export class OffsetLookups {
+  readonly #run: Run;
+  /** Under way, by where the records are: a broker that hangs and has some in memory holds up no disk. */
+  readonly #pending: Readonly<Record<TopicStorage, Set<Promise<unknown>>>> = {
+    disk: new Set(),
+    memory: new Set(),
+  };
+
+  constructor(run: Run) {
+    this.#run = run;
+  }
+
+  /** The offset of one place in each partition of the topics that match. */
+  async ofTopics(request: Request<'listTopicOffsets'>): Promise<TopicOffsets[]> {
+    const rows = this.#matching(request);
+    const found = (['disk', 'memory'] as const).map((storage) =>
+      this.hold(storage, this.#ofStorage(request, storage, rows)),
+    );
+    return (await Promise.all(found)).flat();
+  }
+
+  async of(request: Request<'listOffsets'>): Promise<number[]> {
+    return Promise.all(
+      request.map(({ topicId, partition, at }) => {
+        const storage = isInMemory(topicId) ? 'memory' : 'disk';
+        const run = this.#run(({ partitions }) => partitions.offset(topicId, partition, at));
+        return this.hold(storage, run);
+      }),
+    );
+  }
+
+  /** Appends that come from now on wait until `lookup` settles. */
+  hold<T>(storage: TopicStorage, lookup: Promise<T>): Promise<T> {
+    const pending = this.#pending[storage];
+    pending.add(lookup);
+    const done = (): void => void pending.delete(lookup);
+    lookup.then(done, done);
+    return lookup;
+  }
+
+  /** Resolves when every look-up that came before these appends has settled; mostly there is none. */
+  before(appends: readonly { readonly topicId: string }[]): Promise<unknown> | undefined {
+    const { disk, memory } = this.#pending;
+    if (disk.size + memory.size === 0) return undefined;
+    const isOnDisk = appends.some(({ topicId }) => !isInMemory(topicId));
+    const isHeld = appends.some(({ topicId }) => isInMemory(topicId));
+    return Promise.allSettled([...(isOnDisk ? disk : []), ...(isHeld ? memory : [])]);
+  }
+
+  #matching({ subscription }: Request<'listTopicOffsets'>): Promise<TopicRow[]> {
+    return this.#run(async ({ topics }) =>
+      (await topics.list()).filter(({ name }) => subscribesTo(subscription, name)),
+    );
+  }
+
+  async #ofStorage(
+    request: Request<'listTopicOffsets'>,
+    storage: TopicStorage,
+    listed: Promise<TopicRow[]>,
+  ): Promise<TopicOffsets[]> {
+    for (let tries = 1; ; tries++) {
+      const all = await (tries === 1 ? listed : this.#matching(request));
+      const rows = all.filter(({ id }) => isInMemory(id) === (storage === 'memory'));
+      try {
+        return await this.#run((session) => offsetsOf(session, rows, request.at));
+      } catch (error) {
+        const isGone = error instanceof TablogError && error.code === UNKNOWN_TOPIC.code;
+        if (!isGone || tries === MAX_TRIES) throw error;
+      }
+    }
+  }
+}
+
+async function offsetsOf(
+  { partitions }: LogSession,
+  rows: readonly TopicRow[],
+  at: Request<'listTopicOffsets'>['at'],
+): Promise<TopicOffsets[]> {
+  const names = rows.flatMap(({ id, stores }) =>
+    stores.map((_, partition) => ({ topicId: id, partition })),
+  );
+  if (names.length === 0) return [];
+  const offsets =
+    typeof at === 'number'
+      ? await Promise.all(
+          names.map(({ topicId, partition }) => partitions.offset(topicId, partition, at)),
+        )
+      : (await partitions.bounds(names)).map(({ startOffset, endOffset }) =>
+          at === 'earliest' ? startOffset : endOffset,
+        );
+  let from = 0;
+  return rows.map(({ id, name, stores: { length } }) => {
+    const to = from + length;
+    const own = offsets.slice(from, to);
+    from = to;
+    return { id, name, offsets: own };
+  });
+}
