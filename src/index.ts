@@ -31,6 +31,7 @@ export type { ErrorAction, HandlerContext, RunOptions } from './client/run-optio
 export type { Message, MessageBatch, MessageOf, TopicFilter } from './client/message.ts';
 export type { LogFile } from './client/log-file.ts';
 export type { InlineHost, WorkerKind } from './client/host.ts';
+export type { TrustedScriptUrl, WorkerUrl } from './client/worker-url.ts';
 export { topic } from './client/topic.ts';
 export type {
   KeyInput,

@@ -8,11 +8,12 @@ import { hasLocks, holdLife } from '../protocol/liveness.ts';
 import type { InlineHost, WorkerKind } from './host.ts';
 import { dialInline, dialWorker } from './link.ts';
 import type { Link } from './link.ts';
+import type { WorkerUrl } from './worker-url.ts';
 
 export interface ConnectionOptions {
   readonly log: string;
   readonly host: WorkerKind | InlineHost;
-  readonly workerUrl: string | URL | undefined;
+  readonly workerUrl: WorkerUrl | undefined;
   readonly clock: Clock;
 }
 

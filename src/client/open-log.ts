@@ -12,6 +12,8 @@ import { Producer } from './producer.ts';
 import type { ProducerOptions } from './producer-options.ts';
 import type { TopicFilter } from './message.ts';
 import { TopicRegistry } from './topic-registry.ts';
+import { checkWorkerUrl } from './worker-url.ts';
+import type { WorkerUrl } from './worker-url.ts';
 
 export interface OpenLogOptions {
   /**
@@ -21,13 +23,17 @@ export interface OpenLogOptions {
    * SharedWorkers, else 'dedicated'.
    */
   readonly host?: WorkerKind | InlineHost;
-  /** The worker's file, for pages whose bundler does not find it. Same origin as the page. */
-  readonly workerUrl?: string | URL;
+  /**
+   * The address of the worker's file, `tablog/worker` (dist/tablog-worker.js), for pages whose
+   * bundler does not find it. Of the page's origin. On a page whose Content-Security-Policy has
+   * `require-trusted-types-for 'script'` it is a `TrustedScriptURL`. Default: beside the page's code.
+   */
+  readonly workerUrl?: WorkerUrl;
 }
 
 interface CheckedOpenLogOptions {
   readonly host: WorkerKind | InlineHost;
-  readonly workerUrl: string | URL | undefined;
+  readonly workerUrl: WorkerUrl | undefined;
 }
 
 /**
@@ -48,9 +54,7 @@ export async function openLog(name: string, options: OpenLogOptions = {}): Promi
   if (host !== 'shared' && host !== 'dedicated' && typeof host?.open !== 'function') {
     throw mistake("host must be 'shared', 'dedicated' or inline()", host);
   }
-  if (workerUrl !== undefined && typeof workerUrl !== 'string' && !(workerUrl instanceof URL)) {
-    throw mistake('workerUrl must be a string or a URL', workerUrl);
-  }
+  if (workerUrl !== undefined) checkWorkerUrl(workerUrl);
   const connection = new Connection({ log: name, host, workerUrl, clock: systemClock });
   try {
     await connection.call('describeLog', null);
