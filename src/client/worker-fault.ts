@@ -45,6 +45,8 @@ export async function explainWorkerFailure(
   error: TablogError,
   attempt: Attempt,
 ): Promise<TablogError> {
+  const needed = attempt.kind === 'shared' ? 'SharedWorker' : 'Worker';
+  if (!(needed in globalThis)) return missing(needed, error);
   const url = addressOf(attempt.kind, attempt.workerUrl);
   if (url === undefined) return error;
   const { reason } = error.details;
@@ -76,6 +78,17 @@ export async function explainWorkerFailure(
     `the worker did not start: ${shown} ${says}`,
     { details: { ...details, fault }, cause },
   );
+}
+
+/** A context without workers: a service worker, Node, or one of Android's browsers. */
+function missing(needed: 'SharedWorker' | 'Worker', { details, cause }: TablogError): TablogError {
+  const next =
+    needed === 'SharedWorker'
+      ? "Leave host out, or pass { host: 'dedicated' }: the log is the same."
+      : "Pass { host: inline() } of 'tablog/inline'.";
+  const rule = { code: WORKER_FAILED.code, next, retriable: false };
+  const happened = `there is no ${needed} here`;
+  return new TablogError(rule, happened, { details: { ...details, fault: 'missing' }, cause });
 }
 
 /** Why the constructor throws. */

@@ -22,7 +22,8 @@ const FETCH_DEADLINE_MS = 3_000;
 export function addressOf(kind: WorkerKind, url: WorkerUrl | undefined): URL | undefined {
   try {
     const base = globalThis.document?.baseURI ?? globalThis.location?.href;
-    return new URL(String(url ?? defaultAddress(kind)), base);
+    const address = url ?? defaultAddress(kind);
+    return address === undefined ? undefined : new URL(String(address), base);
   } catch {
     return undefined;
   }
@@ -32,18 +33,19 @@ export function addressOf(kind: WorkerKind, url: WorkerUrl | undefined): URL | u
  * A bundler replaces the literal by an address of its own, which only the constructor of the worker
  * gets to see. So for the time of this call, in which no other code runs, a stand-in takes its place.
  */
-function defaultAddress(kind: WorkerKind): unknown {
+function defaultAddress(kind: WorkerKind): string | undefined {
   const name = kind === 'shared' ? 'SharedWorker' : 'Worker';
-  const real = globalThis[name];
-  let given: unknown;
-  const standIn = function (url: unknown): void {
-    given = url;
+  const real = Object.getOwnPropertyDescriptor(globalThis, name);
+  if (real === undefined) return undefined;
+  let given: string | undefined;
+  const standIn = function (url: string | URL): void {
+    given = String(url);
   };
   Object.assign(globalThis, { [name]: standIn });
   try {
     (kind === 'shared' ? newSharedWorker : newWorker)('');
   } finally {
-    Object.assign(globalThis, { [name]: real });
+    Object.defineProperty(globalThis, name, real);
   }
   return given;
 }

@@ -155,4 +155,12 @@ describe('where no SharedWorker starts, the error tells', () => {
       expect(error.details).toMatchObject({ reason: 'notLoaded', url: FILE });
     },
   );
+
+  test('that there are no such workers here', async () => {
+    const options = { log: 'shop', clientId: 'client', workerUrl: undefined, clock };
+    const error = await errorOf(dialWorker({ ...options, kind: 'dedicated', onLost: () => {} }));
+    expect(error.message).toMatch(/there is no Worker here\. Pass \{ host: inline\(\) \}/);
+    expect(error).toMatchObject({ retriable: false, details: { fault: 'missing' } });
+    expect('Worker' in globalThis).toBe(false);
+  });
 });
