@@ -109,7 +109,8 @@ function faultOfRefusal(url: URL, given: WorkerUrl | undefined, cause: unknown):
 function faultOfAddress(url: URL): Fault | undefined {
   const { protocol, pathname, search, origin } = url;
   if (protocol === 'file:') {
-    const next = 'Serve the page by http, from localhost for instance.';
+    const fromDisk = (globalThis.location?.protocol ?? protocol) === protocol;
+    const next = fromDisk ? 'Serve the page by http, from localhost for instance.' : COPY;
     return { fault: 'file', says: 'is a file, which no worker is loaded from', next };
   }
   if (protocol !== 'http:' && protocol !== 'https:' && !isSchemeOfPage(protocol)) {
