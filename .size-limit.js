@@ -14,6 +14,7 @@ export default [
       '*/log-file.js',
       '*/runner.js',
       '*/transactor.js',
+      '*/worker-fault.js',
     ],
     gzip: true,
     // The aim is 10 kB. Some 2 kB of what is over it are the texts of errors.
@@ -24,7 +25,7 @@ export default [
     name: 'a tab, with groups, run(), transactions and log files',
     path: 'dist/index.js',
     import: '{ openLog, topic, string }',
-    ignore: ['*/record/gzip.js'],
+    ignore: ['*/record/gzip.js', '*/worker-fault.js'],
     gzip: true,
     limit: '28.8 kB',
     modifyEsbuildConfig,
@@ -37,8 +38,15 @@ export default [
     modifyEsbuildConfig,
   },
   {
+    name: 'what finds out why a worker does not start, loaded then',
+    path: 'dist/client/worker-fault.js',
+    gzip: true,
+    limit: '4 kB',
+    modifyEsbuildConfig,
+  },
+  {
     name: 'the worker',
-    path: 'dist/worker.js',
+    path: 'dist/tablog-worker.js',
     gzip: true,
     limit: '41.2 kB',
     modifyEsbuildConfig,

@@ -1,4 +1,5 @@
-// Runs every check to the end, whatever fails on the way, and counts: a step is one, a test is one.
+// Runs every check to the end, whatever fails on the way, and counts: a step is one, a test is one, a
+// bundler is one.
 // `npm run check` and `.ci/run` both end here.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -32,6 +33,7 @@ for (const step of STEPS) {
   if (code !== 0) console.log(indent(output));
 }
 await runTests();
+await runBundlers();
 
 if (failures.length > 0) console.log(`\nFailed:\n${indent(failures.join('\n'))}`);
 if (skipped > 0) console.log(`\nSkipped, and counted as neither: ${skipped} tests`);
@@ -65,11 +67,35 @@ async function runTests() {
   if (whole || failed === failedBefore) count(whole, 'npm test', seconds);
 }
 
+/** A bundler is one, and so is the README's table of them. */
+async function runBundlers() {
+  console.log('\nnpm run test:bundlers');
+  const folder = mkdtempSync(path.join(tmpdir(), 'tablog-check-'));
+  const file = path.join(folder, 'bundlers.json');
+  const { code, seconds } = await npm(
+    ['run', '--silent', 'test:bundlers', '--', '--check', `--report=${file}`],
+    { quiet: false },
+  );
+  const report = readJson(file) ?? [];
+  rmSync(folder, { recursive: true });
+  const failedBefore = failed;
+  for (const { name, ok } of report) {
+    if (ok) passed++;
+    else fail(`bundlers: ${name}`);
+  }
+  const whole = code === 0 && report.length > 0;
+  if (!whole && failed === failedBefore) count(false, 'npm run test:bundlers', seconds);
+}
+
 function readReport(file) {
+  return readJson(file)?.testResults ?? [];
+}
+
+function readJson(file) {
   try {
-    return JSON.parse(readFileSync(file, 'utf8')).testResults;
+    return JSON.parse(readFileSync(file, 'utf8'));
   } catch {
-    return [];
+    return undefined;
   }
 }
 

@@ -57,6 +57,7 @@ export type { HostedLogs, InlineHost, WorkerKind } from './client/host.ts';
 export { table } from './client/table.ts';
 export type { Table, TableChange, TableListener, TableOf, TableOptions } from './client/table.ts';
 export type { TableSnapshot } from './client/table-snapshot.ts';
+export type { TrustedScriptUrl, WorkerUrl } from './client/worker-url.ts';
 export { topic } from './client/topic.ts';
 export type {
   KeyInput,

@@ -9,11 +9,12 @@ import type { InlineHost, WorkerKind } from './host.ts';
 import { dialInline, dialWorker } from './link.ts';
 import type { Link } from './link.ts';
 import { PageLife } from './page-lifecycle.ts';
+import type { WorkerUrl } from './worker-url.ts';
 
 export interface ConnectionOptions {
   readonly log: string;
   readonly host: WorkerKind | InlineHost;
-  readonly workerUrl: string | URL | undefined;
+  readonly workerUrl: WorkerUrl | undefined;
   readonly clock: Clock;
 }
 

@@ -4,6 +4,8 @@ import { TablogError } from '../base/error.ts';
 import { PROTOCOL_VERSION } from '../protocol/broker.ts';
 import type { Broker } from '../protocol/broker.ts';
 import type { Endpoint } from '../protocol/broker-port.ts';
+import { newSharedWorker, newWorker } from '../new-worker.ts';
+import type { WorkerUrl } from './worker-url.ts';
 
 /** A broker in the calling thread; made by `inline()` of 'tablog/inline'. */
 export interface InlineHost {
@@ -28,10 +30,10 @@ export function checkInlineHost(host: unknown): void {
 export type WorkerKind = 'shared' | 'dedicated';
 
 /**
- * Why nobody answers: the browser could not load the worker (or it died just then), its code threw
- * at the start, or it says nothing.
+ * Why nobody answers: the browser refuses the worker at once, it could not load it (or it died just
+ * then), its code threw at the start, or it says nothing.
  */
-export type StartFailure = 'notLoaded' | 'threw' | 'silent';
+export type StartFailure = 'refused' | 'notLoaded' | 'threw' | 'silent';
 
 /** A worker that has been started, and may not be there yet. */
 export interface WorkerHost {
@@ -51,29 +53,22 @@ export function startWorker(
   kind: WorkerKind,
   log: string,
   generation: number,
-  url: string | URL | undefined,
+  url: WorkerUrl | undefined,
 ): WorkerHost {
   const name = `tablog/${PROTOCOL_VERSION}/${log}/${generation}`;
   try {
     return kind === 'shared' ? startShared(name, url) : startDedicated(name, url);
   } catch (cause) {
-    throw new TablogError(
-      WORKER_FAILED,
-      `the browser refuses to start the worker (${String(cause)})`,
-      {
-        cause,
-      },
-    );
+    const happened = `the browser refuses to start the worker (${String(cause)})`;
+    throw startError('refused', happened, cause);
   }
 }
 
-// Bundlers find the worker by these two literal `new …Worker(new URL(…), { type: 'module' … })`.
-
-function startShared(name: string, url: string | URL | undefined): WorkerHost {
+function startShared(name: string, url: WorkerUrl | undefined): WorkerHost {
   const worker =
     url === undefined
-      ? new SharedWorker(new URL('../worker.js', import.meta.url), { type: 'module', name })
-      : new SharedWorker(url, { type: 'module', name });
+      ? newSharedWorker(name)
+      : new SharedWorker(url as string, { type: 'module', name });
   return {
     endpoint: worker.port,
     failed: failureOf(worker),
@@ -81,11 +76,9 @@ function startShared(name: string, url: string | URL | undefined): WorkerHost {
   };
 }
 
-function startDedicated(name: string, url: string | URL | undefined): WorkerHost {
+function startDedicated(name: string, url: WorkerUrl | undefined): WorkerHost {
   const worker =
-    url === undefined
-      ? new Worker(new URL('../worker.js', import.meta.url), { type: 'module', name })
-      : new Worker(url, { type: 'module', name });
+    url === undefined ? newWorker(name) : new Worker(url as string, { type: 'module', name });
   return {
     endpoint: worker,
     failed: failureOf(worker),
@@ -94,8 +87,8 @@ function startDedicated(name: string, url: string | URL | undefined): WorkerHost
 }
 
 /** `WORKER_FAILED`, with the reason in its details. */
-export function startError(reason: StartFailure, happened: string): TablogError {
-  return new TablogError(WORKER_FAILED, happened, { details: { reason } });
+export function startError(reason: StartFailure, happened: string, cause?: unknown): TablogError {
+  return new TablogError(WORKER_FAILED, happened, { details: { reason }, cause });
 }
 
 function failureOf(worker: SharedWorker | Worker): Promise<never> {

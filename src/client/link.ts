@@ -8,6 +8,7 @@ import { whenDead } from '../protocol/liveness.ts';
 import { BrokerPort } from '../protocol/broker-port.ts';
 import { startError, startWorker } from './host.ts';
 import type { InlineHost, WorkerHost, WorkerKind } from './host.ts';
+import type { WorkerUrl } from './worker-url.ts';
 
 /** One connection to one broker, for as long as that broker lives. */
 export interface Link {
@@ -32,13 +33,39 @@ export interface DialOptions {
   readonly log: string;
   readonly clientId: string;
   readonly kind: WorkerKind;
-  readonly workerUrl: string | URL | undefined;
+  readonly workerUrl: WorkerUrl | undefined;
   readonly clock: Clock;
   readonly onLost: () => void;
 }
 
 /** Starts or joins a worker and greets it. Throws `WORKER_FAILED` or `PROTOCOL_MISMATCH`. */
 export async function dialWorker(options: DialOptions): Promise<Link> {
+  try {
+    return await dialInTurn(options);
+  } catch (error) {
+    if (!(error instanceof TablogError) || error.code !== 'WORKER_FAILED') throw error;
+    throw await explained(error, options);
+  }
+}
+
+/** The same error with the worker's address and what is wrong there. */
+async function explained(error: TablogError, options: DialOptions): Promise<TablogError> {
+  try {
+    const { explainWorkerFailure } = await import('./worker-fault.ts');
+    return await explainWorkerFailure(error, options);
+  } catch {
+    // Offline, this part of the code cannot be loaded either.
+    const where = options.workerUrl === undefined ? '' : ` (${String(options.workerUrl)})`;
+    const happened = `${error.happened}${where}, nor could other code: the browser may be offline`;
+    const { details, cause } = error;
+    return new TablogError(error, happened, {
+      details: { ...details, fault: 'unreachable' },
+      cause,
+    });
+  }
+}
+
+async function dialInTurn(options: DialOptions): Promise<Link> {
   const { kind, log, workerUrl, clock } = options;
   let generation = 1;
   let told: TablogError | undefined; // by the browser, which knows more than that nobody answers

@@ -1,6 +1,5 @@
 import { checkName, mistake, withDefaults } from '../base/argument.ts';
 import { Closable } from '../base/closable.ts';
-import { isUrl } from '../base/brand.ts';
 import { systemClock } from '../base/clock.ts';
 import { deferred } from '../base/deferred.ts';
 import type { Deferred } from '../base/deferred.ts';
@@ -19,6 +18,8 @@ import { Producer } from './producer.ts';
 import type { ProducerOptions } from './producer-options.ts';
 import type { TopicFilter } from './message.ts';
 import { TopicRegistry } from './topic-registry.ts';
+import { checkWorkerUrl } from './worker-url.ts';
+import type { WorkerUrl } from './worker-url.ts';
 
 export interface OpenLogOptions {
   /**
@@ -28,13 +29,17 @@ export interface OpenLogOptions {
    * SharedWorkers, else 'dedicated'.
    */
   readonly host?: WorkerKind | InlineHost;
-  /** The worker's file, for pages whose bundler does not find it. Same origin as the page. */
-  readonly workerUrl?: string | URL;
+  /**
+   * The address of the worker's file, `tablog/worker` (dist/tablog-worker.js), for pages whose
+   * bundler does not find it. Of the page's origin. On a page whose Content-Security-Policy has
+   * `require-trusted-types-for 'script'` it is a `TrustedScriptURL`. Default: beside the page's code.
+   */
+  readonly workerUrl?: WorkerUrl;
 }
 
 interface CheckedOpenLogOptions {
   readonly host: WorkerKind | InlineHost;
-  readonly workerUrl: string | URL | undefined;
+  readonly workerUrl: WorkerUrl | undefined;
 }
 
 /**
@@ -57,9 +62,7 @@ export async function openLog(name: string, options: OpenLogOptions = {}): Promi
     throw mistake("host must be 'shared', 'dedicated' or inline()", host);
   }
   if (typeof host === 'string') checkContext(host);
-  if (workerUrl !== undefined && typeof workerUrl !== 'string' && !isUrl(workerUrl)) {
-    throw mistake('workerUrl must be a string or a URL', workerUrl);
-  }
+  if (workerUrl !== undefined) checkWorkerUrl(workerUrl);
   const loading = loadParts(systemClock);
   loading.catch(() => {}); // where the worker does not start either, its error says more
   for (let tries = 1; ; tries++) {

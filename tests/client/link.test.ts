@@ -14,6 +14,9 @@ type Fate = 'not loaded' | 'throws' | 'silent' | 'serves';
 const HELLO_MS = 5_250; // with the grace of a deadline
 const PAUSE_MS = 100;
 
+/** The worker's file, as a module of Node knows it. */
+const FILE = new URL('../../src/tablog-worker.js', import.meta.url).href;
+
 let clock: ManualClock;
 let fates: Fate[];
 let asked: { readonly name: string; readonly at: number }[];
@@ -126,20 +129,20 @@ describe('where no SharedWorker starts, the error tells', () => {
 
   test('that it does not load', async () => {
     const error = await failure(dial('not loaded', 'not loaded'), PAUSE_MS);
-    expect(error.message).toMatch(/could not be loaded.*worker-src/s);
-    expect(error.details).toEqual({ reason: 'notLoaded' });
+    expect(error.message).toMatch(/tablog-worker\.js is a file/);
+    expect(error.details).toEqual({ reason: 'notLoaded', fault: 'file', url: FILE });
   });
 
   test('what its code threw', async () => {
     const error = await failure(dial('throws', 'throws'));
     expect(error.message).toContain('Uncaught Error: boot');
-    expect(error.details).toEqual({ reason: 'threw' });
+    expect(error.details).toEqual({ reason: 'threw', url: FILE });
   });
 
   test('that it is silent', async () => {
     const error = await failure(dial('silent', 'silent'), HELLO_MS, HELLO_MS);
     expect(error.message).toContain('did not answer within 5000 ms');
-    expect(error.details).toEqual({ reason: 'silent' });
+    expect(error.details).toEqual({ reason: 'silent', url: FILE });
   });
 
   test.each([
@@ -149,7 +152,15 @@ describe('where no SharedWorker starts, the error tells', () => {
     'what the browser said rather than that nobody answered (%s, %s)',
     async (first, second, passing) => {
       const error = await failure(dial(first, second), ...passing);
-      expect(error.details).toEqual({ reason: 'notLoaded' });
+      expect(error.details).toMatchObject({ reason: 'notLoaded', url: FILE });
     },
   );
+
+  test('that there are no such workers here', async () => {
+    const options = { log: 'shop', clientId: 'client', workerUrl: undefined, clock };
+    const error = await errorOf(dialWorker({ ...options, kind: 'dedicated', onLost: () => {} }));
+    expect(error.message).toMatch(/there is no Worker here\. Pass \{ host: inline\(\) \}/);
+    expect(error).toMatchObject({ retriable: false, details: { fault: 'missing' } });
+    expect('Worker' in globalThis).toBe(false);
+  });
 });

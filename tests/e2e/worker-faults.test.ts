@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { newTab } from '../support/browser.ts';
 import { useBrowser, usePage } from './fixture.ts';
 
-const WORKER_FILE = /worker-.*\.js$/;
+const WORKER_FILE = /tablog-worker-.*\.js$/;
 
 const page = usePage();
 const browser = useBrowser();
@@ -39,7 +39,7 @@ describe('a worker that cannot start', () => {
     page.server.override(WORKER_FILE, (response) => response.writeHead(404).end());
     const error = await openError(await newTab(browser.context, page.server.url), kind);
     expect(error.code).toBe('WORKER_FAILED');
-    expect(error.message).toMatch(/could not be loaded.*worker-src/s);
+    expect(error.message).toMatch(/tablog-worker-.*\.js was answered with status 404.*workerUrl/s);
   });
 
   it('404, one log after the other: the browser is heard each time, and none waits for hello', async () => {

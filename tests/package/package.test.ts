@@ -4,6 +4,7 @@ import path from 'node:path';
 import { chromium } from 'playwright';
 import type { Browser, Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { importsOf } from '../../src/client/worker-file.ts';
 import { BROWSER_ARGS, findBrowser } from '../support/find-browser.mjs';
 import { makeBlankApp } from './blank-app.ts';
 import type { BlankApp, Server } from './blank-app.ts';
@@ -96,16 +97,40 @@ describe('the packed package', () => {
     const others = names.filter(
       (name) => !/^dist\/.+\.(js|d\.ts)(\.map)?$|^src\/.+\.ts$/.test(name),
     );
-    expect(others.sort()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json']);
+    expect(others.sort()).toEqual([
+      'CHANGELOG.md',
+      'LICENSE',
+      'README.md',
+      'dist/THIRD-PARTY-NOTICES.txt',
+      'inline/package.json',
+      'package.json',
+    ]);
 
     const maps = names.filter((name) => name.endsWith('.map'));
     expect(maps.length).toBeGreaterThan(0);
     for (const map of maps) {
-      const { sources } = JSON.parse(await readFile(path.join(folder, map), 'utf8')) as {
-        sources: string[];
-      };
-      const places = sources.map((source) => path.posix.join(path.posix.dirname(map), source));
+      const { sources, sourcesContent = [] } = JSON.parse(
+        await readFile(path.join(folder, map), 'utf8'),
+      ) as { sources: string[]; sourcesContent?: (string | null)[] };
+      // What is not in the package, which the bundled libraries are not, the map has itself.
+      const places = sources
+        .filter((_, i) => typeof sourcesContent[i] !== 'string')
+        .map((source) => path.posix.join(path.posix.dirname(map), source));
       expect(names, map).toEqual(expect.arrayContaining(places));
+    }
+  });
+
+  test('has a page and a worker that need no other file, and no syntax that bundlers refuse', async () => {
+    const folder = path.join(app.folder, 'node_modules', 'tablog', 'dist');
+    for (const file of ['tablog.js', 'tablog-worker.js']) {
+      const text = await readFile(path.join(folder, file), 'utf8');
+      expect(importsOf(text), file).toEqual([]);
+      expect(text, file).not.toMatch(/\bimport\(/);
+    }
+    const files = await readdir(folder, { recursive: true });
+    for (const file of files.filter((name) => name.endsWith('.js'))) {
+      const text = await readFile(path.join(folder, file), 'utf8');
+      expect(text, file).not.toMatch(/^\s*(await\s+)?using\s+\w/m);
     }
   });
 

@@ -1,0 +1,79 @@
+import { withDeadline } from '../base/clock.ts';
+import type { Clock } from '../base/clock.ts';
+import { newSharedWorker, newWorker } from '../new-worker.ts';
+import type { WorkerKind } from './host.ts';
+import type { WorkerUrl } from './worker-url.ts';
+
+/** What the server gives for the worker's file. */
+export interface Answer {
+  readonly status: number;
+  /** Without parameters, in lower case: 'text/html'; '' where the server names none. */
+  readonly contentType: string;
+  /** Where the redirects led to. */
+  readonly url: string;
+  readonly headers: Headers;
+  readonly text: string;
+}
+
+/** How long the file may take to come a second time. */
+const FETCH_DEADLINE_MS = 3_000;
+
+/** The address that the browser is asked to load a worker from; `undefined` where it is none. */
+export function addressOf(kind: WorkerKind, url: WorkerUrl | undefined): URL | undefined {
+  try {
+    const base = globalThis.document?.baseURI ?? globalThis.location?.href;
+    const address = url ?? defaultAddress(kind);
+    return address === undefined ? undefined : new URL(String(address), base);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * A bundler replaces the literal by an address of its own, which only the constructor of the worker
+ * gets to see. So for the time of this call, in which no other code runs, a stand-in takes its place.
+ */
+function defaultAddress(kind: WorkerKind): string | undefined {
+  const name = kind === 'shared' ? 'SharedWorker' : 'Worker';
+  const real = Object.getOwnPropertyDescriptor(globalThis, name);
+  if (real === undefined) return undefined;
+  let given: string | undefined;
+  const standIn = function (url: string | URL): void {
+    given = String(url);
+  };
+  Object.assign(globalThis, { [name]: standIn });
+  try {
+    (kind === 'shared' ? newSharedWorker : newWorker)('');
+  } finally {
+    Object.defineProperty(globalThis, name, real);
+  }
+  return given;
+}
+
+/** Fetches the file as the browser did for the worker. Rejects where that fails or takes too long. */
+export function fetchAnswer(url: URL, clock: Clock): Promise<Answer> {
+  const given = new AbortController();
+  const fetched = (async (): Promise<Answer> => {
+    const response = await fetch(url, { cache: 'no-store', signal: given.signal });
+    const type = response.headers.get('content-type') ?? '';
+    return {
+      status: response.status,
+      contentType: type.split(';')[0]!.trim().toLowerCase(),
+      url: response.url,
+      headers: response.headers,
+      text: await response.text(),
+    };
+  })();
+  return withDeadline(clock, FETCH_DEADLINE_MS, fetched, () => {
+    given.abort();
+    return new Error(`no answer within ${FETCH_DEADLINE_MS} ms`);
+  });
+}
+
+/** The modules that the text of one imports at once, in order; good enough for a message. */
+export function importsOf(text: string): string[] {
+  const found = text.matchAll(
+    /(?:^|[;}\n])\s*(?:import|export)\s*(?:[\w$*{][^'"`;()]*?\bfrom\s*)?(["'])([^"'\n]+)\1/g,
+  );
+  return [...new Set(Array.from(found, ([, , specifier]) => specifier!))];
+}
