@@ -8,6 +8,7 @@ import { alone } from '../protocol/liveness.ts';
 import type { Liveness } from '../protocol/liveness.ts';
 import { logRef } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
+import { loadCodec, loadCodecsFor } from '../record/codecs.ts';
 import type { NewAppend } from './commit-queue.ts';
 import { GroupAdmin } from './group-admin.ts';
 import { GroupCoordinator } from './group-coordinator.ts';
@@ -113,6 +114,9 @@ export class LogSession {
       appends.map(async (append) => {
         try {
           const { config } = await this.topics.mustGetPartition(append);
+          await loadCodec(append.compression);
+          const { topicId, partition } = append;
+          await loadCodecsFor(new Uint8Array(append.batch), { topicId, partition });
           return prepareAppend(append, config, this.#clock.now());
         } catch (error) {
           return toTablogError(error);

@@ -1,8 +1,9 @@
 import { toTablogError } from '../base/error.ts';
 import { deferred } from '../base/deferred.ts';
+import type { RecordCodec } from '../record/codec.ts';
 import type { Connection } from './connection.ts';
 import { loaded } from './loaded.ts';
-import type { Gunzip, PartitionReader } from './partition-reader.ts';
+import type { PartitionReader } from './partition-reader.ts';
 
 export interface FetcherOptions {
   readonly prefetchBytes: number;
@@ -139,15 +140,19 @@ export class Fetcher {
       }));
       const request = { clientId, fetchId, maxWaitMs, partitions };
       const fetched = await this.#connection.call('fetch', request, maxWaitMs);
-      const compressed = fetched.some((part) => !('error' in part) && part.compressed);
-      const gunzip = compressed ? await loadGunzip() : undefined;
       for (const part of fetched) {
         const at = readers.findIndex(
           (reader) => reader.topicId === part.topicId && reader.partition === part.partition,
         );
         const reader = readers[at];
-        if (reader === undefined || reader.epoch !== epochs[at]) continue; // it has sought meanwhile
-        reader.gunzip ??= gunzip;
+        if (reader === undefined) continue;
+        try {
+          if ('segments' in part && part.compressed) await loadInflate(reader, part.segments);
+        } catch (error) {
+          this.#error = { error: toTablogError(error) }; // other partitions need no such code
+          continue;
+        }
+        if (reader.epoch !== epochs[at]) continue; // it has sought meanwhile
         reader.accept(part);
       }
     } catch (error) {
@@ -162,7 +167,16 @@ export class Fetcher {
   }
 }
 
-/** fflate is loaded by those who read compressed batches, and by nobody else. */
-async function loadGunzip(): Promise<Gunzip> {
-  return (await loaded(import('../record/gzip.ts'))).gunzipRecords;
+/** Codecs are loaded by those who read batches of them, and by nobody else. */
+async function loadInflate(
+  reader: PartitionReader,
+  segments: readonly ArrayBuffer[],
+): Promise<void> {
+  const { inflate, loadCodecsFor } = await loaded(import('../record/codecs.ts'));
+  const where = { topic: reader.topic.name, partition: reader.partition };
+  const gzip = async (): Promise<RecordCodec> => (await import('../record/gzip.ts')).gzip;
+  for (const segment of segments) {
+    await loadCodecsFor(new Uint8Array(segment), where, { gzip });
+  }
+  reader.inflate = inflate;
 }

@@ -47,6 +47,7 @@ export async function* exportBatches(
     for (const segment of fetched.segments) {
       for (const batch of readBatches(new Uint8Array(segment))) {
         if (batch.baseOffset >= end) return;
+        if (batch.isGap) continue;
         const isCut = offset > start && batch.baseOffset < offset;
         yield isCut ? startedAt(batch, offset) : batch.bytes;
       }
@@ -67,9 +68,16 @@ function startedAt(batch: RecordBatch, offset: number): Uint8Array {
   return bytes;
 }
 
-/** The file in a buffer of its own. Throws before it has read much more than is allowed. */
-export async function bufferOf(file: LogFile): Promise<ArrayBuffer> {
+/** Files one after the other in a buffer of their own, and the size of each. */
+export interface JoinedFiles {
+  readonly file: ArrayBuffer;
+  readonly sizes: readonly number[];
+}
+
+/** Joins the files. Throws before it has read much more than is allowed. */
+export async function joinFiles(files: LogFile | readonly LogFile[]): Promise<JoinedFiles> {
   const parts: BlobPart[] = [];
+  const sizes: number[] = [];
   let size = 0;
   const write = (part: LogFile): void => {
     const bytes = part instanceof Blob ? part.size : (part as Partial<ArrayBuffer>)?.byteLength;
@@ -79,7 +87,11 @@ export async function bufferOf(file: LogFile): Promise<ArrayBuffer> {
     }
     parts.push(part as BlobPart);
   };
-  if (file instanceof ReadableStream) await file.pipeTo(new WritableStream({ write }));
-  else write(file);
-  return new Blob(parts).arrayBuffer();
+  for (const file of Array.isArray(files) ? (files as readonly LogFile[]) : [files as LogFile]) {
+    const before = size;
+    if (file instanceof ReadableStream) await file.pipeTo(new WritableStream({ write }));
+    else write(file);
+    sizes.push(size - before);
+  }
+  return { file: await new Blob(parts).arrayBuffer(), sizes };
 }

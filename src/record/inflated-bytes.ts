@@ -12,13 +12,17 @@ const LOOP_MAX_BYTES = 32;
  * before. The limit is held at each copy.
  */
 export class InflatedBytes {
+  readonly #codec: string;
   readonly #limit: number;
   #bytes: Uint8Array;
   #size = 0;
 
-  constructor(inputBytes: number, limit: number) {
+  constructor(codec: string, inputBytes: number, limit: number) {
+    this.#codec = codec;
     this.#limit = limit;
-    this.#bytes = new Uint8Array(Math.min(Math.max(inputBytes * GUESSED_RATIO, MIN_CAPACITY), limit));
+    this.#bytes = new Uint8Array(
+      Math.min(Math.max(inputBytes * GUESSED_RATIO, MIN_CAPACITY), limit),
+    );
   }
 
   get size(): number {
@@ -36,21 +40,21 @@ export class InflatedBytes {
     const bytes = this.#bytes;
     let at = this.#size;
     if (count > LOOP_MAX_BYTES) bytes.set(input.subarray(from, from + count), at);
-    else for (const end = from + count; from < end; ) bytes[at++] = input[from++]!;
+    else for (const end = from + count; from < end;) bytes[at++] = input[from++]!;
     this.#size += count;
   }
 
   /** Repeats `count` bytes from `distance` bytes back, and with them their own beginning. */
   match(distance: number, count: number): void {
     if (distance < 1 || distance > this.#size) {
-      throw corruptBatch('its records refer to bytes before their beginning');
+      throw corruptBatch(`its ${this.#codec} refers to bytes before its beginning`);
     }
     this.#reserve(count);
     const bytes = this.#bytes;
     let at = this.#size;
     let from = at - distance;
     if (count > LOOP_MAX_BYTES && distance >= count) bytes.copyWithin(at, from, from + count);
-    else for (const end = from + count; from < end; ) bytes[at++] = bytes[from++]!;
+    else for (const end = from + count; from < end;) bytes[at++] = bytes[from++]!;
     this.#size += count;
   }
 

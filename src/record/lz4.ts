@@ -41,22 +41,22 @@ const MORE = 255;
 function inflate(bytes: Uint8Array, limit: number): Uint8Array {
   const view = viewOf(bytes);
   if (bytes.length < HEADER.length || view.getUint32(0, true) !== MAGIC) {
-    throw corruptBatch('its records are no LZ4 frame');
+    throw corruptBatch('its records are no lz4 frame');
   }
   const flags = bytes[4]!;
   if ((flags & FLAG.version) !== FLAG.version1 || (flags & FLAG.dictionary) !== 0) {
-    throw corruptBatch(`its LZ4 frame has the flags ${flags}`);
+    throw corruptBatch(`its lz4 frame has the flags ${flags}`);
   }
   const blockChecksum = (flags & FLAG.blockChecksum) === 0 ? 0 : CHECKSUM_BYTES;
   const contentChecksum = (flags & FLAG.contentChecksum) === 0 ? 0 : CHECKSUM_BYTES;
   const contentSize = (flags & FLAG.contentSize) === 0 ? 0 : CONTENT_SIZE_BYTES;
-  const inflated = new InflatedBytes(bytes.length, limit);
-  for (let at = HEADER.length + contentSize; ; ) {
+  const inflated = new InflatedBytes('lz4', bytes.length, limit);
+  for (let at = HEADER.length + contentSize; ;) {
     if (at + 4 > bytes.length) throw tooShort();
     const size = view.getUint32(at, true);
     at += 4;
     if (size === 0) {
-      if (at + contentChecksum !== bytes.length) throw corruptBatch('bytes follow its LZ4 frame');
+      if (at + contentChecksum !== bytes.length) throw corruptBatch('bytes follow its lz4 frame');
       return inflated.finish();
     }
     const stored = size >= STORED;
@@ -148,7 +148,7 @@ function deflateBlock(
 }
 
 function tooShort(): Error {
-  return corruptBatch('its LZ4 frame ends too early');
+  return corruptBatch('its lz4 frame ends too early');
 }
 
 export const lz4: RecordCodec = { inflate, deflate };

@@ -25,7 +25,7 @@ export class MatchFinder {
     const lastEnd = to - LAST_LITERALS;
     let literals = from;
     let misses = 0;
-    for (let at = from; at < lastStart; ) {
+    for (let at = from; at < lastStart;) {
       const word = wordAt(bytes, at);
       const hash = Math.imul(word, 0x9e37_79b1) >>> (32 - HASH_BITS);
       const candidate = from + table[hash]! - 1;

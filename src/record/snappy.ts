@@ -29,13 +29,13 @@ const SHORT_LITERAL = 60;
 const MAX_COPY_BYTES = 64;
 
 function inflate(bytes: Uint8Array, limit: number): Uint8Array {
-  const inflated = new InflatedBytes(bytes.length, limit);
+  const inflated = new InflatedBytes('snappy', bytes.length, limit);
   if (!isFramed(bytes, 0)) {
     inflateBlock(bytes, inflated);
     return inflated.finish();
   }
   const view = viewOf(bytes);
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     // A stream may be the end of one behind the other.
     if (isFramed(bytes, at)) {
       at += HEADER_BYTES;
@@ -65,7 +65,7 @@ function inflateBlock(bytes: Uint8Array, inflated: InflatedBytes): void {
   };
   let size = 0;
   for (let shift = 0, more = 0x80; more >= 0x80; shift += 7) {
-    if (shift > 28) throw corruptBatch('its Snappy block has no length');
+    if (shift > 28) throw corruptBatch('its snappy block has no length');
     more = integer(1);
     size += (more & 0x7f) * 2 ** shift;
   }
@@ -87,7 +87,7 @@ function inflateBlock(bytes: Uint8Array, inflated: InflatedBytes): void {
     }
     if (inflated.size > end) break;
   }
-  if (inflated.size !== end) throw corruptBatch('its Snappy block has another length than it says');
+  if (inflated.size !== end) throw corruptBatch('its snappy block has another length than it says');
 }
 
 function deflate(records: Uint8Array): Uint8Array {
@@ -139,7 +139,7 @@ function deflateBlock(
   };
   const last = finder.search(bytes, from, to, (start, end, distance, length) => {
     literals(start, end);
-    for (let left = length; left > 0; ) {
+    for (let left = length; left > 0;) {
       const count = Math.min(left, MAX_COPY_BYTES);
       out[at++] = ((count - 1) << 2) | ELEMENT.copy2;
       out[at++] = distance;
@@ -152,7 +152,7 @@ function deflateBlock(
 }
 
 function tooShort(): Error {
-  return corruptBatch('its Snappy block ends too early');
+  return corruptBatch('its snappy block ends too early');
 }
 
 export const snappy: RecordCodec = { inflate, deflate };

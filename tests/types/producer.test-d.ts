@@ -92,7 +92,7 @@ test('options', () => {
   // @ts-expect-error misspelt
   log.producer({ linger: 5 });
   // @ts-expect-error no such codec
-  log.producer({ compression: 'lz4' });
+  log.producer({ compression: 'zstd' });
   // @ts-expect-error no such promise
   log.producer({ durability: 'none' });
 });
