@@ -19,7 +19,7 @@ const RULES: Rules = {
     'worker.ts': { imports: ['broker'] },
     'inline.ts': { imports: ['base', 'broker', 'store'], types: ['client'] },
   },
-  packages: ['comlink', 'fflate', 'fzstd', 'idb'],
+  packages: ['comlink', 'fflate', 'idb'],
 };
 
 const src = new URL('../src/', import.meta.url);
