@@ -23,8 +23,6 @@ const MIN_MESSAGE_LENGTH = 14;
 /** A batch that ends in so many zeros, with nothing behind it and a wrong CRC, was not written whole. */
 const TORN_BYTES = 8;
 
-const LENGTH_BYTES = 4;
-
 const OLD_FORMAT =
   'Nothing was imported: have Kafka write the records anew, with a consumer and a producer to another topic.';
 
@@ -41,10 +39,10 @@ export function findBatch(place: LogFilePlace): Uint8Array | undefined {
   return size === undefined ? undefined : bytes.subarray(at, at + size);
 }
 
-/** Whether zeros follow up to the end; fewer than a length is behind may be of an offset. */
+/** Whether zeros follow up to the end; less than an offset of them may be the beginning of one. */
 export function isPadding({ bytes, at }: LogFilePlace): boolean {
-  const length = bytes.subarray(at + FIELD.batchLength, at + LENGTH_PREFIX_BYTES);
-  return length.length === LENGTH_BYTES && isZero(length) && isZero(bytes.subarray(at));
+  const left = bytes.subarray(at);
+  return left.length >= FIELD.batchLength && isZero(left);
 }
 
 function isZero(bytes: Uint8Array): boolean {
