@@ -1,6 +1,8 @@
 /** ESM, as applications bundle it: `import.meta` has no meaning in esbuild's default format. */
 const modifyEsbuildConfig = (config) => ({ ...config, format: 'esm' });
 
+const CODECS = ['*/snappy.js', '*/lz4.js', '*/zstd.js'];
+
 export default [
   {
     name: 'a tab, to produce and consume',
@@ -9,6 +11,7 @@ export default [
     // Loaded when they are needed; a test of the layers holds them to that.
     ignore: [
       '*/record/gzip.js',
+      '*/record/codecs.js',
       '*/group-member.js',
       '*/log-file.js',
       '*/runner.js',
@@ -23,7 +26,7 @@ export default [
     name: 'a tab, with groups, run(), transactions and log files',
     path: 'dist/index.js',
     import: '{ openLog, topic, string }',
-    ignore: ['*/record/gzip.js'],
+    ignore: ['*/record/gzip.js', '*/record/codecs.js'],
     gzip: true,
     limit: '28.8 kB',
     modifyEsbuildConfig,
@@ -36,8 +39,39 @@ export default [
     modifyEsbuildConfig,
   },
   {
+    name: 'what finds and loads codecs, loaded on demand',
+    path: 'dist/record/codecs.js',
+    ignore: CODECS,
+    gzip: true,
+    limit: '1.6 kB',
+    modifyEsbuildConfig,
+  },
+  {
+    name: 'the snappy codec, loaded on demand',
+    path: 'dist/record/snappy.js',
+    gzip: true,
+    limit: '2.2 kB',
+    modifyEsbuildConfig,
+  },
+  {
+    name: 'the lz4 codec, loaded on demand',
+    path: 'dist/record/lz4.js',
+    gzip: true,
+    limit: '2.3 kB',
+    modifyEsbuildConfig,
+  },
+  {
+    name: 'the zstd codec, loaded on demand',
+    path: 'dist/record/zstd.js',
+    gzip: true,
+    limit: '4 kB',
+    modifyEsbuildConfig,
+  },
+  {
     name: 'the worker',
     path: 'dist/worker.js',
+    // Those that it loads when a batch needs them.
+    ignore: CODECS,
     gzip: true,
     limit: '41.2 kB',
     modifyEsbuildConfig,
