@@ -1,4 +1,5 @@
 import { expect, test, vi } from 'vitest';
+import type * as Lz4 from '../../src/record/lz4.ts';
 import type { FetchedPartition } from '../../src/protocol/broker.ts';
 import { kafkaSegment, kafkaSegments } from '../support/kafka-logs.ts';
 import { logWith, openTab, take, texts } from '../support/log-fixture.ts';
@@ -7,7 +8,7 @@ import { stubHost } from '../support/stub-broker.ts';
 /** As where a file of the build is not served: once it is, the next call finds it. */
 let isServed = false;
 vi.mock('../../src/record/lz4.ts', async (original) => {
-  const { lz4 } = await original<typeof import('../../src/record/lz4.ts')>();
+  const { lz4 } = await original<typeof Lz4>();
   return {
     get lz4() {
       if (!isServed) throw new TypeError('Failed to fetch dynamically imported module');

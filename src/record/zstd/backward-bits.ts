@@ -11,8 +11,9 @@ export class BackwardBits {
 
   constructor(bytes: Uint8Array) {
     const last = bytes.at(-1);
-    if (last === undefined || last === 0)
+    if (last === undefined || last === 0) {
       throw corruptBatch('its zstd has a bit stream without an end');
+    }
     this.#bytes = bytes;
     this.left = bytes.length * 8 - 1 - Math.clz32(last << 24);
   }

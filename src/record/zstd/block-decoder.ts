@@ -71,8 +71,7 @@ export class BlockDecoder {
       this.#code = read.code;
       packed = packed.subarray(read.end);
     }
-    if (this.#code === undefined)
-      throw corruptBatch('its zstd has literals without a Huffman code');
+    if (this.#code === undefined) throw corruptBatch('its zstd has literals without their code');
     const literals = new Uint8Array(size);
     if (streams === 1) this.#code.decode(packed, literals);
     else decodeStreams(this.#code, packed, literals);
@@ -200,16 +199,19 @@ function byteAt(bytes: Uint8Array, at: number): number {
 
 /** An integer of so many bytes, little endian. */
 function integerAt(bytes: Uint8Array, at: number, size: number): number {
-  if (at + size > bytes.length) throw corruptBatch('its zstd has a block that ends too early');
+  if (at + size > bytes.length) throw tooShort();
   let value = 0;
   for (let i = size - 1; i >= 0; i--) value = value * 256 + bytes[at + i]!;
   return value;
 }
 
 function slice(bytes: Uint8Array, from: number, to: number): Uint8Array {
-  if (from > to || to > bytes.length)
-    throw corruptBatch('its zstd has a block that ends too early');
+  if (from > to || to > bytes.length) throw tooShort();
   return bytes.subarray(from, to);
+}
+
+function tooShort(): Error {
+  return corruptBatch('its zstd has a block that ends too early');
 }
 
 function badSequences(): Error {
