@@ -88,6 +88,8 @@ describe('send', () => {
 
 test('options', () => {
   log.producer({ lingerMs: 5, batchBytes: 1, bufferBytes: 1, compression: 'gzip' });
+  log.producer({ compression: 'lz4' });
+  log.producer({ compression: 'snappy' });
   log.producer({ durability: 'strict' });
   // @ts-expect-error misspelt
   log.producer({ linger: 5 });
