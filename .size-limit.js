@@ -1,6 +1,8 @@
 /** ESM, as applications bundle it: `import.meta` has no meaning in esbuild's default format. */
 const modifyEsbuildConfig = (config) => ({ ...config, format: 'esm' });
 
+const CODECS = ['*/snappy.js', '*/lz4.js', '*/zstd.js'];
+
 export default [
   {
     name: 'a tab, to produce and consume',
@@ -10,6 +12,7 @@ export default [
     ignore: [
       '*/record/gzip.js',
       '*/decode-errors.js',
+      '*/record/codecs.js',
       '*/group-member.js',
       '*/log-file.js',
       '*/runner.js',
@@ -25,7 +28,7 @@ export default [
     name: 'a tab, with groups, run(), transactions and log files',
     path: 'dist/index.js',
     import: '{ openLog, topic, string }',
-    ignore: ['*/record/gzip.js', '*/worker-fault.js'],
+    ignore: ['*/record/gzip.js', '*/record/codecs.js', '*/worker-fault.js'],
     gzip: true,
     limit: '28.8 kB',
     modifyEsbuildConfig,
@@ -40,6 +43,35 @@ export default [
   {
     name: 'what finds out why a worker does not start, loaded then',
     path: 'dist/client/worker-fault.js',
+    gzip: true,
+    limit: '4 kB',
+    modifyEsbuildConfig,
+  },
+  {
+    name: 'what finds and loads codecs, loaded on demand',
+    path: 'dist/record/codecs.js',
+    ignore: CODECS,
+    gzip: true,
+    limit: '1.6 kB',
+    modifyEsbuildConfig,
+  },
+  {
+    name: 'the snappy codec, loaded on demand',
+    path: 'dist/record/snappy.js',
+    gzip: true,
+    limit: '2.2 kB',
+    modifyEsbuildConfig,
+  },
+  {
+    name: 'the lz4 codec, loaded on demand',
+    path: 'dist/record/lz4.js',
+    gzip: true,
+    limit: '2.3 kB',
+    modifyEsbuildConfig,
+  },
+  {
+    name: 'the zstd codec, loaded on demand',
+    path: 'dist/record/zstd.js',
     gzip: true,
     limit: '4 kB',
     modifyEsbuildConfig,

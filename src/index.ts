@@ -71,6 +71,7 @@ export { bytes, double, float, integer, json, long, short, string } from './clie
 export type { BytesOrText, Serde, StandardSchema } from './client/serde.ts';
 export type {
   ImportedPartition,
+  LeftOut,
   PartitionDescription,
   Retention,
   TopicConfig,
@@ -87,4 +88,5 @@ export type {
   GroupPartitionDescription,
   GroupPhase,
 } from './protocol/group.ts';
+export type { Compression } from './record/batch-format.ts';
 export type { Header } from './record/record-cursor.ts';

@@ -1,6 +1,7 @@
 import { checkOneOf, withDefaults } from './base/argument.ts';
 import { LogBroker } from './broker/log-broker.ts';
 import * as decodeErrors from './client/decode-errors.ts';
+import { codecsPart } from './client/codecs-part.ts';
 import { decodeErrorsPart } from './client/decode-errors-part.ts';
 import * as groupMember from './client/group-member.ts';
 import { groupMemberPart } from './client/group-member-part.ts';
@@ -12,7 +13,11 @@ import * as runner from './client/runner.ts';
 import { runnerPart } from './client/runner-part.ts';
 import * as transactor from './client/transactor.ts';
 import { transactorPart } from './client/transactor-part.ts';
+import * as codecs from './record/codecs.ts';
 import * as gzip from './record/gzip.ts';
+import { lz4 } from './record/lz4.ts';
+import { snappy } from './record/snappy.ts';
+import { zstd } from './record/zstd.ts';
 import { openIdbStore } from './store/idb-store.ts';
 import { SharedMemory } from './store/shared-memory.ts';
 
@@ -53,6 +58,8 @@ export function inline(options: InlineOptions = {}): InlineHost {
 
 /** A service worker has no `import()`: the host brings all of the tab's code along. */
 function haveParts(): void {
+  codecsPart.have(codecs);
+  codecs.haveCodecs({ lz4, snappy, zstd });
   decodeErrorsPart.have(decodeErrors);
   groupMemberPart.have(groupMember);
   gzipPart.have(gzip);

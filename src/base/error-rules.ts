@@ -300,7 +300,7 @@ export const UNKNOWN_TOPIC: ErrorRule = {
 export const UNSUPPORTED_CODEC: ErrorRule = {
   code: 'UNSUPPORTED_CODEC',
   retriable: false,
-  next: "Compress with 'gzip' or not at all.",
+  next: "Compress with a codec of Kafka's: 'gzip', 'snappy', 'lz4' or 'zstd', or not at all.",
 };
 
 export const WORKER_FAILED: ErrorRule = {

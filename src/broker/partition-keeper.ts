@@ -18,6 +18,7 @@ import { SEGMENT_BYTES, packSegments, rowsUpTo } from '../log/segment.ts';
 import type { Segment } from '../log/segment.ts';
 import { topicGone } from '../log/segment-reader.ts';
 import { markAhead } from '../log/time-index.ts';
+import { loadCodecsFor } from '../record/codecs.ts';
 import { HEAD_KEY } from '../store/schema.ts';
 import type { TendedStore } from '../store/paced-store.ts';
 
@@ -149,6 +150,7 @@ export class PartitionKeeper {
     for (let from = before.rowsFrom; from < to;) {
       const { head, rows, end } = await this.#rowsAt(from, MAX_CLEANED_BYTES);
       if (rows.length === 0) break;
+      await this.#loadCodecs(rows);
       const batches = checkedBatches(rows);
       const compacted = compactBatches(batches, latest, tombstonesTo);
       const fresh = packSegments(compacted, rows[0]!.baseOffset);
@@ -194,10 +196,19 @@ export class PartitionKeeper {
     let to = from;
     while (to < end && !latest.isFull) {
       const read = await this.#sliceAt(to);
+      await this.#loadCodecs(read.rows);
       for (const batch of checkedBatches(read.rows)) latest.add(batch);
       to = read.end;
     }
     return { latest, to };
+  }
+
+  /** Has at hand what the batches of these rows are compressed with. */
+  async #loadCodecs(rows: readonly Segment[]): Promise<void> {
+    const { topicId, partition } = this.#kept;
+    for (const { bytes } of rows) {
+      await loadCodecsFor(new Uint8Array(bytes), { topicId, partition });
+    }
   }
 
   /**

@@ -1,9 +1,9 @@
 import type { Append, TopicConfig } from '../protocol/broker.ts';
+import { compressBatch } from '../log/compress.ts';
 import { validateBatch } from '../log/validate.ts';
 import { MAX_INFLATED_BYTES } from '../record/batch-format.ts';
 import { RecordBatch } from '../record/batch-reader.ts';
 import { sealBatch, stampAppendTime } from '../record/batch-seal.ts';
-import { gzipBatch } from '../record/gzip.ts';
 import type { NewAppend } from './commit-queue.ts';
 
 /**
@@ -23,7 +23,7 @@ export function prepareAppend(append: Append, config: TopicConfig, now: number):
     bytes = bytes.slice(); // what was sent stays as it is, should it be tried again
     stampAppendTime(bytes, appendTime);
   }
-  if (append.compression === 'gzip' && codec === 'none') bytes = gzipBatch(bytes);
+  if (codec === 'none') bytes = compressBatch(bytes, append.compression);
   sealBatch(bytes);
   const batch = new RecordBatch(bytes);
   return { topicId, partition, batch, appendTime, expectedOffset };

@@ -4,10 +4,12 @@ import { TablogError, toTablogError } from '../base/error.ts';
 import type { BatchPlace } from '../log/append.ts';
 import { headRef } from '../log/head.ts';
 import type { PartitionHead, PartitionName } from '../log/head.ts';
-import { importBatches, mustBeNew, readLogFile } from '../log/log-file.ts';
+import { importBatches, mustBeNew } from '../log/import-batches.ts';
+import { LogFileReader } from '../log/log-file-reader.ts';
 import { offsetAtTime, topicGone } from '../log/segment-reader.ts';
 import { lookUpTime } from '../log/time-index.ts';
 import { MAX_INFLATED_BYTES } from '../record/batch-format.ts';
+import { loadCodec, loadCodecsFor } from '../record/codecs.ts';
 import type {
   Append,
   FetchPartition,
@@ -125,10 +127,13 @@ export class StoredPartitions implements PartitionHost {
   }
 
   async importPartition(request: Request<'importPartition'>): Promise<ImportedPartition> {
-    const { topicId, partition, file } = request;
+    const { topicId, partition, file, sizes = [file.byteLength] } = request;
     const name = { topicId, partition };
     const store = await this.#options.place(name);
-    const batches = await inSlices(readLogFile(new Uint8Array(file)), this.#clock);
+    const reader = new LogFileReader(new Uint8Array(file), sizes);
+    for (const whole of reader.wholeBatches()) await loadCodecsFor(whole, name);
+    await inSlices(reader.read(), this.#clock);
+    const { batches, records, leftOut } = reader.finish();
     const [begun] = await this.#heads([name]);
     mustBeNew(begun!); // a file that is refused changes nothing
     await this.#options.beforeImport?.(name, batches.at(-1)!.nextOffset);
@@ -143,8 +148,7 @@ export class StoredPartitions implements PartitionHost {
     this.#trim(name); // what was known of it is not so any more
     const { startOffset, endOffset } = imported.head;
     this.#options.onCommitted([{ ...name, store, ...imported }]);
-    const records = batches.reduce((sum, { recordCount }) => sum + recordCount, 0);
-    return { startOffset, endOffset, records };
+    return { startOffset, endOffset, records, ...(leftOut && { leftOut }) };
   }
 
   async offset(topicId: string, partition: number, at: OffsetSpec): Promise<number> {
@@ -174,9 +178,12 @@ export class StoredPartitions implements PartitionHost {
 
   /** Throws what is wrong with the batch: all of the slow work is done here, before a transaction. */
   async #place(append: Append): Promise<PendingAppend> {
+    const { topicId, partition } = append;
     const [store, config] = await Promise.all([
       this.#options.place(append),
       this.#options.configOf(append),
+      loadCodec(append.compression),
+      loadCodecsFor(new Uint8Array(append.batch), { topicId, partition }),
     ]);
     return { ...prepareAppend(append, config, this.#clock.now()), store };
   }
@@ -202,6 +209,8 @@ export class StoredPartitions implements PartitionHost {
       const [read] = await this.#store.readSegments([request]);
       if (read === undefined || read.segments.length === 0) break;
       for (const { bytes } of read.segments) {
+        const { topicId, partition } = head;
+        await loadCodecsFor(new Uint8Array(bytes), { topicId, partition });
         const found = offsetAtTime(bytes, from, time, MAX_INFLATED_BYTES);
         if (found !== undefined) return found;
       }

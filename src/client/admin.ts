@@ -215,23 +215,30 @@ export class Admin {
   }
 
   /**
-   * Stores a Kafka log file in a partition that has never had a record, with the offsets of the file;
-   * whole, or not at all. Batches may be uncompressed or gzip, of 256 MiB in all at the most. The
+   * Stores a Kafka log file, or several segments of one partition in any order, in a partition that has
+   * never had a record, with the offsets of the file; all or nothing, of 256 MiB at the most. The
    * topic's rules for what is sent to it, as `maxRecordBytes` and keys, are not applied.
    *
-   * Throws `INVALID_LOG_FILE`, which says where and why: for snappy, lz4 and zstd, the older formats
-   * (magic 0 and 1), markers of transactions, and gaps between batches, as Kafka's compaction leaves
-   * them. Throws `PARTITION_NOT_EMPTY`, `UNKNOWN_TOPIC`, and a `RangeError` for a file too large.
+   * The files may be as a broker has them on its disk: compressed with any codec of Kafka, compacted, and
+   * with transactions, of which only what was committed is stored. The last segment may end in zeros that
+   * the broker has preallocated, or within a batch that it was just writing. What is not stored, the
+   * result tells as `leftOut`. What is stored is so byte for byte, and `exportPartition` gives the same.
+   *
+   * Throws `INVALID_LOG_FILE`, whose details say which byte (`at`) of which file, and which batch
+   * (`baseOffset`), and whose text says what to do: for other bytes than were written, the formats
+   * before Kafka 0.11 (magic 0 and 1), and offsets beyond 2^52. Throws `PARTITION_NOT_EMPTY`,
+   * `UNKNOWN_TOPIC`, `LOAD_FAILED` where a codec's code cannot be loaded, and a `RangeError` for more
+   * than 256 MiB.
    */
   async importPartition(
     topic: TopicLike,
     partition: number,
-    file: LogFile,
+    file: LogFile | readonly LogFile[],
   ): Promise<ImportedPartition> {
     const { id, partitions } = await this.#registry.load(nameOf(topic));
     checkInteger('partition', partition, 0, partitions - 1);
-    const { bufferOf } = await logFilePart.load();
-    const request = { topicId: id, partition, file: await bufferOf(file) };
+    const { joinFiles } = await logFilePart.load();
+    const request = { topicId: id, partition, ...(await joinFiles(file)) };
     return this.#connection.call('importPartition', request, MAX_IMPORT_MS);
   }
 

@@ -1,10 +1,12 @@
 import { deferred } from '../base/deferred.ts';
 import { TablogError, toTablogError } from '../base/error.ts';
 import type { FetchedPartition, Request } from '../protocol/broker.ts';
+import type { RecordCodec } from '../record/codec.ts';
+import { codecsPart } from './codecs-part.ts';
 import type { Connection } from './connection.ts';
 import { backOff, isWithoutWorker } from './delivery.ts';
 import { gzipPart } from './gzip-part.ts';
-import type { Gunzip, PartitionReader } from './partition-reader.ts';
+import type { PartitionReader } from './partition-reader.ts';
 
 export interface FetcherOptions {
   readonly prefetchBytes: number;
@@ -156,9 +158,7 @@ export class Fetcher {
         { ...request, fetchId, maxBytes },
         maxWaitMs,
       );
-      const compressed = fetched.some((part) => !('error' in part) && part.compressed);
-      const gunzip = compressed ? (await gzipPart.load()).gunzipRecords : undefined;
-      for (const part of fetched) this.#accept(session, part, gunzip);
+      for (const part of fetched) await this.#accept(session, part);
       this.#failures = 0;
     } catch (error) {
       this.#end(session);
@@ -201,7 +201,7 @@ export class Fetcher {
     };
   }
 
-  #accept(session: Session, part: FetchedPartition, gunzip: Gunzip | undefined): void {
+  async #accept(session: Session, part: FetchedPartition): Promise<void> {
     const { topicId, partition, offset } = part;
     const reader = this.#readers.find(
       (each) => each.topicId === topicId && each.partition === partition,
@@ -209,8 +209,13 @@ export class Fetcher {
     if (reader === undefined) return;
     // What was answered is waited for no more; unless it has been asked for elsewhere meanwhile.
     if (reader.askedOffset === offset) session.asked.delete(reader);
+    try {
+      if ('segments' in part && part.compressed) await loadInflate(reader, part.segments);
+    } catch (error) {
+      this.#error = { error: toTablogError(error) }; // other partitions need no such code
+      return;
+    }
     if (reader.fetchOffset !== offset) return; // it has sought meanwhile
-    reader.gunzip ??= gunzip;
     reader.accept(part);
   }
 
@@ -226,4 +231,18 @@ function nameOf({ topicId, partition }: PartitionReader): {
   readonly partition: number;
 } {
   return { topicId, partition };
+}
+
+/** Codecs but gzip are loaded by those who read batches of them, and by nobody else. */
+async function loadInflate(
+  reader: PartitionReader,
+  segments: readonly ArrayBuffer[],
+): Promise<void> {
+  const { inflate, loadCodecsFor } = await codecsPart.load();
+  const where = { topic: reader.topic.name, partition: reader.partition };
+  const gzip = async (): Promise<RecordCodec> => (await gzipPart.load()).gzip;
+  for (const segment of segments) {
+    await loadCodecsFor(new Uint8Array(segment), where, { gzip });
+  }
+  reader.inflate = inflate;
 }

@@ -4,6 +4,7 @@ import { WORKER_LOST } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import { randomId } from '../base/random-id.ts';
 import { fromErrorData } from '../protocol/error-data.ts';
+import { concat } from '../record/concat.ts';
 import { FIELD, viewOf } from '../record/batch-format.ts';
 import { readBatches } from '../record/batch-reader.ts';
 import type { RecordBatch } from '../record/batch-reader.ts';
@@ -48,6 +49,7 @@ export async function* exportBatches(
     for (const segment of fetched.segments) {
       for (const batch of readBatches(new Uint8Array(segment))) {
         if (batch.baseOffset >= end) return;
+        if (batch.isGap) continue;
         const isCut = offset > start && batch.baseOffset < offset;
         yield isCut ? startedAt(batch, offset) : batch.bytes;
       }
@@ -68,28 +70,34 @@ function startedAt(batch: RecordBatch, offset: number): Uint8Array {
   return bytes;
 }
 
-/** The file in a buffer of its own. Throws before it has read much more than is allowed. */
-export async function bufferOf(file: LogFile): Promise<ArrayBuffer> {
-  if (isBlob(file)) {
-    checkSize(file, file.size);
-    return readBlob(file);
-  }
+/** Files one after the other in a buffer of their own, and the size of each. */
+export interface JoinedFiles {
+  readonly file: ArrayBuffer;
+  readonly sizes: readonly number[];
+}
+
+/** Joins the files. Throws before it has read much more than is allowed. */
+export async function joinFiles(given: LogFile | readonly LogFile[]): Promise<JoinedFiles> {
+  const files = Array.isArray(given) ? (given as readonly LogFile[]) : [given as LogFile];
+  checkSize(
+    files,
+    files.reduce((sum, file) => sum + (isBlob(file) ? file.size : 0), 0),
+  );
   const parts: Uint8Array[] = [];
+  const sizes: number[] = [];
   let size = 0;
   const take = (part: ArrayBuffer | Uint8Array): void => {
     size += (part as Partial<ArrayBuffer> | null | undefined)?.byteLength ?? NaN;
     checkSize(part, size);
     parts.push(isBytes(part) ? part : new Uint8Array(part));
   };
-  if (isReadableStream(file)) await readStream(file, take);
-  else take(file);
-  const whole = new Uint8Array(size);
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
+  for (const file of files) {
+    const before = size;
+    if (isReadableStream(file)) await readStream(file, take);
+    else take(isBlob(file) ? await readBlob(file) : file);
+    sizes.push(size - before);
   }
-  return whole.buffer;
+  return { file: concat(parts, size).buffer, sizes };
 }
 
 /** jsdom's Blob has no `arrayBuffer()`. */

@@ -1,7 +1,6 @@
 import { TablogError } from '../base/error.ts';
 import type { FetchedPartition } from '../protocol/broker.ts';
 import { fromErrorData } from '../protocol/error-data.ts';
-import { unsupportedCodec } from '../record/batch-error.ts';
 import { ATTRIBUTE, CODEC, FIELD, MAX_INFLATED_BYTES } from '../record/batch-format.ts';
 import { wholeBatchBytes } from '../record/batch-length.ts';
 import { RecordCursor } from '../record/record-cursor.ts';
@@ -13,7 +12,8 @@ import { PartitionSource } from './partition-source.ts';
 import { RawRecord } from './raw-record.ts';
 import type { Topic } from './topic.ts';
 
-export type Gunzip = (bytes: Uint8Array, limit: number) => Uint8Array;
+/** Inflates the records of a batch of a codec, by the codec's id. */
+export type Inflate = (codec: number, records: Uint8Array, limit: number) => Uint8Array;
 
 /**
  * A consumer's place in one partition: where it stands, what has been fetched and is not read yet,
@@ -38,7 +38,7 @@ export class PartitionReader {
   /** Goes up at each seek: what was fetched before it is thrown away. */
   epoch = 0;
   endOffset = 0;
-  gunzip: Gunzip | undefined;
+  inflate: Inflate | undefined;
   #segments: Uint8Array[] = [];
   #at = 0;
   #cursor: RecordCursor | undefined;
@@ -164,6 +164,11 @@ export class PartitionReader {
         const bytes = segment.subarray(this.#at, this.#at + size);
         this.#at += size;
         this.#bufferedBytes -= size;
+        // Markers of transactions are for brokers.
+        if ((bytes[FIELD.attributes + 1]! & ATTRIBUTE.control) !== 0) {
+          this.position = Math.max(this.position, new RecordCursor({ bytes }).nextOffset);
+          continue;
+        }
         return (this.#cursor = new RecordCursor({ bytes }, this.#inflate(bytes)));
       } catch (error) {
         throw this.#stop(error);
@@ -175,8 +180,7 @@ export class PartitionReader {
   #inflate(batch: Uint8Array): Uint8Array | undefined {
     const codec = batch[FIELD.attributes + 1]! & ATTRIBUTE.codec;
     if (codec === CODEC.none) return undefined;
-    if (codec !== CODEC.gzip) throw unsupportedCodec(`codec ${codec}`);
-    return this.gunzip!(batch.subarray(FIELD.records), MAX_INFLATED_BYTES);
+    return this.inflate!(codec, batch.subarray(FIELD.records), MAX_INFLATED_BYTES);
   }
 
   /** A batch that cannot be read: the partition stops before it until somebody seeks. */

@@ -8,6 +8,7 @@ import {
   checkOneOf,
 } from '../base/argument.ts';
 import type { Checks } from '../base/argument.ts';
+import type { Compression } from '../record/batch-format.ts';
 import { RECENT_MS } from '../record/sequence.ts';
 import type { Partitioner } from './partitioner.ts';
 
@@ -23,8 +24,9 @@ export interface ProducerOptions {
   /**
    * How large a batch can get (Kafka's `batch.size`), in bytes: a record that no longer fits begins
    * the next one, and the full one leaves at once; a larger record travels alone. Default 1 MiB, a
-   * row of the store, where Kafka has 16 KiB: a browser's cost is by transaction. With gzip 256 KiB,
-   * because the worker that compresses serves every tab, and a batch keeps it busy for some 10 ms.
+   * row of the store, where Kafka has 16 KiB: a browser's cost is by transaction. With compression
+   * 256 KiB, because the worker that compresses serves every tab, and with gzip a batch keeps it busy
+   * for some 10 ms.
    */
   readonly batchBytes?: number;
   /**
@@ -32,8 +34,12 @@ export interface ProducerOptions {
    * waits for room. Default 32 MiB.
    */
   readonly bufferBytes?: number;
-  /** 'gzip': batches are compressed in the worker and stored so. Default 'none'. */
-  readonly compression?: 'none' | 'gzip';
+  /**
+   * What batches are compressed with, in the worker, and stored so (Kafka's `compression.type`). 'gzip'
+   * makes the smallest, 'lz4' and 'snappy' take a fraction of its time; the code of those two is loaded
+   * by the first batch. Default 'none'.
+   */
+  readonly compression?: Compression;
   /**
    * What an ack promises. 'relaxed' (default): the transaction has completed; the record survives a
    * crash of tab and browser. 'strict': it was flushed to the disk too, and survives a power cut as
@@ -93,11 +99,13 @@ const MAX_BATCH_BYTES = 16 * 1024 * 1024;
 /** A transaction is one of the store, for which everybody else waits. */
 const MAX_TRANSACTION_BYTES = 64 * 1024 * 1024;
 
+const COMPRESSIONS: readonly Compression[] = ['none', 'gzip', 'snappy', 'lz4'];
+
 const CHECKS: Checks<ProducerOptions> = {
   lingerMs: checkMs,
   batchBytes: (name, value) => checkInteger(name, value, 1, MAX_BATCH_BYTES),
   bufferBytes: (name, value) => checkInteger(name, value, 1),
-  compression: (name, value) => checkOneOf(name, value, ['none', 'gzip']),
+  compression: (name, value) => checkOneOf(name, value, COMPRESSIONS),
   durability: (name, value) => checkOneOf(name, value, ['relaxed', 'strict']),
   idempotent: checkBoolean,
   deliveryTimeoutMs: (name, value) => {
@@ -116,6 +124,6 @@ export function checkProducerOptions(options: ProducerOptions): CheckedProducerO
   if (given.transactionalId !== undefined && !given.idempotent) {
     throw new TypeError('transactionalId needs idempotent: true');
   }
-  const batchBytes = given.batchBytes ?? (given.compression === 'gzip' ? 256 * 1024 : 1024 * 1024);
+  const batchBytes = given.batchBytes ?? (given.compression === 'none' ? 1024 * 1024 : 256 * 1024);
   return { ...given, batchBytes };
 }

@@ -8,9 +8,10 @@ import {
   writeInt64,
 } from '../record/batch-format.ts';
 import { RecordBatch } from '../record/batch-reader.ts';
-import { sealBatch } from '../record/batch-seal.ts';
-import { gzipBatch } from '../record/gzip.ts';
+import { placeBatch, sealBatch } from '../record/batch-seal.ts';
 import { RecordCursor } from '../record/record-cursor.ts';
+import { compressBatch } from './compress.ts';
+import { MAX_BATCH_OFFSETS } from './gap.ts';
 import type { CompactionState, PartitionHead } from './head.ts';
 import { inflateRecords } from './validate.ts';
 
@@ -20,9 +21,6 @@ const MIN_DIRTY_RATIO = 0.5;
 /** What a pass of compaction remembers of keys; what comes later is left for the next pass. */
 const MAX_KEYS = 500_000;
 const MAX_KEY_BYTES = 32 * 1024 * 1024;
-
-/** As many offsets as a batch can cover: its header has the distance to the last one. */
-const MAX_BATCH_OFFSETS = 2 ** 31;
 
 /** As many passes are remembered, to tell which tombstones have served. */
 const MAX_CLEANED = 8;
@@ -38,6 +36,7 @@ export class LatestOffsets {
   }
 
   add(batch: RecordBatch): void {
+    if (batch.isControl) return; // a marker's key names no record
     const cursor = cursorOf(batch);
     while (cursor.next()) {
       if (cursor.keyLength < 0) continue;
@@ -130,10 +129,13 @@ export function compactBatches(
     latest.hasLater(cursor) || (cursor.valueLength < 0 && cursor.offset < tombstonesTo);
   const compacted: RecordBatch[] = [];
   for (const batch of batches) {
-    const kept = batch.recordCount === 0 ? batch : withoutRecords(batch, isDone);
+    const isKept = batch.recordCount === 0 || batch.isControl;
+    const kept = isKept ? batch : withoutRecords(batch, isDone);
     const last = compacted.at(-1);
     if (kept.recordCount === 0 && last?.recordCount === 0 && canJoin(last, kept)) {
-      compacted[compacted.length - 1] = emptyBatch(last, kept.nextOffset);
+      // What a batch has left lies in an export, and what was a gap of a log file does not.
+      const header = last.isGap ? kept : last;
+      compacted[compacted.length - 1] = emptyBatch(header, last.baseOffset, kept.nextOffset);
     } else {
       compacted.push(kept);
     }
@@ -164,7 +166,7 @@ function withoutRecords(
     maxTimestamp = Math.max(maxTimestamp, timestamp);
   }
   if (kept.length === batch.recordCount) return batch;
-  if (kept.length === 0) return emptyBatch(batch, batch.nextOffset);
+  if (kept.length === 0) return emptyBatch(batch, batch.baseOffset, batch.nextOffset);
   // Records tell their offset and time by the distance to the batch's, which stay: they are copied.
   const bytes = new Uint8Array(BATCH_HEADER_BYTES + size);
   let at = BATCH_HEADER_BYTES;
@@ -173,16 +175,17 @@ function withoutRecords(
     at += to - from;
   }
   writeHeader(bytes, batch, { recordCount: kept.length, maxTimestamp });
-  const packed = batch.codec === 'gzip' ? gzipBatch(bytes) : bytes;
+  const packed = compressBatch(bytes, batch.codec);
   sealBatch(packed);
   return new RecordBatch(packed);
 }
 
-/** A batch without records, from where `batch` begins up to `nextOffset`. */
-function emptyBatch(batch: RecordBatch, nextOffset: number): RecordBatch {
+/** A batch without records, from `baseOffset` up to `nextOffset`, with the header of `batch`. */
+function emptyBatch(batch: RecordBatch, baseOffset: number, nextOffset: number): RecordBatch {
   const bytes = new Uint8Array(BATCH_HEADER_BYTES);
   writeHeader(bytes, batch, { recordCount: 0, maxTimestamp: batch.maxTimestamp });
-  viewOf(bytes).setInt32(FIELD.lastOffsetDelta, nextOffset - batch.baseOffset - 1);
+  placeBatch(bytes, baseOffset);
+  viewOf(bytes).setInt32(FIELD.lastOffsetDelta, nextOffset - baseOffset - 1);
   sealBatch(bytes);
   return new RecordBatch(bytes);
 }

@@ -92,7 +92,8 @@ export function offsetAtTime(
   maxBatchBytes: number,
 ): number | undefined {
   for (const batch of readBatches(new Uint8Array(segment))) {
-    if (batch.maxTimestamp < timestamp || batch.nextOffset <= from) continue;
+    const isSkipped = batch.isControl || batch.nextOffset <= from;
+    if (isSkipped || batch.maxTimestamp < timestamp) continue;
     const cursor = new RecordCursor(batch, inflateRecords(batch, maxBatchBytes));
     while (cursor.next()) {
       if (cursor.timestamp >= timestamp && cursor.offset >= from) return cursor.offset;

@@ -1,9 +1,10 @@
 import { INVALID_RECORD } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import { ATTRIBUTE } from '../record/batch-format.ts';
-import { corruptBatch, recordTooLarge, unsupportedCodec } from '../record/batch-error.ts';
+import { corruptBatch, recordTooLarge } from '../record/batch-error.ts';
 import { readSingleBatch } from '../record/batch-reader.ts';
 import type { RecordBatch } from '../record/batch-reader.ts';
+import { mustGetCodec } from '../record/codecs.ts';
 import { gunzipRecords } from '../record/gzip.ts';
 import { RecordCursor } from '../record/record-cursor.ts';
 
@@ -56,9 +57,9 @@ export function validateBatch(bytes: Uint8Array, limits: BatchLimits): RecordBat
   return batch;
 }
 
-/** The records' bytes, inflated up to `limit` bytes. */
+/** The records' bytes, inflated up to `limit` bytes. Codecs but gzip have been loaded (codecs.ts). */
 export function inflateRecords(batch: RecordBatch, limit: number): Uint8Array {
   if (batch.codec === 'none') return batch.recordBytes;
   if (batch.codec === 'gzip') return gunzipRecords(batch.recordBytes, limit);
-  throw unsupportedCodec(batch.codec);
+  return mustGetCodec(batch.codec).inflate(batch.recordBytes, limit);
 }

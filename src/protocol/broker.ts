@@ -1,3 +1,4 @@
+import type { Compression } from '../record/batch-format.ts';
 import type { ErrorData } from './error-data.ts';
 import type {
   Claim,
@@ -122,6 +123,20 @@ export interface ImportedPartition {
   readonly startOffset: number;
   readonly endOffset: number;
   readonly records: number;
+  /** Missing where every byte of the files was a batch that was stored. */
+  readonly leftOut?: LeftOut;
+}
+
+/** What of log files was not stored. */
+export interface LeftOut {
+  /** Records of transactions that were aborted. */
+  readonly abortedRecords: number;
+  /** Records of transactions that have no end in the files: nobody knows whether they are committed. */
+  readonly openRecords: number;
+  /** Zeros at the end of a file, where a broker has preallocated it. */
+  readonly paddingBytes: number;
+  /** The beginning of a batch at the end of the last file, the rest of which is not there. */
+  readonly truncatedBytes: number;
 }
 
 /** What a tab needs to begin with. */
@@ -146,7 +161,7 @@ export interface Append {
   readonly partition: number;
   /** One whole record batch, uncompressed, in a buffer of its own; the buffer is transferred. */
   readonly batch: ArrayBuffer;
-  readonly compression: 'none' | 'gzip';
+  readonly compression: Compression;
   /** Where it must be stored, or nowhere (`CONFLICT`); without it at the end, wherever that is. */
   readonly expectedOffset?: number | null;
   /**
@@ -306,8 +321,10 @@ export interface Broker {
   importPartition(request: {
     readonly topicId: string;
     readonly partition: number;
-    /** Whole record batches, end to end; the buffer is transferred. */
+    /** Segments of a partition, end to end; the buffer is transferred. */
     readonly file: ArrayBuffer;
+    /** The size of each segment, in any order of offsets; without it `file` is one. */
+    readonly sizes?: readonly number[];
   }): Promise<ImportedPartition>;
   /** Bounds the log as a whole. */
   alterLog(request: { readonly maxBytes: number | null }): Promise<null>;

@@ -1,4 +1,9 @@
-import { BATCH_CORRUPT, RECORD_TOO_LARGE, UNSUPPORTED_CODEC } from '../base/error-rules.ts';
+import {
+  BATCH_CORRUPT,
+  INFLATED_TOO_LARGE,
+  RECORD_TOO_LARGE,
+  UNSUPPORTED_CODEC,
+} from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 
 /** Bytes that are no whole, undamaged record batch. */
@@ -18,4 +23,10 @@ export function recordTooLarge(bytes: number, maxRecordBytes: number): TablogErr
     `a record of ${bytes} bytes is over the topic's maxRecordBytes, ${maxRecordBytes}`,
     { details: { bytes, maxRecordBytes } },
   );
+}
+
+export function inflatedTooLarge(limit: number): TablogError {
+  return new TablogError(INFLATED_TOO_LARGE, `a batch inflates to over ${limit} bytes`, {
+    details: { limit },
+  });
 }

@@ -8,7 +8,9 @@
  *     12    4    partition leader epoch the broker's too; tablog has no leaders and writes 0
  *     16    1    magic                  2
  *     17    4    crc                    CRC-32C of everything from `attributes` on
- *     21    2    attributes             bits 0-2 codec, 3 timestamp type, 4 transactional, 5 control
+ *     21    2    attributes             bits 0-2 codec, 3 timestamp type, 4 transactional, 5 control;
+ *                                        Kafka's 6: the base timestamp is a delete horizon (KIP-534);
+ *                                        tablog's 14: no batch, but a gap between two (log/gap.ts)
  *     23    4    last offset delta      stays when compaction removes records
  *     27    8    base timestamp         of the first record, ms since 1970
  *     35    8    max timestamp
@@ -61,11 +63,16 @@ export const ATTRIBUTE = {
   appendTime: 0b001000,
   transactional: 0b010000,
   control: 0b100000,
+  /** Never set by Kafka, which has bits 7 to 15 unused. */
+  gap: 0b0100_0000_0000_0000,
 } as const;
 
 /** Codec ids are Kafka's and stored: never renumber. */
 export const CODEC = { none: 0, gzip: 1, snappy: 2, lz4: 3, zstd: 4 } as const;
 export type Codec = keyof typeof CODEC;
+
+/** What a producer can have its batches compressed with; those of 'zstd' can be read only. */
+export type Compression = Exclude<Codec, 'zstd'>;
 
 const CODEC_NAMES: readonly Codec[] = ['none', 'gzip', 'snappy', 'lz4', 'zstd'];
 

@@ -75,6 +75,11 @@ export class RecordBatch {
     return (this.attributes & ATTRIBUTE.control) !== 0;
   }
 
+  /** No batch, but offsets between two of which a log file had nothing. */
+  get isGap(): boolean {
+    return this.recordCount === 0 && (this.attributes & ATTRIBUTE.gap) !== 0;
+  }
+
   get producerId(): number {
     return safeInt64(this.#view, FIELD.producerId, 'producer id');
   }

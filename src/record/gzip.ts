@@ -1,15 +1,10 @@
 import { Gunzip, gzipSync } from 'fflate';
-import { INFLATED_TOO_LARGE } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
-import {
-  ATTRIBUTE,
-  BATCH_HEADER_BYTES,
-  CODEC,
-  FIELD,
-  LENGTH_PREFIX_BYTES,
-  viewOf,
-} from './batch-format.ts';
-import { corruptBatch } from './batch-error.ts';
+import { corruptBatch, inflatedTooLarge } from './batch-error.ts';
+import { viewOf } from './batch-format.ts';
+import type { RecordCodec } from './codec.ts';
+import { concat } from './concat.ts';
+import { packBatch } from './pack-batch.ts';
 
 /** Deflate grows at most 1,032 times: 8 KiB in bounds what can come out before the next check. */
 const SLICE_BYTES = 8 * 1024;
@@ -23,21 +18,13 @@ const MIN_BYTES = 20;
  */
 const LEVEL = 6;
 
-/**
- * The batch with its records compressed, to be sealed, or the batch itself where that would not make
- * it smaller.
- */
+/** The batch, to be sealed; or the batch itself where gzip would not make it smaller. */
 export function gzipBatch(batch: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-  const records = gzipSync(batch.subarray(BATCH_HEADER_BYTES), { level: LEVEL, mtime: 0 });
-  if (BATCH_HEADER_BYTES + records.length >= batch.length) return batch;
-  const packed = new Uint8Array(BATCH_HEADER_BYTES + records.length);
-  packed.set(batch.subarray(0, BATCH_HEADER_BYTES));
-  packed.set(records, BATCH_HEADER_BYTES);
-  const view = viewOf(packed);
-  view.setInt32(FIELD.batchLength, packed.length - LENGTH_PREFIX_BYTES);
-  const attributes = view.getInt16(FIELD.attributes) & ~ATTRIBUTE.codec;
-  view.setInt16(FIELD.attributes, attributes | CODEC.gzip);
-  return packed;
+  return packBatch(batch, 'gzip', gzipRecords);
+}
+
+function gzipRecords(records: Uint8Array): Uint8Array {
+  return gzipSync(records, { level: LEVEL, mtime: 0 });
 }
 
 /**
@@ -51,11 +38,7 @@ export function gunzipRecords(bytes: Uint8Array, limit: number): Uint8Array {
   let memberStart = 0;
   const inflate = new Gunzip((chunk) => {
     size += chunk.length;
-    if (size > limit) {
-      throw new TablogError(INFLATED_TOO_LARGE, `a batch inflates to over ${limit} bytes`, {
-        details: { limit },
-      });
-    }
+    if (size > limit) throw inflatedTooLarge(limit);
     if (chunk.length > 0) chunks.push(chunk);
   });
   inflate.onmember = () => {
@@ -77,12 +60,4 @@ export function gunzipRecords(bytes: Uint8Array, limit: number): Uint8Array {
   return chunks.length === 1 ? chunks[0]! : concat(chunks, size);
 }
 
-function concat(chunks: readonly Uint8Array[], size: number): Uint8Array {
-  const whole = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, at);
-    at += chunk.length;
-  }
-  return whole;
-}
+export const gzip: RecordCodec = { inflate: gunzipRecords, deflate: gzipRecords };

@@ -110,7 +110,7 @@ const AT_THE_CALL: Readonly<Record<string, Case>> = {
   'producer: batchBytes': [write({ batchBytes: 0 }), 'batchBytes', '0'],
   'producer: large batchBytes': [write({ batchBytes: 2 ** 30 }), 'batchBytes', '1073741824'],
   'producer: bufferBytes': [write({ bufferBytes: 1.5 }), 'bufferBytes', '1.5'],
-  'producer: compression': [write({ compression: 'lz4' }), '"gzip"', '"lz4"'],
+  'producer: compression': [write({ compression: 'zstd' }), '"gzip"', '"zstd"'],
   'producer: durability': [write({ durability: true }), '"strict"', 'true'],
   'producer: partitioner': [write({ partitioner: 'murmur2' }), 'function', '"murmur2"'],
 

@@ -36,7 +36,7 @@ const step = fc.oneof<fc.Arbitrary<Step>[]>(
 const producerOptions = fc.record({
   batchBytes: fc.constantFrom(100, 1000, 100_000),
   bufferBytes: fc.constantFrom(1, 500, 100_000),
-  compression: fc.constantFrom('none' as const, 'gzip' as const),
+  compression: fc.constantFrom('none' as const, 'gzip' as const, 'lz4' as const, 'snappy' as const),
 });
 const consumerOptions = fc.record({
   prefetchBytes: fc.constantFrom(1, 1000, 1_000_000),

@@ -159,7 +159,7 @@ class Walk {
     const producer = log.producer({
       deliveryTimeoutMs: random.pick([0, 300, 120_000, 120_000]),
       transactionTimeoutMs: 1200,
-      compression: random.pick(['none', 'gzip']),
+      compression: random.pick(['none', 'gzip', 'lz4', 'snappy']),
       ...(random.chance(0.4) ? { transactionalId: `id${random.int(1, 3)}` } : {}),
     });
     const die = (): void => {

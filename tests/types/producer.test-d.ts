@@ -88,11 +88,13 @@ describe('send', () => {
 
 test('options', () => {
   log.producer({ lingerMs: 5, batchBytes: 1, bufferBytes: 1, compression: 'gzip' });
+  log.producer({ compression: 'lz4' });
+  log.producer({ compression: 'snappy' });
   log.producer({ durability: 'strict' });
   // @ts-expect-error misspelt
   log.producer({ linger: 5 });
   // @ts-expect-error no such codec
-  log.producer({ compression: 'lz4' });
+  log.producer({ compression: 'zstd' });
   // @ts-expect-error no such promise
   log.producer({ durability: 'none' });
 });

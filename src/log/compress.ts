@@ -1,0 +1,18 @@
+import type { Codec } from '../record/batch-format.ts';
+import { mustGetCodec } from '../record/codecs.ts';
+import { gzipBatch } from '../record/gzip.ts';
+import { packBatch } from '../record/pack-batch.ts';
+
+/**
+ * The batch, to be sealed, compressed with a codec that has been loaded, or with gzip in place of one
+ * that is read only; the batch itself where that would not make it smaller.
+ */
+export function compressBatch(
+  batch: Uint8Array<ArrayBuffer>,
+  codec: Codec,
+): Uint8Array<ArrayBuffer> {
+  if (codec === 'none') return batch;
+  if (codec === 'gzip') return gzipBatch(batch);
+  const { deflate } = mustGetCodec(codec);
+  return deflate === undefined ? gzipBatch(batch) : packBatch(batch, codec, deflate);
+}

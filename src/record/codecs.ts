@@ -1,0 +1,85 @@
+import { LOAD_FAILED } from '../base/error-rules.ts';
+import { TablogError } from '../base/error.ts';
+import type { ErrorDetails } from '../base/error.ts';
+import { unsupportedCodec } from './batch-error.ts';
+import { ATTRIBUTE, FIELD, codecName, readInt64, viewOf } from './batch-format.ts';
+import type { Codec } from './batch-format.ts';
+import { wholeBatchBytes } from './batch-length.ts';
+import type { RecordCodec } from './codec.ts';
+
+type Loader = () => Promise<RecordCodec>;
+
+/** Each is a module of its own, so that nobody has the code of a codec before a batch needs it. */
+const LOADERS: Partial<Readonly<Record<Codec, Loader>>> = {
+  snappy: async () => (await import('./snappy.ts')).snappy,
+  lz4: async () => (await import('./lz4.ts')).lz4,
+  zstd: async () => (await import('./zstd.ts')).zstd,
+};
+
+const loaded = new Map<Codec, RecordCodec>();
+
+/**
+ * Loads a codec's code, where there is something to load; `more` are loaders beside those here. Throws
+ * `LOAD_FAILED`; what failed is tried anew by the next call.
+ */
+export async function loadCodec(codec: Codec, more: typeof LOADERS = {}): Promise<void> {
+  const load = LOADERS[codec] ?? more[codec];
+  if (load === undefined || loaded.has(codec)) return;
+  try {
+    loaded.set(codec, await load());
+  } catch (cause) {
+    throw new TablogError(LOAD_FAILED, `the code for ${codec} could not be loaded`, {
+      details: { codec },
+      cause,
+    });
+  }
+}
+
+/** Has codecs without an `import()`: a service worker must not call it. */
+export function haveCodecs(codecs: Partial<Readonly<Record<Codec, RecordCodec>>>): void {
+  for (const [codec, code] of Object.entries(codecs)) loaded.set(codec as Codec, code);
+}
+
+/** Loads what the batches in `bytes` need. Throws `LOAD_FAILED`, which tells where they lie. */
+export async function loadCodecsFor(
+  bytes: Uint8Array,
+  where: ErrorDetails & { readonly partition: number },
+  more?: typeof LOADERS,
+): Promise<void> {
+  for (const [codec, offset] of codecsIn(bytes)) {
+    try {
+      await loadCodec(codec, more);
+    } catch (error) {
+      if (!(error instanceof TablogError)) throw error;
+      throw error.at(`partition ${where.partition}, offset ${offset}`, { ...where, offset });
+    }
+  }
+}
+
+/** A codec that has been loaded. Throws `UNSUPPORTED_CODEC` for one that nobody has the code of. */
+export function mustGetCodec(codec: Codec): RecordCodec {
+  const found = loaded.get(codec);
+  if (found === undefined) throw unsupportedCodec(codec);
+  return found;
+}
+
+/** As `RecordCodec.inflate`, of the codec with this id. */
+export function inflate(id: number, records: Uint8Array, limit: number): Uint8Array {
+  const codec = codecName(id);
+  if (codec === undefined) throw unsupportedCodec(`the unknown codec ${id}`);
+  return mustGetCodec(codec).inflate(records, limit);
+}
+
+/** The codecs of the whole batches in `bytes`, each with the offset that the first of its batches has. */
+function codecsIn(bytes: Uint8Array): Map<Codec, number> {
+  const codecs = new Map<Codec, number>();
+  for (let at = 0; ;) {
+    const size = wholeBatchBytes(bytes, at);
+    if (size === undefined) return codecs;
+    const codec = codecName(bytes[at + FIELD.attributes + 1]! & ATTRIBUTE.codec);
+    if (codec !== undefined && codec !== 'none' && !codecs.has(codec)) {
+      codecs.set(codec, readInt64(viewOf(bytes), at + FIELD.baseOffset));
+    }
+    at += size;
+  }
+}
