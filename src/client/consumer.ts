@@ -39,6 +39,7 @@ export interface OffsetToCommit extends TopicPartition {
 
 export interface ConsumerInternals {
   readonly connection: Connection;
+  readonly registry: TopicRegistry;
   readonly readers: ReaderSet;
   readonly reading: Reading;
   /** Aborts when the consumer closes; its reason says so where the log was deleted. */
@@ -258,6 +259,7 @@ export class Consumer<T extends TopicFilter = TopicLike> implements AsyncIterabl
   static internalsOf<T extends TopicFilter>(consumer: Consumer<T>): ConsumerInternals {
     return {
       connection: consumer.#connection,
+      registry: consumer.#registry,
       readers: consumer.#readers,
       reading: consumer.#reading,
       closing: consumer.#closing.signal,

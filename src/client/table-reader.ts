@@ -7,9 +7,12 @@ import { TURN_MESSAGES, throwIfDeleted } from './reading.ts';
 import { Turns } from './turns.ts';
 
 export interface TableReaderOptions extends ConsumerInternals {
+  readonly topic: string;
   readonly onMessage: (message: Message) => void;
-  /** Nothing more is at hand. `isCaughtUp`: everything was read that there was at the beginning. */
-  readonly onIdle: (isCaughtUp: boolean) => void;
+  /** Everything was read that there was at the beginning, and nothing more is at hand. */
+  readonly onCaughtUp: () => void;
+  /** Tombstones may have been missed: has all of the topic read once more. */
+  readonly restart: () => Promise<void>;
 }
 
 /** An end that a reader is to reach. */
@@ -26,15 +29,22 @@ const GIVE_UP_MS = 120_000;
  * more. Rejects with what stops a partition, and with `CLOSED` where the log was deleted.
  */
 export async function readTable(options: TableReaderOptions): Promise<void> {
-  const { connection, readers, reading, closing, onMessage, onIdle } = options;
+  const { connection, readers, reading, closing, onMessage, onCaughtUp, restart } = options;
   const { clock } = connection;
   const leave = reading.enter();
   const turns = new Turns(readers.all, TURN_MESSAGES);
   let goals: readonly Goal[] | undefined;
   let workedAt = clock.now();
+  /** Until when every tombstone that came is still there to be read. */
+  let currentUntil = Infinity;
   try {
     while (!closing.aborted) {
       try {
+        if (clock.now() > currentUntil) {
+          await restart();
+          currentUntil = Infinity;
+          goals = undefined;
+        }
         const { arrival } = reading; // before the look, so that nothing falls in between
         const delivery = reading.take(turns);
         if (delivery !== undefined) {
@@ -45,7 +55,10 @@ export async function readTable(options: TableReaderOptions): Promise<void> {
           goals = await goalsOf(options);
           continue;
         }
-        onIdle(goals?.every(isReached) ?? false);
+        if (goals?.every(isReached) === true) {
+          onCaughtUp();
+          currentUntil = clock.now() + (await tombstoneMs(options));
+        }
         await reading.more(arrival);
         workedAt = clock.now();
       } catch (error) {
@@ -67,6 +80,12 @@ async function goalsOf({ readers }: ConsumerInternals): Promise<readonly Goal[]>
   const all = [...readers.all];
   const ends = await readers.resolve(all, 'latest');
   return all.map((reader, i) => ({ reader, end: ends[i]! }));
+}
+
+/** How long a tombstone can be read: a tab that the browser froze for longer may have missed some. */
+async function tombstoneMs({ registry, topic }: TableReaderOptions): Promise<number> {
+  const { config } = registry.get(topic) ?? (await registry.load(topic));
+  return config.cleanup === 'delete' ? Infinity : config.deleteRetentionMs;
 }
 
 /** Once nothing more is at hand: a reader steps over empty batches when it is asked for a message. */

@@ -54,9 +54,8 @@ export type TableOf<T extends TopicLike> = Table<
  * It is read from the topic's first record, and empty until it is `ready`. Of one key the last record
  * counts, in the order of its partition; after partitions were added to a topic that has records, a
  * key may be in two of them, and which counts is not defined. What is removed from the topic by
- * `retention` or `deleteRecords` stays in a table that has read it, and so does a key whose tombstone
- * was compacted away before the table saw it: in a tab that the browser froze for longer than the
- * topic's `deleteRetentionMs` (24 hours), make another table.
+ * `retention` or `deleteRecords` stays in a table that has read it. A table whose tab was frozen for
+ * longer than the topic's `deleteRetentionMs` reads all of it once more: it may have missed tombstones.
  *
  * Close the table, or the log, when done.
  */
@@ -99,12 +98,15 @@ export class Table<K, V, I = K> implements Iterable<[K, V]> {
 
   readonly #consumer: Consumer<TopicLike>;
   readonly #internals: ConsumerInternals;
+  readonly #topic: string;
   readonly #encode: (key: unknown) => string;
   readonly #onError: ((error: Error) => void) | undefined;
   readonly #listeners = new Set<{ readonly call: TableListener<K, V, I> }>();
   readonly #ended: Promise<void>;
   #settleReady!: { readonly resolve: () => void; readonly reject: (error: Error) => void };
   #isReady = false;
+  /** The topic is being read from its first record: what does not come is gone. */
+  #isLoading = true;
   #snapshot: TableSnapshot<K, V, I>;
   /** What has been read and is not in the snapshot yet. */
   #pending = new Map<string, TableEntry<K, V> | undefined>();
@@ -112,7 +114,9 @@ export class Table<K, V, I = K> implements Iterable<[K, V]> {
 
   /** @internal */
   constructor(log: Log, topic: TopicLike, { onError, ...options }: TableOptions) {
-    this.#encode = keyEncoder(asTopic(topic));
+    const known = asTopic(topic);
+    this.#topic = known.name;
+    this.#encode = keyEncoder(known);
     this.#snapshot = TableSnapshot.empty<K, V, I>(this.#encode);
     this.#onError = onError;
     this.#consumer = log.consumer({ ...options, topics: [topic], from: 'earliest' });
@@ -182,8 +186,10 @@ export class Table<K, V, I = K> implements Iterable<[K, V]> {
       await this.#consumer.ready;
       await readTable({
         ...this.#internals,
+        topic: this.#topic,
         onMessage: (message) => this.#apply(message),
-        onIdle: (isCaughtUp) => this.#idle(isCaughtUp),
+        onCaughtUp: () => this.#caughtUp(),
+        restart: () => this.#restart(),
       });
       throw closed('table', connection.closed);
     } catch (thrown) {
@@ -212,11 +218,23 @@ export class Table<K, V, I = K> implements Iterable<[K, V]> {
     }
   }
 
-  #idle(isCaughtUp: boolean): void {
-    const isFirst = isCaughtUp && !this.#isReady;
-    this.#isReady ||= isCaughtUp;
-    if (this.#isReady) this.#publish();
-    if (isFirst) this.#settleReady.resolve();
+  async #restart(): Promise<void> {
+    await this.#consumer.seek('earliest');
+    this.#pending = new Map();
+    this.#isLoading = true;
+  }
+
+  #caughtUp(): void {
+    if (this.#isLoading) {
+      for (const encoded of TableSnapshot.entriesOf(this.#snapshot).keys()) {
+        if (!this.#pending.has(encoded)) this.#pending.set(encoded, undefined);
+      }
+      this.#isLoading = false;
+    }
+    this.#publish();
+    if (this.#isReady) return;
+    this.#isReady = true;
+    this.#settleReady.resolve();
   }
 
   /** Puts what was read into the next snapshot, and tells who listens. */
