@@ -324,7 +324,7 @@ describe('a commit is refused', () => {
     const misspelt = { ...first, offset: 3, metaData: 'x' };
     await expect(consumer.commit([{ ...first, offset: 2 }, misspelt])).rejects.toThrow(
       new TypeError(
-        'commit() has no option "metaData": it takes topic, partition, offset, metadata',
+        'commit() has no option "metaData": did you mean metadata? It takes topic, partition, offset, metadata',
       ),
     );
     expect(await committed(log)).toEqual({ 't/0': 0 });
