@@ -59,14 +59,17 @@ test('importing tablog runs nothing', async () => {
   expect([...exported].sort()).toEqual([
     'TablogError',
     'bytes',
+    'deleteLog',
     'double',
     'float',
     'integer',
     'json',
+    'listLogs',
     'long',
     'openLog',
     'short',
     'string',
+    'table',
     'topic',
   ]);
   // The poison works.
