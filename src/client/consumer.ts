@@ -253,7 +253,7 @@ export class Consumer<T extends TopicFilter = TopicLike> implements AsyncIterabl
   }
 
   /**
-   * What reads it message by message, as a table does, and tells when nothing more is at hand.
+   * The parts of a consumer that a table reads, to know when nothing more is at hand.
    * @internal
    */
   static internalsOf<T extends TopicFilter>(consumer: Consumer<T>): ConsumerInternals {

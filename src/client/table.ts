@@ -25,7 +25,7 @@ export interface TableOptions {
   readonly onError?: (error: Error) => void;
 }
 
-/** What became of a key. */
+/** A key whose value is another one than before. */
 export interface TableChange<K, V> {
   readonly key: K;
   /** `undefined`: it has no value any more. */
@@ -51,7 +51,7 @@ export type TableOf<T extends TopicLike> = Table<
  * (Kafka Streams' GlobalKTable). The topic is compacted, as a rule; a tombstone deletes its key, and
  * records without a key are passed over.
  *
- * It is read from the topic's first record, and empty until it is `ready`. Of one key the last record
+ * The table is read from the topic's first record, and empty until it is `ready`. Of one key the last record
  * counts, in the order of its partition; after partitions were added to a topic that has records, a
  * key may be in two of them, and which counts is not defined. What is removed from the topic by
  * `retention` or `deleteRecords` stays in a table that has read it. A table whose tab was frozen for
@@ -108,7 +108,7 @@ export class Table<K, V, I = K> implements Iterable<[K, V]> {
   /** The topic is being read from its first record: what does not come is gone. */
   #isLoading = true;
   #snapshot: TableSnapshot<K, V, I>;
-  /** What has been read and is not in the snapshot yet. */
+  /** Entries that were read and are not in the snapshot yet. */
   #pending = new Map<string, TableEntry<K, V> | undefined>();
   #error: Error | undefined;
 
@@ -274,13 +274,13 @@ export class Table<K, V, I = K> implements Iterable<[K, V]> {
   }
 
   #end(why: Error): void {
-    // Who has closed it, or has an `onError`, need not wait for `ready` as well.
+    // A caller of `close()`, or one with an `onError`, need not await `ready` as well.
     if (this.#error === undefined || this.#onError !== undefined) this.ready.catch(() => {});
     this.#settleReady.reject(why);
   }
 }
 
-/** What nobody has asked for is told as everything else that nobody has caught. */
+/** An error without a catcher: reported as the platform reports any other. */
 function report(uncaught: unknown): void {
   queueMicrotask(() => {
     throw uncaught;

@@ -9,13 +9,13 @@ interface Price {
 declare const log: Log;
 const prices = topic('prices', { key: string(), value: json<Price>() });
 
-/** What React's `useSyncExternalStore` takes. */
+/** React's, as far as its types matter. */
 declare function useSyncExternalStore<S>(
   subscribe: (onStoreChange: () => void) => () => void,
   getSnapshot: () => S,
 ): S;
 
-/** What Svelte's `$store` takes. */
+/** Svelte's, as far as its types matter. */
 interface Readable<T> {
   subscribe(this: void, run: (value: T) => void, invalidate?: () => void): () => void;
 }
