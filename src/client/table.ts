@@ -20,7 +20,7 @@ export interface TableOptions {
   readonly signal?: AbortSignal;
   /**
    * Called once when the table stops by itself, with `table.error`. Default: whoever awaits `ready`
-   * gets the error; after that it is reported as an unhandled rejection.
+   * gets the error; later ones are reported as uncaught, but for the deletion of the log.
    */
   readonly onError?: (error: Error) => void;
 }
@@ -51,11 +51,11 @@ export type TableOf<T extends TopicLike> = Table<
  * (Kafka Streams' GlobalKTable). The topic is compacted, as a rule; a tombstone deletes its key, and
  * records without a key are passed over.
  *
- * The table is read from the topic's first record, and empty until it is `ready`. Of one key the last record
- * counts, in the order of its partition; after partitions were added to a topic that has records, a
- * key may be in two of them, and which counts is not defined. What is removed from the topic by
- * `retention` or `deleteRecords` stays in a table that has read it. A table whose tab was frozen for
- * longer than the topic's `deleteRetentionMs` reads all of it once more: it may have missed tombstones.
+ * The table is read from the topic's first record, and empty until it is `ready`. Of one key the last
+ * record counts, in the order of its partition; after partitions were added to a topic that has
+ * records, a key may be in two of them, and which counts is not defined. What is removed from the topic
+ * by `retention` or `deleteRecords` stays in a table that has read it. A table whose tab was frozen for
+ * longer than the topic's `deleteRetentionMs` reads all of it once more: tombstones may have been missed.
  *
  * Close the table, or the log, when done.
  */
