@@ -20,7 +20,7 @@ const END_TO_END_TESTS = ['tests/e2e/**/*.test.ts', 'tests/package/**/*.test.ts'
 export default defineConfig({
   root: fileURLToPath(new URL('..', import.meta.url)),
   test: {
-    // What tests wait for on purpose. See missing-topics.test.ts.
+    // Many tests wait for topics on purpose. See missing-topics.test.ts.
     onConsoleLog: (text) => !text.startsWith('tablog: a consumer waits for the topic'),
     projects: [
       {

@@ -8,13 +8,13 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   partitions: 'admin.addPartitions()',
 };
 
-/** What belongs to a server, which there is none of. */
+/** Options of a client that has a server. */
 const NOWHERE: ReadonlySet<string> = new Set(['brokers', 'clientId']);
 
 /** Shorter names are parts of others by chance. */
 const MIN_LENGTH = 4;
 
-/** What somebody may have meant by a name that there is not; '' where nobody can tell. */
+/** A question that guesses the name that was meant by an unknown one; '' without a guess. */
 export function suggestion(name: string, known: readonly string[]): string {
   const meant = meantBy(name, known);
   if (meant !== undefined) return `did you mean ${meant}?`;

@@ -32,7 +32,7 @@ export class LogSessions {
   /** The log may have been deleted while there was no connection: the next one is not to make it. */
   #isDoubted = false;
   #isConnected = false;
-  /** What calls reject with, once it is closed. */
+  /** The error of calls after the end; `undefined` until then. */
   #closed: TablogError | undefined;
 
   constructor(options: LogSessionsOptions) {
@@ -43,7 +43,7 @@ export class LogSessions {
     return this.#closed !== undefined;
   }
 
-  /** What calls reject with, once the log was deleted. */
+  /** The error of calls after the log was deleted; `undefined` until then. */
   get deletion(): TablogError | undefined {
     return isLogDeleted(this.#closed) ? this.#closed : undefined;
   }

@@ -67,7 +67,7 @@ export class Connection {
   /** Somebody says that the log was deleted: a look tells, which ends the connection if that is true. */
   heardOfDeletion(): void {
     const logId = this.#logId;
-    // What cannot be asked now is told by the next call.
+    // Where the look fails, the next call tells.
     if (logId !== undefined) this.call('openLog', { logId }).catch(() => {});
   }
 
@@ -120,7 +120,7 @@ export class Connection {
     );
   }
 
-  /** What calls reject with, once the connection is closed. */
+  /** The error of calls after the end. */
   closedError(): TablogError {
     const reason: unknown = this.closed.reason;
     if (isLogDeleted(reason)) return reason;

@@ -51,6 +51,7 @@ export interface OffsetToCommit extends TopicPartition {
 
 export interface ConsumerInternals {
   readonly connection: Connection;
+  readonly registry: TopicRegistry;
   readonly readers: ReaderSet;
   readonly reading: Reading;
   /** Aborts when the consumer closes; its reason says so where the log was deleted. */
@@ -313,12 +314,13 @@ export class Consumer<T extends TopicFilter = TopicLike>
   }
 
   /**
-   * What reads it message by message, as a table does, and tells when nothing more is at hand.
+   * The parts of a consumer that a table reads, to know when nothing more is at hand.
    * @internal
    */
   static internalsOf<T extends TopicFilter>(consumer: Consumer<T>): ConsumerInternals {
     return {
       connection: consumer.#connection,
+      registry: consumer.#decodeErrors.registry,
       readers: consumer.#readers,
       reading: consumer.#reading,
       closing: consumer.#closing.signal,

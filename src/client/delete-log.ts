@@ -43,8 +43,8 @@ export async function deleteLog(name: string, options: DeleteLogOptions = {}): P
   });
   const logs = host?.logs;
   if (logs === undefined) mustHaveIndexedDb();
-  // Who has a connection to the store is told by it. A worker that has none, and tabs that wait for
-  // nothing, hear of it here: before, so that none makes the log anew, and afterwards, to look.
+  // IndexedDB tells every worker that has a connection. Workers without one, and tabs that wait for
+  // nothing, hear this hint: before, so that no worker makes the log anew, and afterwards, to look.
   const hints = openHintChannel(name, () => {});
   try {
     hints.post({ kind: 'deleted' });

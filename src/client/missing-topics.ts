@@ -26,7 +26,7 @@ export function tellMissingTopics(options: MissingTopicsOptions): void {
     if (closing.aborted) return;
     for (const name of topics) if (!names.has(name)) registry.tellMissing(name);
   };
-  // What cannot be listed is told by whatever reads.
+  // An error of the listing is told by the loop that reads.
   const cancel = connection.clock.after(PATIENCE_MS, () => void look().catch(() => {}));
   closing.addEventListener('abort', cancel, { once: true });
 }

@@ -140,7 +140,7 @@ export function double(): Serde<number> {
   };
 }
 
-/** What a key or a value may be where its topic has no serde for it. */
+/** A key or a value of a topic that has no serde for it, as it may be sent. */
 export type BytesOrText = Uint8Array | string;
 
 /** Bytes or text in, bytes out: for what a topic has no serde for, as one that is a plain name. */

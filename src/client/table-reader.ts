@@ -9,9 +9,12 @@ import { Turns } from './turns.ts';
 
 export interface TableReaderOptions extends ConsumerInternals {
   readonly onDecodeError: 'fail' | 'skip';
+  readonly topic: string;
   readonly onMessage: (message: Message) => void;
-  /** Nothing more is at hand. `isCaughtUp`: everything was read that there was at the beginning. */
-  readonly onIdle: (isCaughtUp: boolean) => void;
+  /** Everything was read that there was at the beginning, and nothing more is at hand. */
+  readonly onCaughtUp: () => void;
+  /** Tombstones may have been missed: has all of the topic read once more. */
+  readonly restart: () => Promise<void>;
 }
 
 /** An end that a reader is to reach. */
@@ -28,16 +31,24 @@ const GIVE_UP_MS = 120_000;
  * more. Rejects with what stops a partition, and with `CLOSED` where the log was deleted.
  */
 export async function readTable(options: TableReaderOptions): Promise<void> {
-  const { connection, readers, reading, closing, onDecodeError, onMessage, onIdle } = options;
+  const { connection, readers, reading, closing, onDecodeError, onMessage, onCaughtUp, restart } =
+    options;
   const { clock } = connection;
   const leave = reading.enter();
   const turns = new Turns(readers.all, TURN_MESSAGES);
   let goals: readonly Goal[] | undefined;
   let workedAt = clock.now();
   let failures = 0;
+  /** Until when every tombstone that came is still there to be read. */
+  let currentUntil = Infinity;
   try {
     while (!closing.aborted) {
       try {
+        if (clock.now() > currentUntil) {
+          await restart();
+          currentUntil = Infinity;
+          goals = undefined;
+        }
         const { arrival } = reading; // before the look, so that nothing falls in between
         const delivery = reading.take(turns);
         if (delivery !== undefined) {
@@ -50,7 +61,10 @@ export async function readTable(options: TableReaderOptions): Promise<void> {
           goals = await goalsOf(options);
           continue;
         }
-        onIdle(goals?.every(isReached) ?? false);
+        if (goals?.every(isReached) === true) {
+          onCaughtUp();
+          currentUntil = clock.now() + (await tombstoneMs(options));
+        }
         await reading.more(arrival);
         workedAt = clock.now();
         failures = 0;
@@ -73,6 +87,12 @@ async function goalsOf({ readers }: ConsumerInternals): Promise<readonly Goal[]>
   const all = [...readers.all];
   const ends = await readers.resolve(all, 'latest');
   return all.map((reader, i) => ({ reader, end: ends[i]! }));
+}
+
+/** How long a tombstone can be read: a tab that the browser froze for longer may have missed some. */
+async function tombstoneMs({ registry, topic }: TableReaderOptions): Promise<number> {
+  const { config } = registry.get(topic) ?? (await registry.load(topic));
+  return config.cleanup === 'delete' ? Infinity : config.deleteRetentionMs;
 }
 
 /** Once nothing more is at hand: a reader steps over empty batches when it is asked for a message. */

@@ -1,4 +1,4 @@
-/** What a table has of a key. */
+/** A key of a table, and its latest value. */
 export interface TableEntry<K, V> {
   readonly key: K;
   readonly value: V;

@@ -25,12 +25,12 @@ export interface TableOptions {
   readonly signal?: AbortSignal;
   /**
    * Called once when the table stops by itself, with `table.error`. Default: whoever awaits `ready`
-   * gets the error; after that it is reported as an unhandled rejection.
+   * gets the error; later ones are reported as uncaught, but for the deletion of the log.
    */
   readonly onError?: (error: Error) => void;
 }
 
-/** What became of a key. */
+/** A key whose value is another one than before. */
 export interface TableChange<K, V> {
   readonly key: K;
   /** `undefined`: it has no value any more. */
@@ -56,12 +56,11 @@ export type TableOf<T extends TopicLike> = Table<
  * (Kafka Streams' GlobalKTable). The topic is compacted, as a rule; a tombstone deletes its key, and
  * records without a key are passed over.
  *
- * It is read from the topic's first record, and empty until it is `ready`. Of one key the last record
- * counts, in the order of its partition; after partitions were added to a topic that has records, a
- * key may be in two of them, and which counts is not defined. What is removed from the topic by
- * `retention` or `deleteRecords` stays in a table that has read it, and so does a key whose tombstone
- * was compacted away before the table saw it: in a tab that the browser froze for longer than the
- * topic's `deleteRetentionMs` (24 hours), make another table.
+ * The table is read from the topic's first record, and empty until it is `ready`. Of one key the last
+ * record counts, in the order of its partition; after partitions were added to a topic that has
+ * records, a key may be in two of them, and which counts is not defined. What is removed from the topic
+ * by `retention` or `deleteRecords` stays in a table that has read it. A table whose tab was frozen for
+ * longer than the topic's `deleteRetentionMs` reads all of it once more: tombstones may have been missed.
  *
  * Close the table, or the log, when done.
  */
@@ -105,14 +104,17 @@ export class Table<K, V, I = K> implements Iterable<[K, V]> {
 
   readonly #consumer: Consumer<TopicLike>;
   readonly #internals: ConsumerInternals;
+  readonly #topic: string;
   readonly #encode: (key: unknown) => string;
   readonly #onError: ((error: Error) => void) | undefined;
   readonly #listeners = new Set<{ readonly call: TableListener<K, V, I> }>();
   readonly #ended: Promise<void>;
   #settleReady!: { readonly resolve: () => void; readonly reject: (error: Error) => void };
   #isReady = false;
+  /** The topic is being read from its first record: what does not come is gone. */
+  #isLoading = true;
   #snapshot: TableSnapshot<K, V, I>;
-  /** What has been read and is not in the snapshot yet. */
+  /** Entries that were read and are not in the snapshot yet. */
   #pending = new Map<string, TableEntry<K, V> | undefined>();
   #error: Error | undefined;
 
@@ -122,7 +124,9 @@ export class Table<K, V, I = K> implements Iterable<[K, V]> {
     topic: TopicLike,
     { onError, onDecodeError = 'fail', ...options }: TableOptions,
   ) {
-    this.#encode = keyEncoder(asTopic(topic));
+    const known = asTopic(topic);
+    this.#topic = known.name;
+    this.#encode = keyEncoder(known);
     this.#snapshot = TableSnapshot.empty<K, V, I>(this.#encode);
     this.#onError = onError;
     this.#consumer = log.consumer({ ...options, topics: [topic], from: 'earliest' });
@@ -193,8 +197,10 @@ export class Table<K, V, I = K> implements Iterable<[K, V]> {
       await readTable({
         ...this.#internals,
         onDecodeError,
+        topic: this.#topic,
         onMessage: (message) => this.#apply(message),
-        onIdle: (isCaughtUp) => this.#idle(isCaughtUp),
+        onCaughtUp: () => this.#caughtUp(),
+        restart: () => this.#restart(),
       });
       throw closed('table', connection.closed);
     } catch (thrown) {
@@ -223,11 +229,23 @@ export class Table<K, V, I = K> implements Iterable<[K, V]> {
     }
   }
 
-  #idle(isCaughtUp: boolean): void {
-    const isFirst = isCaughtUp && !this.#isReady;
-    this.#isReady ||= isCaughtUp;
-    if (this.#isReady) this.#publish();
-    if (isFirst) this.#settleReady.resolve();
+  async #restart(): Promise<void> {
+    await this.#consumer.seek('earliest');
+    this.#pending = new Map();
+    this.#isLoading = true;
+  }
+
+  #caughtUp(): void {
+    if (this.#isLoading) {
+      for (const encoded of TableSnapshot.entriesOf(this.#snapshot).keys()) {
+        if (!this.#pending.has(encoded)) this.#pending.set(encoded, undefined);
+      }
+      this.#isLoading = false;
+    }
+    this.#publish();
+    if (this.#isReady) return;
+    this.#isReady = true;
+    this.#settleReady.resolve();
   }
 
   /** Puts what was read into the next snapshot, and tells who listens. */
@@ -267,13 +285,13 @@ export class Table<K, V, I = K> implements Iterable<[K, V]> {
   }
 
   #end(why: Error): void {
-    // Who has closed it, or has an `onError`, need not wait for `ready` as well.
+    // A caller of `close()`, or one with an `onError`, need not await `ready` as well.
     if (this.#error === undefined || this.#onError !== undefined) this.ready.catch(() => {});
     this.#settleReady.reject(why);
   }
 }
 
-/** What nobody has asked for is told as everything else that nobody has caught. */
+/** An error without a catcher: reported as the platform reports any other. */
 function report(uncaught: unknown): void {
   queueMicrotask(() => {
     throw uncaught;

@@ -97,7 +97,7 @@ export type KeyInput<T> =
 export type ValueInput<T> =
   T extends Topic<string, unknown, unknown, never, infer VI> ? VI : BytesOrText;
 
-/** What a topic takes where a serde does not say: without one, bytes and text. */
+/** The input of a serde that names none; without a serde, bytes and text. */
 type DefaultInput<T> = [T] extends [Uint8Array] ? BytesOrText : T;
 
 const MAX_RECORD_BYTES = 16 * 1024 * 1024;

@@ -13,7 +13,7 @@ interface MemoryLog {
 export class SharedMemory {
   readonly #logs = new Map<string, MemoryLog>();
 
-  /** One more connection: one that closes leaves the log to the others. */
+  /** Opens a connection, and makes the log if it is new. Closing one leaves the log to the others. */
   open(name: string): Store {
     let log = this.#logs.get(name);
     if (log === undefined) {

@@ -6,7 +6,7 @@ import type { InlineHost } from '../../src/inline.ts';
 import { stubIndexedDb } from '../store/fake-indexeddb.ts';
 import { AN_HOUR_MS, countOf, memoryHost, settle } from '../support/log-fixture.ts';
 
-/** What everything of a deleted log rejects with. */
+/** The error of everything that a deleted log had open. */
 const DELETED = {
   name: 'TablogError',
   code: 'CLOSED',
@@ -16,7 +16,7 @@ const DELETED = {
 
 interface Place {
   readonly host: () => InlineHost;
-  /** What `deleteLog` and `listLogs` take. */
+  /** The options of `deleteLog` and `listLogs`. */
   readonly options: () => { readonly host?: InlineHost };
 }
 

@@ -384,6 +384,42 @@ describe('records that are lost', () => {
     expect([...latest.keys()]).toEqual(['b']);
   });
 
+  test('with the tombstones that a frozen tab has missed: the table is read once more', async () => {
+    const host = compactingHost();
+    const other = await openTab(host, 'shop');
+    await other.admin.createTopics([prices]);
+    for (const key of ['a', 'b', 'c']) await send(other, key, 1);
+    const stub = stubHost(host);
+    const latest = table(await openTab(stub, 'shop'), prices);
+    await latest.ready;
+    const changes = vi.fn();
+    latest.subscribe((_, changed) => changes(new Map(changed.map((c) => [c.key, c.value]))));
+    const gate = stub.hold('fetch');
+    await send(other, 'a', 2); // answers the fetch that waits
+    await gate.arrived(1);
+    await until(latest, () => latest.get('a') === 2);
+    await send(other, 'b', null);
+    await send(other, 'c', 3);
+    await host.compact('prices');
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 25 * 3_600_000 });
+    onTestFinished(() => void vi.useRealTimers());
+    gate.open();
+    await until(latest, () => latest.get('c') === 3);
+    expect(new Map(latest)).toEqual(
+      new Map([
+        ['a', 2],
+        ['c', 3],
+      ]),
+    );
+    expect(changes).toHaveBeenLastCalledWith(
+      new Map([
+        ['a', 2],
+        ['b', undefined],
+        ['c', 3],
+      ]),
+    );
+  });
+
   test('before they were read: what the table had of that partition goes', async () => {
     const host = stubHost();
     const log = await openTab(host);

@@ -28,7 +28,7 @@ describe.each(['shared', 'dedicated', 'inline'] as const)('a table in two tabs (
         await latest.ready;
         latest.subscribe((snapshot) => {
           const entries = [...snapshot].map(([key, value]) => `${key}=${value}`).sort();
-          document.title = `now ${entries.join(' ')}`;
+          document.title = `now ${entries.join(' ') || 'empty'}`; // a blank at the end would go
         });
       }, host);
     const send = (tab: (typeof tabs)[number], key: string, value: number | null): Promise<void> =>
@@ -47,7 +47,7 @@ describe.each(['shared', 'dedicated', 'inline'] as const)('a table in two tabs (
     };
 
     await Promise.all(tabs.map(open));
-    await shown('now ');
+    await shown('now empty');
     const [a, b] = tabs;
     await send(a, 'apple', 1);
     await send(b, 'pear', 2);
