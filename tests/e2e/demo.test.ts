@@ -182,7 +182,7 @@ it('what is stored stays within its bound, however much is appended', async () =
   // The producer looks every 1,000 records, and 256 may be under way.
   expect(Math.max(...sizes)).toBeLessThan(125);
   expect(problems).toEqual([]);
-});
+}, 120_000);
 
 function megabytes(text: string): number {
   return text.endsWith(' MB') ? parseFloat(text) : 0;
