@@ -131,7 +131,7 @@ export class StoredPartitions implements PartitionHost {
     const name = { topicId, partition };
     const store = await this.#options.place(name);
     const reader = new LogFileReader(new Uint8Array(file), sizes);
-    for (const whole of reader.wholeBatches()) await loadCodecsFor(whole, name);
+    for (const segment of reader.segments) await loadCodecsFor(segment, name);
     await inSlices(reader.read(), this.#clock);
     const { batches, records, leftOut } = reader.finish();
     const [begun] = await this.#heads([name]);

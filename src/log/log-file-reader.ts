@@ -1,7 +1,6 @@
 import { INVALID_LOG_FILE } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import { FIELD, MAX_INFLATED_BYTES, readInt64, viewOf } from '../record/batch-format.ts';
-import { wholeBatchBytes } from '../record/batch-length.ts';
 import { RecordBatch } from '../record/batch-reader.ts';
 import { crcMatches } from '../record/batch-seal.ts';
 import { gapBatches } from './gap.ts';
@@ -77,17 +76,9 @@ export class LogFileReader {
       .sort((a, b) => firstOffset(a) - firstOffset(b));
   }
 
-  /** The batches of each file, as far as their lengths can be believed. */
-  *wholeBatches(): Generator<Uint8Array, void, undefined> {
-    for (const { bytes } of this.#segments) {
-      let end = 0;
-      try {
-        for (let size; (size = wholeBatchBytes(bytes, end)) !== undefined;) end += size;
-      } catch {
-        // Whatever is wrong there is told when it is read.
-      }
-      yield bytes.subarray(0, end);
-    }
+  /** The bytes of each segment that has any, in the order of their offsets. */
+  get segments(): readonly Uint8Array[] {
+    return this.#segments.map(({ bytes }) => bytes);
   }
 
   /** Checks every batch, one at each step. Throws `INVALID_LOG_FILE`. */

@@ -73,13 +73,15 @@ export function inflate(id: number, records: Uint8Array, limit: number): Uint8Ar
 /** The codecs of the whole batches in `bytes`, each with the offset that the first of its batches has. */
 function codecsIn(bytes: Uint8Array): Map<Codec, number> {
   const codecs = new Map<Codec, number>();
-  for (let at = 0; ;) {
-    const size = wholeBatchBytes(bytes, at);
-    if (size === undefined) return codecs;
-    const codec = codecName(bytes[at + FIELD.attributes + 1]! & ATTRIBUTE.codec);
-    if (codec !== undefined && codec !== 'none' && !codecs.has(codec)) {
-      codecs.set(codec, readInt64(viewOf(bytes), at + FIELD.baseOffset));
+  const view = viewOf(bytes);
+  try {
+    for (let at = 0, size; (size = wholeBatchBytes(bytes, at)) !== undefined; at += size) {
+      const codec = codecName(bytes[at + FIELD.attributes + 1]! & ATTRIBUTE.codec);
+      if (codec === undefined || codec === 'none' || codecs.has(codec)) continue;
+      codecs.set(codec, readInt64(view, at + FIELD.baseOffset));
     }
-    at += size;
+  } catch {
+    // Whoever reads the batches tells what is wrong with the next one.
   }
+  return codecs;
 }
