@@ -274,6 +274,7 @@ export const UNSUPPORTED_CODEC: ErrorRule = {
   next: "Compress with 'gzip' or not at all.",
 };
 
+/** In a log that was open before, every reason for it passes: the file has run (client/delivery.ts). */
 export const WORKER_FAILED: ErrorRule = {
   code: 'WORKER_FAILED',
   retriable: true,
