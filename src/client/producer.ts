@@ -5,17 +5,13 @@ import {
   checkNoOptions,
   withDefaults,
 } from '../base/argument.ts';
-import { isError } from '../base/brand.ts';
 import { Closable } from '../base/closable.ts';
-import { deferred } from '../base/deferred.ts';
-import type { Deferred } from '../base/deferred.ts';
-import { TablogError, closed, toTablogError } from '../base/error.ts';
-import { Queue } from '../base/queue.ts';
+import { TablogError, closed } from '../base/error.ts';
 import { randomProducerId } from '../base/random-id.ts';
 import type { TopicInfo } from '../protocol/broker.ts';
 import type { Placement, Sink } from './accumulator.ts';
+import { Admission, asError } from './admission.ts';
 import type { Connection } from './connection.ts';
-import { outlive } from './delivery.ts';
 import { bindFacade } from './facade.ts';
 import { checkProducerOptions } from './producer-options.ts';
 import type { CheckedProducerOptions, ProducerOptions } from './producer-options.ts';
@@ -25,7 +21,7 @@ import { Sender } from './sender.ts';
 import { asTopic } from './topic.ts';
 import type { KeyInput, TopicLike, ValueInput } from './topic.ts';
 import type { TopicRegistry } from './topic-registry.ts';
-import { TopicWriter, outgoing, withOwnBytes } from './topic-writer.ts';
+import { TopicWriter, outgoing } from './topic-writer.ts';
 import type { OutgoingRecord } from './topic-writer.ts';
 import type { Transaction, TransactionResult } from './transaction.ts';
 import type { Transactor } from './transactor.ts';
@@ -37,15 +33,6 @@ export interface SendOptions {
    * `send` rejects with `CONFLICT` (optimistic concurrency). Needs a key or a partition.
    */
   readonly expectedOffset?: number;
-}
-
-/** Records that wait for their topic to be known, or for room. */
-interface Waiting {
-  readonly name: string;
-  readonly records: readonly OutgoingRecord[];
-  readonly sink: Sink;
-  /** For a `flush` that waits for them. */
-  admitted: Deferred | undefined;
 }
 
 /**
@@ -63,10 +50,9 @@ export class Producer extends Closable {
   readonly #writers = new Map<string, TopicWriter>();
   readonly #closing = new AbortController();
   readonly #closed = new AbortController();
-  readonly #waiting = new Queue<Waiting>();
+  readonly #admission: Admission;
   readonly #sender: Sender;
   #bufferedBytes = 0;
-  #admitting = false;
   #drainQueued = false;
   #transactor: Transactor | undefined;
   /** Of an idempotent producer. */
@@ -92,7 +78,30 @@ export class Producer extends Closable {
       this.#bufferedBytes -= batch.byteLength;
     });
     this.#sender = sender;
-    connection.page.onLeave(() => this.#leave(), this.#closed.signal);
+    const { idempotent, deliveryTimeoutMs, bufferBytes } = this.#options;
+    const hasRoom = (): boolean => this.#bufferedBytes < bufferBytes;
+    this.#admission = new Admission({
+      connection,
+      registry,
+      patienceMs: idempotent ? deliveryTimeoutMs : 0,
+      buffer: {
+        get hasRoom() {
+          return hasRoom();
+        },
+        roomMade: () => sender.someSettled(),
+        accepts: (topic, records) => {
+          const writer = this.#writerOf(topic);
+          return records.every((record) => writer.accepts(record));
+        },
+        add: (topic, records, sink) => this.#buffer(topic, records, sink),
+        admittedAll: () => sender.drain('due'),
+      },
+    });
+    const leave = (): void => {
+      this.#admission.leave();
+      sender.drain('all');
+    };
+    connection.page.onLeave(leave, this.#closed.signal);
   }
 
   /**
@@ -113,7 +122,7 @@ export class Producer extends Closable {
   ): Promise<Placement> {
     return new Promise((resolve, reject) => {
       const { name, records } = this.#encode(topic, [record], options);
-      this.#accept(name, records, (_index, result) => {
+      this.#admission.accept(name, records, (_index, result) => {
         if (result instanceof Error) reject(result);
         else resolve(result);
       });
@@ -137,7 +146,7 @@ export class Producer extends Closable {
       const placements = Array.from<Placement>({ length: records.length });
       let left = records.length;
       let failure: Error | undefined;
-      this.#accept(encoded.name, encoded.records, (index, result) => {
+      this.#admission.accept(encoded.name, encoded.records, (index, result) => {
         if (result instanceof Error) failure ??= result;
         else placements[index] = result;
         if (--left > 0) return;
@@ -180,8 +189,8 @@ export class Producer extends Closable {
 
   /** Sends what is buffered, without lingering; resolves when all of it is stored or has failed. */
   async flush(): Promise<void> {
-    const { last } = this.#waiting;
-    if (last !== undefined) await (last.admitted ??= deferred()).promise;
+    const admitted = this.#admission.admitted();
+    if (admitted !== undefined) await admitted; // else all of it is sealed in this turn
     await this.#sender.flush();
   }
 
@@ -215,80 +224,6 @@ export class Producer extends Closable {
     };
   }
 
-  /** Buffers the records, or has them wait behind those that do. */
-  #accept(name: string, records: readonly OutgoingRecord[], sink: Sink): void {
-    const { isLeaving } = this.#connection.page;
-    // While the page leaves, only records of topics that nobody knows are waiting.
-    const topic = isLeaving ? this.#registry.lastKnown(name) : this.#registry.get(name);
-    const mayPass = isLeaving || (!this.#admitting && this.#hasRoom);
-    if (topic !== undefined && mayPass && (isLeaving || this.#mayTake(topic, records))) {
-      this.#buffer(topic, records, sink);
-      return;
-    }
-    // The caller may change its bytes after the call.
-    this.#waiting.push({ name, records: records.map(withOwnBytes), sink, admitted: undefined });
-    if (!this.#admitting) void this.#admitAll();
-  }
-
-  get #hasRoom(): boolean {
-    return this.#bufferedBytes < this.#options.bufferBytes;
-  }
-
-  /** Lets in who waits, in order, as topics become known and room comes free. */
-  async #admitAll(): Promise<void> {
-    this.#admitting = true;
-    for (let next = this.#waiting.first; next !== undefined; next = this.#waiting.first) {
-      let topic: TopicInfo | Error;
-      try {
-        while (!this.#hasRoom) await this.#sender.someSettled();
-        topic = this.#registry.get(next.name) ?? (await this.#load(next.name));
-        if (!this.#mayTake(topic, next.records)) topic = await this.#load(next.name);
-      } catch (error) {
-        topic = asError(error);
-      }
-      if (this.#waiting.first !== next) continue; // let in meanwhile, as the page began to leave
-      this.#waiting.shift();
-      this.#admit(next, topic);
-    }
-    this.#admitting = false;
-    this.#sender.drain('due'); // those who waited together travel together
-  }
-
-  /** Whether the topic's rules let the records pass; a rule that may be out of date refuses nothing. */
-  #mayTake(topic: TopicInfo, records: readonly OutgoingRecord[]): boolean {
-    if (this.#registry.isCurrent) return true; // what is refused is refused for good
-    const writer = this.#writerOf(topic);
-    return records.every((record) => writer.accepts(record));
-  }
-
-  /** The topic; asked for as long as a batch would be sent. */
-  #load(name: string): Promise<TopicInfo> {
-    const { idempotent, deliveryTimeoutMs } = this.#options;
-    const ms = idempotent ? deliveryTimeoutMs : 0;
-    return outlive(this.#connection, ms, () => this.#registry.load(name));
-  }
-
-  #admit({ records, sink, admitted }: Waiting, topic: TopicInfo | Error): void {
-    try {
-      if (topic instanceof Error) throw topic;
-      this.#buffer(topic, records, sink);
-    } catch (error) {
-      records.forEach((_, i) => sink(i, asError(error)));
-    }
-    admitted?.resolve();
-  }
-
-  /** The page may be in its last turn: all that was accepted is posted, without waiting for anything. */
-  #leave(): void {
-    for (let left = this.#waiting.length; left > 0; left--) {
-      const waiting = this.#waiting.shift()!;
-      const topic = this.#registry.lastKnown(waiting.name);
-      if (topic === undefined) this.#waiting.push(waiting);
-      else this.#admit(waiting, topic);
-    }
-    this.#sender.drain('all');
-  }
-
   /** Puts the records into batches. Throws, and takes none, where one breaks the topic's rules. */
   #buffer(topic: TopicInfo, records: readonly OutgoingRecord[], sink: Sink): void {
     const writer = this.#writerOf(topic);
@@ -310,7 +245,8 @@ export class Producer extends Closable {
       }
     }
     if (full) this.#sender.drain('full');
-    if (this.#drainQueued || (this.#admitting && !this.#connection.page.isLeaving)) return;
+    const { isLeaving } = this.#connection.page;
+    if (this.#drainQueued || (this.#admission.isAdmitting && !isLeaving)) return;
     this.#drainQueued = true;
     // Everything that is sent in one turn of the event loop goes into the same batches.
     queueMicrotask(() => {
@@ -354,10 +290,4 @@ function expectedOffsetOf(
     throw new TypeError('expectedOffset needs a key or a partition: pass partition: 0');
   }
   return expectedOffset;
-}
-
-function asError(error: unknown): Error {
-  if (error instanceof Error) return error;
-  // Of another realm; whoever sends tells an error by its class.
-  return isError(error) ? new Error(error.message, { cause: error }) : toTablogError(error);
 }

@@ -1,5 +1,6 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { STORAGE_UNAVAILABLE } from '../../src/base/error-rules.ts';
+import { deferred } from '../../src/base/deferred.ts';
+import { OUTCOME_UNKNOWN, STORAGE_UNAVAILABLE } from '../../src/base/error-rules.ts';
 import { TablogError, topic } from '../../src/index.ts';
 import type { Log, Producer, ProducerOptions } from '../../src/index.ts';
 import { METADATA_MAX_AGE_MS } from '../../src/client/topic-registry.ts';
@@ -13,6 +14,7 @@ import { loadParts } from '../support/load-parts.ts';
 import { StubPage } from '../support/stub-page.ts';
 import { stubHost } from '../support/stub-broker.ts';
 import type { StubHost } from '../support/stub-broker.ts';
+import { alone, bench, sendNow } from './producer-fixture.ts';
 import { openTabWith } from './run-fixture.ts';
 
 let page: StubPage;
@@ -233,3 +235,40 @@ test('a page that is shown again waits again', async () => {
   release();
   await Promise.all(sent);
 });
+
+test.each([
+  ['all are stored', 6, 4],
+  ['those that were under way before are', 5, 0],
+  ['none is', 0, 0],
+])(
+  'answers that are lost to a page that comes back store nothing twice: %s',
+  async (_, stored, unknown) => {
+    const { world, host: broker, log: tab, values } = await bench();
+    const producer = tab.producer({ ...alone, deliveryTimeoutMs: 10_000 });
+    await world.passing(sendNow(producer, 'warm'));
+    const lost = deferred();
+    let calls = 0;
+    broker.answer('produce', async (request, real) => {
+      const call = calls++;
+      if (call >= 6) return real(request);
+      if (call < stored) await real(request);
+      await lost.promise;
+      throw new TablogError(OUTCOME_UNKNOWN, 'the worker died');
+    });
+    const names = Array.from({ length: 9 }, (_, i) => String(i));
+    const sent = names.map((value) => producer.send('t', { value, partition: 0 }));
+    const settled = Promise.allSettled(sent);
+    await settle();
+    page.pagehide();
+    await settle();
+    expect(calls).toBe(6);
+    page.pageshow();
+    lost.resolve();
+    const outcomes = await world.passing(settled);
+    const failed = outcomes.flatMap((one) => (one.status === 'rejected' ? [one.reason] : []));
+    expect(failed.map(({ code }) => code)).toEqual(
+      Array.from({ length: unknown }, () => 'OUTCOME_UNKNOWN'),
+    );
+    expect(await values()).toEqual(['warm', ...names]);
+  },
+);
