@@ -9,6 +9,7 @@ import { JobHandler } from './job-handler.ts';
 import type { Message, TopicFilter } from './message.ts';
 import { batchOf } from './message-batch.ts';
 import type { PartitionReader } from './partition-reader.ts';
+import { RawRecord } from './raw-record.ts';
 import { TURN_MESSAGES } from './reading.ts';
 import type { Reading } from './reading.ts';
 import { checkRunOptions } from './run-options.ts';
@@ -180,7 +181,8 @@ class Runner {
     const undecodable = found instanceof Undecodable ? found : undefined;
     const message: Message = found instanceof Undecodable ? found.message : found;
     const { concurrency, batches } = this.#options;
-    const { record, epoch, source } = reader;
+    const { cursor, epoch, source } = reader;
+    const record = new RawRecord(cursor!);
     const { offset } = message;
     const isAlone = batches === undefined;
     const ownLane = concurrency === 1 ? '' : laneOf(reader, record);
