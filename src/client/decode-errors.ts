@@ -10,7 +10,7 @@ import { asTopic } from './topic.ts';
 import type { TopicLike } from './topic.ts';
 import type { TopicRegistry } from './topic-registry.ts';
 
-/** What a consumer does with records that cannot be decoded. */
+/** A consumer's way with records that cannot be decoded. */
 export interface DecodeErrorPolicy {
   readonly connection: Connection;
   readonly registry: TopicRegistry;
@@ -28,7 +28,7 @@ export interface FoundUndecodable {
   readonly closing: AbortSignal;
 }
 
-/** What `onDecodeError` says. Throws what it throws, and a `TypeError` for what is no action. */
+/** The action that `onDecodeError` chooses. Throws what it throws, and a `TypeError` for what is no action. */
 export async function decodeErrorAction(
   { onDecodeError, deadLetterTopic }: Pick<DecodeErrorPolicy, 'onDecodeError' | 'deadLetterTopic'>,
   { error, message }: Undecodable,

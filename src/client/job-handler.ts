@@ -21,13 +21,13 @@ export interface JobHandlerOptions {
   readonly mayDeliver: () => boolean;
   /** Whether one more handler may run. */
   readonly hasRoom: () => boolean;
-  /** Resolves when one of the two may have changed. */
+  /** Resolves when `mayDeliver` or `hasRoom` may have changed. */
   readonly change: () => Promise<void>;
   /** A job waits for its next attempt: another one may run. */
   readonly onPutOff: () => void;
 }
 
-/** What became of a job: its messages are processed, or come again. */
+/** The end of a job: its messages are processed, or come again. */
 type JobEnd = 'processed' | 'dropped';
 
 /** Calls the handler of a job until it succeeds, or something else is to be done. */
@@ -36,7 +36,7 @@ export class JobHandler {
   readonly #putOff: PutOffJobs;
   /** Jobs that wait, for their time or for room. */
   readonly #waiting = new Set<Job>();
-  /** Those of them whose time has come. */
+  /** Waiting jobs whose time has come. */
   readonly #due = new Set<Job>();
 
   constructor(options: JobHandlerOptions) {
@@ -71,7 +71,7 @@ export class JobHandler {
     return this.#waiting.size;
   }
 
-  /** How many of them have their turn before a job that has not begun. */
+  /** How many waiting jobs have their turn before a job that has not begun. */
   get due(): number {
     return [...this.#due].filter(({ reader }) => !reader.paused).length;
   }
@@ -81,7 +81,7 @@ export class JobHandler {
     this.#putOff.wake(which);
   }
 
-  /** What the handler threw; `undefined`: it is done. */
+  /** The error that the handler threw; `undefined`: it is done. */
   async #attempt(job: Job, attempt: number): Promise<{ readonly error: unknown } | undefined> {
     if (job.undecodable !== undefined) return job.undecodable;
     const { run, closing } = this.#options;

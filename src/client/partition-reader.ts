@@ -132,7 +132,7 @@ export class PartitionReader {
     return this.#cursor;
   }
 
-  /** What `next()` returned last is the next once more, and is decoded anew. */
+  /** Makes the record that `next()` returned last the next once more: it is decoded anew. */
   putBack(): void {
     this.#isPutBack = true;
     this.position = this.#cursor!.offset;

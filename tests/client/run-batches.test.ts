@@ -472,7 +472,7 @@ describe('a batch that is being filled', () => {
   });
 });
 
-/** What becomes of a batch of the random runs. */
+/** The fate of a batch of the random runs. */
 const turn = fc.record({
   at: fc.nat({ max: 10 }),
   ends: fc.constantFrom('done', 'done', 'done', 'fail', 'putOff'),
