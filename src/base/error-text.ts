@@ -4,7 +4,7 @@ import { isError } from './brand.ts';
 const NO_TEXT = 'an error without a text';
 
 /**
- * What was thrown, as text of at most `maxLength` UTF-16 units. Anything can be thrown, so that the
+ * The text of something thrown, of at most `maxLength` UTF-16 units. Anything can be thrown, so the
  * text is made without throwing; half a surrogate pair, which V8 itself puts into messages of
  * `JSON.parse` and which has no UTF-8, becomes U+FFFD.
  */

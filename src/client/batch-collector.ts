@@ -1,8 +1,8 @@
 import type { Clock } from '../base/clock.ts';
+import { Undecodable } from './decode-record.ts';
 import type { Message } from './message.ts';
 import type { PartitionReader } from './partition-reader.ts';
-import type { RawRecord } from './raw-record.ts';
-import { Undecodable } from './decode-record.ts';
+import { RawRecord } from './raw-record.ts';
 
 export interface BatchCollectorOptions {
   readonly max: number;
@@ -55,7 +55,7 @@ export class BatchCollector {
       reader,
       epoch: reader.epoch,
       messages: [message],
-      records: [reader.record],
+      records: [new RawRecord(reader.cursor!)],
       next: message.offset + 1,
       until: clock.now() + maxWaitMs,
       cancel: maxWaitMs > 0 ? clock.after(maxWaitMs, onDue) : () => {},
@@ -116,7 +116,7 @@ export class BatchCollector {
         batch.next = message.offset + 1;
         if (isPassedOver(reader, message)) continue;
         messages.push(message);
-        records.push(reader.record);
+        records.push(new RawRecord(reader.cursor!));
       }
     } catch {
       // The next look at the partition tells why it has stopped.

@@ -26,7 +26,7 @@ import type { TopicLike } from './topic.ts';
 export type Position = 'earliest' | 'latest' | number | Date;
 
 /**
- * What becomes of a record that cannot be decoded. 'fail': whoever reads gets the error, `SERDE`, and
+ * The fate of a record that cannot be decoded. 'fail': whoever reads gets the error, `SERDE`, and
  * the record is still the next one, so that a `seek` can go past it; 'skip': it counts as processed;
  * 'deadLetter': it goes to the `deadLetterTopic`, byte for byte, and counts as processed.
  */
@@ -90,8 +90,8 @@ export interface ConsumerOptions<T extends TopicFilter = TopicLike> {
    */
   readonly placement?: 'visible' | 'any';
   /**
-   * What to do with a record whose key or value its serde does not decode, or a function that says so:
-   * it gets the error (`SERDE`) and the record with key and value as bytes, which are views into the
+   * The action for a record whose key or value its serde does not decode, or a function that returns
+   * one: it gets the error (`SERDE`) and the record with key and value as bytes, which are views into the
    * fetched batch. Default 'fail' in loops; in `run()`, what its `onError` says.
    */
   readonly onDecodeError?: OnDecodeError;

@@ -1,7 +1,7 @@
 import { errorText } from '../base/error-text.ts';
 import type { RecordParts } from '../record/batch-writer.ts';
 
-/** What is told of a record that could not be handled. */
+/** The facts of a record that could not be handled, for its headers. */
 export interface FailedRecord {
   readonly topic: string;
   readonly partition: number;

@@ -5,12 +5,12 @@ import type { DecodeErrorAction, OnDecodeError } from './consumer-options.ts';
 import { bury } from './dead-letter.ts';
 import type { Undecodable } from './decode-record.ts';
 import type { PartitionReader } from './partition-reader.ts';
-import type { RawRecord } from './raw-record.ts';
+import { RawRecord } from './raw-record.ts';
 import { asTopic } from './topic.ts';
 import type { TopicLike } from './topic.ts';
 import type { TopicRegistry } from './topic-registry.ts';
 
-/** What a consumer does with records that cannot be decoded. */
+/** A consumer's way with records that cannot be decoded. */
 export interface DecodeErrorPolicy {
   readonly connection: Connection;
   readonly registry: TopicRegistry;
@@ -22,12 +22,13 @@ export interface DecodeErrorPolicy {
 export interface FoundUndecodable {
   readonly reader: PartitionReader;
   readonly undecodable: Undecodable;
-  readonly record: RawRecord;
+  /** The reader's when the record was found: a seek makes it another. */
+  readonly epoch: number;
   /** Aborts when the consumer closes. */
   readonly closing: AbortSignal;
 }
 
-/** What `onDecodeError` says. Throws what it throws, and a `TypeError` for what is no action. */
+/** The action that `onDecodeError` chooses. Throws what it throws, and a `TypeError` for what is no action. */
 export async function decodeErrorAction(
   { onDecodeError, deadLetterTopic }: Pick<DecodeErrorPolicy, 'onDecodeError' | 'deadLetterTopic'>,
   { error, message }: Undecodable,
@@ -41,32 +42,24 @@ export async function decodeErrorAction(
   return action;
 }
 
-/** Goes behind the record; or throws, and it is the next one still. */
+/** Goes past the record, which was put back; or throws, and it is the next one still. */
 export async function settleUndecodable(
-  { reader, undecodable, record, closing }: FoundUndecodable,
+  { reader, undecodable, epoch, closing }: FoundUndecodable,
   policy: DecodeErrorPolicy,
 ): Promise<void> {
-  const { epoch, hold } = reader;
+  const { hold } = reader;
   const { offset } = undecodable;
   const isOver = (): boolean => reader.stopped || reader.epoch !== epoch || closing.aborted;
-  let action: DecodeErrorAction;
-  try {
-    action = await decodeErrorAction(policy, undecodable);
-  } catch (error) {
-    if (!isOver()) reader.putBack();
-    throw error;
-  }
+  const action = await decodeErrorAction(policy, undecodable);
   if (isOver()) return; // somebody else reads it, or it is read again
-  if (action === 'fail') {
-    reader.putBack();
-    throw undecodable.error;
-  }
+  if (action === 'fail') throw undecodable.error;
+  if (!reader.pass(offset)) return;
   const handed = hold?.begin(offset, offset + 1);
   let isDone = true;
   try {
     if (action === 'deadLetter') {
       const topic = asTopic(policy.deadLetterTopic!);
-      const found = { reader, handed, records: [record] };
+      const found = { reader, handed, records: [new RawRecord(reader.cursor!)] };
       isDone = await bury({ ...policy, topic }, found, undecodable.error, 1);
     }
   } catch (error) {

@@ -6,6 +6,8 @@ import type { Header, RecordCursor } from '../record/record-cursor.ts';
 import { Message } from './message.ts';
 import type { RawMessage } from './message.ts';
 import type { PartitionSource } from './partition-source.ts';
+import { plain } from './serde.ts';
+import type { Serde } from './serde.ts';
 
 /** A record of which the key or the value cannot be decoded. */
 export class Undecodable {
@@ -32,17 +34,20 @@ export function decodeRecord(source: PartitionSource, cursor: RecordCursor): Mes
   const headers = cursor.headerCount === 0 ? NO_HEADERS : ownHeaders(cursor);
   let field = 'key';
   try {
-    const key = keyLength < 0 ? null : keySerde.decode(bytes.subarray(keyAt, keyAt + keyLength));
+    const key = decodeField(keySerde, bytes, keyAt, keyLength);
     field = 'value';
-    const value =
-      valueLength < 0 ? null : valueSerde.decode(bytes.subarray(valueAt, valueAt + valueLength));
+    const value = decodeField(valueSerde, bytes, valueAt, valueLength);
     return new Message(source, offset, timestamp, key, value, headers);
   } catch (cause) {
-    const key = keyLength < 0 ? null : bytes.subarray(keyAt, keyAt + keyLength);
-    const value = valueLength < 0 ? null : bytes.subarray(valueAt, valueAt + valueLength);
+    const key = decodeField(plain, bytes, keyAt, keyLength);
+    const value = decodeField(plain, bytes, valueAt, valueLength);
     const message = new Message(source, offset, timestamp, key, value, headers) as RawMessage;
     return new Undecodable(message, undecodable(message, field, cause));
   }
+}
+
+function decodeField<T>(serde: Serde<T>, bytes: Uint8Array, at: number, length: number): T | null {
+  return length < 0 ? null : serde.decode(bytes.subarray(at, at + length));
 }
 
 /** The headers with bytes of their own, so that a message does not keep its batch for them. */

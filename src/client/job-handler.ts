@@ -19,17 +19,25 @@ export interface JobHandlerOptions {
   readonly isOver: (job: Job) => boolean;
   /** Whether messages may be handed to the application now. */
   readonly mayDeliver: () => boolean;
-  /** Resolves when that may have changed. */
+  /** Whether one more handler may run. */
+  readonly hasRoom: () => boolean;
+  /** Resolves when `mayDeliver` or `hasRoom` may have changed. */
   readonly change: () => Promise<void>;
+  /** A job waits for its next attempt: another one may run. */
+  readonly onPutOff: () => void;
 }
 
-/** What became of a job: its messages are processed, or come again. */
+/** The end of a job: its messages are processed, or come again. */
 type JobEnd = 'processed' | 'dropped';
 
 /** Calls the handler of a job until it succeeds, or something else is to be done. */
 export class JobHandler {
   readonly #options: JobHandlerOptions;
   readonly #putOff: PutOffJobs;
+  /** Jobs that wait, for their time or for room. */
+  readonly #waiting = new Set<Job>();
+  /** Waiting jobs whose time has come. */
+  readonly #due = new Set<Job>();
 
   constructor(options: JobHandlerOptions) {
     this.#options = options;
@@ -58,12 +66,22 @@ export class JobHandler {
     }
   }
 
+  /** How many jobs wait, and run no handler. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  /** How many waiting jobs have their turn before a job that has not begun. */
+  get due(): number {
+    return [...this.#due].filter(({ reader }) => !reader.paused).length;
+  }
+
   /** Has jobs that wait for their next attempt go on at once. */
   wake(which: (job: Job) => boolean): void {
     this.#putOff.wake(which);
   }
 
-  /** What the handler threw; `undefined`: it is done. */
+  /** The error that the handler threw; `undefined`: it is done. */
   async #attempt(job: Job, attempt: number): Promise<{ readonly error: unknown } | undefined> {
     if (job.undecodable !== undefined) return job.undecodable;
     const { run, closing } = this.#options;
@@ -101,12 +119,18 @@ export class JobHandler {
 
   /** Until the next attempt is due, and the application may have it. */
   async #wait(job: Job, ms: number): Promise<void> {
-    const { closing, isOver, mayDeliver, change } = this.#options;
+    const { closing, isOver, mayDeliver, hasRoom, change, onPutOff } = this.#options;
     const wake = (): void => this.#putOff.wake((other) => other === job);
     closing.addEventListener('abort', wake, { once: true });
+    this.#waiting.add(job);
+    onPutOff();
     await this.#putOff.wait(job, ms);
     closing.removeEventListener('abort', wake);
-    while ((!mayDeliver() || job.reader.paused) && !isOver(job)) await change();
+    this.#due.add(job);
+    const isKeptBack = (): boolean => !mayDeliver() || job.reader.paused || !hasRoom();
+    while (isKeptBack() && !isOver(job)) await change();
+    this.#due.delete(job);
+    this.#waiting.delete(job);
   }
 }
 

@@ -16,7 +16,7 @@ export interface HandedRecords {
 
 /** A message, or a batch of them, on its way through its handler. */
 export interface Job extends HandedRecords {
-  /** What the handler gets; of a record that cannot be decoded, what `onError` gets. */
+  /** The handler's argument; of a record that cannot be decoded, that of `onError`. */
   readonly subject: Message | MessageBatch;
   /** No handler is called. */
   readonly undecodable: Undecodable | undefined;

@@ -9,7 +9,6 @@ import type { Undecodable } from './decode-record.ts';
 import type { Hold } from './hold.ts';
 import type { Message } from './message.ts';
 import { PartitionSource } from './partition-source.ts';
-import { RawRecord } from './raw-record.ts';
 import type { Topic } from './topic.ts';
 
 /** Inflates the records of a batch of a codec, by the codec's id. */
@@ -128,15 +127,23 @@ export class PartitionReader {
     }
   }
 
-  /** What `next()` returned last, as it is stored; to be asked for before anything else is. */
-  get record(): RawRecord {
-    return new RawRecord(this.#cursor!);
+  /** Is at what `next()` returned last, until anything else is asked for; `undefined`: it has sought. */
+  get cursor(): RecordCursor | undefined {
+    return this.#cursor;
   }
 
-  /** What `next()` returned last is the next once more, and is decoded anew. */
+  /** Makes the record that `next()` returned last the next once more: it is decoded anew. */
   putBack(): void {
     this.#isPutBack = true;
     this.position = this.#cursor!.offset;
+  }
+
+  /** Goes past the record that was put back; `false`: it is not the next one any more. */
+  pass(offset: number): boolean {
+    if (!this.#isPutBack || this.#cursor?.offset !== offset) return false;
+    this.#isPutBack = false;
+    this.position = offset + 1;
+    return true;
   }
 
   #advance(cursor: RecordCursor): boolean {

@@ -2,8 +2,8 @@ import type { Hold } from './hold.ts';
 import type { Topic } from './topic.ts';
 
 /**
- * What the messages of one partition have in common. A message that is kept keeps this, and none of
- * what was fetched.
+ * The part that the messages of one partition share. A message that is kept keeps its source, and
+ * nothing that was fetched.
  */
 export class PartitionSource {
   readonly topic: Topic;

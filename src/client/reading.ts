@@ -172,14 +172,12 @@ export class Reading {
   /** Goes on behind a record that cannot be decoded; or throws, and the record is still the next one. */
   async #passUndecodable(reader: PartitionReader, undecodable: Undecodable): Promise<void> {
     const { decodeErrors } = this.#options;
-    if (decodeErrors.onDecodeError === 'fail') {
-      reader.putBack();
-      throw undecodable.error;
-    }
-    const { record } = reader;
+    reader.putBack(); // until it is known what is to become of it
+    if (decodeErrors.onDecodeError === 'fail') throw undecodable.error;
+    const { epoch } = reader;
     const closing = this.#closing;
     const { settleUndecodable } = await decodeErrorsPart.load();
-    const settled = settleUndecodable({ reader, undecodable, record, closing }, decodeErrors);
+    const settled = settleUndecodable({ reader, undecodable, epoch, closing }, decodeErrors);
     // The application's function may take as long as it likes: closing does not wait for it.
     const closed = deferred();
     const close = (): void => closed.resolve();

@@ -1,6 +1,6 @@
 import { checkMs } from '../base/argument.ts';
 
-/** What a handler throws to get its message again later, as a server's Retry-After asks for. */
+/** A handler throws it to get its message again later, as a server's Retry-After asks for. */
 export class RetryAfter extends Error {
   override readonly name = 'RetryAfter';
   readonly #ms: number;

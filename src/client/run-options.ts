@@ -17,7 +17,7 @@ export interface RetryLater {
   readonly retryAfterMs: number;
 }
 
-/** What a function given as `onError` returns. */
+/** A function that is given as `onError` returns one. */
 export type ErrorDecision = ErrorAction | RetryLater;
 
 export interface HandlerContext {
@@ -35,10 +35,10 @@ export interface HandlerContext {
   readonly retryAfter: (ms: number, cause?: unknown) => Error;
 }
 
-/** What both kinds of handlers have in common; `S` is what `onError` gets besides the error. */
+/** The options of both kinds of handlers; `S` is what `onError` gets besides the error. */
 interface HandlingOptions<S> {
   /**
-   * What to do when a handler throws, or a function that says so. Default 'stop'.
+   * The action when a handler throws, or a function that returns one. Default 'stop'.
    *
    * A record whose key or value cannot be decoded comes here, too, unless the consumer has an
    * `onDecodeError`: with a `SERDE` error, and key and value as bytes. No handler is called for it, and
@@ -186,7 +186,7 @@ function needTopic({ deadLetterTopic }: CheckedRunOptions): void {
   if (deadLetterTopic === undefined) throw new TypeError("'deadLetter' needs a deadLetterTopic");
 }
 
-/** What is to become of a job that failed. */
+/** The decision on a job that failed. */
 export type Verdict = Exclude<ErrorAction, 'retry'> | RetryLater;
 
 export interface Failure {
@@ -195,7 +195,7 @@ export interface Failure {
   readonly attempt: number;
   /** How many attempts failed so far, those left out that were put off. */
   readonly failures: number;
-  /** It would fail again, however often it is tried. */
+  /** The job would fail again, however often it is tried. */
   readonly isFinal: boolean;
 }
 

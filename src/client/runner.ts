@@ -9,6 +9,7 @@ import { JobHandler } from './job-handler.ts';
 import type { Message, TopicFilter } from './message.ts';
 import { batchOf } from './message-batch.ts';
 import type { PartitionReader } from './partition-reader.ts';
+import { RawRecord } from './raw-record.ts';
 import { TURN_MESSAGES, throwIfDeleted } from './reading.ts';
 import type { Reading } from './reading.ts';
 import { checkRunOptions } from './run-options.ts';
@@ -85,7 +86,12 @@ class Runner {
       run: options,
       isOver: (job) => this.#isOver(job),
       mayDeliver: () => this.#reading.mayDeliver,
+      hasRoom: () => this.#active < options.concurrency,
       change: () => Promise.race([this.#reading.arrival, this.#ended.promise]),
+      onPutOff: () => {
+        if (this.#failure === undefined) this.#startAll();
+        this.#wake();
+      },
     });
     this.#collector =
       batches &&
@@ -132,8 +138,13 @@ class Runner {
   /** One after the other: then nothing is taken before its time. */
   get #isFull(): boolean {
     const { batches, concurrency } = this.#options;
-    if (batches !== undefined) return this.#lanes.size >= concurrency;
+    if (batches !== undefined) return this.#lanes.size - this.#handler.waiting >= concurrency;
     return concurrency === 1 && this.#lanes.size > 0;
+  }
+
+  /** How many handlers run: a job that is put off has none. */
+  get #active(): number {
+    return this.#running.size - this.#handler.waiting;
   }
 
   #hasRoom(reader: PartitionReader): boolean {
@@ -181,7 +192,8 @@ class Runner {
     const undecodable = found instanceof Undecodable ? found : undefined;
     const message: Message = found instanceof Undecodable ? found.message : found;
     const { concurrency, batches } = this.#options;
-    const { record, epoch, source } = reader;
+    const { cursor, epoch, source } = reader;
+    const record = new RawRecord(cursor!);
     const { offset } = message;
     const isAlone = batches === undefined;
     const ownLane = concurrency === 1 ? '' : laneOf(reader, record);
@@ -214,7 +226,8 @@ class Runner {
 
   #startAll(): void {
     for (const [job] of this.#lanes.values()) {
-      if (this.#running.size >= this.#options.concurrency || !this.#reading.mayDeliver) return;
+      const isFull = this.#active + this.#handler.due >= this.#options.concurrency;
+      if (isFull || !this.#reading.mayDeliver) return;
       if (!this.#running.has(job!) && !job!.reader.paused) void this.#start(job!);
     }
   }

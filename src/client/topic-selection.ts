@@ -48,7 +48,7 @@ export class TopicSelection {
     if (!this.isNamed(name)) return;
     throw new TypeError(
       `the deadLetterTopic '${name}' is one of the topics that this consumer reads: ` +
-        'dead letters would be read, fail and be buried again, without end. Name another topic',
+        'dead letters would be buried again and again. Name another one',
     );
   }
 

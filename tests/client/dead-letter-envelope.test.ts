@@ -38,7 +38,7 @@ async function buryAll(
   expect(partitions.every(({ lag }) => lag === 0)).toBe(true);
 }
 
-/** What somebody sends who has a dead letter tried again. */
+/** The record that has a dead letter tried again. */
 function contentOf({ key, value, headers }: RawMessage): ProducerRecord<Uint8Array, Uint8Array> {
   return { key, value, headers };
 }

@@ -35,7 +35,7 @@ async function values(consumer: Consumer<typeof numbers>, count: number): Promis
   return (await take(consumer, count)).map(({ value }) => value);
 }
 
-/** What the group 'g' has committed; `undefined`: there is no such group yet. */
+/** The offset that the group 'g' has committed; `undefined`: there is no such group yet. */
 async function committed(log: Log): Promise<number | undefined> {
   const groups = await log.admin.listGroups();
   return groups.length === 0 ? undefined : (await log.admin.fetchOffsets('g'))[0]?.offset;
@@ -262,6 +262,22 @@ describe('a function as onDecodeError', () => {
     await until(() => asked === 1);
     await consumer.close();
     expect(await reading).toEqual([]);
+  });
+
+  test('that answers after its loop was left has its say once, and nothing is passed over', async () => {
+    const { log } = await logOf(POISON, '1', '2');
+    const answers: ((action: 'skip') => void)[] = [];
+    const onDecodeError = (): Promise<'skip'> => new Promise((resolve) => answers.push(resolve));
+    const consumer = consumerOf(log, { onDecodeError });
+    const left = consumer[Symbol.asyncIterator]();
+    const first = left.next();
+    await until(() => answers.length === 1);
+    await left.return!();
+    const reading = values(consumer, 2);
+    await until(() => answers.length === 2);
+    for (const answer of answers) answer('skip');
+    expect(await reading).toEqual([1, 2]);
+    expect(await first).toMatchObject({ done: true });
   });
 
   test('that answers after a seek has no say', async () => {

@@ -17,7 +17,7 @@ function spread(message: object): object {
   return { ...message };
 }
 
-/** What there is to know of the message that `orderLog` has. */
+/** All there is to know of the message that `orderLog` has. */
 const KNOWN = {
   id: expect.stringMatching(/^[0-9a-f-]{36}-0-0$/) as string,
   topic: 'orders',

@@ -276,6 +276,17 @@ describe('a batch that fails', () => {
     await until(async () => (await committed(log))[0] === 2);
   });
 
+  test('that is put off does not keep other partitions waiting', async () => {
+    const { log } = await logOf(0, ...series('a', 2));
+    const hands = handOut(log.consumer(asMember), { max: 1 });
+    const { context } = await hands.get();
+    await hands.fail(context.retryAfter(1_000_000));
+    await send(log, 1, ...series('b', 2));
+    await hands.end();
+    await hands.end();
+    expect(hands.started).toEqual([['a:0'], ['b:0'], ['b:1']]);
+  });
+
   test('is skipped as a whole', async () => {
     const { log } = await logOf(0, ...series('a', 3));
     const hands = handOut(log.consumer(asMember), { max: 2, onError: 'skip' });
@@ -461,7 +472,7 @@ describe('a batch that is being filled', () => {
   });
 });
 
-/** What becomes of a batch of the random runs. */
+/** The fate of a batch of the random runs. */
 const turn = fc.record({
   at: fc.nat({ max: 10 }),
   ends: fc.constantFrom('done', 'done', 'done', 'fail', 'putOff'),
@@ -498,6 +509,7 @@ test('whatever the handlers do, each partition keeps its order, and no commit pa
         backoffMs: 1,
         maxBackoffMs: 1,
       });
+      await consumer.ready;
       const total = counts.reduce((sum, count) => sum + count, 0);
       const sum = (): number => processed.reduce((all, count) => all + count, 0);
       for (let i = 0; sum() < total; i++) {

@@ -98,6 +98,24 @@ describe('context.retryAfter', () => {
     await until(async () => (await committed(log))[MOVES] === 4);
   });
 
+  test('takes no room from others: as many handlers run as ever, and no more when its time comes', async () => {
+    const { clock, log } = await logOf('a:0', 'b:0', 'c:0', 'd:0', 'e:0', 'f:0');
+    const hands = handOut(log.consumer(asMember), { concurrency: 2 });
+    await putOff(hands, 'a:0', 1000);
+    await putOff(hands, 'b:0', 1000);
+    await hands.get('d:0');
+    expect(hands.started).toEqual(['a:0', 'b:0', 'c:0', 'd:0']);
+    clock.advance(1000);
+    await settle();
+    expect(hands.started).toHaveLength(4); // two run
+    await hands.end('c:0');
+    await hands.get('a:0'); // before what has not begun
+    await settle();
+    expect(hands.started).toHaveLength(5);
+    await hands.end('d:0', 'b:0', 'a:0', 'e:0', 'f:0');
+    await until(async () => (await committed(log))[MOVES] === 6);
+  });
+
   test('gives its cause along, and is told where it is no number of milliseconds', async () => {
     const { log } = await logOf('a:0');
     const hands = handOut(log.consumer(asMember));
