@@ -23,7 +23,8 @@ export function isLeaving(member: PageMember, left: Promise<void>): void {
 
 /** Resolves when every consumer that had the member's name, and has been closed by now, has left. */
 export async function haveLeft(member: PageMember): Promise<void> {
-  await Promise.all(leaving.get(keyOf(member)) ?? []);
+  const all = leaving.get(keyOf(member));
+  if (all !== undefined) await Promise.all(all);
 }
 
 function keyOf({ log, group, memberId }: PageMember): string {
