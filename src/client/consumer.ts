@@ -1,4 +1,4 @@
-import { checkArray, checkInteger, checkMs, mistake, withDefaults } from '../base/argument.ts';
+import { checkArray, checkInteger, checkMs, withDefaults } from '../base/argument.ts';
 import { deferred } from '../base/deferred.ts';
 import { closed } from '../base/error.ts';
 import { randomId } from '../base/random-id.ts';
@@ -13,6 +13,8 @@ import { checkConsumerOptions, checkPosition } from './consumer-options.ts';
 import type { ConsumerOptions, Position } from './consumer-options.ts';
 import { bindFacade } from './facade.ts';
 import { Fetcher } from './fetcher.ts';
+import { commitOffsets } from './offset-to-commit.ts';
+import type { OffsetToCommit } from './offset-to-commit.ts';
 import type { Hold } from './hold.ts';
 import { originsOf } from './origins.ts';
 import type { Origins } from './origins.ts';
@@ -36,20 +38,6 @@ export interface BatchesOptions {
   /** How long a batch that is not full waits for more messages, in milliseconds. Default 0. */
   readonly maxWaitMs?: number;
 }
-
-/** An offset to be committed: the next one to be read. */
-export interface OffsetToCommit extends TopicPartition {
-  readonly offset: number;
-  /** Kept with it, and told by `admin.fetchOffsets`. Default ''. */
-  readonly metadata?: string;
-}
-
-const NO_COMMIT = {
-  topic: undefined,
-  partition: undefined,
-  offset: undefined,
-  metadata: '',
-} as unknown as Required<OffsetToCommit>;
 
 /** What a consumer holds, for transactions: a method, because they may be given a Proxy of it. */
 export const HOLDS_OF: unique symbol = Symbol('holds');
@@ -238,20 +226,7 @@ export class Consumer<T extends TopicFilter = TopicLike> implements AsyncIterabl
     checkArray('commit() takes an array of offsets', offsets);
     if (this.group === undefined) throw new TypeError('commit() needs a consumer with a group');
     if (this.#isClosed) throw closed('consumer');
-    const commits = offsets.map((each) => {
-      const { offset, metadata, ...where } = withDefaults<Required<OffsetToCommit>>(
-        'commit()',
-        each,
-        NO_COMMIT,
-      );
-      checkInteger('an offset', offset, 0);
-      if (typeof metadata !== 'string') {
-        throw mistake('the metadata of a commit is a string', metadata);
-      }
-      const hold = this.#readers.mustGet(where).hold!;
-      return () => hold.committer.commitExactly(hold, offset, metadata);
-    });
-    await Promise.all(commits.map((commit) => commit())); // when all of them are checked
+    await commitOffsets(this.#readers, offsets);
   }
 
   /**
