@@ -42,6 +42,10 @@ export class Connection {
     return this.#options.log;
   }
 
+  get host(): WorkerKind | InlineHost {
+    return this.#options.host;
+  }
+
   get closed(): AbortSignal {
     return this.#closing.signal;
   }

@@ -90,7 +90,8 @@ export class Consumer<T extends TopicFilter = TopicLike> implements AsyncIterabl
     this.group = group;
     if (group !== undefined) {
       const memberId = (this.memberId = checked.memberId ?? randomId());
-      this.#member = { log: connection.log, group, memberId };
+      const { host, log } = connection;
+      this.#member = { host, log, group, memberId };
     }
     this.#connection = connection;
     this.#registry = registry;
