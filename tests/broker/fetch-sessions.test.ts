@@ -133,6 +133,22 @@ describe('maxBytes', () => {
     }
   });
 
+  test('leaves each its turn: what is in memory does not keep out what has to be read', async () => {
+    const other = log.broker({ name: 'out-of-earshot' });
+    await other.broker.listTopics();
+    await other.produce(orders, batch('on disk'), { partition: 0 });
+    await append(1, value);
+    const order: number[] = [];
+    let join = [at(1), at(0)];
+    for (let epoch = 0; epoch < 4; epoch++) {
+      const parts = await ask({ epoch, maxBytes: 1, join });
+      order.push(...parts.map(({ partition }) => partition));
+      join = parts.map((part) => at(part.partition, found(part).nextOffset));
+      await append(1, value);
+    }
+    expect(order).toEqual([1, 0, 1, 1]);
+  });
+
   test('however small brings a batch', async () => {
     await append(0, value);
     expect(await ask({ epoch: 0, maxBytes: 1, join: [at(0)] })).toHaveLength(1);
