@@ -22,7 +22,8 @@ export type { Placement } from './client/accumulator.ts';
 export type { HeadersInput, ProducerRecord } from './client/record-encoder.ts';
 export type { Partitioner, PartitionerInput } from './client/partitioner.ts';
 export type { TopicPartition } from './client/reader-set.ts';
-export type { BatchesOptions, Consumer, OffsetToCommit } from './client/consumer.ts';
+export type { BatchesOptions, Consumer } from './client/consumer.ts';
+export type { OffsetToCommit } from './client/offset-to-commit.ts';
 export type {
   AssignedPartition,
   ConsumerEvents,

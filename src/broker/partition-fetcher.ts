@@ -122,14 +122,17 @@ export class PartitionFetcher {
   ): Promise<FetchedPartition[]> {
     const answer = new FetchAnswer(maxBytes);
     const unknown: Placed[] = [];
+    /** Remembered, and behind one that is not: each is to have its turn. */
+    const behind: FetchPartition[] = [];
     for (const want of wanted) {
+      if (answer.isFull) break;
       try {
         // IndexedDB would refuse NaN as a key, and with it the read of every partition.
         checkInteger('an offset', want.offset, Number.MIN_SAFE_INTEGER);
-        if (answer.isFull) continue;
         const remembered = this.#fromMemory(answer.cut(want), isLast);
         if (remembered === undefined) unknown.push({ ...want, store: await this.#place(want) });
-        else this.#answer(answer, want, remembered);
+        else if (unknown.length === 0) this.#answer(answer, want, remembered);
+        else if (remembered.segments.length > 0) behind.push(want);
       } catch (error) {
         // Topics in memory are looked up on disk: what goes wrong there is no fault of a partition.
         const isOwn = !(error instanceof TablogError) || error.code === UNKNOWN_TOPIC.code;
@@ -141,6 +144,11 @@ export class PartitionFetcher {
     const toRead =
       unknown.length > READ_PARTITIONS || isLast ? await this.#withNews(unknown, answer) : unknown;
     if (toRead.length > 0) await this.#readSegments(toRead.slice(0, READ_PARTITIONS), answer);
+    for (const want of behind) {
+      if (answer.isFull) break;
+      const remembered = this.#fromMemory(answer.cut(want), isLast);
+      if (remembered !== undefined) this.#answer(answer, want, remembered);
+    }
     return answer.parts;
   }
 

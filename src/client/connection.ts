@@ -48,6 +48,10 @@ export class Connection {
     return this.#options.log;
   }
 
+  get host(): WorkerKind | InlineHost {
+    return this.#options.host;
+  }
+
   /** Aborts when the connection is closed; because the log was deleted, with that as its reason. */
   get closed(): AbortSignal {
     return this.#closing.signal;

@@ -1,4 +1,4 @@
-import { checkArray, checkInteger, checkMs, mistake, withDefaults } from '../base/argument.ts';
+import { checkArray, checkInteger, checkMs, withDefaults } from '../base/argument.ts';
 import { Closable } from '../base/closable.ts';
 import { deferred } from '../base/deferred.ts';
 import { closed, isLogDeleted } from '../base/error.ts';
@@ -16,6 +16,8 @@ import type { DecodeErrorPolicy } from './decode-errors.ts';
 import { bindFacade } from './facade.ts';
 import { Fetcher } from './fetcher.ts';
 import { groupMemberPart } from './group-member-part.ts';
+import { commitOffsets } from './offset-to-commit.ts';
+import type { OffsetToCommit } from './offset-to-commit.ts';
 import type { Hold } from './hold.ts';
 import { originsOf } from './origins.ts';
 import type { Origins } from './origins.ts';
@@ -42,13 +44,6 @@ export interface BatchesOptions {
   readonly maxWaitMs?: number;
 }
 
-/** An offset to be committed: the next one to be read. */
-export interface OffsetToCommit extends TopicPartition {
-  readonly offset: number;
-  /** Kept with it, and told by `admin.fetchOffsets`. Default ''. */
-  readonly metadata?: string;
-}
-
 export interface ConsumerInternals {
   readonly connection: Connection;
   readonly registry: TopicRegistry;
@@ -57,13 +52,6 @@ export interface ConsumerInternals {
   /** Aborts when the consumer closes; its reason says so where the log was deleted. */
   readonly closing: AbortSignal;
 }
-
-const NO_COMMIT = {
-  topic: undefined,
-  partition: undefined,
-  offset: undefined,
-  metadata: '',
-} as unknown as Required<OffsetToCommit>;
 
 /** What a consumer holds, for transactions: a method, because they may be given a Proxy of it. */
 export const HOLDS_OF: unique symbol = Symbol('holds');
@@ -121,7 +109,8 @@ export class Consumer<T extends TopicFilter = TopicLike>
     this.group = group;
     if (group !== undefined) {
       const memberId = (this.memberId = checked.memberId ?? randomId());
-      this.#member = { log: connection.log, group, memberId };
+      const { host, log } = connection;
+      this.#member = { host, log, group, memberId };
     }
     this.#connection = connection;
     this.#onClosed = onClosed;
@@ -272,20 +261,7 @@ export class Consumer<T extends TopicFilter = TopicLike>
     checkArray('commit() takes an array of offsets', offsets);
     if (this.group === undefined) throw new TypeError('commit() needs a consumer with a group');
     if (this.#isClosed) throw closed('consumer', this.#connection.closed);
-    const commits = offsets.map((each) => {
-      const { offset, metadata, ...where } = withDefaults<Required<OffsetToCommit>>(
-        'commit()',
-        each,
-        NO_COMMIT,
-      );
-      checkInteger('an offset', offset, 0);
-      if (typeof metadata !== 'string') {
-        throw mistake('the metadata of a commit is a string', metadata);
-      }
-      const hold = this.#readers.mustGet(where).hold!;
-      return () => hold.committer.commitExactly(hold, offset, metadata);
-    });
-    await Promise.all(commits.map((commit) => commit())); // when all of them are checked
+    await commitOffsets(this.#readers, offsets);
   }
 
   /**

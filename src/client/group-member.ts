@@ -95,9 +95,9 @@ export class GroupMember implements Assignment {
   #progressed(): void {
     if (!this.#holdings.isPositioned || this.#closing.signal.aborted) return;
     this.#options.onPositioned();
-    if (this.#holdings.isComplete) this.#isReady();
-    else
-      this.#cancelGrace ??= this.#connection.clock.after(LISTENER_GRACE_MS, () => this.#isReady());
+    const isReady = (): void => this.#isReady();
+    if (this.#holdings.isComplete) isReady();
+    else this.#cancelGrace ??= this.#connection.clock.after(LISTENER_GRACE_MS, isReady);
   }
 
   #isReady(): void {

@@ -50,8 +50,8 @@ export class Transaction {
   readonly #options: TransactionOptions;
   readonly #ending = new AbortController();
   readonly #sent: SentRecord[] = [];
-  /** What each consumer holds, when it is asked for. */
-  readonly #holders = new Map<object, readonly Held[]>();
+  /** What each consumer holds, when it is asked for; by member, because there may be Proxies of one. */
+  readonly #holders = new Map<string, readonly Held[]>();
   #bytes = 0;
   /** Why it is not stored. */
   #failure: unknown;
@@ -135,7 +135,7 @@ export class Transaction {
     if (holds === undefined) {
       throw closed('consumer');
     }
-    this.#holders.set(consumer, handedOut(holds));
+    this.#holders.set(`${consumer.group}/${consumer.memberId}`, handedOut(holds));
   }
 
   /** Stores nothing: `producer.transaction` rejects with `TRANSACTION_ABORTED`. */

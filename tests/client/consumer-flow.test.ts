@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { topic } from '../../src/index.ts';
+import { FETCH_SESSION_ID_NOT_FOUND } from '../../src/base/error-rules.ts';
+import { TablogError, topic } from '../../src/index.ts';
 import type { Consumer, ConsumerOptions } from '../../src/index.ts';
 import {
   AN_HOUR_MS,
@@ -204,4 +205,27 @@ test('maxWaitMs 0 leaves the thread to others between its fetches', async () => 
   await consumer.ready;
   await settle();
   expect(fetches).toBeLessThan(100);
+});
+
+test('a worker that does not have the session is asked for everything', async () => {
+  const host = stubHost();
+  const log = await openTab(host);
+  await log.admin.createTopics([topic('t', { partitions: 3 })]);
+  const consumer = log.consumer(options);
+  const heard = listen(consumer);
+  await consumer.ready;
+  await settle();
+  let isLost = false;
+  host.answer('fetch', async (request, real) => {
+    if (isLost || request.session!.epoch === 0) return real(request);
+    isLost = true;
+    throw new TablogError(FETCH_SESSION_ID_NOT_FOUND, 'another worker');
+  });
+  const producer = log.producer();
+  for (const partition of [0, 1, 2]) {
+    await producer.send('t', { value: String(partition), partition });
+    await settle();
+  }
+  expect(heard).toEqual(['0', '1', '2']);
+  expect(isLost).toBe(true);
 });

@@ -26,17 +26,11 @@ function shuffled(store: Store, random: Random): Store {
       await new Promise((resolve) => setImmediate(resolve));
     }
   };
-  const after =
-    <A extends unknown[], R>(call: (...values: A) => Promise<R>) =>
-    async (...values: A): Promise<R> => {
-      await later();
-      return call(...values);
-    };
   return {
-    read: after(store.read.bind(store)) as Store['read'],
-    readAll: after(store.readAll.bind(store)) as Store['readAll'],
-    readSegments: after(store.readSegments.bind(store)),
-    update: after(store.update.bind(store) as never) as Store['update'],
+    read: (refs) => later().then(() => store.read(refs)),
+    readAll: (name) => later().then(() => store.readAll(name)),
+    readSegments: (requests) => later().then(() => store.readSegments(requests)),
+    update: (refs, decide, options) => later().then(() => store.update(refs, decide, options)),
     extendPool: () => store.extendPool(),
     closed: store.closed,
     close() {},

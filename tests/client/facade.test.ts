@@ -86,7 +86,8 @@ test('what a handle has of its own is in no copy of it, and in no list of its ke
 });
 
 test('a method works without its object, too', async () => {
-  const { producer } = await logWith('t');
-  const { send } = producer();
+  const log = await logWith('t');
+  const makeProducer = log.producer.bind(undefined);
+  const send = makeProducer().send.bind(undefined);
   expect(await send('t', { value: 'a' })).toMatchObject({ offset: 0 });
 });

@@ -131,6 +131,32 @@ describe.each(HOSTS)('two tabs with $name', ({ kind, deleteSharedWorker }) => {
     expect(await waiting).toBe('ring');
   });
 
+  it('what a tab sends after it made a consumer, that consumer reads, at once and each time', async () => {
+    const read = await a.evaluate(async (kind) => {
+      const { topic, string } = window.api;
+      const log = window.api.mustGetLog();
+      const values: (string | null)[] = [];
+      for (let i = 0; i < 12; i++) {
+        const fresh = topic(`fresh-${kind}-${i % 4}`, { value: string(), partitions: 1 + (i % 4) });
+        await log.admin.createTopics([fresh]);
+        const producer = log.producer();
+        if (i % 2 === 0) await producer.send(fresh, { value: 'old' });
+        const group = i % 3 === 0 ? { group: `fresh-${i}` } : {};
+        const consumer = log.consumer({ topics: [fresh], maxWaitMs: 60_000, ...group });
+        if (i % 4 === 3) void consumer.seek('latest');
+        const sent = producer.send(fresh, { value: `new ${i}` });
+        for await (const { value } of consumer) {
+          values.push(value);
+          break;
+        }
+        await sent;
+        await consumer.close();
+      }
+      return values;
+    }, kind);
+    expect(read).toEqual(Array.from({ length: 12 }, (_, i) => `new ${i}`));
+  });
+
   it('after the browser restarts on the same profile, everything is still there', async () => {
     const events = webhookEvents();
     await profile.quit();

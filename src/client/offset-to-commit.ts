@@ -1,0 +1,37 @@
+import { checkInteger, mistake, withDefaults } from '../base/argument.ts';
+import type { ReaderSet, TopicPartition } from './reader-set.ts';
+
+/** An offset to be committed: the next one to be read. */
+export interface OffsetToCommit extends TopicPartition {
+  readonly offset: number;
+  /** Kept with it, and told by `admin.fetchOffsets`. Default ''. */
+  readonly metadata?: string;
+}
+
+const NO_COMMIT = {
+  topic: undefined,
+  partition: undefined,
+  offset: undefined,
+  metadata: '',
+} as unknown as Required<OffsetToCommit>;
+
+/** Commits offsets of partitions that a member has, when all of them have been checked. */
+export async function commitOffsets(
+  readers: ReaderSet,
+  offsets: readonly OffsetToCommit[],
+): Promise<void> {
+  const commits = offsets.map((each) => {
+    const { offset, metadata, ...where } = withDefaults<Required<OffsetToCommit>>(
+      'commit()',
+      each,
+      NO_COMMIT,
+    );
+    checkInteger('an offset', offset, 0);
+    if (typeof metadata !== 'string') {
+      throw mistake('the metadata of a commit is a string', metadata);
+    }
+    const hold = readers.mustGet(where).hold!;
+    return () => hold.committer.commitExactly(hold, offset, metadata);
+  });
+  await Promise.all(commits.map((commit) => commit()));
+}
