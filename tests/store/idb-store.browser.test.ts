@@ -1,5 +1,10 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { FORMAT_TOO_NEW, LOG_CORRUPT, STORAGE_UNAVAILABLE } from '../../src/base/error-rules.ts';
+import {
+  CLOSED,
+  FORMAT_TOO_NEW,
+  LOG_CORRUPT,
+  STORAGE_UNAVAILABLE,
+} from '../../src/base/error-rules.ts';
 import { TablogError } from '../../src/base/error.ts';
 import {
   GROUPS,
@@ -13,7 +18,15 @@ import {
 } from '../../src/store/schema.ts';
 import type { LogRow } from '../../src/store/schema.ts';
 import type { Durability, RowRef, Store } from '../../src/store/store.ts';
-import { deleteDatabase, done, freshLog, openRaw, openStore } from './fresh-database.ts';
+import { openIdbStore } from '../../src/store/idb-store.ts';
+import {
+  databaseOf,
+  deleteDatabase,
+  done,
+  freshLog,
+  openRaw,
+  openStore,
+} from './fresh-database.ts';
 
 const topicRef: RowRef<string> = { store: TOPICS, key: 'a' };
 
@@ -121,8 +134,12 @@ describe('a store whose database is deleted or upgraded elsewhere', () => {
     const store = await openStore(log);
     await deleteDatabase(log);
     expect(store.closed.reason).toBeInstanceOf(TablogError);
-    expect(store.closed.reason).toMatchObject({ code: STORAGE_UNAVAILABLE.code, retriable: true });
+    const details = { log, reason: 'deleted' };
+    expect(store.closed.reason).toMatchObject({ code: CLOSED.code, retriable: false, details });
     await expect(put(store, 'a')).rejects.toBe(store.closed.reason);
+    await expect(openIdbStore(log, { mustExist: true })).rejects.toMatchObject({ details });
+    const databases = await indexedDB.databases();
+    expect(databases.map(({ name }) => name)).not.toContain(databaseOf(log));
   });
 
   test('settles what was in flight', async () => {
