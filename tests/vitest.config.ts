@@ -1,3 +1,5 @@
+import { svelte } from '@sveltejs/vite-plugin-svelte';
+import vue from '@vitejs/plugin-vue';
 import { playwright } from '@vitest/browser-playwright';
 import { rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,7 +16,7 @@ if (executablePath !== undefined) process.env['TABLOG_BROWSER'] = executablePath
 const profile = join(tmpdir(), `tablog-profile-${process.pid}`);
 process.once('exit', () => rmSync(profile, { recursive: true, force: true }));
 
-const BROWSER_TESTS = 'tests/**/*.browser.test.ts';
+const BROWSER_TESTS = 'tests/**/*.browser.test.{ts,tsx}';
 const END_TO_END_TESTS = ['tests/e2e/**/*.test.ts', 'tests/package/**/*.test.ts'];
 
 export default defineConfig({
@@ -37,8 +39,10 @@ export default defineConfig({
       },
       {
         extends: true,
+        // README shows components of both.
+        plugins: [svelte(), vue()],
         // Found while a test runs, a dependency would reload the page under it.
-        optimizeDeps: { include: ['comlink', 'fflate', 'idb'] },
+        optimizeDeps: { include: ['comlink', 'fflate', 'idb', 'react-dom/client'] },
         // The README's examples import the package by its name.
         resolve: { alias: { tablog: fileURLToPath(new URL('../src/index.ts', import.meta.url)) } },
         worker: { format: 'es' },

@@ -1,18 +1,21 @@
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { examplesOf, withExamples } from './examples.mjs';
+import { examplesOf, withExamples } from './examples.ts';
 
 const root = new URL('../../', import.meta.url);
 const read = (path: string): string => readFileSync(new URL(path, root), 'utf8');
-const readme = read('README.md');
 
 test('README shows the examples as they are run: `npm run readme` writes them', () => {
-  expect(withExamples(readme, read)).toBe(readme);
+  const readme = read('README.md');
+  const shown = withExamples(readme, read);
+  if (process.env['TABLOG_README'] === 'write') writeFileSync(new URL('README.md', root), shown);
+  else expect(shown).toBe(readme);
 });
 
 test('README shows every example that there is', () => {
+  const notExamples = /\.test\.tsx?$|^examples\.ts$|\.d\.ts$/;
   const examples = readdirSync(new URL('./', import.meta.url))
-    .filter((file) => !/test\.ts$|\.mjs$/.test(file))
+    .filter((file) => !notExamples.test(file))
     .map((file) => `tests/readme/${file}`);
-  expect(examplesOf(readme).toSorted()).toEqual(examples.toSorted());
+  expect(examplesOf(read('README.md')).toSorted()).toEqual(examples.toSorted());
 });

@@ -1,6 +1,6 @@
-import { json, openLog, string, topic } from 'tablog';
+import { json, openLog, string, table, topic } from 'tablog';
 
-const settings = topic('settings', { key: string(), value: json(), cleanup: 'compact' });
+const settings = topic('settings', { key: string(), value: json<string>(), cleanup: 'compact' });
 
 const log = await openLog('app');
 await log.admin.createTopics([settings]);
@@ -9,8 +9,10 @@ await producer.send(settings, { key: 'theme', value: 'dark' });
 await producer.send(settings, { key: 'language', value: 'en' });
 await producer.send(settings, { key: 'language', value: null }); // a tombstone: no value any more
 
-const table = log.table(settings);
-await table.ready; // caught up with what was there
-console.log(table.get('theme'), table.size);
-table.subscribe(() => console.log('changed:', [...table]));
+const current = table(log, settings);
+await current.ready; // it has everything that was there
+console.log(current.get('theme'), current.size);
+current.subscribe((_, changes) => {
+  for (const { key, value } of changes) console.log(key, value);
+});
 await producer.send(settings, { key: 'theme', value: 'light' });

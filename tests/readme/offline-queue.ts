@@ -12,19 +12,19 @@ const producer = log.producer();
 export const track = (type: string) => producer.send(events, { value: { type, at: Date.now() } });
 addEventListener('pagehide', () => void track('left')); // stored, though the page is gone
 
-// In each tab; the group has one of them post.
+// In each tab; the group has one of them post. What is not posted stays, for months if need be.
 const poster = log.consumer({ group: 'poster', topics: [events], from: 'earliest' });
 void poster.run({
   async eachBatch({ messages }, { signal, retryAfter }) {
     const response = await fetch('/events', {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      // The id is the same whenever the record is sent again: the server drops what it has.
+      // A record keeps its id when it is posted again: the server drops the ids that it has.
       body: JSON.stringify(messages.map(({ id, value }) => ({ id, ...value }))),
       signal,
     });
-    const wait = response.headers.get('retry-after');
-    if (wait !== null) throw retryAfter(Number(wait) * 1000);
+    const seconds = response.headers.get('retry-after');
+    if (seconds !== null) throw retryAfter(Number(seconds) * 1000);
     if (!response.ok) throw new Error(`the server answered ${response.status}`);
   },
   onError: 'retry',

@@ -1,4 +1,4 @@
-import { json, openLog, string, topic } from 'tablog';
+import { json, openLog, string, table, topic } from 'tablog';
 
 const presence = topic('presence', {
   key: string(),
@@ -16,8 +16,8 @@ await here();
 setInterval(() => void here(), 20_000);
 addEventListener('pagehide', () => void producer.send(presence, { key: me, value: null }));
 
-// A tab that crashed says nothing: who was silent for a minute is gone.
-const table = log.table(presence);
-await table.ready;
-export const present = () =>
-  [...table.values()].filter(({ at }) => at > Date.now() - 60_000).map(({ name }) => name);
+const present = table(log, presence);
+await present.ready;
+// A tab that crashed has not said so: who was silent for a minute is gone.
+export const names = () =>
+  [...present.values()].filter(({ at }) => at > Date.now() - 60_000).map(({ name }) => name);

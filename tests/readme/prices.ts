@@ -1,9 +1,10 @@
-import { json, openLog, string, topic } from 'tablog';
+import { json, openLog, string, table, topic } from 'tablog';
 
-const prices = topic('prices', { key: string(), value: json<number>(), cleanup: 'compact' });
-const log = await openLog('shop'); // once a page, outside of components
-await log.admin.createTopics([prices]);
-export const table = log.table(prices);
-export const setPrice = (name: string, price: number) =>
-  producer.send(prices, { key: name, value: price });
+const topicOfPrices = topic('prices', { key: string(), value: json<number>(), cleanup: 'compact' });
+const log = await openLog('market');
+await log.admin.createTopics([topicOfPrices]);
 const producer = log.producer();
+
+export const prices = table(log, topicOfPrices);
+export const setPrice = (name: string, price: number) =>
+  producer.send(topicOfPrices, { key: name, value: price });

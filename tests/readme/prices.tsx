@@ -1,11 +1,11 @@
 import { useSyncExternalStore } from 'react';
-import { table } from './prices.ts';
+import { prices } from './prices.ts';
 
 export function Prices() {
-  const prices = useSyncExternalStore(table.subscribe, table.snapshot);
+  const snapshot = useSyncExternalStore(prices.subscribe, prices.snapshot);
   return (
     <ul>
-      {[...prices].map(([name, price]) => (
+      {[...snapshot].map(([name, price]) => (
         <li key={name}>{`${name}: ${price}`}</li>
       ))}
     </ul>

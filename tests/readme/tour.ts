@@ -7,7 +7,7 @@ interface Order {
 const orders = topic('orders', { key: string(), value: json<Order>(), partitions: 4 });
 const audit = topic('audit', { key: string(), value: json<{ who: string }>() });
 
-await using log = await openLog('shop'); // starts the worker, or joins it
+await using log = await openLog('store'); // starts the worker, or joins it
 await log.admin.createTopics([orders, audit]); // idempotent: an existing, equal topic is kept
 
 const producer = log.producer({ lingerMs: 5, compression: 'gzip', durability: 'relaxed' });

@@ -1,0 +1,145 @@
+import { StrictMode } from 'react';
+import { createRoot } from 'react-dom/client';
+import { mount } from 'svelte';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { createApp } from 'vue';
+
+/** What the examples have printed, a row a call. */
+const printed: unknown[][] = [];
+beforeEach(() => {
+  printed.length = 0;
+  vi.spyOn(console, 'log').mockImplementation((...values) => void printed.push(values));
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.unstubAllGlobals();
+});
+
+describe('README’s examples run as they are shown, with the worker that a user gets', () => {
+  test('the first sample', async () => {
+    void import('./first-sample.ts'); // its loop has no end
+    await vi.waitFor(() => expect(printed).toHaveLength(2), 10_000);
+    expect(printed).toEqual([
+      [expect.stringMatching(/^stored in partition [0-3] at offset 0$/)],
+      [0, { id: 'o1', qty: 2 }],
+    ]);
+  });
+
+  test('the tour', async () => {
+    await import('./tour.ts');
+    const [placed, ...rest] = printed;
+    expect(placed).toEqual([expect.any(Number), 0]);
+    expect(new Set(rest.slice(0, -1).flat())).toEqual(new Set([1, 2]));
+    expect(rest.at(-1)).toEqual([[0, 0, 0, 0]]);
+  });
+
+  test('exactly once, retention, and log files', async () => {
+    await import('./upkeep.ts');
+    expect(printed).toEqual([[0], [1], [1, 1]]);
+  });
+
+  test('the offline queue: posts again when the server says so, and each record by its id', async () => {
+    const posted: { id: string; type: string }[][] = [];
+    const answers = [
+      new Response('', { status: 500 }),
+      new Response('', { status: 503, headers: { 'retry-after': '0' } }),
+    ];
+    vi.stubGlobal('fetch', async (_: string, { body }: { body: string }) => {
+      posted.push(JSON.parse(body) as { id: string; type: string }[]);
+      return answers.shift() ?? new Response();
+    });
+    const { track } = await import('./offline-queue.ts');
+    await track('opened');
+    await vi.waitFor(() => expect(posted).toHaveLength(3), 10_000);
+    expect(posted[0]).toMatchObject([{ type: 'opened' }]);
+    expect(posted[1]).toEqual(posted[0]);
+    expect(posted[2]).toEqual(posted[0]);
+    dispatchEvent(new Event('pagehide'));
+    await vi.waitFor(() => expect(posted).toHaveLength(4), 10_000);
+    expect(posted[3]).toMatchObject([{ type: 'left' }]);
+    expect(posted[3]![0]!.id).not.toBe(posted[0]![0]!.id);
+  });
+
+  test('the work queue: what fails for good is a dead letter, and stops nothing', async () => {
+    const fetched: string[] = [];
+    vi.stubGlobal('fetch', async (url: string) => {
+      fetched.push(url);
+      return new Response('', { status: url === '/bad' ? 500 : 200 });
+    });
+    const { add } = await import('./work-queue.ts');
+    await Promise.all([add('u1', '/bad'), add('u1', '/good')]);
+    await vi.waitFor(() => expect(fetched).toEqual(['/bad', '/bad', '/bad', '/good']), 10_000);
+    await vi.waitFor(
+      () => expect(printed).toEqual([['/bad', 'Error: it answered 500', '3']]),
+      10_000,
+    );
+  });
+
+  test('who is here', async () => {
+    const { names } = await import('./presence.ts');
+    expect(names()).toEqual(['Ada']);
+    dispatchEvent(new Event('pagehide'));
+    await vi.waitFor(() => expect(names()).toEqual([]), 10_000);
+  });
+
+  test('the latest value of each key', async () => {
+    await import('./latest-value.ts');
+    await vi.waitFor(() => expect(printed).toHaveLength(2), 10_000);
+    expect(printed).toEqual([
+      ['dark', 1],
+      ['theme', 'light'],
+    ]);
+  });
+
+  test('a log a user', async () => {
+    const { signIn, signOut, usersOnThisDevice } = await import('./accounts.ts');
+    const log = await signIn('ada');
+    expect(await usersOnThisDevice()).toEqual(['ada']);
+    await signOut('ada');
+    expect(await usersOnThisDevice()).toEqual([]);
+    await expect(log.admin.listTopics()).rejects.toMatchObject({ code: 'CLOSED' });
+  });
+});
+
+describe('README’s components show a table as it is now', () => {
+  let place: HTMLElement;
+  beforeEach(() => {
+    place = document.body.appendChild(document.createElement('div'));
+    onTestFinished(() => place.remove());
+  });
+
+  async function showsPrices(): Promise<void> {
+    const { prices, setPrice } = await import('./prices.ts');
+    await prices.ready;
+    for (const price of [3, 4]) {
+      await setPrice('tea', price);
+      await vi.waitFor(() => expect(place.textContent).toContain(`tea: ${price}`), 10_000);
+    }
+  }
+
+  test('React, in StrictMode', async () => {
+    const { Prices } = await import('./prices.tsx');
+    const root = createRoot(place);
+    root.render(
+      <StrictMode>
+        <Prices />
+      </StrictMode>,
+    );
+    await showsPrices();
+    root.unmount();
+  });
+
+  test('Vue', async () => {
+    const { default: Prices } = await import('./prices.vue');
+    const app = createApp(Prices);
+    app.mount(place);
+    await showsPrices();
+    app.unmount();
+  });
+
+  test('Svelte', async () => {
+    const { default: Prices } = await import('./prices.svelte');
+    mount(Prices, { target: place });
+    await showsPrices();
+  });
+});
