@@ -20,7 +20,7 @@ test.each([
     vi.stubGlobal(name, function Refused(): never {
       throw refusal;
     });
-    const error = await errorOf(openLog('shop', { host }));
+    const error = await errorOf(openLog('shop', { host, workerUrl: 'http://localhost/worker.js' }));
     expect(error).toMatchObject({ code: 'WORKER_FAILED', cause: refusal });
     expect(error.message).toContain('workers are denied');
   },

@@ -17,5 +17,6 @@ test('README shows every example that there is', () => {
   const examples = readdirSync(new URL('./', import.meta.url))
     .filter((file) => !notExamples.test(file))
     .map((file) => `tests/readme/${file}`);
-  expect(examplesOf(read('README.md')).toSorted()).toEqual(examples.toSorted());
+  const shown = examplesOf(read('README.md')).filter((path) => path.startsWith('tests/readme/'));
+  expect(shown.toSorted()).toEqual(examples.toSorted());
 });
