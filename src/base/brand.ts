@@ -38,10 +38,6 @@ export function isAbortSignal(value: unknown): value is AbortSignal {
   return typeof signal?.aborted === 'boolean' && typeof signal.addEventListener === 'function';
 }
 
-export function isUrl(value: unknown): value is URL {
-  return tagOf(value) === 'URL' && typeof (value as URL).href === 'string';
-}
-
 /** A `Blob`, a `File` included; happy-dom's have no tag. */
 export function isBlob(value: unknown): value is Blob {
   const { size, type, slice } = (value ?? {}) as Partial<Blob>;

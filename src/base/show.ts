@@ -23,8 +23,7 @@ function describe(value: unknown): string {
   if (typeof value !== 'object' || value === null) return String(value).slice(0, MAX_TEXT);
   if (Array.isArray(value)) return `an array of ${value.length}`;
   const time = timeOf(value);
-  if (time !== undefined)
-    return Number.isNaN(time) ? 'an invalid Date' : new Date(time).toISOString();
+  if (time !== undefined) return showTime(time);
   const name = classOf(value);
   if (ArrayBuffer.isView(value)) return `${withArticle(name)} of ${value.byteLength} bytes`;
   const names = Object.keys(value);
@@ -32,6 +31,10 @@ function describe(value: unknown): string {
   const shown = names.slice(0, MAX_NAMES).map((key) => key.slice(0, MAX_TEXT / 2));
   if (names.length > MAX_NAMES) shown.push('…');
   return `${name === 'Object' ? '' : `${name} `}{ ${shown.join(', ')} }`;
+}
+
+function showTime(time: number): string {
+  return Number.isNaN(time) ? 'an invalid Date' : new Date(time).toISOString();
 }
 
 function describeFunction(value: unknown): string {

@@ -109,7 +109,7 @@ describe('README’s components show a table as it is now', () => {
   });
 
   async function showsPrices(): Promise<void> {
-    const { prices, setPrice } = await import('./prices.ts');
+    const { prices, setPrice } = await import('./price-table.ts');
     await prices.ready;
     for (const price of [3, 4]) {
       await setPrice('tea', price);

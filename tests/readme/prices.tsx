@@ -1,5 +1,5 @@
 import { useSyncExternalStore } from 'react';
-import { prices } from './prices.ts';
+import { prices } from './price-table.ts';
 
 export function Prices() {
   const snapshot = useSyncExternalStore(prices.subscribe, prices.snapshot);
