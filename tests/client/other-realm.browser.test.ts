@@ -11,7 +11,7 @@ beforeAll(async () => {
   frame = document.createElement('iframe');
   document.body.append(frame);
   other = frame.contentWindow as unknown as typeof globalThis;
-  const workerUrl = new other.URL(new URL('../../src/worker.ts', import.meta.url));
+  const workerUrl = new other.URL(new URL('../../src/tablog-worker.ts', import.meta.url));
   expect(workerUrl).not.toBeInstanceOf(URL);
   log = await openLog(crypto.randomUUID(), { workerUrl });
 });
