@@ -21,7 +21,7 @@ export default [
     ],
     gzip: true,
     // The aim is 10 kB. Some 2 kB of what is over it are the texts of errors.
-    limit: '19.7 kB',
+    limit: '26.5 kB',
     modifyEsbuildConfig,
   },
   {
@@ -30,7 +30,7 @@ export default [
     import: '{ openLog, topic, string }',
     ignore: ['*/record/gzip.js', '*/record/codecs.js', '*/worker-fault.js'],
     gzip: true,
-    limit: '28.8 kB',
+    limit: '39.3 kB',
     modifyEsbuildConfig,
   },
   {
@@ -80,7 +80,7 @@ export default [
     name: 'the worker',
     path: 'dist/tablog-worker.js',
     gzip: true,
-    limit: '41.2 kB',
+    limit: '52.9 kB',
     modifyEsbuildConfig,
   },
 ];
