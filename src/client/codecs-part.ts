@@ -1,7 +1,7 @@
 import type * as CodecsModule from '../record/codecs.ts';
 import { Part } from './part.ts';
 
-/** Loaded by those who read compressed batches, and by nobody else. */
+/** Finds the codec of a batch. The codecs themselves, but gzip, are loaded by the first batch of theirs. */
 export const codecsPart: Part<typeof CodecsModule> = new Part(
   'codecs',
   () => import('../record/codecs.ts'),

@@ -233,7 +233,7 @@ function nameOf({ topicId, partition }: PartitionReader): {
   return { topicId, partition };
 }
 
-/** Codecs but gzip are loaded by those who read batches of them, and by nobody else. */
+/** Has the code of every codec that the segments need: gzip's is there, another's may have to be loaded. */
 async function loadInflate(
   reader: PartitionReader,
   segments: readonly ArrayBuffer[],
