@@ -27,18 +27,21 @@ let failed = 0;
 let skipped = 0;
 const failures = [];
 
-for (const step of STEPS) {
-  const { code, output, seconds } = await npm(['run', '--silent', step], { quiet: true });
-  count(code === 0, `npm run ${step}`, seconds);
-  if (code !== 0) console.log(indent(output));
-}
+for (const step of STEPS) await runStep(step);
 await runTests();
+await runStep('test:environments');
 await runBundlers();
 
 if (failures.length > 0) console.log(`\nFailed:\n${indent(failures.join('\n'))}`);
 if (skipped > 0) console.log(`\nSkipped, and counted as neither: ${skipped} tests`);
 console.log(`\n${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;
+
+async function runStep(step) {
+  const { code, output, seconds } = await npm(['run', '--silent', step], { quiet: true });
+  count(code === 0, `npm run ${step}`, seconds);
+  if (code !== 0) console.log(indent(output));
+}
 
 async function runTests() {
   console.log('\nnpm test');
