@@ -50,7 +50,11 @@ export class Follower {
 
   async #follow(): Promise<void> {
     await createDemoTopics(this.#log);
-    const consumer = this.#log.consumer({ topics: DEMO_TOPICS, from: 'latest' });
+    const consumer = this.#log.consumer({
+      topics: DEMO_TOPICS,
+      from: 'latest',
+      onDecodeError: 'skip', // a record of other code of the origin ends no view
+    });
     try {
       await consumer.ready;
       await this.refresh();

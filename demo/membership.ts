@@ -110,6 +110,7 @@ export class Membership implements Work {
       memberId,
       topics: CREW_TOPICS,
       from: 'earliest',
+      onDecodeError: 'skip',
       rebalanceTimeoutMs: REBALANCE_TIMEOUT_MS,
       signal,
     });

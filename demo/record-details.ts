@@ -42,9 +42,8 @@ export class RecordDetails {
       return;
     }
     this.#shown = message;
-    const value = valueOf(message);
     this.#facts.replaceChildren(...factsOf(message));
-    this.#value.replaceChildren(value.error ?? highlightJson(value.text));
+    this.#value.replaceChildren(highlightJson(JSON.stringify(message.value, null, 2)));
     this.#value.parentElement?.scrollTo(0, 0);
   }
 }
@@ -66,15 +65,6 @@ function factsOf(message: DemoMessage): Node[] {
     ...fact('Time', time),
     ...(headers.length === 0 ? fact('Headers', 'none') : headers),
   ];
-}
-
-/** A value that cannot be decoded says so in its own place: the others can still be looked at. */
-function valueOf(message: DemoMessage): { text: string; error?: string } {
-  try {
-    return { text: JSON.stringify(message.value, null, 2) };
-  } catch (error) {
-    return { text: '', error: `The value cannot be decoded: ${String(error)}` };
-  }
 }
 
 function fact(name: string, value: string | Node): Node[] {
