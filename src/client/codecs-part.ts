@@ -1,7 +1,7 @@
 import type * as CodecsModule from '../record/codecs.ts';
 import { Part } from './part.ts';
 
-/** Loaded by those who read compressed batches, and by nobody else. */
+/** Inflates compressed batches; of the codecs, gzip is a part too, and others are loaded when a batch needs them. */
 export const codecsPart: Part<typeof CodecsModule> = new Part(
   'codecs',
   () => import('../record/codecs.ts'),

@@ -1,5 +1,6 @@
 import { withDeadline } from '../base/clock.ts';
 import type { Clock } from '../base/clock.ts';
+import { codecsPart } from './codecs-part.ts';
 import { decodeErrorsPart } from './decode-errors-part.ts';
 import { groupMemberPart } from './group-member-part.ts';
 import { gzipPart } from './gzip-part.ts';
@@ -13,6 +14,7 @@ const LOAD_DEADLINE_MS = 20_000;
 
 /** Every part of the tab's code. */
 const PARTS: readonly AnyPart[] = [
+  codecsPart,
   decodeErrorsPart,
   groupMemberPart,
   gzipPart,
