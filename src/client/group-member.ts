@@ -85,6 +85,8 @@ export class GroupMember implements Assignment {
   async start(): Promise<void> {
     const { group, registry, selection } = this.#options;
     if (group.mustExist) checkExist(selection, await registry.list());
+    // Once it has joined, it would be for `close` to leave, and that is over.
+    if (this.#closing.signal.aborted) throw closed('consumer', this.#connection.closed);
     await this.#join();
     void this.#live();
     const ended = await Promise.race([this.#ready.promise, this.#ended.promise]);
