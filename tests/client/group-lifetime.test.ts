@@ -143,7 +143,7 @@ describe('what is left behind', () => {
 });
 
 test('a consumer that is closed before it is a member leaves no listener to the page', async () => {
-  new StubPage();
+  const page = new StubPage();
   onTestFinished(() => void vi.unstubAllGlobals());
   const { log, stubbed, host } = await openStubbed('t', 'dead');
   await settle();
@@ -156,4 +156,7 @@ test('a consumer that is closed before it is a member leaves no listener to the 
   gate.open();
   await expect(consumer.ready).rejects.toMatchObject({ code: 'CLOSED' });
   expect(getEventListeners(document, 'freeze')).toEqual([]);
+  page.freeze();
+  await settle();
+  expect(host.requests('leaveGroup')).toEqual([]);
 });
