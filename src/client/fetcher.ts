@@ -46,6 +46,7 @@ export class Fetcher {
   #active = false;
   /** How often in a row there was no worker to be asked. */
   #failures = 0;
+  #answers = 0;
   /** Why the last poll failed. */
   #error: { readonly error: unknown } | undefined;
   /** What else whoever reads is to be told. */
@@ -69,6 +70,11 @@ export class Fetcher {
    */
   get arrival(): Promise<void> {
     return this.#arrival.promise;
+  }
+
+  /** How many polls were answered: those who wait for an arrival are woken by much else. */
+  get answers(): number {
+    return this.#answers;
   }
 
   /** Has whoever reads get this error, once. */
@@ -166,6 +172,7 @@ export class Fetcher {
         await Promise.all(loading);
       }
       this.#failures = 0;
+      this.#answers++;
     } catch (error) {
       this.#end(session);
       // Another worker serves the tab now, and is asked for everything.

@@ -37,8 +37,10 @@ export async function readTable(options: TableReaderOptions): Promise<void> {
   const leave = reading.enter();
   const turns = new Turns(readers.all, TURN_MESSAGES);
   let goals: readonly Goal[] | undefined;
-  let workedAt = clock.now();
+  /** Since the first failure in a row; not since the last success, as a tab sleeps, too. */
+  let failingSince = 0;
   let failures = 0;
+  let answers = 0;
   /** Until when every tombstone that came is still there to be read. */
   let currentUntil = Infinity;
   try {
@@ -66,10 +68,12 @@ export async function readTable(options: TableReaderOptions): Promise<void> {
           currentUntil = clock.now() + (await tombstoneMs(options));
         }
         await reading.more(arrival);
-        workedAt = clock.now();
-        failures = 0;
       } catch (error) {
-        if (!isPassing(error) || clock.now() - workedAt > GIVE_UP_MS) throw error;
+        if (!isPassing(error)) throw error;
+        if (reading.answers !== answers) failures = 0;
+        answers = reading.answers;
+        if (failures === 0) failingSince = clock.now();
+        if (clock.now() - failingSince > GIVE_UP_MS) throw error;
         await backOff(connection, ++failures);
       }
     }
