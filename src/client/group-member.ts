@@ -7,6 +7,7 @@ import type { Assignment } from './assignment.ts';
 import { checkExist } from './assignment.ts';
 import type { Connection } from './connection.ts';
 import { LISTENER_GRACE_MS } from './consumer-events.ts';
+import { isWithoutWorker } from './delivery.ts';
 import { GROUP_RETRY_MS, Holdings } from './holdings.ts';
 import type { HoldingsOptions } from './holdings.ts';
 import { OffsetCommitter, isFenced } from './offset-committer.ts';
@@ -256,7 +257,7 @@ export class GroupMember implements Assignment {
 function isPassing(error: unknown): boolean {
   return (
     error instanceof TablogError &&
-    (error.retriable || error.code === 'OUTCOME_UNKNOWN') &&
+    (error.retriable || isWithoutWorker(error) || error.code === 'OUTCOME_UNKNOWN') &&
     error.code !== 'MEMBER_EXISTS'
   );
 }

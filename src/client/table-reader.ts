@@ -1,7 +1,7 @@
 import { TablogError } from '../base/error.ts';
 import type { ConsumerInternals } from './consumer.ts';
 import { Undecodable } from './decode-record.ts';
-import { backOff } from './delivery.ts';
+import { backOff, isWithoutWorker } from './delivery.ts';
 import type { Message } from './message.ts';
 import type { PartitionReader } from './partition-reader.ts';
 import { TURN_MESSAGES, throwIfDeleted } from './reading.ts';
@@ -106,5 +106,6 @@ function isReached({ reader, end }: Goal): boolean {
 
 /** The worker or the storage went away: another one goes on. */
 function isPassing(error: unknown): boolean {
+  if (isWithoutWorker(error)) return true;
   return error instanceof TablogError && (error.retriable || error.code === 'OUTCOME_UNKNOWN');
 }

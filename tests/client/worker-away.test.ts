@@ -14,6 +14,8 @@ beforeAll(loadParts);
 /** A host whose worker may be away: what is called then fails as a dial does. */
 class Away implements InlineHost {
   isAway = false;
+  /** What the error says: of some faults, that they stay, which they do not in a page that had a worker. */
+  isRetriable = true;
   /** The worker dies of the next batch, and is away from then on. */
   dies = false;
   /** What fetches that are answered from now on fail with. */
@@ -44,7 +46,8 @@ class Away implements InlineHost {
           }
           this.called.push(method);
           const details = { reason: 'notLoaded' };
-          throw new TablogError(WORKER_FAILED, 'its file could not be loaded', { details });
+          const rule = { ...WORKER_FAILED, retriable: this.isRetriable };
+          throw new TablogError(rule, 'its file could not be loaded', { details });
         },
     });
     return { broker, close: () => opened.close() };
@@ -171,6 +174,49 @@ describe('while the worker cannot be started', () => {
     clock.advance(1_200); // the longest back-off
     await reading;
     expect(read).toEqual(['warm', 'a', 'b']);
+  });
+
+  test.each([undefined, 'group'])(
+    'a dead letter is stored when it can be (group %s)',
+    async (group) => {
+      await other.admin.createTopics(['dead']);
+      const options = group === undefined ? {} : { group };
+      const consumer = log.consumer({ topics: [t], from: 'earliest', maxWaitMs: 20, ...options });
+      const handled: string[] = [];
+      const running = consumer.run({
+        eachMessage: ({ value }) => {
+          handled.push(value!);
+          if (value !== 'warm') return consumer.close();
+          host.isAway = true;
+          throw new Error('it is bad');
+        },
+        onError: 'deadLetter',
+        deadLetterTopic: 'dead',
+      });
+      running.catch(() => {});
+      await vi.waitFor(() => expect(handled).toEqual(['warm']));
+      await away(10_000);
+      await other.producer().send(t, { value: 'next' });
+      await passing(running);
+      await running;
+      expect(handled).toEqual(['warm', 'next']);
+      expect(await countOf(other, 'dead')).toBe(1);
+    },
+  );
+
+  test('a member stays one, also where the fault is of those that stay', async () => {
+    const asMember = { group: 'g', sessionTimeoutMs: 60_000, rebalanceTimeoutMs: 200 };
+    const consumer = log.consumer({ topics: [t], from: 'latest', maxWaitMs: 20, ...asMember });
+    await consumer.ready;
+    const next = consumer[Symbol.asyncIterator]().next();
+    next.catch(() => {});
+    host.isRetriable = false;
+    host.isAway = true;
+    await vi.waitFor(() => expect(host.called).toContain('syncGroup'));
+    await away(2_000);
+    await other.producer().send(t, { value: 'a' });
+    await passing(next, 5_000);
+    expect((await next).value).toMatchObject({ value: 'a' });
   });
 
   test('a table goes on after a failure of the storage, and gives up after two minutes of them', async () => {
