@@ -83,11 +83,16 @@ export class Admission {
 
   /** The page may be in its last turn: all go in at once, but for topics that nobody knows. */
   leave(): void {
+    let before: Waiting | undefined;
     for (let left = this.#waiting.length; left > 0; left--) {
       const waiting = this.#waiting.shift()!;
       const topic = this.#options.registry.lastKnown(waiting.name);
-      if (topic === undefined) this.#waiting.push(waiting);
-      else this.#admit(waiting, topic);
+      if (topic === undefined) {
+        this.#waiting.push(waiting);
+        before = waiting;
+      } else {
+        this.#admit(waiting, topic, before);
+      }
     }
   }
 
@@ -112,14 +117,18 @@ export class Admission {
     buffer.admittedAll();
   }
 
-  #admit({ records, sink, admitted }: Waiting, topic: TopicInfo | Error): void {
+  /** `before`: it waits on, and came earlier. */
+  #admit({ records, sink, admitted }: Waiting, topic: TopicInfo | Error, before?: Waiting): void {
     try {
       if (topic instanceof Error) throw topic;
       this.#options.buffer.add(topic, records, sink);
     } catch (error) {
       records.forEach((_, i) => sink(i, asError(error)));
     }
-    admitted?.resolve();
+    if (admitted === undefined) return;
+    // A flush waits for all that was sent before it.
+    if (before === undefined) admitted.resolve();
+    else void (before.admitted ??= deferred()).promise.then(admitted.resolve);
   }
 
   /** Whether the topic's rules refuse the records, and may be out of date: then they are looked up. */

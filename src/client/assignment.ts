@@ -37,6 +37,8 @@ export interface WholeTopicsOptions {
 export class WholeTopics implements Assignment {
   readonly #options: WholeTopicsOptions;
   readonly #closing = new AbortController();
+  /** Those that came since. */
+  readonly #later = new WeakSet<PartitionReader>();
   #started = false;
 
   constructor(options: WholeTopicsOptions) {
@@ -74,7 +76,9 @@ export class WholeTopics implements Assignment {
     // What cannot be listed now is asked for again at the next change.
     const topics = await registry.list().catch(() => []);
     if (this.#closing.signal.aborted) return;
-    readers.all.push(...this.#newReaders(topics));
+    const later = this.#newReaders(topics);
+    for (const reader of later) this.#later.add(reader);
+    readers.all.push(...later);
     onChange();
   }
 
@@ -100,13 +104,15 @@ export class WholeTopics implements Assignment {
     });
   }
 
-  /** What it was to read next was deleted: it goes where `from` says. */
+  /** What it was to read next was deleted: it goes where `from` says, or to the first record that is left. */
   #recover(reader: PartitionReader, error: TablogError): boolean {
     if (!isLeftBehind(error)) return false;
     const { readers, from, listeners, onChange } = this.#options;
     const { epoch } = reader;
     reader.stopped = true;
-    const found = readers.resolve([reader], resetPosition(reader, from));
+    const isUnread = this.#later.has(reader) && reader.position === 0;
+    const to = isUnread ? 'earliest' : resetPosition(reader, from);
+    const found = readers.resolve([reader], to);
     void found
       .then(
         ([offset]) => resetReader(reader, error, { found: offset!, epoch, listeners }),

@@ -394,7 +394,10 @@ export class Consumer<T extends TopicFilter = TopicLike>
 
   async #start(assign: () => Promise<Assignment>): Promise<void> {
     const assignment = await assign();
-    if (this.#closing.signal.aborted) throw closed('consumer', this.#connection.closed);
+    if (this.#closing.signal.aborted) {
+      await assignment.close();
+      throw closed('consumer', this.#connection.closed);
+    }
     this.#assignment = assignment;
     await assignment.start();
   }

@@ -7,6 +7,7 @@ import type { Append, TopicInfo } from '../protocol/broker.ts';
 import type { CommitRequest } from '../protocol/group.ts';
 import type { Connection } from './connection.ts';
 import { deadLetterHeaders } from './dead-letter-headers.ts';
+import { backOff, isWithoutWorker } from './delivery.ts';
 import { toCommit } from './hold.ts';
 import type { Handed, Hold } from './hold.ts';
 import type { HandedRecords } from './job.ts';
@@ -18,6 +19,8 @@ export interface Graveyard {
   readonly connection: Connection;
   readonly registry: TopicRegistry;
   readonly topic: Topic;
+  /** Whether nobody wants the records buried any more: they come again, here or elsewhere. */
+  readonly isOver: () => boolean;
 }
 
 /** A batch takes no more records beyond this. */
@@ -32,6 +35,24 @@ const BATCH_BYTES = 1024 * 1024;
  * then. So one may be there twice, and none is lost on the way.
  */
 export async function bury(
+  graveyard: Graveyard,
+  handed: HandedRecords,
+  error: unknown,
+  attempts: number,
+): Promise<boolean> {
+  for (let failures = 1; ; failures++) {
+    try {
+      return await buryOnce(graveyard, handed, error, attempts);
+    } catch (failure) {
+      // Nothing was sent: the record stays the next one for as long as there is no worker.
+      if (!isWithoutWorker(failure) || graveyard.isOver()) throw failure;
+      await backOff(graveyard.connection, failures);
+      if (graveyard.isOver()) return false;
+    }
+  }
+}
+
+async function buryOnce(
   graveyard: Graveyard,
   { reader, handed, records }: HandedRecords,
   error: unknown,
@@ -131,7 +152,10 @@ async function storeWithCommit(
         if (!(failure instanceof TablogError) || failure.code !== 'OUTCOME_UNKNOWN') throw failure;
         // The commit tells what became of both.
         const request = { member, claims: [claim], from: { offset } };
-        const [position] = await connection.call('positionPartitions', request);
+        const told = connection.call('positionPartitions', request);
+        const [position] = await told.catch((error: unknown) => {
+          throw isWithoutWorker(error) ? failure : error; // they may be there, and are not sent again
+        });
         if (position!.offset >= offset) break;
       }
     }

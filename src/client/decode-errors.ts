@@ -60,7 +60,7 @@ export async function settleUndecodable(
     if (action === 'deadLetter') {
       const topic = asTopic(policy.deadLetterTopic!);
       const found = { reader, handed, records: [new RawRecord(reader.cursor!)] };
-      isDone = await bury({ ...policy, topic }, found, undecodable.error, 1);
+      isDone = await bury({ ...policy, topic, isOver }, found, undecodable.error, 1);
     }
   } catch (error) {
     hold?.end(handed!, 'dropped');

@@ -57,6 +57,7 @@ export function backOff(
   failures: number,
   leftMs: number = Infinity,
 ): Promise<void> {
+  if (closed.aborted) return Promise.resolve(); // no timer is to outlast the log
   return new Promise((resolve) => {
     const ending = new AbortController();
     const end = (): void => {

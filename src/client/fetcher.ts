@@ -46,6 +46,7 @@ export class Fetcher {
   #active = false;
   /** How often in a row there was no worker to be asked. */
   #failures = 0;
+  #answers = 0;
   /** Why the last poll failed. */
   #error: { readonly error: unknown } | undefined;
   /** What else whoever reads is to be told. */
@@ -69,6 +70,11 @@ export class Fetcher {
    */
   get arrival(): Promise<void> {
     return this.#arrival.promise;
+  }
+
+  /** How many polls were answered: those who wait for an arrival are woken by much else. */
+  get answers(): number {
+    return this.#answers;
   }
 
   /** Has whoever reads get this error, once. */
@@ -158,8 +164,15 @@ export class Fetcher {
         { ...request, fetchId, maxBytes },
         maxWaitMs,
       );
-      for (const part of fetched) await this.#accept(session, part);
+      const loading = fetched.flatMap((part) => this.#accept(session, part) ?? []);
+      if (loading.length > 0) {
+        // A codec that is slow to load holds up the partitions that need it, and no others.
+        this.wake();
+        this.pump();
+        await Promise.all(loading);
+      }
       this.#failures = 0;
+      this.#answers++;
     } catch (error) {
       this.#end(session);
       // Another worker serves the tab now, and is asked for everything.
@@ -201,22 +214,34 @@ export class Fetcher {
     };
   }
 
-  async #accept(session: Session, part: FetchedPartition): Promise<void> {
+  /** Hands a reader what was fetched for it; resolves once that is done, where a codec has to come first. */
+  #accept(session: Session, part: FetchedPartition): Promise<void> | undefined {
     const { topicId, partition, offset } = part;
     const reader = this.#readers.find(
       (each) => each.topicId === topicId && each.partition === partition,
     );
-    if (reader === undefined) return;
-    // What was answered is waited for no more; unless it has been asked for elsewhere meanwhile.
-    if (reader.askedOffset === offset) session.asked.delete(reader);
+    if (reader === undefined) return undefined;
+    const answered = (accepts: boolean): void => {
+      // What was answered is waited for no more; unless it has been asked for elsewhere meanwhile.
+      if (reader.askedOffset === offset) session.asked.delete(reader);
+      if (accepts && reader.fetchOffset === offset) reader.accept(part); // else it has sought
+    };
+    if (!('error' in part) && part.compressed) {
+      return this.#inflatable(reader, part.segments).then(answered);
+    }
+    answered(true);
+    return undefined;
+  }
+
+  /** Loads what the segments need; `false`: that failed, and whoever reads is told. */
+  async #inflatable(reader: PartitionReader, segments: readonly ArrayBuffer[]): Promise<boolean> {
     try {
-      if ('segments' in part && part.compressed) await loadInflate(reader, part.segments);
+      await loadInflate(reader, segments);
+      return true;
     } catch (error) {
       this.#error = { error: toTablogError(error) }; // other partitions need no such code
-      return;
+      return false;
     }
-    if (reader.fetchOffset !== offset) return; // it has sought meanwhile
-    reader.accept(part);
   }
 
   /** The broker is asked for nothing of it any more. */

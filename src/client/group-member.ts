@@ -7,6 +7,7 @@ import type { Assignment } from './assignment.ts';
 import { checkExist } from './assignment.ts';
 import type { Connection } from './connection.ts';
 import { LISTENER_GRACE_MS } from './consumer-events.ts';
+import { isWithoutWorker } from './delivery.ts';
 import { GROUP_RETRY_MS, Holdings } from './holdings.ts';
 import type { HoldingsOptions } from './holdings.ts';
 import { OffsetCommitter, isFenced } from './offset-committer.ts';
@@ -85,6 +86,8 @@ export class GroupMember implements Assignment {
   async start(): Promise<void> {
     const { group, registry, selection } = this.#options;
     if (group.mustExist) checkExist(selection, await registry.list());
+    // Once it has joined, it would be for `close` to leave, and that is over.
+    if (this.#closing.signal.aborted) throw closed('consumer', this.#connection.closed);
     await this.#join();
     void this.#live();
     const ended = await Promise.race([this.#ready.promise, this.#ended.promise]);
@@ -254,7 +257,7 @@ export class GroupMember implements Assignment {
 function isPassing(error: unknown): boolean {
   return (
     error instanceof TablogError &&
-    (error.retriable || error.code === 'OUTCOME_UNKNOWN') &&
+    (error.retriable || isWithoutWorker(error) || error.code === 'OUTCOME_UNKNOWN') &&
     error.code !== 'MEMBER_EXISTS'
   );
 }

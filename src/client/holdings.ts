@@ -12,6 +12,7 @@ import type { Connection } from './connection.ts';
 import type { ConsumerListeners, PartitionsEvent } from './consumer-events.ts';
 import { checkPosition } from './consumer-options.ts';
 import type { Position } from './consumer-options.ts';
+import { isWithoutWorker } from './delivery.ts';
 import { Hold } from './hold.ts';
 import { isGone } from './offset-committer.ts';
 import type { OffsetCommitter } from './offset-committer.ts';
@@ -277,7 +278,8 @@ export class Holdings {
       return await call();
     } catch (error) {
       // Where the partition is gone, the next view of the group is on its way.
-      const passing = isGone(error) || (error instanceof TablogError && error.retriable);
+      const isRetriable = error instanceof TablogError && error.retriable;
+      const passing = isGone(error) || isRetriable || isWithoutWorker(error);
       if (!passing) this.#options.onError(error);
       await sleep(this.#options.connection.clock, GROUP_RETRY_MS);
       return undefined;

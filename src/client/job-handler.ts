@@ -114,7 +114,9 @@ export class JobHandler {
 
   #bury(job: Job, error: unknown, attempts: number): Promise<boolean> {
     const { run, decodeErrors } = this.#options;
-    return bury({ ...decodeErrors, topic: asTopic(run.deadLetterTopic!) }, job, error, attempts);
+    const topic = asTopic(run.deadLetterTopic!);
+    const isOver = (): boolean => this.#options.isOver(job);
+    return bury({ ...decodeErrors, topic, isOver }, job, error, attempts);
   }
 
   /** Until the next attempt is due, and the application may have it. */

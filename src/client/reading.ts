@@ -67,6 +67,11 @@ export class Reading {
     return this.#fetcher.arrival;
   }
 
+  /** How many fetches were answered, whatever with. */
+  get answers(): number {
+    return this.#fetcher.answers;
+  }
+
   /** Whether messages may be handed out now. */
   get mayDeliver(): boolean {
     return this.#options.mayDeliver();

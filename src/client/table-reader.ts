@@ -1,7 +1,7 @@
 import { TablogError } from '../base/error.ts';
 import type { ConsumerInternals } from './consumer.ts';
 import { Undecodable } from './decode-record.ts';
-import { backOff } from './delivery.ts';
+import { backOff, isWithoutWorker } from './delivery.ts';
 import type { Message } from './message.ts';
 import type { PartitionReader } from './partition-reader.ts';
 import { TURN_MESSAGES, throwIfDeleted } from './reading.ts';
@@ -37,8 +37,10 @@ export async function readTable(options: TableReaderOptions): Promise<void> {
   const leave = reading.enter();
   const turns = new Turns(readers.all, TURN_MESSAGES);
   let goals: readonly Goal[] | undefined;
-  let workedAt = clock.now();
+  /** Since the first failure in a row; not since the last success, as a tab sleeps, too. */
+  let failingSince = 0;
   let failures = 0;
+  let answers = 0;
   /** Until when every tombstone that came is still there to be read. */
   let currentUntil = Infinity;
   try {
@@ -66,10 +68,12 @@ export async function readTable(options: TableReaderOptions): Promise<void> {
           currentUntil = clock.now() + (await tombstoneMs(options));
         }
         await reading.more(arrival);
-        workedAt = clock.now();
-        failures = 0;
       } catch (error) {
-        if (!isPassing(error) || clock.now() - workedAt > GIVE_UP_MS) throw error;
+        if (!isPassing(error)) throw error;
+        if (reading.answers !== answers) failures = 0;
+        answers = reading.answers;
+        if (failures === 0) failingSince = clock.now();
+        if (clock.now() - failingSince > GIVE_UP_MS) throw error;
         await backOff(connection, ++failures);
       }
     }
@@ -102,5 +106,6 @@ function isReached({ reader, end }: Goal): boolean {
 
 /** The worker or the storage went away: another one goes on. */
 function isPassing(error: unknown): boolean {
+  if (isWithoutWorker(error)) return true;
   return error instanceof TablogError && (error.retriable || error.code === 'OUTCOME_UNKNOWN');
 }

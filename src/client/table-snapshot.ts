@@ -37,6 +37,14 @@ export class TableSnapshot<K, V, I = K> implements Iterable<[K, V]> {
     this.#distance = distance;
   }
 
+  /**
+   * Vue makes no Proxy of what has this mark (facade.ts): a value never changes, and needs none.
+   * @internal
+   */
+  get __v_skip(): true {
+    return true;
+  }
+
   get size(): number {
     return this.#map.size;
   }

@@ -1,9 +1,11 @@
 import { checkBoolean, checkEach, checkFunction, checkOneOf, mistake } from '../base/argument.ts';
 import type { Checks } from '../base/argument.ts';
+import { Closable } from '../base/closable.ts';
 import { closed, isLogDeleted, toTablogError } from '../base/error.ts';
 import { Consumer } from './consumer.ts';
 import type { ConsumerInternals } from './consumer.ts';
 import { checkSignal } from './consumer-options.ts';
+import { bindFacade } from './facade.ts';
 import type { Message, MessageOf } from './message.ts';
 import type { Log } from './open-log.ts';
 import { keyEncoder } from './table-key.ts';
@@ -82,7 +84,7 @@ const CHECKS: Checks<TableOptions> = {
 };
 
 /** Made by `table()`. A read-only map that changes. */
-export class Table<K, V, I = K> implements Iterable<[K, V]> {
+export class Table<K, V, I = K> extends Closable implements Iterable<[K, V]> {
   /**
    * Resolves when the table has everything that the topic had when it was made; where the topic does
    * not exist, that is once it does. Rejects with what has stopped the table before, and with `CLOSED`
@@ -124,6 +126,8 @@ export class Table<K, V, I = K> implements Iterable<[K, V]> {
     topic: TopicLike,
     { onError, onDecodeError = 'fail', ...options }: TableOptions,
   ) {
+    super();
+    bindFacade(this);
     const known = asTopic(topic);
     this.#topic = known.name;
     this.#encode = keyEncoder(known);
@@ -172,13 +176,9 @@ export class Table<K, V, I = K> implements Iterable<[K, V]> {
   }
 
   /** Stops reading and calls no listener any more; what the table had stays. Idempotent. */
-  async close(): Promise<void> {
+  override async close(): Promise<void> {
     await this.#consumer.close();
     await this.#ended;
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
   }
 
   #subscribe(call: TableListener<K, V, I>): () => void {

@@ -87,9 +87,9 @@ export class TopicRegistry {
     return this.#connection.clock.now() - this.#readAt < METADATA_MAX_AGE_MS;
   }
 
-  /** Knows the topics with which the log was opened. */
+  /** Knows the topics with which the log was opened; of changes that were heard of since, it may not. */
   opened(topics: readonly TopicInfo[]): void {
-    this.#know(topics, this.#changes);
+    this.#know(topics, 0);
   }
 
   /** All topics, known or looked up. */

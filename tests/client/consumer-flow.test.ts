@@ -1,5 +1,7 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { deferred } from '../../src/base/deferred.ts';
 import { FETCH_SESSION_ID_NOT_FOUND } from '../../src/base/error-rules.ts';
+import { codecsPart } from '../../src/client/codecs-part.ts';
 import { TablogError, topic } from '../../src/index.ts';
 import type { Consumer, ConsumerOptions } from '../../src/index.ts';
 import {
@@ -228,4 +230,38 @@ test('a worker that does not have the session is asked for everything', async ()
   }
   expect(heard).toEqual(['0', '1', '2']);
   expect(isLost).toBe(true);
+});
+
+test('a codec that is slow to load holds up no other partition, nor is anything fetched twice', async () => {
+  const host = stubHost();
+  const log = await openTab(host);
+  await log.admin.createTopics([two]);
+  const packed = log.producer({ compression: 'gzip' });
+  await packed.send('t', { value: 'packed '.repeat(100), partition: 0 });
+  const plain = log.producer();
+  await plain.send('t', { value: 'a', partition: 1 });
+  const { promise: came, resolve: come } = deferred();
+  const codecs = await codecsPart.load();
+  const load = vi.spyOn(codecsPart, 'load').mockImplementation(async () => {
+    await came;
+    return codecs;
+  });
+  onTestFinished(() => load.mockRestore());
+  const consumer = log.consumer(options);
+  const heard = listen(consumer);
+  await consumer.ready;
+  await settle();
+  expect(heard).toEqual(['a']);
+  await plain.send('t', { value: 'b', partition: 1 });
+  await settle();
+  await plain.send('t', { value: 'c', partition: 1 });
+  await settle();
+  expect(heard).toEqual(['a', 'b', 'c']);
+  come();
+  await settle();
+  expect(heard).toEqual(['a', 'b', 'c', 'packed '.repeat(100)]);
+  const asked = host
+    .requests('fetch')
+    .flatMap(({ partitions }) => partitions.filter(({ partition }) => partition === 0));
+  expect(asked.map(({ offset }) => offset)).toEqual([0, 1]);
 });

@@ -171,3 +171,14 @@ test('without an answer to where it begins, a member begins where it is when it 
   await log.producer().send('t', { value: 'new' });
   expect(texts(await take(consumer, 1))).toEqual(['new']);
 });
+
+test('a topic that came since, and has lost its first records, is read from what it has', async () => {
+  const log = await logWith('t');
+  const consumer = log.consumer({ topics: ['t', 'later'] });
+  await consumer.ready;
+  await log.admin.createTopics(['later']);
+  await log.producer().sendBatch('later', numbered(3));
+  await log.admin.deleteRecords('later', [{ partition: 0, before: 1 }]);
+  await log.producer().send('later', { value: 'last' });
+  expect(texts(await take(consumer, 3))).toEqual(['1', '2', 'last']);
+});

@@ -1,6 +1,7 @@
 import { reactive, readonly, ref, shallowReactive } from '@vue/reactivity';
 import { describe, expect, test } from 'vitest';
-import { topic } from '../../src/index.ts';
+import { Closable } from '../../src/base/closable.ts';
+import { table, topic } from '../../src/index.ts';
 import type { Log, Transaction } from '../../src/index.ts';
 import { logWith, take, texts } from '../support/log-fixture.ts';
 
@@ -66,6 +67,25 @@ describe.each(WRAPS)('behind %s', (_, wrap) => {
     await log.close();
   });
 
+  test('a table is one', async () => {
+    const log = wrap(await logWith('t'));
+    const latest = wrap(table(log, 't'));
+    await latest.ready;
+    await log.producer().send('t', { key: 'k', value: 'v' });
+    await new Promise<void>((resolve) => {
+      const stop = latest.subscribe((snapshot) => {
+        if (snapshot.size === 0) return;
+        resolve();
+        queueMicrotask(() => stop());
+      });
+    });
+    expect([latest.size, latest.has('k'), latest.error]).toEqual([1, true, undefined]);
+    expect([...latest].length + [...latest.keys()].length + [...latest.values()].length).toBe(3);
+    expect(texts([{ value: latest.get('k')! } as never])).toEqual(['v']);
+    await latest[Symbol.asyncDispose]();
+    expect(latest.snapshot().size).toBe(1);
+  });
+
   test('a transaction commits what a consumer holds', async () => {
     const log = wrap(await logWith('t'));
     const producer = wrap(log.producer());
@@ -90,4 +110,19 @@ test('a method works without its object, too', async () => {
   const makeProducer = log.producer.bind(undefined);
   const send = makeProducer().send.bind(undefined);
   expect(await send('t', { value: 'a' })).toMatchObject({ offset: 0 });
+});
+
+test("a table's snapshot is a value of Vue's ref", async () => {
+  const log = await logWith('t');
+  const latest = table(log, 't');
+  await latest.ready;
+  const snapshot = ref(latest.snapshot());
+  expect(snapshot.value.size).toBe(0);
+  expect(snapshot.value).toBe(latest.snapshot());
+});
+
+test('every handle is closed by `await using`, in every engine', async () => {
+  const log = await logWith('t');
+  const handles = [log, log.producer(), log.consumer({ topics: ['t'] }), table(log, 't')];
+  for (const handle of handles) expect(handle).toBeInstanceOf(Closable);
 });

@@ -1,8 +1,9 @@
 import { getEventListeners } from 'node:events';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { openLog } from '../../src/index.ts';
 import type { Consumer, Log } from '../../src/index.ts';
 import { memoryHost, settle, take } from '../support/log-fixture.ts';
+import { StubPage } from '../support/stub-page.ts';
 import {
   committed,
   eventually,
@@ -70,6 +71,25 @@ describe.each(ENDS)('%s', (_, end) => {
     const groups = await log.admin.listGroups();
     expect(groups.filter(({ members }) => members > 0)).toEqual([]);
   });
+
+  test('before it joins, as it looks whether its topics exist, keeps it from joining', async () => {
+    const { log, stubbed, host } = await openStubbed('t');
+    await settle();
+    const gate = host.hold('listTopics');
+    await log.admin.createTopics(['u']); // what the tab knows is not current any more
+    await gate.arrived(1);
+    const abort = new AbortController();
+    const { consumer } = new Member(stubbed, { mustExist: true, signal: abort.signal });
+    await settle();
+    const ended = end(consumer, stubbed, abort);
+    gate.open();
+    await ended;
+    await expect(consumer.ready).rejects.toMatchObject({ code: 'CLOSED' });
+    await settle();
+    expect(host.requests('joinGroup')).toEqual([]);
+    const groups = await log.admin.listGroups();
+    expect(groups.filter(({ members }) => members > 0)).toEqual([]);
+  });
 });
 
 test('a closed consumer is no member any more: nothing of it asks the broker', async () => {
@@ -120,4 +140,23 @@ describe('what is left behind', () => {
     await settle();
     expect(vi.getTimerCount()).toBe(before);
   });
+});
+
+test('a consumer that is closed before it is a member leaves no listener to the page', async () => {
+  const page = new StubPage();
+  onTestFinished(() => void vi.unstubAllGlobals());
+  const { log, stubbed, host } = await openStubbed('t', 'dead');
+  await settle();
+  const gate = host.hold('listTopics');
+  await log.admin.createTopics(['u']); // what the tab knows is not current any more
+  await gate.arrived(1);
+  const { consumer } = new Member(stubbed, { placement: 'visible', deadLetterTopic: 'dead' });
+  await settle();
+  await consumer.close();
+  gate.open();
+  await expect(consumer.ready).rejects.toMatchObject({ code: 'CLOSED' });
+  expect(getEventListeners(document, 'freeze')).toEqual([]);
+  page.freeze();
+  await settle();
+  expect(host.requests('leaveGroup')).toEqual([]);
 });

@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs';
 import { describe, expect, test, vi } from 'vitest';
 import { Part } from '../../src/client/part.ts';
 import { loadParts } from '../../src/client/parts.ts';
@@ -51,4 +52,21 @@ test('parts are loaded side by side, within 20 s also where a server says nothin
   const error = await failed;
   expect(error).toMatchObject({ code: 'LOAD_FAILED', details: { part: 'transactions' } });
   expect(error.message).toContain('nothing came in 20000 ms');
+});
+
+test('openLog loads every part that there is', async () => {
+  const folder = new URL('../../src/client/', import.meta.url);
+  const files = readdirSync(folder).filter((file) => file.endsWith('-part.ts'));
+  expect(files).toContain('codecs-part.ts');
+  const loads = await Promise.all(
+    files.map(async (file) => {
+      const module = (await import(new URL(file, folder).href)) as Record<string, Part<object>>;
+      return Object.values(module).map((part) => vi.spyOn(part, 'load'));
+    }),
+  );
+  await loadParts(new ManualClock());
+  const isLoaded = loads.map((spies) => spies.every((spy) => spy.mock.calls.length === 1));
+  expect(Object.fromEntries(files.map((file, i) => [file, isLoaded[i]]))).toEqual(
+    Object.fromEntries(files.map((file) => [file, true])),
+  );
 });

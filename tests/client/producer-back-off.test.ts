@@ -1,10 +1,12 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { deferred } from '../../src/base/deferred.ts';
 import { OUTCOME_UNKNOWN, STORAGE_UNAVAILABLE } from '../../src/base/error-rules.ts';
+import { Connection } from '../../src/client/connection.ts';
+import { backOff } from '../../src/client/delivery.ts';
 import { TablogError } from '../../src/index.ts';
 import type { Log, Producer } from '../../src/index.ts';
 import { toErrorData } from '../../src/protocol/error-data.ts';
-import { countOf, numbered, readAll, settle, texts } from '../support/log-fixture.ts';
+import { countOf, memoryHost, numbered, readAll, settle, texts } from '../support/log-fixture.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { stubHost } from '../support/stub-broker.ts';
 import type { StubHost } from '../support/stub-broker.ts';
@@ -146,4 +148,13 @@ describe('a page that is hidden', () => {
     clock.advance(240); // twice the first back-off, and its jitter
     await sent;
   });
+});
+
+test('nothing backs off in a log that is closed: no timer is left', async () => {
+  const clock = new ManualClock();
+  const host = memoryHost();
+  const connection = new Connection({ log: 'closed', host, workerUrl: undefined, clock });
+  connection.close();
+  await backOff(connection, 1);
+  expect(clock.timers).toBe(0);
 });

@@ -134,6 +134,26 @@ describe.each(WAYS)('a record sent as the page leaves: %s', (how) => {
     expect(posted().filter((value) => value !== 'u')).toEqual(['t', 't', 'left']);
   });
 
+  test('and a flush still waits for what waits for a topic that nobody knows', async () => {
+    const gate = host.hold('listTopics');
+    held.push(() => gate.open());
+    await log.admin.createTopics(['other']);
+    await gate.arrived(1);
+    const producer = log.producer();
+    const ends: string[] = [];
+    const sent = ['other', 't'].map(async (to) => {
+      await producer.send(to, { value: to });
+      ends.push(to);
+    });
+    const flushed = producer.flush().then(() => ends.push('flushed'));
+    page[how]();
+    await settle();
+    expect(ends).toEqual(['t']);
+    gate.open();
+    await Promise.all([...sent, flushed]);
+    expect(ends).toEqual(['t', 'other', 'flushed']);
+  });
+
   test('though the buffer is full, behind what waits for room', async () => {
     const release = hold('produce');
     const producer = log.producer({ bufferBytes: 1 });

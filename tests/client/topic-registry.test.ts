@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { deferred } from '../../src/base/deferred.ts';
 import { STORAGE_UNAVAILABLE } from '../../src/base/error-rules.ts';
 import { TablogError, openLog, topic } from '../../src/index.ts';
 import type { Log } from '../../src/index.ts';
@@ -46,6 +47,36 @@ test('the first send of a log that was just opened asks for no topics', async ()
   expect(second.requests('produce')).toHaveLength(1);
   await sent;
   expect(second.requests('listTopics')).toHaveLength(0);
+});
+
+test('what changes while a log is opened is not taken for known', async () => {
+  const memory = memoryHost();
+  const name = crypto.randomUUID();
+  const first = await openTab(memory, name);
+  await first.admin.createTopics(['t']);
+  const second = stubHost(memory);
+  const { promise: answered, resolve: answer } = deferred();
+  second.answer('openLog', async (request, real) => {
+    const opened = await real(request);
+    await answered; // it is on its way for so long
+    return opened;
+  });
+  const gate = second.hold('listTopics');
+  const opening = openLog(name, { host: second });
+  await settle();
+  await first.admin.deleteTopics(['t']);
+  await first.admin.createTopics(['t']); // another topic of the same name
+  await settle();
+  answer();
+  const opened = await opening;
+  onTestFinished(() => opened.close());
+  // An append to the one that is gone would be refused.
+  const sent = opened.producer().send('t', { value: 'new' });
+  sent.catch(() => {});
+  await settle();
+  gate.open();
+  await sent;
+  expect(texts(await readAll(first, 't'))).toEqual(['new']);
 });
 
 test('a log opens, and is described, while another tab deletes its topics', async () => {

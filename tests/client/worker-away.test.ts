@@ -1,6 +1,6 @@
 import { beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { OUTCOME_UNKNOWN, WORKER_FAILED } from '../../src/base/error-rules.ts';
-import { TablogError, string, topic } from '../../src/index.ts';
+import { OUTCOME_UNKNOWN, STORAGE_TIMEOUT, WORKER_FAILED } from '../../src/base/error-rules.ts';
+import { TablogError, string, table, topic } from '../../src/index.ts';
 import type { Log } from '../../src/index.ts';
 import type { InlineHost } from '../../src/inline.ts';
 import type { Broker, Method } from '../../src/protocol/broker.ts';
@@ -14,8 +14,12 @@ beforeAll(loadParts);
 /** A host whose worker may be away: what is called then fails as a dial does. */
 class Away implements InlineHost {
   isAway = false;
+  /** What the error says: of some faults, that they stay, which they do not in a page that had a worker. */
+  isRetriable = true;
   /** The worker dies of the next batch, and is away from then on. */
   dies = false;
+  /** What fetches that are answered from now on fail with. */
+  fault: TablogError | undefined;
   /** What was called in vain. */
   readonly called: Method[] = [];
   readonly #host: InlineHost;
@@ -34,10 +38,16 @@ class Away implements InlineHost {
             this.isAway = true;
             throw new TablogError(OUTCOME_UNKNOWN, 'the worker died');
           }
-          if (!this.isAway) return broker[method](request);
+          if (!this.isAway) {
+            const answer = await broker[method](request);
+            if (this.fault === undefined || method !== 'fetch') return answer;
+            this.called.push(method);
+            throw this.fault;
+          }
           this.called.push(method);
           const details = { reason: 'notLoaded' };
-          throw new TablogError(WORKER_FAILED, 'its file could not be loaded', { details });
+          const rule = { ...WORKER_FAILED, retriable: this.isRetriable };
+          throw new TablogError(rule, 'its file could not be loaded', { details });
         },
     });
     return { broker, close: () => opened.close() };
@@ -164,6 +174,78 @@ describe('while the worker cannot be started', () => {
     clock.advance(1_200); // the longest back-off
     await reading;
     expect(read).toEqual(['warm', 'a', 'b']);
+  });
+
+  test.each([undefined, 'group'])(
+    'a dead letter is stored when it can be (group %s)',
+    async (group) => {
+      await other.admin.createTopics(['dead']);
+      const options = group === undefined ? {} : { group };
+      const consumer = log.consumer({ topics: [t], from: 'earliest', maxWaitMs: 20, ...options });
+      const handled: string[] = [];
+      const running = consumer.run({
+        eachMessage: ({ value }) => {
+          handled.push(value!);
+          if (value !== 'warm') return consumer.close();
+          host.isAway = true;
+          throw new Error('it is bad');
+        },
+        onError: 'deadLetter',
+        deadLetterTopic: 'dead',
+      });
+      running.catch(() => {});
+      await vi.waitFor(() => expect(handled).toEqual(['warm']));
+      await away(10_000);
+      await other.producer().send(t, { value: 'next' });
+      await passing(running);
+      await running;
+      expect(handled).toEqual(['warm', 'next']);
+      expect(await countOf(other, 'dead')).toBe(1);
+    },
+  );
+
+  test('a member stays one, also where the fault is of those that stay', async () => {
+    const asMember = { group: 'g', sessionTimeoutMs: 60_000, rebalanceTimeoutMs: 200 };
+    const consumer = log.consumer({ topics: [t], from: 'latest', maxWaitMs: 20, ...asMember });
+    await consumer.ready;
+    const next = consumer[Symbol.asyncIterator]().next();
+    next.catch(() => {});
+    host.isRetriable = false;
+    host.isAway = true;
+    await vi.waitFor(() => expect(host.called).toContain('syncGroup'));
+    await away(2_000);
+    await other.producer().send(t, { value: 'a' });
+    await passing(next, 5_000);
+    expect((await next).value).toMatchObject({ value: 'a' });
+  });
+
+  test('a table goes on after a failure of the storage, and gives up after two minutes of them', async () => {
+    const latest = table(log, t, { onError: () => {} });
+    await latest.ready;
+    await settle();
+    clock.sleep(600_000); // the tab was frozen: no timer ran, and no poll was answered
+    host.fault = new TablogError(STORAGE_TIMEOUT, 'the database did not answer in time');
+    await other.producer().send(t, { key: 'k', value: 'a' });
+    await vi.waitFor(() => expect(host.called.length).toBeGreaterThan(0));
+    const pass = async (ms: number): Promise<void> => {
+      for (let passed = 0; passed < ms; passed += 100) {
+        clock.advance(100);
+        await settle();
+      }
+    };
+    await pass(60_000);
+    host.fault = undefined;
+    await pass(1_300);
+    expect([latest.error, latest.size]).toEqual([undefined, 1]);
+    const before = host.called.length;
+    host.fault = new TablogError(STORAGE_TIMEOUT, 'the database did not answer in time');
+    await other.producer().send(t, { key: 'k', value: 'b' });
+    await vi.waitFor(() => expect(host.called.length).toBeGreaterThan(before));
+    await pass(119_000);
+    expect(latest.error).toBeUndefined();
+    await pass(4_000);
+    expect(latest.error).toMatchObject({ code: 'STORAGE_TIMEOUT' });
+    expect(host.called.length - before).toBeLessThan(180); // not every 100 ms
   });
 
   test('what is processed is committed when it can be', async () => {

@@ -9,8 +9,17 @@ import { ALL_USED } from './use-log.ts';
 
 declare const api: LeanApi;
 
-const PARTS = ['group-member', 'gzip', 'log-file', 'runner', 'transactor'];
-const PART_FILE = /assets\/(group-member|gzip|log-file|runner|transactor)-.*\.js$/;
+const PARTS = [
+  'codecs',
+  'decode-errors',
+  'group-member',
+  'gzip',
+  'log-file',
+  'runner',
+  'transactor',
+];
+const PART_FILE =
+  /assets\/(codecs|decode-errors|group-member|gzip|log-file|runner|transactor)-.*\.js$/;
 const TRANSACTOR_FILE = /assets\/transactor-.*\.js$/;
 const WORKER_FILE = /worker-.*\.js$/;
 
