@@ -1,7 +1,10 @@
 import type * as CodecsModule from '../record/codecs.ts';
 import { Part } from './part.ts';
 
-/** Loaded by those who read compressed batches, and by nobody else. */
+/**
+ * Used by the first read of a compressed batch. A codec's own code follows when a batch needs that
+ * codec.
+ */
 export const codecsPart: Part<typeof CodecsModule> = new Part(
   'codecs',
   () => import('../record/codecs.ts'),
