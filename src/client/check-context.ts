@@ -17,7 +17,7 @@ export function checkContext(kind: WorkerKind): void {
     const rule = { ...NO_WORKER, next: other ?? NO_WORKER.next };
     throw new TablogError(rule, `${contextName()} has no ${wanted} to run a log in`);
   }
-  const { isSecureContext } = globalThis as Partial<typeof globalThis>; // undefined in runtimes without the property
+  const { isSecureContext } = globalThis as Partial<typeof globalThis>; // undefined: unknown here
   if (isSecureContext === false) {
     const happened = `${globalThis.origin} is not a secure context, so the browser has no Web Locks for it`;
     throw new TablogError(LOCKS_UNAVAILABLE, happened);

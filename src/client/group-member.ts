@@ -31,7 +31,7 @@ export interface GroupMemberOptions extends Omit<HoldingsOptions, 'committer'> {
   readonly group: GroupOptions;
   readonly registry: TopicRegistry;
   readonly selection: TopicSelection;
-  /** Every partition that it is to have has its place. */
+  /** Called when every partition that the member is meant to have has its place. */
   readonly onPositioned: () => void;
   /** It can be a member no longer, and this is why. */
   readonly onEnd: (error: TablogError) => void;
@@ -91,7 +91,7 @@ export class GroupMember implements Assignment {
     if (ended !== undefined) throw ended;
   }
 
-  /** A listener may wait for `ready`: then that does not wait for the listener. */
+  /** Settles `ready` without its listeners where one of them may be waiting for it. */
   #progressed(): void {
     if (!this.#holdings.isPositioned || this.#closing.signal.aborted) return;
     this.#options.onPositioned();
