@@ -118,7 +118,7 @@ export class GroupMember implements Assignment {
 
   async #close(): Promise<void> {
     this.#closing.abort();
-    this.#ended.resolve(closed('consumer', this.#connection.closed)); // a listener may wait for `ready`
+    this.#ended.resolve(closed('consumer', this.#connection.closed)); // for its listeners
     this.#cancelGrace?.();
     this.#thaw();
     await this.#joining?.catch(() => {}); // so that it is known what there is to leave
