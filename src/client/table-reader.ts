@@ -57,7 +57,7 @@ export async function readTable(options: TableReaderOptions): Promise<void> {
           currentUntil = Infinity;
           goals = undefined;
         }
-        const { arrival } = reading; // read before the look, so that no arrival in between is missed
+        const { arrival } = reading; // read before the look: no arrival is missed
         const delivery = reading.take(turns);
         if (delivery !== undefined) {
           const { message } = delivery;
