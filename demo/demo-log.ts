@@ -51,9 +51,9 @@ export async function openDemoLog(): Promise<Log> {
 }
 
 /**
- * Makes the topics where they are missing. A returning visitor's topics may have the retention of an
- * older build: `createTopics` keeps them as they are, so that retention is set here and not in
- * `topic()`.
+ * Creates the topics where they are missing, and sets their retention. `createTopics` keeps the
+ * topics of a returning visitor, whose retention may be an older build's, so retention is not an
+ * option of `topic()` here.
  */
 export async function createDemoTopics(log: Log): Promise<void> {
   const infos = await log.admin.createTopics(DEMO_TOPICS);

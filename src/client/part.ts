@@ -47,7 +47,7 @@ export class Part<Module extends object> {
     try {
       return await this.#import();
     } catch (cause) {
-      throw this.failure(errorText(cause), cause); // Chromium and Firefox name the URL, WebKit does not
+      throw this.failure(errorText(cause), cause); // WebKit names no URL
     }
   }
 }

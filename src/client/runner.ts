@@ -113,7 +113,7 @@ class Runner {
       while (!closing.aborted && this.#failure === undefined) {
         const { arrival } = this.#reading;
         const ended = this.#ended.promise;
-        this.#handler.wake((job) => this.#isOver(job)); // a seek may have made their messages obsolete
+        this.#handler.wake((job) => this.#isOver(job)); // a seek may have ended them
         const isTaken = !this.#isFull && this.#take();
         this.#startAll(); // also those of partitions that were paused
         if (this.#isFull) await Promise.race([arrival, ended]);
