@@ -1,6 +1,6 @@
-// Makes the two files that need no bundler, of what tsc has compiled: `dist/tablog.js`, all that a
-// page loads, and `dist/tablog-worker.js`, which takes the place of the worker's module. A worker has
-// no import map, so its file must not import by bare names; a bundler takes the whole file as it is.
+// Makes the two files that need no bundler, from what tsc has compiled: `dist/tablog.js`, all code
+// that a page loads, and `dist/tablog-worker.js`, in place of the worker's module. A worker has no
+// import map, so its file must not import by bare names. A bundler takes the whole file as it is.
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,7 +15,7 @@ const { metafile } = await build({
   entryPoints: { tablog: 'dist/index.js', 'tablog-worker': 'dist/tablog-worker.js' },
   outdir: 'dist',
   allowOverwrite: true,
-  bundle: true, // without splitting, so what is imported on demand is in the file
+  bundle: true, // no splitting: code imported on demand is in the same file
   format: 'esm',
   platform: 'browser',
   target: 'es2022',
@@ -35,7 +35,9 @@ const libraries = new Set(
 );
 writeFileSync(path.join(root, 'dist', NOTICES), [...libraries].sort().map(noticeOf).join('\n\n'));
 
-/** The package has its sources already: a map holds the text of the libraries only. */
+/**
+ * Drops the package's own sources, which it has anyway, from a map: only the libraries' text stays.
+ */
 function dropOwnSources(file) {
   const map = readJson(file);
   const keep = (text, i) => (map.sources[i].startsWith('../src/') ? null : text);
@@ -43,7 +45,7 @@ function dropOwnSources(file) {
   writeFileSync(path.join(root, file), JSON.stringify({ ...map, sourcesContent }));
 }
 
-/** Who has the rights in a library, and the licence that goes with each copy. */
+/** The copyright and licence of a library, which must go with each copy. */
 function noticeOf(library) {
   const folder = `node_modules/${library}`;
   const { version, license } = readJson(`${folder}/package.json`);

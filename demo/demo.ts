@@ -32,7 +32,10 @@ const ABOUT: Readonly<Record<string, string>> = {
     'A second topic: what happens in each tab, keyed by the tab’s name. Move the pointer, or press a key.',
 };
 
-/** Shows the log, has this tab join the group, and, but in a frame, sends events and opens the frame. */
+/**
+ * Shows the log and has this tab join the group. Outside of the frame, also sends events and opens
+ * the frame.
+ */
 export function showDemo(log: Log): void {
   const isFrame = isSecondTab();
   const tab = tabName(isFrame);

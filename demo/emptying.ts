@@ -3,32 +3,32 @@ import type { Log } from '../src/index.ts';
 import { CREW, DEMO_TOPICS, createDemoTopics } from './demo-log.ts';
 import { sleep } from './sleep.ts';
 
-/** What a tab does with the log, and can stop doing for a while. */
+/** A tab's use of the log, which can pause. */
 export interface Work {
-  /** Resolves when nothing of it is under way any more. */
+  /** Resolves when none of the work is under way any more. */
   pause(): Promise<void>;
   resume(): void;
 }
 
 const NAME = 'tablog-demo/emptying';
 const LOOK_EVERY_MS = 50;
-/** A frozen tab does not hear that it should leave the group: it is not waited for longer. */
+/** The longest wait for tabs to leave the group: a frozen tab does not hear that it should. */
 const LEAVE_WITHIN_MS = 3000;
 
 /**
- * Empties the log in every tab at once. Each tab stops its work, because a group can only be deleted
- * when it has no members. The emptying tab holds a lock all the while, so that the others notice the
- * end of it even when that tab is closed in the middle.
+ * Empties the log in every tab at once. Each tab stops its work, because a group can only be
+ * deleted without members. The emptying tab holds a lock meanwhile, so that the others notice the
+ * end even when that tab is closed midway.
  */
 export class Emptying {
   readonly #log: Log;
   readonly #works: readonly Work[];
   readonly #onDone: () => void;
   readonly #channel = new BroadcastChannel(NAME);
-  /** Emptyings that this tab knows of: the work goes on after the last of them. */
+  /** The emptyings under way that this tab knows of; work resumes after the last. */
   #underWay = 0;
 
-  /** `onDone`: the log is empty, whichever tab did it. */
+  /** `onDone`: called when the log is empty, whichever tab emptied it. */
   constructor(log: Log, works: readonly Work[], onDone: () => void) {
     this.#log = log;
     this.#works = works;
@@ -38,7 +38,7 @@ export class Emptying {
     });
   }
 
-  /** Rejects with what the broker says. The work goes on in any case. */
+  /** Rejects with the broker's error. Work resumes in any case. */
   async empty(): Promise<void> {
     await navigator.locks.request(NAME, async () => {
       this.#channel.postMessage('emptying');
@@ -65,7 +65,7 @@ export class Emptying {
     await createDemoTopics(this.#log);
   }
 
-  /** A group with a frozen member stays; what it has committed goes with the topics. */
+  /** Deletes the group. A group with a frozen member stays; its offsets go with the topics. */
   async #deleteGroup(): Promise<void> {
     for (let leftMs = LEAVE_WITHIN_MS; ; leftMs -= LOOK_EVERY_MS) {
       try {

@@ -1,6 +1,6 @@
 import { mustFind, mustGet, setText } from './dom.ts';
 
-/** Says that there is no log on this page and why, in place of everything that needs one. */
+/** Says why there is no log on this page, in place of everything that needs one. */
 export function showFailure(error: unknown): void {
   console.error(error);
   const root = mustGet('failure', HTMLElement);

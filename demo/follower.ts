@@ -9,7 +9,7 @@ const RETRY_MS = 1000;
 
 export interface FollowerEvents {
   readonly onChange: () => void;
-  /** A topic was deleted and made anew: nothing that is known of the old one holds. */
+  /** Called when a topic was deleted and created again: nothing known of the old one holds. */
   readonly onRenewed: () => void;
   readonly onError: (error: unknown) => void;
 }

@@ -27,10 +27,13 @@ export async function loadGithubRecords(): Promise<readonly GithubRecord[]> {
   return mixed(records);
 }
 
-/** A prime number that divides no likely number of examples. */
+/** A prime number that does not divide any likely number of examples. */
 const STRIDE = 97;
 
-/** The examples are sorted by event. In this order all keys, and so all partitions, come soon. */
+/**
+ * The examples in an order in which all keys, and so all partitions, come soon: the file is sorted
+ * by event.
+ */
 function mixed<T>(items: readonly T[]): readonly T[] {
   if (items.length % STRIDE === 0) return items;
   return items.map((_, i) => items[(i * STRIDE) % items.length]!);

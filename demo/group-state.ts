@@ -42,8 +42,8 @@ export class GroupState {
   }
 
   /**
-   * Every partition has the reader that it is to have, and had so at the look before: what a look
-   * tells is a moment old.
+   * Whether every partition has its intended reader, in this look and the one before: a look is a
+   * moment old.
    */
   get isSettled(): boolean {
     return this.#isSettled;

@@ -64,7 +64,7 @@ export class LaneReader {
     if (isMoving && target !== null) colorByKey(this.#plate, tabOf(target), '--to-hue');
   }
 
-  /** Draws the eye to a partition that has another reader than before. */
+  /** Draws the eye to a partition whose reader has changed. */
   #flash(): void {
     if (this.#reducedMotion.matches) return;
     this.#plate.animate([{ transform: 'scale(1.12)' }, { transform: 'none' }], {

@@ -46,7 +46,7 @@ export class LaneState {
   describe({ startOffset, endOffset, bytes }: PartitionDescription): number {
     this.startOffset = startOffset;
     this.bytes = bytes;
-    // What retention has deleted is not shown either.
+    // Records that retention has deleted are not shown either.
     if (this.recent.some(({ message }) => message.offset < startOffset)) {
       this.recent = this.recent.filter(({ message }) => message.offset >= startOffset);
     }

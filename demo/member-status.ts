@@ -6,8 +6,8 @@ type Group = Pick<GroupState, 'readers' | 'partitions' | 'isSettled'>;
 type Member = Pick<Membership, 'memberId' | 'isJoined' | 'isOut' | 'partitions' | 'processed'>;
 
 /**
- * What this tab does in the group, in words. The group is looked at now and then, while the member
- * knows its own partitions at once: "idle" needs both to agree, in a group where nothing moves.
+ * Says in words what this tab does in the group. The group is polled, while the member knows its
+ * own partitions at once: "idle" needs both to agree, in a group that has settled.
  */
 export function memberStatus(group: Group, member: Member, isStalled: boolean): string {
   const { memberId, isJoined, isOut, partitions, processed } = member;

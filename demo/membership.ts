@@ -13,9 +13,9 @@ const BATCH_RECORDS = 10;
 const REBALANCE_TIMEOUT_MS = 10_000;
 
 export interface MembershipEvents {
-  /** The tab has other partitions than before, or is about to. */
+  /** Called when the tab's partitions have changed, or are about to. */
   readonly onChange: () => void;
-  /** Something ended the membership that does not pass by itself. */
+  /** Called when an error that does not pass by itself has ended the membership. */
   readonly onError: (error: unknown) => void;
 }
 
@@ -51,7 +51,7 @@ export class Membership implements Work {
     return this.#consumer?.assignment.length ?? 0;
   }
 
-  /** The tab stalled for so long that others have its partitions. */
+  /** Whether the tab stalled for so long that others have its partitions. */
   get isOut(): boolean {
     return this.#isOut;
   }
@@ -78,7 +78,7 @@ export class Membership implements Work {
     this.#start();
   }
 
-  /** Starts where the tab wants to be a member, and after the end of the membership before. */
+  /** Starts where the tab wants to be a member, once the membership before has ended. */
   #start(): void {
     if (!this.#isJoined || this.#isPaused) return;
     const leaving = (this.#leaving = new AbortController());

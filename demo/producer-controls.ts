@@ -9,8 +9,8 @@ import { Replay } from './replay.ts';
 import { sleep } from './sleep.ts';
 
 /**
- * A demo has no business filling somebody's disk. Retention keeps the log far below, but runs some
- * ten seconds after an append: until then the producer waits.
+ * A demo has no business filling a visitor's disk. Retention keeps the log far below this, but runs
+ * some ten seconds after an append: until then the producer waits.
  */
 const MOST_LOG_BYTES = 100_000_000;
 const RETRY_MS = 1000;
@@ -21,7 +21,7 @@ export interface ProducerControlsOptions {
   readonly notices: Notices;
 }
 
-/** Has this tab send GitHub events, for as long as the page is seen and nobody pauses it. */
+/** Has this tab send GitHub events while the page is visible and not paused. */
 export class ProducerControls implements Work {
   readonly #options: ProducerControlsOptions;
   readonly #form = mustGet('producer', HTMLFormElement);
@@ -63,7 +63,7 @@ export class ProducerControls implements Work {
     return Number(new FormData(this.#form).get('rate'));
   }
 
-  /** Starts or stops the replay; says in words why it stands still. */
+  /** Starts or stops the replay; says in words why it is stopped. */
   #update(): void {
     setText(this.#toggle, this.#isWanted ? 'Pause' : 'Send');
     this.#toggle.classList.toggle('primary', !this.#isWanted);

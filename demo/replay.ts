@@ -4,10 +4,12 @@ import type { GithubRecord } from './github-records.ts';
 import { sleep } from './sleep.ts';
 
 const TICK_MS = 50;
-/** Records in one call, and calls under way: where a rate is more than can be stored, it is not met. */
+/**
+ * The most records in one call, and calls under way: a rate beyond what can be stored is not met.
+ */
 const MOST_RECORDS = 32;
 const MOST_CALLS = 8;
-/** A look at the log's size costs a round trip. These records are some 10 MB. */
+/** The records between two looks at the log's size, some 10 MB: a look costs a round trip. */
 const LOOK_EVERY_RECORDS = 1000;
 const ROOM_RETRY_MS = 500;
 
@@ -21,7 +23,7 @@ export class Replay {
   #next = 0;
   #unlooked = Infinity;
 
-  /** `hasRoom` is asked now and then: whether more records may be stored. */
+  /** `hasRoom` tells whether more records may be stored; it is called now and then. */
   constructor(
     producer: Producer,
     records: readonly GithubRecord[],

@@ -1,8 +1,8 @@
 import { mustFind, mustGet, setText } from './dom.ts';
 
 /**
- * A second tab, in a frame: the same page once more, with a script and a member of its own. Nothing
- * but the log connects the two.
+ * A second tab in a frame: the same page, with a script and a member of its own. Only the log
+ * connects the two.
  */
 export class SecondTab {
   readonly #root = mustGet('second-tab', HTMLElement);
@@ -30,12 +30,15 @@ export class SecondTab {
     this.#show(true);
   }
 
-  /** Says what has happened in the group, where the frame was. */
+  /** Shows news of the group in the frame's place. */
   tell(news: string): void {
     if (this.#frame === undefined) setText(this.#state, `${this.#state.textContent} ${news}`);
   }
 
-  /** The frame's page is gone at once, as a closed tab's is: its script has no say in it. */
+  /**
+   * Removes the frame, whose page is gone at once, as a closed tab's is, without a last word of its
+   * script.
+   */
   #close(): void {
     this.#frame?.remove();
     this.#frame = undefined;

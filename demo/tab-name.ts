@@ -5,8 +5,8 @@ const OPENED_AS = 'tablog-demo/tabs-opened';
 const NAMES = 'siskin kestrel beaver lynx tern skua mole owl lark grebe linnet wigeon'.split(' ');
 
 /**
- * This tab's name: kept over a reload, and the next one of the list for each new tab. A frame has its
- * own, though the browser gives it the storage of the tab that it is in.
+ * This tab's name: kept over a reload; each new tab gets the next of the list. The frame has a name
+ * of its own, though it shares the tab's sessionStorage.
  */
 export function tabName(isFrame: boolean): string {
   const storedAs = isFrame ? `${STORED_AS}/frame` : STORED_AS;

@@ -10,7 +10,7 @@ export class TopicState {
   lanes: readonly LaneState[];
   #id: string | undefined;
 
-  /** Has empty lanes until the broker is heard of, so that nothing moves when it is. */
+  /** Begins with empty lanes, so that nothing moves when the broker's answer comes. */
   constructor({ name, partitions = 1 }: DemoTopic) {
     this.name = name;
     this.lanes = Array.from({ length: partitions }, (_, partition) => {
@@ -22,7 +22,10 @@ export class TopicState {
     return this.lanes.reduce((records, lane) => records + lane.records, 0);
   }
 
-  /** Takes what the broker tells, and says which topic that is of. */
+  /**
+   * Takes the broker's description; tells whether it is the first, of the same topic, or of a new
+   * one.
+   */
   describe({ id, partitions }: TopicDescription): 'first' | 'same' | 'renewed' {
     const before = this.#id;
     if (id === before && partitions.length === this.lanes.length) {

@@ -63,7 +63,7 @@ export class Track {
 
   render(lane: LaneState): void {
     const lastOffset = this.#shown.at(-1)?.message.offset;
-    // Of a topic that was made anew, nothing of before is held on to.
+    // A topic that was created again keeps none of the old one's held records.
     const isHeld = this.heldAt !== undefined && lane === this.#lane;
     this.#lane = lane;
     if (!isHeld) this.#shown = lane.recent;

@@ -32,9 +32,11 @@ export interface InlineOptions {
 }
 
 /**
- * A host that runs the broker in the calling thread: for service workers, edge runtimes and tests. It
- * brings all of the code along, so that nothing is loaded later, and needs no Web Locks.
- * `openLog('shop', { host: inline() })`. A Node process does not exit before `log.close()`.
+ * Makes a host that runs the broker in the calling thread, for service workers, edge runtimes and
+ * tests: `openLog('shop', { host: inline() })`. The host includes all of the code, so that nothing
+ * is loaded later, and needs no Web Locks. Leave it out in pages, where a worker keeps the work off
+ * the page's thread. A Node process does not exit before `log.close()`. Throws a `TypeError` for a
+ * bad option.
  */
 export function inline(options: InlineOptions = {}): InlineHost {
   const { storage } = withDefaults<Required<InlineOptions>>('inline()', options, {
@@ -56,7 +58,7 @@ export function inline(options: InlineOptions = {}): InlineHost {
   return { open, logs };
 }
 
-/** A service worker has no `import()`: the host brings all of the tab's code along. */
+/** Provides all of the tab's code at once: a service worker has no `import()`. */
 function haveParts(): void {
   codecsPart.have(codecs);
   codecs.haveCodecs({ lz4, snappy, zstd });

@@ -23,7 +23,7 @@ export function kindFor(value: unknown): Kind {
   return typeof value === 'number' ? RangeError : TypeError;
 }
 
-/** Whether a name is one that a log, a topic or a group can have. */
+/** Whether a log, a topic or a group can have the name. */
 export function isName(name: unknown): name is string {
   return typeof name === 'string' && TOPIC_NAME.test(name);
 }

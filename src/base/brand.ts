@@ -1,7 +1,7 @@
 /**
- * Tells values apart by what they are, because those of another realm (a frame, jsdom, Jest's sandbox)
- * have classes of their own, and `instanceof` of this realm's is false. The class is asked first all
- * the same where records pass: it is faster.
+ * Checks of built-in types that also hold for values of another realm: a frame, jsdom, Jest's
+ * sandbox. Each realm has classes of its own, so `instanceof` is false for another realm's values.
+ * `instanceof` is tried first where every record passes, because it is faster.
  */
 
 const typedArrayName = Object.getOwnPropertyDescriptor(
@@ -9,18 +9,21 @@ const typedArrayName = Object.getOwnPropertyDescriptor(
   Symbol.toStringTag,
 )!;
 
-/** A Uint8Array, a Node `Buffer` included. */
+/** Whether the value is a `Uint8Array`; a Node `Buffer` is one. */
 export function isBytes(value: unknown): value is Uint8Array {
   return value instanceof Uint8Array || typedArrayName.get!.call(value) === 'Uint8Array';
 }
 
-/** The time of a `Date`, NaN where that is invalid; `undefined` for anything else. */
+/**
+ * The time of a `Date` in milliseconds, NaN where the date is invalid; `undefined` for anything
+ * else.
+ */
 export function timeOf(value: unknown): number | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   try {
     return Date.prototype.getTime.call(value);
   } catch {
-    return undefined; // the method is for Dates alone, those of other realms included
+    return undefined; // not a Date; `getTime` accepts those of every realm
   }
 }
 
@@ -28,7 +31,7 @@ export function isRegExp(value: unknown): value is RegExp {
   return value instanceof RegExp || tagOf(value) === 'RegExp';
 }
 
-/** An `Error`, a `DOMException` included. */
+/** Whether the value is an `Error` or a `DOMException`. */
 export function isError(value: unknown): value is Error {
   return value instanceof Error || tagOf(value) === 'Error' || tagOf(value) === 'DOMException';
 }
@@ -38,7 +41,10 @@ export function isAbortSignal(value: unknown): value is AbortSignal {
   return typeof signal?.aborted === 'boolean' && typeof signal.addEventListener === 'function';
 }
 
-/** A `Blob`, a `File` included; happy-dom's have no tag. */
+/**
+ * Whether the value is a `Blob` or a `File`. The shape is checked, because happy-dom's Blob has no
+ * tag.
+ */
 export function isBlob(value: unknown): value is Blob {
   const { size, type, slice } = (value ?? {}) as Partial<Blob>;
   return typeof size === 'number' && typeof type === 'string' && typeof slice === 'function';

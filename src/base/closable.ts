@@ -1,14 +1,14 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
-/** What lasts until it is closed; `await using` closes it where a block ends. */
+/** A handle that lasts until `close()`; `await using` closes the handle at the end of its block. */
 export interface Closable extends AsyncDisposable {
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
 /**
- * WebKit has no `Symbol.asyncDispose`. What esbuild, Babel and SWC make of `await using` looks for the
- * registered symbol of the same name there.
+ * WebKit has no `Symbol.asyncDispose`. Code that esbuild, Babel or SWC compiles from `await using`
+ * falls back to `Symbol.for('Symbol.asyncDispose')`.
  */
 const asyncDispose: typeof Symbol.asyncDispose =
   Symbol.asyncDispose ??

@@ -303,7 +303,10 @@ export const UNSUPPORTED_CODEC: ErrorRule = {
   next: "Compress with a codec of Kafka's: 'gzip', 'snappy', 'lz4' or 'zstd', or not at all.",
 };
 
-/** In a log that was open before, every reason for it passes: the file has run (client/delivery.ts). */
+/**
+ * Retriable in a log that was open before: the worker's file has run in that page
+ * (client/delivery.ts).
+ */
 export const WORKER_FAILED: ErrorRule = {
   code: 'WORKER_FAILED',
   retriable: true,

@@ -1,12 +1,15 @@
 import { isError } from './brand.ts';
 
-/** For what has no text at all: an object without a prototype, a message whose getter throws. */
+/**
+ * The text of a thrown value that has none: an object without a prototype, an error whose `message`
+ * getter throws.
+ */
 const NO_TEXT = 'an error without a text';
 
 /**
- * The text of something thrown, of at most `maxLength` UTF-16 units. Anything can be thrown, so the
- * text is made without throwing; half a surrogate pair, which V8 itself puts into messages of
- * `JSON.parse` and which has no UTF-8, becomes U+FFFD.
+ * The text of a thrown value, cut at `maxLength` UTF-16 units. Never throws, whatever was thrown. A
+ * lone surrogate becomes U+FFFD, because UTF-8 cannot encode one; V8 cuts pairs in half in the
+ * messages of `JSON.parse`.
  */
 export function errorText(thrown: unknown, maxLength: number = Infinity): string {
   let text: string;
@@ -19,12 +22,12 @@ export function errorText(thrown: unknown, maxLength: number = Infinity): string
   return text.slice(0, cutsPair ? maxLength - 1 : maxLength).replace(/\p{Surrogate}/gu, '\uFFFD');
 }
 
-/** The message of an error without its name; the text of whatever else was thrown. */
+/** The message of an error, without the error's name; for any other thrown value, its text. */
 export function errorMessage(thrown: unknown): string {
   try {
     if (isError(thrown)) return errorText(thrown.message);
   } catch {
-    // A proxy that throws: as text, it is told to have none.
+    // A Proxy can throw at every access; `NO_TEXT` is all that is left to say.
   }
   return errorText(thrown);
 }

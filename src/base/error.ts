@@ -46,8 +46,8 @@ export class TablogError extends Error implements ErrorRule {
 }
 
 /**
- * The error that calls after `close()` reject with. `connection`: the signal of the log's connection,
- * which knows whether the log was deleted.
+ * The error that calls after `close()` reject with. `connection` is the signal of the log's
+ * connection: its reason says whether the log was deleted.
  */
 export function closed(
   what: 'producer' | 'consumer' | 'table',
@@ -57,14 +57,14 @@ export function closed(
   return isLogDeleted(why) ? why : new TablogError(CLOSED, `the ${what} is closed`);
 }
 
-/** The error of everything that a deleted log had open. */
+/** The error of every handle of a log that was deleted. */
 export function logDeleted(log: string): TablogError {
   return new TablogError(CLOSED, `the log '${log}' was deleted`, {
     details: { log, reason: 'deleted' },
   });
 }
 
-/** Whether `error` says that the log was deleted. Also one that came from a worker. */
+/** Whether `error` says that the log was deleted, in this thread or in the worker. */
 export function isLogDeleted(error: unknown): error is TablogError {
   return (
     error instanceof TablogError &&
@@ -79,7 +79,7 @@ export function toTablogError(error: unknown): TablogError {
   return new TablogError(INTERNAL, errorMessage(error), { cause: error });
 }
 
-/** `instanceof` that does not throw for a Proxy that does. */
+/** `instanceof` that returns false, instead of throwing, for a Proxy with a throwing trap. */
 function isTablogError(error: unknown): error is TablogError {
   try {
     return error instanceof TablogError;

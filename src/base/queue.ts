@@ -7,7 +7,7 @@ export class Queue<T> {
     return this.#items.length - this.#head;
   }
 
-  /** The oldest. */
+  /** The oldest item. */
   get first(): T | undefined {
     return this.#items[this.#head];
   }

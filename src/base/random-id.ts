@@ -13,7 +13,9 @@ export function randomProducerId(): number {
   return (high! % 2 ** 21) * 2 ** 32 + low!;
 }
 
-/** Ids are no secrets: where a runtime has no `crypto`, `Math.random` tells them apart well enough. */
+/**
+ * Ids are not secrets: in a runtime without `crypto`, `Math.random` keeps them apart well enough.
+ */
 function randomValues<T extends Uint8Array<ArrayBuffer> | Uint32Array<ArrayBuffer>>(into: T): T {
   const { crypto } = globalThis as { crypto?: Partial<Crypto> };
   if (crypto?.getRandomValues !== undefined) return crypto.getRandomValues(into);

@@ -1,12 +1,12 @@
 import { timeOf } from './brand.ts';
 
-/** So much of a text, and so many names of an object, are enough to recognise it. */
+/** The most UTF-16 units of a text, and property names of an object, that an error shows. */
 const MAX_TEXT = 80;
 const MAX_NAMES = 6;
 
 /**
- * A value as an error shows it: short, of one line, and without the values of an object. Never throws,
- * whatever the value is, and calls no getter of it.
+ * A value as an error shows it: on one line, short, and without an object's property values, which
+ * may be private. Never throws and calls no getter.
  */
 export function show(value: unknown): string {
   try {
@@ -46,7 +46,10 @@ function describeFunction(value: unknown): string {
     : `a ${kind}`;
 }
 
-/** By the prototype's own property, which is no getter; 'Object' where there is none. */
+/**
+ * The class name, read from the prototype's own `constructor` property, which is no getter; else
+ * 'Object'.
+ */
 function classOf(value: object): string {
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype === null) return 'Object';

@@ -1,4 +1,4 @@
-/** Names of KafkaJS that look like none of ours, and what they are here. */
+/** Names of KafkaJS that no spelling check would find, and their counterparts here. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   acks: 'durability',
   eachBatch: 'consumer.batches()',
@@ -8,27 +8,33 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   partitions: 'admin.addPartitions()',
 };
 
-/** Options of a client that has a server. */
+/** Options of a client that has a server; tablog has no counterpart. */
 const NOWHERE: ReadonlySet<string> = new Set(['brokers', 'clientId']);
 
-/** Shorter names are parts of others by chance. */
+/** Shorter names are contained in others by chance. */
 const MIN_LENGTH = 4;
 
-/** A question that guesses the name that was meant by an unknown one; '' without a guess. */
+/** Advice for the end of an error about an unknown name; '' where nothing can be guessed. */
 export function suggestion(name: string, known: readonly string[]): string {
   const meant = meantBy(name, known);
   if (meant !== undefined) return `did you mean ${meant}?`;
   return NOWHERE.has(name) ? 'leave it out, there is no server.' : '';
 }
 
-/** An option of another client that this call has by another name; a misspelt one; another call. */
+/**
+ * The likely meaning of an unknown name: KafkaJS's word for an option, a misspelt option, or a call
+ * of its own.
+ */
 function meantBy(name: string, known: readonly string[]): string | undefined {
   const here = Object.hasOwn(ELSEWHERE, name) ? ELSEWHERE[name]! : '';
   if (known.includes(here.split(':')[0]!)) return here;
   return nearest(name, known) ?? (here.includes('(') ? here : undefined);
 }
 
-/** The known name that is a part of this one, or the reverse, or the same but for a third of its letters. */
+/**
+ * The known name that contains the unknown one, is contained in it, or differs in at most a third
+ * of its letters.
+ */
 function nearest(name: string, known: readonly string[]): string | undefined {
   const given = name.toLowerCase();
   if (given.length < MIN_LENGTH) return undefined;
@@ -44,7 +50,7 @@ function nearest(name: string, known: readonly string[]): string | undefined {
   return best;
 }
 
-/** Levenshtein's: how many letters have to be added, taken away or replaced. */
+/** Levenshtein's distance: the letters to add, remove or replace. */
 function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (let i = 1; i <= a.length; i++) {

@@ -1,10 +1,13 @@
-/** Work that is asked for more often than it is done: what comes while it runs is done once, after it. */
+/**
+ * Work that may be requested more often than it needs to run. Requests that come during a run share
+ * one run after it.
+ */
 export class Coalesced {
   readonly #work: () => Promise<unknown>;
   #isRunning = false;
   #isWanted = false;
 
-  /** What `work` cannot do, as it rejects, is done the next time. */
+  /** `work` may reject: the error is dropped, and the next request tries again. */
   constructor(work: () => Promise<unknown>) {
     this.#work = work;
   }

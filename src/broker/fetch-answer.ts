@@ -7,13 +7,15 @@ type News = Pick<
   'endOffset' | 'nextOffset' | 'segments' | 'compressed'
 >;
 
-/** What a fetch brings, within its bytes: the partition that reaches them is the last (KIP-74). */
+/**
+ * The answer of one fetch. The partition that reaches `maxBytes` is the last one answered (KIP-74).
+ */
 export class FetchAnswer {
   readonly parts: FetchedPartition[] = [];
   #left: number;
 
   constructor(maxBytes: number) {
-    this.#left = Math.max(maxBytes, 1); // one batch in any case
+    this.#left = Math.max(maxBytes, 1); // the first batch is always sent, however large (KIP-74)
   }
 
   get left(): number {
@@ -24,7 +26,7 @@ export class FetchAnswer {
     return this.#left <= 0;
   }
 
-  /** What may still be asked for of a partition. */
+  /** The wanted partition, with `maxBytes` cut to what the answer has left. */
   cut(want: FetchPartition): FetchPartition {
     return want.maxBytes <= this.#left ? want : { ...want, maxBytes: this.#left };
   }

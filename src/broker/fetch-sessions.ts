@@ -3,26 +3,29 @@ import { TablogError } from '../base/error.ts';
 import type { PartitionName } from '../log/head.ts';
 import type { FetchPartition, FetchRequest, FetchedPartition } from '../protocol/broker.ts';
 
-/** What a client waits for, over many fetches. */
+/** The partitions that a client waits for, kept over many fetches (KIP-227). */
 interface Session {
-  /** Of the next fetch. */
+  /** The epoch that the next fetch must have. */
   epoch: number;
-  /** The partition that was answered last comes last, so that each gets its turn (KIP-74). */
+  /** In the order of their turns: an answered partition rejoins at the end (KIP-74). */
   readonly wanted: Map<string, FetchPartition>;
-  /** The last fetch, to be answered when the next one comes. */
+  /** Ends the wait of the last fetch, when the next one comes. */
   abort: AbortController;
   last: Promise<unknown>;
 }
 
 type Fetch = (wanted: readonly FetchPartition[]) => Promise<FetchedPartition[]>;
 
-/** The partitions that clients wait for (Kafka's `FetchSession`): a fetch says what changes only. */
+/**
+ * The partitions that clients wait for (Kafka's `FetchSession`, KIP-227): a fetch names only what
+ * changes.
+ */
 export class FetchSessions {
   readonly #sessions = new Map<string, Session>();
 
   /**
-   * Changes the session as the request says, and runs `fetch` of all that it has then, when the fetch
-   * before has been answered. Throws `FETCH_SESSION_ID_NOT_FOUND`.
+   * Applies the request's changes to its session, then runs `fetch` for the session's partitions
+   * once the previous fetch has been answered. Throws `FETCH_SESSION_ID_NOT_FOUND`.
    */
   async fetch(
     request: FetchRequest,
@@ -32,12 +35,12 @@ export class FetchSessions {
     const session = this.#enter(request, abort);
     const run = session.last.then(() => fetch([...session.wanted.values()]));
     session.last = run.catch(() => {
-      this.end(request.clientId, request.session!.id); // what it has left is not known to the client
+      this.end(request.clientId, request.session!.id); // the client cannot know what is left of it
     });
     const found = await run;
     for (const part of found) {
       const key = keyOf(part);
-      // Meanwhile the client may have sought.
+      // The client may have sought during the fetch: the new offset stays wanted.
       if (session.wanted.get(key)?.offset === part.offset) session.wanted.delete(key);
     }
     return found;
@@ -49,7 +52,7 @@ export class FetchSessions {
     this.#sessions.delete(key);
   }
 
-  /** The client is gone. */
+  /** Drops the sessions of a client that is gone. */
   forget(clientId: string): void {
     for (const key of this.#sessions.keys()) {
       if (key.startsWith(`${clientId}/`)) this.#sessions.delete(key);

@@ -42,7 +42,7 @@ export interface OffsetWrites {
 const NONE: OffsetWrites = { of: [], write() {} };
 
 interface Watched {
-  /** The group is brought in line with the topics that there are. */
+  /** Updates the group after topics were created, deleted or changed. */
   readonly refreshed: Coalesced;
   readonly watch: MemberWatch;
   /** The newest that was seen. */

@@ -48,9 +48,9 @@ export class GroupOffsets {
   }
 
   /**
-   * Where a member begins in partitions that it got: where the group left off, or, where that is
-   * nowhere, at its origin, or else by `from`. Such a beginning is committed at once, so that whoever takes over before the
-   * first commit does not begin at another place and leave out what lies between.
+   * The offsets at which a member begins its new partitions: the group's committed offset, else the
+   * member's origin, else `from`. An origin or `from` is committed at once: a member that takes
+   * over before the first commit must begin at the same place, or it would skip records in between.
    */
   async position({
     member,

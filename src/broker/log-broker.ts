@@ -46,7 +46,9 @@ import type { TopicRow } from './topic-row.ts';
 
 export interface LogBrokerOptions {
   readonly name: string;
-  /** `mustExist`: rejects with `CLOSED` where there is no such log, instead of making it. */
+  /**
+   * With `mustExist`, rejects with `CLOSED` where the log does not exist, instead of creating it.
+   */
   readonly openStore: (options: { readonly mustExist: boolean }) => Promise<Store>;
   readonly clock?: Clock;
   /** Default: by Web Locks. */
@@ -86,7 +88,7 @@ export class LogBroker implements Broker {
     });
   }
 
-  /** Nothing can be had from it any more: it was closed, or its log deleted. */
+  /** The broker was closed, or its log deleted: every later call rejects. */
   get isClosed(): boolean {
     return this.#sessions.isClosed;
   }
@@ -277,7 +279,7 @@ export class LogBroker implements Broker {
     this.#sessions.close();
   }
 
-  /** Neither hears nor tells anything any more. */
+  /** Leaves the hint and peer channels: the broker neither receives nor posts from now on. */
   #stop(): void {
     this.#sender.close();
     this.#hints.close();
@@ -319,7 +321,7 @@ export class LogBroker implements Broker {
   }
 }
 
-/** Bytes that a topic takes; none where it is deleted meanwhile. */
+/** The bytes of a topic; 0 where the topic is deleted during the look-up. */
 async function bytesOf({ partitions }: LogSession, topic: TopicRow): Promise<number> {
   try {
     return (await partitions.describe(topic)).reduce((sum, { bytes }) => sum + bytes, 0);

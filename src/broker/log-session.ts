@@ -132,9 +132,12 @@ export class LogSession {
     this.groups.topicsChanged();
   }
 
-  /** Whoever waits for a topic that is gone is told. */
+  /**
+   * Drops the state of deleted topics; fetches and members that wait for one get `UNKNOWN_TOPIC`.
+   */
   async #retain(): Promise<void> {
-    // Where nobody waits there is nobody to tell, and what is forgotten can be read again.
+    // Without waiting fetches the topics need not be read: nobody has to be told, and every cached
+    // tail can be read again.
     this.#disk.retain(this.#disk.isWaitedFor ? await this.topics.ids() : new Set());
   }
 }

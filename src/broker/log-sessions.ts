@@ -12,24 +12,29 @@ export interface LogSessionsOptions
   extends Omit<LogSessionOptions, 'memory'>, Pick<MemoryPartitionsOptions, 'broker'> {
   /** The log's name. */
   readonly name: string;
-  /** `mustExist`: rejects with `CLOSED` where there is no such log, instead of making it. */
+  /**
+   * With `mustExist`, rejects with `CLOSED` where the log does not exist, instead of creating it.
+   */
   readonly openStore: (options: { readonly mustExist: boolean }) => Promise<Store>;
-  /** The log was deleted: this broker serves nobody any more. */
+  /** Called once the log was deleted: this broker serves nobody any more. */
   readonly onDeleted: () => void;
 }
 
 /**
- * A log as a broker has it open: one session after the other, as connections come and go. A log that
- * is deleted is over for this broker: to open it anew would make it anew. Who opens the log later has
- * another broker.
+ * The sessions of one log in a broker, one after the other: a session lasts as long as its
+ * connection to the store. A deleted log ends the broker, because opening the log again would
+ * create it. Later openers get a new broker.
  */
 export class LogSessions {
   readonly #options: LogSessionsOptions;
   #session: Promise<LogSession> | undefined;
   #memory: MemoryPartitions | undefined;
-  /** The log's id, once it was open. */
+  /** The id of the log that was open last; `undefined` before the first session. */
   #logId: string | undefined;
-  /** The log may have been deleted while there was no connection: the next one is not to make it. */
+  /**
+   * The log may have been deleted while no connection was there to hear of it. The next connection
+   * must not create the log.
+   */
   #isDoubted = false;
   #isConnected = false;
   /** The error of calls after the end; `undefined` until then. */
@@ -74,12 +79,18 @@ export class LogSessions {
     }
   }
 
-  /** Somebody says that the log was deleted. Who has a connection is told by the store, and sooner. */
+  /**
+   * Handles a hint that the log was deleted. A broker with a connection ignores it: the store's
+   * `versionchange` event is certain, and sooner.
+   */
   doubt(): void {
     if (this.#logId !== undefined) this.#isDoubted ||= !this.#isConnected;
   }
 
-  /** Throws `CLOSED` where the log `logId` has been deleted, and does not make another one. */
+  /**
+   * Checks that the log `logId` still exists, without creating another. Throws `CLOSED` where it
+   * was deleted.
+   */
   async check(logId: string): Promise<void> {
     this.#isDoubted ||= !this.#isConnected;
     await this.open();
@@ -98,7 +109,7 @@ export class LogSessions {
   async #connect(mustExist: boolean): Promise<LogSession> {
     try {
       const { store, logId } = await this.#openLog(mustExist);
-      // Somebody has made it anew: that log is not the one that this broker's clients had.
+      // A log with another id was created since: this broker's clients had the deleted one.
       const isOther = this.#logId !== undefined && this.#logId !== logId && this.#isDoubted;
       if (isOther) this.#end(logDeleted(this.#options.name));
       if (this.#closed !== undefined) {
@@ -124,9 +135,9 @@ export class LogSessions {
     if (isLogDeleted(closed.reason)) this.#end(closed.reason);
   }
 
-  /** There is no such log. */
+  /** The log to open does not exist. */
   #missed(error: TablogError): void {
-    this.#isDoubted = false; // that is known now
+    this.#isDoubted = false; // the doubt is settled
     if (this.#logId !== undefined) this.#end(error);
   }
 

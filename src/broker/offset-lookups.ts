@@ -7,19 +7,22 @@ import type { TopicStorage } from '../protocol/topic-id.ts';
 import type { LogSession } from './log-session.ts';
 import type { TopicRow } from './topic-row.ts';
 
-/** Topics that are deleted while they are looked at make a look-up begin anew, so many times. */
+/** A topic that is deleted during a look-up makes the look-up start over, up to this many times. */
 const MAX_TRIES = 3;
 
 type Run = <T>(use: (session: LogSession) => Promise<T>) => Promise<T>;
 
 /**
- * Looks up offsets, as of the call. A client's calls come in the order in which it made them, but a
- * look-up reads the store more than once, and what its client produces later could be stored in
- * between: so appends wait for the look-ups that came before them.
+ * Looks up offsets as of the call. A client's requests arrive in the order of its calls, but a
+ * look-up reads the store several times, and a later append of that client could land between the
+ * reads. So appends wait for the look-ups that came before them.
  */
 export class OffsetLookups {
   readonly #run: Run;
-  /** Under way, by where the records are: a broker that hangs and has some in memory holds up no disk. */
+  /**
+   * Look-ups under way, by storage: a hung broker that holds topics in memory must not delay
+   * appends on disk.
+   */
   readonly #pending: Readonly<Record<TopicStorage, Set<Promise<unknown>>>> = {
     disk: new Set(),
     memory: new Set(),
@@ -29,7 +32,7 @@ export class OffsetLookups {
     this.#run = run;
   }
 
-  /** The offset of one place in each partition of the topics that match. */
+  /** The offset of one place in each partition of the topics that the subscription matches. */
   async ofTopics(request: Request<'listTopicOffsets'>): Promise<TopicOffsets[]> {
     const rows = this.#matching(request);
     const found = (['disk', 'memory'] as const).map((storage) =>
@@ -48,7 +51,7 @@ export class OffsetLookups {
     );
   }
 
-  /** Appends that come from now on wait until `lookup` settles. */
+  /** Makes later appends wait until `lookup` settles. */
   hold<T>(storage: TopicStorage, lookup: Promise<T>): Promise<T> {
     const pending = this.#pending[storage];
     pending.add(lookup);
@@ -57,7 +60,10 @@ export class OffsetLookups {
     return lookup;
   }
 
-  /** Resolves when every look-up that came before these appends has settled; mostly there is none. */
+  /**
+   * Resolves when every look-up that came before these appends has settled; `undefined` when there
+   * is none, as is usual.
+   */
   before(appends: readonly { readonly topicId: string }[]): Promise<unknown> | undefined {
     const { disk, memory } = this.#pending;
     if (disk.size + memory.size === 0) return undefined;

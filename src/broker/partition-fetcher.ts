@@ -27,10 +27,13 @@ export interface PartitionFetcherOptions {
 /** Records are served from memory for so long without a look whether they are gone: hints get lost. */
 const LOOK_MS = 30_000;
 
-/** One transaction reads segments of so many partitions: each of them holds up who writes to it. */
+/**
+ * The most partitions whose segments one transaction reads: a writer of any of them waits for its
+ * end.
+ */
 const READ_PARTITIONS = 32;
 
-/** A partition that is to be read, and where it is. */
+/** A wanted partition and its place in the store. */
 interface Placed extends FetchPartition {
   readonly store: string;
 }
@@ -55,7 +58,9 @@ export class PartitionFetcher {
     store.closed.addEventListener('abort', closed, { once: true });
   }
 
-  /** Kafka's fetch: waits for something to read. */
+  /**
+   * Answers a fetch as soon as a partition has records, or its time is up (Kafka's delayed fetch).
+   */
   async fetch(
     wanted: readonly FetchPartition[],
     { expires, maxBytes, signal }: FetchLimits,
@@ -67,7 +72,7 @@ export class PartitionFetcher {
       // Waits begin before the look, so that no append falls between the two.
       const wait = this.#waiters.wait(keys, left, this.#clock, signal);
       try {
-        // A hint may have been lost: the last look does not trust what is remembered.
+        // A hint may have been lost, so the last look reads the store and not what is remembered.
         const found = await this.#read(wanted, maxBytes, left <= 0);
         if (found.length > 0 || left <= 0 || signal.aborted) return found;
         await wait.woken;
@@ -108,7 +113,7 @@ export class PartitionFetcher {
     return !this.#waiters.isEmpty;
   }
 
-  /** These are the topics that there are: whoever waits for another one is told. */
+  /** Fails the waiting fetches of all topics but these with `UNKNOWN_TOPIC`. */
   retain(topicIds: ReadonlySet<string>): void {
     for (const { topicId, partition } of this.#tails.retain(topicIds)) {
       this.#waiters.wake(partitionKey(topicId, partition));
@@ -122,7 +127,10 @@ export class PartitionFetcher {
   ): Promise<FetchedPartition[]> {
     const answer = new FetchAnswer(maxBytes);
     const unknown: Placed[] = [];
-    /** Remembered, and behind one that is not: each is to have its turn. */
+    /**
+     * Remembered partitions behind one that is not: they are answered after it, so that each gets
+     * its turn.
+     */
     const behind: FetchPartition[] = [];
     for (const want of wanted) {
       if (answer.isFull) break;
@@ -152,7 +160,7 @@ export class PartitionFetcher {
     return answer.parts;
   }
 
-  /** Those that have something, by their heads alone: most of many that are waited for are idle. */
+  /** The partitions with news, found by reading heads only: of many waited for, most are idle. */
   async #withNews(all: readonly Placed[], answer: FetchAnswer): Promise<Placed[]> {
     const looks = all.map((want) => this.#look(want));
     const heads = await this.#store.read(all.map(({ store }) => headRef(store)));
@@ -190,12 +198,15 @@ export class PartitionFetcher {
     });
   }
 
-  /** To be called before a look into the store; what it returns takes the head that was seen there. */
+  /**
+   * Call it before a read of the store, and the returned function with the head that the read
+   * found.
+   */
   #look({ topicId, partition }: FetchPartition): (head: PartitionHead) => void {
     const tail = this.#tails.of(topicId, partition);
     const { heard } = tail;
     return (head) => {
-      // Unless a hint came while this was read, which may be of what it did not see.
+      // A hint came during the read and may tell of an append that the read did not see.
       if (tail.heard !== heard) return;
       tail.isDoubted = false;
       tail.see(head, this.#clock.now());

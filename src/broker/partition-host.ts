@@ -18,24 +18,25 @@ export interface PartitionBounds extends PartitionName {
   readonly endOffset: number;
 }
 
-/** How far a fetch goes. */
+/** The bounds of one fetch. */
 export interface FetchLimits {
-  /** Until when it waits for something to read, in milliseconds since 1970. */
+  /** When the fetch stops waiting for records, in milliseconds since 1970. */
   readonly expires: number;
-  /** Of all partitions: about, and at least one batch. */
+  /** The bytes of all partitions together: approximate, and at least one batch. */
   readonly maxBytes: number;
-  /** Aborts when the fetch is to be answered with what is at hand. */
+  /** Aborts when the fetch must be answered at once, with what is at hand. */
   readonly signal: AbortSignal;
 }
 
 /** Who has the records of partitions, or knows whom to ask. */
 export interface PartitionHost {
   /**
-   * What became of each batch; never rejects. A batch is prepared where the records are, and passed on
-   * as its producer sent it: one that has the time of its append would be refused by the next broker.
+   * The outcome of each batch; never rejects. The host that stores a batch prepares it. A host that
+   * passes a batch on sends it as the producer did: a batch already stamped with its append time
+   * would be refused by the next broker.
    */
   append(appends: readonly Append[], durability: Durability): Promise<AppendOutcome[]>;
-  /** Kafka's fetch: waits for something to read. */
+  /** Answers a fetch as soon as a partition has records, or its time is up. */
   fetch(wanted: readonly FetchPartition[], limits: FetchLimits): Promise<FetchedPartition[]>;
   offset(topicId: string, partition: number, at: OffsetSpec): Promise<number>;
   /** Throws `UNKNOWN_TOPIC`. */

@@ -69,7 +69,10 @@ export class PartitionKeeper {
     return this.#mustBeOurs(head);
   }
 
-  /** The head, in which it is noted which timestamps are ahead of a clock that says `now`. */
+  /**
+   * The head, with the timestamps marked that are ahead of a clock that says `now`
+   * (log/retention.ts).
+   */
   async notedHead(now: number): Promise<PartitionHead> {
     const seen = await this.head();
     if (markAhead(seen.timeIndex, now) === seen.timeIndex) return seen;
@@ -203,7 +206,7 @@ export class PartitionKeeper {
     return { latest, to };
   }
 
-  /** Has at hand what the batches of these rows are compressed with. */
+  /** Loads the codecs that the batches of these rows are compressed with. */
   async #loadCodecs(rows: readonly Segment[]): Promise<void> {
     const { topicId, partition } = this.#kept;
     for (const { bytes } of rows) {

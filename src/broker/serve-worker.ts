@@ -19,12 +19,12 @@ export function serveWorker(scope: WorkerScope): void {
   const brokerId = randomId();
   const forever = new AbortController().signal;
   const alive = holdLife('broker', brokerId, forever);
-  alive.catch(() => {}); // each tab that greets it is told
+  alive.catch(() => {}); // each tab that says hello gets the error
   const brokers = new Map<string, LogBroker>();
 
   const brokerOf = (name: string): LogBroker => {
     let broker = brokers.get(name);
-    // Whoever had a log that was deleted stays with its broker; it makes no log anew.
+    // Clients of a deleted log keep their closed broker, which never creates the log again.
     if (broker === undefined || broker.isClosed) {
       broker = new LogBroker({ name, openStore: (options) => openIdbStore(name, options) });
       brokers.set(name, broker);

@@ -5,7 +5,7 @@ import type { PoolRow } from '../store/schema.ts';
 import type { RowRef, Store, Writer } from '../store/store.ts';
 import type { TopicRow } from './topic-row.ts';
 
-/** What a transaction came to, and whether it changed a topic. */
+/** The result of a transaction, and whether it changed a topic. */
 interface Allocated {
   readonly topics: readonly TopicRow[];
   readonly hasChanged: boolean;
@@ -59,12 +59,12 @@ export class Allocation {
     this.#write = write;
   }
 
-  /** Whether a topic has partitions now that it had not, or another configuration. */
+  /** Whether a topic got new partitions or another configuration. */
   get hasChanged(): boolean {
     return this.#hasNew || this.#hasOther;
   }
 
-  /** Writes a topic whose configuration is another one, and that is to have so many partitions. */
+  /** Writes a topic's new configuration, and allocates partitions up to the given number. */
   change(row: TopicRow, partitions: number): TopicRow {
     this.#hasOther = true;
     return this.grow(row, partitions - row.stores.length);

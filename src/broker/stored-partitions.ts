@@ -34,7 +34,7 @@ import { prepareAppend } from './prepare-append.ts';
 import type { TopicRow } from './topic-row.ts';
 
 export interface StoredPartitionsOptions extends PartitionFetcherOptions {
-  /** How a partition's topic behaves. Throws `UNKNOWN_TOPIC`. */
+  /** The configuration of a partition's topic. Throws `UNKNOWN_TOPIC`. */
   readonly configOf: (partition: PartitionName) => Promise<TopicConfig>;
   /** A file is about to bring a partition as far as this offset. */
   readonly beforeImport?: (partition: PartitionName, endOffset: number) => Promise<void>;
@@ -101,12 +101,12 @@ export class StoredPartitions implements PartitionHost {
     this.#fetcher.trimmed(name);
   }
 
-  /** Whether a fetch waits for something to read. */
+  /** Whether a fetch is waiting for records. */
   get isWaitedFor(): boolean {
     return this.#fetcher.isWaitedFor;
   }
 
-  /** These are the topics that there are. */
+  /** Drops the state of all topics but these. */
   retain(topicIds: ReadonlySet<string>): void {
     this.#fetcher.retain(topicIds);
   }
@@ -176,7 +176,10 @@ export class StoredPartitions implements PartitionHost {
     }));
   }
 
-  /** Throws what is wrong with the batch: all of the slow work is done here, before a transaction. */
+  /**
+   * Prepares a batch and finds its place; throws what is wrong with it. The slow work happens here,
+   * outside of the transaction.
+   */
   async #place(append: Append): Promise<PendingAppend> {
     const { topicId, partition } = append;
     const [store, config] = await Promise.all([

@@ -53,7 +53,7 @@ export class TailCache {
     tail.doubt();
   }
 
-  /** Forgets the tails of topics that are gone; their partitions. */
+  /** Forgets the tails of all topics but these; returns the partitions that were forgotten. */
   retain(topicIds: ReadonlySet<string>): PartitionName[] {
     const gone: PartitionName[] = [];
     for (const [key, tail] of this.#tails) {

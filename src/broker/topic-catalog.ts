@@ -60,7 +60,7 @@ export class TopicCatalog {
     return [...(await this.#read(true)).values()];
   }
 
-  /** The ids of the topics, as remembered. */
+  /** The ids of all topics, from memory where that is current. */
   async ids(): Promise<ReadonlySet<string>> {
     return new Set(byId(await this.#read(false)).keys());
   }
@@ -247,8 +247,9 @@ export class TopicCatalog {
 }
 
 /**
- * A topic that exists, as `spec` has it kept. A lower version is an older release's: it leaves the topic
- * as it is, whatever it asks for, and so never undoes what a newer release has changed.
+ * An existing topic after `createTopics` with `spec`. A version below the topic's comes from an
+ * older release: the topic stays as it is, so that a tab of that release never undoes a newer one's
+ * changes.
  */
 function keptTopic(spec: TopicSpec, row: TopicRow, allocation: Allocation): TopicRow {
   const { version: asked = 0 } = spec;
@@ -264,7 +265,9 @@ function keptTopic(spec: TopicSpec, row: TopicRow, allocation: Allocation): Topi
   return allocation.change({ ...row, config, version: asked }, spec.partitions ?? partitions);
 }
 
-/** Made once of each read: a fetch looks up each of its partitions. */
+/**
+ * Topics by id, computed once for each read of all topics: a fetch looks up each of its partitions.
+ */
 const indices = new WeakMap<ReadonlyMap<string, TopicRow>, ReadonlyMap<string, TopicRow>>();
 
 function byId(rows: ReadonlyMap<string, TopicRow>): ReadonlyMap<string, TopicRow> {

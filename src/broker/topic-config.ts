@@ -27,15 +27,15 @@ export function checkConfig(topic: string, config: TopicConfig, was: TopicConfig
   });
 }
 
-/** A topic as it is. */
+/** A topic as the log has it. */
 export interface ExistingTopic {
   readonly config: TopicConfig;
   readonly partitions: number;
-  /** Of those who made it, or changed it last. */
+  /** The version of the spec that created or last changed the topic. */
   readonly version: number;
 }
 
-/** An option of which a topic has another value than is asked for. */
+/** An option whose value in the topic differs from the spec's. */
 interface Difference {
   readonly option: string;
   readonly has: string;
@@ -51,8 +51,8 @@ export function checkAgrees(spec: TopicSpec, existing: ExistingTopic): void {
 }
 
 /**
- * The configuration of a topic that is brought in line with `spec`. Throws `TOPIC_EXISTS` for what it
- * cannot become, and `INVALID_CONFIG` for what does not go together.
+ * The configuration of a topic brought in line with `spec`. Throws `TOPIC_EXISTS` for a change that
+ * no topic can make, and `INVALID_CONFIG` for options that exclude each other.
  */
 export function broughtInLine(spec: TopicSpec, existing: ExistingTopic): TopicConfig {
   const stuck = differencesOf(spec, existing).flatMap((difference) => {
@@ -76,7 +76,7 @@ function whyStuck({ option, has, asked }: Difference): string | undefined {
   return `ask for ${has} or more, or use another topic name`;
 }
 
-/** What is left out of `spec` is not compared. */
+/** The differences in options that `spec` names; options that it leaves out are not compared. */
 function differencesOf(spec: TopicSpec, existing: ExistingTopic): Difference[] {
   const differences: Difference[] = [];
   const compare = (option: string, is: unknown, wanted: unknown): void => {

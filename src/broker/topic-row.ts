@@ -11,7 +11,7 @@ export interface TopicRow {
   readonly stores: readonly number[];
   readonly config: TopicConfig;
   readonly createdAt: number;
-  /** The highest version that it was created or brought in line with. Default 0. */
+  /** The highest version that the topic was created with or brought in line with. Default 0. */
   readonly version?: number;
   /** In memory: offsets before it may have been given out by a worker that is gone. Default 0. */
   readonly reservedTo?: number;

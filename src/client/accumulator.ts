@@ -26,7 +26,7 @@ export type BatchResult =
 /** A batch that takes no more records, with those who wait for them. */
 export interface SealedBatch extends Numbered {
   readonly accumulator: PartitionAccumulator;
-  /** @internal TypeScript before 5.7 cannot read its type. */
+  /** @internal TypeScript before 5.7 cannot parse the generic `Uint8Array`. */
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** `bytes.length`, which is 0 after the buffer has been transferred. */
   readonly byteLength: number;
@@ -158,15 +158,16 @@ export class PartitionAccumulator {
   }
 
   /**
-   * Takes the oldest full batch, unless it has to wait for those that are under way: `limit` are, or
-   * their numbers are another epoch's.
+   * Takes the oldest full batch, unless it must wait: `limit` batches are in flight, or those in
+   * flight were numbered in another epoch.
    */
   take(limit: number = MAX_IN_FLIGHT): SealedBatch | undefined {
     const { sequence } = this.#options;
     const isBroken = sequence?.isBroken === true;
     const [batch] = this.#sealed;
     if (batch === undefined || (isBroken && this.inFlight > 0)) return undefined;
-    // A partition remembers a producer's last `MAX_IN_FLIGHT` batches: a retry has to be among them.
+    // The broker keeps a producer's last `MAX_IN_FLIGHT` batches of a partition: a retry of an
+    // older one would look like a gap.
     const [oldest] = this.#unsettled;
     if (sequence !== undefined && batch.order - oldest!.order >= limit) return undefined;
     // One that may be stored comes again as it is: only its number can tell.

@@ -47,12 +47,17 @@ export interface RecordsToDelete {
 
 export interface CreateTopicsOptions {
   /**
-   * Which version of your topics these are, as IndexedDB's versions are of stores: raise it with each
-   * release that changes an option or the number of partitions. A topic that was last made or changed
-   * by a lower version is brought in line, in the same transaction: options that are named are set, and
-   * partitions added. One of a higher version is kept as it is, so a tab of an older release undoes
-   * nothing. At the same version, one that differs is `TOPIC_EXISTS`; so is what cannot be changed at
-   * any: fewer partitions, another `storage`. An integer of at least 1. Default: below all others.
+   * The version of the application's topics, as IndexedDB numbers a database's schema: raise it
+   * with each release that changes an option or the number of partitions.
+   *
+   * A topic last created or changed by a lower version is brought in line, in the same transaction:
+   * the options that are named are set, and partitions added. A topic of a higher version is kept
+   * as it is, so a tab of an older release undoes nothing. A topic of the same version that differs
+   * is `TOPIC_EXISTS`. So is, at any version, a change that no topic can make: fewer partitions, or
+   * another `storage`.
+   *
+   * An integer of at least 1. Default: none, which is below all others. Leave it out while topics
+   * never change.
    */
   readonly version?: number;
 }
@@ -96,9 +101,9 @@ export class Admin {
   }
 
   /**
-   * Makes topics, all or none. One that exists and agrees with what is asked for is kept; one that
-   * differs is `TOPIC_EXISTS`, unless a higher `version` brings it in line. What a topic says nothing
-   * of is not compared, and not changed.
+   * Creates topics, all or none. A topic that exists and agrees with what is asked for is kept; one
+   * that differs is `TOPIC_EXISTS`, unless a higher `version` brings it in line. Options that a
+   * topic leaves out are neither compared nor changed.
    */
   async createTopics(
     topics: readonly TopicLike[],
@@ -215,20 +220,21 @@ export class Admin {
   }
 
   /**
-   * Stores a Kafka log file, or several segments of one partition in any order, in a partition that has
-   * never had a record, with the offsets of the file; all or nothing, of 256 MiB at the most. The
-   * topic's rules for what is sent to it, as `maxRecordBytes` and keys, are not applied.
+   * Stores a Kafka log file, or several segments of one partition in any order, in a partition that
+   * has never had a record, with the offsets of the file; all or nothing, and 256 MiB at most. The
+   * topic's rules for sent records, such as `maxRecordBytes` and the need of a key, do not apply.
    *
-   * The files may be as a broker has them on its disk: compressed with any codec of Kafka, compacted, and
-   * with transactions, of which only what was committed is stored. The last segment may end in zeros that
-   * the broker has preallocated, or within a batch that it was just writing. What is not stored, the
-   * result tells as `leftOut`. What is stored is so byte for byte, and `exportPartition` gives the same.
+   * The files may be as a broker has them on its disk: compressed with any of Kafka's codecs,
+   * compacted, and with transactions, of which only committed ones are stored. The last segment may
+   * end in zeros that the broker has preallocated, or within a batch that the broker was writing.
+   * The result's `leftOut` counts what was not stored. Everything else is stored byte for byte, and
+   * `exportPartition` returns the same bytes.
    *
    * Throws `INVALID_LOG_FILE`, whose details say which byte (`at`) of which file, and which batch
-   * (`baseOffset`), and whose text says what to do: for other bytes than were written, the formats
-   * before Kafka 0.11 (magic 0 and 1), and offsets beyond 2^52. Throws `PARTITION_NOT_EMPTY`,
-   * `UNKNOWN_TOPIC`, `LOAD_FAILED` where a codec's code cannot be loaded, and a `RangeError` for more
-   * than 256 MiB.
+   * (`baseOffset`), and whose text says what to do: for bytes that differ from what was written,
+   * for formats before Kafka 0.11 (magic 0 and 1), and for offsets beyond 2^52. Throws
+   * `PARTITION_NOT_EMPTY`, `UNKNOWN_TOPIC`, `LOAD_FAILED` where a codec's code cannot be loaded,
+   * and a `RangeError` for more than 256 MiB.
    */
   async importPartition(
     topic: TopicLike,
@@ -326,7 +332,7 @@ export class Admin {
     const manager = globalThis.navigator?.storage;
     const [log, estimate, persisted] = await Promise.all([
       this.#connection.call('describeLog', null),
-      // A sandboxed frame has no storage, and the browser refuses to tell of it.
+      // In a sandboxed frame without storage, `estimate()` rejects.
       manager?.estimate?.().catch(() => undefined),
       manager?.persisted?.().catch(() => undefined),
     ]);

@@ -11,25 +11,25 @@ import type { TopicRegistry } from './topic-registry.ts';
 import { withOwnBytes } from './topic-writer.ts';
 import type { OutgoingRecord } from './topic-writer.ts';
 
-/** Records that wait for their topic to be known, or for room. */
+/** Records that wait until their topic is known, or for room. */
 interface Waiting {
   readonly name: string;
   readonly records: readonly OutgoingRecord[];
   readonly sink: Sink;
-  /** For a `flush` that waits for them. */
+  /** Resolves once the records are in the buffer; present when a `flush` waits for them. */
   admitted: Deferred | undefined;
 }
 
-/** What records are let into. */
+/** The buffer that records are admitted to. */
 export interface Buffer {
   readonly hasRoom: boolean;
-  /** Resolves when room may have come free. */
+  /** Resolves when room may have been made. */
   roomMade(): Promise<void>;
-  /** Whether the rules of the topic let the records pass. */
+  /** Whether the records keep the topic's rules. */
   accepts(topic: TopicInfo, records: readonly OutgoingRecord[]): boolean;
-  /** Throws, and takes none, where a record breaks the topic's rules. */
+  /** Adds all records; throws, and adds none, where one breaks the topic's rules. */
   add(topic: TopicInfo, records: readonly OutgoingRecord[], sink: Sink): void;
-  /** All who waited have been let in: they travel together. */
+  /** Called when every waiting record has been admitted: they travel together. */
   admittedAll(): void;
 }
 
@@ -37,13 +37,13 @@ export interface AdmissionOptions {
   readonly connection: Connection;
   readonly registry: TopicRegistry;
   readonly buffer: Buffer;
-  /** How long a topic is asked for while there is no worker to be asked, in milliseconds. */
+  /** How long to keep asking for a topic while no worker can be asked, in milliseconds. */
   readonly patienceMs: number;
 }
 
 /**
- * Lets records into a producer's buffer, in order, as their topics become known and room comes free:
- * at once, where both is so.
+ * Admits records to a producer's buffer, in order, once their topic is known and there is room:
+ * within the call, where both hold already.
  */
 export class Admission {
   readonly #options: AdmissionOptions;
@@ -54,34 +54,38 @@ export class Admission {
     this.#options = options;
   }
 
-  /** Whether records are waiting, which will travel together. */
+  /** Whether records are waiting to be admitted. They will travel together. */
   get isAdmitting(): boolean {
     return this.#isAdmitting;
   }
 
-  /** Throws, and takes none, where a record breaks the rules of a topic that is known. */
+  /**
+   * Takes the records. Throws, and takes none, where one breaks the rules of a topic that is known.
+   */
   accept(name: string, records: readonly OutgoingRecord[], sink: Sink): void {
     const { buffer, connection, registry } = this.#options;
     const { isLeaving } = connection.page;
-    // While the page leaves, only records of topics that nobody knows are waiting.
+    // While the page leaves, only records of topics not yet known are waiting.
     const topic = isLeaving ? registry.lastKnown(name) : registry.get(name);
     const isNext = isLeaving || (!this.#isAdmitting && buffer.hasRoom);
     if (topic !== undefined && isNext && (isLeaving || !this.#isRefusedByAge(topic, records))) {
       buffer.add(topic, records, sink);
       return;
     }
-    // The caller may change its bytes after the call.
+    // The caller may reuse its buffers after the call.
     this.#waiting.push({ name, records: records.map(withOwnBytes), sink, admitted: undefined });
     if (!this.#isAdmitting) void this.#admitAll();
   }
 
-  /** Resolves when all that have been accepted so far are in the buffer; `undefined`: they are. */
+  /**
+   * Resolves when all records accepted so far are in the buffer; `undefined` when they already are.
+   */
   admitted(): Promise<void> | undefined {
     const { last } = this.#waiting;
     return last === undefined ? undefined : (last.admitted ??= deferred()).promise;
   }
 
-  /** The page may be in its last turn: all go in at once, but for topics that nobody knows. */
+  /** Admits all records of known topics at once: the page may be in its last turn. */
   leave(): void {
     let before: Waiting | undefined;
     for (let left = this.#waiting.length; left > 0; left--) {
@@ -109,7 +113,7 @@ export class Admission {
       } catch (error) {
         topic = asError(error);
       }
-      if (this.#waiting.first !== next) continue; // let in meanwhile, as the page began to leave
+      if (this.#waiting.first !== next) continue; // `leave()` admitted it meanwhile
       this.#waiting.shift();
       this.#admit(next, topic);
     }
@@ -131,7 +135,10 @@ export class Admission {
     else void (before.admitted ??= deferred()).promise.then(admitted.resolve);
   }
 
-  /** Whether the topic's rules refuse the records, and may be out of date: then they are looked up. */
+  /**
+   * Whether the topic's rules, as remembered, refuse the records and may be out of date: a look-up
+   * decides.
+   */
   #isRefusedByAge(topic: TopicInfo, records: readonly OutgoingRecord[]): boolean {
     const { buffer, registry } = this.#options;
     return !registry.isCurrent && !buffer.accepts(topic, records);
@@ -145,6 +152,6 @@ export class Admission {
 
 export function asError(error: unknown): Error {
   if (error instanceof Error) return error;
-  // Of another realm; whoever sends tells an error by its class.
+  // An error of another realm is wrapped: `sink` tells errors by `instanceof`.
   return isError(error) ? new Error(error.message, { cause: error }) : toTablogError(error);
 }

@@ -25,7 +25,7 @@ export interface WholeTopicsOptions {
   readonly selection: TopicSelection;
   readonly readers: ReaderSet;
   readonly from: Position;
-  /** Where `from` was when the consumer was made. */
+  /** The offsets that `from` stood for when the consumer was made. */
   readonly origins: Promise<Origins>;
   readonly listeners: ConsumerListeners;
   readonly mustExist: boolean;

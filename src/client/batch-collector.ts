@@ -8,19 +8,19 @@ export interface BatchCollectorOptions {
   readonly max: number;
   readonly maxWaitMs: number;
   readonly clock: Clock;
-  /** Messages that do not become part of a batch, and count as processed with it. */
+  /** Whether a message is left out of its batch; such a message is processed with the batch. */
   readonly isPassedOver: (reader: PartitionReader, message: Message) => boolean;
-  /** A batch has waited long enough. */
+  /** Called when a batch has waited for `maxWaitMs`. */
   readonly onDue: () => void;
 }
 
-/** Messages of one partition, in order. */
+/** Consecutive messages of one partition. */
 export interface CollectedBatch {
   readonly reader: PartitionReader;
   readonly epoch: number;
   readonly messages: readonly Message[];
   readonly records: readonly RawRecord[];
-  /** The offset after all that was taken. */
+  /** The offset after the last message taken, left-out ones included. */
   readonly next: number;
 }
 
@@ -28,14 +28,17 @@ interface OpenBatch extends CollectedBatch {
   readonly messages: Message[];
   readonly records: RawRecord[];
   next: number;
-  /** When it has waited long enough, in milliseconds since 1970. */
+  /** When the batch stops waiting for more, in milliseconds since 1970. */
   readonly until: number;
   readonly cancel: () => void;
-  /** Nothing can be added: the partition has stopped, or a record cannot be decoded. */
+  /**
+   * Whether the batch can take no more: the partition has stopped, or its next record cannot be
+   * decoded.
+   */
   isBlocked: boolean;
 }
 
-/** Batches that are being filled, at most one a partition, until they are full or have waited long enough. */
+/** Fills batches, at most one a partition, until each is full or has waited for `maxWaitMs`. */
 export class BatchCollector {
   readonly #options: BatchCollectorOptions;
   readonly #open = new Map<PartitionReader, OpenBatch>();
@@ -48,7 +51,7 @@ export class BatchCollector {
     return this.#open.has(reader);
   }
 
-  /** Begins a batch with the message that the reader handed out last. */
+  /** Begins a batch with the message that the reader returned last. */
   begin(reader: PartitionReader, message: Message): void {
     const { clock, maxWaitMs, onDue } = this.#options;
     this.#open.set(reader, {
@@ -63,13 +66,13 @@ export class BatchCollector {
     });
   }
 
-  /** A batch that is complete with what is at hand; the collector does not have it any more. */
+  /** Takes a batch that is full or due out of the collector. */
   take(): CollectedBatch | undefined {
     const { clock, max } = this.#options;
     for (const batch of this.#open.values()) {
       const { reader, epoch, messages } = batch;
       if (reader.epoch !== epoch) {
-        this.#close(batch); // somebody has sought
+        this.#close(batch); // a seek has moved the reader
         continue;
       }
       if (reader.stopped) continue;
@@ -82,13 +85,13 @@ export class BatchCollector {
     return undefined;
   }
 
-  /** The partition is given up: whoever gets it reads what was collected. */
+  /** Drops a batch whose partition is given up; the next member reads its messages. */
   giveUp(reader: PartitionReader): void {
     const batch = this.#open.get(reader);
     if (batch !== undefined) this.#close(batch);
   }
 
-  /** Has everything that was collected read again. */
+  /** Puts all collected messages back, to be read again. */
   putBack(): void {
     for (const batch of this.#open.values()) {
       const { reader, epoch, messages } = batch;
@@ -97,7 +100,7 @@ export class BatchCollector {
     }
   }
 
-  /** No timer is left. What was collected is forgotten. */
+  /** Drops all batches and cancels their timers. */
   close(): void {
     for (const batch of this.#open.values()) this.#close(batch);
   }
@@ -119,7 +122,7 @@ export class BatchCollector {
         records.push(new RawRecord(reader.cursor!));
       }
     } catch {
-      // The next look at the partition tells why it has stopped.
+      // The error stays with the reader; the next read reports it.
     }
     batch.isBlocked = messages.length < max;
   }

@@ -33,7 +33,7 @@ export class Connection {
   readonly page: PageLife;
   readonly #options: ConnectionOptions;
   readonly #closing = new AbortController();
-  /** The log's id, once it is open. */
+  /** The id of the log; `undefined` until the log is open. */
   #logId: string | undefined;
   #alive: Promise<void> | undefined;
   #link: Promise<Link> | undefined;
@@ -52,7 +52,10 @@ export class Connection {
     return this.#options.host;
   }
 
-  /** Aborts when the connection is closed; because the log was deleted, with that as its reason. */
+  /**
+   * Aborts when the connection is closed. The reason is `CLOSED` with `details.reason` 'deleted'
+   * where the log was deleted.
+   */
   get closed(): AbortSignal {
     return this.#closing.signal;
   }
@@ -61,17 +64,20 @@ export class Connection {
     return this.#options.clock;
   }
 
-  /** Opens the log, and makes it if it is new; brings its topics. */
+  /** Opens the log, creating it if it is new; returns its topics. */
   async open(): Promise<readonly TopicInfo[]> {
     const { logId, topics } = await this.call('openLog', { logId: null });
     this.#logId = logId;
     return topics;
   }
 
-  /** Somebody says that the log was deleted: a look tells, which ends the connection if that is true. */
+  /**
+   * Handles a hint that the log was deleted: asks the broker, whose answer closes the connection if
+   * so.
+   */
   heardOfDeletion(): void {
     const logId = this.#logId;
-    // Where the look fails, the next call tells.
+    // A failed check is dropped: the next call learns the same.
     if (logId !== undefined) this.call('openLog', { logId }).catch(() => {});
   }
 
@@ -114,7 +120,7 @@ export class Connection {
     }
   }
 
-  /** Closes the connection: by the application, or because the log was deleted. Idempotent. */
+  /** Closes the connection, for the application or because of `deletion`. Idempotent. */
   close(deletion?: TablogError): void {
     if (this.closed.aborted) return;
     this.#closing.abort(deletion);
@@ -124,7 +130,7 @@ export class Connection {
     );
   }
 
-  /** The error of calls after the end. */
+  /** The error of calls after `close()`. */
   closedError(): TablogError {
     const reason: unknown = this.closed.reason;
     if (isLogDeleted(reason)) return reason;
@@ -162,7 +168,10 @@ export class Connection {
     throw this.closedError();
   }
 
-  /** `alone`: the broker runs in this thread, and needs no lock to learn of the tab's death. */
+  /**
+   * Holds the lock whose release tells the broker of the tab's death. `alone`: the broker runs in
+   * this thread and dies with the tab, so a refused lock does no harm.
+   */
   async #holdLife(alone: boolean): Promise<void> {
     this.#alive ??= holdLife('client', this.clientId, this.closed);
     try {

@@ -25,8 +25,9 @@ export interface ConsumerEvents {
   /** Partitions were assigned, and have their place; what is awaited here comes before their first message. */
   readonly assigned: PartitionsEvent;
   /**
-   * Partitions are to be given up, and nothing of them is in hand any more. Commit here what is not
-   * committed; the next member gets them when the listeners are done, or after `rebalanceTimeoutMs`.
+   * The consumer is about to give up these partitions, and has none of their messages in hand any
+   * more. Commit here what is not committed. The next member gets the partitions when the listeners
+   * are done, or after `rebalanceTimeoutMs`.
    */
   readonly revoked: PartitionsEvent;
   /** Partitions are gone, and others may read them already: commits would be `FENCED`. */
@@ -41,7 +42,7 @@ export type ConsumerListener<E extends keyof ConsumerEvents> = (
 
 const NAMES: readonly (keyof ConsumerEvents)[] = ['assigned', 'revoked', 'lost', 'reset'];
 
-/** How long a promise waits for listeners that may be waiting for that promise. */
+/** The longest wait of a promise for listeners that may themselves be waiting for that promise. */
 export const LISTENER_GRACE_MS = 1_000;
 
 /** Who listens to a consumer. */
@@ -67,17 +68,17 @@ export class ConsumerListeners {
     return () => void listeners.delete(listener);
   }
 
-  /** Whether a listener is being called, and has not awaited anything yet. */
+  /** Whether a listener is running synchronously: called, and not yet at its first `await`. */
   get isCalling(): boolean {
     return this.#calling > 0;
   }
 
-  /** Whether a listener is not done yet. */
+  /** Whether a listener has not settled yet. */
   get isRunning(): boolean {
     return this.#running > 0;
   }
 
-  /** Calls the listeners at once; resolves when every one of them is done. */
+  /** Calls the listeners at once; resolves when all of them have settled. */
   async emit<E extends keyof ConsumerEvents>(event: E, detail: ConsumerEvents[E]): Promise<void> {
     const calls = [...this.#listeners.get(event)!].map((listener) =>
       this.#run(() => listener(detail as never)),

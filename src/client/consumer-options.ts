@@ -26,9 +26,10 @@ import type { TopicLike } from './topic.ts';
 export type Position = 'earliest' | 'latest' | number | Date;
 
 /**
- * The fate of a record that cannot be decoded. 'fail': whoever reads gets the error, `SERDE`, and
- * the record is still the next one, so that a `seek` can go past it; 'skip': it counts as processed;
- * 'deadLetter': it goes to the `deadLetterTopic`, byte for byte, and counts as processed.
+ * The fate of a record that cannot be decoded. 'fail': the reader gets the error, `SERDE`, and the
+ * record is still the next one, so that a `seek` can go past it; 'skip': the record counts as
+ * processed; 'deadLetter': the record goes to the `deadLetterTopic`, byte for byte, and counts as
+ * processed.
  */
 export type DecodeErrorAction = 'fail' | 'skip' | 'deadLetter';
 
@@ -45,9 +46,9 @@ export interface ConsumerOptions<T extends TopicFilter = TopicLike> {
    */
   readonly topics: readonly T[];
   /**
-   * Default 'latest': only what is sent after the consumer was made; pass 'earliest' to read what is
-   * there. Where to begin (Kafka's `auto.offset.reset`, and more); with a group, where it has committed
-   * nothing, or what it committed is out of range.
+   * Where to begin (Kafka's `auto.offset.reset`, and more); with a group, only where the group has
+   * committed nothing, or what it committed is out of range. Default 'latest': only records sent
+   * after the consumer was made. Pass 'earliest' to read what is there.
    */
   readonly from?: Position;
   /** Fail with `UNKNOWN_TOPIC` where a topic does not exist, instead of waiting for it. Default false. */
@@ -90,14 +91,16 @@ export interface ConsumerOptions<T extends TopicFilter = TopicLike> {
    */
   readonly placement?: 'visible' | 'any';
   /**
-   * The action for a record whose key or value its serde does not decode, or a function that returns
-   * one: it gets the error (`SERDE`) and the record with key and value as bytes, which are views into the
-   * fetched batch. Default 'fail' in loops; in `run()`, what its `onError` says.
+   * The action for a record whose key or value its serde cannot decode, or a function that returns
+   * one. The function gets the error (`SERDE`) and the record with key and value as bytes, which
+   * are views into the fetched batch. Default: 'fail' in loops; in `run()`, what its `onError`
+   * says.
    */
   readonly onDecodeError?: OnDecodeError;
   /**
-   * Where 'deadLetter' puts records, here and in `run()`: a topic that exists, and that this consumer
-   * does not name in `topics`.
+   * Where 'deadLetter' puts records, here and in `run()`: a topic that exists, and that this
+   * consumer does not name in `topics`. Where the topic does not exist, `ready` rejects with
+   * `UNKNOWN_TOPIC`. Default: none; 'deadLetter' needs one.
    */
   readonly deadLetterTopic?: TopicLike;
   /** Aborting it closes the consumer. */

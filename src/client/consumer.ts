@@ -49,14 +49,20 @@ export interface ConsumerInternals {
   readonly registry: TopicRegistry;
   readonly readers: ReaderSet;
   readonly reading: Reading;
-  /** Aborts when the consumer closes; its reason says so where the log was deleted. */
+  /**
+   * Aborts when the consumer closes. The reason is `CLOSED` with `details.reason` 'deleted' where
+   * the log was deleted.
+   */
   readonly closing: AbortSignal;
 }
 
-/** What a consumer holds, for transactions: a method, because they may be given a Proxy of it. */
+/**
+ * The method by which transactions ask a consumer for its partitions: a method, because private
+ * fields cannot be read through a Proxy of the consumer.
+ */
 export const HOLDS_OF: unique symbol = Symbol('holds');
 
-/** Whether a consumer has been closed, so that another one may have its name. */
+/** The getter that tells whether a consumer is closing, so that its `memberId` is free again. */
 export const IS_CLOSING: unique symbol = Symbol('isClosing');
 
 /**
@@ -87,9 +93,9 @@ export class Consumer<T extends TopicFilter = TopicLike>
   readonly #closing = new AbortController();
   readonly #onClosed: () => void;
   readonly #ready: Promise<void>;
-  /** As `ready`, whatever listeners are at. */
+  /** Resolves as `ready` does, without waiting for listeners. */
   readonly #positioned: Promise<void>;
-  /** With a group. */
+  /** The consumer as a member of its group; `undefined` without a group. */
   readonly #member: PageMember | undefined;
   #assignment: Assignment | undefined;
   #runner: Runner | undefined;
@@ -144,7 +150,7 @@ export class Consumer<T extends TopicFilter = TopicLike>
     });
     const place = checkPosition(from);
     const origins = mayMove(place) || group === undefined ? this.#lookUp(place) : undefined;
-    origins?.catch(() => {}); // whoever waits for it is told
+    origins?.catch(() => {}); // reported to the one who needs a place
     const predecessors = this.#member === undefined ? undefined : haveLeft(this.#member);
     const positioned = deferred();
     this.#ready = this.#start(async () => {
@@ -155,7 +161,8 @@ export class Consumer<T extends TopicFilter = TopicLike>
       await Promise.race([predecessors, aborted(this.#closing.signal)]);
       return new GroupMember({
         ...common,
-        // Where it is not known, the broker looks when it is the partition's turn.
+        // Where the look-up failed, the broker looks again when the group gives this member the
+        // partition.
         origins: Promise.resolve(origins).catch(() => undefined),
         connection,
         group: { ...checked, group, memberId: this.memberId!, assignor: checked.assignor ?? null },
@@ -166,7 +173,7 @@ export class Consumer<T extends TopicFilter = TopicLike>
       });
     });
     this.#positioned = Promise.race([positioned.promise, this.#ready]);
-    this.#positioned.catch(() => {}); // whoever reads gets it too
+    this.#positioned.catch(() => {}); // reported to readers as well
     if (!mustExist) {
       tellMissingTopics({ connection, registry, selection, closing: this.#closing.signal });
     }
@@ -175,12 +182,13 @@ export class Consumer<T extends TopicFilter = TopicLike>
   }
 
   /**
-   * Resolves when every partition has its place. In a group: when it has joined, and has every
-   * partition that it is to have, and 'assigned' listeners are done. Rejects with `UNKNOWN_TOPIC`
-   * (`mustExist`), `MEMBER_EXISTS`, `INCONSISTENT_GROUP_PROTOCOL`, `CLOSED`, and what else prevents it.
+   * Resolves when every partition has its place. In a group: when the consumer has joined, has
+   * every partition that it is meant to have, and its 'assigned' listeners are done. Rejects with
+   * `UNKNOWN_TOPIC` (`mustExist`), `MEMBER_EXISTS`, `INCONSISTENT_GROUP_PROTOCOL`, `CLOSED`, and
+   * any other error that keeps the consumer from starting.
    *
-   * A listener may await it: it waits for listeners for a second at the most, and not at all where a
-   * listener asks for it that has awaited nothing yet.
+   * A listener may await `ready`: the wait for listeners then ends after a second at the most, and
+   * at once for a listener that asks before its own first `await`.
    */
   get ready(): Promise<void> {
     return this.#listeners.isCalling ? this.#positioned : this.#ready;
@@ -200,9 +208,10 @@ export class Consumer<T extends TopicFilter = TopicLike>
   }
 
   /**
-   * One message after the other, from all partitions in turn. Ends when the consumer is closed;
-   * throws `CLOSED` when the log was deleted, and `OFFSET_OUT_OF_RANGE`, `UNKNOWN_TOPIC`, `LOG_CORRUPT`, `BATCH_CORRUPT` and what else
-   * stops a partition, until somebody seeks.
+   * Delivers one message after the other, from all partitions in turn. Ends when the consumer is
+   * closed. Throws `CLOSED` when the log was deleted, and `OFFSET_OUT_OF_RANGE`, `UNKNOWN_TOPIC`,
+   * `LOG_CORRUPT`, `BATCH_CORRUPT` and any other error that stops a partition, each time until a
+   * `seek`.
    */
   [Symbol.asyncIterator](): AsyncIterator<MessageOf<T>, undefined, undefined> {
     return this.#reading.messages() as AsyncIterator<MessageOf<T>, undefined, undefined>;
@@ -228,7 +237,7 @@ export class Consumer<T extends TopicFilter = TopicLike>
    * the next to be read.
    */
   run(options: RunOptions<T>): Promise<void>;
-  /** The same with a handler for batches of messages, each of one partition. */
+  /** Runs a handler for batches of messages, each batch of one partition. */
   run(options: BatchRunOptions<T>): Promise<void>;
   async run(options: RunOptions<T> | BatchRunOptions<T>): Promise<void> {
     const { startRunner } = await runnerPart.load();
@@ -290,7 +299,7 @@ export class Consumer<T extends TopicFilter = TopicLike>
   }
 
   /**
-   * The parts of a consumer that a table reads, to know when nothing more is at hand.
+   * The parts of a consumer that `table()` reads with.
    * @internal
    */
   static internalsOf<T extends TopicFilter>(consumer: Consumer<T>): ConsumerInternals {
@@ -309,9 +318,9 @@ export class Consumer<T extends TopicFilter = TopicLike>
   }
 
   /**
-   * Moves a partition, or all of them, to another place: 'latest' is the end as of the call, so what
-   * the tab sends after it is read. What was fetched before is dropped; no message from there is
-   * delivered any more.
+   * Moves a partition, or all of them, to another place: 'latest' is the end as of the call, so
+   * records that the tab sends after the call are read. Messages fetched before are dropped and
+   * never delivered.
    */
   async seek(to: Position, where?: TopicPartition): Promise<void> {
     const place = checkPosition(to);
@@ -319,7 +328,7 @@ export class Consumer<T extends TopicFilter = TopicLike>
     let origins: Origins | undefined;
     if (this.#readers.all.length === 0) {
       const looked = 'at' in place ? this.#lookUp(place) : undefined;
-      looked?.catch(() => {}); // it is awaited later
+      looked?.catch(() => {}); // awaited below
       await this.#positioned;
       origins = await looked;
     }
@@ -343,19 +352,19 @@ export class Consumer<T extends TopicFilter = TopicLike>
   }
 
   /**
-   * Ends the loops that read it. In a group, commits what is processed and leaves, so that others go
-   * on at once; it does not wait for messages that are in hand, which come again there. It waits for
-   * 'revoked' listeners, for `rebalanceTimeoutMs` at the most. Rejects where the commit could not be
-   * stored. Idempotent.
+   * Ends the loops that read the consumer. In a group, commits what is processed and leaves, so
+   * that other members go on at once. Messages in hand are not waited for, and come again at
+   * another member. 'revoked' listeners are waited for, for `rebalanceTimeoutMs` at the most.
+   * Rejects where the commit could not be stored. Idempotent.
    *
-   * A listener may call it and await it. A call that is made while listeners run waits for them for a
-   * second at the most, and not at all within a listener that has awaited nothing yet; the consumer
+   * A listener may call and await `close()`. A call made while listeners run waits for them for a
+   * second at the most, and not at all within a listener before its first `await`; the consumer
    * leaves when they are done.
    */
   override close(): Promise<void> {
     if (this.#closed === undefined) {
       this.#closed = this.#close();
-      this.#closed.catch(() => {}); // a call that does not wait for it is not told
+      this.#closed.catch(() => {}); // a caller that does not await the call loses the error
       if (this.#member !== undefined) isLeaving(this.#member, this.#closed);
     }
     if (this.#listeners.isCalling) return Promise.resolve();
@@ -367,7 +376,10 @@ export class Consumer<T extends TopicFilter = TopicLike>
     return this.#closing.signal.aborted;
   }
 
-  /** `closed`, unless a listener holds it up that may be waiting for this. */
+  /**
+   * Resolves with `closed`, or after `LISTENER_GRACE_MS`: a running listener may be waiting for
+   * this promise.
+   */
   async #closedOrLate(closed: Promise<void>): Promise<void> {
     const late = deferred();
     const cancel = this.#connection.clock.after(LISTENER_GRACE_MS, late.resolve);
@@ -381,7 +393,7 @@ export class Consumer<T extends TopicFilter = TopicLike>
     try {
       await this.#assignment?.close();
     } catch (error) {
-      if (!isLogDeleted(error)) throw error; // nothing is left to be committed
+      if (!isLogDeleted(error)) throw error; // a deleted log has no offsets to commit to
     } finally {
       this.#isClosed = true; // and not before: a 'revoked' listener may commit
       this.#onClosed();
@@ -410,7 +422,7 @@ export class Consumer<T extends TopicFilter = TopicLike>
   }
 }
 
-/** Whether the place is elsewhere when more has been sent. */
+/** Whether later appends can move the place. */
 function mayMove(place: OffsetPlace): boolean {
   return 'at' in place && place.at !== 'earliest';
 }

@@ -1,7 +1,7 @@
 import { errorText } from '../base/error-text.ts';
 import type { RecordParts } from '../record/batch-writer.ts';
 
-/** The facts of a record that could not be handled, for its headers. */
+/** The facts of a record whose handler failed, for the dead letter's headers. */
 export interface FailedRecord {
   readonly topic: string;
   readonly partition: number;
@@ -11,7 +11,7 @@ export interface FailedRecord {
   readonly deadLetterTopic: string;
 }
 
-/** Longer texts of errors are cut. */
+/** The most UTF-16 units of an error's text in a header. */
 const MAX_ERROR_LENGTH = 1000;
 
 const ORIGIN = ['tablog.topic', 'tablog.partition', 'tablog.offset'];
@@ -20,10 +20,10 @@ const FAILURE = ['tablog.attempts', 'tablog.error', 'tablog.deadLetterTopic'];
 type Headers = RecordParts['headers'];
 
 /**
- * A record's headers, and those of a dead letter behind them: where the record was read
- * (`tablog.topic`, `tablog.partition`, `tablog.offset`), how often it was tried (`tablog.attempts`),
- * what its handler threw last (`tablog.error`), and where it is buried (`tablog.deadLetterTopic`). A
- * dead letter that is buried once more keeps its first origin.
+ * A record's headers, followed by those of a dead letter: where the record was read
+ * (`tablog.topic`, `tablog.partition`, `tablog.offset`), how often it was tried
+ * (`tablog.attempts`), what its handler threw last (`tablog.error`), and where it is buried
+ * (`tablog.deadLetterTopic`). A dead letter that is buried again keeps its first origin.
  */
 export function deadLetterHeaders(headers: Headers, failed: FailedRecord): Headers {
   const { topic, partition, offset, attempts, error, deadLetterTopic } = failed;
@@ -35,8 +35,8 @@ export function deadLetterHeaders(headers: Headers, failed: FailedRecord): Heade
 }
 
 /**
- * Whether a record in `topic` was buried there. One that was sent back to where it came from, headers
- * and all, is none.
+ * Whether a record in `topic` is a dead letter there. A record sent back to its origin keeps the
+ * headers, but names another topic in them, and is none.
  */
 export function isDeadLetter(topic: string, headers: Headers): boolean {
   const value = headers.findLast(([name]) => name === 'tablog.deadLetterTopic')?.[1];

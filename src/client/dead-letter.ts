@@ -23,16 +23,17 @@ export interface Graveyard {
   readonly isOver: () => boolean;
 }
 
-/** A batch takes no more records beyond this. */
+/** The bytes at which a batch of dead letters is full. */
 const BATCH_BYTES = 1024 * 1024;
 
 /**
- * Stores records in the dead letter topic, byte for byte, with headers that tell where they were and
- * why; where there is a group, in one transaction with their commit. So it waits until every message
- * before them is processed. `false`: they are not this consumer's any more, and nothing is stored.
+ * Stores records in the dead letter topic, byte for byte, with headers that tell where they were
+ * and why. With a group the records and their commit are one transaction, so it waits until every
+ * earlier message of the partition is processed. Returns false, and stores nothing, where the
+ * partition is not this consumer's any more.
  *
- * A transaction cannot have records of a topic in memory: there they are stored first, and committed
- * then. So one may be there twice, and none is lost on the way.
+ * A transaction cannot include a topic in memory: there the records are stored first, and committed
+ * after. A crash in between buries them twice, and loses none.
  */
 export async function bury(
   graveyard: Graveyard,
@@ -85,7 +86,7 @@ async function storeLetters(
       await send(connection, appendsOf(info, letters, partition), commit);
       return;
     } catch (error) {
-      // Made anew since it was looked up, perhaps with fewer partitions.
+      // The topic was created again since the look-up, perhaps with fewer partitions.
       if (!isUnknownTopic(error) || tries > 1) throw error;
       registry.forget();
     }
@@ -129,7 +130,7 @@ function appendsOf(
   return appends;
 }
 
-/** Has `store` commit what was handed out, when its turn comes. */
+/** Stores with a commit of the records that were handed out, once all before them are processed. */
 async function storeWithCommit(
   connection: Connection,
   hold: Hold,

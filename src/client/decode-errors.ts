@@ -10,7 +10,7 @@ import { asTopic } from './topic.ts';
 import type { TopicLike } from './topic.ts';
 import type { TopicRegistry } from './topic-registry.ts';
 
-/** A consumer's way with records that cannot be decoded. */
+/** A consumer's policy for records that cannot be decoded, and what carrying it out needs. */
 export interface DecodeErrorPolicy {
   readonly connection: Connection;
   readonly registry: TopicRegistry;
@@ -18,17 +18,20 @@ export interface DecodeErrorPolicy {
   readonly deadLetterTopic: TopicLike | undefined;
 }
 
-/** A record that a loop came upon. */
+/** An undecodable record at the position of a loop. */
 export interface FoundUndecodable {
   readonly reader: PartitionReader;
   readonly undecodable: Undecodable;
-  /** The reader's when the record was found: a seek makes it another. */
+  /** The reader's epoch when the record was found; a seek changes the reader's. */
   readonly epoch: number;
   /** Aborts when the consumer closes. */
   readonly closing: AbortSignal;
 }
 
-/** The action that `onDecodeError` chooses. Throws what it throws, and a `TypeError` for what is no action. */
+/**
+ * The action that `onDecodeError` chooses. Throws what the function throws, and a `TypeError` where
+ * it returns no action.
+ */
 export async function decodeErrorAction(
   { onDecodeError, deadLetterTopic }: Pick<DecodeErrorPolicy, 'onDecodeError' | 'deadLetterTopic'>,
   { error, message }: Undecodable,
@@ -42,7 +45,10 @@ export async function decodeErrorAction(
   return action;
 }
 
-/** Goes past the record, which was put back; or throws, and it is the next one still. */
+/**
+ * Takes the action and goes past the record, which was put back. On an error the record stays the
+ * next one.
+ */
 export async function settleUndecodable(
   { reader, undecodable, epoch, closing }: FoundUndecodable,
   policy: DecodeErrorPolicy,
@@ -51,7 +57,7 @@ export async function settleUndecodable(
   const { offset } = undecodable;
   const isOver = (): boolean => reader.stopped || reader.epoch !== epoch || closing.aborted;
   const action = await decodeErrorAction(policy, undecodable);
-  if (isOver()) return; // somebody else reads it, or it is read again
+  if (isOver()) return; // another member has the partition, or a seek moved the reader
   if (action === 'fail') throw undecodable.error;
   if (!reader.pass(offset)) return;
   const handed = hold?.begin(offset, offset + 1);

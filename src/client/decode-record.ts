@@ -9,12 +9,12 @@ import type { PartitionSource } from './partition-source.ts';
 import { plain } from './serde.ts';
 import type { Serde } from './serde.ts';
 
-/** A record of which the key or the value cannot be decoded. */
+/** A record whose key or value its serde cannot decode. */
 export class Undecodable {
   readonly offset: number;
-  /** `SERDE`, with where the record is and what the serde threw. */
+  /** The `SERDE` error, with the record's place and what the serde threw. */
   readonly error: TablogError;
-  /** The record with its key and value as bytes: views into the fetched batch. */
+  /** The record with key and value as bytes, which are views into the fetched batch. */
   readonly message: RawMessage;
 
   constructor(message: RawMessage, error: TablogError) {
@@ -24,10 +24,10 @@ export class Undecodable {
   }
 }
 
-/** Shared by all messages without headers, as most are. */
+/** Shared by all messages without headers, which most are. */
 const NO_HEADERS: readonly Header[] = Object.freeze([]);
 
-/** The record that the cursor is at, decoded by its topic's serdes. */
+/** Decodes the record at the cursor with its topic's serdes. */
 export function decodeRecord(source: PartitionSource, cursor: RecordCursor): Message | Undecodable {
   const { key: keySerde, value: valueSerde } = source.topic;
   const { bytes, keyAt, keyLength, valueAt, valueLength, offset, timestamp } = cursor;
@@ -50,7 +50,10 @@ function decodeField<T>(serde: Serde<T>, bytes: Uint8Array, at: number, length: 
   return length < 0 ? null : serde.decode(bytes.subarray(at, at + length));
 }
 
-/** The headers with bytes of their own, so that a message does not keep its batch for them. */
+/**
+ * The headers, copied out of the fetched batch, so that a message does not keep the batch in
+ * memory.
+ */
 function ownHeaders({ bytes, headersAt, recordEnd, headerCount }: RecordCursor): Header[] {
   return readHeaders(bytes.slice(headersAt, recordEnd), 0, headerCount);
 }

@@ -10,12 +10,14 @@ import { mustHaveIndexedDb } from './list-logs.ts';
 
 export interface DeleteLogOptions {
   /**
-   * Where the log is, if it is not among the origin's: what `inline({ storage: 'memory' })` returned.
+   * The host that has the log, where it is not in the origin's IndexedDB: what `inline({ storage:
+   * 'memory' })` returned. Default: the origin's IndexedDB.
    */
   readonly host?: InlineHost;
   /**
-   * How long to wait for whoever has the log open to let go of it, in milliseconds. Default 5000,
-   * which is enough unless something else than tablog has its database open, or a tab is suspended.
+   * How long to wait for other tabs and workers to close the log's database, in milliseconds, at
+   * least 1. Default 5000, which is enough unless something other than tablog has the database
+   * open, or a tab is suspended.
    */
   readonly deadlineMs?: number;
 }
@@ -23,17 +25,17 @@ export interface DeleteLogOptions {
 const DEADLINE_MS = 5_000;
 
 /**
- * Deletes the log `name` with all that is in it: topics, records, groups, offsets, transactional ids,
- * and its topics in memory. Resolves when that is done. Does nothing where there is no such log, as
- * `indexedDB.deleteDatabase` and `caches.delete` do, and Kafka's `deleteTopics` does not.
+ * Deletes the log `name` with everything in it: topics, records, groups, offsets, transactional
+ * ids, and its topics in memory. Resolves when the log is gone. Does nothing where there is no such
+ * log, as `indexedDB.deleteDatabase` and `caches.delete` do, and Kafka's `deleteTopics` does not.
  *
  * Every tab and worker that has the log open is told: calls, loops, `ready` and transactions reject
- * with `CLOSED`, with `details.reason` 'deleted', and so does everything that is called later. They do
- * not make the log anew; the next `openLog(name)` does, and that log is empty and has another id.
+ * with `CLOSED`, with `details.reason` 'deleted', and so does every later call. None of them
+ * creates the log again; the next `openLog(name)` does, and that log is empty and has another id.
  *
- * Throws a `TypeError` for a bad name or option, and a `TablogError`: `STORAGE_BLOCKED` where somebody
- * does not let go of it in time: the browser deletes it as soon as they do, and until then nobody can
- * open it; `STORAGE_UNAVAILABLE`, `NO_INDEXEDDB`.
+ * Throws a `TypeError` for a bad name or option, and a `TablogError`: `STORAGE_BLOCKED` where the
+ * database is still open somewhere at the deadline (the browser deletes the log once that closes,
+ * and nobody can open the log before); `STORAGE_UNAVAILABLE`; `NO_INDEXEDDB`.
  */
 export async function deleteLog(name: string, options: DeleteLogOptions = {}): Promise<void> {
   checkName('log name', name);
@@ -43,8 +45,9 @@ export async function deleteLog(name: string, options: DeleteLogOptions = {}): P
   });
   const logs = host?.logs;
   if (logs === undefined) mustHaveIndexedDb();
-  // IndexedDB tells every worker that has a connection. Workers without one, and tabs that wait for
-  // nothing, hear this hint: before, so that no worker makes the log anew, and afterwards, to look.
+  // IndexedDB tells every worker that has a connection. Workers without one, and tabs without a
+  // request under way, need this hint: before the deletion, so that no worker creates the log
+  // again; after it, so that they look.
   const hints = openHintChannel(name, () => {});
   try {
     hints.post({ kind: 'deleted' });

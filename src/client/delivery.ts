@@ -12,10 +12,10 @@ export interface Attempted {
 }
 
 /**
- * No worker could be asked. The log was open before, so the worker's file has run in this page: that
- * it does not load, answer or start now passes, as when the tab is offline, a proxy puts a page of its
- * own in the file's place, or a release is under way. A worker of another protocol
- * (`PROTOCOL_MISMATCH`) stays as it is until the page is reloaded.
+ * The errors of a call for which no worker could be started. The log was open before, so the
+ * worker's file has run in this page: failures to load, start or answer pass, as when the tab is
+ * offline, a proxy puts a page of its own in the file's place, or a release is under way. A worker
+ * of another protocol (`PROTOCOL_MISMATCH`) does not pass: the page has to be reloaded.
  */
 const WITHOUT_WORKER: readonly ErrorCode[] = ['WORKER_FAILED', 'WORKER_LOST'];
 
@@ -30,16 +30,22 @@ const PASSING: ReadonlySet<ErrorCode> = new Set([
 /** What the partition itself says of a batch: then it is known that it is not stored. */
 const CERTAIN: ReadonlySet<ErrorCode> = new Set(['CONFLICT', 'FENCED', 'UNKNOWN_TOPIC']);
 
-/** Kafka's `retry.backoff.ms`, before the second retry, and `retry.backoff.max.ms`. */
+/**
+ * The wait before the second retry (Kafka's `retry.backoff.ms`); its longest is Kafka's
+ * `retry.backoff.max.ms`.
+ */
 const RETRY_MS = 100;
 const RETRY_MAX_MS = 1_000;
 
-/** From the second back-off on, so much of it is random, so that tabs do not ask in step. */
+/**
+ * The random share of a back-off, from the second one on, so that tabs do not retry in step
+ * (KIP-580).
+ */
 const JITTER = 0.2;
 
 /**
- * How long to wait after so many failures in a row, in milliseconds: twice as long each time (KIP-580).
- * Of the `leftMs` until it is given up, the last `RETRY_MS` are left for a last attempt.
+ * The wait after so many failures in a row, in milliseconds; doubles each time (KIP-580). Of the
+ * `leftMs` until giving up, the last `RETRY_MS` are kept for a last attempt.
  */
 export function backOffMs(
   failures: number,
@@ -51,7 +57,7 @@ export function backOffMs(
   return Math.min(jittered, Math.max(leftMs - RETRY_MS, RETRY_MS), Math.max(leftMs, 0));
 }
 
-/** Backs off; not in a page that leaves, nor when the log closes. */
+/** Waits for the back-off; ends early where the page leaves or the log closes. */
 export function backOff(
   { clock, closed, page }: Connection,
   failures: number,
@@ -71,12 +77,14 @@ export function backOff(
   });
 }
 
-/** Whether there was no worker to be asked, in a log that was open before; nothing was sent. */
+/**
+ * Whether the call was not sent, because no worker could be started for a log that was open before.
+ */
 export function isWithoutWorker(error: unknown): boolean {
   return error instanceof TablogError && WITHOUT_WORKER.includes(error.code);
 }
 
-/** What `call` brings, which is called again while there is no worker to be asked: for `ms` at the most. */
+/** Repeats `call` while no worker can be started, for `ms` at the most. */
 export async function outlive<T>(
   connection: Connection,
   ms: number,
@@ -108,7 +116,7 @@ export function isCertain({ code }: TablogError): boolean {
 /** What is told of what is not sent again. */
 export function finalError(attempted: Attempted, error: TablogError): TablogError {
   if (!attempted.mayBeStored || error.code === 'OUTCOME_UNKNOWN') return error;
-  if (isLogDeleted(error)) return error; // wherever it was stored, it is gone
+  if (isLogDeleted(error)) return error; // wherever the record was stored, the log is gone
   const happened = `it was sent ${attempted.attempts} times, and an answer was lost`;
   return new TablogError(OUTCOME_UNKNOWN, happened, { cause: error });
 }

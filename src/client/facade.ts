@@ -1,10 +1,11 @@
 /**
- * Makes a handle work behind any Proxy, as reactive libraries put around what they are given. Private
- * fields exist on the real object only, and a method called on a Proxy throws a `TypeError`
- * (https://tc39.es/ecma262/#sec-privatefieldget). So the handle has its methods and getters as
- * properties of its own, bound to itself; not enumerable, so that no copy takes them along.
+ * Makes a handle work behind any Proxy, which reactive libraries put around values. Private fields
+ * exist on the real object only, so a method called on a Proxy throws a `TypeError`
+ * (https://tc39.es/ecma262/#sec-privatefieldget). The handle therefore gets its methods and getters
+ * as own properties bound to itself. The properties are not enumerable, so that copies leave them
+ * out.
  *
- * The first call of a constructor. Its cost is by handle, never by record.
+ * Constructors call it first. The cost is per handle, never per record.
  */
 export function bindFacade(handle: object): void {
   const prototype = Object.getPrototypeOf(handle) as object;
@@ -15,10 +16,11 @@ export function bindFacade(handle: object): void {
       get === undefined
         ? { value: value!.bind(handle), writable: true }
         : { get: get.bind(handle) };
-    // A Proxy may answer with something else only where the property can be configured.
+    // A Proxy's `get` may return another value than the target's only for configurable properties.
     Object.defineProperty(handle, key, { ...bound, configurable: true });
   }
-  // Vue makes no Proxy of what has this mark (https://vuejs.org/api/reactivity-advanced.html#markraw).
+  // Vue never wraps objects with this mark
+  // (https://vuejs.org/api/reactivity-advanced.html#markraw).
   Object.defineProperty(handle, '__v_skip', { value: true, configurable: true });
 }
 

@@ -17,7 +17,7 @@ export interface FetcherOptions {
 /** Told apart within one client. */
 let lastFetchId = 0;
 
-/** What the broker waits for on behalf of this consumer; a fetch says what changes only (KIP-227). */
+/** The broker's list of partitions that wait on behalf of this consumer (KIP-227). */
 class Session {
   readonly id: number;
   epoch = 0;
@@ -29,10 +29,10 @@ class Session {
 }
 
 /**
- * Keeps the readers supplied, within a budget of bytes. The broker has a list of all partitions that
- * have room, and one long poll waits for any of them: one that brought something, or is new, joins the
- * list again by the next poll, and the one before is answered at once. So a busy partition never waits
- * for an idle one, nor the reverse, and idle ones are not named again.
+ * Keeps the readers supplied, within a budget of bytes. The broker keeps a list of all partitions
+ * that have room, and one long poll waits for any of them. A partition that is new, or was answered
+ * and has room again, joins the list with the next poll, and the poll before is answered at once.
+ * So a busy partition never waits for an idle one, nor the reverse, and an idle one is named once.
  */
 export class Fetcher {
   readonly #connection: Connection;
@@ -40,11 +40,11 @@ export class Fetcher {
   readonly #readers: readonly PartitionReader[];
   readonly #onPolled: () => void;
   #session: Session | undefined;
-  /** Polls under way, and the bytes that each may bring. */
+  /** Polls under way, with the bytes that each may bring. */
   readonly #polls = new Map<number, number>();
   #arrival = deferred();
   #active = false;
-  /** How often in a row there was no worker to be asked. */
+  /** Failures in a row for lack of a worker. */
   #failures = 0;
   #answers = 0;
   /** Why the last poll failed. */
@@ -103,13 +103,13 @@ export class Fetcher {
     this.interrupt();
   }
 
-  /** Has the poll under way answered at once, and forgets what the broker was asked for. */
+  /** Has the poll under way answered at once, and drops the session. */
   interrupt(): void {
     const session = this.#session;
     if (session === undefined) return;
     this.#end(session);
     const { clientId } = this.#connection;
-    // Without it the poll ends all the same, later.
+    // A failed cancellation is harmless: the poll ends after `maxWaitMs`.
     this.#connection.call('cancelFetch', { clientId, fetchId: session.id }).catch(() => {});
   }
 
@@ -121,7 +121,7 @@ export class Fetcher {
 
   /** Asks for what there is room for. */
   pump(): void {
-    // A poll that another one follows is answered at once.
+    // At most two polls: one that waits, and the next, which has the first one answered at once.
     if (!this.#active || this.#error !== undefined || this.#polls.size > 1) return;
     const { prefetchBytes } = this.#options;
     const asked = this.#session?.asked;
@@ -139,7 +139,7 @@ export class Fetcher {
       if (buffered < prefetchBytes) this.interrupt();
       return;
     }
-    // The rest is for the poll that follows while this one waits.
+    // The other half of the room is for the poll that follows while this one waits.
     void this.#poll(wanted, changed, Math.max(Math.ceil(room / 2), 1));
   }
 
@@ -175,9 +175,9 @@ export class Fetcher {
       this.#answers++;
     } catch (error) {
       this.#end(session);
-      // Another worker serves the tab now, and is asked for everything.
+      // Another worker serves the tab now, and needs the whole list.
       const isLost = error instanceof TablogError && error.code === 'FETCH_SESSION_ID_NOT_FOUND';
-      // Reading outlives a worker that cannot start now, however long that takes.
+      // A reader outlives the lack of a worker, however long it lasts.
       if (isWithoutWorker(error)) await backOff(this.#connection, ++this.#failures);
       else if (!isLost) this.#error = { error: toTablogError(error) };
     }
@@ -187,7 +187,7 @@ export class Fetcher {
     this.pump();
   }
 
-  /** What changes of the session. */
+  /** The next fetch of the session: what joins, and what leaves. */
   #request(
     session: Session,
     wanted: readonly PartitionReader[],
@@ -204,7 +204,7 @@ export class Fetcher {
     for (const reader of forgotten) asked.delete(reader);
     return {
       clientId: this.#connection.clientId,
-      maxWaitMs: Math.max(maxWaitMs, 1), // never a loop without a pause
+      maxWaitMs: Math.max(maxWaitMs, 1), // a loop must pause
       session: { id, epoch: session.epoch++, forget: forgotten.map(nameOf) },
       partitions: changed.map((reader) => ({
         ...nameOf(reader),
@@ -222,7 +222,7 @@ export class Fetcher {
     );
     if (reader === undefined) return undefined;
     const answered = (accepts: boolean): void => {
-      // What was answered is waited for no more; unless it has been asked for elsewhere meanwhile.
+      // An answered partition has left the session, unless a seek asked for another offset meanwhile.
       if (reader.askedOffset === offset) session.asked.delete(reader);
       if (accepts && reader.fetchOffset === offset) reader.accept(part); // else it has sought
     };
@@ -244,7 +244,7 @@ export class Fetcher {
     }
   }
 
-  /** The broker is asked for nothing of it any more. */
+  /** Drops the session: the readers have to be asked for again. */
   #end(session: Session): void {
     session.asked.clear();
     if (this.#session === session) this.#session = undefined;

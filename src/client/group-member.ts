@@ -32,7 +32,7 @@ export interface GroupMemberOptions extends Omit<HoldingsOptions, 'committer'> {
   readonly group: GroupOptions;
   readonly registry: TopicRegistry;
   readonly selection: TopicSelection;
-  /** Every partition that it is to have has its place. */
+  /** Called when every partition that the member is meant to have has its place. */
   readonly onPositioned: () => void;
   /** It can be a member no longer, and this is why. */
   readonly onEnd: (error: TablogError) => void;
@@ -94,7 +94,7 @@ export class GroupMember implements Assignment {
     if (ended !== undefined) throw ended;
   }
 
-  /** A listener may wait for `ready`: then that does not wait for the listener. */
+  /** Settles `ready` without its listeners where one of them may be waiting for it. */
   #progressed(): void {
     if (!this.#holdings.isPositioned || this.#closing.signal.aborted) return;
     this.#options.onPositioned();
@@ -121,7 +121,7 @@ export class GroupMember implements Assignment {
 
   async #close(): Promise<void> {
     this.#closing.abort();
-    this.#ended.resolve(closed('consumer', this.#connection.closed)); // a listener may wait for `ready`
+    this.#ended.resolve(closed('consumer', this.#connection.closed)); // for its listeners
     this.#cancelGrace?.();
     this.#thaw();
     await this.#joining?.catch(() => {}); // so that it is known what there is to leave

@@ -30,7 +30,10 @@ export interface HoldingsOptions {
   readonly listeners: ConsumerListeners;
   readonly committer: OffsetCommitter;
   readonly from: Position;
-  /** Where `from` was when the consumer was made; `undefined`: a place that nothing moves, or unknown. */
+  /**
+   * The offsets that `from` stood for when the consumer was made; `undefined` where appends cannot
+   * move `from`, or the look-up failed.
+   */
   readonly origins: Promise<Origins | undefined>;
   /** There may be more to read, or less. */
   readonly onChange: () => void;
@@ -50,7 +53,7 @@ export class Holdings {
   /** Claims with which something is being done. */
   readonly #busy = new Set<string>();
   readonly #releasing = new Set<Promise<void>>();
-  /** Readers of which the application has heard that they are to be given up. */
+  /** Readers whose revocation the application has been told of. */
   readonly #revoked = new WeakSet<PartitionReader>();
   /** Lost, and perhaps in the application's hands still. */
   #lost: Hold[] = [];
@@ -72,13 +75,18 @@ export class Holdings {
     return this.#view?.generation ?? -1;
   }
 
-  /** Whether it has everything that it is meant to have, and nothing else, and listeners are done. */
+  /**
+   * Whether the member has exactly the partitions that it is meant to have, and listeners are done.
+   */
   get isComplete(): boolean {
     const isGivingUp = this.#view?.owned.some(({ revoked }) => revoked) ?? false;
     return this.isPositioned && this.#busy.size === 0 && !isGivingUp;
   }
 
-  /** Whether it has everything that it is meant to have, each with its place; listeners may still run. */
+  /**
+   * Whether every partition that the member is meant to have has its place; listeners may still
+   * run.
+   */
   get isPositioned(): boolean {
     const { pending = 1, owned = [] } = this.#view ?? {};
     return pending === 0 && owned.every((claim) => claim.revoked || this.#held.has(keyOf(claim)));
@@ -117,8 +125,8 @@ export class Holdings {
   }
 
   /**
-   * Gives up everything, before the member leaves; waits for listeners no longer than `timeoutMs`.
-   * Rejects where a commit could not be stored.
+   * Gives up all partitions before the member leaves; waits for listeners for `timeoutMs` at the
+   * most. Rejects where a commit could not be stored.
    */
   async revokeAll(timeoutMs: number): Promise<void> {
     this.#isEnding = true;
@@ -158,7 +166,7 @@ export class Holdings {
     this.#done(member, claims);
   }
 
-  /** Tells the application what it got; resolves when that may be read. */
+  /** Emits 'assigned'; resolves when the partitions may be read. */
   async #announce(
     begun: readonly PartitionReader[],
     positions: readonly GroupPosition[],
@@ -177,7 +185,7 @@ export class Holdings {
     await Promise.all(told);
   }
 
-  /** Tells the application, once, what it is to give up; resolves when it has done with it. */
+  /** Emits 'revoked', once a partition; resolves when the listeners are done. */
   async #tellRevoked(readers: readonly PartitionReader[]): Promise<void> {
     const untold = readers.filter((reader) => !this.#revoked.has(reader));
     for (const reader of untold) this.#revoked.add(reader);

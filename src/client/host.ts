@@ -10,18 +10,20 @@ import type { WorkerUrl } from './worker-url.ts';
 /** A broker in the calling thread; made by `inline()` of 'tablog/inline'. */
 export interface InlineHost {
   open(log: string): { readonly broker: Broker; close(): void };
-  /** The logs that only this host has. Without it, those that it opens are the origin's. */
+  /**
+   * Logs that only this host has. Without it, the host's logs are those in the origin's IndexedDB.
+   */
   readonly logs?: HostedLogs;
 }
 
-/** Logs that are not in the origin's IndexedDB. */
+/** The logs of a host that does not keep them in the origin's IndexedDB. */
 export interface HostedLogs {
   list(): Promise<readonly string[]>;
-  /** Does nothing where there is no such log. */
+  /** Deletes the log and closes its connections. Does nothing where there is no such log. */
   delete(log: string): Promise<void>;
 }
 
-/** Throws a `TypeError` for what `inline()` has not returned. */
+/** Throws a `TypeError` for a value that `inline()` has not returned. */
 export function checkInlineHost(host: unknown): void {
   if (typeof (host as Partial<InlineHost> | null)?.open === 'function') return;
   throw mistake('host must be what inline() returned', host);
@@ -30,8 +32,8 @@ export function checkInlineHost(host: unknown): void {
 export type WorkerKind = 'shared' | 'dedicated';
 
 /**
- * Why nobody answers: the browser refuses the worker at once, it could not load it (or it died just
- * then), its code threw at the start, or it says nothing.
+ * Why a worker does not answer: the browser refused to start it, its file did not load (or the
+ * worker died during the load), its code threw at the start, or nothing came at all.
  */
 export type StartFailure = 'refused' | 'notLoaded' | 'threw' | 'silent';
 

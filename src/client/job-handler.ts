@@ -13,9 +13,12 @@ export interface JobHandlerOptions {
   /** Aborts when the consumer closes. */
   readonly closing: AbortSignal;
   readonly decodeErrors: DecodeErrorPolicy;
-  /** The consumer was given an `onDecodeError`, which goes before the run's `onError`. */
+  /**
+   * Whether the consumer was given an `onDecodeError`, which takes precedence over the run's
+   * `onError`.
+   */
   readonly decidesOnDecodeErrors: boolean;
-  /** Whether nobody wants a job done any more: its messages come again, here or elsewhere. */
+  /** Whether a job is obsolete: its messages come again, here or at another member. */
   readonly isOver: (job: Job) => boolean;
   /** Whether messages may be handed to the application now. */
   readonly mayDeliver: () => boolean;
@@ -23,20 +26,20 @@ export interface JobHandlerOptions {
   readonly hasRoom: () => boolean;
   /** Resolves when `mayDeliver` or `hasRoom` may have changed. */
   readonly change: () => Promise<void>;
-  /** A job waits for its next attempt: another one may run. */
+  /** Called when a job begins to wait for its next attempt: its place is free for another. */
   readonly onPutOff: () => void;
 }
 
-/** The end of a job: its messages are processed, or come again. */
+/** The end of a job: its messages are processed, or dropped to come again. */
 type JobEnd = 'processed' | 'dropped';
 
-/** Calls the handler of a job until it succeeds, or something else is to be done. */
+/** Runs a job's handler until it succeeds or its errors are dealt with. */
 export class JobHandler {
   readonly #options: JobHandlerOptions;
   readonly #putOff: PutOffJobs;
-  /** Jobs that wait, for their time or for room. */
+  /** Jobs that run no handler: before their next attempt, or until there is room for one. */
   readonly #waiting = new Set<Job>();
-  /** Waiting jobs whose time has come. */
+  /** Waiting jobs whose next attempt is due. */
   readonly #due = new Set<Job>();
 
   constructor(options: JobHandlerOptions) {
@@ -44,7 +47,7 @@ export class JobHandler {
     this.#putOff = new PutOffJobs(options.decodeErrors.connection.clock);
   }
 
-  /** Throws to stop the run. */
+  /** Resolves when the job is over; rejects to stop the run. */
   async handle(job: Job): Promise<JobEnd> {
     const { isOver } = this.#options;
     if (job.isPassedOver) return 'processed';
@@ -66,22 +69,22 @@ export class JobHandler {
     }
   }
 
-  /** How many jobs wait, and run no handler. */
+  /** The number of jobs that wait and run no handler. */
   get waiting(): number {
     return this.#waiting.size;
   }
 
-  /** How many waiting jobs have their turn before a job that has not begun. */
+  /** The number of waiting jobs that are due. They go before jobs that have not begun. */
   get due(): number {
     return [...this.#due].filter(({ reader }) => !reader.paused).length;
   }
 
-  /** Has jobs that wait for their next attempt go on at once. */
+  /** Ends the wait of jobs for their next attempt. */
   wake(which: (job: Job) => boolean): void {
     this.#putOff.wake(which);
   }
 
-  /** The error that the handler threw; `undefined`: it is done. */
+  /** One call of the handler: the error that it threw, or `undefined`. */
   async #attempt(job: Job, attempt: number): Promise<{ readonly error: unknown } | undefined> {
     if (job.undecodable !== undefined) return job.undecodable;
     const { run, closing } = this.#options;
@@ -119,7 +122,7 @@ export class JobHandler {
     return bury({ ...decodeErrors, topic, isOver }, job, error, attempts);
   }
 
-  /** Until the next attempt is due, and the application may have it. */
+  /** Waits until the next attempt is due and a handler may run. */
   async #wait(job: Job, ms: number): Promise<void> {
     const { closing, isOver, mayDeliver, hasRoom, change, onPutOff } = this.#options;
     const wake = (): void => this.#putOff.wake((other) => other === job);

@@ -5,31 +5,36 @@ import type { Message, MessageBatch } from './message.ts';
 import type { PartitionReader } from './partition-reader.ts';
 import type { RawRecord } from './raw-record.ts';
 
-/** Records of one partition as they are stored, and what the application has of them. */
+/** Stored records of one partition, and the claim of the messages in the application's hands. */
 export interface HandedRecords {
   readonly reader: PartitionReader;
-  /** In order, at least one. */
+  /** In order of offsets; at least one. */
   readonly records: readonly RawRecord[];
-  /** Where the consumer has a group. */
+  /** The group's record of the messages in hand; `undefined` without a group. */
   readonly handed: Handed | undefined;
 }
 
-/** A message, or a batch of them, on its way through its handler. */
+/** A message or batch on its way through its handler. */
 export interface Job extends HandedRecords {
-  /** The handler's argument; of a record that cannot be decoded, that of `onError`. */
+  /** The handler's argument; for an undecodable record, `onError`'s. */
   readonly subject: Message | MessageBatch;
-  /** No handler is called. */
+  /** The decoding error of a record that cannot be decoded: no handler is called. */
   readonly undecodable: Undecodable | undefined;
-  /** A dead letter that the consumer does not handle: it counts as processed. */
+  /**
+   * Whether the job is a dead letter that the consumer reads by a pattern: it counts as processed.
+   */
   readonly isPassedOver: boolean;
   readonly offset: number;
-  /** The reader's when the first message was taken: a seek makes it another. */
+  /** The reader's epoch when the first message was taken; a seek changes the reader's. */
   readonly epoch: number;
-  /** Jobs of one lane come one after the other. */
+  /** Jobs of one lane run one after the other. */
   readonly lane: string;
 }
 
-/** Messages of one key in one partition have to stay in order, and so have those without a key. */
+/**
+ * The lane of a record: records of one key in one partition stay in order, and so do those without
+ * a key.
+ */
 export function laneOf({ source }: PartitionReader, { key }: RawRecord): string {
   return `${source.idPrefix}${key === null ? 'none' : murmur2(key)}`;
 }

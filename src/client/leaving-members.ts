@@ -1,6 +1,9 @@
 import type { InlineHost, WorkerKind } from './host.ts';
 
-/** A member as one page tells it from others: two handles of a log may have it one after the other. */
+/**
+ * The identity of a group member within this page. Two handles of a log may have the same member
+ * one after the other.
+ */
 export interface PageMember {
   readonly host: WorkerKind | InlineHost;
   readonly log: string;
@@ -9,23 +12,23 @@ export interface PageMember {
 }
 
 interface Leaving extends PageMember {
-  /** Resolves when it has left. */
+  /** Resolves when the member has left. */
   readonly over: Promise<void>;
 }
 
-/** Members of groups, in this page, that have been closed and have not left yet. */
+/** The members in this page that are closed and have not left their group yet. */
 const leaving = new Set<Leaving>();
 
-/** The member leaves its group: whoever takes its name meanwhile waits until `left` settles. */
+/** Registers a member that leaves: the next consumer with its name waits until `left` settles. */
 export function isLeaving(member: PageMember, left: Promise<void>): void {
   const over = left
-    .catch(() => {}) // what could not be committed comes again
+    .catch(() => {}) // an offset that was not committed comes again
     .then(() => void leaving.delete(entry));
   const entry: Leaving = { ...member, over };
   leaving.add(entry);
 }
 
-/** Resolves when every consumer that had the member's name, and has been closed by now, has left. */
+/** Resolves when every closed consumer that had the member's name has left. */
 export async function haveLeft(member: PageMember): Promise<void> {
   const same = [...leaving].filter((other) => isSame(other, member));
   await Promise.all(same.map(({ over }) => over));

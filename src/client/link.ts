@@ -13,7 +13,7 @@ import type { WorkerUrl } from './worker-url.ts';
 /** One connection to one broker, for as long as that broker lives. */
 export interface Link {
   call<M extends Method>(method: M, request: Request<M>, deadlineMs: number): Promise<Response<M>>;
-  /** Calls without an answer reject with `why`. Default: `OUTCOME_UNKNOWN`. */
+  /** Closes the link; calls without an answer reject with `why`. Default `OUTCOME_UNKNOWN`. */
   close(why?: TablogError): void;
 }
 
@@ -48,13 +48,13 @@ export async function dialWorker(options: DialOptions): Promise<Link> {
   }
 }
 
-/** The same error with the worker's address and what is wrong there. */
+/** The error, with the worker's address and what is wrong there. */
 async function explained(error: TablogError, options: DialOptions): Promise<TablogError> {
   try {
     const { explainWorkerFailure } = await import('./worker-fault.ts');
     return await explainWorkerFailure(error, options);
   } catch {
-    // Offline, this part of the code cannot be loaded either.
+    // The explaining code may not load either, as when the tab is offline.
     const where = options.workerUrl === undefined ? '' : ` (${String(options.workerUrl)})`;
     const happened = `${error.happened}${where}, nor could other code: the browser may be offline`;
     const { details, cause } = error;

@@ -6,15 +6,19 @@ import { checkInlineHost } from './host.ts';
 import type { InlineHost } from './host.ts';
 
 export interface ListLogsOptions {
-  /** Whose logs, if not the origin's: what `inline({ storage: 'memory' })` returned. */
+  /**
+   * The host whose logs are listed: what `inline({ storage: 'memory' })` returned. Default: the
+   * origin's IndexedDB.
+   */
   readonly host?: InlineHost;
 }
 
 /**
- * The names of this origin's logs, in alphabetical order, whoever made them. Opens none of them.
+ * The names of this origin's logs, in alphabetical order, whichever page created them. Opens none
+ * of them.
  *
- * Throws `LISTING_UNAVAILABLE` where the browser does not list databases (Firefox before 126), and
- * `NO_INDEXEDDB`, `STORAGE_UNAVAILABLE`.
+ * Throws a `TypeError` for a bad option, `LISTING_UNAVAILABLE` where the browser does not list
+ * databases (Firefox before 126), `NO_INDEXEDDB`, and `STORAGE_UNAVAILABLE`.
  */
 export async function listLogs(options: ListLogsOptions = {}): Promise<string[]> {
   const { host } = checkEach('listLogs()', options, { host: (_, value) => checkInlineHost(value) });

@@ -76,7 +76,7 @@ export interface JoinedFiles {
   readonly sizes: readonly number[];
 }
 
-/** Joins the files. Throws before it has read much more than is allowed. */
+/** Joins the files. Throws as soon as more is read than the limit allows. */
 export async function joinFiles(given: LogFile | readonly LogFile[]): Promise<JoinedFiles> {
   const files = Array.isArray(given) ? (given as readonly LogFile[]) : [given as LogFile];
   checkSize(
@@ -100,7 +100,7 @@ export async function joinFiles(given: LogFile | readonly LogFile[]): Promise<Jo
   return { file: concat(parts, size).buffer, sizes };
 }
 
-/** jsdom's Blob has no `arrayBuffer()`. */
+/** Reads through FileReader where there is no `Blob.arrayBuffer()`, as in jsdom. */
 function readBlob(blob: Blob): Promise<ArrayBuffer> {
   if (typeof blob.arrayBuffer === 'function') return blob.arrayBuffer();
   return new Promise((resolve, reject) => {
@@ -123,7 +123,7 @@ async function readStream(
       take(value);
     }
   } catch (error) {
-    reader.cancel(error).catch(() => {}); // the stream may be what failed
+    reader.cancel(error).catch(() => {}); // the stream itself may be what failed
     throw error;
   }
 }

@@ -3,8 +3,8 @@ import type { Message, MessageBatch } from './message.ts';
 import type { PartitionReader } from './partition-reader.ts';
 
 /**
- * Adds what is at hand; `false` where the partition has stopped, or a record cannot be decoded, which
- * the next read reports.
+ * Fills `messages` from what the reader has at hand. Returns false where the partition has stopped,
+ * or its next record cannot be decoded; the next read reports the error.
  */
 export function fill(messages: Message[], reader: PartitionReader, max: number): boolean {
   try {

@@ -1,6 +1,6 @@
 import type { Header } from '../record/record-cursor.ts';
 
-/** A key or a value as JSON can have it. */
+/** A key or a value in a form that JSON can express. */
 export function jsonValue(value: unknown): unknown {
   if (typeof value === 'bigint') return String(value);
   return value instanceof Uint8Array ? jsonBytes(value) : value;
@@ -10,7 +10,7 @@ export function jsonHeaders(headers: readonly Header[]): unknown[] {
   return headers.map(([name, value]) => [name, jsonValue(value)]);
 }
 
-/** Text where the bytes are UTF-8, as nearly all are that people look at. */
+/** Bytes as text where they are UTF-8, as logged bytes mostly are; else as `{ base64 }`. */
 function jsonBytes(bytes: Uint8Array): unknown {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);

@@ -5,20 +5,20 @@ import type { PartitionSource } from './partition-source.ts';
 import type { Topic, TopicLike } from './topic.ts';
 
 /**
- * A record that was read, decoded. All there is to know of it are properties of its own, so that
- * `{ ...message }`, `structuredClone(message)`, `postMessage(message)` and a logger keep everything;
- * copies have no methods.
+ * A record that was read, decoded. Every fact about the record is an own property, so `{ ...message
+ * }`, `structuredClone(message)`, `postMessage(message)` and loggers keep everything; such copies
+ * have no methods.
  *
- * Of text, numbers and JSON a message keeps nothing that was fetched. Where the key or the value is
- * bytes, as `bytes()` gives them, that is a view into the fetched batch, of up to a megabyte: keep, or
- * post, a `clone()`.
+ * A message of text, numbers or JSON keeps nothing that was fetched. A key or value of bytes, as
+ * `bytes()` returns them, is a view into the fetched batch, of up to a megabyte: keep, or post, a
+ * `clone()`.
  */
 export class Message<N extends string = string, K = unknown, V = unknown> {
   /**
-   * Names the record, and no other: an idempotency key. The same however often the record was sent on
-   * its way into the log, and is read. Made of the topic's id, which neither a topic that is made again
-   * under the same name has nor one of another log; the partition; and the offset. At most 80 of the
-   * characters a-z 0-9 -.
+   * Names the record, and no other: an idempotency key. The same at every read, however often the
+   * record was sent on its way into the log. Made of the topic's id, the partition and the offset.
+   * A topic created again under the same name has another id, and so has a topic of another log. At
+   * most 80 of the characters a-z 0-9 -.
    */
   readonly id: string;
   readonly topic: N;
@@ -26,9 +26,9 @@ export class Message<N extends string = string, K = unknown, V = unknown> {
   readonly offset: number;
   /** Milliseconds since 1970. */
   readonly timestamp: number;
-  /** null: the record has no key. */
+  /** The decoded key; null: the record has no key. */
   readonly key: K | null;
-  /** null: a tombstone. */
+  /** The decoded value; null: the record is a tombstone. */
   readonly value: V | null;
   /** In the order sent; a name may come twice. */
   readonly headers: readonly Header[];
@@ -72,9 +72,9 @@ export class Message<N extends string = string, K = unknown, V = unknown> {
   }
 
   /**
-   * The same message with bytes of its own: one that is kept keeps nothing else of what was fetched.
-   * Copies a key and a value that are a `Uint8Array`; nothing else can be a view, unless a serde of
-   * your own makes it.
+   * A copy of the message with bytes of its own, which keeps nothing else of the fetched batch in
+   * memory. Copies a key and a value that are a `Uint8Array`; no other value is a view, unless a
+   * serde of the application's makes one.
    */
   clone(): Message<N, K, V> {
     const { offset, timestamp, key, value, headers } = this;
@@ -83,8 +83,8 @@ export class Message<N extends string = string, K = unknown, V = unknown> {
   }
 
   /**
-   * For `JSON.stringify`, and loggers that use it: bytes, also those of headers, as text where they
-   * are UTF-8, else as `{ base64 }`; a bigint as its digits.
+   * The message for `JSON.stringify`, and loggers that use it. Bytes of key, value and headers
+   * become text where they are UTF-8, else `{ base64 }`; a bigint becomes its digits.
    */
   toJSON(): object {
     const { key, value, headers, ...rest } = this;
@@ -101,7 +101,10 @@ export class Message<N extends string = string, K = unknown, V = unknown> {
     return true;
   }
 
-  /** A Proxy, or a copy that a state library made with this prototype, has no private fields. */
+  /**
+   * The source, from a private field: a Proxy has none, nor has a copy that a state library made
+   * with this prototype.
+   */
   static #sourceOf(message: Message, what: string): PartitionSource {
     if (#source in message) return message.#source;
     throw new TypeError(
@@ -118,7 +121,7 @@ function ownBytes(field: unknown): unknown {
 /** What a consumer may be told to read: a topic, or all topics whose names match. */
 export type TopicFilter = TopicLike | RegExp;
 
-/** A message of which nothing was decoded. */
+/** A message whose key and value are the stored bytes, because they could not be decoded. */
 export type RawMessage<N extends string = string> = Message<N, Uint8Array, Uint8Array>;
 
 /** The messages of a topic: typed by it, or of bytes for a plain name or a pattern. */

@@ -10,12 +10,12 @@ export interface MissingTopicsOptions {
   readonly closing: AbortSignal;
 }
 
-/** Whoever makes the topic as the consumer is made has had the time by then. */
+/** Enough time for an application that creates the topic right after the consumer. */
 const PATIENCE_MS = 1_000;
 
 /**
- * Says on the console, after a while, which topics a consumer waits for because they do not exist:
- * a misspelt name would otherwise look like a topic without records.
+ * Warns on the console, after a while, about topics that a consumer waits for because they do not
+ * exist: a misspelt name would otherwise look like a topic without records.
  */
 export function tellMissingTopics(options: MissingTopicsOptions): void {
   const { connection, registry, selection, closing } = options;
@@ -26,7 +26,7 @@ export function tellMissingTopics(options: MissingTopicsOptions): void {
     if (closing.aborted) return;
     for (const name of topics) if (!names.has(name)) registry.tellMissing(name);
   };
-  // An error of the listing is told by the loop that reads.
+  // The loop that reads reports an error of the listing.
   const cancel = connection.clock.after(PATIENCE_MS, () => void look().catch(() => {}));
   closing.addEventListener('abort', cancel, { once: true });
 }

@@ -128,12 +128,12 @@ export class OffsetCommitter implements Committer {
   }
 
   /**
-   * The page may be in its last turn: posts what is processed, and what the application has asked to
-   * commit, though another commit is under way. Commits are numbered: the store keeps the latest,
-   * and the regular one may come once more.
+   * Posts commits of what is processed, and of what the application asked to commit, though another
+   * commit may be under way: the page may be in its last turn. Commits are numbered and the store
+   * keeps the latest, so the regular commit may repeat this one.
    */
   postNow(holds: readonly Hold[]): void {
-    // A commit that overtakes a transaction under way would have it fenced.
+    // A commit that overtakes a transaction under way would have the transaction fenced.
     const isFree = (hold: Hold): boolean => !hold.signal.aborted && hold.transactions === 0;
     const asked = [...this.#waiting].filter(([hold]) => isFree(hold));
     const offsets = [
@@ -142,7 +142,7 @@ export class OffsetCommitter implements Committer {
     ];
     const member = asked[0]?.[0].member ?? holds[0]?.member;
     if (member === undefined || offsets.length === 0 || this.#isClosed) return;
-    // Where it fails, the regular commit tells; what is not stored comes again.
+    // The regular commit reports a failure; records whose commit was not stored come again.
     this.#options.connection.call('commitOffsets', { member, offsets }).catch(() => {});
   }
 

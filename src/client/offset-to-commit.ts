@@ -1,10 +1,10 @@
 import { checkInteger, mistake, withDefaults } from '../base/argument.ts';
 import type { ReaderSet, TopicPartition } from './reader-set.ts';
 
-/** An offset to be committed: the next one to be read. */
+/** An offset to commit: that of the next record to read. */
 export interface OffsetToCommit extends TopicPartition {
   readonly offset: number;
-  /** Kept with it, and told by `admin.fetchOffsets`. Default ''. */
+  /** Free text stored with the offset, and returned by `admin.fetchOffsets`. Default ''. */
   readonly metadata?: string;
 }
 
@@ -15,7 +15,7 @@ const NO_COMMIT = {
   metadata: '',
 } as unknown as Required<OffsetToCommit>;
 
-/** Commits offsets of partitions that a member has, when all of them have been checked. */
+/** Commits offsets of partitions that a member has; none, where one of them is wrong. */
 export async function commitOffsets(
   readers: ReaderSet,
   offsets: readonly OffsetToCommit[],

@@ -30,9 +30,10 @@ export interface OpenLogOptions {
    */
   readonly host?: WorkerKind | InlineHost;
   /**
-   * The address of the worker's file, `tablog/worker` (dist/tablog-worker.js), for pages whose
-   * bundler does not find it. Of the page's origin. On a page whose Content-Security-Policy has
-   * `require-trusted-types-for 'script'` it is a `TrustedScriptURL`. Default: beside the page's code.
+   * The address of the worker's file, `tablog/worker` (dist/tablog-worker.js), of the page's
+   * origin. For pages whose bundler does not find the file. On a page whose Content-Security-Policy
+   * has `require-trusted-types-for 'script'` the address is a `TrustedScriptURL`. Default: the file
+   * beside the page's code, which bundlers find by themselves.
    */
   readonly workerUrl?: WorkerUrl;
 }
@@ -43,14 +44,14 @@ interface CheckedOpenLogOptions {
 }
 
 /**
- * Opens the log `name`, and makes it if it is new. Every tab of the origin that opens the same name
+ * Opens the log `name`, creating it if it is new. Every tab of the origin that opens the same name
  * has the same log.
  *
  * Throws a `TypeError` for a bad name or option, and a `TablogError` where the log cannot be
  * opened: `WORKER_FAILED`, `PROTOCOL_MISMATCH`, `LOCKS_UNAVAILABLE`, `NO_INDEXEDDB`, `NO_WORKER`,
  * `FORMAT_TOO_NEW`, `STORAGE_BLOCKED`, `STORAGE_UNAVAILABLE`; `LOAD_FAILED` where a part of the
- * page's own code does not come: an open log has all of its code, also offline. It settles within
- * 20 s: 5 for each of two workers to answer, and 10 for the store.
+ * page's own code cannot be loaded. An open log has all of its code, also offline. The promise
+ * settles within 20 s: 5 for each of two workers to answer, and 10 for the store.
  */
 export async function openLog(name: string, options: OpenLogOptions = {}): Promise<Log> {
   checkName('log name', name);
@@ -69,19 +70,20 @@ export async function openLog(name: string, options: OpenLogOptions = {}): Promi
     const connection = new Connection({ log: name, host, workerUrl, clock: systemClock });
     const registry = new TopicRegistry(name, connection);
     try {
-      // The page's first record finds its topic known: it may be the page's last, too.
+      // With the topics known, the page's first record leaves in the turn of `send`, which may be
+      // the page's last.
       registry.opened(await connection.open());
       await loading;
       return new Log(name, connection, registry);
     } catch (error) {
       connection.close();
-      // The log of that name was deleted as it was opened: the next one is new.
+      // The log of that name was deleted while it was opened: the next attempt creates a new one.
       if (!isLogDeleted(error) || tries === MAX_TRIES) throw error;
     }
   }
 }
 
-/** A log that is deleted again and again is opened so often. */
+/** The most attempts to open a log that is deleted again and again. */
 const MAX_TRIES = 3;
 
 type ConsumerHandle = Pick<Consumer, 'close' | 'group' | 'memberId' | typeof IS_CLOSING>;
@@ -94,7 +96,7 @@ export class Log extends Closable {
   readonly #registry: TopicRegistry;
   readonly #producers = new Set<Producer>();
   #isClosed = false;
-  /** Each resolves when the consumer has left its group. */
+  /** The open consumers; each promise resolves when its consumer has left the group. */
   readonly #consumers = new Map<ConsumerHandle, Deferred>();
 
   constructor(
@@ -125,9 +127,10 @@ export class Log extends Closable {
   }
 
   /**
-   * Makes a consumer of every partition of `topics`, or of those that its group assigns to it. Throws
-   * as `producer` does, and `MEMBER_EXISTS` where a consumer of this log has the `memberId`; one that
-   * has been closed leaves it to the new one, whose `ready` waits until the old one has left the group.
+   * Makes a consumer of every partition of `topics`, or of those that its group assigns to it.
+   * Throws as `producer` does, and `MEMBER_EXISTS` where an open consumer of this log has the same
+   * `memberId`. A consumer that has been closed frees its `memberId`: the new one's `ready` waits
+   * until the old one has left the group.
    */
   consumer<const T extends TopicFilter>(options: ConsumerOptions<T>): Consumer<T> {
     this.#mustBeOpen();
@@ -143,15 +146,15 @@ export class Log extends Closable {
   }
 
   /**
-   * Flushes the producers, ends the consumers, and leaves the log. Rejects where something could not
-   * be stored, and has closed all the same. Idempotent. A consumer's listener may await it, as
-   * `consumer.close()`.
+   * Flushes the producers, ends the consumers, and leaves the log. Rejects where something could
+   * not be stored; the log is closed all the same. Idempotent. A consumer's listener may await it,
+   * as `consumer.close()`.
    */
   override async close(): Promise<void> {
     this.#isClosed = true;
     const consumers = [...this.#consumers];
     const settled = await this.#closeUsers();
-    // A consumer whose listener waits for this call leaves after it.
+    // A consumer whose listener awaits this call leaves after it.
     const leaving = consumers.filter(([consumer]) => this.#consumers.has(consumer));
     const left = leaving.map(([, { promise }]) => promise);
     if (left.length === 0) this.#connection.close();
@@ -164,7 +167,10 @@ export class Log extends Closable {
     if (this.#isClosed || closed.aborted) throw this.#connection.closedError();
   }
 
-  /** Also when the log was deleted: what producers and consumers have under way settles then. */
+  /**
+   * Closes the producers and consumers, also when the log was deleted, so that every promise
+   * settles.
+   */
   #closeUsers(): Promise<PromiseSettledResult<void>[]> {
     const users = [...this.#producers, ...this.#consumers.keys()];
     return Promise.allSettled(users.map((user) => user.close()));

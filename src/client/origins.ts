@@ -3,8 +3,8 @@ import type { Subscription } from '../protocol/group.ts';
 import type { Connection } from './connection.ts';
 
 /**
- * A place in every partition of the topics that there were at some moment. What the tab sends after
- * that moment lies at the place or beyond; a partition that came later begins with its first record.
+ * The offsets of a place in every partition, as of one moment. A record that the tab sends after
+ * that moment is at the place or beyond. A partition created later begins with its first record.
  */
 export class Origins {
   readonly topics: readonly TopicOffsets[];
@@ -21,8 +21,8 @@ export class Origins {
 }
 
 /**
- * The place as it is now. The call is made in this turn, and a tab's calls keep their order: the broker
- * looks before it stores what is sent later.
+ * Looks up the place as of now. The call is posted in this turn, and a tab's calls keep their
+ * order, so the broker looks before it stores what the tab sends later.
  */
 export async function originsOf(
   connection: Connection,

@@ -1,6 +1,6 @@
 /**
- * The page's life, where there is a page: a page that is hidden may never run again, and its timers
- * are slowed down to one a minute.
+ * The life of the page, in contexts with a page. A hidden page may never run again, and its timers
+ * fire once a minute.
  *
  * https://developer.chrome.com/docs/web-platform/page-lifecycle-api
  */
@@ -17,17 +17,17 @@ export function onFreeze(freeze: () => void, resume: () => void, signal: AbortSi
 }
 
 /**
- * Whether the page may be in its last turn: from the moment in which it is hidden, left or frozen
- * until something shows that it lives on. What is not posted in that turn may never be.
+ * Tells whether the page may be in its last turn: from the moment in which it is hidden, left or
+ * frozen, until something shows that it lives on. A message not posted in that turn may never be.
  *
- * Browsers call listeners in the capture phase first: the application's own listener of the same
- * event already finds the page leaving, whichever was registered first.
+ * Listeners are added for the capture phase, which comes first: the application's own listener of
+ * the same event finds the page leaving, whichever was added first.
  */
 export class PageLife {
   readonly #listeners = new Set<() => void>();
   #isLeaving = false;
 
-  /** Listens until `signal` aborts. */
+  /** Listens to the page's events until `signal` aborts. */
   constructor(signal: AbortSignal) {
     if (globalThis.document === undefined) return;
     const options = { capture: true, signal };
@@ -51,7 +51,9 @@ export class PageLife {
     signal.addEventListener('abort', () => this.#listeners.delete(listener), { once: true });
   }
 
-  /** The page had another turn: a worker answered, or somebody looks at it. */
+  /**
+   * Ends the leaving: the page had another turn, because a worker answered or the page is visible.
+   */
   livesOn(): void {
     this.#isLeaving = false;
   }

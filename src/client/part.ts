@@ -3,21 +3,21 @@ import { TablogError } from '../base/error.ts';
 import { errorText } from '../base/error-text.ts';
 
 /**
- * A part of the tab's code that is a file of its own, so that a page can begin without it. `openLog`
- * loads every part beside the worker's start: a page that is offline later has its code.
+ * A part of the tab's code in a file of its own, which a page does not need to begin. `openLog`
+ * loads every part while the worker starts, so that a page that goes offline later has its code.
  */
 export class Part<Module extends object> {
   readonly #name: string;
   readonly #import: () => Promise<Module>;
   #loading: Promise<Module> | undefined;
 
-  /** `name` is how an error calls it: 'transactions'. */
+  /** `name` is the part's name in errors: 'transactions'. */
   constructor(name: string, load: () => Promise<Module>) {
     this.#name = name;
     this.#import = load;
   }
 
-  /** The part: loaded at the first call, and kept. Throws `LOAD_FAILED`; the next call asks again. */
+  /** Loads the part, once. Throws `LOAD_FAILED`; the next call tries again. */
   load(): Promise<Module> {
     if (this.#loading === undefined) {
       const loading = this.#attempt();
@@ -29,12 +29,15 @@ export class Part<Module extends object> {
     return this.#loading;
   }
 
-  /** Keeps `module` as the part, so that `import()` is not called: a service worker must not. */
+  /**
+   * Provides the module, so that `load()` needs no `import()`, which service workers do not have
+   * (https://github.com/w3c/ServiceWorker/issues/1356).
+   */
   have(module: Module): void {
     this.#loading = Promise.resolve(module);
   }
 
-  /** `LOAD_FAILED`, which tells what could not be loaded. */
+  /** `LOAD_FAILED`, with what could not be loaded. */
   failure(why: string, cause?: unknown): TablogError {
     const happened = `the code of ${this.#name} could not be loaded (${why})`;
     return new TablogError(LOAD_FAILED, happened, { cause, details: { part: this.#name } });
@@ -44,7 +47,7 @@ export class Part<Module extends object> {
     try {
       return await this.#import();
     } catch (cause) {
-      throw this.failure(errorText(cause), cause); // Chromium and Firefox name the URL, WebKit does not
+      throw this.failure(errorText(cause), cause); // WebKit names no URL
     }
   }
 }

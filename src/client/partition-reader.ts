@@ -11,7 +11,7 @@ import type { Message } from './message.ts';
 import { PartitionSource } from './partition-source.ts';
 import type { Topic } from './topic.ts';
 
-/** Inflates the records of a batch of a codec, by the codec's id. */
+/** Inflates a batch's records, given the id of its codec; throws beyond `limit` bytes. */
 export type Inflate = (codec: number, records: Uint8Array, limit: number) => Uint8Array;
 
 /**
@@ -30,7 +30,7 @@ export class PartitionReader {
   stopped = false;
   /** Gets what stops it first; `true`: something is being done about it. */
   onError: ((error: TablogError) => boolean) | undefined;
-  /** Where the broker was asked to go on; `undefined`: it is not asked. */
+  /** The offset that the broker was asked for; `undefined` while it is not asked. */
   askedOffset: number | undefined;
   /** The last `consumer.seek` that moves it. */
   seekCall = 0;
@@ -41,7 +41,7 @@ export class PartitionReader {
   #segments: Uint8Array[] = [];
   #at = 0;
   #cursor: RecordCursor | undefined;
-  /** The record that the cursor is at is the next one. */
+  /** Whether the record at the cursor was put back, and is the next one. */
   #isPutBack = false;
   #fetchOffset = 0;
   #bufferedBytes = 0;
@@ -54,7 +54,7 @@ export class PartitionReader {
     this.partition = partition;
   }
 
-  /** A group's member: its hold on the partition. */
+  /** The member's hold on the partition; `undefined` without a group. */
   get hold(): Hold | undefined {
     return this.source.hold;
   }
@@ -127,18 +127,21 @@ export class PartitionReader {
     }
   }
 
-  /** Is at what `next()` returned last, until anything else is asked for; `undefined`: it has sought. */
+  /**
+   * The cursor at the record that `next()` returned last, valid until the next call; `undefined`
+   * after a seek.
+   */
   get cursor(): RecordCursor | undefined {
     return this.#cursor;
   }
 
-  /** Makes the record that `next()` returned last the next once more: it is decoded anew. */
+  /** Puts the record that `next()` returned last back: the next call decodes it again. */
   putBack(): void {
     this.#isPutBack = true;
     this.position = this.#cursor!.offset;
   }
 
-  /** Goes past the record that was put back; `false`: it is not the next one any more. */
+  /** Goes past the record that was put back; false where a seek has changed the next record. */
   pass(offset: number): boolean {
     if (!this.#isPutBack || this.#cursor?.offset !== offset) return false;
     this.#isPutBack = false;
@@ -171,7 +174,7 @@ export class PartitionReader {
         const bytes = segment.subarray(this.#at, this.#at + size);
         this.#at += size;
         this.#bufferedBytes -= size;
-        // Markers of transactions are for brokers.
+        // Control batches, the markers of transactions, have no records for applications.
         if ((bytes[FIELD.attributes + 1]! & ATTRIBUTE.control) !== 0) {
           this.position = Math.max(this.position, new RecordCursor({ bytes }).nextOffset);
           continue;

@@ -2,16 +2,16 @@ import type { Hold } from './hold.ts';
 import type { Topic } from './topic.ts';
 
 /**
- * The part that the messages of one partition share. A message that is kept keeps its source, and
- * nothing that was fetched.
+ * The facts that the messages of one partition share. A message that is kept keeps its source in
+ * memory, and nothing that was fetched.
  */
 export class PartitionSource {
   readonly topic: Topic;
   readonly topicId: string;
   readonly partition: number;
-  /** Begins the `id` of each message; its offset ends it. */
+  /** The beginning of each message's `id`; its offset follows. */
   readonly idPrefix: string;
-  /** A group's member: its hold on the partition. */
+  /** The member's hold on the partition; `undefined` without a group. */
   hold: Hold | undefined;
 
   constructor(topic: Topic, topicId: string, partition: number) {
@@ -21,7 +21,9 @@ export class PartitionSource {
     this.idPrefix = `${topicId}-${partition}-`;
   }
 
-  /** Commits `next`, unless that far is committed already. See `Message.commit`. */
+  /**
+   * Commits `next`, unless that offset or a later one is committed already. See `Message.commit`.
+   */
   async commit(next: number): Promise<void> {
     if (this.hold === undefined) throw new TypeError('commit() needs a consumer with a group');
     await this.hold.commit(next);

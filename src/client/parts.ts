@@ -9,7 +9,7 @@ import type { Part } from './part.ts';
 import { runnerPart } from './runner-part.ts';
 import { transactorPart } from './transactor-part.ts';
 
-/** The longest that a worker and its store can take to start; the parts are loaded beside them. */
+/** As long as a worker and its store can take to start: the parts load beside them. */
 const LOAD_DEADLINE_MS = 20_000;
 
 /** Every part of the tab's code. */
@@ -25,7 +25,7 @@ const PARTS: readonly AnyPart[] = [
 
 type AnyPart = Pick<Part<object>, 'load' | 'failure'>;
 
-/** Loads the parts that are not there yet. Throws `LOAD_FAILED`. */
+/** Loads the parts that are not loaded yet. Throws `LOAD_FAILED`. */
 export async function loadParts(clock: Clock, parts: readonly AnyPart[] = PARTS): Promise<void> {
   await Promise.all(
     parts.map((part) => {

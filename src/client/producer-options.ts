@@ -15,18 +15,18 @@ import type { Partitioner } from './partitioner.ts';
 export interface ProducerOptions {
   /**
    * How long a batch that is not full waits for more records (Kafka's `linger.ms`), in
-   * milliseconds. Default 0: a batch leaves as soon as none of its partition is under way, and what
-   * is sent meanwhile travels together, so batches grow with the load by themselves. Raise it to
-   * trade latency for fewer transactions. In a hidden page, where timers run once a minute, it
-   * counts as 0. As a page is hidden or left, all that was accepted is posted at once.
+   * milliseconds. Default 0: a batch leaves as soon as none of its partition is under way, and
+   * records sent meanwhile travel together, so batches grow with the load by themselves. Raise it
+   * to trade latency for fewer transactions. In a hidden page, where timers fire once a minute, it
+   * counts as 0. When the page is hidden or left, all accepted records are posted at once.
    */
   readonly lingerMs?: number;
   /**
-   * How large a batch can get (Kafka's `batch.size`), in bytes: a record that no longer fits begins
-   * the next one, and the full one leaves at once; a larger record travels alone. Default 1 MiB, a
-   * row of the store, where Kafka has 16 KiB: a browser's cost is by transaction. With compression
-   * 256 KiB, because the worker that compresses serves every tab, and with gzip a batch keeps it busy
-   * for some 10 ms.
+   * The size at which a batch is full (Kafka's `batch.size`), in bytes: a record that no longer
+   * fits begins the next batch, and the full one leaves at once; a larger record travels alone.
+   * Default 1 MiB, a row of the store, where Kafka has 16 KiB: in a browser the cost is per
+   * transaction. With compression 256 KiB, because the worker that compresses serves every tab, and
+   * gzip keeps it busy for some 10 ms a batch.
    */
   readonly batchBytes?: number;
   /**
@@ -35,9 +35,10 @@ export interface ProducerOptions {
    */
   readonly bufferBytes?: number;
   /**
-   * What batches are compressed with, in the worker, and stored so (Kafka's `compression.type`). 'gzip'
-   * makes the smallest, 'lz4' and 'snappy' take a fraction of its time; the code of those two is loaded
-   * by the first batch. Default 'none'.
+   * The codec that the worker compresses batches with, and stores them in (Kafka's
+   * `compression.type`). 'gzip' makes the smallest batches; 'lz4' and 'snappy' take a fraction of
+   * its time, and their code is loaded by the first batch. Default 'none': leave it there unless
+   * disk space is short.
    */
   readonly compression?: Compression;
   /**
@@ -52,11 +53,11 @@ export interface ProducerOptions {
    */
   readonly idempotent?: boolean;
   /**
-   * How long an idempotent producer goes on sending a batch again whose worker or storage failed, or
-   * whose worker cannot be started now, as when the tab is offline (Kafka's `delivery.timeout.ms`), in
-   * milliseconds: again at once, then after 100 ms and twice as long each time up to 1 s. Default
-   * 120,000; less than 300,000, for which a partition remembers what it stored: what comes again later
-   * could be stored twice.
+   * How long an idempotent producer keeps retrying a batch whose worker or storage failed, or whose
+   * worker cannot be started now, as when the tab is offline (Kafka's `delivery.timeout.ms`), in
+   * milliseconds. The first retry comes at once, the next after 100 ms, and each later one after
+   * twice as long, up to 1 s. Default 120,000. Less than 300,000, the time for which a partition
+   * remembers batches: a later retry could be stored twice.
    */
   readonly deliveryTimeoutMs?: number;
   /**

@@ -105,15 +105,15 @@ export class Producer extends Closable {
   }
 
   /**
-   * Sends one record; resolves with its place when it is stored. Called as the page is hidden or left,
-   * as in a listener of `pagehide`, it posts the record to a SharedWorker in that same turn; a worker of
-   * the tab's own, or `inline()`, may end with the page before it has stored that.
+   * Sends one record; resolves with its place when it is stored. A record sent as the page is
+   * hidden or left, as in a listener of `pagehide`, is posted to a SharedWorker in that same turn.
+   * A worker of the tab's own, or `inline()`, may end with the page before the record is stored.
    *
    * Rejects with a `TypeError` or `RangeError` for a record that breaks a rule, and with a
    * `TablogError`: `UNKNOWN_TOPIC`, `RECORD_TOO_LARGE`, `STORAGE_FULL`, `CONFLICT`, `CLOSED`,
-   * `WORKER_FAILED` where no worker could be started, or `OUTCOME_UNKNOWN` when the worker died on the
-   * way: these two at once if the producer is not idempotent, else after `deliveryTimeoutMs`. One record
-   * that fails leaves others alone.
+   * `WORKER_FAILED` where no worker could be started, or `OUTCOME_UNKNOWN` when the worker died on
+   * the way. The last two come after `deliveryTimeoutMs`; at once, if the producer is not
+   * idempotent. A record that fails leaves others alone.
    */
   send<T extends TopicLike>(
     topic: T,
@@ -190,7 +190,7 @@ export class Producer extends Closable {
   /** Sends what is buffered, without lingering; resolves when all of it is stored or has failed. */
   async flush(): Promise<void> {
     const admitted = this.#admission.admitted();
-    if (admitted !== undefined) await admitted; // else all of it is sealed in this turn
+    if (admitted !== undefined) await admitted; // otherwise all of it is sealed in this turn
     await this.#sender.flush();
   }
 

@@ -11,7 +11,7 @@ export class PutOffJobs {
     this.#clock = clock;
   }
 
-  /** Resolves after `ms` milliseconds, or when the job is woken. */
+  /** Resolves after `ms` milliseconds, or when `wake` ends the wait. */
   async wait(job: Job, ms: number): Promise<void> {
     const over = deferred();
     const wake = (): void => over.resolve();

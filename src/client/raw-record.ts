@@ -2,7 +2,7 @@ import type { RecordParts } from '../record/batch-writer.ts';
 import { readHeaders } from '../record/record-cursor.ts';
 import type { RecordCursor } from '../record/record-cursor.ts';
 
-/** A record as it is stored: where it lies in the batch that was fetched, which it keeps. */
+/** A record as it is stored: its place in the fetched batch, which it keeps in memory. */
 export class RawRecord {
   readonly offset: number;
   readonly timestamp: number;
@@ -30,7 +30,7 @@ export class RawRecord {
     return this.#field(this.#keyAt, this.#keyLength);
   }
 
-  /** To be written elsewhere. */
+  /** The record's parts, for writing it to another topic. */
   get parts(): RecordParts {
     return {
       key: this.key,

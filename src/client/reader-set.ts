@@ -76,7 +76,10 @@ export class ReaderSet {
     return ++this.#seeks;
   }
 
-  /** `origins`: where the place was when the seek was asked for; else it is looked up now. */
+  /**
+   * `origins`: the offsets of the place when the seek was called; without them the place is looked
+   * up now.
+   */
   async seek(
     call: number,
     to: Position,

@@ -18,7 +18,10 @@ export interface ReadingOptions {
   readonly readers: ReaderSet;
   readonly fetcher: Fetcher;
   readonly clock: Clock;
-  /** Aborts when the consumer closes; its reason says so where the log was deleted. */
+  /**
+   * Aborts when the consumer closes. The reason is `CLOSED` with `details.reason` 'deleted' where
+   * the log was deleted.
+   */
   readonly closing: AbortSignal;
   /** Settles when there are partitions to read. */
   readonly ready: () => Promise<void>;
@@ -57,7 +60,7 @@ export class Reading {
     this.#closing = options.closing;
   }
 
-  /** Has what comes next fetched, now that something was taken. */
+  /** Asks for more, now that something was taken and there is room. */
   pump(): void {
     this.#fetcher.pump();
   }
@@ -174,16 +177,16 @@ export class Reading {
     }
   }
 
-  /** Goes on behind a record that cannot be decoded; or throws, and the record is still the next one. */
+  /** Settles an undecodable record and goes past it; on an error the record stays the next one. */
   async #passUndecodable(reader: PartitionReader, undecodable: Undecodable): Promise<void> {
     const { decodeErrors } = this.#options;
-    reader.putBack(); // until it is known what is to become of it
+    reader.putBack(); // the next one still, until its action is done
     if (decodeErrors.onDecodeError === 'fail') throw undecodable.error;
     const { epoch } = reader;
     const closing = this.#closing;
     const { settleUndecodable } = await decodeErrorsPart.load();
     const settled = settleUndecodable({ reader, undecodable, epoch, closing }, decodeErrors);
-    // The application's function may take as long as it likes: closing does not wait for it.
+    // The application's function may take as long as it likes, and closing does not wait for it.
     const closed = deferred();
     const close = (): void => closed.resolve();
     closing.addEventListener('abort', close);
@@ -271,7 +274,10 @@ export class Reading {
   }
 }
 
-/** A loop whose consumer was closed ends; one whose log was deleted is told so. */
+/**
+ * Throws where the consumer ended because its log was deleted; a loop of a closed consumer just
+ * ends.
+ */
 export function throwIfDeleted({ reason }: AbortSignal): void {
   if (isLogDeleted(reason)) throw reason;
 }

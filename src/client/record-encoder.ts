@@ -85,7 +85,10 @@ function encodeField(topic: Topic, what: string, serde: Serde<unknown>, value: u
   );
 }
 
-/** Bad input is a `TypeError` or a `RangeError`, whatever the serde throws; its `TablogError`s are its own. */
+/**
+ * A serde's failure as bad input: a `TypeError` or `RangeError`, whatever was thrown. A
+ * `TablogError` is passed on.
+ */
 function cannotEncode({ name }: Topic, what: string, cause: unknown): Error {
   if (cause instanceof TablogError) return cause;
   const kind = cause instanceof RangeError ? RangeError : TypeError;

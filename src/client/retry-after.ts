@@ -1,6 +1,6 @@
 import { checkMs } from '../base/argument.ts';
 
-/** A handler throws it to get its message again later, as a server's Retry-After asks for. */
+/** Thrown by a handler to get its message again later, as a server's Retry-After asks. */
 export class RetryAfter extends Error {
   override readonly name = 'RetryAfter';
   readonly #ms: number;
@@ -11,7 +11,10 @@ export class RetryAfter extends Error {
     this.#ms = ms;
   }
 
-  /** After how long, where that is what was thrown: anything can be, also a Proxy that throws. */
+  /**
+   * The wait in milliseconds; `undefined` where something else was thrown, a Proxy that throws
+   * included.
+   */
   static msOf(thrown: unknown): number | undefined {
     return typeof thrown === 'object' && thrown !== null && #ms in thrown ? thrown.#ms : undefined;
   }

@@ -12,42 +12,50 @@ import type { TopicLike } from './topic.ts';
  */
 export type ErrorAction = 'retry' | 'skip' | 'deadLetter' | 'stop';
 
-/** 'retry' after this many milliseconds, which does not count as one of the `retries`. */
+/**
+ * A retry after this many milliseconds (at most 24 days). It does not count as one of the
+ * `retries`.
+ */
 export interface RetryLater {
   readonly retryAfterMs: number;
 }
 
-/** A function that is given as `onError` returns one. */
+/** The decision that a function given as `onError` returns. */
 export type ErrorDecision = ErrorAction | RetryLater;
 
 export interface HandlerContext {
   /** Aborts when the message's partition may have gone to another member, and when the consumer closes. */
   readonly signal: AbortSignal;
-  /** 1 the first time; each call counts. */
+  /** The number of this call of the handler, from 1; calls after `retryAfter` count as well. */
   readonly attempt: number;
   /**
-   * An error to throw: the message is handled again in `ms` milliseconds (at most 24 days), as a
-   * server's Retry-After says. It does not count as one of the `retries`, and `onError` is not asked.
-   * Later messages that have to stay in order wait; the partition does not: when it is to move, it goes
-   * at once, and the next member has the message. Throws a `RangeError` or `TypeError` for what is no
-   * number of milliseconds.
+   * Makes an error to throw: the message is handled again in `ms` milliseconds (at most 24 days),
+   * as a server's Retry-After says. The wait does not count as one of the `retries`, and `onError`
+   * is not asked. Later messages that must stay in order wait. The partition does not: when it is
+   * to move, it moves at once, and the next member handles the message. Throws a `RangeError` or
+   * `TypeError` where `ms` is no such number.
    */
   readonly retryAfter: (ms: number, cause?: unknown) => Error;
 }
 
-/** The options of both kinds of handlers; `S` is what `onError` gets besides the error. */
+/**
+ * The options of both kinds of handlers; `S` is the subject that `onError` gets besides the error.
+ */
 interface HandlingOptions<S> {
   /**
    * The action when a handler throws, or a function that returns one. Default 'stop'.
    *
-   * A record whose key or value cannot be decoded comes here, too, unless the consumer has an
-   * `onDecodeError`: with a `SERDE` error, and key and value as bytes. No handler is called for it, and
-   * as it would fail each time, 'retry' is what `afterRetries` says.
+   * A record whose key or value cannot be decoded comes here as well, unless the consumer has an
+   * `onDecodeError`: with a `SERDE` error, and key and value as bytes. No handler is called for it.
+   * Because decoding would fail each time, 'retry' means what `afterRetries` says.
    */
   readonly onError?:
     | ErrorAction
     | ((error: unknown, subject: S, attempt: number) => ErrorDecision | Promise<ErrorDecision>);
-  /** How often a message is retried; `Infinity`: for as long as it fails. Default 5; what comes then is `afterRetries`. */
+  /**
+   * How often a message is retried before `afterRetries` applies; `Infinity`: for as long as it
+   * fails. Default 5.
+   */
   readonly retries?: number;
   /** Default 'stop'. */
   readonly afterRetries?: Exclude<ErrorAction, 'retry'>;
@@ -56,18 +64,19 @@ interface HandlingOptions<S> {
   /** The longest wait before a retry, in milliseconds. Default 30,000. */
   readonly maxBackoffMs?: number;
   /**
-   * Where 'deadLetter' puts messages: a topic that exists, and that the consumer does not name in its
-   * `topics`. Default: the consumer's `deadLetterTopic`. The record is stored byte for byte, whatever
-   * the topic's `maxRecordBytes` and `cleanup` say, with these headers behind its own: `tablog.topic`,
-   * `tablog.partition` and `tablog.offset`, where it was first read; `tablog.attempts`, a number;
-   * `tablog.error`, up to 1000 characters; `tablog.deadLetterTopic`, this topic.
+   * Where 'deadLetter' puts messages: a topic that exists, and that the consumer does not name in
+   * its `topics`. Default: the consumer's `deadLetterTopic`. The record is stored byte for byte,
+   * whatever the topic's `maxRecordBytes` and `cleanup` say, with these headers behind its own:
+   * `tablog.topic`, `tablog.partition` and `tablog.offset`, where the record was first read;
+   * `tablog.attempts`, a number; `tablog.error`, up to 1000 characters; `tablog.deadLetterTopic`,
+   * this topic.
    *
-   * With a group it is stored in one transaction with the message's commit; in a topic in memory,
-   * before it, and so perhaps twice.
+   * With a group the record is stored in one transaction with the message's commit. In a topic in
+   * memory it is stored before the commit, and so perhaps twice.
    *
-   * Where it is given, dead letters that lie in topics which the consumer reads by a pattern are passed
-   * over: a message that fails is not read again as a dead letter of its own. To handle dead letters,
-   * name their topic.
+   * Where the option is given, dead letters in topics that the consumer reads by a pattern are
+   * passed over: a message that fails is not read again as a dead letter of its own. To handle dead
+   * letters, name their topic.
    */
   readonly deadLetterTopic?: TopicLike;
 }
@@ -75,11 +84,15 @@ interface HandlingOptions<S> {
 export interface RunOptions<T extends TopicFilter> extends HandlingOptions<
   MessageOf<T> | RawMessage
 > {
-  /** Called for each message; the message is processed when what this returns has settled. */
+  /**
+   * Called for each message; the message is processed when the handler returns, or its promise
+   * resolves.
+   */
   readonly eachMessage: (message: MessageOf<T>, context: HandlerContext) => void | Promise<void>;
   /**
-   * How many handlers run at a time. Default 1: one after the other. Messages of one key stay in
-   * order within their partition whatever it is, and so do all messages without a key.
+   * How many handlers run at a time, an integer of at least 1. Default 1: one after the other. At
+   * any number, messages of one key stay in order within their partition, and so do all messages
+   * without a key. Raise it for handlers that wait for a network.
    */
   readonly concurrency?: number;
 }
@@ -88,18 +101,21 @@ export interface BatchRunOptions<T extends TopicFilter> extends HandlingOptions<
   MessageBatch<T> | MessageBatch<string>
 > {
   /**
-   * Called for batches of messages, each of one partition. A batch is processed as a whole: when what
-   * this returns has settled, and when it fails all of it is retried, skipped, or put into the
-   * `deadLetterTopic`.
+   * Called for batches of messages, each of one partition. A batch is processed as a whole, when
+   * the handler returns or its promise resolves; a batch that fails is retried, skipped, or put
+   * into the `deadLetterTopic` as a whole.
    */
   readonly eachBatch: (batch: MessageBatch<T>, context: HandlerContext) => void | Promise<void>;
-  /** The most messages in one batch. Default 500. */
+  /** The most messages in one batch, an integer of at least 1. Default 500. */
   readonly max?: number;
-  /** How long a batch that is not full waits for more messages, in milliseconds. Default 0. */
+  /**
+   * How long a batch that is not full waits for more messages, in milliseconds. Default 0: a batch
+   * has what is at hand. Raise it for fewer, larger batches.
+   */
   readonly maxWaitMs?: number;
   /**
-   * How many handlers run at a time, each with another partition: those of one partition come one after
-   * the other. Default 1.
+   * How many handlers run at a time, each with another partition: batches of one partition come one
+   * after the other. An integer of at least 1. Default 1.
    */
   readonly concurrency?: number;
 }
@@ -114,7 +130,7 @@ type OnError = (
 
 export interface CheckedRunOptions {
   readonly handle: (subject: Subject, context: HandlerContext) => void | Promise<void>;
-  /** Of batches; `undefined`: messages are handled one by one. */
+  /** The bounds of batches; `undefined`: messages are handled one by one. */
   readonly batches: { readonly max: number; readonly maxWaitMs: number } | undefined;
   readonly concurrency: number;
   readonly onError: ErrorAction | OnError;
@@ -153,8 +169,8 @@ const CHECKS: Checks<Given> = {
 };
 
 /**
- * `options` with the defaults; `deadLetterTopic` is the consumer's. Throws a `TypeError` or a
- * `RangeError` for what breaks a rule.
+ * `options` with the defaults filled in; `deadLetterTopic` is the consumer's. Throws a `TypeError`
+ * or a `RangeError` for what breaks a rule.
  */
 export function checkRunOptions(options: object, deadLetterTopic?: TopicLike): CheckedRunOptions {
   const given = checkEach<Partial<Given>>('run()', options, CHECKS);
@@ -186,20 +202,23 @@ function needTopic({ deadLetterTopic }: CheckedRunOptions): void {
   if (deadLetterTopic === undefined) throw new TypeError("'deadLetter' needs a deadLetterTopic");
 }
 
-/** The decision on a job that failed. */
+/** The decision on a job whose attempt failed. */
 export type Verdict = Exclude<ErrorAction, 'retry'> | RetryLater;
 
 export interface Failure {
   readonly error: unknown;
   readonly subject: Subject;
   readonly attempt: number;
-  /** How many attempts failed so far, those left out that were put off. */
+  /** The attempts that failed so far, without those that `retryAfter` put off. */
   readonly failures: number;
-  /** The job would fail again, however often it is tried. */
+  /** Whether the job would fail at every attempt. */
   readonly isFinal: boolean;
 }
 
-/** As `onError` says, while there are retries left. Throws what it throws, and for what is no action. */
+/**
+ * The decision of `onError` while retries are left, else of `afterRetries`. Throws what `onError`
+ * throws, and a `TypeError` where it returns no action.
+ */
 export async function verdictOn(
   options: CheckedRunOptions,
   { error, subject, attempt, failures, isFinal }: Failure,
@@ -213,7 +232,7 @@ export async function verdictOn(
   }
   checkOneOf('what onError returns', decision, ACTIONS);
   if (decision === 'retry') {
-    // Beyond this power the product is more than any timer can count, and with Infinity no number.
+    // A higher power exceeds every timer, and Infinity times a `backoffMs` of 0 is NaN.
     const factor = 2 ** Math.min(failures - 1, 31);
     if (failures <= retries && !isFinal) {
       return { retryAfterMs: Math.min(backoffMs * factor, maxBackoffMs) };

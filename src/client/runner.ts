@@ -27,7 +27,10 @@ export interface RunnerSource {
   readonly readers: readonly PartitionReader[];
   readonly reading: Reading;
   readonly decodeErrors: DecodeErrorPolicy;
-  /** The consumer was given an `onDecodeError`, which goes before the run's `onError`. */
+  /**
+   * Whether the consumer was given an `onDecodeError`, which takes precedence over the run's
+   * `onError`.
+   */
   readonly decidesOnDecodeErrors: boolean;
 }
 
@@ -53,8 +56,8 @@ export async function startRunner<T extends TopicFilter>(
 }
 
 /**
- * Runs handlers side by side. Messages of one key, in one partition, come one after the other, and
- * so do all messages without a key; with `eachBatch`, all batches of a partition.
+ * Runs handlers side by side. Messages of one key in one partition come one after the other, and so
+ * do all messages without a key. With `eachBatch`, so do all batches of a partition.
  */
 class Runner {
   readonly #source: RunnerSource;
@@ -110,7 +113,7 @@ class Runner {
       while (!closing.aborted && this.#failure === undefined) {
         const { arrival } = this.#reading;
         const ended = this.#ended.promise;
-        this.#handler.wake((job) => this.#isOver(job)); // somebody may have sought
+        this.#handler.wake((job) => this.#isOver(job)); // a seek may have ended them
         const isTaken = !this.#isFull && this.#take();
         this.#startAll(); // also those of partitions that were paused
         if (this.#isFull) await Promise.race([arrival, ended]);
@@ -142,7 +145,7 @@ class Runner {
     return concurrency === 1 && this.#lanes.size > 0;
   }
 
-  /** How many handlers run: a job that is put off has none. */
+  /** The number of handlers that run; a job that is put off has none. */
   get #active(): number {
     return this.#running.size - this.#handler.waiting;
   }
@@ -153,7 +156,7 @@ class Runner {
     return taken === 0 && !this.#collector.has(reader);
   }
 
-  /** Takes what is at hand, for now; `false`: there is nothing. */
+  /** Takes one message at hand into a job or batch; false where nothing is at hand. */
   #take(): boolean {
     const isCollected = this.#takeBatch();
     const delivery = this.#reading.take(this.#turns, (reader) => this.#hasRoom(reader));
@@ -218,7 +221,10 @@ class Runner {
     this.#taken.set(reader, (this.#taken.get(reader) ?? 0) + 1);
   }
 
-  /** Whether it is a dead letter that the consumer came upon by a pattern: nobody's to bury again. */
+  /**
+   * Whether a message is a dead letter in a topic that the consumer reads by a pattern: never
+   * buried again.
+   */
   #passesOver({ topic: { name } }: PartitionReader, { headers }: Message): boolean {
     if (headers.length === 0 || this.#options.deadLetterTopic === undefined) return false;
     return isDeadLetter(name, headers) && !this.#source.selection.isNamed(name);

@@ -64,11 +64,12 @@ export class Sender {
   }
 
   /**
-   * Sends batches: those that are full; those that are due as well, which without lingering are
-   * those of partitions that have nothing under way; or all. In a page that leaves all are due, and
-   * neither back-off nor the number of batches under way holds one up: should the page come back, and
-   * the answers be lost, the oldest of more than `MAX_IN_FLIGHT` end as `OUTCOME_UNKNOWN`, not twice
-   * in the log.
+   * Sends batches: the full ones; those that are due as well, which without lingering are those of
+   * partitions with nothing under way; or all.
+   *
+   * In a page that leaves, all batches are due, and neither back-off nor the number of batches
+   * under way delays one. Should the page live on and the answers be lost, the oldest of more than
+   * `MAX_IN_FLIGHT` batches end as `OUTCOME_UNKNOWN`, never twice in the log.
    */
   drain(which: 'full' | 'due' | 'all'): void {
     const { isLeaving } = this.#connection.page;

@@ -5,12 +5,13 @@ import { show } from '../base/show.ts';
 import { readUtf8 } from '../record/utf8.ts';
 
 /**
- * Turns values into bytes and back. `encode` may return a string, which is written as UTF-8 where
- * it goes, without a copy in between; it throws a `TypeError` or `RangeError` for a value that it
- * cannot encode. `decode` gets a view into the fetched batch, which it must not keep or change, as soon
- * as the record is delivered; whatever it throws becomes a `SERDE` error, which names the record.
+ * Turns values into bytes and back. `encode` may return a string, which is written as UTF-8 into
+ * the batch, without a copy in between. It throws a `TypeError` or `RangeError` for a value that it
+ * cannot encode. `decode` is called when the record is delivered, with a view into the fetched
+ * batch, which it must not keep or change. Whatever `decode` throws becomes the `cause` of a
+ * `SERDE` error, which names the record.
  *
- * `I`: what it takes, where that is more than what it gives.
+ * `I`: the type that `encode` takes, where that is wider than the type that `decode` returns.
  */
 export interface Serde<T, I = T> {
   encode(value: I): Uint8Array | string;
@@ -46,8 +47,8 @@ export function string(): Serde<string> {
 }
 
 /**
- * Bytes as they are. What is read is a view into the fetched batch, of up to a megabyte: keep a
- * `message.clone()`.
+ * Bytes, stored unchanged. A decoded value is a view into the fetched batch, of up to a megabyte:
+ * keep a `message.clone()`.
  */
 export function bytes(): Serde<Uint8Array> {
   return {
@@ -140,10 +141,10 @@ export function double(): Serde<number> {
   };
 }
 
-/** A key or a value of a topic that has no serde for it, as it may be sent. */
+/** A key or value of a topic without a serde for it, as it may be sent. */
 export type BytesOrText = Uint8Array | string;
 
-/** Bytes or text in, bytes out: for what a topic has no serde for, as one that is a plain name. */
+/** The serde of a topic that names none: takes bytes or text, and returns bytes. */
 export const plain: Serde<Uint8Array, BytesOrText> = {
   encode(value: unknown) {
     if (typeof value === 'string' || isBytes(value)) return value;
@@ -155,7 +156,7 @@ export const plain: Serde<Uint8Array, BytesOrText> = {
 function validate<T>(schema: StandardSchema<T>, value: unknown): T {
   const result = schema['~standard'].validate(value);
   if (isPromise(result)) {
-    result.then(undefined, () => {}); // refused whatever it says
+    result.then(undefined, () => {}); // refused, whatever it resolves to
     throw new TypeError(
       'the schema validates asynchronously, and json() takes only synchronous ones',
     );

@@ -1,12 +1,12 @@
 import { mistake } from '../base/argument.ts';
 import type { Topic } from './topic.ts';
 
-/** Each byte is a character of its own, whatever it is, and ASCII is itself. */
+/** Maps each byte to one character, and ASCII bytes to themselves. */
 const LATIN1 = 'latin1';
 
 /**
- * Encodes keys of a topic for a `Map`: two keys are the same where their bytes are, whether they were
- * given as text, as bytes or as objects.
+ * Encodes keys of a topic for a `Map`. Two keys are equal where their encoded bytes are, whether
+ * they were given as text, bytes or objects.
  */
 export function keyEncoder({ name, key: serde }: Topic): (key: unknown) => string {
   const decoder = new TextDecoder(LATIN1);

@@ -11,24 +11,30 @@ export interface TableReaderOptions extends ConsumerInternals {
   readonly onDecodeError: 'fail' | 'skip';
   readonly topic: string;
   readonly onMessage: (message: Message) => void;
-  /** Everything was read that there was at the beginning, and nothing more is at hand. */
+  /**
+   * Called when everything that was there at the beginning has been read, and nothing more is at
+   * hand.
+   */
   readonly onCaughtUp: () => void;
-  /** Tombstones may have been missed: has all of the topic read once more. */
+  /** Has all of the topic read again, because tombstones may have been missed. */
   readonly restart: () => Promise<void>;
 }
 
-/** An end that a reader is to reach. */
+/** The end offset that a reader must reach before the table is ready. */
 interface Goal {
   readonly reader: PartitionReader;
   readonly end: number;
 }
 
-/** How long workers and storage may fail before the table does: as long as a producer goes on. */
+/**
+ * How long workers and storage may fail before the table does: a producer's default
+ * `deliveryTimeoutMs`.
+ */
 const GIVE_UP_MS = 120_000;
 
 /**
- * Reads what a consumer brings, until it closes: everything that is at hand, then again when there is
- * more. Rejects with what stops a partition, and with `CLOSED` where the log was deleted.
+ * Reads a consumer's messages until it closes: everything at hand, and more as it comes. Rejects
+ * with an error that stops a partition, and with `CLOSED` where the log was deleted.
  */
 export async function readTable(options: TableReaderOptions): Promise<void> {
   const { connection, readers, reading, closing, onDecodeError, onMessage, onCaughtUp, restart } =
@@ -41,7 +47,9 @@ export async function readTable(options: TableReaderOptions): Promise<void> {
   let failingSince = 0;
   let failures = 0;
   let answers = 0;
-  /** Until when every tombstone that came is still there to be read. */
+  /**
+   * Until this time the topic still has every tombstone that came since the table last caught up.
+   */
   let currentUntil = Infinity;
   try {
     while (!closing.aborted) {
@@ -51,7 +59,7 @@ export async function readTable(options: TableReaderOptions): Promise<void> {
           currentUntil = Infinity;
           goals = undefined;
         }
-        const { arrival } = reading; // before the look, so that nothing falls in between
+        const { arrival } = reading; // read before the look: no arrival is missed
         const delivery = reading.take(turns);
         if (delivery !== undefined) {
           const { message } = delivery;
@@ -84,8 +92,8 @@ export async function readTable(options: TableReaderOptions): Promise<void> {
 }
 
 /**
- * The ends of all partitions. A reader gets there also where compaction has removed the last records:
- * the batches that it has emptied still cover their offsets.
+ * The end offsets of all partitions. A reader reaches the end even where compaction has removed the
+ * last records: their emptied batches still cover the offsets.
  */
 async function goalsOf({ readers }: ConsumerInternals): Promise<readonly Goal[]> {
   const all = [...readers.all];
@@ -93,18 +101,24 @@ async function goalsOf({ readers }: ConsumerInternals): Promise<readonly Goal[]>
   return all.map((reader, i) => ({ reader, end: ends[i]! }));
 }
 
-/** How long a tombstone can be read: a tab that the browser froze for longer may have missed some. */
+/**
+ * How long a tombstone can be read, in milliseconds. A tab that the browser froze for longer may
+ * have missed some.
+ */
 async function tombstoneMs({ registry, topic }: TableReaderOptions): Promise<number> {
   const { config } = registry.get(topic) ?? (await registry.load(topic));
   return config.cleanup === 'delete' ? Infinity : config.deleteRetentionMs;
 }
 
-/** Once nothing more is at hand: a reader steps over empty batches when it is asked for a message. */
+/**
+ * Whether the reader is at the goal. Call it once nothing is at hand: a reader skips empty batches
+ * only when asked for a message.
+ */
 function isReached({ reader, end }: Goal): boolean {
   return reader.position >= end;
 }
 
-/** The worker or the storage went away: another one goes on. */
+/** Whether the worker or the storage went away: the next one may do better. */
 function isPassing(error: unknown): boolean {
   if (isWithoutWorker(error)) return true;
   return error instanceof TablogError && (error.retriable || error.code === 'OUTCOME_UNKNOWN');

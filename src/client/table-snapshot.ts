@@ -1,34 +1,39 @@
-/** A key of a table, and its latest value. */
+/** A key of a table and its latest value. */
 export interface TableEntry<K, V> {
   readonly key: K;
   readonly value: V;
   readonly partition: number;
 }
 
-/** Entries by their encoded keys; `undefined`: the key has no value any more. */
+/** New entries by their encoded keys; `undefined`: the key was deleted. */
 export type EntryChanges<K, V> = ReadonlyMap<string, TableEntry<K, V> | undefined>;
 
 type EntryMap<K, V> = Map<string, TableEntry<K, V>>;
 
-/** Entries as of a moment: a map of its own, or the way back from the next newer snapshot. */
+/**
+ * The entries of a moment: a map of its own, or the changes that lead back from the next newer
+ * snapshot.
+ */
 type Entries<K, V, I> =
   | { readonly map: EntryMap<K, V> }
   | { readonly newer: TableSnapshot<K, V, I>; readonly undo: EntryChanges<K, V> };
 
 /**
  * A table as of one moment, which never changes: a read-only map from keys to values, in no
- * particular order. Keys are equal when their encoded bytes are, so bytes and objects are keys as
- * well as text is.
+ * particular order. Keys are equal when their encoded bytes are, so bytes and objects work as keys
+ * like text.
  */
 export class TableSnapshot<K, V, I = K> implements Iterable<[K, V]> {
   readonly #encode: (key: I) => string;
   /**
-   * The newest snapshot has the map, and an older one the way back from the one after it, which it
-   * goes when somebody reads it (Baker's trick). So a change costs what has changed, however large
-   * the table is.
+   * The newest snapshot has the map. An older one has the changes back from the snapshot after it,
+   * and applies them when it is read (Baker's trick for persistent arrays). So a change costs as
+   * much as it changes, however large the table is.
    */
   #entries: Entries<K, V, I>;
-  /** How many changes lie between this one and the last older one that has a map of its own. */
+  /**
+   * The number of changes between this snapshot and the last older one that has a map of its own.
+   */
   readonly #distance: number;
 
   private constructor(entries: Entries<K, V, I>, encode: (key: I) => string, distance: number) {
@@ -49,7 +54,10 @@ export class TableSnapshot<K, V, I = K> implements Iterable<[K, V]> {
     return this.#map.size;
   }
 
-  /** `undefined`: the key has no value. Throws what the topic's key serde throws. */
+  /**
+   * The value of a key; `undefined` for a key without one. Throws what the topic's key serde
+   * throws.
+   */
   get(key: I): V | undefined {
     return this.#map.get(this.#encode(key))?.value;
   }
@@ -74,7 +82,7 @@ export class TableSnapshot<K, V, I = K> implements Iterable<[K, V]> {
     return this.entries();
   }
 
-  /** A copy: the map moves on to the next snapshot while somebody iterates. */
+  /** A copy, because the map moves to the next snapshot, perhaps during an iteration. */
   get #all(): readonly TableEntry<K, V>[] {
     return [...this.#map.values()];
   }
@@ -99,7 +107,7 @@ export class TableSnapshot<K, V, I = K> implements Iterable<[K, V]> {
   }
 
   /**
-   * By their encoded keys; of the newest snapshot.
+   * The entries of the newest snapshot, by their encoded keys.
    * @internal
    */
   static entriesOf<K, V, I>(
@@ -109,7 +117,7 @@ export class TableSnapshot<K, V, I = K> implements Iterable<[K, V]> {
   }
 
   /**
-   * The snapshot after `changes`; of the newest one.
+   * The snapshot after `changes` to the newest one.
    * @internal
    */
   static next<K, V, I>(
@@ -119,7 +127,8 @@ export class TableSnapshot<K, V, I = K> implements Iterable<[K, V]> {
     const map = snapshot.#map;
     let distance = snapshot.#distance + changes.size;
     if (distance > map.size) {
-      // The way back is longer than the map: whoever keeps an old snapshot is not to keep all of it.
+      // The way back is longer than the map: a copy, so that an old snapshot that is kept does not
+      // keep every change.
       snapshot.#entries = { map: new Map(map) };
       distance = 0;
     }

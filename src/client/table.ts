@@ -16,32 +16,35 @@ import { asTopic } from './topic.ts';
 import type { KeyInput, TopicLike } from './topic.ts';
 
 export interface TableOptions {
-  /** Fail with `UNKNOWN_TOPIC` where the topic does not exist, instead of waiting for it. Default false. */
+  /**
+   * Fail with `UNKNOWN_TOPIC` where the topic does not exist, instead of waiting for it. Default
+   * false.
+   */
   readonly mustExist?: boolean;
   /**
-   * What becomes of a record that cannot be decoded. 'fail' (default): the table stops with the
+   * The action for a record that cannot be decoded. 'fail' (default): the table stops with the
    * `SERDE` error, which names the record; 'skip': the key keeps the value that it had.
    */
   readonly onDecodeError?: 'fail' | 'skip';
-  /** Aborting it closes the table. */
+  /** Closes the table when it aborts. Default: none. */
   readonly signal?: AbortSignal;
   /**
-   * Called once when the table stops by itself, with `table.error`. Default: whoever awaits `ready`
-   * gets the error; later ones are reported as uncaught, but for the deletion of the log.
+   * Called once when the table stops by itself, with `table.error`. Default: `ready` rejects with
+   * the error; an error after `ready` is reported as uncaught, except the deletion of the log.
    */
   readonly onError?: (error: Error) => void;
 }
 
-/** A key whose value is another one than before. */
+/** A key whose value has changed. */
 export interface TableChange<K, V> {
   readonly key: K;
-  /** `undefined`: it has no value any more. */
+  /** The new value; `undefined`: the key was deleted. */
   readonly value: V | undefined;
-  /** `undefined`: it had none. */
+  /** The value before; `undefined`: the key had none. */
   readonly oldValue: V | undefined;
 }
 
-/** Gets the table as it is now, and what has changed since the last call. */
+/** Called with the table as it is now, and the changes since the last call. */
 export type TableListener<K, V, I = K> = (
   snapshot: TableSnapshot<K, V, I>,
   changes: readonly TableChange<K, V>[],
@@ -54,17 +57,19 @@ export type TableOf<T extends TopicLike> = Table<
 >;
 
 /**
- * The latest value of each key of a topic, live: what every tab sends is in it as soon as it is stored
- * (Kafka Streams' GlobalKTable). The topic is compacted, as a rule; a tombstone deletes its key, and
- * records without a key are passed over.
+ * The latest value of each key of a topic, live: a record of any tab is in the table as soon as it
+ * is stored (Kafka Streams' GlobalKTable). Use it with a compacted topic, as a rule. A tombstone
+ * deletes its key, and records without a key are passed over.
  *
- * The table is read from the topic's first record, and empty until it is `ready`. Of one key the last
- * record counts, in the order of its partition; after partitions were added to a topic that has
- * records, a key may be in two of them, and which counts is not defined. What is removed from the topic
- * by `retention` or `deleteRecords` stays in a table that has read it. A table whose tab was frozen for
- * longer than the topic's `deleteRetentionMs` reads all of it once more: tombstones may have been missed.
+ * The table is read from the topic's first record, and empty until it is `ready`. Of one key the
+ * last record in its partition counts. After partitions were added to a topic that has records, a
+ * key may be in two of them, and which counts is not defined. Records that `retention` or
+ * `deleteRecords` removes stay in a table that has read them. A table whose tab was frozen for
+ * longer than the topic's `deleteRetentionMs` reads all of the topic again, because it may have
+ * missed tombstones.
  *
- * Close the table, or the log, when done.
+ * Throws a `TypeError` for a bad topic or option, and `CLOSED` once the log is closed. Close the
+ * table, or the log, when done.
  */
 export function table<T extends TopicLike>(
   log: Log,
@@ -83,23 +88,24 @@ const CHECKS: Checks<TableOptions> = {
   onError: (name, value) => checkFunction(`${name} must be a function`, value),
 };
 
-/** Made by `table()`. A read-only map that changes. */
+/** A read-only map that changes, made by `table()`. */
 export class Table<K, V, I = K> extends Closable implements Iterable<[K, V]> {
   /**
-   * Resolves when the table has everything that the topic had when it was made; where the topic does
-   * not exist, that is once it does. Rejects with what has stopped the table before, and with `CLOSED`
-   * where it was closed.
+   * Resolves when the table has everything that the topic had when the table was made; where the
+   * topic does not exist, once it is created. Rejects with the error that stopped the table before,
+   * and with `CLOSED` where the table was closed.
    */
   readonly ready: Promise<void>;
   /**
-   * The table as it is now: the same object until something changes. Needs no `this`, so it is what
-   * React's `useSyncExternalStore` takes.
+   * The table as it is now: the same object until something changes. Works without `this`, as
+   * React's `useSyncExternalStore` calls it.
    */
   readonly snapshot: () => TableSnapshot<K, V, I> = () => this.#snapshot;
   /**
-   * Calls `listener` at once, and then once for each batch of changes; returns how to stop. So a table
-   * is a Svelte store, and needs no `this` for React. The first batch comes when the table is `ready`,
-   * and has all of it.
+   * Calls `listener` at once, and then once for each batch of changes; returns a function that ends
+   * the subscription. A table is therefore a Svelte store. Works without `this`, as React calls it.
+   * The first batch comes when the table is `ready`, and has all of its entries. Throws a
+   * `TypeError` where `listener` is no function.
    */
   readonly subscribe: (listener: TableListener<K, V, I>) => () => void = (listener) =>
     this.#subscribe(listener);
@@ -113,7 +119,7 @@ export class Table<K, V, I = K> extends Closable implements Iterable<[K, V]> {
   readonly #ended: Promise<void>;
   #settleReady!: { readonly resolve: () => void; readonly reject: (error: Error) => void };
   #isReady = false;
-  /** The topic is being read from its first record: what does not come is gone. */
+  /** Whether the topic is being read from its first record: keys that do not come are gone. */
   #isLoading = true;
   #snapshot: TableSnapshot<K, V, I>;
   /** Entries that were read and are not in the snapshot yet. */
@@ -136,12 +142,16 @@ export class Table<K, V, I = K> extends Closable implements Iterable<[K, V]> {
     this.#consumer = log.consumer({ ...options, topics: [topic], from: 'earliest' });
     this.#internals = Consumer.internalsOf(this.#consumer);
     this.ready = new Promise((resolve, reject) => (this.#settleReady = { resolve, reject }));
-    // Records were lost before they were read, or with a worker: what is left of them is read anew.
+    // Records were lost before they were read, or with their worker: the partition is read from its
+    // first record.
     this.#consumer.on('reset', ({ partition }) => this.#forget(partition));
     this.#ended = this.#run(onDecodeError);
   }
 
-  /** Why the table has stopped by itself; what it had stays. */
+  /**
+   * The error that stopped the table by itself; `undefined` while it runs or was closed. The
+   * entries stay.
+   */
   get error(): Error | undefined {
     return this.#error;
   }
@@ -150,7 +160,10 @@ export class Table<K, V, I = K> extends Closable implements Iterable<[K, V]> {
     return this.#snapshot.size;
   }
 
-  /** `undefined`: the key has no value. Throws what the topic's key serde throws. */
+  /**
+   * The value of a key; `undefined` for a key without one. Throws what the topic's key serde
+   * throws.
+   */
   get(key: I): V | undefined {
     return this.#snapshot.get(key);
   }
@@ -175,7 +188,7 @@ export class Table<K, V, I = K> extends Closable implements Iterable<[K, V]> {
     return this.#snapshot.entries();
   }
 
-  /** Stops reading and calls no listener any more; what the table had stays. Idempotent. */
+  /** Stops reading, and calls no listener any more. The entries stay. Idempotent. */
   override async close(): Promise<void> {
     await this.#consumer.close();
     await this.#ended;
@@ -248,7 +261,7 @@ export class Table<K, V, I = K> extends Closable implements Iterable<[K, V]> {
     this.#settleReady.resolve();
   }
 
-  /** Puts what was read into the next snapshot, and tells who listens. */
+  /** Puts the entries that were read into the next snapshot, and calls the listeners. */
   #publish(): void {
     const before = TableSnapshot.entriesOf(this.#snapshot);
     const pending = this.#pending;
@@ -256,7 +269,7 @@ export class Table<K, V, I = K> extends Closable implements Iterable<[K, V]> {
     for (const [encoded, entry] of pending) {
       const old = before.get(encoded);
       const { key } = entry ?? old ?? {};
-      if (key === undefined) pending.delete(encoded); // it came and went
+      if (key === undefined) pending.delete(encoded); // created and deleted within the batch
       else changes.push({ key, value: entry?.value, oldValue: old?.value });
     }
     if (changes.length === 0) return;
@@ -270,7 +283,7 @@ export class Table<K, V, I = K> extends Closable implements Iterable<[K, V]> {
       try {
         call(this.#snapshot, changes);
       } catch (error) {
-        report(error); // and stops no other
+        report(error); // one listener's error keeps no other from its call
       }
     }
   }
@@ -285,13 +298,13 @@ export class Table<K, V, I = K> extends Closable implements Iterable<[K, V]> {
   }
 
   #end(why: Error): void {
-    // A caller of `close()`, or one with an `onError`, need not await `ready` as well.
+    // A caller of `close()`, or with an `onError`, need not handle a rejected `ready` as well.
     if (this.#error === undefined || this.#onError !== undefined) this.ready.catch(() => {});
     this.#settleReady.reject(why);
   }
 }
 
-/** An error without a catcher: reported as the platform reports any other. */
+/** Reports an error that nobody catches, as the platform reports any other. */
 function report(uncaught: unknown): void {
   queueMicrotask(() => {
     throw uncaught;

@@ -10,17 +10,18 @@ import type { Connection } from './connection.ts';
 /** Bounds how late a change of topics is noticed when its hint is lost (Kafka's `metadata.max.age.ms`). */
 export const METADATA_MAX_AGE_MS: number = 30_000;
 
-/** A read of all topics that is under way. */
+/** A read of all topics under way. */
 interface Reading {
-  /** The number of changes heard of when the read began. */
+  /** The value of `#changes` when the read began. */
   readonly changes: number;
   readonly done: Promise<void>;
 }
 
 /**
- * What a tab knows of the log's topics (Kafka's `ProducerMetadata`). Nothing that was known is ever
- * forgotten: it goes stale, and is read anew in the background. By age, it serves until then; after a
- * hint that topics have changed, calls wait for the read, unless the page is leaving.
+ * The topics as a tab knows them (Kafka's `ProducerMetadata`). A known topic is never forgotten:
+ * what is known goes stale, and is read again. When it is merely old, calls use it while the read
+ * runs in the background; after a hint that topics have changed, calls wait for the read, unless
+ * the page is leaving.
  */
 export class TopicRegistry {
   readonly #connection: Connection;
@@ -31,17 +32,17 @@ export class TopicRegistry {
   #topics: ReadonlyMap<string, TopicInfo> = new Map();
   /** When the topics were read, in milliseconds since 1970; `undefined`: not yet. */
   #readAt: number | undefined;
-  /** How often topics were said to have changed. */
+  /** The number of hints so far that topics have changed. */
   #changes = 0;
-  /** How many of the changes `#topics` has seen. */
+  /** The value of `#changes` that `#topics` includes. */
   #seen = 0;
   #reading: Reading | undefined;
-  /** The read after the one that is under way: however many changes come meanwhile, one is enough. */
+  /** The read after the one under way; one covers all changes that come meanwhile. */
   #queued: Promise<void> | undefined;
   /** Resolves when the page begins to leave. */
   #leaving: Deferred = deferred();
 
-  /** `warn`: says something to whoever develops the application. */
+  /** `warn` tells the application's developer something. */
   constructor(
     log: string,
     connection: Connection,
@@ -63,31 +64,34 @@ export class TopicRegistry {
     connection.page.onLeave(leave, connection.closed);
   }
 
-  /** The topic as last seen, unless topics have changed since: for who cannot wait because of its age. */
+  /**
+   * The topic as last read, for callers that cannot wait because of age; `undefined` if topics have
+   * changed since.
+   */
   get(name: string): TopicInfo | undefined {
     this.checkAge();
     return this.#isStale ? undefined : this.#topics.get(name);
   }
 
-  /** The topic as last seen, whatever has happened since: its id fences what is sent to it. */
+  /** The topic as last read, whatever has happened since: its id fences records sent to it. */
   lastKnown(name: string): TopicInfo | undefined {
     return this.#topics.get(name);
   }
 
-  /** Has topics read in the background where what is known is too old, or could not be read. */
+  /** Has topics read in the background where the last read is too old or failed. */
   checkAge(): void {
-    if (this.#readAt === undefined && this.#changes === 0) return; // nobody has asked yet
+    if (this.#readAt === undefined && this.#changes === 0) return; // no call has needed a topic yet
     const { aborted } = this.#connection.closed;
     if (!this.isCurrent && this.#reading === undefined && !aborted) this.#refresh();
   }
 
-  /** Whether what is known is neither old nor said to have changed. */
+  /** Whether the topics are neither old nor said to have changed. */
   get isCurrent(): boolean {
     if (this.#readAt === undefined || this.#isStale) return false;
     return this.#connection.clock.now() - this.#readAt < METADATA_MAX_AGE_MS;
   }
 
-  /** Knows the topics with which the log was opened; of changes that were heard of since, it may not. */
+  /** Takes the topics that came with the opening of the log; a change that was heard of meanwhile may be newer. */
   opened(topics: readonly TopicInfo[]): void {
     this.#know(topics, 0);
   }
@@ -99,7 +103,7 @@ export class TopicRegistry {
   }
 
   /**
-   * The topic, known or looked up; as last seen where the page leaves or topics cannot be read now.
+   * The topic, known or looked up; as last read where the page leaves or topics cannot be read now.
    * Throws `UNKNOWN_TOPIC`.
    */
   async load(name: string): Promise<TopicInfo> {
@@ -119,19 +123,19 @@ export class TopicRegistry {
     });
   }
 
-  /** Topics have changed, or what is known of one was wrong: calls wait until they have been read. */
+  /** Marks the topics as changed, or as wrong: calls wait until they have been read. */
   forget(): void {
     this.#changes++;
     if (!this.#connection.closed.aborted) this.#refresh();
   }
 
-  /** Calls `listener` when topics have been read anew; returns how to stop. */
+  /** Calls `listener` each time topics were read; returns a function that ends it. */
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  /** Says, once, that a consumer waits for a topic that does not exist. */
+  /** Warns, once a topic, that a consumer waits for a topic that does not exist. */
   tellMissing(name: string): void {
     if (this.#toldMissing.has(name)) return;
     this.#toldMissing.add(name);
@@ -147,10 +151,12 @@ export class TopicRegistry {
   }
 
   #refresh(): void {
-    this.#fresh().catch(() => {}); // whoever needs it asks again, and is told
+    this.#fresh().catch(() => {}); // a call that needs a topic asks again, and reports
   }
 
-  /** Resolves when all changes so far have been seen: one read is under way, and one queued, at most. */
+  /**
+   * Resolves when all changes so far are included. At most one read is under way, and one queued.
+   */
   #fresh(): Promise<void> {
     if (this.#reading === undefined) return this.#read();
     if (this.#reading.changes === this.#changes) return this.#reading.done;

@@ -36,12 +36,15 @@ export class TopicSelection {
     return matches ? asTopic(name) : undefined;
   }
 
-  /** Whether the topic is selected by its name, and not just by a pattern. */
+  /** Whether the topic is selected by name, and not only by a pattern. */
   isNamed(name: string): boolean {
     return this.#topics.has(name);
   }
 
-  /** Throws a `TypeError` where dead letters would go to a topic that is named, and be read again. */
+  /**
+   * Throws a `TypeError` where the dead letter topic is named in `topics`: its records would be
+   * read again.
+   */
   checkDeadLetterTopic(deadLetterTopic: TopicLike | undefined): void {
     if (deadLetterTopic === undefined) return;
     const { name } = asTopic(deadLetterTopic);

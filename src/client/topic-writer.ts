@@ -32,7 +32,7 @@ export function outgoing(
 
 /** The record with copies of its bytes: for one that is not written at once. */
 export function withOwnBytes({ parts, ...rest }: OutgoingRecord): OutgoingRecord {
-  // A Node Buffer's `slice` is no copy.
+  // `Buffer.slice` of Node makes a view, no copy.
   const own = (field: Field): Field =>
     typeof field === 'string' || field === null ? field : new Uint8Array(field);
   const headers = parts.headers.map(([name, value]) => [name, own(value)] as const);
@@ -93,7 +93,7 @@ export class TopicWriter {
     if (bytes > config.maxRecordBytes) throw recordTooLarge(bytes, config.maxRecordBytes);
   }
 
-  /** Whether `check` would let the record pass. */
+  /** Whether `check` would accept the record. */
   accepts(record: OutgoingRecord): boolean {
     try {
       this.check(record);

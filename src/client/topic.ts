@@ -15,9 +15,13 @@ import { plain } from './serde.ts';
 import type { BytesOrText, Serde } from './serde.ts';
 
 export interface TopicOptions<K, V, KI = K, VI = V> {
-  /** Default: takes bytes and text, which is written as UTF-8, and gives bytes. */
+  /**
+   * The serde of keys. Default: takes bytes, and text, which is written as UTF-8; returns bytes.
+   */
   readonly key?: Serde<K, KI>;
-  /** Default: takes bytes and text, which is written as UTF-8, and gives bytes. */
+  /**
+   * The serde of values. Default: takes bytes, and text, which is written as UTF-8; returns bytes.
+   */
   readonly value?: Serde<V, VI>;
   /**
    * How many partitions `createTopics` makes: 1 to 1000, default 1. Records of one key stay in one
@@ -50,13 +54,18 @@ export interface TopicOptions<K, V, KI = K, VI = V> {
    */
   readonly cleanup?: TopicConfig['cleanup'];
   /**
-   * How much of each partition is kept: `ms` (`retention.ms`) and `bytes` (`retention.bytes`), whichever
-   * is reached first. What counts is a record's timestamp, of which `timestampType` says whose it is;
-   * while that is ahead of the clock, when this was first looked after, some 10 s after the append
-   * (Kafka 4 refuses what is more than an hour ahead, `message.timestamp.after.max.ms`).
-   * Whole rows go, and times are known every 64 KiB or so: somewhat more may stay. On disk it is
-   * looked after in the background, some 10 s after an append, else every 5 minutes, and not at all
-   * with 'compact' alone. Default: everything, where Kafka keeps 7 days; of topics in memory 16 MiB.
+   * How much of each partition is kept: `ms` (`retention.ms`) and `bytes` (`retention.bytes`),
+   * whichever is reached first. Default: everything, where Kafka keeps 7 days; 16 MiB of topics in
+   * memory.
+   *
+   * The age of a record is that of its timestamp, which is the producer's or the append's
+   * (`timestampType`). A timestamp ahead of the clock counts as of when retention first saw it,
+   * some 10 s after the append. (Kafka 4 refuses a timestamp more than an hour ahead,
+   * `message.timestamp.after.max.ms`.)
+   *
+   * Whole rows are deleted, and times are known every 64 KiB or so: somewhat more may stay. On disk
+   * retention runs in the background, some 10 s after an append, else every 5 minutes, and not at
+   * all with 'compact' alone.
    */
   readonly retention?: Partial<Retention>;
   /**
@@ -74,7 +83,7 @@ export interface TopicOptions<K, V, KI = K, VI = V> {
 
 /**
  * A topic's name together with the types and serdes of its keys and values: as they are read (`K`,
- * `V`), and as they may be sent (`KI`, `VI`), which without a serde is more.
+ * `V`), and as they may be sent (`KI`, `VI`), which without a serde are more.
  */
 export interface Topic<N extends string = string, K = unknown, V = unknown, KI = K, VI = V> {
   readonly name: N;
@@ -97,7 +106,7 @@ export type KeyInput<T> =
 export type ValueInput<T> =
   T extends Topic<string, unknown, unknown, never, infer VI> ? VI : BytesOrText;
 
-/** The input of a serde that names none; without a serde, bytes and text. */
+/** The type that a topic takes where its serde names none; without a serde, bytes and text. */
 type DefaultInput<T> = [T] extends [Uint8Array] ? BytesOrText : T;
 
 const MAX_RECORD_BYTES = 16 * 1024 * 1024;

@@ -50,7 +50,10 @@ export class Transaction {
   readonly #options: TransactionOptions;
   readonly #ending = new AbortController();
   readonly #sent: SentRecord[] = [];
-  /** What each consumer holds, when it is asked for; by member, because there may be Proxies of one. */
+  /**
+   * What each consumer holds, looked up when needed; by member, because there may be several
+   * Proxies of one consumer.
+   */
   readonly #holders = new Map<string, readonly Held[]>();
   #bytes = 0;
   /** Why it is not stored. */

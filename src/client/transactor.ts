@@ -222,7 +222,7 @@ export class Transactor {
       } catch (thrown) {
         const error = toTablogError(thrown);
         if (isPassing(attempt, error) && leftMs() > 0) {
-          const failures = attempt.attempts - 1; // another worker most often takes over at once
+          const failures = attempt.attempts - 1; // another worker usually takes over at once
           if (failures > 0) await backOff(connection, failures, leftMs());
           // The tab may have slept, and a partition have forgotten what it stored.
           if (!attempt.mayBeStored || leftMs() > 0) continue;

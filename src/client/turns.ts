@@ -2,7 +2,7 @@ import type { Undecodable } from './decode-record.ts';
 import type { Message } from './message.ts';
 import type { PartitionReader } from './partition-reader.ts';
 
-/** A message, or a record that is none, and the partition that it is of. */
+/** A message or an undecodable record, and its partition's reader. */
 export interface Delivery {
   readonly message: Message | Undecodable;
   readonly reader: PartitionReader;

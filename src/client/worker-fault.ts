@@ -16,15 +16,15 @@ interface Attempt {
   readonly clock: Clock;
 }
 
-/** What is wrong with the worker's file. */
+/** A fault of the worker's file or its address. */
 interface Fault {
-  /** A word for programs: `error.details.fault`. */
+  /** The fault's name for programs: `error.details.fault`. */
   readonly fault: string;
-  /** Ends the sentence that begins with the address. */
+  /** The rest of the sentence that begins with the file's address. */
   readonly says: string;
-  /** The next step; default: what the rule of `WORKER_FAILED` says. */
+  /** The next step. Default: that of `WORKER_FAILED`. */
   readonly next?: string;
-  /** `false` where the page has to change first. */
+  /** false where the page has to change first. */
   readonly retriable?: boolean;
 }
 
@@ -33,13 +33,13 @@ const COPY =
 
 const REFUSAL_DEADLINE_MS = 1_000;
 
-/** The browsers' list: https://mimesniff.spec.whatwg.org/#javascript-mime-type. */
+/** JavaScript's media types: https://mimesniff.spec.whatwg.org/#javascript-mime-type. */
 const SCRIPT =
   /^(text|application)\/(x-)?(javascript|ecmascript)$|^text\/(jscript|livescript|javascript1\.[0-5])$/;
 
 /**
- * `error` with the address of the worker's file and what is wrong with it. The browser itself only
- * says that it could not load it, so the file is fetched once more, by the page.
+ * `error` with the address of the worker's file and the fault found there. The browser itself only
+ * says that the file could not be loaded, so the page fetches the file once more.
  */
 export async function explainWorkerFailure(
   error: TablogError,
@@ -80,7 +80,7 @@ export async function explainWorkerFailure(
   );
 }
 
-/** A context without workers: a service worker, Node, or one of Android's browsers. */
+/** The error of a context without workers: a service worker, Node, or one of Android's browsers. */
 function missing(needed: 'SharedWorker' | 'Worker', { details, cause }: TablogError): TablogError {
   const next =
     needed === 'SharedWorker'
@@ -91,7 +91,7 @@ function missing(needed: 'SharedWorker' | 'Worker', { details, cause }: TablogEr
   return new TablogError(rule, happened, { details: { ...details, fault: 'missing' }, cause });
 }
 
-/** Why the constructor throws. */
+/** The fault for which the worker's constructor throws. */
 function faultOfRefusal(url: URL, given: WorkerUrl | undefined, cause: unknown): Fault | undefined {
   const trusted = Object.prototype.toString.call(given) === '[object TrustedScriptURL]';
   if (cause instanceof TypeError && 'trustedTypes' in globalThis && !trusted) {
@@ -105,7 +105,7 @@ function faultOfRefusal(url: URL, given: WorkerUrl | undefined, cause: unknown):
   return faultOfAddress(url);
 }
 
-/** What cannot be loaded for its address alone. */
+/** The fault of an address that no worker can be loaded from, whatever the file is. */
 function faultOfAddress(url: URL): Fault | undefined {
   const { protocol, pathname, search, origin } = url;
   if (protocol === 'file:') {
@@ -120,7 +120,7 @@ function faultOfAddress(url: URL): Fault | undefined {
       next: COPY,
     };
   }
-  // The name of Vite's folder can be another; the query is how Vite marks a worker's file.
+  // Vite's cache folder can be renamed; the query marks a worker's file in any case.
   if (
     pathname.includes('/.vite/') ||
     (/[?&]worker_file\b/.test(search) && pathname.includes('/deps/'))
@@ -144,7 +144,7 @@ function faultOfAddress(url: URL): Fault | undefined {
   return undefined;
 }
 
-/** Electron, Capacitor and the like serve their pages by a scheme of their own. */
+/** Whether the page's own scheme serves the file, as in Electron and Capacitor. */
 function isSchemeOfPage(protocol: string): boolean {
   return !['blob:', 'data:'].includes(protocol) && protocol === globalThis.location?.protocol;
 }
@@ -195,7 +195,10 @@ function faultOfAnswer(url: URL, answer: Answer): Fault | undefined {
   return undefined;
 }
 
-/** The file is as it should be, so the page is asked: the worker is started once more for its report. */
+/**
+ * The fault of the page, where the file is sound: the worker is started once more for the report of
+ * its Content-Security-Policy violation.
+ */
 async function faultOfPage({ kind, log, workerUrl, clock }: Attempt): Promise<Fault | undefined> {
   const directive = await new Promise<string | undefined>((resolve) => {
     const listening = new AbortController();

@@ -4,21 +4,21 @@ import { newSharedWorker, newWorker } from '../new-worker.ts';
 import type { WorkerKind } from './host.ts';
 import type { WorkerUrl } from './worker-url.ts';
 
-/** What the server gives for the worker's file. */
+/** The server's answer for the worker's file. */
 export interface Answer {
   readonly status: number;
-  /** Without parameters, in lower case: 'text/html'; '' where the server names none. */
+  /** Lower case, without parameters: 'text/html'; '' where the server names none. */
   readonly contentType: string;
-  /** Where the redirects led to. */
+  /** The address after all redirects. */
   readonly url: string;
   readonly headers: Headers;
   readonly text: string;
 }
 
-/** How long the file may take to come a second time. */
+/** The deadline of the second load of the file, in milliseconds. */
 const FETCH_DEADLINE_MS = 3_000;
 
-/** The address that the browser is asked to load a worker from; `undefined` where it is none. */
+/** The address that the worker is loaded from; `undefined` where it is no valid URL. */
 export function addressOf(kind: WorkerKind, url: WorkerUrl | undefined): URL | undefined {
   try {
     const base = globalThis.document?.baseURI ?? globalThis.location?.href;
@@ -30,8 +30,8 @@ export function addressOf(kind: WorkerKind, url: WorkerUrl | undefined): URL | u
 }
 
 /**
- * A bundler replaces the literal by an address of its own, which only the constructor of the worker
- * gets to see. So for the time of this call, in which no other code runs, a stand-in takes its place.
+ * The address that a bundler has put in place of the literal. Only the worker's constructor gets to
+ * see it, so a stand-in replaces the constructor during this call, in which no other code runs.
  */
 function defaultAddress(kind: WorkerKind): string | undefined {
   const name = kind === 'shared' ? 'SharedWorker' : 'Worker';
@@ -50,7 +50,10 @@ function defaultAddress(kind: WorkerKind): string | undefined {
   return given;
 }
 
-/** Fetches the file as the browser did for the worker. Rejects where that fails or takes too long. */
+/**
+ * Fetches the file as the browser did for the worker. Rejects where the fetch fails or takes too
+ * long.
+ */
 export function fetchAnswer(url: URL, clock: Clock): Promise<Answer> {
   const given = new AbortController();
   const fetched = (async (): Promise<Answer> => {
@@ -70,7 +73,10 @@ export function fetchAnswer(url: URL, clock: Clock): Promise<Answer> {
   });
 }
 
-/** The modules that the text of one imports at once, in order; good enough for a message. */
+/**
+ * The modules that a module's text imports statically, in order; found by a pattern, good enough
+ * for a message.
+ */
 export function importsOf(text: string): string[] {
   const found = text.matchAll(
     /(?:^|[;}\n])\s*(?:import|export)\s*(?:[\w$*{][^'"`;()]*?\bfrom\s*)?(["'])([^"'\n]+)\1/g,

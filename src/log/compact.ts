@@ -36,7 +36,7 @@ export class LatestOffsets {
   }
 
   add(batch: RecordBatch): void {
-    if (batch.isControl) return; // a marker's key names no record
+    if (batch.isControl) return; // the key of a marker is no record's key
     const cursor = cursorOf(batch);
     while (cursor.next()) {
       if (cursor.keyLength < 0) continue;
@@ -59,7 +59,7 @@ export class LatestOffsets {
 
 let decoder: TextDecoder | undefined;
 
-/** Each byte is a character of its own, whatever it is. Jest's jsdom has no TextDecoder. */
+/** The bytes as text, one character each. `TextDecoder` is missing in Jest's jsdom. */
 function latin1(bytes: Uint8Array): string {
   if (typeof TextDecoder === 'undefined') {
     return Array.from(bytes, (byte) => String.fromCharCode(byte)).join('');
@@ -133,7 +133,8 @@ export function compactBatches(
     const kept = isKept ? batch : withoutRecords(batch, isDone);
     const last = compacted.at(-1);
     if (kept.recordCount === 0 && last?.recordCount === 0 && canJoin(last, kept)) {
-      // What a batch has left lies in an export, and what was a gap of a log file does not.
+      // An export has emptied batches and leaves gaps out, so the joined batch has the header of
+      // the emptied one.
       const header = last.isGap ? kept : last;
       compacted[compacted.length - 1] = emptyBatch(header, last.baseOffset, kept.nextOffset);
     } else {

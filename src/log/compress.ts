@@ -4,8 +4,8 @@ import { gzipBatch } from '../record/gzip.ts';
 import { packBatch } from '../record/pack-batch.ts';
 
 /**
- * The batch, to be sealed, compressed with a codec that has been loaded, or with gzip in place of one
- * that is read only; the batch itself where that would not make it smaller.
+ * The batch compressed with a loaded codec, not yet sealed; with gzip in place of a codec that is
+ * read only; the batch itself where compression would not make it smaller.
  */
 export function compressBatch(
   batch: Uint8Array<ArrayBuffer>,

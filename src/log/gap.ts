@@ -10,15 +10,15 @@ import {
 import { RecordBatch } from '../record/batch-reader.ts';
 import { sealBatch, stampProducer } from '../record/batch-seal.ts';
 
-/** As many offsets as a batch can cover: its header has the distance to the last one. */
+/** The most offsets of one batch: its header has the distance to the last one as an int32. */
 export const MAX_BATCH_OFFSETS: number = 2 ** 31;
 
-/** Kafka's compaction leaves none that is larger: a base offset that says so is damaged. */
+/** The largest gap that compaction in Kafka can leave; a base offset beyond it is damaged. */
 export const MAX_GAP_OFFSETS: number = 2 ** 40;
 
 /**
- * Headers without records in place of the offsets from `from` up to `to`, so that the rows of a
- * partition tile its range. An export leaves them out.
+ * Headers without records for the offsets from `from` up to `to`, so that the rows of a partition
+ * tile its range. Exports leave them out.
  */
 export function gapBatches(from: number, to: number): RecordBatch[] {
   const batches: RecordBatch[] = [];

@@ -14,14 +14,15 @@ export function importBatches(
 ): Omit<Appended, 'results'> {
   mustBeNew(head);
   const from = batches[0]!.baseOffset;
-  // Producers number their batches for each partition anew: the file's numbers are another one's.
+  // Sequence numbers in the file belong to producers of another log, so the partition remembers
+  // none of them.
   const producers = new ProducerStates(head.producers, now);
   const places = { startOffset: from, endOffset: from, rowsFrom: from };
   const begun = { ...head, ...places, unmerged: { ...head.unmerged, from } };
   return storeBatches(begun, batches, producers);
 }
 
-/** Throws `PARTITION_NOT_EMPTY`. */
+/** Checks that the partition has never had a record. Throws `PARTITION_NOT_EMPTY`. */
 export function mustBeNew({ partition, endOffset }: PartitionHead): void {
   if (endOffset === 0) return;
   const happened = `partition ${partition} is not new: its next offset is ${endOffset}`;

@@ -13,14 +13,17 @@ import { MAX_GAP_OFFSETS } from './gap.ts';
 import { LogFileFault } from './log-file-error.ts';
 import type { LogFilePlace } from './log-file-error.ts';
 
-/** What is sent after an import has offsets that are safe integers, too. */
+/** The bound of imported offsets: 2^52 leaves as many again for records sent after the import. */
 const MAX_END_OFFSET = 2 ** 52;
 
-/** The newest of the formats before record batches; a message set has the magic at the same place. */
+/** The newest format before record batches. A message set has its magic at the same place. */
 const LAST_OLD_MAGIC = 1;
 const MIN_MESSAGE_LENGTH = 14;
 
-/** A batch that ends in so many zeros, with nothing behind it and a wrong CRC, was not written whole. */
+/**
+ * The zeros at the end of a batch that tell a torn one, if only zeros follow it and its CRC is
+ * wrong.
+ */
 const TORN_BYTES = 8;
 
 const OLD_FORMAT =
@@ -31,7 +34,9 @@ const TOO_FAR =
 
 const ONCE = 'Nothing was imported: pass each segment once, as one broker wrote it.';
 
-/** The batch at a place; `undefined`: its end is not there. Throws for bytes of another kind. */
+/**
+ * The batch at a place; `undefined` where its end is missing. Throws for bytes that are no batch.
+ */
 export function findBatch(place: LogFilePlace): Uint8Array | undefined {
   const { bytes, at } = place;
   checkFormat(place);
@@ -39,7 +44,10 @@ export function findBatch(place: LogFilePlace): Uint8Array | undefined {
   return size === undefined ? undefined : bytes.subarray(at, at + size);
 }
 
-/** Whether zeros follow up to the end; less than an offset of them may be the beginning of one. */
+/**
+ * Whether only zeros follow, and at least as many as an offset has: fewer may be the beginning of
+ * one.
+ */
 export function isPadding({ bytes, at }: LogFilePlace): boolean {
   const left = bytes.subarray(at);
   return left.length >= FIELD.batchLength && isZero(left);
@@ -49,7 +57,7 @@ function isZero(bytes: Uint8Array): boolean {
   return bytes.every((byte) => byte === 0);
 }
 
-/** Looks at the magic first: all else lies elsewhere in other formats. */
+/** Checks the magic first, because all other fields are elsewhere in other formats. */
 function checkFormat({ bytes, at }: LogFilePlace): void {
   const left = bytes.length - at;
   if (left <= FIELD.magic) return;
@@ -66,8 +74,8 @@ function checkFormat({ bytes, at }: LogFilePlace): void {
 }
 
 /**
- * Throws where a batch that is cut cannot be the last one of an active segment, of which the offset
- * would be `next` or later; `undefined`: no batch can be the last one here.
+ * Throws where a batch whose end is missing cannot be the last one of an active segment. `next` is
+ * the lowest offset that such a batch can have; `undefined`: no batch may be cut off here.
  */
 export function checkCut({ bytes, at }: LogFilePlace, next: number | undefined): void {
   const hasOffset = at + FIELD.batchLength <= bytes.length;
@@ -87,8 +95,8 @@ function cutShort(bytes: Uint8Array, at: number): LogFileFault {
 }
 
 /**
- * The size of the last batch of a preallocated segment, where the broker was still writing it: zeros
- * follow the part that was. `undefined`: this is none.
+ * The size of a torn batch: the last one of a preallocated segment, with zeros after what the
+ * broker had written. `undefined`: the batch is whole, or damaged otherwise.
  */
 export function tornBytes({ bytes, at }: LogFilePlace): number | undefined {
   if (bytes.length - at < LENGTH_PREFIX_BYTES) return undefined;
@@ -100,7 +108,7 @@ export function tornBytes({ bytes, at }: LogFilePlace): number | undefined {
   return batch.length < BATCH_HEADER_BYTES || !crcMatches(batch) ? batch.length : undefined;
 }
 
-/** Throws where the batch at a place cannot have the offset that it has. */
+/** Throws where the batch's base offset is impossible at its place. */
 export function checkBaseOffset({ bytes, at, file }: LogFilePlace, next: number | undefined): void {
   const offset = viewOf(bytes).getBigInt64(at + FIELD.baseOffset);
   if (offset < 0n) throw new LogFileFault(`it begins at offset ${offset}`);
@@ -118,7 +126,7 @@ export function checkBaseOffset({ bytes, at, file }: LogFilePlace, next: number 
   }
 }
 
-/** Throws what is wrong with the records of a batch, which are given inflated. */
+/** Throws what is wrong with the inflated records of a batch. */
 export function checkRecords(batch: RecordBatch, records: Uint8Array): void {
   if (batch.nextOffset > MAX_END_OFFSET) {
     throw new LogFileFault(`it ends at offset ${batch.nextOffset}, beyond 2^52`, TOO_FAR);
@@ -131,6 +139,7 @@ export function checkRecords(batch: RecordBatch, records: Uint8Array): void {
     last = cursor.offset;
     maxTimestamp = Math.max(maxTimestamp, cursor.timestamp);
   }
-  // Kafka's compaction leaves it as it was; but nothing is later than it says.
+  // Kafka's compaction keeps the header's max timestamp, so no record is later than the header
+  // says.
   if (maxTimestamp > batch.maxTimestamp) throw new LogFileFault('its max timestamp is wrong');
 }

@@ -7,14 +7,14 @@ import { FIELD, viewOf } from '../record/batch-format.ts';
 export interface LogFilePlace {
   /** The file's bytes. */
   readonly bytes: Uint8Array;
-  /** Its number among `files` of them, from 0. */
+  /** The file's number, from 0, of `files`. */
   readonly file: number;
   readonly files: number;
-  /** The byte at which a batch begins, or is to. */
+  /** The byte at which a batch begins, or should. */
   readonly at: number;
 }
 
-/** What is wrong with a batch, and what to do about it where the rule's step is not enough. */
+/** A fault of a batch, and the next step where that of `INVALID_LOG_FILE` is not enough. */
 export class LogFileFault extends Error {
   readonly next: string | undefined;
 
@@ -27,7 +27,7 @@ export class LogFileFault extends Error {
 const NO_LOG =
   "Nothing was imported: pass the .log files of a partition's folder, and not those of its indexes.";
 
-/** `INVALID_LOG_FILE`, which tells the byte, the batch and the next step. */
+/** `INVALID_LOG_FILE`, with the byte, the batch and the next step. */
 export function invalidLogFile(place: LogFilePlace, cause: unknown): TablogError {
   const { bytes, at, file, files } = place;
   const where = files === 1 ? `byte ${at}` : `byte ${at} of file ${file + 1} of ${files}`;

@@ -17,12 +17,12 @@ import type { LogFilePlace } from './log-file-error.ts';
 import { OpenTransactions } from './open-transactions.ts';
 import { inflateRecords } from './validate.ts';
 
-/** What the files may be when they are inflated: more would take minutes. */
+/** The most inflated bytes of the files together: more would take minutes. */
 const MAX_FILE_INFLATED_BYTES = 4 * 1024 ** 3;
 
 const LATER = 'Nothing was imported: pass the next segments too, in which the transactions end.';
 
-/** What of log files is not stored. */
+/** The parts of log files that are not stored. */
 export interface LeftOut {
   readonly abortedRecords: number;
   readonly openRecords: number;
@@ -30,9 +30,9 @@ export interface LeftOut {
   readonly truncatedBytes: number;
 }
 
-/** What is to be stored of log files. */
+/** The batches of log files that are stored, and the account of the rest. */
 export interface LogFileContents {
-  /** They tile the range of the import. */
+  /** In order, tiling the range of the import. */
   readonly batches: readonly RecordBatch[];
   readonly records: number;
   readonly leftOut: LeftOut | undefined;
@@ -40,16 +40,16 @@ export interface LogFileContents {
 
 interface Segment {
   readonly bytes: Uint8Array;
-  /** Its number among the files, as they were passed. */
+  /** The file's number in the order given. */
   readonly file: number;
 }
 
 /**
- * Reads the segments of one partition as a broker leaves them on its disk: with gaps where compaction
- * was, markers of transactions, and an end that is being written to.
+ * Reads the segments of one partition as a broker leaves them on its disk: with gaps from
+ * compaction, markers of transactions, and an end that was being written.
  *
- * Markers are kept, and of transactions only what was committed: so the batches that are kept mean the
- * same without the others.
+ * Of transactions only committed ones are kept. Markers are kept as well, so the kept batches mean
+ * the same without the others.
  */
 export class LogFileReader {
   readonly #segments: readonly Segment[];
@@ -63,7 +63,7 @@ export class LogFileReader {
   #paddingBytes = 0;
   #truncatedBytes = 0;
 
-  /** `sizes`: of the files that lie in `bytes`, one after the other, in any order of their offsets. */
+  /** `sizes`: of the files that lie in `bytes` end to end, in any order of their offsets. */
   constructor(bytes: Uint8Array, sizes: readonly number[]) {
     let at = 0;
     const segments = sizes.map((size, file) => {
@@ -81,7 +81,7 @@ export class LogFileReader {
     return this.#segments.map(({ bytes }) => bytes);
   }
 
-  /** Checks every batch, one at each step. Throws `INVALID_LOG_FILE`. */
+  /** Checks every batch, one a step. Throws `INVALID_LOG_FILE`. */
   *read(): Generator<void, void, undefined> {
     const last = this.#segments.at(-1);
     for (const segment of this.#segments) {
@@ -100,7 +100,7 @@ export class LogFileReader {
     }
   }
 
-  /** What is to be stored, once all is read. Throws `INVALID_LOG_FILE` where that is nothing. */
+  /** The batches to store, once all are read. Throws `INVALID_LOG_FILE` where there are none. */
   finish(): LogFileContents {
     const end = this.#next;
     if (end === undefined) throw this.#empty();
@@ -131,7 +131,9 @@ export class LogFileReader {
     return { batches, records: countOf(kept), leftOut: isAnything ? leftOut : undefined };
   }
 
-  /** Checks and keeps the batch at a place; its size, or `undefined` where there is none up to the end. */
+  /**
+   * Checks and keeps the batch at a place; returns its size, or `undefined` where no batch follows.
+   */
   #readBatch(place: LogFilePlace, isLast: boolean): number | undefined {
     const left = place.bytes.length - place.at;
     if (isPadding(place)) {
@@ -166,7 +168,10 @@ export class LogFileReader {
     return found.length;
   }
 
-  /** A segment without a batch, preallocated or new, has no place among the others. */
+  /**
+   * Whether the segment has no batch, as a new or preallocated one: such a segment has no place
+   * among the others.
+   */
   #isPadding({ bytes }: Segment): boolean {
     const isPadding = bytes.every((byte) => byte === 0);
     if (isPadding) this.#paddingBytes += bytes.length;
@@ -179,7 +184,10 @@ export class LogFileReader {
   }
 }
 
-/** Where it belongs among the others; what has less than an offset is refused. */
+/**
+ * The segment's first base offset, which orders the segments. Throws for less than an offset's
+ * bytes.
+ */
 function firstOffset({ bytes }: Segment): number {
   return bytes.length < FIELD.batchLength ? -1 : readInt64(viewOf(bytes), FIELD.baseOffset);
 }

@@ -4,22 +4,22 @@ import { RecordCursor } from '../record/record-cursor.ts';
 import { inflateRecords } from './validate.ts';
 
 /**
- * The type of a control record, behind 16 bits of version in its key (Kafka's `ControlRecordType`);
- * those with other numbers end no transaction.
+ * The type of a control record, after 16 bits of version in its key (Kafka's `ControlRecordType`).
+ * Other types end no transaction.
  */
 const CONTROL = { abort: 0, commit: 1 } as const;
 const CONTROL_TYPE_AT = 2;
 const CONTROL_KEY_BYTES = 4;
 
 /**
- * Tells which batches of a log were committed. A producer has one transaction at a time: its marker is
- * about all that it wrote since its last one. Kafka's consumers do the same, with the help of the
- * `.txnindex` for markers that they have not come to.
+ * Tells which batches of a log were committed. A producer has one transaction at a time, so its
+ * marker covers all that it wrote since its previous marker. Kafka's consumers decide the same way;
+ * for markers ahead of them the broker adds the `.txnindex`.
  */
 export class OpenTransactions {
   readonly #open = new Map<number, RecordBatch[]>();
 
-  /** Takes the next batch of the log; those of which it tells that they were aborted. */
+  /** Takes the next batch of the log; returns the batches that a marker among them aborts. */
   add(batch: RecordBatch): readonly RecordBatch[] {
     const { producerId, isControl, isTransactional } = batch;
     if (!isTransactional) return [];
@@ -35,13 +35,16 @@ export class OpenTransactions {
     return type === CONTROL.abort ? open : [];
   }
 
-  /** Those that have no marker yet. */
+  /** The batches of transactions without a marker so far. */
   get batches(): readonly RecordBatch[] {
     return [...this.#open.values()].flat();
   }
 }
 
-/** `undefined`: compaction has emptied the marker, as it does once it is about nothing that is left. */
+/**
+ * The marker's type; `undefined` where compaction has emptied the marker, because nothing that it
+ * covers is left.
+ */
 function controlType(batch: RecordBatch): number | undefined {
   const cursor = new RecordCursor(batch, inflateRecords(batch, MAX_INFLATED_BYTES));
   if (!cursor.next() || cursor.keyLength < CONTROL_KEY_BYTES) return undefined;

@@ -3,14 +3,15 @@ import type { Segment } from './segment.ts';
 import { lookUpAge } from './time-index.ts';
 
 /**
- * The first offset that may be from `cutoff` or later, by a clock that says `now`; all before it is
- * older.
+ * The first offset that may be from `cutoff` or later, by a clock that says `now`; all records
+ * before it are older.
  *
- * A browser's clock is its user's, so a record may be stamped a year ahead: retention would wait for
- * that year, with all that was stored behind it. (Kafka 4 refuses a record that is more than an hour
- * ahead, `message.timestamp.after.max.ms` of KIP-937; here the broker's clock is no better than the
- * producer's.) While a timestamp is ahead of the clock, what counts is when that was first seen. As
- * soon as it is not, it counts itself: a clock that was set back and is right again deletes nothing.
+ * A browser's clock is its user's, so a record may be stamped a year ahead, and retention would
+ * keep everything behind it for that year. (Kafka 4 refuses a record more than an hour ahead,
+ * `message.timestamp.after.max.ms` of KIP-937; here the broker's clock is no better than the
+ * producer's.) A timestamp that is ahead of the clock counts as of when retention first saw it
+ * ahead. As soon as it is not ahead, it counts itself, so a clock that was set back and is right
+ * again deletes nothing.
  */
 export function startByTime(
   { startOffset, endOffset, timeIndex }: PartitionHead,

@@ -9,8 +9,9 @@ export interface TimeIndex {
   /** Pairs, ascending: the offset at which a stride begins, and the largest timestamp in it. */
   readonly entries: Float64Array;
   /**
-   * Of each entry, since when its timestamp is known to be ahead of the clock; 0: it is not, as far as
-   * is known. Missing: none is. Another length: an older build has extended the entries since.
+   * For each entry, the time since which its timestamp is known to be ahead of the clock; 0: not
+   * known to be ahead. Missing: no entry is. Another length than the entries: an older build has
+   * added entries since.
    */
   readonly aheadSince?: Float64Array;
   /** The least that a stride has before the next one begins. */
@@ -42,7 +43,7 @@ export function extendTimeIndex(
     const extended = entries.slice();
     const last = extended.length - 1;
     extended[last] = Math.max(extended[last]!, maxTimestamp);
-    // What the stride gets now is younger than the mark.
+    // The mark moves on: records appended to the stride now are younger than the mark.
     const aheadSince = marks?.with(-1, 0);
     return { entries: extended, ...marked(aheadSince), strideBytes, lastBytes: lastBytes + bytes };
   }
@@ -85,9 +86,9 @@ export function lookUpTime({ entries }: TimeIndex, timestamp: number): number | 
 }
 
 /**
- * An offset at or before the first record that is from `cutoff` or later, by a clock that says `now`;
- * `undefined`: there is none. A stride whose timestamp is ahead of the clock counts as of when that was
- * first seen.
+ * An offset at or before the first record from `cutoff` or later, by a clock that says `now`;
+ * `undefined` where there is none. A stride whose timestamp is ahead of the clock counts as of when
+ * it was first seen ahead.
  */
 export function lookUpAge(index: TimeIndex, cutoff: number, now: number): number | undefined {
   const { entries } = index;
@@ -101,8 +102,8 @@ export function lookUpAge(index: TimeIndex, cutoff: number, now: number): number
 }
 
 /**
- * The index with a mark at each timestamp that is ahead of a clock that says `now`, and at no other;
- * the very same one where nothing changes.
+ * The index with marks at exactly the timestamps that are ahead of a clock that says `now`; the
+ * same object where nothing changes.
  */
 export function markAhead(index: TimeIndex, now: number): TimeIndex {
   const { aheadSince: before, ...unmarked } = index;
@@ -115,7 +116,7 @@ export function markAhead(index: TimeIndex, now: number): TimeIndex {
   return isSame === true ? index : { ...unmarked, ...(isAny && { aheadSince }) };
 }
 
-/** When a timestamp was first seen to be ahead: now, where it has no mark. */
+/** The time at which a timestamp was first seen ahead: its mark, else now. */
 function seenAt(mark: number | undefined, now: number): number {
   return mark === undefined || mark === 0 ? now : mark;
 }
@@ -135,7 +136,8 @@ function coarser(index: TimeIndex): TimeIndex {
     half[i] = entries[2 * i]!;
     half[i + 1] = Math.max(entries[2 * i + 1]!, entries[2 * i + 3]!);
   }
-  // The later mark of the two; where one has none, neither: it may be the younger.
+  // The merged stride keeps the later mark, and none where one stride has none, because that one
+  // may be younger.
   const aheadSince = marksOf(index)
     ?.map((mark, i, all) => (mark === 0 || all[i + 1] === 0 ? 0 : Math.max(mark, all[i + 1]!)))
     .filter((_, i) => i % 2 === 0);

@@ -57,7 +57,10 @@ export function validateBatch(bytes: Uint8Array, limits: BatchLimits): RecordBat
   return batch;
 }
 
-/** The records' bytes, inflated up to `limit` bytes. Codecs but gzip have been loaded (codecs.ts). */
+/**
+ * Inflates the records up to `limit` bytes. A codec other than gzip must have been loaded
+ * (codecs.ts).
+ */
 export function inflateRecords(batch: RecordBatch, limit: number): Uint8Array {
   if (batch.codec === 'none') return batch.recordBytes;
   if (batch.codec === 'gzip') return gunzipRecords(batch.recordBytes, limit);

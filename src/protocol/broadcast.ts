@@ -1,6 +1,6 @@
 /**
- * A BroadcastChannel that never throws: what cannot be sent is lost, as a message on a channel may be
- * anyway. Deno's `postMessage` throws after another channel was closed.
+ * A BroadcastChannel that never throws. A message that cannot be posted is lost, as any message on
+ * a channel may be. In Deno `postMessage` throws after another channel was closed.
  */
 export interface Broadcast {
   post(message: unknown): void;
@@ -8,12 +8,12 @@ export interface Broadcast {
   close(): void;
 }
 
-/** `undefined` where there is no BroadcastChannel, or the context may not have one. */
+/** Opens a channel; `undefined` where BroadcastChannel is missing or forbidden. */
 export function openBroadcast(name: string): Broadcast | undefined {
   let channel: BroadcastChannel | undefined;
   try {
     channel = new BroadcastChannel(name);
-    // In Node an open channel would keep the process alive.
+    // An open channel would keep a Node process alive.
     (channel as { unref?: () => void }).unref?.();
   } catch {
     return undefined;
@@ -23,7 +23,7 @@ export function openBroadcast(name: string): Broadcast | undefined {
       try {
         channel?.postMessage(message);
       } catch {
-        // Who waits for an answer has a deadline.
+        // A lost message is safe: every wait for an answer has a deadline.
       }
     },
     listen: (listener) => channel?.addEventListener('message', listener),

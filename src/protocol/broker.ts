@@ -86,7 +86,9 @@ export interface TopicSpec {
   readonly name: string;
   readonly partitions?: number;
   readonly config?: TopicConfigChanges;
-  /** Of those who ask for it: a topic of a lower one is brought in line. Default 0. */
+  /**
+   * The version of the application's topics: a topic of a lower one is brought in line. Default 0.
+   */
   readonly version?: number;
 }
 
@@ -98,7 +100,7 @@ export interface TopicInfo {
   readonly config: TopicConfig;
   /** Milliseconds since 1970. */
   readonly createdAt: number;
-  /** The highest `version` that `createTopics` was given for it; missing: none. */
+  /** The highest `version` that `createTopics` was given for the topic; missing: none. */
   readonly version?: number;
 }
 
@@ -123,23 +125,25 @@ export interface ImportedPartition {
   readonly startOffset: number;
   readonly endOffset: number;
   readonly records: number;
-  /** Missing where every byte of the files was a batch that was stored. */
+  /** The parts of the files that were not stored; missing where every byte was. */
   readonly leftOut?: LeftOut;
 }
 
-/** What of log files was not stored. */
+/** The parts of log files that were not stored. */
 export interface LeftOut {
   /** Records of transactions that were aborted. */
   readonly abortedRecords: number;
-  /** Records of transactions that have no end in the files: nobody knows whether they are committed. */
+  /**
+   * Records of transactions without an end in the files: nobody knows whether they are committed.
+   */
   readonly openRecords: number;
-  /** Zeros at the end of a file, where a broker has preallocated it. */
+  /** Bytes of zeros at the end of a file, where a broker has preallocated it. */
   readonly paddingBytes: number;
-  /** The beginning of a batch at the end of the last file, the rest of which is not there. */
+  /** Bytes of a batch at the end of the last file whose rest is missing. */
   readonly truncatedBytes: number;
 }
 
-/** What a tab needs to begin with. */
+/** The first answer to a tab: the log's id and topics. */
 export interface OpenedLog {
   readonly logId: string;
   readonly topics: readonly TopicInfo[];
@@ -165,8 +169,8 @@ export interface Append {
   /** Where it must be stored, or nowhere (`CONFLICT`); without it at the end, wherever that is. */
   readonly expectedOffset?: number | null;
   /**
-   * The records are of another topic, whose rules they kept: those of this one for the size of a record
-   * and for keys do not count. What cannot be buried would block its partition for good.
+   * The records come from another topic, whose rules they kept, so this topic's rules for record
+   * size and keys do not apply. A record that cannot be buried would block its partition for good.
    */
   readonly isDeadLetter?: boolean;
 }
@@ -200,26 +204,26 @@ export interface FetchRequest {
   /** How long to wait when there is nothing to read yet, in milliseconds. */
   readonly maxWaitMs: number;
   /**
-   * Bytes of the whole answer (Kafka's `fetch.max.bytes`): about, and at least one batch. Default: no
-   * bound but those of the partitions.
+   * The most bytes of the whole answer (Kafka's `fetch.max.bytes`): approximate, and at least one
+   * batch. Default: the sum of the partitions' bounds.
    */
   readonly maxBytes?: number;
-  /** Without a session, what is asked for is `partitions`. */
+  /** The partitions to fetch; in a session, those that join it. */
   readonly partitions: readonly FetchPartition[];
   readonly session?: FetchSession;
 }
 
 /**
- * A set of partitions that the broker keeps for a client (KIP-227), so that an idle partition costs no
- * part of a request. `partitions` of the request join it; a partition that is answered leaves it. A
- * fetch of the session is answered at once when the next one comes.
+ * A set of partitions that the broker keeps for a client (KIP-227), so that an idle partition costs
+ * no part of a request. A request's `partitions` join the set, and an answered partition leaves it.
+ * A fetch is answered at once when the session's next fetch comes.
  */
 export interface FetchSession {
-  /** The first fetch's id: `cancelFetch` of that ends the session. */
+  /** The id of the session's first fetch; `cancelFetch` with it ends the session. */
   readonly id: number;
-  /** How many fetches of the session came before. */
+  /** The number of the session's fetches before this one. */
   readonly epoch: number;
-  /** These leave the session. */
+  /** The partitions that leave the session. */
   readonly forget: readonly { readonly topicId: string; readonly partition: number }[];
 }
 
@@ -227,7 +231,7 @@ export interface FetchSession {
 export type FetchedPartition = {
   readonly topicId: string;
   readonly partition: number;
-  /** As it was asked for. */
+  /** The offset that was asked for. */
   readonly offset: number;
 } & (
   | {
@@ -291,14 +295,14 @@ export interface ResetOffsetsRequest {
 /** What a broker does for its clients. Every call takes one value and answers with one. */
 export interface Broker {
   /**
-   * Opens the log, and makes it if it is new. With the id of the log that the caller had open: `CLOSED`
-   * where that has been deleted.
+   * Opens the log, creating it if it is new. With the id of the log that the caller had open:
+   * `CLOSED` where that log has been deleted.
    */
   openLog(request: { readonly logId: string | null }): Promise<OpenedLog>;
   describeLog(request: null): Promise<LogDescription>;
   /**
-   * All or nothing. A topic that exists and agrees with its spec is kept; one of a lower version is
-   * brought in line with it, one of a higher version is kept as it is.
+   * Creates topics, all or none. A topic that exists and agrees with its spec is kept; a topic of a
+   * lower version is brought in line with it; a topic of a higher version is kept as it is.
    */
   createTopics(specs: readonly TopicSpec[]): Promise<readonly TopicInfo[]>;
   deleteTopics(names: readonly string[]): Promise<null>;
@@ -321,18 +325,24 @@ export interface Broker {
   importPartition(request: {
     readonly topicId: string;
     readonly partition: number;
-    /** Segments of a partition, end to end; the buffer is transferred. */
+    /** The segments of a partition, end to end; the buffer is transferred. */
     readonly file: ArrayBuffer;
-    /** The size of each segment, in any order of offsets; without it `file` is one. */
+    /** The size of each segment, in any order of offsets. Default: `file` is one segment. */
     readonly sizes?: readonly number[];
   }): Promise<ImportedPartition>;
   /** Bounds the log as a whole. */
   alterLog(request: { readonly maxBytes: number | null }): Promise<null>;
   produce(request: ProduceRequest): Promise<readonly AppendResult[]>;
-  /** Throws `FETCH_SESSION_ID_NOT_FOUND`: the worker is another one, and asks for the whole set. */
+  /**
+   * Throws `FETCH_SESSION_ID_NOT_FOUND` in a worker that does not know the session: the client then
+   * asks for the whole set.
+   */
   fetch(request: FetchRequest): Promise<readonly FetchedPartition[]>;
   cancelFetch(request: { readonly clientId: string; readonly fetchId: number }): Promise<null>;
-  /** What is produced by a later call of the same client is not counted; nor in `listTopicOffsets`. */
+  /**
+   * As of the call: what the same client produces later is not counted. The same holds for
+   * `listTopicOffsets`.
+   */
   listOffsets(
     request: readonly {
       readonly topicId: string;
@@ -340,7 +350,7 @@ export interface Broker {
       readonly at: OffsetSpec;
     }[],
   ): Promise<readonly number[]>;
-  /** Of every topic that there is and that the subscription matches. */
+  /** The offsets of every topic that exists and matches the subscription. */
   listTopicOffsets(request: {
     readonly subscription: Subscription;
     readonly at: OffsetSpec;
@@ -371,7 +381,10 @@ export interface Broker {
     readonly member: MemberRef;
     readonly claims: readonly Claim[];
     readonly from: OffsetPlace;
-    /** Instead of `from`, where the group has committed nothing: an offset for each of the claims. */
+    /**
+     * The offset for each of the claims, used instead of `from` where the group has committed
+     * nothing.
+     */
     readonly origins?: readonly number[] | undefined;
   }): Promise<readonly GroupPosition[]>;
 

@@ -8,7 +8,7 @@ import { PROTOCOL_VERSION } from './broker.ts';
 export type Hint =
   | { readonly kind: 'appended'; readonly partitions: readonly AppendedHint[] }
   | { readonly kind: 'topics' }
-  /** The log is being deleted, or has been: whoever has no connection to the store is to look. */
+  /** The log is being deleted, or was: a broker without a connection to the store has to look. */
   | { readonly kind: 'deleted' }
   | TrimmedHint
   | GroupHint;
@@ -42,8 +42,8 @@ export interface HintChannel {
 }
 
 /**
- * Joins the log's channel; where a context has none, a channel without anybody else. What `onData`
- * gets is whatever somebody posted: see `isHint`.
+ * Joins the log's channel; in a context without BroadcastChannel, a channel of its own. `onData`
+ * gets whatever was posted: check with `isHint`.
  */
 export function openHintChannel(log: string, onData: (data: unknown) => void): HintChannel {
   const channel = openBroadcast(`tablog/${PROTOCOL_VERSION}/${log}`);

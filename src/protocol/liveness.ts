@@ -24,9 +24,9 @@ export function lockLiveness(): Liveness {
 }
 
 /**
- * Holds the lock of `id` until `signal` aborts; resolves once it is held. Throws `LOCKS_UNAVAILABLE`
- * where there are no Web Locks, or the browser refuses them: in a sandboxed frame, and where site data
- * is blocked. `hasLocks` is false from then on.
+ * Holds the lock of `id` until `signal` aborts; resolves once the lock is held. Throws
+ * `LOCKS_UNAVAILABLE` where Web Locks are missing or refused, as in a sandboxed frame and where
+ * site data is blocked. From then on `hasLocks` is false.
  */
 export function holdLife(role: Role, id: string, signal: AbortSignal): Promise<void> {
   return new Promise((held, failed) => {
@@ -44,7 +44,7 @@ export function whenDead(role: Role, id: string, signal: AbortSignal, died: () =
   withLock(lockName(role, id), { mode: 'shared', signal }, () => {
     if (!signal.aborted) died();
   }).catch(() => {
-    // The wait was called off, the page is going away, or the browser refuses: nobody can be told.
+    // The wait was aborted, the page is going away, or the browser refuses: no caller can be told.
   });
 }
 

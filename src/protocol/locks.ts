@@ -2,12 +2,14 @@ import { LOCKS_UNAVAILABLE } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import { errorText } from '../base/error-text.ts';
 
-/** Lock managers that have refused a request, as they do in a sandboxed frame and without site data. */
+/**
+ * Lock managers that have refused a request, as in a sandboxed frame or where site data is blocked.
+ */
 const refusing = new WeakSet<LockManager>();
 
 /**
- * The Web Locks of this context. `undefined` where there are none: in an insecure context, in most
- * runtimes without a page, null in happy-dom; and once they have refused a request.
+ * The Web Locks of this context; `undefined` where they are missing or have refused a request. They
+ * are missing in an insecure context and in most runtimes without a page; happy-dom has null.
  */
 function lockManager(): LockManager | undefined {
   const locks = globalThis.navigator?.locks as LockManager | null | undefined;
@@ -19,8 +21,8 @@ export function hasLocks(): boolean {
 }
 
 /**
- * Requests a Web Lock, and runs `granted` with it. Throws `LOCKS_UNAVAILABLE` where there are none or
- * the browser refuses them, and otherwise what `LockManager.request` does.
+ * Requests a Web Lock, and runs `granted` with it. Throws `LOCKS_UNAVAILABLE` where locks are
+ * missing or refused, and otherwise as `LockManager.request` does.
  */
 export async function withLock<T>(
   name: string,
@@ -36,7 +38,7 @@ export async function withLock<T>(
       return granted(lock);
     });
   } catch (error) {
-    // A request that was called off, or whose page is going away, says nothing of the next one.
+    // A request that was aborted, or whose page is going away, says nothing about the next one.
     const isPassing = PASSING.has((error as Partial<Error> | null)?.name);
     if (isAnswered || isPassing) throw error;
     refusing.add(locks);
@@ -44,7 +46,7 @@ export async function withLock<T>(
   }
 }
 
-/** The holder of the lock `name`, by the browser's name for it. */
+/** The browser's id of the client that holds the lock `name`. */
 export async function lockHolder(name: string): Promise<string | undefined> {
   const { held = [] } = (await lockManager()?.query()) ?? {};
   return held.find((lock) => lock.name === name)?.clientId;

@@ -39,7 +39,7 @@ export class PeerChannel {
   readonly #onLeader: () => void;
   /** Those who wait for an answer. */
   readonly #calls = new Map<string, (at: string) => void>();
-  /** There is a channel, or was before `close`. */
+  /** Whether there is a channel, or was before `close`. */
   readonly #isHeard: boolean;
   #isLeading = false;
 
@@ -101,8 +101,8 @@ export class PeerChannel {
     } else if (this.#isLeading) {
       const at = randomId();
       const peer = this.#open(at);
-      if (peer === undefined) return; // the caller's deadline tells
-      this.#onCall(peer); // it listens before anybody knows where
+      if (peer === undefined) return; // the caller's deadline reports it
+      this.#onCall(peer); // listens before the peer knows where
       this.#post({ kind: 'answer', to: data.from, at });
     }
   }

@@ -63,7 +63,7 @@ export const ATTRIBUTE = {
   appendTime: 0b001000,
   transactional: 0b010000,
   control: 0b100000,
-  /** Never set by Kafka, which has bits 7 to 15 unused. */
+  /** tablog's own bit: Kafka leaves bits 7 to 15 unused. */
   gap: 0b0100_0000_0000_0000,
 } as const;
 
@@ -71,7 +71,9 @@ export const ATTRIBUTE = {
 export const CODEC = { none: 0, gzip: 1, snappy: 2, lz4: 3, zstd: 4 } as const;
 export type Codec = keyof typeof CODEC;
 
-/** What a producer can have its batches compressed with; those of 'zstd' can be read only. */
+/**
+ * The codecs that a producer's batches can be compressed with; batches of 'zstd' can be read only.
+ */
 export type Compression = Exclude<Codec, 'zstd'>;
 
 const CODEC_NAMES: readonly Codec[] = ['none', 'gzip', 'snappy', 'lz4', 'zstd'];

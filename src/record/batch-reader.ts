@@ -75,7 +75,10 @@ export class RecordBatch {
     return (this.attributes & ATTRIBUTE.control) !== 0;
   }
 
-  /** No batch, but offsets between two of which a log file had nothing. */
+  /**
+   * Whether the batch is a gap: offsets without records, where a log file had no batch
+   * (log/gap.ts).
+   */
   get isGap(): boolean {
     return this.recordCount === 0 && (this.attributes & ATTRIBUTE.gap) !== 0;
   }

@@ -103,9 +103,9 @@ export class BatchWriter {
   }
 
   /**
-   * The finished batch, exactly as long as it is, with base offset 0; the writer is empty again.
-   * Its CRC is still to be computed, by `sealBatch`: the broker does, off the page's thread.
-   * @internal TypeScript before 5.7 cannot read its type.
+   * The finished batch, with base offset 0 and in a buffer of its exact size; the writer is empty
+   * again. The CRC is missing: the broker's `sealBatch` computes it, off the page's thread.
+   * @internal TypeScript before 5.7 cannot parse the generic `Uint8Array`.
    */
   finish(): Uint8Array<ArrayBuffer> {
     const batch = this.#bytes.slice(0, this.#end);

@@ -12,6 +12,6 @@ export interface RecordCodec {
    * beyond that, and `BATCH_CORRUPT` for bytes that the codec did not write.
    */
   readonly inflate: (bytes: Uint8Array, limit: number) => Uint8Array;
-  /** Missing where batches of the codec can be read only. */
+  /** Compresses the records; missing where batches of the codec can be read only. */
   readonly deflate?: (records: Uint8Array) => Uint8Array;
 }

@@ -9,7 +9,7 @@ import type { RecordCodec } from './codec.ts';
 
 type Loader = () => Promise<RecordCodec>;
 
-/** Each is a module of its own, so that nobody has the code of a codec before a batch needs it. */
+/** One module a codec, so that its code is loaded only when a batch needs it. */
 const LOADERS: Partial<Readonly<Record<Codec, Loader>>> = {
   snappy: async () => (await import('./snappy.ts')).snappy,
   lz4: async () => (await import('./lz4.ts')).lz4,
@@ -19,8 +19,8 @@ const LOADERS: Partial<Readonly<Record<Codec, Loader>>> = {
 const loaded = new Map<Codec, RecordCodec>();
 
 /**
- * Loads a codec's code, where there is something to load; `more` are loaders beside those here. Throws
- * `LOAD_FAILED`; what failed is tried anew by the next call.
+ * Loads a codec's code, where there is any to load. `more` are loaders besides those here. Throws
+ * `LOAD_FAILED`; the next call tries a failed load again.
  */
 export async function loadCodec(codec: Codec, more: typeof LOADERS = {}): Promise<void> {
   const load = LOADERS[codec] ?? more[codec];
@@ -35,12 +35,14 @@ export async function loadCodec(codec: Codec, more: typeof LOADERS = {}): Promis
   }
 }
 
-/** Has codecs without an `import()`: a service worker must not call it. */
+/** Provides codecs without an `import()`, which service workers do not have. */
 export function haveCodecs(codecs: Partial<Readonly<Record<Codec, RecordCodec>>>): void {
   for (const [codec, code] of Object.entries(codecs)) loaded.set(codec as Codec, code);
 }
 
-/** Loads what the batches in `bytes` need. Throws `LOAD_FAILED`, which tells where they lie. */
+/**
+ * Loads the codecs of the batches in `bytes`. Throws `LOAD_FAILED`, with the place of the batches.
+ */
 export async function loadCodecsFor(
   bytes: Uint8Array,
   where: ErrorDetails & { readonly partition: number },
@@ -56,21 +58,21 @@ export async function loadCodecsFor(
   }
 }
 
-/** A codec that has been loaded. Throws `UNSUPPORTED_CODEC` for one that nobody has the code of. */
+/** A codec that is loaded. Throws `UNSUPPORTED_CODEC` for any other. */
 export function mustGetCodec(codec: Codec): RecordCodec {
   const found = loaded.get(codec);
   if (found === undefined) throw unsupportedCodec(codec);
   return found;
 }
 
-/** As `RecordCodec.inflate`, of the codec with this id. */
+/** `RecordCodec.inflate` of the codec with the id `id`. */
 export function inflate(id: number, records: Uint8Array, limit: number): Uint8Array {
   const codec = codecName(id);
   if (codec === undefined) throw unsupportedCodec(`the unknown codec ${id}`);
   return mustGetCodec(codec).inflate(records, limit);
 }
 
-/** The codecs of the whole batches in `bytes`, each with the offset that the first of its batches has. */
+/** The codecs of the whole batches in `bytes`, each with the base offset of its first batch. */
 function codecsIn(bytes: Uint8Array): Map<Codec, number> {
   const codecs = new Map<Codec, number>();
   const view = viewOf(bytes);
@@ -81,7 +83,7 @@ function codecsIn(bytes: Uint8Array): Map<Codec, number> {
       codecs.set(codec, readInt64(view, at + FIELD.baseOffset));
     }
   } catch {
-    // Whoever reads the batches tells what is wrong with the next one.
+    // A damaged batch ends the walk; the reader of the batches reports it.
   }
   return codecs;
 }

@@ -1,4 +1,4 @@
-/** The chunks, `size` bytes in all, as one. */
+/** The chunks end to end, `size` bytes in all. */
 export function concat(chunks: readonly Uint8Array[], size: number): Uint8Array<ArrayBuffer> {
   const whole = new Uint8Array(size);
   let at = 0;

@@ -18,7 +18,10 @@ const MIN_BYTES = 20;
  */
 const LEVEL = 6;
 
-/** The batch, to be sealed; or the batch itself where gzip would not make it smaller. */
+/**
+ * The batch compressed with gzip, not yet sealed; the batch itself where gzip would not make it
+ * smaller.
+ */
 export function gzipBatch(batch: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   return packBatch(batch, 'gzip', gzipRecords);
 }

@@ -1,15 +1,15 @@
 import { corruptBatch, inflatedTooLarge } from './batch-error.ts';
 
-/** The first guess of how much comes out of so many bytes; more makes the buffer grow. */
+/** The first guess of output bytes per input byte; the buffer grows where there are more. */
 const GUESSED_RATIO = 4;
 const MIN_CAPACITY = 1024;
 
-/** Shorter runs are copied faster by a loop than by a call. */
+/** The longest run for which a loop copies faster than a call. */
 const LOOP_MAX_BYTES = 32;
 
 /**
- * The output of LZ4 and Snappy, which both copy literals from the input and matches from what came out
- * before. The limit is held at each copy.
+ * The output of LZ4 and Snappy: both copy literals from the input, and matches from earlier output.
+ * The limit is checked at each copy.
  */
 export class InflatedBytes {
   readonly #codec: string;
@@ -29,12 +29,12 @@ export class InflatedBytes {
     return this.#size;
   }
 
-  /** Throws `INFLATED_TOO_LARGE` where `count` bytes more are over the limit. */
+  /** Throws `INFLATED_TOO_LARGE` where `count` bytes more exceed the limit. */
   mustFit(count: number): void {
     if (this.#size + count > this.#limit) throw inflatedTooLarge(this.#limit);
   }
 
-  /** Adds input bytes; the caller has checked that they are there. */
+  /** Copies bytes from the input; the caller has checked that they are there. */
   literals(input: Uint8Array, from: number, count: number): void {
     this.#reserve(count);
     const bytes = this.#bytes;
@@ -44,7 +44,7 @@ export class InflatedBytes {
     this.#size += count;
   }
 
-  /** Repeats `count` bytes from `distance` bytes back, and with them their own beginning. */
+  /** Copies `count` bytes from `distance` bytes back; a distance below `count` repeats them. */
   match(distance: number, count: number): void {
     if (distance < 1 || distance > this.#size) {
       throw corruptBatch(`its ${this.#codec} refers to bytes before its beginning`);
@@ -58,7 +58,7 @@ export class InflatedBytes {
     this.#size += count;
   }
 
-  /** What came out, in a buffer that keeps no others alive. */
+  /** The output in a buffer of its exact size. */
   finish(): Uint8Array {
     return this.#bytes.length === this.#size ? this.#bytes : this.#bytes.slice(0, this.#size);
   }

@@ -30,11 +30,14 @@ const STORED = 0x8000_0000;
 const CHECKSUM_BYTES = 4;
 const CONTENT_SIZE_BYTES = 8;
 
-/** Independent blocks of 64 KiB, as Kafka's writer makes them; the last byte is the checksum of both. */
+/**
+ * The header of independent blocks of 64 KiB, as Kafka's writer makes them; the last byte is the
+ * checksum of the two before.
+ */
 const HEADER = Uint8Array.of(0x04, 0x22, 0x4d, 0x18, 0x60, 0x40, 0x82);
 const BLOCK_BYTES = 64 * 1024;
 
-/** A length that fills its four bits goes on in bytes of up to this. */
+/** The value of a 4-bit length that continues in the bytes that follow. */
 const LENGTH_BITS = 15;
 const MORE = 255;
 
@@ -115,7 +118,7 @@ function deflate(records: Uint8Array): Uint8Array {
   return frame.subarray(0, at + 4);
 }
 
-/** Writes the block's sequences to `out`; how long they are. */
+/** Writes the sequences of a block to `out`; returns their size in bytes. */
 function deflateBlock(
   bytes: Uint8Array,
   from: number,

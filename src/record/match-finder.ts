@@ -1,4 +1,4 @@
-/** What LZ4 and Snappy replace is at least as long as what is hashed. */
+/** The bytes that are hashed, and so the shortest match of LZ4 and Snappy. */
 export const MIN_MATCH_BYTES = 4;
 
 /** LZ4: a block ends in at least 5 literals, and no match begins within its last 12 bytes. */
@@ -7,18 +7,26 @@ const LAST_MATCH_START = 12;
 
 const HASH_BITS = 14;
 
-/** Each 64 misses in a row the search takes a longer step, so that noise is passed over quickly. */
+/**
+ * The search takes a longer step after every 64 misses in a row, so that it passes noise quickly.
+ */
 const SKIP_BITS = 6;
 
-/** A run of literals from `from` to `to`, and then `length` bytes that lie `distance` back. */
+/**
+ * Called with the literals from `from` to `to`, and the match of `length` bytes, `distance` back,
+ * behind them.
+ */
 export type OnMatch = (from: number, to: number, distance: number, length: number) => void;
 
-/** Finds what repeats itself within a block of up to 64 KiB. */
+/** Finds repeated bytes within a block of up to 64 KiB. */
 export class MatchFinder {
-  /** By hash: where its bytes lay last, from the block's beginning, plus one. */
+  /** By hash: the last position of such bytes in the block, plus one. */
   readonly #table = new Uint16Array(1 << HASH_BITS);
 
-  /** Reports the matches of the block in order; returns where the literals after the last one begin. */
+  /**
+   * Reports the matches of the block in order; returns where the literals after the last match
+   * begin.
+   */
   search(bytes: Uint8Array, from: number, to: number, onMatch: OnMatch): number {
     const table = this.#table.fill(0);
     const lastStart = to - LAST_MATCH_START;

@@ -9,7 +9,7 @@ import {
 import type { Codec } from './batch-format.ts';
 
 /**
- * The batch with its records compressed, to be sealed, or the batch itself where that would not make
+ * The batch with its records compressed, not yet sealed; the batch itself where that would not make
  * it smaller.
  */
 export function packBatch(

@@ -17,13 +17,13 @@ const MAGIC = Uint8Array.of(0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00);
 const HEADER_BYTES = 16;
 const VERSION = 1;
 
-/** snappy-java's chunks; matches lie less than 64 KiB back. */
+/** The chunk size of snappy-java. A match lies less than 64 KiB back. */
 const CHUNK_BYTES = 32 * 1024;
 
 /** The low two bits of an element. */
 const ELEMENT = { literal: 0, copy1: 1, copy2: 2, copy4: 3 } as const;
 
-/** Longer literals have their length in 1 to 4 bytes behind the tag. */
+/** The longest literal length in the tag itself; longer ones follow it in 1 to 4 bytes. */
 const SHORT_LITERAL = 60;
 
 const MAX_COPY_BYTES = 64;
@@ -36,7 +36,7 @@ function inflate(bytes: Uint8Array, limit: number): Uint8Array {
   }
   const view = viewOf(bytes);
   for (let at = 0; at < bytes.length;) {
-    // A stream may be the end of one behind the other.
+    // Framed streams may follow each other.
     if (isFramed(bytes, at)) {
       at += HEADER_BYTES;
       continue;
@@ -92,7 +92,7 @@ function inflateBlock(bytes: Uint8Array, inflated: InflatedBytes): void {
 
 function deflate(records: Uint8Array): Uint8Array {
   const chunks = Math.ceil(records.length / CHUNK_BYTES);
-  // Snappy's own bound for what nothing repeats itself in.
+  // Snappy's own bound for bytes without repetitions.
   const worst = records.length + Math.ceil(records.length / 6) + 36 * chunks;
   const out = new Uint8Array(HEADER_BYTES + worst);
   const view = viewOf(out);
@@ -110,7 +110,7 @@ function deflate(records: Uint8Array): Uint8Array {
   return out.subarray(0, at);
 }
 
-/** Writes a block at `at`; the position after it. */
+/** Writes a block at `at`; returns the position after it. */
 function deflateBlock(
   bytes: Uint8Array,
   from: number,

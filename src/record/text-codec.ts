@@ -1,27 +1,27 @@
 /**
- * Text as UTF-8, by TextEncoder and TextDecoder. Jest's jsdom has neither, so that what follows them
- * here is for tests: right, and slow.
+ * Text as UTF-8, by TextEncoder and TextDecoder. Jest's jsdom has neither: the replacements here
+ * are for such tests, correct and slow.
  */
 
 let encoder: TextEncoder | undefined;
 let strict: TextDecoder | undefined;
 let lenient: TextDecoder | undefined;
 
-/** Writes as much of `text` as there is room for; how many of its UTF-16 units that is. */
+/** Writes as much of `text` as fits; returns the number of UTF-16 units written. */
 export function encodeInto(text: string, into: Uint8Array): number {
   if (typeof TextEncoder === 'undefined') return writeSlowly(text, into);
   encoder ??= new TextEncoder();
   return encoder.encodeInto(text, into).read;
 }
 
-/** The text that `bytes` are in UTF-8. Throws a `TypeError` where they are not UTF-8. */
+/** Decodes UTF-8. Throws a `TypeError` for bytes that are not UTF-8. */
 export function decodeStrictly(bytes: Uint8Array): string {
   if (typeof TextDecoder === 'undefined') return readSlowly(bytes);
   strict ??= new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   return strict.decode(bytes);
 }
 
-/** The same, with U+FFFD in place of what is not UTF-8. */
+/** Decodes UTF-8, with U+FFFD in place of bytes that are not UTF-8. */
 export function decodeLeniently(bytes: Uint8Array): string {
   if (typeof TextDecoder !== 'undefined') {
     lenient ??= new TextDecoder('utf-8', { ignoreBOM: true });

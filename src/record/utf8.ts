@@ -57,14 +57,16 @@ export function readUtf8(bytes: Uint8Array): string {
   return readAscii(bytes) ?? decodeStrictly(bytes);
 }
 
-/** The text of ASCII bytes; `undefined` where they are something else, or so many that a decoder is faster. */
+/**
+ * The text of ASCII bytes; `undefined` for other bytes, and for so many that a decoder is faster.
+ */
 export function readAscii(bytes: Uint8Array): string | undefined {
   const size = bytes.length;
   if (size > LOOP_MAX_UNITS) return undefined;
   let bits = 0;
   for (let i = 0; i < size; i++) bits |= bytes[i]!;
   if (bits > 0x7f) return undefined;
-  // Twice as fast as `fromCharCode.apply`, which first makes an array of the bytes.
+  // Appending is twice as fast as `fromCharCode.apply`, which first makes an array of the bytes.
   let text = '';
   let i = 0;
   for (; i + 8 <= size; i += 8) {

@@ -35,7 +35,7 @@ function inflate(bytes: Uint8Array, limit: number): Uint8Array {
   return inflated.finish();
 }
 
-/** Inflates the frame at `from`, or skips one that is to be skipped; where it ends. */
+/** Inflates the frame at `from`, or passes over a skippable frame; returns where it ends. */
 function inflateFrame(bytes: Uint8Array, from: number, inflated: InflatedBytes): number {
   const view = viewOf(bytes);
   const mustHave = (end: number): number => {
@@ -76,12 +76,12 @@ function inflateFrame(bytes: Uint8Array, from: number, inflated: InflatedBytes):
   return mustHave(at + ((descriptor & DESCRIPTOR.checksum) === 0 ? 0 : 4));
 }
 
-/** Bytes of window and content size. */
+/** The size of the header's window and content size fields. */
 function sizesBytes(descriptor: number): number {
   const isSingle = (descriptor & DESCRIPTOR.singleSegment) !== 0;
   const contentSize = descriptor >> 6;
   return Number(!isSingle) + (contentSize === 0 ? Number(isSingle) : 1 << contentSize);
 }
 
-/** Read only: to write it well takes many times the code. */
+/** Reads only: a good writer takes many times the code. */
 export const zstd: RecordCodec = { inflate };

@@ -1,9 +1,9 @@
 import { isRegExp } from '../base/brand.ts';
 
 /**
- * A copy of what a row holds, as IndexedDB makes one: numbers, texts, plain objects, arrays, buffers,
- * typed arrays and patterns. `structuredClone` is slower, and missing in Jest's jsdom. Throws a
- * `TypeError` for anything else.
+ * A copy of a row, as IndexedDB makes one: of numbers, texts, plain objects, arrays, buffers, typed
+ * arrays and regular expressions. `structuredClone` is slower, and missing in Jest's jsdom. Throws
+ * a `TypeError` for anything else.
  */
 export function cloneRow<T>(value: T): T {
   return clone(value) as T;

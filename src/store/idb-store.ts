@@ -38,7 +38,10 @@ export interface IdbStoreOptions {
   /** Default 7500: a transaction whose backend died fires neither `complete` nor `abort`. */
   readonly transactionDeadlineMs?: number;
   readonly clock?: Clock;
-  /** Default false: a database that is not there is made. True: `CLOSED`, because it was deleted. */
+  /**
+   * Default false: a missing database is created. True: a missing database is `CLOSED`, because it
+   * was deleted.
+   */
   readonly mustExist?: boolean;
 }
 
@@ -53,7 +56,10 @@ export async function openIdbStore(name: string, options: IdbStoreOptions = {}):
   return store;
 }
 
-/** Throws `NO_INDEXEDDB` where even a look at it is refused, as in Firefox without site data. */
+/**
+ * Whether there is an IndexedDB. Throws `NO_INDEXEDDB` where a look at it is refused, as in Firefox
+ * without site data.
+ */
 function hasIndexedDb(): boolean {
   try {
     return typeof globalThis.indexedDB === 'object' && globalThis.indexedDB !== null;
@@ -102,7 +108,8 @@ class IdbStore implements Store {
     const opening = this.#db!.then((db) => {
       db.close();
       this.closed.throwIfAborted();
-      // Nobody is told of a deletion while there is no connection: the database is not to be remade.
+      // A deletion while there is no connection goes unheard, so the database must not be created
+      // again.
       return this.#connect(db.version + 1, true);
     });
     this.#db = opening;
@@ -258,7 +265,7 @@ class IdbStore implements Store {
     }
   }
 
-  /** Throws `CLOSED` where it `mustExist` and does not: it was deleted. */
+  /** Opens the database. Throws `CLOSED` where it `mustExist` and does not: it was deleted. */
   async #connect(version: number | undefined, mustExist: boolean): Promise<IDBDatabase> {
     let late = false;
     let isMissing = false;
@@ -268,13 +275,14 @@ class IdbStore implements Store {
           isMissing = mustExist && oldVersion === 0;
           if (isMissing) {
             tx.done.catch(() => {}); // the open fails by it, and says why
-            tx.abort(); // an upgrade from no version that fails leaves no database behind
+            tx.abort(); // a failed upgrade from version 0 leaves no database behind
             return;
           }
           makeStores(unwrap(db), unwrap(tx), oldVersion, this.#clock.now());
         },
-        // Whoever wants to upgrade or delete must not wait for us; after an upgrade the broker opens
-        // anew. A deletion is an upgrade to no version: https://w3c.github.io/IndexedDB/#delete-a-database
+        // An upgrade or a deletion must not wait for this connection. After an upgrade the broker
+        // opens the database again. A deletion is an upgrade to version null:
+        // https://w3c.github.io/IndexedDB/#delete-a-database
         blocking: (_version, newVersion) => {
           const isDeletion = newVersion === null;
           const changed = new TablogError(STORAGE_UNAVAILABLE, 'another tab changes the database');

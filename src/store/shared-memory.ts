@@ -3,17 +3,20 @@ import type { TablogError } from '../base/error.ts';
 import { openMemoryStore } from './memory-store.ts';
 import type { Store } from './store.ts';
 
-/** A log, and the connections to it. */
+/** A log and its connections. */
 interface MemoryLog {
   readonly store: Store;
   readonly connections: Set<Store>;
 }
 
-/** Logs in memory that several brokers of one thread have open at a time, as a database is. */
+/**
+ * Logs in memory that several brokers of one thread can have open at a time, as they can a
+ * database.
+ */
 export class SharedMemory {
   readonly #logs = new Map<string, MemoryLog>();
 
-  /** Opens a connection, and makes the log if it is new. Closing one leaves the log to the others. */
+  /** Opens a connection, creating the log if it is new. The log stays when a connection closes. */
   open(name: string): Store {
     let log = this.#logs.get(name);
     if (log === undefined) {
@@ -27,7 +30,10 @@ export class SharedMemory {
     return [...this.#logs.keys()];
   }
 
-  /** Closes every connection to it, with that as the reason. Does nothing where there is none. */
+  /**
+   * Deletes the log and closes its connections, with the deletion as the reason. Does nothing where
+   * there is no such log.
+   */
   delete(name: string): void {
     const log = this.#logs.get(name);
     this.#logs.delete(name);

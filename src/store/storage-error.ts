@@ -22,7 +22,7 @@ export function storageError(error: unknown): TablogError {
   if (name === 'VersionError') {
     return new TablogError(FORMAT_TOO_NEW, 'the database has a newer version', { cause: error });
   }
-  // In a sandboxed frame, and where site data is blocked.
+  // IndexedDB throws a SecurityError in a sandboxed frame, and where site data is blocked.
   if (name === 'SecurityError') {
     return new TablogError(
       NO_INDEXEDDB,

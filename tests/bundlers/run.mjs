@@ -1,7 +1,8 @@
-// `npm run test:bundlers`: packs the package, and has every bundler build or serve a blank app, whose
-// entry is the README's first sample as it stands. Each is opened in two tabs of a real browser. The
-// README's table is written from what passed; with --check it must be as it is. With --only=vite, the
-// cases whose names have that are run; with --report=FILE, the results are written there as JSON.
+// `npm run test:bundlers`: packs the package, and has every bundler build or serve a blank app,
+// whose entry is the README's first sample as it stands. Each app is opened in two tabs of a real
+// browser. The README's table is written from the results; with --check the README must have that
+// table already. With --only=vite, only cases whose names contain 'vite' run; with --report=FILE,
+// the results are written there as JSON.
 import { copyFileSync, existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';

@@ -1,11 +1,14 @@
-// The README's table of bundlers: what each app had to write, as it was run.
+// The README's table of bundlers: what the app of each case had to write.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const README = fileURLToPath(new URL('../../README.md', import.meta.url));
 const SECTION = /(?<=<!-- bundlers -->\n)[^]*?(?=<!-- \/bundlers -->)/;
 
-/** @param {readonly { name: string, version: string, writes: string }[]} rows */
+/**
+ * The table in Markdown.
+ * @param {readonly { name: string, version: string, writes: string }[]} rows
+ */
 export function tableOf(rows) {
   const lines = rows.map(({ name, version, writes }) => `| ${name} | ${version} | ${writes} |`);
   return ['| | version | what the app has to write for tablog |', '|---|---|---|', ...lines].join(

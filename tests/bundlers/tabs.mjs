@@ -1,4 +1,4 @@
-// What is seen of an app in its tabs.
+// Checks of an app in its tabs.
 
 const DEADLINE_MS = 20_000;
 

@@ -18,7 +18,10 @@ const root = path.join(here, '..', '..');
 const workshop = path.join(root, '.cache', 'bundlers');
 const modules = path.join(workshop, 'node_modules');
 
-/** What an outer npm or test runner sets must not reach a bundler: they build by `NODE_ENV`. */
+/**
+ * The environment of the bundlers, without what an outer npm or test runner sets: they build by
+ * `NODE_ENV`.
+ */
 const env = { ...process.env, NO_COLOR: '1' };
 for (const name of ['NODE_ENV', 'VITEST', 'DEV', 'PROD', 'MODE', 'FORCE_COLOR']) delete env[name];
 
@@ -28,7 +31,7 @@ const PAGES = {
   inline: path.join(here, 'pages', 'inline.ts'),
 };
 
-/** Installs the bundlers, unless they are, and the package as it would be published. */
+/** Installs the bundlers, unless they are installed, and the package as it would be published. */
 export async function install() {
   mkdirSync(workshop, { recursive: true });
   const lock = path.join(workshop, 'package-lock.json');
@@ -53,7 +56,10 @@ export async function install() {
   await npm(workshop, 'install', '--no-save', ...flags, `./${filename}`);
 }
 
-/** @param {string} name A folder of node_modules. */
+/**
+ * The version of a package in node_modules.
+ * @param {string} name
+ */
 export function versionOf(name) {
   return JSON.parse(readFileSync(path.join(modules, name, 'package.json'), 'utf8')).version;
 }
@@ -94,7 +100,7 @@ export function runToEnd(cwd, command) {
   });
 }
 
-/** A module of a package is run by Node; what is in `.bin` is run as it is. */
+/** The program and arguments: Node for a package's module; a command of `.bin` as it is. */
 function programOf([script, ...args]) {
   const file = path.join(modules, script);
   return script.startsWith('.bin/') ? [file, args] : [process.execPath, [file, ...args]];

@@ -21,7 +21,7 @@ const folders = (await readdir(here, { withFileTypes: true }))
 
 const browser = await findBrowser();
 const env = { ...process.env, ...(browser !== undefined && { TABLOG_BROWSER: browser }) };
-// What an outer npm or test runner sets must not reach the applications.
+// The applications must not see what an outer npm or test runner sets.
 for (const name of ['NODE_ENV', 'VITEST', 'FORCE_COLOR']) delete env[name];
 
 const temporary = await mkdtemp(path.join(tmpdir(), 'tablog-environments-'));
@@ -46,7 +46,7 @@ try {
 console.log(`\n${folders.length - failed} passed, ${failed} failed`);
 process.exitCode = failed === 0 && folders.length > 0 ? 0 : 1;
 
-/** Runs npm with what it prints shown; its exit code. */
+/** Runs npm and shows its output; resolves with its exit code. */
 function npm(cwd, ...args) {
   return new Promise((resolve, reject) => {
     const shell = process.platform === 'win32';

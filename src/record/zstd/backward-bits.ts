@@ -1,9 +1,9 @@
 import { corruptBatch } from '../batch-error.ts';
 
 /**
- * A bit stream that is read from its end to its beginning, as Zstandard's are (RFC 8878, 4). The highest
- * bit that is set in its last byte marks where it begins. Bits from before its beginning are zeros:
- * `left` is negative then, and tells the caller.
+ * A bit stream that is read from its end to its beginning (RFC 8878, 4). The highest bit set in its
+ * last byte is the marker in front of the first bit read. Bits from before the beginning read as
+ * zeros; `left` is negative then, for the caller to check.
  */
 export class BackwardBits {
   readonly #bytes: Uint8Array;
@@ -18,7 +18,7 @@ export class BackwardBits {
     this.left = bytes.length * 8 - 1 - Math.clz32(last << 24);
   }
 
-  /** The next `count` bits, up to 16, which stay. */
+  /** The next `count` bits, up to 16, without reading past them. */
   peek(count: number): number {
     const bytes = this.#bytes;
     const bit = this.left - count;
@@ -27,7 +27,7 @@ export class BackwardBits {
     return (word >>> (bit & 7)) & ((1 << count) - 1);
   }
 
-  /** The next `count` bits, up to 32. */
+  /** Reads the next `count` bits, up to 32. */
   read(count: number): number {
     if (count > 16) return this.read(count - 16) * 65_536 + this.read(16);
     const bits = this.peek(count);

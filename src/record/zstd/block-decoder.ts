@@ -7,7 +7,7 @@ import type { Huffman } from './huffman.ts';
 import { LITERAL_LENGTHS, MATCH_LENGTHS, OFFSETS } from './sequence-codes.ts';
 import type { SequenceCodes } from './sequence-codes.ts';
 
-/** No block brings more. */
+/** The most bytes that a block can inflate to (RFC 8878, 3.1.1.2.4). */
 export const MAX_BLOCK_BYTES: number = 128 * 1024;
 
 const LITERALS = { raw: 0, rle: 1, compressed: 2, treeless: 3 } as const;
@@ -20,19 +20,21 @@ const COMPRESSED_SIZES = [
   [5, 18, 4],
 ] as const;
 
-/** Where the streams after the first begin, in front of them. */
+/** The jump table in front of four streams: the sizes of the first three. */
 const JUMP_BYTES = 6;
 
 const TABLE = { predefined: 0, rle: 1, described: 2, repeated: 3 } as const;
 const RESERVED_MODES = 0b11;
 
-/** An offset up to this means one of the last three. */
+/** The offset values that mean one of the last three offsets. */
 const REPEATS = 3;
 
-/** In the order in which their tables are described. */
+/** In the order in which a block describes their tables. */
 const KINDS = [LITERAL_LENGTHS, OFFSETS, MATCH_LENGTHS] as const;
 
-/** Decodes the compressed blocks of a frame: each may use what the ones before it have brought. */
+/**
+ * Decodes the compressed blocks of a frame. A block may use the tables and output of earlier ones.
+ */
 export class BlockDecoder {
   readonly #inflated: InflatedBytes;
   #code: Huffman | undefined;
@@ -78,7 +80,7 @@ export class BlockDecoder {
     return { literals, end };
   }
 
-  /** The sequences section (RFC 8878, 3.1.1.3.2): runs of literals, each with a match behind it. */
+  /** The sequences section (RFC 8878, 3.1.1.3.2): runs of literals, each followed by a match. */
   #readSequences(section: Uint8Array, literals: Uint8Array): void {
     const inflated = this.#inflated;
     let { count, at } = sequenceCount(section);
@@ -145,7 +147,10 @@ export class BlockDecoder {
     return 0;
   }
 
-  /** How far back a match lies, by an offset or by the number of one of the last three. */
+  /**
+   * The distance of a match, from its offset value, which is an offset or the number of a recent
+   * one.
+   */
   #distanceOf(value: number, isWithoutLiterals: boolean): number {
     const [first, second, third] = this.#repeats;
     if (value > REPEATS) {
@@ -168,7 +173,7 @@ function partOf({ bases, bits }: SequenceCodes, code: number, stream: BackwardBi
   return bases[code]! + stream.read(bits[code]!);
 }
 
-/** Four streams with a quarter of the literals each; the last one may have less. */
+/** Decodes four streams, of a quarter of the literals each; the last stream may have fewer. */
 function decodeStreams(code: Huffman, packed: Uint8Array, literals: Uint8Array): void {
   const quarter = (literals.length + 3) >> 2;
   let from = JUMP_BYTES;
@@ -197,7 +202,7 @@ function byteAt(bytes: Uint8Array, at: number): number {
   return integerAt(bytes, at, 1);
 }
 
-/** An integer of so many bytes, little endian. */
+/** A little-endian integer of `size` bytes. */
 function integerAt(bytes: Uint8Array, at: number, size: number): number {
   if (at + size > bytes.length) throw tooShort();
   let value = 0;

@@ -6,13 +6,16 @@ const NO_MORE_ZEROS = 3;
 
 /** A table of finite state entropy (RFC 8878, 4.1): each state is a symbol and leads to others. */
 export class FseTable {
-  /** Bits of a first state. */
+  /** The bits of an initial state. */
   readonly log: number;
   readonly symbols: Uint8Array;
   readonly #bits: Uint8Array;
   readonly #bases: Uint16Array;
 
-  /** `counts`: how many of the table's states each symbol has; -1: less than one. They fill the table. */
+  /**
+   * `counts`: for each symbol the number of its states; -1: one state, for a symbol of less than
+   * one. The counts fill the table.
+   */
   constructor(counts: readonly number[], log: number) {
     const size = 1 << log;
     this.log = log;
@@ -42,7 +45,7 @@ export class FseTable {
     }
   }
 
-  /** The table of one symbol, which takes no bits. */
+  /** The table of a single symbol, which takes no bits. */
   static ofOne(symbol: number): FseTable {
     const table = new FseTable([1], 0);
     table.symbols[0] = symbol;
@@ -54,7 +57,10 @@ export class FseTable {
   }
 }
 
-/** Reads the description of a table that `bytes` begin with; where it ends. */
+/**
+ * Reads the table description at the beginning of `bytes`; returns the table and where its
+ * description ends.
+ */
 export function readFseTable(
   bytes: Uint8Array,
   maxLog: number,
@@ -75,7 +81,7 @@ export function readFseTable(
   let left = 1 << log;
   while (left > 0) {
     if (counts.length > maxSymbol) throw badTable();
-    // A count up to left + 1; small ones take a bit less.
+    // A count can be up to `left` + 1; small counts take one bit less.
     const width = 32 - Math.clz32(left + 1);
     const short = (1 << (width - 1)) - 1;
     const shorts = (1 << width) - 2 - left;

@@ -2,25 +2,32 @@ import { corruptBatch } from '../batch-error.ts';
 import { BackwardBits } from './backward-bits.ts';
 import { readFseTable } from './fse-table.ts';
 
-/** Of a code, and of the table of weights. */
+/** The longest code, and the largest log of the table of weights (RFC 8878, 4.2.1). */
 const MAX_BITS = 11;
 const MAX_WEIGHT_LOG = 6;
 const MAX_SYMBOLS = 256;
 
-/** A first byte from here on counts weights of four bits that follow; a smaller one is a size. */
+/**
+ * A first byte from here on tells the number of weights, of four bits each; a lower one is a size.
+ */
 const DIRECT = 128;
 
-/** A Huffman code of literals (RFC 8878, 4.2), looked up by the longest code's bits. */
+/**
+ * A Huffman code of literals (RFC 8878, 4.2), as a table indexed by as many bits as the longest
+ * code has.
+ */
 export class Huffman {
   readonly #maxBits: number;
   readonly #symbols: Uint8Array;
   readonly #bits: Uint8Array;
 
-  /** `weights`: 0 for a symbol that does not occur, else how much of the table it has. */
+  /**
+   * `weights`: a symbol of weight w has 2^(w-1) places of the table; 0: the symbol does not occur.
+   */
   constructor(weights: readonly number[]) {
     const sum = weights.reduce((all, weight) => all + ((1 << weight) >> 1), 0);
     const maxBits = 32 - Math.clz32(sum);
-    // The last symbol has what is left, which is a power of two.
+    // The weight of the last symbol is implied: it fills the table up to a power of two.
     const left = (1 << maxBits) - sum;
     if (sum === 0 || maxBits > MAX_BITS || (left & (left - 1)) !== 0) throw badCode();
     const all = [...weights, 32 - Math.clz32(left)];
@@ -53,7 +60,10 @@ export class Huffman {
   }
 }
 
-/** Reads the description of a code that `bytes` begin with; where it ends. */
+/**
+ * Reads the code description at the beginning of `bytes`; returns the code and where its
+ * description ends.
+ */
 export function readHuffman(bytes: Uint8Array): { readonly code: Huffman; readonly end: number } {
   const first = bytes[0] ?? 0;
   if (first >= DIRECT) {
@@ -71,7 +81,7 @@ export function readHuffman(bytes: Uint8Array): { readonly code: Huffman; readon
   return { code: new Huffman(readWeights(bytes.subarray(1, end))), end };
 }
 
-/** Two states take turns until the bits are used up; each is a last weight then. */
+/** Two states take turns until the bits are used up; then each gives a last weight. */
 function readWeights(bytes: Uint8Array): number[] {
   const { table, end } = readFseTable(bytes, MAX_WEIGHT_LOG, MAX_SYMBOLS - 1);
   const bits = new BackwardBits(bytes.subarray(end));

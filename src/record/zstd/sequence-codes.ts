@@ -1,15 +1,18 @@
 import { FseTable } from './fse-table.ts';
 
-/** The codes of one part of a sequence (RFC 8878, 3.1.1.3.2.1): each is a base and bits to be added. */
+/**
+ * The codes of one part of a sequence (RFC 8878, 3.1.1.3.2.1): a code is a base, plus a number of
+ * extra bits.
+ */
 export interface SequenceCodes {
   readonly maxLog: number;
   readonly bases: readonly number[];
   readonly bits: readonly number[];
-  /** The table of blocks that bring none. */
+  /** The predefined table, for blocks that describe none. */
   readonly table: () => FseTable;
 }
 
-/** Each code goes on where the one before ends. */
+/** Bases such that each code's range begins where the one before ends. */
 function codesOf(first: number, bits: readonly number[]): Pick<SequenceCodes, 'bases' | 'bits'> {
   let base = first;
   const bases = bits.map((count) => {
@@ -19,7 +22,7 @@ function codesOf(first: number, bits: readonly number[]): Pick<SequenceCodes, 'b
   return { bases, bits };
 }
 
-/** As many of one number, followed by the others. */
+/** `count` times `of`, followed by `others`. */
 function run(count: number, of: number, ...others: number[]): number[] {
   return [...Array<number>(count).fill(of), ...others];
 }

@@ -1,7 +1,7 @@
 import { openLog, string, topic } from 'tablog';
 
-// Uses each part of the code that is loaded when it is needed: gzip, groups, run(), transactions and
-// log files. It shows that a build has them all.
+// Uses each part of the code that is loaded on demand: gzip, groups, run(), transactions and log
+// files. A build must have them all.
 
 const events = topic('events', { key: string(), value: string() });
 const log = await openLog('parts');
