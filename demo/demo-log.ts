@@ -58,7 +58,7 @@ export async function createDemoTopics(log: Log): Promise<void> {
 
 /** A record's key for showing. */
 export function keyOf(message: DemoMessage): string {
-  return message.key ?? 'none';
+  return message.key ?? 'no key';
 }
 
 /** Whether an error only means that somebody has emptied the log at this moment. */

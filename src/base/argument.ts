@@ -83,13 +83,16 @@ export function checkFunction(what: string, value: unknown): void {
   if (typeof value !== 'function') throw mistake(what, value);
 }
 
+/** `or`: what else there is, as 'a function'. */
 export function checkOneOf<T extends string>(
   what: string,
   value: unknown,
   allowed: readonly T[],
+  or?: string,
 ): asserts value is T {
   if (allowed.includes(value as T)) return;
-  throw mistake(`${what} must be one of ${allowed.map(show).join(', ')}`, value);
+  const all = [...allowed.map(show), ...(or === undefined ? [] : [or])];
+  throw mistake(`${what} must be one of ${all.join(', ')}`, value);
 }
 
 /** A misspelt name would otherwise be without effect and without a word. */

@@ -47,7 +47,8 @@ export function checkAgrees(spec: TopicSpec, existing: ExistingTopic): void {
   const differences = differencesOf(spec, existing);
   if (differences.length === 0) return;
   const all = differences.map(({ option, has, asked }) => `${option} is ${has}, not ${asked}`);
-  throw exists(spec, existing, `differs: ${all.join('; ')}`, differences);
+  const next = `Leave out what differs, or bring the topic in line: createTopics(topics, { version: ${existing.version + 1} }).`;
+  throw exists(spec, existing, { why: `differs: ${all.join('; ')}`, next }, differences);
 }
 
 /**
@@ -63,7 +64,8 @@ export function broughtInLine(spec: TopicSpec, existing: ExistingTopic): TopicCo
     const all = stuck.map(
       ({ option, has, asked, why }) => `${option} is ${has} and cannot become ${asked}: ${why}`,
     );
-    throw exists(spec, existing, all.join('; '), stuck);
+    const next = `Nothing was changed. deleteTopics() deletes a topic with its records.`;
+    throw exists(spec, existing, { why: all.join('; '), next }, stuck);
   }
   const config = withChanges(existing.config, spec.config ?? {});
   checkConfig(spec.name, config);
@@ -99,10 +101,12 @@ function asText(value: unknown): string {
 function exists(
   { name }: TopicSpec,
   { version }: ExistingTopic,
-  why: string,
+  { why, next }: { readonly why: string; readonly next: string },
   differences: readonly Difference[],
 ): TablogError {
   const differs = differences.map(({ option }) => option).join(', ');
   const happened = `the topic '${name}' exists, of version ${version}, and ${why}`;
-  return new TablogError(TOPIC_EXISTS, happened, { details: { topic: name, version, differs } });
+  return new TablogError({ ...TOPIC_EXISTS, next }, happened, {
+    details: { topic: name, version, differs },
+  });
 }

@@ -126,7 +126,7 @@ export type CheckedConsumerOptions = Required<Omit<ConsumerOptions<TopicFilter>,
 const GROUP_CHECKS: Checks<Pick<ConsumerOptions, GroupOption>> = {
   memberId: (_, value) => checkName('member name', value),
   commit: (name, value) => {
-    if (typeof value !== 'object') checkOneOf(name, value, ['processed', 'manual']);
+    if (typeof value !== 'object') checkOneOf(name, value, ['processed', 'manual'], '{ everyMs }');
     else {
       const { everyMs } = withDefaults<{ everyMs?: number | undefined }>(name, value as object, {
         everyMs: undefined,
@@ -154,7 +154,7 @@ const CHECKS: Checks<ConsumerOptions<TopicFilter>> = {
   mustExist: checkBoolean,
   group: (_, value) => checkName('group name', value),
   onDecodeError: (name, value) => {
-    if (typeof value !== 'function') checkOneOf(name, value, DECODE_ERROR_ACTIONS);
+    if (typeof value !== 'function') checkOneOf(name, value, DECODE_ERROR_ACTIONS, 'a function');
   },
   deadLetterTopic: (_, value) => void asTopic(value as TopicLike),
   signal: checkSignal,

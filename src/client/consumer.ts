@@ -177,7 +177,6 @@ export class Consumer<T extends TopicFilter = TopicLike>
     if (!mustExist) {
       tellMissingTopics({ connection, registry, selection, closing: this.#closing.signal });
     }
-    this.#closeWith(connection.closed);
     if (checked.signal !== undefined) this.#closeWith(checked.signal);
   }
 

@@ -157,7 +157,7 @@ const CHECKS: Checks<Given> = {
   maxWaitMs: checkMs,
   concurrency: (name, value) => checkInteger(name, value, 1),
   onError: (name, value) => {
-    if (typeof value !== 'function') checkOneOf(name, value, ACTIONS);
+    if (typeof value !== 'function') checkOneOf(name, value, ACTIONS, 'a function');
   },
   retries: (name, value) => {
     if (value !== Infinity) checkInteger(name, value, 0);
@@ -194,8 +194,26 @@ export function checkRunOptions(options: object, deadLetterTopic?: TopicLike): C
     deadLetterTopic,
     ...rest,
   };
+  checkEffect(given);
   if ([checked.onError, checked.afterRetries].includes('deadLetter')) needTopic(checked);
   return checked;
+}
+
+/** Throws a `TypeError` for an option that nothing comes of, as retries where nothing is retried. */
+function checkEffect(given: Partial<Given>): void {
+  const { onError = 'stop', afterRetries, deadLetterTopic } = given;
+  const decides = typeof onError === 'function';
+  const retrying = (['retries', 'afterRetries', 'backoffMs', 'maxBackoffMs'] as const).find(
+    (name) => given[name] !== undefined,
+  );
+  if (retrying !== undefined && !decides && onError !== 'retry') {
+    throw new TypeError(`${retrying} needs onError: 'retry', or a function`);
+  }
+  const buries = decides || onError === 'deadLetter' || afterRetries === 'deadLetter';
+  if (deadLetterTopic === undefined || buries) return;
+  throw new TypeError(
+    "deadLetterTopic needs onError: 'deadLetter' or a function, or afterRetries: 'deadLetter'",
+  );
 }
 
 function needTopic({ deadLetterTopic }: CheckedRunOptions): void {

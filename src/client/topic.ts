@@ -167,7 +167,8 @@ const CHECKS: Checks<TopicOptions<unknown, unknown>> = {
 
 function checkSerde(what: string, value: unknown): void {
   if (isSerde(value)) return;
-  throw mistake(`the ${what} of topic() must be a serde, as string() or json()`, value);
+  const rule = `the ${what} of topic() must be a serde, as string() or json(), or an object with encode(value) and decode(bytes)`;
+  throw mistake(rule, value);
 }
 
 function isSerde(value: unknown): value is Serde<unknown> {

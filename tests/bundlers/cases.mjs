@@ -105,7 +105,8 @@ export const CASES = [
   {
     name: 'esbuild',
     package: 'esbuild',
-    writes: 'one entry more: `esbuild main.ts tablog-worker=tablog/worker --bundle --format=esm …`',
+    writes:
+      'one entry more: `esbuild main.ts tablog-worker=tablog/worker --bundle --format=esm --outdir=out`',
     language: 'ts',
     files: { 'index.html': MODULE_JS },
     build: [
@@ -155,7 +156,8 @@ export default {
   },
   {
     name: 'no bundler, `node_modules` served',
-    writes: 'an import map for `tablog`, `comlink` and `fflate`, and `idb` for `tablog/inline`',
+    writes:
+      'an import map: `tablog/dist/index.js`, `comlink/dist/esm/comlink.mjs` and `fflate/esm/browser.js`; for `tablog/inline`, `idb/build/index.js`',
     language: 'js',
     files: {
       'index.html': importMap({

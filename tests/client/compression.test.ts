@@ -87,7 +87,6 @@ describe.each(READ)('records in %s', (codec) => {
     const running = consumer.run({
       eachMessage: () => Promise.reject(new Error('no')),
       onError: 'deadLetter',
-      retries: 0,
       deadLetterTopic: 'dead',
     });
     const letters = await take(

@@ -44,6 +44,9 @@ describe('a mistake in the options is an error at the call', () => {
     ['a misspelt option', { eachMesage: () => {} }, TypeError],
     ['dead letters without a topic', { onError: 'deadLetter' }, TypeError],
     ['dead letters after retries without a topic', { afterRetries: 'deadLetter' }, TypeError],
+    ['retries where nothing is retried', { retries: 3 }, TypeError],
+    ['a back-off where nothing is retried', { onError: 'skip', backoffMs: 10 }, TypeError],
+    ['a dead letter topic for nothing', { deadLetterTopic: orders }, TypeError],
     ['a dead letter topic that is no name', { deadLetterTopic: '../x' }, TypeError],
   ])('%s', async (_, options, type) => {
     const log = await logWith(orders);

@@ -136,7 +136,7 @@ describe('the same version', () => {
     await expect(differing).rejects.toThrow(
       "the topic 'orders' exists, of version 3, and differs: partitions is 2, not 3; maxRecordBytes is 5000, not 5001",
     );
-    await expect(differing).rejects.toThrow('pass createTopics() a higher version');
+    await expect(differing).rejects.toThrow('createTopics(topics, { version: 4 })');
   });
 
   test('from two tabs at once: one brings it in line, and both have it', async () => {

@@ -1,10 +1,15 @@
 import { deleteLog, listLogs, openLog } from 'tablog';
 
+/** Names of logs are of A-Z a-z 0-9 . _ - alone: of an e-mail address, its bytes. */
+const nameOf = (user: string) =>
+  `user-${[...new TextEncoder().encode(user)].map((byte) => byte.toString(16)).join('-')}`;
+
 /** A log a user: what one has queued is never sent under another's name. */
-export const signIn = (userId: string) => openLog(`user-${userId}`);
+export const signIn = (user: string) => openLog(nameOf(user));
 
-/** Everything that this browser has of the user is gone, in every tab that has it open. */
-export const signOut = (userId: string) => deleteLog(`user-${userId}`);
+/** In every tab that has the log open, loops end with `CLOSED`, `details.reason` 'deleted'. */
+export const signOut = (user: string) => deleteLog(nameOf(user));
 
-export const usersOnThisDevice = async () =>
-  (await listLogs()).flatMap((name) => (name.startsWith('user-') ? name.slice(5) : []));
+export async function forgetEverybody() {
+  for (const name of await listLogs()) if (name.startsWith('user-')) await deleteLog(name);
+}

@@ -1,6 +1,7 @@
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { mount } from 'svelte';
+import { listLogs } from 'tablog';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { createApp } from 'vue';
 
@@ -43,6 +44,7 @@ describe('README’s examples run as they are shown, with the worker that a user
     const answers = [
       new Response('', { status: 500 }),
       new Response('', { status: 503, headers: { 'retry-after': '0' } }),
+      new Response('', { headers: { 'retry-after': '0' } }),
     ];
     vi.stubGlobal('fetch', async (_: string, { body }: { body: string }) => {
       posted.push(JSON.parse(body) as { id: string; type: string }[]);
@@ -58,6 +60,11 @@ describe('README’s examples run as they are shown, with the worker that a user
     await vi.waitFor(() => expect(posted).toHaveLength(4), 10_000);
     expect(posted[3]).toMatchObject([{ type: 'left' }]);
     expect(posted[3]![0]!.id).not.toBe(posted[0]![0]!.id);
+    answers.push(new Response('', { status: 400 }));
+    await track('bad');
+    await vi.waitFor(() => expect(posted).toHaveLength(5), 10_000);
+    await track('behind');
+    await vi.waitFor(() => expect(posted.at(-1)).toMatchObject([{ type: 'behind' }]), 10_000);
   });
 
   test('the work queue: what fails for good is a dead letter, and stops nothing', async () => {
@@ -92,12 +99,16 @@ describe('README’s examples run as they are shown, with the worker that a user
   });
 
   test('a log a user', async () => {
-    const { signIn, signOut, usersOnThisDevice } = await import('./accounts.ts');
-    const log = await signIn('ada');
-    expect(await usersOnThisDevice()).toEqual(['ada']);
-    await signOut('ada');
-    expect(await usersOnThisDevice()).toEqual([]);
-    await expect(log.admin.listTopics()).rejects.toMatchObject({ code: 'CLOSED' });
+    const { signIn, signOut, forgetEverybody } = await import('./accounts.ts');
+    const log = await signIn('ada@example.org');
+    await signIn('日本|1');
+    await signOut('ada@example.org');
+    await expect(log.admin.listTopics()).rejects.toMatchObject({
+      code: 'CLOSED',
+      details: { reason: 'deleted' },
+    });
+    await forgetEverybody();
+    expect((await listLogs()).filter((name) => name.startsWith('user-'))).toEqual([]);
   });
 });
 
@@ -126,6 +137,21 @@ describe('README’s components show a table as it is now', () => {
       </StrictMode>,
     );
     await showsPrices();
+    root.unmount();
+  });
+
+  test('React: what comes, in a list, once under StrictMode', async () => {
+    const { LatestOrders, place: order } = await import('./latest-orders.tsx');
+    const root = createRoot(place);
+    root.render(
+      <StrictMode>
+        <LatestOrders />
+      </StrictMode>,
+    );
+    await vi.waitFor(() => expect(place.querySelector('ol')).not.toBeNull());
+    await order('o1', 2);
+    await order('o2', 3);
+    await vi.waitFor(() => expect(place.textContent).toBe('o2: 3o1: 2'), 10_000);
     root.unmount();
   });
 
