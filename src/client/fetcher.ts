@@ -213,7 +213,7 @@ export class Fetcher {
     try {
       if ('segments' in part && part.compressed) await loadInflate(reader, part.segments);
     } catch (error) {
-      this.#error = { error: toTablogError(error) }; // readers of other codecs go on
+      this.#error = { error: toTablogError(error) }; // thrown once; then fetching goes on
       return;
     }
     if (reader.fetchOffset !== offset) return; // a seek moved the reader
