@@ -1,7 +1,7 @@
 import { mustGet } from './dom.ts';
 import type { Emptying } from './emptying.ts';
 
-/** Has the button ask whether the log shall be emptied, and do it. */
+/** Makes the button ask whether the log shall be emptied, and do it. */
 export function enableEmptyButton(emptying: Emptying, onError: (error: unknown) => void): void {
   const button = mustGet('empty', HTMLButtonElement);
   const dialog = mustGet('empty-dialog', HTMLDialogElement);

@@ -20,7 +20,7 @@ export async function loadGithubRecords(): Promise<readonly GithubRecord[]> {
   const records = events
     .flatMap(({ name, examples }) => examples.map((value) => ({ name, value })))
     .map(({ name, value }, delivery) => ({
-      key: value.repository?.full_name ?? value.organization?.login ?? 'none',
+      key: value.repository?.full_name ?? value.organization?.login ?? 'no repository',
       value,
       headers: { event: name, delivery: String(delivery) },
     }));

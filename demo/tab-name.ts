@@ -5,7 +5,7 @@ const OPENED_AS = 'tablog-demo/tabs-opened';
 const NAMES = 'siskin kestrel beaver lynx tern skua mole owl lark grebe linnet wigeon'.split(' ');
 
 /**
- * This tab's name: kept over a reload; each new tab gets the next of the list. The frame has a name
+ * The name of this tab: kept over a reload; each new tab gets the next of the list. The frame has a name
  * of its own, though it shares the tab's sessionStorage.
  */
 export function tabName(isFrame: boolean): string {

@@ -35,6 +35,7 @@ export type DecodeErrorAction = 'fail' | 'skip' | 'deadLetter';
 
 export const DECODE_ERROR_ACTIONS: readonly DecodeErrorAction[] = ['fail', 'skip', 'deadLetter'];
 
+/** An action for every record that cannot be decoded, or a function that returns one for each. */
 export type OnDecodeError =
   | DecodeErrorAction
   | ((error: TablogError, message: RawMessage) => DecodeErrorAction | Promise<DecodeErrorAction>);

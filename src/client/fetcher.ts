@@ -239,7 +239,7 @@ export class Fetcher {
       await loadInflate(reader, segments);
       return true;
     } catch (error) {
-      this.#error = { error: toTablogError(error) }; // other partitions need no such code
+      this.#error = { error: toTablogError(error) }; // thrown once; then fetching goes on
       return false;
     }
   }

@@ -84,7 +84,7 @@ export class JobHandler {
     this.#putOff.wake(which);
   }
 
-  /** One call of the handler: the error that it threw, or `undefined`. */
+  /** Calls the handler once: the error that it threw, or `undefined`. */
   async #attempt(job: Job, attempt: number): Promise<{ readonly error: unknown } | undefined> {
     if (job.undecodable !== undefined) return job.undecodable;
     const { run, closing } = this.#options;

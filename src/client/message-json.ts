@@ -1,9 +1,10 @@
+import { isBytes } from '../base/brand.ts';
 import type { Header } from '../record/record-cursor.ts';
 
 /** A key or a value in a form that JSON can express. */
 export function jsonValue(value: unknown): unknown {
   if (typeof value === 'bigint') return String(value);
-  return value instanceof Uint8Array ? jsonBytes(value) : value;
+  return isBytes(value) ? jsonBytes(value) : value;
 }
 
 export function jsonHeaders(headers: readonly Header[]): unknown[] {

@@ -1,3 +1,4 @@
+import { isBytes } from '../base/brand.ts';
 import type { Header } from '../record/record-cursor.ts';
 import { decodeLeniently } from '../record/text-codec.ts';
 import { jsonHeaders, jsonValue } from './message-json.ts';
@@ -115,7 +116,8 @@ export class Message<N extends string = string, K = unknown, V = unknown> {
 }
 
 function ownBytes(field: unknown): unknown {
-  return field instanceof Uint8Array ? field.slice() : field;
+  // The `slice` of a Node Buffer makes a view, and that of Uint8Array a copy, of a Buffer as well.
+  return isBytes(field) ? Uint8Array.prototype.slice.call(field) : field;
 }
 
 /** What a consumer may be told to read: a topic, or all topics whose names match. */

@@ -50,6 +50,7 @@ export type TableListener<K, V, I = K> = (
   changes: readonly TableChange<K, V>[],
 ) => void;
 
+/** The table of a topic: the types of its keys and values without null, and of keys as `get` takes them. */
 export type TableOf<T extends TopicLike> = Table<
   Exclude<MessageOf<T>['key'], null>,
   Exclude<MessageOf<T>['value'], null>,

@@ -51,7 +51,7 @@ export class Transaction {
   readonly #ending = new AbortController();
   readonly #sent: SentRecord[] = [];
   /**
-   * What each consumer holds, looked up when needed; by member, because there may be several
+   * The partitions of each consumer, looked up when needed; by member, because there may be several
    * Proxies of one consumer.
    */
   readonly #holders = new Map<string, readonly Held[]>();

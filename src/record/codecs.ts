@@ -9,7 +9,7 @@ import type { RecordCodec } from './codec.ts';
 
 type Loader = () => Promise<RecordCodec>;
 
-/** One module a codec, so that its code is loaded only when a batch needs it. */
+/** The codecs that are modules of their own: the code is loaded only when a batch needs it. */
 const LOADERS: Partial<Readonly<Record<Codec, Loader>>> = {
   snappy: async () => (await import('./snappy.ts')).snappy,
   lz4: async () => (await import('./lz4.ts')).lz4,

@@ -172,6 +172,22 @@ describe('clone()', () => {
     expect(spread(tombstone!.clone())).toEqual(spread(tombstone!));
   });
 
+  test("copies what a serde of the application's own gives as a Buffer", async () => {
+    const buffers = topic('buffers', {
+      value: {
+        encode: (value: Buffer) => value,
+        decode: (value) => Buffer.from(value.buffer, value.byteOffset, value.byteLength),
+      },
+    });
+    const log = await logWith(buffers);
+    await log.producer().send(buffers, { value: Buffer.from('v') });
+    const [message] = await readAll(log, buffers);
+    const clone = message!.clone();
+    expect(clone.value).toBeInstanceOf(Buffer);
+    expect(clone.value).toEqual(Buffer.from('v'));
+    expect(clone.value!.buffer).not.toBe(message!.value!.buffer);
+  });
+
   test('is a message with all of its methods', async () => {
     const { log } = await orderLog();
     const consumer = log.consumer({ group: 'g', topics: [orders], from: 'earliest' });

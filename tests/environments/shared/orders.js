@@ -2,7 +2,7 @@ import { json, string, topic } from 'tablog';
 
 export const orders = topic('orders', { key: string(), value: json() });
 
-/** The code under test, which gets the log as an argument. */
+/** The code under test: it is given the log. */
 export async function placeOrder(log, order) {
   return log.producer().send(orders, { key: order.user, value: order });
 }
