@@ -133,8 +133,12 @@ export class Fetcher {
     const buffered = this.#readers.reduce((bytes, reader) => bytes + reader.bufferedBytes, 0);
     const reserved = [...this.#polls.values()].reduce((bytes, poll) => bytes + poll, 0);
     const room = prefetchBytes - buffered - reserved;
-    // With nothing at hand at all, one is asked for however small the budget is.
-    if (room <= 0 && buffered + reserved > 0) {
+    // What is buffered of a paused partition may stay so for ever: it takes room, and keeps nobody busy.
+    const atHand = this.#readers.some(
+      ({ paused, stopped, bufferedBytes }) => !paused && !stopped && bufferedBytes > 0,
+    );
+    // With nothing at hand, one batch is asked for however small the room is.
+    if (room <= 0 && (atHand || reserved > 0)) {
       // What idle partitions may bring is not there yet: share the budget anew.
       if (buffered < prefetchBytes) this.interrupt();
       return;

@@ -47,6 +47,24 @@ describe('pause', () => {
     expect(heard).toHaveLength(2);
   });
 
+  test('of a partition that has fetched all there is room for: the other is read', async () => {
+    const log = await logWith(two);
+    const producer = log.producer();
+    const large = 'x'.repeat(1000);
+    for (let i = 0; i < 100; i++) await producer.send('t', { value: large, partition: 0 });
+    const consumer = log.consumer({ ...options, prefetchBytes: 10_000 });
+    const messages = consumer[Symbol.asyncIterator]();
+    for (let i = 0; i < 5; i++) await messages.next();
+    await settle(); // the rest of the room is filled
+    consumer.pause(first);
+    const next = messages.next();
+    await settle();
+    await producer.send('t', { value: 'read', partition: 1 });
+    expect(texts([(await next).value!])).toEqual(['read']);
+    consumer.resume();
+    for (let i = 5; i < 100; i++) expect(texts([(await messages.next()).value!])).toEqual([large]);
+  });
+
   test('of one partition leaves the other alone', async () => {
     const log = await logWith(two);
     const consumer = log.consumer(options);
