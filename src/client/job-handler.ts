@@ -26,8 +26,11 @@ export interface JobHandlerOptions {
   readonly hasRoom: () => boolean;
   /** Resolves when `mayDeliver` or `hasRoom` may have changed. */
   readonly change: () => Promise<void>;
-  /** Called when a job begins to wait for its next attempt: its place is free for another. */
-  readonly onPutOff: () => void;
+  /**
+   * Called when a job begins to wait, for its next attempt or to be buried: its place is free for
+   * another.
+   */
+  readonly onWait: () => void;
 }
 
 /** The end of a job: its messages are processed, or dropped to come again. */
@@ -37,7 +40,10 @@ type JobEnd = 'processed' | 'dropped';
 export class JobHandler {
   readonly #options: JobHandlerOptions;
   readonly #putOff: PutOffJobs;
-  /** Jobs that run no handler: before their next attempt, or until there is room for one. */
+  /**
+   * Jobs that run no handler: before their next attempt, until there is room for one, or while they
+   * are buried.
+   */
   readonly #waiting = new Set<Job>();
   /** Waiting jobs whose next attempt is due. */
   readonly #due = new Set<Job>();
@@ -115,22 +121,30 @@ export class JobHandler {
     return verdictOn(run, { error, subject, attempt, failures, isFinal });
   }
 
-  #bury(job: Job, error: unknown, attempts: number): Promise<boolean> {
-    const { run, decodeErrors } = this.#options;
+  /**
+   * Buries a job. With a group the dead letter waits for every earlier message of its partition, so
+   * the job leaves its place: an earlier one may need it.
+   */
+  async #bury(job: Job, error: unknown, attempts: number): Promise<boolean> {
+    const { run, decodeErrors, onWait } = this.#options;
     const topic = asTopic(run.deadLetterTopic!);
     const isOver = (): boolean => this.#options.isOver(job);
-    return bury({ ...decodeErrors, topic, isOver }, job, error, attempts);
+    this.#waiting.add(job);
+    onWait();
+    try {
+      return await bury({ ...decodeErrors, topic, isOver }, job, error, attempts);
+    } finally {
+      this.#waiting.delete(job);
+    }
   }
 
   /** Waits until the next attempt is due and a handler may run. */
   async #wait(job: Job, ms: number): Promise<void> {
-    const { closing, isOver, mayDeliver, hasRoom, change, onPutOff } = this.#options;
-    const wake = (): void => this.#putOff.wake((other) => other === job);
-    closing.addEventListener('abort', wake, { once: true });
+    const { isOver, mayDeliver, hasRoom, change, onWait } = this.#options;
     this.#waiting.add(job);
-    onPutOff();
-    await this.#putOff.wait(job, ms);
-    closing.removeEventListener('abort', wake);
+    const due = this.#putOff.wait(job, ms); // before a handler that starts now can end the wait
+    onWait();
+    await due;
     this.#due.add(job);
     const isKeptBack = (): boolean => !mayDeliver() || job.reader.paused || !hasRoom();
     while (isKeptBack() && !isOver(job)) await change();

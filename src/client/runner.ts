@@ -91,8 +91,8 @@ class Runner {
       mayDeliver: () => this.#reading.mayDeliver,
       hasRoom: () => this.#active < options.concurrency,
       change: () => Promise.race([this.#reading.arrival, this.#ended.promise]),
-      onPutOff: () => {
-        if (this.#failure === undefined) this.#startAll();
+      onWait: () => {
+        this.#startAll();
         this.#wake();
       },
     });
@@ -109,6 +109,8 @@ class Runner {
   /** Until the consumer closes; or until a message stops it: then it rejects with that error. */
   async run(): Promise<void> {
     const { closing } = this.#source;
+    const wakeAll = (): void => this.#handler.wake(() => true);
+    closing.addEventListener('abort', wakeAll, { once: true }); // one for all jobs that wait
     try {
       while (!closing.aborted && this.#failure === undefined) {
         const { arrival } = this.#reading;
@@ -122,9 +124,10 @@ class Runner {
     } catch (error) {
       this.#failure ??= { error };
     }
-    this.#handler.wake(() => true);
+    wakeAll();
     this.#dropWaiting(() => true);
     while (this.#running.size > 0 && !closing.aborted) await this.#ended.promise;
+    closing.removeEventListener('abort', wakeAll);
     if (!closing.aborted) this.#rewind();
     this.#collector?.close();
     if (this.#failure !== undefined) throw this.#failure.error;
@@ -145,7 +148,7 @@ class Runner {
     return concurrency === 1 && this.#lanes.size > 0;
   }
 
-  /** The number of handlers that run; a job that is put off has none. */
+  /** The number of handlers that run; a job that is put off or being buried has none. */
   get #active(): number {
     return this.#running.size - this.#handler.waiting;
   }
@@ -230,19 +233,25 @@ class Runner {
     return isDeadLetter(name, headers) && !this.#source.selection.isNamed(name);
   }
 
+  /**
+   * Starts the first job of each lane while there is room. Every job gets its turn, in particular
+   * the oldest of a partition, for which dead letters may wait: a job that waits takes no room, and
+   * a lane whose job has ended goes behind the others.
+   */
   #startAll(): void {
+    if (this.#source.closing.aborted || this.#failure !== undefined) return;
     for (const [job] of this.#lanes.values()) {
       const isFull = this.#active + this.#handler.due >= this.#options.concurrency;
       if (isFull || !this.#reading.mayDeliver) return;
-      if (!this.#running.has(job!) && !job!.reader.paused) void this.#start(job!);
+      if (this.#running.has(job!) || job!.reader.paused || this.#isBehindDropped(job!)) continue;
+      void this.#start(job!);
     }
   }
 
   async #start(job: Job): Promise<void> {
     this.#running.add(job);
     try {
-      const isCurrent = job.reader.epoch === job.epoch;
-      const end = isCurrent ? await this.#handler.handle(job) : 'dropped';
+      const end = this.#isOver(job) ? 'dropped' : await this.#handler.handle(job);
       if (end === 'processed') endJob(job, end);
       else this.#drop(job);
     } catch (error) {
@@ -252,7 +261,7 @@ class Runner {
     }
     this.#running.delete(job);
     this.#remove(job);
-    if (this.#failure === undefined) this.#startAll();
+    this.#startAll();
     this.#wake();
   }
 
@@ -265,6 +274,16 @@ class Runner {
   #isOver({ reader, epoch }: Job): boolean {
     const isGone = reader.stopped || reader.epoch !== epoch;
     return isGone || this.#source.closing.aborted || this.#failure !== undefined;
+  }
+
+  /**
+   * Whether an earlier message of the lane was dropped and has to come again first: the group has
+   * fenced its dead letter, and the member is about to hear that the partition is lost.
+   */
+  #isBehindDropped({ lane, reader, epoch }: Job): boolean {
+    return this.#dropped.some(
+      (earlier) => earlier.lane === lane && earlier.reader === reader && earlier.epoch === epoch,
+    );
   }
 
   #drop(job: Job): void {
@@ -295,8 +314,8 @@ class Runner {
   #remove(job: Job): void {
     const { lane, reader } = job;
     const jobs = this.#lanes.get(lane)!.filter((other) => other !== job);
-    if (jobs.length === 0) this.#lanes.delete(lane);
-    else this.#lanes.set(lane, jobs);
+    this.#lanes.delete(lane);
+    if (jobs.length > 0) this.#lanes.set(lane, jobs); // behind the other lanes: their turn first
     const taken = this.#taken.get(reader)! - 1;
     if (taken === 0) this.#taken.delete(reader);
     else this.#taken.set(reader, taken);
