@@ -45,7 +45,7 @@ export function inline(options: InlineOptions = {}): InlineHost {
   checkOneOf('storage', storage, ['indexeddb', 'memory']);
   haveParts();
   const memory = storage === 'memory' ? new SharedMemory() : undefined;
-  const openStore = memory === undefined ? openIdbStore : async (log: string) => memory.open(log);
+  const openStore = memory === undefined ? openIdbStore : memory.open.bind(memory);
   const open: InlineHost['open'] = (log) => {
     const broker = new LogBroker({ name: log, openStore: (options) => openStore(log, options) });
     return { broker, close: () => broker.close() };

@@ -94,11 +94,12 @@ export class LogBroker implements Broker {
   }
 
   async openLog({ logId }: Request<'openLog'>): Promise<OpenedLog> {
-    if (logId !== null) await this.#sessions.check(logId);
-    return this.#sessions.run(async ({ store, topics }) => {
+    const sessions = this.#sessions;
+    const opening = logId === null ? sessions.openOrCreate() : sessions.openOf(logId);
+    return sessions.run(async ({ store, topics }) => {
       const [log] = await store.read([logRef]);
       return { logId: log!.logId, topics: (await topics.list()).map(topicInfo) };
-    });
+    }, opening);
   }
 
   async describeLog(): Promise<LogDescription> {
@@ -311,7 +312,7 @@ export class LogBroker implements Broker {
   }
 
   async #heard(hint: Hint): Promise<void> {
-    if (hint.kind === 'deleted') return this.#sessions.doubt();
+    if (hint.kind === 'deleted') return; // the store tells, at once or at the next connection
     const session = await this.#sessions.current;
     if (session === undefined) return; // nothing is remembered that a hint could correct
     if (hint.kind === 'topics') session.topicsChanged();

@@ -22,21 +22,19 @@ export interface LogSessionsOptions
 
 /**
  * The sessions of one log in a broker, one after the other: a session lasts as long as its
- * connection to the store. A deleted log ends the broker, because opening the log again would
- * create it. Later openers get a new broker.
+ * connection to the store. Every session is of the log that the first one had: where that log is
+ * gone, or another one has its name, the broker ends, and later openers get a new broker.
+ *
+ * Only a client that opens the log for the first time may create it. A call of any other client
+ * reaches a broker without a session when the worker before has died, and the log may have been
+ * deleted meanwhile.
  */
 export class LogSessions {
   readonly #options: LogSessionsOptions;
   #session: Promise<LogSession> | undefined;
   #memory: MemoryPartitions | undefined;
-  /** The id of the log that was open last; `undefined` before the first session. */
+  /** The id of the broker's log, the same for good; `undefined` before the first session. */
   #logId: string | undefined;
-  /**
-   * The log may have been deleted while no connection was there to hear of it. The next connection
-   * must not create the log.
-   */
-  #isDoubted = false;
-  #isConnected = false;
   /** The error of calls after the end; `undefined` until then. */
   #closed: TablogError | undefined;
 
@@ -58,18 +56,37 @@ export class LogSessions {
     return this.#session?.catch(() => undefined) ?? Promise.resolve(undefined);
   }
 
+  /** The session. Throws `CLOSED` where the log does not exist. */
   open(): Promise<LogSession> {
     if (this.#closed !== undefined) return Promise.reject(this.#closed);
-    this.#session ??= this.#connect(this.#isDoubted);
+    this.#session ??= this.#connect(true);
     return this.#session;
+  }
+
+  /** The session, of a new log where none exists and this broker has had none. */
+  async openOrCreate(): Promise<LogSession> {
+    for (;;) {
+      const isJoined = this.#session !== undefined || this.#closed !== undefined;
+      if (!isJoined) this.#session = this.#connect(this.#logId !== undefined);
+      try {
+        return await this.open();
+      } catch (error) {
+        // The attempt under way was of a client that had the log before, and may not create it.
+        const isOfOther = isJoined && this.#closed === undefined && isLogDeleted(error);
+        if (!isOfOther) throw error;
+      }
+    }
   }
 
   /**
    * Runs `use` on the open log. A connection that the browser closed is opened anew, once, where
    * that is safe: the error says that nothing was stored.
    */
-  async run<T>(use: (session: LogSession) => Promise<T>): Promise<T> {
-    const session = await this.open();
+  async run<T>(
+    use: (session: LogSession) => Promise<T>,
+    opening: Promise<LogSession> = this.open(),
+  ): Promise<T> {
+    const session = await opening;
     try {
       return await use(session);
     } catch (error) {
@@ -79,22 +96,11 @@ export class LogSessions {
     }
   }
 
-  /**
-   * Handles a hint that the log was deleted. A broker with a connection ignores it: the store's
-   * `versionchange` event is certain, and sooner.
-   */
-  doubt(): void {
-    if (this.#logId !== undefined) this.#isDoubted ||= !this.#isConnected;
-  }
-
-  /**
-   * Checks that the log `logId` still exists, without creating another. Throws `CLOSED` where it
-   * was deleted.
-   */
-  async check(logId: string): Promise<void> {
-    this.#isDoubted ||= !this.#isConnected;
-    await this.open();
+  /** The session of the log `logId`. Throws `CLOSED` where that log was deleted. */
+  async openOf(logId: string): Promise<LogSession> {
+    const session = await this.open();
     if (this.#logId !== logId) throw logDeleted(this.#options.name);
+    return session;
   }
 
   close(why: TablogError = closedError()): void {
@@ -110,35 +116,26 @@ export class LogSessions {
     try {
       const { store, logId } = await this.#openLog(mustExist);
       // A log with another id was created since: this broker's clients had the deleted one.
-      const isOther = this.#logId !== undefined && this.#logId !== logId && this.#isDoubted;
+      const isOther = this.#logId !== undefined && this.#logId !== logId;
       if (isOther) this.#end(logDeleted(this.#options.name));
       if (this.#closed !== undefined) {
         store.close();
         throw this.#closed;
       }
       this.#logId = logId;
-      this.#isDoubted = false;
-      this.#isConnected = true;
       if (store.closed.aborted) this.#disconnected(store);
       else store.closed.addEventListener('abort', () => this.#disconnected(store), { once: true });
       return new LogSession(store, { ...this.#options, memory: this.#memoryOf(logId) });
     } catch (error) {
       this.#session = undefined;
-      if (isLogDeleted(error)) this.#missed(error);
+      if (isLogDeleted(error) && this.#logId !== undefined) this.#end(error);
       throw error;
     }
   }
 
   #disconnected({ closed }: Store): void {
     this.#session = undefined;
-    this.#isConnected = false;
     if (isLogDeleted(closed.reason)) this.#end(closed.reason);
-  }
-
-  /** The log to open does not exist. */
-  #missed(error: TablogError): void {
-    this.#isDoubted = false; // the doubt is settled
-    if (this.#logId !== undefined) this.#end(error);
   }
 
   #end(why: TablogError): void {
@@ -160,13 +157,12 @@ export class LogSessions {
     }
   }
 
-  /** What is in memory stays when the connection is made anew; not when the log is another one. */
+  /** What is in memory stays when the connection is made anew. */
   #memoryOf(logId: string): MemoryPartitions {
-    if (this.#memory?.logId === logId) {
+    if (this.#memory !== undefined) {
       this.#memory.topicsChanged(); // no hint of that was heard without a connection
       return this.#memory;
     }
-    this.#memory?.close();
     const catalog = async (): Promise<TopicCatalog> => (await this.open()).topics;
     this.#memory = new MemoryPartitions({ ...this.#options, logId, catalog });
     return this.#memory;

@@ -60,7 +60,8 @@ export class RemotePartitions implements PartitionHost {
     const clientId = this.#clientId;
     if (hasLocks()) await holdLife('client', clientId, this.gone);
     this.gone.throwIfAborted(); // nobody would give up what is said now
-    await this.#inTime(this.#port.hello({ protocol: PROTOCOL_VERSION, log, clientId }));
+    const hello = { protocol: PROTOCOL_VERSION, log, clientId, logId: null };
+    await this.#inTime(this.#port.hello(hello));
   }
 
   async append(appends: readonly Append[], durability: Durability): Promise<AppendOutcome[]> {

@@ -158,6 +158,7 @@ export class Connection {
     const link = await dialWorker({
       log,
       clientId,
+      logId: this.#logId ?? null,
       kind: host,
       workerUrl,
       clock,

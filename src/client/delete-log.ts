@@ -45,16 +45,15 @@ export async function deleteLog(name: string, options: DeleteLogOptions = {}): P
   });
   const logs = host?.logs;
   if (logs === undefined) mustHaveIndexedDb();
-  // IndexedDB tells every worker that has a connection. Workers without one, and tabs without a
-  // request under way, need this hint: before the deletion, so that no worker creates the log
-  // again; after it, so that they look.
+  // IndexedDB tells every worker that has a connection, and the others when they open one. Tabs
+  // without a request under way need this hint, whatever became of the deletion: at the deadline
+  // every worker has closed the log.
   const hints = openHintChannel(name, () => {});
   try {
-    hints.post({ kind: 'deleted' });
     const deleting = logs === undefined ? deleteDatabase(databaseOf(name)) : logs.delete(name);
     await withDeadline(systemClock, deadlineMs, deleting, () => heldOpen(name, deadlineMs));
-    hints.post({ kind: 'deleted' });
   } finally {
+    hints.post({ kind: 'deleted' });
     hints.close();
   }
 }

@@ -32,6 +32,8 @@ const PAUSE_MS = 100;
 export interface DialOptions {
   readonly log: string;
   readonly clientId: string;
+  /** The id of the log; null: it has not been open yet. */
+  readonly logId: string | null;
   readonly kind: WorkerKind;
   readonly workerUrl: WorkerUrl | undefined;
   readonly clock: Clock;
@@ -98,9 +100,9 @@ export function dialInline(host: InlineHost, log: string): Link {
 }
 
 async function greet(host: WorkerHost, options: DialOptions): Promise<Link> {
-  const { log, clientId, clock, onLost } = options;
+  const { log, clientId, logId, clock, onLost } = options;
   const port = new BrokerPort(host.endpoint);
-  const hello = port.hello({ protocol: PROTOCOL_VERSION, log, clientId });
+  const hello = port.hello({ protocol: PROTOCOL_VERSION, log, clientId, logId });
   const silent = (): Error =>
     startError(
       'silent',

@@ -295,8 +295,8 @@ export interface ResetOffsetsRequest {
 /** What a broker does for its clients. Every call takes one value and answers with one. */
 export interface Broker {
   /**
-   * Opens the log, creating it if it is new. With the id of the log that the caller had open:
-   * `CLOSED` where that log has been deleted.
+   * Opens the log, creating it if it is new: no other call does. With the id of the log that the
+   * caller had open: `CLOSED` where that log has been deleted.
    */
   openLog(request: { readonly logId: string | null }): Promise<OpenedLog>;
   describeLog(request: null): Promise<LogDescription>;

@@ -8,7 +8,7 @@ import { PROTOCOL_VERSION } from './broker.ts';
 export type Hint =
   | { readonly kind: 'appended'; readonly partitions: readonly AppendedHint[] }
   | { readonly kind: 'topics' }
-  /** The log is being deleted, or was: a broker without a connection to the store has to look. */
+  /** The log was deleted, or may have been: a tab that waits for nothing has to ask. */
   | { readonly kind: 'deleted' }
   | TrimmedHint
   | GroupHint;

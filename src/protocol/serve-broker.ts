@@ -46,7 +46,8 @@ type Exposed = Record<string, (request: never) => Promise<Answer<unknown>>>;
 
 /**
  * Serves a broker on a port. `greet` answers the first call and says which broker that is; until
- * then every other call is refused.
+ * then every other call is refused. The calls of a client that had the log open before wait until
+ * the log has proved to be the same.
  *
  * Comlink stays behind a guard: as it is, any tab could set properties of the worker's objects,
  * `Object.prototype` included.
@@ -56,6 +57,16 @@ export function serveBroker(
   greet: (hello: HelloRequest) => Promise<{ response: HelloResponse; broker: Broker }>,
 ): void {
   let broker: Broker | undefined;
+  let had: string | null = null; // until the log is known to be the one of this id
+  let proof: Promise<unknown> | undefined;
+  const prove = async (served: Broker, logId: string): Promise<void> => {
+    try {
+      await (proof ??= served.openLog({ logId }));
+      had = null;
+    } finally {
+      proof = undefined; // the next call asks again
+    }
+  };
   const exposed: Exposed = Object.create(null) as Exposed;
   exposed[HELLO] = (request: HelloRequest) =>
     answer(async () => {
@@ -67,12 +78,14 @@ export function serveBroker(
       }
       const greeted = await greet(request);
       broker = greeted.broker;
+      had = request.logId;
       return greeted.response;
     });
   for (const method of METHODS) {
     exposed[method] = (request: never) =>
       answer(async () => {
         if (broker === undefined) throw new TablogError(INTERNAL, 'a call came before hello');
+        if (had !== null) await prove(broker, had);
         const value = await broker[method](request);
         return withTransfer(method, value);
       });

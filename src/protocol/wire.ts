@@ -31,6 +31,11 @@ export interface HelloRequest {
   readonly log: string;
   /** The caller holds the lock of this id for as long as it lives. */
   readonly clientId: string;
+  /**
+   * The id of the log that the caller had open through an earlier worker: every call is `CLOSED`
+   * where that log has been deleted. Null: the caller has had none.
+   */
+  readonly logId: string | null;
 }
 
 export interface HelloResponse {

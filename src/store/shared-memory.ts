@@ -16,10 +16,14 @@ interface MemoryLog {
 export class SharedMemory {
   readonly #logs = new Map<string, MemoryLog>();
 
-  /** Opens a connection, creating the log if it is new. The log stays when a connection closes. */
-  open(name: string): Store {
+  /**
+   * Opens a connection, creating the log if it is new. With `mustExist`, rejects with `CLOSED`
+   * instead. The log stays when a connection closes.
+   */
+  async open(name: string, { mustExist }: { readonly mustExist: boolean }): Promise<Store> {
     let log = this.#logs.get(name);
     if (log === undefined) {
+      if (mustExist) throw logDeleted(name);
       log = { store: openMemoryStore(), connections: new Set() };
       this.#logs.set(name, log);
     }

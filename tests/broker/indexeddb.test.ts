@@ -15,11 +15,12 @@ stubIndexedDb();
 let log: TestLog;
 let one: TestBroker;
 let other: TestBroker;
-beforeEach(() => {
+beforeEach(async () => {
   log = openTestLog();
   const openStore = (options: { readonly mustExist: boolean }): Promise<Store> =>
     openIdbStore(log.name, options);
   [one, other] = [log.broker({ openStore }), log.broker({ openStore })];
+  await one.broker.openLog({ logId: null });
 });
 
 const poolSize = async (): Promise<number> => (await one.connection.read([poolRef]))[0]!.size;
@@ -122,7 +123,7 @@ describe('brokers whose database is deleted', () => {
     const { logId } = await one.broker.describeLog();
     await deleteDatabase();
     const later = log.broker({ openStore: (options) => openIdbStore(log.name, options) });
-    expect((await later.broker.describeLog()).logId).not.toBe(logId);
+    expect((await later.broker.openLog({ logId: null })).logId).not.toBe(logId);
     expect(await later.broker.listTopics()).toEqual([]);
     expect(await errorOf(one.broker.listTopics())).toMatchObject(DELETED);
   });
@@ -142,6 +143,7 @@ describe('brokers whose database is deleted', () => {
     one.connection.close(new TablogError(STORAGE_UNAVAILABLE, 'the browser closed the database'));
     await deleteDatabase();
     await tellOfDeletion();
+    await other.broker.openLog({ logId: null });
     await other.create('orders');
     expect(await errorOf(one.broker.listTopics())).toMatchObject(DELETED);
     expect(await other.broker.listTopics()).toHaveLength(1);
@@ -171,16 +173,40 @@ describe('brokers whose database is deleted', () => {
     const later = log.broker({ openStore: (options) => openIdbStore(log.name, options) });
     expect(await errorOf(later.broker.openLog({ logId }))).toMatchObject(DELETED);
     expect(await databases()).not.toContain(`tablog/${log.name}`);
-    const made = await later.broker.describeLog(); // for somebody who opens it now
+    const made = await later.broker.openLog({ logId: null }); // for somebody who opens it now
     expect(made.logId).not.toBe(logId);
     expect(await errorOf(later.broker.openLog({ logId }))).toMatchObject(DELETED);
     expect(await later.broker.listTopics()).toEqual([]);
   });
 
-  test('where the browser emptied it without a word, they go on with a new log', async () => {
-    const { logId } = await one.broker.describeLog();
+  test('while one has no connection and hears nothing: it does not make it anew', async () => {
+    await one.create('orders');
     one.connection.close(new TablogError(STORAGE_UNAVAILABLE, 'the browser closed the database'));
     await deleteDatabase();
-    expect((await one.broker.describeLog()).logId).not.toBe(logId);
+    expect(await errorOf(one.broker.describeLog())).toMatchObject(DELETED);
+    expect(one.broker.isClosed).toBe(true);
+    expect(await databases()).not.toContain(`tablog/${log.name}`);
+  });
+
+  test('only who opens it for the first time makes it anew', async () => {
+    const topic = await one.create('orders');
+    await deleteDatabase();
+    const later = log.broker({ openStore: (options) => openIdbStore(log.name, options) });
+    const calls: (() => Promise<unknown>)[] = [
+      () => later.broker.listTopics(),
+      () => later.append(topic, 'a'),
+      () => later.fetch(topic),
+      () => later.create('other'),
+    ];
+    for (const call of calls) expect(await errorOf(call())).toMatchObject(DELETED);
+    expect(await databases()).not.toContain(`tablog/${log.name}`);
+
+    const asked = later.broker.listTopics(); // under way as somebody opens the log as new
+    const [refused, made] = await Promise.all([
+      errorOf(asked),
+      later.broker.openLog({ logId: null }),
+    ]);
+    expect(refused).toMatchObject(DELETED);
+    expect(made.topics).toEqual([]);
   });
 });

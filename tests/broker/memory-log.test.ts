@@ -100,9 +100,11 @@ describe('the records', () => {
     await moved.append(topic, 'a');
     store = openMemoryStore();
     moved.connection.close(gone);
-    const again = await moved.create('one', 1, { storage: 'memory' });
-    expect(await moved.readAll(again)).toEqual([]);
-    await expect(moved.append(topic, 'b')).rejects.toMatchObject({ code: 'UNKNOWN_TOPIC' });
+    const deleted = { code: 'CLOSED', details: { reason: 'deleted' } };
+    await expect(moved.append(topic, 'b')).rejects.toMatchObject(deleted);
+    const later = log.broker({ openStore: async () => store });
+    const again = await later.create('one', 1, { storage: 'memory' });
+    expect(await later.readAll(again)).toEqual([]);
   });
 
   test('go with their topic, and one of the same name has none', async () => {

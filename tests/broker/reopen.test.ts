@@ -154,7 +154,7 @@ describe('a connection that the browser closed', () => {
     expect(answered).toBe(true);
   });
 
-  test('and whose database is another one now: what was remembered is not believed', async () => {
+  test('and whose database is another one now is not taken for the old one', async () => {
     await shop.append(orders, 'a', 'b');
     const other = openMemoryStore();
     let store = log.store;
@@ -162,8 +162,9 @@ describe('a connection that the browser closed', () => {
     expect(await moved.readAll(orders)).toEqual(['a', 'b']);
     store = other;
     moved.connection.close(gone);
-    expect(await errorOf(moved.append(orders, 'c'))).toMatchObject({ code: 'UNKNOWN_TOPIC' });
-    expect(await errorOf(moved.readAll(orders))).toMatchObject({ code: 'UNKNOWN_TOPIC' });
+    const deleted = { code: 'CLOSED', details: { reason: 'deleted' } };
+    expect(await errorOf(moved.append(orders, 'c'))).toMatchObject(deleted);
+    expect(await errorOf(moved.readAll(orders))).toMatchObject(deleted);
   });
 });
 

@@ -20,7 +20,7 @@ test('a worker that may hold no lock tells who greets it, with the reason', asyn
   await new Promise((resolve) => setImmediate(resolve));
   expect(unhandled).not.toHaveBeenCalled();
 
-  const hello = { protocol: PROTOCOL_VERSION, log: 'shop', clientId: 'c' };
+  const hello = { protocol: PROTOCOL_VERSION, log: 'shop', clientId: 'c', logId: null };
   const error = await errorOf(new BrokerPort(port1).hello(hello));
   expect(error).toMatchObject({ code: 'LOCKS_UNAVAILABLE', retriable: false });
   expect(error.cause).toMatchObject({ name: 'SecurityError', message: 'site data is blocked' });

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { TablogError, deleteLog, listLogs, openLog, topic } from '../../src/index.ts';
+import { TablogError, deleteLog, listLogs, openLog, string, topic } from '../../src/index.ts';
 import type { Log } from '../../src/index.ts';
 import { inline } from '../../src/inline.ts';
 import type { InlineHost } from '../../src/inline.ts';
@@ -176,6 +176,24 @@ describe.each(PLACES)('a log %s', (_, place) => {
       else expect(topics).toMatchObject(DELETED);
     }
     await expect((await open()).admin.listTopics()).resolves.toEqual([]);
+  });
+
+  test('is not made anew by a tab whose worker died before', async () => {
+    const log = await open();
+    const t = topic('t', { value: string() });
+    await log.admin.createTopics([t]);
+    await log.close();
+    await remove();
+    const fresh = place.host().open('shop').broker; // what such a tab reaches
+    const calls = [
+      fresh.listTopics(null),
+      fresh.createTopics([{ name: 't', partitions: 1, config: {} }]),
+      fresh.openLog({ logId: 'old' }),
+    ];
+    for (const call of calls) await expect(call).rejects.toMatchObject(DELETED);
+    expect(await list()).toEqual([]);
+    expect((await open()).name).toBe('shop');
+    expect(await list()).toEqual(['shop']);
   });
 
   test('of another name stays', async () => {

@@ -55,6 +55,7 @@ function dial(...script: Fate[]): Promise<Link> {
   return dialWorker({
     log: 'shop',
     clientId: 'client',
+    logId: null,
     kind: 'shared',
     workerUrl: undefined,
     clock,
@@ -157,7 +158,7 @@ describe('where no SharedWorker starts, the error tells', () => {
   );
 
   test('that there are no such workers here', async () => {
-    const options = { log: 'shop', clientId: 'client', workerUrl: undefined, clock };
+    const options = { log: 'shop', clientId: 'client', logId: null, workerUrl: undefined, clock };
     const error = await errorOf(dialWorker({ ...options, kind: 'dedicated', onLost: () => {} }));
     expect(error.message).toMatch(/there is no Worker here\. Pass \{ host: inline\(\) \}/);
     expect(error).toMatchObject({ retriable: false, details: { fault: 'missing' } });

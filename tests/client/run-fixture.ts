@@ -26,7 +26,9 @@ export function openTabWith(
   host: InlineHost,
   name: string = crypto.randomUUID(),
 ): Log {
-  const log = new Log(name, new Connection({ log: name, host, workerUrl: undefined, clock }));
+  const connection = new Connection({ log: name, host, workerUrl: undefined, clock });
+  connection.open().catch(() => {}); // whoever calls next hears of a failure
+  const log = new Log(name, connection);
   onTestFinished(() => log.close());
   return log;
 }

@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { deferred } from '../../src/base/deferred.ts';
 import { INTERNAL, PROTOCOL_MISMATCH, WORKER_LOST } from '../../src/base/error-rules.ts';
-import { TablogError } from '../../src/base/error.ts';
+import { TablogError, logDeleted } from '../../src/base/error.ts';
 import { PROTOCOL_VERSION } from '../../src/protocol/broker.ts';
 import type { Method, Request } from '../../src/protocol/broker.ts';
 import { BrokerPort } from '../../src/protocol/broker-port.ts';
@@ -39,6 +39,43 @@ describe('hello', () => {
     const { port } = await connected({ listTopics: async () => [] });
     expect(await port.hello(HELLO)).toEqual(WELCOME);
     expect(await port.call('listTopics', null)).toEqual([]);
+  });
+});
+
+describe('hello of a client that had the log open before', () => {
+  const deleted = logDeleted('shop');
+  const opened = { logId: 'x', topics: [] };
+
+  test('lets no call through where the log is another one', async () => {
+    const listTopics = vi.fn(async () => []);
+    const openLog = vi.fn(async () => Promise.reject(deleted));
+    const { port } = connect({ listTopics, openLog });
+    await port.hello({ ...HELLO, logId: 'x' });
+    const error = { code: 'CLOSED', details: { log: 'shop', reason: 'deleted' } };
+    for (let i = 0; i < 2; i++) {
+      await expect(port.call('listTopics', null)).rejects.toMatchObject(error);
+    }
+    expect(openLog).toHaveBeenCalledWith({ logId: 'x' });
+    expect(listTopics).not.toHaveBeenCalled();
+  });
+
+  test('has the log checked once, and again after a check that failed', async () => {
+    const openLog = vi.fn(async () => opened);
+    openLog.mockRejectedValueOnce(new TablogError(INTERNAL, 'the database is away'));
+    const { port } = connect({ listTopics: async () => [], openLog });
+    await port.hello({ ...HELLO, logId: 'x' });
+    await expect(port.call('listTopics', null)).rejects.toMatchObject({ code: INTERNAL.code });
+    const calls = [port.call('listTopics', null), port.call('listTopics', null)];
+    expect(await Promise.all(calls)).toEqual([[], []]);
+    expect(await port.call('listTopics', null)).toEqual([]);
+    expect(openLog).toHaveBeenCalledTimes(2);
+  });
+
+  test('costs a client that has had none nothing', async () => {
+    const openLog = vi.fn(async () => opened);
+    const { port } = await connected({ listTopics: async () => [], openLog });
+    await port.call('listTopics', null);
+    expect(openLog).not.toHaveBeenCalled();
   });
 });
 

@@ -5,7 +5,12 @@ import { BrokerPort } from '../../src/protocol/broker-port.ts';
 import { serveBroker } from '../../src/protocol/serve-broker.ts';
 import type { HelloRequest, HelloResponse } from '../../src/protocol/wire.ts';
 
-export const HELLO: HelloRequest = { protocol: PROTOCOL_VERSION, log: 'shop', clientId: 'client' };
+export const HELLO: HelloRequest = {
+  protocol: PROTOCOL_VERSION,
+  log: 'shop',
+  clientId: 'client',
+  logId: null,
+};
 export const WELCOME: HelloResponse = { protocol: PROTOCOL_VERSION, brokerId: 'broker' };
 
 /** Every method of a broker; the type sees that none is missing. */
