@@ -1,8 +1,9 @@
-/**
- * Loads what a tab loads when it needs it: once that is there, nothing takes time but what a clock says.
- */
+import { systemClock } from '../../src/base/clock.ts';
+import { loadParts as loadTabParts } from '../../src/client/parts.ts';
+import { loadCodec } from '../../src/record/codecs.ts';
+
+/** Loads all that a tab and a broker load by `import()`: after that, time passes on the clock alone. */
 export async function loadParts(): Promise<void> {
-  await import('../../src/client/group-member.ts');
-  await import('../../src/client/runner.ts');
-  await import('../../src/client/transactor.ts');
+  await loadTabParts(systemClock);
+  for (const codec of ['snappy', 'lz4', 'zstd'] as const) await loadCodec(codec);
 }
