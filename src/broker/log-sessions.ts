@@ -157,7 +157,7 @@ export class LogSessions {
     }
   }
 
-  /** What is in memory stays when the connection is made anew. */
+  /** The topics in memory, which outlive a connection to the store. */
   #memoryOf(logId: string): MemoryPartitions {
     if (this.#memory !== undefined) {
       this.#memory.topicsChanged(); // no hint of that was heard without a connection

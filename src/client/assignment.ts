@@ -37,7 +37,7 @@ export interface WholeTopicsOptions {
 export class WholeTopics implements Assignment {
   readonly #options: WholeTopicsOptions;
   readonly #closing = new AbortController();
-  /** Those that came since. */
+  /** Readers of partitions that were made after the consumer started. */
   readonly #later = new WeakSet<PartitionReader>();
   #started = false;
 
@@ -104,7 +104,7 @@ export class WholeTopics implements Assignment {
     });
   }
 
-  /** What it was to read next was deleted: it goes where `from` says, or to the first record that is left. */
+  /** Moves a reader whose next record was deleted to where `from` says, or to the first record left. */
   #recover(reader: PartitionReader, error: TablogError): boolean {
     if (!isLeftBehind(error)) return false;
     const { readers, from, listeners, onChange } = this.#options;

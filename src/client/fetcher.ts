@@ -133,7 +133,7 @@ export class Fetcher {
     const buffered = this.#readers.reduce((bytes, reader) => bytes + reader.bufferedBytes, 0);
     const reserved = [...this.#polls.values()].reduce((bytes, poll) => bytes + poll, 0);
     const room = prefetchBytes - buffered - reserved;
-    // What is buffered of a paused partition may stay so for ever: it takes room, and keeps nobody busy.
+    // A paused partition may keep its buffer for ever: the buffer takes room, and keeps no loop busy.
     const atHand = this.#readers.some(
       ({ paused, stopped, bufferedBytes }) => !paused && !stopped && bufferedBytes > 0,
     );
