@@ -1,7 +1,8 @@
 import { checkBoolean, checkEach, checkFunction, checkOneOf, mistake } from '../base/argument.ts';
 import type { Checks } from '../base/argument.ts';
 import { Closable } from '../base/closable.ts';
-import { closed, isLogDeleted, toTablogError } from '../base/error.ts';
+import { closed, isLogDeleted } from '../base/error.ts';
+import { asError } from './admission.ts';
 import { Consumer } from './consumer.ts';
 import type { ConsumerInternals } from './consumer.ts';
 import { checkSignal } from './consumer-options.ts';
@@ -220,7 +221,7 @@ export class Table<K, V, I = K> extends Closable implements Iterable<[K, V]> {
     } catch (thrown) {
       const isClosed = closing.aborted && !isLogDeleted(closing.reason);
       if (isClosed) this.#end(closed('table'));
-      else this.#fail(thrown instanceof Error ? thrown : toTablogError(thrown));
+      else this.#fail(asError(thrown));
     } finally {
       await this.#consumer.close();
       this.#listeners.clear();
