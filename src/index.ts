@@ -5,8 +5,8 @@ export { deleteLog } from './client/delete-log.ts';
 export type { DeleteLogOptions } from './client/delete-log.ts';
 export { listLogs } from './client/list-logs.ts';
 export type { ListLogsOptions } from './client/list-logs.ts';
-export { openLog } from './client/open-log.ts';
-export type { Log, OpenLogOptions } from './client/open-log.ts';
+export { openLog } from './client/log.ts';
+export type { Log, OpenLogOptions } from './client/log.ts';
 export type {
   Admin,
   AlterLogOptions,
@@ -14,30 +14,27 @@ export type {
   RecordsToDelete,
   ResetOffsetsOptions,
   StorageDescription,
-} from './client/admin.ts';
-export type { Producer, SendOptions } from './client/producer.ts';
-export type { ProducerOptions } from './client/producer-options.ts';
-export type { Transaction, TransactionResult } from './client/transaction.ts';
-export type { Placement } from './client/accumulator.ts';
-export type { HeadersInput, ProducerRecord } from './client/record-encoder.ts';
-export type { Partitioner, PartitionerInput } from './client/partitioner.ts';
-export type { TopicPartition } from './client/reader-set.ts';
-export type { BatchesOptions, Consumer } from './client/consumer.ts';
-export type { OffsetToCommit } from './client/offset-to-commit.ts';
+} from './client/admin/admin.ts';
+export type { Producer, SendOptions } from './client/producer/producer.ts';
+export type { ProducerOptions } from './client/accumulator/producer-options.ts';
+export type { Transaction, TransactionResult } from './client/transaction/transaction.ts';
+export type { RecordMetadata } from './client/accumulator/partition-accumulator.ts';
+export type { HeadersInput, ProducerRecord } from './client/accumulator/record-encoder.ts';
+export type { Partitioner, PartitionerInput } from './client/accumulator/partitioner.ts';
+export type { TopicPartition } from './client/fetch/assigned-partitions.ts';
+export type { BatchesOptions, Consumer } from './client/consumer/consumer.ts';
+export type { OffsetToCommit } from './client/consumer/offset-to-commit.ts';
 export type {
   AssignedPartition,
   ConsumerEvents,
   ConsumerListener,
   PartitionsEvent,
   ResetEvent,
-} from './client/consumer-events.ts';
-export type {
-  ConsumerOptions,
-  DecodeErrorAction,
-  OnDecodeError,
-  Position,
-} from './client/consumer-options.ts';
-export type { CommitMode } from './client/offset-committer.ts';
+} from './client/fetch/consumer-events.ts';
+export type { ConsumerOptions } from './client/consumer/consumer-options.ts';
+export type { DecodeErrorAction, OnDecodeError } from './client/poll/on-decode-error.ts';
+export type { Position } from './client/fetch/position.ts';
+export type { CommitMode } from './client/group/offset-committer.ts';
 export type {
   BatchRunOptions,
   ErrorAction,
@@ -45,21 +42,27 @@ export type {
   HandlerContext,
   RetryLater,
   RunOptions,
-} from './client/run-options.ts';
+} from './client/run/run-options.ts';
 export type {
   Message,
   MessageBatch,
   MessageOf,
   RawMessage,
   TopicFilter,
-} from './client/message.ts';
-export type { LogFile } from './client/log-file.ts';
-export type { HostedLogs, InlineHost, WorkerKind } from './client/host.ts';
-export { table } from './client/table.ts';
-export type { Table, TableChange, TableListener, TableOf, TableOptions } from './client/table.ts';
-export type { TableSnapshot } from './client/table-snapshot.ts';
-export type { TrustedScriptUrl, WorkerUrl } from './client/worker-url.ts';
-export { topic } from './client/topic.ts';
+} from './client/message/message.ts';
+export type { LogFile } from './client/admin/log-file.ts';
+export type { HostedLogs, InlineHost, WorkerKind } from './client/connection/worker-host.ts';
+export { table } from './client/table/table.ts';
+export type {
+  Table,
+  TableChange,
+  TableListener,
+  TableOf,
+  TableOptions,
+} from './client/table/table.ts';
+export type { TableSnapshot } from './client/table/table-snapshot.ts';
+export type { TrustedScriptUrl, WorkerUrl } from './client/connection/worker-url.ts';
+export { topic } from './client/topics/topic.ts';
 export type {
   KeyInput,
   Topic,
@@ -67,9 +70,9 @@ export type {
   TopicLike,
   TopicOptions,
   ValueInput,
-} from './client/topic.ts';
-export { bytes, double, float, integer, json, long, short, string } from './client/serde.ts';
-export type { BytesOrText, Serde, StandardSchema } from './client/serde.ts';
+} from './client/topics/topic.ts';
+export { bytes, double, float, integer, json, long, short, string } from './client/topics/serde.ts';
+export type { BytesOrText, Serde, StandardSchema } from './client/topics/serde.ts';
 export type {
   ImportedPartition,
   LeftOut,

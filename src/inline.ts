@@ -1,27 +1,27 @@
 import { checkOneOf, withDefaults } from './base/argument.ts';
 import { LogBroker } from './broker/log-broker.ts';
-import * as decodeErrors from './client/decode-errors.ts';
-import { codecsPart } from './client/codecs-part.ts';
-import { decodeErrorsPart } from './client/decode-errors-part.ts';
-import * as groupMember from './client/group-member.ts';
-import { groupMemberPart } from './client/group-member-part.ts';
-import { gzipPart } from './client/gzip-part.ts';
-import type { HostedLogs, InlineHost } from './client/host.ts';
-import * as logFile from './client/log-file.ts';
-import { logFilePart } from './client/log-file-part.ts';
-import * as runner from './client/runner.ts';
-import { runnerPart } from './client/runner-part.ts';
-import * as transactor from './client/transactor.ts';
-import { transactorPart } from './client/transactor-part.ts';
-import * as codecs from './record/codecs.ts';
-import * as gzip from './record/gzip.ts';
-import { lz4 } from './record/lz4.ts';
-import { snappy } from './record/snappy.ts';
-import { zstd } from './record/zstd.ts';
+import * as decodeErrors from './client/poll/decode-errors.ts';
+import { lazyCodecs } from './client/fetch/lazy-codecs.ts';
+import { lazyDecodeErrors } from './client/poll/lazy-decode-errors.ts';
+import * as groupMember from './client/group/group-member.ts';
+import { lazyGroupMember } from './client/group/lazy-group-member.ts';
+import { lazyGzip } from './client/fetch/lazy-gzip.ts';
+import type { HostedLogs, InlineHost } from './client/connection/worker-host.ts';
+import * as logFile from './client/admin/log-file.ts';
+import { lazyLogFile } from './client/admin/lazy-log-file.ts';
+import * as runner from './client/run/runner.ts';
+import { lazyRunner } from './client/run/lazy-runner.ts';
+import * as transactor from './client/transaction/transaction-manager.ts';
+import { lazyTransactionManager } from './client/transaction/lazy-transaction-manager.ts';
+import * as codecs from './record/compression/codecs.ts';
+import * as gzip from './record/compression/gzip.ts';
+import { lz4 } from './record/compression/lz4.ts';
+import { snappy } from './record/compression/snappy.ts';
+import { zstd } from './record/compression/zstd.ts';
 import { openIdbStore } from './store/idb-store.ts';
 import { SharedMemory } from './store/shared-memory.ts';
 
-export type { HostedLogs, InlineHost } from './client/host.ts';
+export type { HostedLogs, InlineHost } from './client/connection/worker-host.ts';
 
 export interface InlineOptions {
   /**
@@ -60,12 +60,12 @@ export function inline(options: InlineOptions = {}): InlineHost {
 
 /** Provides all of the tab's code at once: a service worker has no `import()`. */
 function haveParts(): void {
-  codecsPart.have(codecs);
-  codecs.haveCodecs({ lz4, snappy, zstd });
-  decodeErrorsPart.have(decodeErrors);
-  groupMemberPart.have(groupMember);
-  gzipPart.have(gzip);
-  logFilePart.have(logFile);
-  runnerPart.have(runner);
-  transactorPart.have(transactor);
+  lazyCodecs.have(codecs);
+  codecs.provideCodecs({ lz4, snappy, zstd });
+  lazyDecodeErrors.have(decodeErrors);
+  lazyGroupMember.have(groupMember);
+  lazyGzip.have(gzip);
+  lazyLogFile.have(logFile);
+  lazyRunner.have(runner);
+  lazyTransactionManager.have(transactor);
 }

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { findCycle, findViolations, reachable, readImports } from './support/layers.ts';
 import type { Rules } from './support/layers.ts';
@@ -7,14 +8,15 @@ import type { Rules } from './support/layers.ts';
 const RULES: Rules = {
   layers: {
     base: {},
+    platform: { imports: ['base'] },
     record: { imports: ['base'] },
-    protocol: { imports: ['base'], types: ['record'] },
-    store: { imports: ['base'] },
+    protocol: { imports: ['base', 'platform'], types: ['record'] },
+    store: { imports: ['base', 'platform'] },
     log: { imports: ['base', 'record', 'store'] },
     group: { imports: ['base'], types: ['protocol'] },
-    broker: { imports: ['base', 'record', 'protocol', 'store', 'log', 'group'] },
+    broker: { imports: ['base', 'platform', 'record', 'protocol', 'store', 'log', 'group'] },
     // No store, log, group or broker: that is what keeps a tab's bundle small.
-    client: { imports: ['base', 'record', 'protocol', 'new-worker.ts'] },
+    client: { imports: ['base', 'platform', 'record', 'protocol', 'new-worker.ts'] },
     // Beside the worker's file, so that in a bundle the literal that it has means the same.
     'new-worker.ts': { starts: ['tablog-worker.ts'] },
     'index.ts': { imports: ['base', 'client'], types: ['protocol', 'record'] },
@@ -22,8 +24,33 @@ const RULES: Rules = {
     // All of the tab's code as well: a service worker has no import().
     'inline.ts': { imports: ['base', 'broker', 'client', 'record', 'store'] },
   },
+  rooms: {
+    record: ['', 'compression'],
+    log: ['', 'cleaning', 'file'],
+    broker: ['rows', 'waiting', 'topics', 'cleaner', 'partitions', 'memory', 'groups', ''],
+    client: [
+      'connection',
+      'topics',
+      'accumulator',
+      'message',
+      'fetch',
+      'group',
+      'poll',
+      'run',
+      'consumer',
+      'transaction',
+      'producer',
+      'admin',
+      '',
+      'table',
+    ],
+  },
   packages: ['comlink', 'fflate', 'idb'],
 };
+
+/** A folder with more files is two rooms; a file with more lines has two subjects. */
+const MAX_FILES = 15;
+const MAX_LINES = 430;
 
 const src = new URL('../src/', import.meta.url);
 const sources = new Map(
@@ -42,17 +69,38 @@ describe('src', () => {
     expect(findCycle(sources)).toBeUndefined();
   });
 
-  const parts = [
-    'dead-letter',
-    'decode-errors',
-    'group-member',
-    'log-file',
-    'runner',
-    'transactor',
-    'worker-fault',
+  test(`has at most ${MAX_FILES} files in a folder, and ${MAX_LINES} lines in a file`, () => {
+    const files = new Map<string, number>();
+    for (const folder of [...sources.keys()].map((file) => path.posix.dirname(file))) {
+      files.set(folder, (files.get(folder) ?? 0) + 1);
+    }
+    expect([...files].filter(([, count]) => count > MAX_FILES)).toEqual([]);
+    const long = [...sources].filter(([, text]) => text.trimEnd().split('\n').length > MAX_LINES);
+    expect(long.map(([file]) => file)).toEqual([]);
+  });
+
+  test('has the tests of a folder in the folder of the same name', () => {
+    const folders = new Set([...sources.keys()].map((file) => path.posix.dirname(file)));
+    const layers = new Set([...folders].map((folder) => folder.split('/')[0]!));
+    const tests = readdirSync(new URL('.', import.meta.url), { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.test.ts'))
+      .map((file) => path.posix.dirname(file.replaceAll('\\', '/')))
+      .filter((folder) => layers.has(folder.split('/')[0]!));
+    expect(tests.length).toBeGreaterThan(100);
+    expect(tests.filter((folder) => !folders.has(folder))).toEqual([]);
+  });
+
+  const lazy = [
+    'connection/worker-fault',
+    'poll/dead-letter',
+    'poll/decode-errors',
+    'group/group-member',
+    'admin/log-file',
+    'run/runner',
+    'transaction/transaction-manager',
   ].map((name) => `client/${name}.ts`);
-  const codecs = ['codecs', 'gzip', 'lz4', 'snappy', 'zstd'].map((name) => `record/${name}.ts`);
-  const later = new Set([...codecs, ...parts]);
+  const codecs = ['codecs', 'gzip', 'lz4', 'snappy', 'zstd'];
+  const later = new Set([...codecs.map((name) => `record/compression/${name}.ts`), ...lazy]);
 
   test('gives a tab no broker, and gzip, groups, run() and transactions beside it', () => {
     const atOnce = reachable(sources, 'index.ts', ['static']);
@@ -63,7 +111,7 @@ describe('src', () => {
 
   test('gives whoever has the broker in its thread all of a tab, without import()', () => {
     const atOnce = reachable(sources, 'inline.ts', ['static']);
-    const needless = 'client/worker-fault.ts'; // nobody starts a worker there
+    const needless = 'client/connection/worker-fault.ts'; // nobody starts a worker there
     const missing = [...later].filter((file) => !atOnce.has(file) && file !== needless);
     expect(missing).toEqual([]);
   });
@@ -106,9 +154,11 @@ describe('the checker', () => {
       high: { imports: ['low'], starts: ['entry.ts'] },
       'entry.ts': { imports: ['low'] },
     },
+    rooms: { low: ['', 'upper'] },
     packages: ['idb'],
   };
   const sound = {
+    'low/upper/reader.ts': `import { open } from '../store.ts';`,
     'low/store.ts': `import { openDB } from 'idb'; export const open = openDB;`,
     'low/user.ts': `import type { IDBPDatabase } from 'idb'; import { open } from './store.ts';`,
     'side/side.ts': `import type { open } from '../low/store.ts';`,
@@ -168,6 +218,13 @@ describe('the checker', () => {
       'the package idb must be imported in one file, and is in no file',
     ],
     ['new/a.ts', `export const a = 1;`, 'new/a.ts lies in no known layer'],
+    ['low/new/a.ts', `export const a = 1;`, 'low/new/a.ts lies in no known room'],
+    ['high/new/a.ts', `export const a = 1;`, 'high/new/a.ts lies in no known room'],
+    [
+      'low/a.ts',
+      `import type { A } from './upper/reader.ts';`,
+      'low/a.ts must not import low/upper/reader.ts (type)',
+    ],
   ] as const)('in %s finds: %s', ([file, source, violation]) => {
     expect(violations({ [file]: source })).toEqual([violation]);
   });

@@ -1,3 +1,4 @@
+import { isAbortSignal } from './brand.ts';
 import { show } from './show.ts';
 import { suggestion } from './suggest.ts';
 
@@ -137,4 +138,8 @@ function given<T extends object>(
     throw unknown(`${what} has no option`, name, Object.keys(known));
   }
   return Object.fromEntries(entries.filter(([, value]) => value !== undefined)) as Partial<T>;
+}
+
+export function checkSignal(what: string, value: unknown): void {
+  if (!isAbortSignal(value)) throw mistake(`${what} must be an AbortSignal`, value);
 }

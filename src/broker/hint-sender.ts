@@ -1,4 +1,4 @@
-import type { Clock } from '../base/clock.ts';
+import type { Clock } from '../platform/clock.ts';
 import type { AppendedHint, Hint } from '../protocol/hint.ts';
 
 /** At most 50 messages a second, however many commits: a receiver gets a copy of each. */

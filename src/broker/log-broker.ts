@@ -1,6 +1,6 @@
 import { checkInteger } from '../base/argument.ts';
-import { systemClock } from '../base/clock.ts';
-import type { Clock } from '../base/clock.ts';
+import { systemClock } from '../platform/clock.ts';
+import type { Clock } from '../platform/clock.ts';
 import { TOPIC_IN_MEMORY } from '../base/error-rules.ts';
 import { TablogError, toTablogError } from '../base/error.ts';
 import type { BatchPlace } from '../log/append.ts';
@@ -33,16 +33,16 @@ import type {
 } from '../protocol/group.ts';
 import { isHint, openHintChannel } from '../protocol/hint.ts';
 import type { Hint, HintChannel } from '../protocol/hint.ts';
-import { lockLiveness } from '../protocol/liveness.ts';
-import type { Liveness } from '../protocol/liveness.ts';
+import { lockLiveness } from '../platform/liveness.ts';
+import type { Liveness } from '../platform/liveness.ts';
 import { FetchSessions } from './fetch-sessions.ts';
 import { HintSender } from './hint-sender.ts';
-import type { AppendOutcome } from './commit-queue.ts';
-import { LogSessions, isCutOff } from './log-sessions.ts';
-import type { LogSession } from './log-session.ts';
+import type { AppendOutcome } from './partitions/group-commit.ts';
+import { StoreConnection, isCutOff } from './store-connection.ts';
+import type { StoreSession } from './store-session.ts';
 import { OffsetLookups } from './offset-lookups.ts';
-import { topicInfo } from './topic-row.ts';
-import type { TopicRow } from './topic-row.ts';
+import { topicInfo } from './rows/topic-row.ts';
+import type { TopicRow } from './rows/topic-row.ts';
 
 export interface LogBrokerOptions {
   readonly name: string;
@@ -65,7 +65,7 @@ export class LogBroker implements Broker {
   readonly #sender: HintSender;
   readonly #fetches = new Map<string, AbortController>();
   readonly #fetchSessions = new FetchSessions();
-  readonly #sessions: LogSessions;
+  readonly #sessions: StoreConnection;
   readonly #lookups: OffsetLookups;
 
   constructor(options: LogBrokerOptions) {
@@ -76,7 +76,7 @@ export class LogBroker implements Broker {
     });
     this.#sender = new HintSender(clock, (hint) => this.#hints.post(hint));
     this.#lookups = new OffsetLookups((use) => this.#sessions.run(use));
-    this.#sessions = new LogSessions({
+    this.#sessions = new StoreConnection({
       name,
       openStore,
       clock,
@@ -262,7 +262,7 @@ export class LogBroker implements Broker {
 
   async resetOffsets(request: Request<'resetOffsets'>): Promise<CommittedOffset[]> {
     const reset = this.#sessions.run(({ groupAdmin }) => groupAdmin.resetOffsets(request));
-    return this.#lookups.hold('disk', this.#lookups.hold('memory', reset));
+    return this.#lookups.progress('disk', this.#lookups.progress('memory', reset));
   }
 
   /** A client is gone: nothing is kept for it. */
@@ -323,7 +323,7 @@ export class LogBroker implements Broker {
 }
 
 /** The bytes of a topic; 0 where the topic is deleted during the look-up. */
-async function bytesOf({ partitions }: LogSession, topic: TopicRow): Promise<number> {
+async function bytesOf({ partitions }: StoreSession, topic: TopicRow): Promise<number> {
   try {
     return (await partitions.describe(topic)).reduce((sum, { bytes }) => sum + bytes, 0);
   } catch (error) {

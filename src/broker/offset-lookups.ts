@@ -4,13 +4,13 @@ import { subscribesTo } from '../group/group-state.ts';
 import type { Request, TopicOffsets } from '../protocol/broker.ts';
 import { isInMemory } from '../protocol/topic-id.ts';
 import type { TopicStorage } from '../protocol/topic-id.ts';
-import type { LogSession } from './log-session.ts';
-import type { TopicRow } from './topic-row.ts';
+import type { StoreSession } from './store-session.ts';
+import type { TopicRow } from './rows/topic-row.ts';
 
 /** A topic that is deleted during a look-up makes the look-up start over, up to this many times. */
 const MAX_TRIES = 3;
 
-type Run = <T>(use: (session: LogSession) => Promise<T>) => Promise<T>;
+type Run = <T>(use: (session: StoreSession) => Promise<T>) => Promise<T>;
 
 /**
  * Looks up offsets as of the call. A client's requests arrive in the order of its calls, but a
@@ -36,7 +36,7 @@ export class OffsetLookups {
   async ofTopics(request: Request<'listTopicOffsets'>): Promise<TopicOffsets[]> {
     const rows = this.#matching(request);
     const found = (['disk', 'memory'] as const).map((storage) =>
-      this.hold(storage, this.#ofStorage(request, storage, rows)),
+      this.progress(storage, this.#ofStorage(request, storage, rows)),
     );
     return (await Promise.all(found)).flat();
   }
@@ -46,13 +46,13 @@ export class OffsetLookups {
       request.map(({ topicId, partition, at }) => {
         const storage = isInMemory(topicId) ? 'memory' : 'disk';
         const run = this.#run(({ partitions }) => partitions.offset(topicId, partition, at));
-        return this.hold(storage, run);
+        return this.progress(storage, run);
       }),
     );
   }
 
   /** Makes later appends wait until `lookup` settles. */
-  hold<T>(storage: TopicStorage, lookup: Promise<T>): Promise<T> {
+  progress<T>(storage: TopicStorage, lookup: Promise<T>): Promise<T> {
     const pending = this.#pending[storage];
     pending.add(lookup);
     const done = (): void => void pending.delete(lookup);
@@ -97,7 +97,7 @@ export class OffsetLookups {
 }
 
 async function offsetsOf(
-  { partitions }: LogSession,
+  { partitions }: StoreSession,
   rows: readonly TopicRow[],
   at: Request<'listTopicOffsets'>['at'],
 ): Promise<TopicOffsets[]> {

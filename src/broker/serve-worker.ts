@@ -1,7 +1,7 @@
-import { randomId } from '../base/random-id.ts';
+import { randomId } from '../platform/random-id.ts';
 import { serveBroker } from '../protocol/serve-broker.ts';
 import { PROTOCOL_VERSION } from '../protocol/broker.ts';
-import { holdLife, whenDead } from '../protocol/liveness.ts';
+import { holdLife, whenDead } from '../platform/liveness.ts';
 import { openIdbStore } from '../store/idb-store.ts';
 import { LogBroker } from './log-broker.ts';
 

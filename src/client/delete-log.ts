@@ -1,11 +1,11 @@
 import { checkEach, checkMs, checkName } from '../base/argument.ts';
-import { systemClock, withDeadline } from '../base/clock.ts';
+import { systemClock, withDeadline } from '../platform/clock.ts';
 import { STORAGE_BLOCKED, STORAGE_UNAVAILABLE } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import { databaseOf } from '../base/log-database.ts';
 import { openHintChannel } from '../protocol/hint.ts';
-import { checkInlineHost } from './host.ts';
-import type { InlineHost } from './host.ts';
+import { checkInlineHost } from './connection/worker-host.ts';
+import type { InlineHost } from './connection/worker-host.ts';
 import { mustHaveIndexedDb } from './list-logs.ts';
 
 export interface DeleteLogOptions {

@@ -2,8 +2,8 @@ import { checkEach } from '../base/argument.ts';
 import { LISTING_UNAVAILABLE, NO_INDEXEDDB, STORAGE_UNAVAILABLE } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import { logOf } from '../base/log-database.ts';
-import { checkInlineHost } from './host.ts';
-import type { InlineHost } from './host.ts';
+import { checkInlineHost } from './connection/worker-host.ts';
+import type { InlineHost } from './connection/worker-host.ts';
 
 export interface ListLogsOptions {
   /**

@@ -1,5 +1,5 @@
 import type { AssignorName } from '../protocol/group.ts';
-import type { Assignor } from './candidates.ts';
+import type { Assignor } from './assignor.ts';
 import { assignRange } from './range-assignor.ts';
 import { assignRoundRobin } from './round-robin-assignor.ts';
 import { assignSticky } from './sticky-assignor.ts';

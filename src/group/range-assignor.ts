@@ -1,5 +1,5 @@
-import { byMemberId } from './candidates.ts';
-import type { Assignable, Candidate } from './candidates.ts';
+import { byMemberId } from './assignor.ts';
+import type { Assignable, Candidate } from './assignor.ts';
 
 /**
  * Kafka's RangeAssignor: of each topic by itself, every member gets a run of partitions, and the

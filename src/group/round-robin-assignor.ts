@@ -1,5 +1,5 @@
-import { byMemberId } from './candidates.ts';
-import type { Assignable, Candidate } from './candidates.ts';
+import { byMemberId } from './assignor.ts';
+import type { Assignable, Candidate } from './assignor.ts';
 
 /**
  * Kafka's RoundRobinAssignor: the partitions of all topics in one row, dealt out to the members in

@@ -1,5 +1,5 @@
-import { byMemberId } from './candidates.ts';
-import type { Assignable, Candidate } from './candidates.ts';
+import { byMemberId } from './assignor.ts';
+import type { Assignable, Candidate } from './assignor.ts';
 
 /**
  * Balanced first, then sticky, as Kafka's CooperativeStickyAssignor: nobody could have one more

@@ -1,6 +1,6 @@
 import type { Codec } from '../record/batch-format.ts';
-import { mustGetCodec } from '../record/codecs.ts';
-import { gzipBatch } from '../record/gzip.ts';
+import { mustGetCodec } from '../record/compression/codecs.ts';
+import { gzipBatch } from '../record/compression/gzip.ts';
 import { packBatch } from '../record/pack-batch.ts';
 
 /**

@@ -4,8 +4,8 @@ import { ATTRIBUTE } from '../record/batch-format.ts';
 import { corruptBatch, recordTooLarge } from '../record/batch-error.ts';
 import { readSingleBatch } from '../record/batch-reader.ts';
 import type { RecordBatch } from '../record/batch-reader.ts';
-import { mustGetCodec } from '../record/codecs.ts';
-import { gunzipRecords } from '../record/gzip.ts';
+import { mustGetCodec } from '../record/compression/codecs.ts';
+import { gunzipRecords } from '../record/compression/gzip.ts';
 import { RecordCursor } from '../record/record-cursor.ts';
 
 const BROKER_ATTRIBUTES = ATTRIBUTE.transactional | ATTRIBUTE.control | ATTRIBUTE.appendTime;

@@ -1,16 +1,10 @@
 import { INTERNAL } from '../base/error-rules.ts';
 import { TablogError, toTablogError } from '../base/error.ts';
+import type { Endpoint } from '../platform/endpoint.ts';
 import type { Method, Request, Response } from './broker.ts';
 import { fromErrorData } from './error-data.ts';
 import { HELLO } from './wire.ts';
 import type { Answer, Call, HelloRequest, HelloResponse, Reply } from './wire.ts';
-
-/** What a broker is talked to through: a MessagePort, a dedicated worker, or a connection of brokers. */
-export interface Endpoint {
-  postMessage(message: unknown, transfer: Transferable[]): void;
-  addEventListener(type: 'message', listener: (event: Event) => void): void;
-  start?(): void;
-}
 
 interface Pending {
   readonly resolve: (value: unknown) => void;

@@ -1,4 +1,4 @@
-import { openBroadcast } from './broadcast.ts';
+import { openBroadcast } from '../platform/broadcast.ts';
 import { PROTOCOL_VERSION } from './broker.ts';
 
 /**

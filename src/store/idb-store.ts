@@ -2,8 +2,8 @@ import { openDB, unwrap } from 'idb';
 import type { IDBPDatabase } from 'idb';
 import { isError } from '../base/brand.ts';
 import { errorMessage } from '../base/error-text.ts';
-import { systemClock, withDeadline } from '../base/clock.ts';
-import type { Clock } from '../base/clock.ts';
+import { systemClock, withDeadline } from '../platform/clock.ts';
+import type { Clock } from '../platform/clock.ts';
 import {
   CLOSED,
   NO_INDEXEDDB,

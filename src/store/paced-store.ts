@@ -1,5 +1,5 @@
-import { sleep } from '../base/clock.ts';
-import type { Clock } from '../base/clock.ts';
+import { sleep } from '../platform/clock.ts';
+import type { Clock } from '../platform/clock.ts';
 import type { Store } from './store.ts';
 
 /** What background work does with a store. */

@@ -1,4 +1,4 @@
-import { randomId } from '../base/random-id.ts';
+import { randomId } from '../platform/random-id.ts';
 import type { RowRef } from './store.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { TablogError } from '../../src/base/error.ts';
-import type { OffsetRow } from '../../src/broker/committed-offset.ts';
+import type { OffsetRow } from '../../src/broker/rows/offset-row.ts';
 import type { GroupState } from '../../src/group/group-state.ts';
 import type { Broker, Method } from '../../src/protocol/broker.ts';
 import type { Claim, CommitRequest, MemberRef } from '../../src/protocol/group.ts';

@@ -1,4 +1,4 @@
-import type { Liveness } from '../../src/protocol/liveness.ts';
+import type { Liveness } from '../../src/platform/liveness.ts';
 import type { Realm } from './sim-time.ts';
 
 /** Who is alive, told by a walk in the place of Web Locks. */

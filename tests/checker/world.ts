@@ -1,6 +1,6 @@
 import { LogBroker } from '../../src/broker/log-broker.ts';
-import { Connection } from '../../src/client/connection.ts';
-import { Log } from '../../src/client/open-log.ts';
+import { Connection } from '../../src/client/connection/connection.ts';
+import { Log } from '../../src/client/log.ts';
 import type { Broker, Method } from '../../src/protocol/broker.ts';
 import { openMemoryStore } from '../../src/store/memory-store.ts';
 import type { Store } from '../../src/store/store.ts';

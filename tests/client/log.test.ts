@@ -147,7 +147,7 @@ describe('close', () => {
     const host = stubHost();
     const log = await openTab(host);
     await log.admin.createTopics(['t']);
-    const gate = host.hold('produce');
+    const gate = host.progress('produce');
     const sent = log.producer().send('t', { value: 'v' });
     await gate.arrived(1);
     const closing = log.close();

@@ -399,16 +399,16 @@ function checkDeliveries(told: readonly Event[], ends: readonly number[]): void 
   for (const event of told) {
     if (!('member' in event && 'partition' in event)) continue;
     const { kind, member, partition } = event;
-    const hold = `${member}/${partition}`;
-    if (kind === 'assigned') places.set(hold, null);
-    if (kind === 'revoked' || kind === 'lost') places.delete(hold);
+    const progress = `${member}/${partition}`;
+    if (kind === 'assigned') places.set(progress, null);
+    if (kind === 'revoked' || kind === 'lost') places.delete(progress);
     if (kind !== 'delivered') continue;
     const { offset, value } = event;
     const what = `${value} at ${offset} of ${partition}, to ${member}`;
-    const place = places.get(hold);
+    const place = places.get(progress);
     expect(place, `not assigned: ${what}`).not.toBeUndefined();
     expect(offset, `the order of ${what}`).toBe(place ?? offset);
-    places.set(hold, offset + 1);
+    places.set(progress, offset + 1);
     expect(offset, `a record is left out before ${what}`).toBeLessThanOrEqual(next[partition]!);
     next[partition] = Math.max(next[partition]!, offset + 1);
     expect(value, what).toBe(values.get(`${partition}@${offset}`) ?? value);

@@ -18,9 +18,9 @@ const PARTS = [
   'runner',
   'transactor',
 ];
-const PART_FILE =
-  /assets\/(codecs|decode-errors|group-member|gzip|log-file|runner|transactor)-.*\.js$/;
-const TRANSACTOR_FILE = /assets\/transactor-.*\.js$/;
+const LAZY_FILE =
+  /assets\/(codecs|decode-errors|group-member|gzip|log-file|runner|transaction-manager)-.*\.js$/;
+const TRANSACTION_FILE = /assets\/transaction-manager-.*\.js$/;
 const WORKER_FILE = /worker-.*\.js$/;
 
 const browser = useBrowser();
@@ -33,7 +33,7 @@ beforeAll(async () => {
 afterAll(() => server.close());
 
 afterEach(() => {
-  for (const path of [PART_FILE, TRANSACTOR_FILE, WORKER_FILE]) server.override(path, undefined);
+  for (const path of [LAZY_FILE, TRANSACTION_FILE, WORKER_FILE]) server.override(path, undefined);
 });
 
 /** What `openLog` throws in the tab; `undefined`: it opened. */
@@ -56,7 +56,7 @@ describe('a page that has opened its log', () => {
     const tab = await newTab(browser.context, server.url);
     expect(await open(tab)).toBeUndefined();
     let asked = 0;
-    server.override(PART_FILE, (response) => {
+    server.override(LAZY_FILE, (response) => {
       asked++;
       response.writeHead(503).end();
     });
@@ -70,7 +70,7 @@ describe('a page that has opened its log', () => {
     const asked = new Set<string>();
     const allAsked = new Promise<void>((resolve) => {
       tab.on('request', (request) => {
-        const part = PART_FILE.exec(new URL(request.url()).pathname)?.[1];
+        const part = LAZY_FILE.exec(new URL(request.url()).pathname)?.[1];
         if (part !== undefined) asked.add(part);
         if (asked.size === PARTS.length) resolve();
       });
@@ -87,20 +87,20 @@ describe('a page that has opened its log', () => {
 
 describe('openLog', () => {
   it('rejects where a part cannot be loaded, with its name and URL, and works once it can', async () => {
-    server.override(TRANSACTOR_FILE, (response) => response.writeHead(503).end());
+    server.override(TRANSACTION_FILE, (response) => response.writeHead(503).end());
     const tab = await newTab(browser.context, server.url);
     const error = await open(tab);
     expect(error).toMatchObject({ code: 'LOAD_FAILED', retriable: false });
     expect(error!.message).toMatch(
       /the code of transactions .*http:\/\/localhost:\d+\/assets\/transactor-.*reload the page/,
     );
-    server.override(TRANSACTOR_FILE, undefined);
+    server.override(TRANSACTION_FILE, undefined);
     expect(await open(tab)).toBeUndefined(); // Chromium asks again; Firefox and WebKit do not
     expect(await tab.evaluate(() => api.useLog(api.log!, 'again'))).toEqual(ALL_USED);
   });
 
   it('says what the worker says where neither comes', async () => {
-    for (const path of [PART_FILE, WORKER_FILE]) {
+    for (const path of [LAZY_FILE, WORKER_FILE]) {
       server.override(path, (response) => response.writeHead(404).end());
     }
     const tab = await newTab(browser.context, server.url);

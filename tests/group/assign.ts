@@ -1,5 +1,5 @@
 import { ASSIGNORS } from '../../src/group/assignors.ts';
-import type { Candidate } from '../../src/group/candidates.ts';
+import type { Candidate } from '../../src/group/assignor.ts';
 import type { AssignorName } from '../../src/protocol/group.ts';
 import { deepFreeze } from './deep-freeze.ts';
 import { fromLayout, toLayout } from './layout.ts';

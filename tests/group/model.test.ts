@@ -216,10 +216,10 @@ class Model {
       expect(ids.length > 0 ? ids : [null]).toContain(owner);
       expect(ids.length > 0 ? ids : [null]).toContain(target);
       if (owner === null) continue;
-      const hold = `${topicId}/${partition}@${epoch}`;
+      const progress = `${topicId}/${partition}@${epoch}`;
       const life = `${owner}@${takers.find(({ memberId }) => memberId === owner)!.epoch}`;
-      expect(this.#holders.get(hold) ?? life, hold).toBe(life);
-      this.#holders.set(hold, life);
+      expect(this.#holders.get(progress) ?? life, progress).toBe(life);
+      this.#holders.set(progress, life);
     }
   }
 

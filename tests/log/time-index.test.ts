@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { newHead, startedAt } from '../../src/log/head.ts';
 import type { PartitionHead } from '../../src/log/head.ts';
-import { startByTime } from '../../src/log/retention.ts';
+import { startByTime } from '../../src/log/cleaning/retention.ts';
 import {
   EMPTY_TIME_INDEX,
   extendTimeIndex,

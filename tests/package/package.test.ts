@@ -4,7 +4,7 @@ import path from 'node:path';
 import { chromium } from 'playwright';
 import type { Browser, Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { importsOf } from '../../src/client/worker-file.ts';
+import { importsOf } from '../../src/client/connection/worker-file.ts';
 import { BROWSER_ARGS, findBrowser } from '../support/find-browser.mjs';
 import { makeBlankApp } from './blank-app.ts';
 import type { BlankApp, Server } from './blank-app.ts';

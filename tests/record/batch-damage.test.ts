@@ -5,7 +5,7 @@ import { FIELD } from '../../src/record/batch-format.ts';
 import { readBatches, readSingleBatch } from '../../src/record/batch-reader.ts';
 import type { RecordBatch } from '../../src/record/batch-reader.ts';
 import { crcMatches } from '../../src/record/batch-seal.ts';
-import { gunzipRecords } from '../../src/record/gzip.ts';
+import { gunzipRecords } from '../../src/record/compression/gzip.ts';
 import { RecordCursor } from '../../src/record/record-cursor.ts';
 import { batchOf, currentRecord, plainOf, recordOf, resealed } from '../support/batches.ts';
 import type { Bytes } from '../support/batches.ts';

@@ -9,7 +9,7 @@ import {
 import type { ProducerStamp } from '../../src/record/batch-seal.ts';
 import { BatchWriter } from '../../src/record/batch-writer.ts';
 import type { Field, RecordParts } from '../../src/record/batch-writer.ts';
-import { gunzipRecords, gzipBatch } from '../../src/record/gzip.ts';
+import { gunzipRecords, gzipBatch } from '../../src/record/compression/gzip.ts';
 import { RecordCursor, readHeaders } from '../../src/record/record-cursor.ts';
 
 export type Bytes = Uint8Array<ArrayBuffer>;

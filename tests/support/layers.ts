@@ -25,6 +25,11 @@ export interface LayerRule {
 export interface Rules {
   /** By folder of `src`, or by name for the files that lie in `src` itself. */
   readonly layers: Readonly<Record<string, LayerRule>>;
+  /**
+   * The rooms of a layer, lowest first: a room imports those before it in the list. `''` is the
+   * layer's own folder. A layer that is not listed has no rooms.
+   */
+  readonly rooms?: Readonly<Record<string, readonly string[]>>;
   /** Each is imported at run time in exactly one file. */
   readonly packages: readonly string[];
 }
@@ -81,6 +86,10 @@ export function findViolations(sources: Sources, rules: Rules): string[] {
       violations.push(`${file} lies in no known layer`);
       continue;
     }
+    if (!roomsOf(rules.rooms ?? {}, file).includes(roomOf(file))) {
+      violations.push(`${file} lies in no known room`);
+      continue;
+    }
     for (const { kind, specifier } of readImports(file, source)) {
       if (specifier === undefined) {
         violations.push(`${file} imports what it computes`);
@@ -88,7 +97,10 @@ export function findViolations(sources: Sources, rules: Rules): string[] {
         const target = resolve(file, specifier);
         if (!sources.has(target)) {
           violations.push(`${file} imports ${specifier}, which is not there`);
-        } else if (!isAllowed(rule, layerOf(file), layerOf(target), kind)) {
+        } else if (
+          !isAllowed(rule, layerOf(file), layerOf(target), kind) ||
+          !isBelow(rules.rooms ?? {}, file, target)
+        ) {
           violations.push(`${file} must not import ${target} (${kind})`);
         }
       } else if (!users.has(specifier)) {
@@ -110,6 +122,22 @@ function isAllowed(rule: LayerRule, from: string, to: string, kind: ImportKind):
   if (kind === 'url') return rule.starts?.includes(to) ?? false;
   if (from === to || rule.imports?.includes(to)) return true;
   return kind === 'type' && (rule.types?.includes(to) ?? false);
+}
+
+/** Whether the target is in another layer, in the same room, or in a room further down. */
+function isBelow(rooms: Required<Rules>['rooms'], file: string, target: string): boolean {
+  if (layerOf(file) !== layerOf(target)) return true;
+  const order = roomsOf(rooms, file);
+  return order.indexOf(roomOf(target)) <= order.indexOf(roomOf(file));
+}
+
+function roomsOf(rooms: Required<Rules>['rooms'], file: string): readonly string[] {
+  return rooms[layerOf(file)] ?? [''];
+}
+
+/** The folder within the layer: 'fetch' for `client/fetch/fetcher.ts`. */
+function roomOf(file: string): string {
+  return file.split('/').slice(1, -1).join('/');
 }
 
 /** A cycle of imports, of whatever kind but 'url': `a.ts > b.ts > a.ts`. */

@@ -1,6 +1,6 @@
-import { systemClock } from '../../src/base/clock.ts';
-import { loadParts as loadTabParts } from '../../src/client/parts.ts';
-import { loadCodec } from '../../src/record/codecs.ts';
+import { systemClock } from '../../src/platform/clock.ts';
+import { loadModules as loadTabParts } from '../../src/client/load-modules.ts';
+import { loadCodec } from '../../src/record/compression/codecs.ts';
 
 /** Loads all that a tab and a broker load by `import()`: after that, time passes on the clock alone. */
 export async function loadParts(): Promise<void> {

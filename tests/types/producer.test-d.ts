@@ -1,6 +1,12 @@
 import { describe, expectTypeOf, test } from 'vitest';
 import { json, long, openLog, string, topic } from '../../src/index.ts';
-import type { Log, Partitioner, PartitionerInput, Placement, Producer } from '../../src/index.ts';
+import type {
+  Log,
+  Partitioner,
+  PartitionerInput,
+  RecordMetadata,
+  Producer,
+} from '../../src/index.ts';
 import { inline } from '../../src/inline.ts';
 
 interface Order {
@@ -18,7 +24,9 @@ const value: Order = { id: 'o1', qty: 2 };
 
 describe('send', () => {
   test('takes the key and value of its topic', () => {
-    expectTypeOf(producer.send(orders, { key: 'u1', value })).toEqualTypeOf<Promise<Placement>>();
+    expectTypeOf(producer.send(orders, { key: 'u1', value })).toEqualTypeOf<
+      Promise<RecordMetadata>
+    >();
     void producer.send(orders, { value });
     void producer.send(orders, { key: null, value: null });
     void producer.send(counts, { key: 1n, value: 2n });
@@ -78,7 +86,9 @@ describe('send', () => {
   });
 
   test('sendBatch takes many of them', () => {
-    expectTypeOf(producer.sendBatch(orders, [{ value }])).toEqualTypeOf<Promise<Placement[]>>();
+    expectTypeOf(producer.sendBatch(orders, [{ value }])).toEqualTypeOf<
+      Promise<RecordMetadata[]>
+    >();
     // @ts-expect-error one of them is wrong
     void producer.sendBatch(orders, [{ value }, { value: 'v' }]);
     // @ts-expect-error no array
@@ -116,7 +126,7 @@ test('a partitioner sees encoded fields and gives a number', () => {
 });
 
 test('a placement is of numbers', () => {
-  expectTypeOf<Placement>().toEqualTypeOf<{
+  expectTypeOf<RecordMetadata>().toEqualTypeOf<{
     readonly topic: string;
     readonly partition: number;
     readonly offset: number;

@@ -1,6 +1,12 @@
 import { describe, expectTypeOf, test } from 'vitest';
 import { json, long, string, topic } from '../../src/index.ts';
-import type { Log, Placement, Producer, Transaction, TransactionResult } from '../../src/index.ts';
+import type {
+  Log,
+  RecordMetadata,
+  Producer,
+  Transaction,
+  TransactionResult,
+} from '../../src/index.ts';
 
 interface Order {
   id: string;
@@ -81,7 +87,7 @@ describe('transaction', () => {
     ).resolves.toEqualTypeOf<TransactionResult<void>>();
     const { result, placements } = await producer.transaction(async () => 'x' as const);
     expectTypeOf(result).toEqualTypeOf<'x'>();
-    expectTypeOf(placements).toEqualTypeOf<readonly Placement[]>();
+    expectTypeOf(placements).toEqualTypeOf<readonly RecordMetadata[]>();
     // @ts-expect-error they are only read
     placements[0] = placements[1]!;
     // @ts-expect-error it is not the result itself

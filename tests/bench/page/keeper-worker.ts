@@ -1,9 +1,9 @@
-import { systemClock } from '../../../src/base/clock.ts';
-import { PartitionKeeper } from '../../../src/broker/partition-keeper.ts';
+import { systemClock } from '../../../src/platform/clock.ts';
+import { PartitionCleaner } from '../../../src/broker/cleaner/partition-cleaner.ts';
 import { serveWorker } from '../../../src/broker/serve-worker.ts';
 import type { WorkerScope } from '../../../src/broker/serve-worker.ts';
-import type { TopicRow } from '../../../src/broker/topic-row.ts';
-import { alone } from '../../../src/protocol/liveness.ts';
+import type { TopicRow } from '../../../src/broker/rows/topic-row.ts';
+import { alone } from '../../../src/platform/liveness.ts';
 import { openIdbStore } from '../../../src/store/idb-store.ts';
 import { pacedStore } from '../../../src/store/paced-store.ts';
 import { TOPICS, logRef, partitionStore } from '../../../src/store/schema.ts';
@@ -37,13 +37,17 @@ async function keep({ log, topic, work }: Order): Promise<Kept[]> {
   const kept: Kept[] = [];
   for (const [partition, index] of stores.entries()) {
     const place = { topicId: id, partition, store: partitionStore(index) };
-    const keeper = new PartitionKeeper(pacedStore(store, systemClock), place);
+    const keeper = new PartitionCleaner(pacedStore(store, systemClock), place);
     kept.push(await tend(keeper, work, config.deleteRetentionMs));
   }
   return kept;
 }
 
-async function tend(keeper: PartitionKeeper, work: Work, deleteRetentionMs: number): Promise<Kept> {
+async function tend(
+  keeper: PartitionCleaner,
+  work: Work,
+  deleteRetentionMs: number,
+): Promise<Kept> {
   const before = await sizeOf(keeper);
   const from = now();
   if (work === 'merge') await keeper.merge();
@@ -52,7 +56,7 @@ async function tend(keeper: PartitionKeeper, work: Work, deleteRetentionMs: numb
   return { before, after: await sizeOf(keeper), from, to };
 }
 
-async function sizeOf(keeper: PartitionKeeper): Promise<Size> {
+async function sizeOf(keeper: PartitionCleaner): Promise<Size> {
   const { bytes, segments } = await keeper.head();
   return { bytes, rows: segments };
 }
@@ -62,11 +66,11 @@ async function openAlone(log: string): Promise<Store> {
   const store = await openIdbStore(log);
   const [row] = await store.read([logRef]);
   await new Promise<void>((resolve, reject) => {
-    const hold = (): Promise<never> => {
+    const progress = (): Promise<never> => {
       resolve();
       return new Promise(() => {});
     };
-    alone(`janitor/${row!.logId}`, hold).catch(reject);
+    alone(`janitor/${row!.logId}`, progress).catch(reject);
   });
   return store;
 }

@@ -1,0 +1,53 @@
+import { LOAD_FAILED } from './error-rules.ts';
+import { TablogError } from './error.ts';
+import { errorText } from './error-text.ts';
+
+/**
+ * A part of the tab's code in a file of its own, which a page does not need to begin. `openLog`
+ * loads every part while the worker starts, so that a page that goes offline later has its code.
+ */
+export class LazyModule<Module extends object> {
+  readonly #name: string;
+  readonly #import: () => Promise<Module>;
+  #loading: Promise<Module> | undefined;
+
+  /** `name` is the part's name in errors: 'transactions'. */
+  constructor(name: string, load: () => Promise<Module>) {
+    this.#name = name;
+    this.#import = load;
+  }
+
+  /** Loads the part, once. Throws `LOAD_FAILED`; the next call tries again. */
+  load(): Promise<Module> {
+    if (this.#loading === undefined) {
+      const loading = this.#attempt();
+      loading.catch(() => {
+        if (this.#loading === loading) this.#loading = undefined;
+      });
+      this.#loading = loading;
+    }
+    return this.#loading;
+  }
+
+  /**
+   * Provides the module, so that `load()` needs no `import()`, which service workers do not have
+   * (https://github.com/w3c/ServiceWorker/issues/1356).
+   */
+  have(module: Module): void {
+    this.#loading = Promise.resolve(module);
+  }
+
+  /** `LOAD_FAILED`, with what could not be loaded. */
+  failure(why: string, cause?: unknown): TablogError {
+    const happened = `the code of ${this.#name} could not be loaded (${why})`;
+    return new TablogError(LOAD_FAILED, happened, { cause, details: { part: this.#name } });
+  }
+
+  async #attempt(): Promise<Module> {
+    try {
+      return await this.#import();
+    } catch (cause) {
+      throw this.failure(errorText(cause), cause); // WebKit names no URL
+    }
+  }
+}

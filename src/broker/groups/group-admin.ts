@@ -1,0 +1,165 @@
+import { checkInteger } from '../../base/argument.ts';
+import { GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP } from '../../base/error-rules.ts';
+import { TablogError } from '../../base/error.ts';
+import { phaseOf } from '../../group/group-state.ts';
+import type { GroupState } from '../../group/group-state.ts';
+import type { ResetOffsetsRequest } from '../../protocol/broker.ts';
+import type {
+  CommittedOffset,
+  GroupDescription,
+  GroupListing,
+  GroupPartitionDescription,
+} from '../../protocol/group.ts';
+import { GROUPS, OFFSETS } from '../../store/schema.ts';
+import type { Store } from '../../store/store.ts';
+import { writeOffset } from './committed-offset.ts';
+import { offsetRef } from '../rows/offset-row.ts';
+import type { OffsetRow } from '../rows/offset-row.ts';
+import { groupRef } from './group-coordinator.ts';
+import type { GroupCoordinator } from './group-coordinator.ts';
+import type { GroupOffsets } from './group-offsets.ts';
+import type { PartitionHost } from '../partitions/partition-host.ts';
+import type { TopicCatalog } from '../topics/topic-catalog.ts';
+
+export interface GroupAdminOptions {
+  readonly store: Store;
+  readonly topics: TopicCatalog;
+  readonly coordinator: GroupCoordinator;
+  readonly offsets: GroupOffsets;
+  readonly partitions: PartitionHost;
+}
+
+/** Lists, describes and deletes groups, and moves their offsets. */
+export class GroupAdmin {
+  readonly #store: Store;
+  readonly #topics: TopicCatalog;
+  readonly #coordinator: GroupCoordinator;
+  readonly #offsets: GroupOffsets;
+  readonly #partitions: PartitionHost;
+
+  constructor({ store, topics, coordinator, offsets, partitions }: GroupAdminOptions) {
+    this.#store = store;
+    this.#topics = topics;
+    this.#coordinator = coordinator;
+    this.#offsets = offsets;
+    this.#partitions = partitions;
+  }
+
+  async list(): Promise<GroupListing[]> {
+    const groups = await this.#store.readAll<GroupState>(GROUPS);
+    return groups.map((group) => ({
+      groupId: group.groupId,
+      state: phaseOf(group),
+      members: group.members.length,
+    }));
+  }
+
+  describe(groupIds: readonly string[]): Promise<GroupDescription[]> {
+    return Promise.all(groupIds.map((groupId) => this.#describe(groupId)));
+  }
+
+  async delete(groupIds: readonly string[]): Promise<void> {
+    const ids = [...new Set(groupIds)];
+    const rows = await this.#store.readAll<OffsetRow>(OFFSETS);
+    const refs = rows
+      .filter(({ groupId }) => ids.includes(groupId))
+      .map((row) => offsetRef(row.groupId, row));
+    await this.#store.update([...ids.map(groupRef), ...refs], (found, write) => {
+      ids.forEach((groupId, i) => {
+        const group = found[i] as GroupState | undefined;
+        if (group === undefined) throw unknownGroup(groupId);
+        if (group.members.length > 0) throw notEmpty(group);
+        write.delete(GROUPS, groupId);
+      });
+      for (const { key } of refs) write.delete(OFFSETS, key);
+    });
+  }
+
+  async fetchOffsets(groupId: string): Promise<CommittedOffset[]> {
+    await this.#mustGet(groupId);
+    return this.#offsets.list(groupId);
+  }
+
+  async resetOffsets(request: ResetOffsetsRequest): Promise<CommittedOffset[]> {
+    const { groupId, topic, to, force } = request;
+    const row = await this.#topics.mustGet(topic);
+    const partitions = request.partitions ?? row.stores.map((_, partition) => partition);
+    for (const partition of partitions) {
+      checkInteger('partition', partition, 0, row.stores.length - 1);
+    }
+    const claims = partitions.map((partition) => ({ topicId: row.id, partition }));
+    const places = await this.#offsets.resolve(claims, to);
+    await this.#coordinator.step(
+      groupId,
+      { kind: 'restart', claims },
+      {
+        of: claims,
+        write: (write, group, stamp) => {
+          if (group === undefined) throw unknownGroup(groupId);
+          if (group.members.length > 0 && !force) throw notEmpty(group);
+          for (const place of places) writeOffset(write, { ...place, metadata: '' }, stamp);
+        },
+      },
+    );
+    return this.#offsets.list(groupId);
+  }
+
+  async #mustGet(groupId: string): Promise<GroupState> {
+    const [group] = await this.#store.read([groupRef(groupId)]);
+    if (group === undefined) throw unknownGroup(groupId);
+    return group;
+  }
+
+  async #describe(groupId: string): Promise<GroupDescription> {
+    const group = await this.#mustGet(groupId);
+    const [committed, topics] = await Promise.all([
+      this.#offsets.list(groupId),
+      this.#topics.list(),
+    ]);
+    const partitions: GroupPartitionDescription[] = [];
+    for (const row of topics.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
+      const assigned = group.partitions.filter(({ topicId }) => topicId === row.id);
+      const offsets = committed.filter(({ topic }) => topic === row.name);
+      if (assigned.length + offsets.length === 0) continue;
+      for (const { partition, startOffset, endOffset } of await this.#partitions.describe(row)) {
+        const place = assigned.find((p) => p.partition === partition);
+        const at = offsets.find((p) => p.partition === partition);
+        partitions.push({
+          topic: row.name,
+          partition,
+          owner: place?.owner ?? null,
+          target: place?.target ?? null,
+          committedOffset: at?.offset ?? null,
+          metadata: at?.metadata ?? '',
+          startOffset,
+          endOffset,
+          lag: Math.max(endOffset - Math.max(at?.offset ?? startOffset, startOffset), 0),
+        });
+      }
+    }
+    const { generation, assignor } = group;
+    const members = group.members.map(({ memberId, clientId, hidden, joinedAt, subscription }) => ({
+      memberId,
+      clientId,
+      visible: !hidden,
+      joinedAt,
+      topics: subscription.topics,
+      patterns: subscription.patterns,
+    }));
+    return { groupId, state: phaseOf(group), generation, assignor, members, partitions };
+  }
+}
+
+function unknownGroup(groupId: string): TablogError {
+  return new TablogError(GROUP_ID_NOT_FOUND, `there is no group '${groupId}'`, {
+    details: { group: groupId },
+  });
+}
+
+function notEmpty({ groupId, members }: GroupState): TablogError {
+  return new TablogError(
+    NON_EMPTY_GROUP,
+    `the group '${groupId}' has ${members.length} member${members.length === 1 ? '' : 's'}`,
+    { details: { group: groupId, members: members.length } },
+  );
+}

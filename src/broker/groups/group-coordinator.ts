@@ -1,0 +1,277 @@
+import type { Clock } from '../../platform/clock.ts';
+import { TablogError } from '../../base/error.ts';
+import { randomId } from '../../platform/random-id.ts';
+import { newGroup, viewOf } from '../../group/group-state.ts';
+import type { GroupState } from '../../group/group-state.ts';
+import { mustBeMember, step } from '../../group/transitions.ts';
+import type { GroupEvent } from '../../group/transitions.ts';
+import type { GroupHint, Hint } from '../../protocol/hint.ts';
+import type {
+  CommitRequest,
+  JoinRequest,
+  MemberRef,
+  MemberView,
+  ReleaseRequest,
+  SyncRequest,
+} from '../../protocol/group.ts';
+import type { Liveness } from '../../platform/liveness.ts';
+import { GROUPS, logRef, poolRef } from '../../store/schema.ts';
+import type { RowRef, Store, Writer } from '../../store/store.ts';
+import { Coalesced } from '../waiting/coalesced.ts';
+import { commitOffsets } from './committed-offset.ts';
+import { offsetRef } from '../rows/offset-row.ts';
+import type { CommitStamp } from './committed-offset.ts';
+import { MemberLiveness } from './member-liveness.ts';
+import type { TopicCatalog } from '../topics/topic-catalog.ts';
+import { Waiters } from '../waiting/waiters.ts';
+
+export interface GroupCoordinatorOptions {
+  readonly store: Store;
+  readonly topics: TopicCatalog;
+  readonly clock: Clock;
+  readonly liveness: Liveness;
+  readonly post: (hint: Hint) => void;
+}
+
+/** Offsets that are written in the transaction of a step. */
+export interface OffsetWrites {
+  readonly of: readonly { readonly topicId: string; readonly partition: number }[];
+  /** Throws where the group, which is `undefined` where there is none, does not allow it. */
+  write(write: Writer, group: GroupState | undefined, stamp: CommitStamp): void;
+}
+
+const NONE: OffsetWrites = { of: [], write() {} };
+
+interface Watched {
+  /** Updates the group after topics were created, deleted or changed. */
+  readonly refreshed: Coalesced;
+  readonly watch: MemberLiveness;
+  /** The newest that was seen. */
+  seen: Pick<GroupState, 'instance' | 'generation'>;
+}
+
+export function groupRef(groupId: string): RowRef<GroupState> {
+  return { store: GROUPS, key: groupId };
+}
+
+/**
+ * Moves groups from state to state. The row is the truth and the transaction that writes it the only
+ * coordinator, so any broker can do this for any member, and several at once: whoever comes second
+ * finds nothing left to do.
+ */
+export class GroupCoordinator {
+  readonly #store: Store;
+  readonly #topics: TopicCatalog;
+  readonly #clock: Clock;
+  readonly #liveness: Liveness;
+  readonly #post: (hint: Hint) => void;
+  readonly #waiters = new Waiters();
+  /** The groups that this broker looks after: those that were there, and those of its members. */
+  readonly #watches = new Map<string, Watched>();
+  /** The members that sync here, by group. */
+  readonly #mine = new Map<string, Set<string>>();
+  /** Those of them of whom a sign of life is asked for, for all brokers to hear. */
+  readonly #asked = new Set<string>();
+
+  constructor({ store, topics, clock, liveness, post }: GroupCoordinatorOptions) {
+    this.#store = store;
+    this.#topics = topics;
+    this.#clock = clock;
+    this.#liveness = liveness;
+    this.#post = post;
+  }
+
+  /** Looks after the groups that are there: tabs may have died while no broker was alive. */
+  start(): void {
+    const looked = this.#store.readAll<GroupState>(GROUPS).then((groups) => {
+      for (const group of groups) this.#saw(group);
+    });
+    this.#inBackground(looked);
+  }
+
+  close(): void {
+    this.#waiters.wakeAll();
+    for (const { watch } of this.#watches.values()) watch.close();
+    this.#watches.clear();
+  }
+
+  async join(request: JoinRequest): Promise<MemberView> {
+    const { groupId, memberId } = request;
+    for (;;) {
+      try {
+        const group = await this.step(groupId, { kind: 'join', request });
+        const { epoch } = group.members.find((member) => member.memberId === memberId)!;
+        return viewOf(group, { groupId, instance: group.instance, memberId, epoch });
+      } catch (error) {
+        if (!(error instanceof TablogError) || error.code !== 'MEMBER_EXISTS') throw error;
+        if (!(await this.#expireIfDead(groupId, memberId))) throw error;
+      }
+    }
+  }
+
+  /** Waits for a change of the group; any answer also asks the member for a sign of life. */
+  async sync({ member, generation, hidden, maxWaitMs }: SyncRequest): Promise<MemberView> {
+    this.#heard(member);
+    const wait = this.#waiters.wait([member.groupId], maxWaitMs, this.#clock);
+    try {
+      let group = await this.#read(member.groupId);
+      const { hidden: wasHidden, suspectedAt } = mustBeMember(group, member);
+      if (wasHidden !== hidden || suspectedAt !== null) {
+        group = await this.step(member.groupId, { kind: 'show', member, hidden });
+      }
+      this.#saw(group);
+      if (group.generation > generation) return mustView(group, member);
+      await wait.woken;
+      return mustView(await this.#read(member.groupId), member);
+    } finally {
+      wait.cancel();
+    }
+  }
+
+  async release({ member, claims }: ReleaseRequest): Promise<MemberView> {
+    return mustView(await this.step(member.groupId, { kind: 'release', member, claims }), member);
+  }
+
+  async leave({ member, offsets }: CommitRequest): Promise<void> {
+    const event: GroupEvent = { kind: 'leave', member };
+    await this.step(member.groupId, event, committing({ member, offsets }));
+  }
+
+  /** Topics were made, changed or deleted, here or elsewhere. */
+  topicsChanged(): void {
+    for (const { refreshed } of this.#watches.values()) refreshed.soon();
+  }
+
+  /** What another broker says of a group; nothing but a reason to look. */
+  heard(hint: GroupHint): void {
+    const { groupId } = hint;
+    const watch = this.#watches.get(groupId)?.watch;
+    if (watch === undefined) return;
+    if (hint.kind === 'group') {
+      this.#waiters.wake(groupId);
+      this.#inBackground(this.#read(groupId).then((group) => this.#saw(group)));
+    } else if (hint.kind === 'alive') {
+      watch.heard(hint.memberId);
+    } else {
+      watch.probed();
+      this.#askMine(groupId);
+    }
+  }
+
+  /** Takes the group through the event, and writes offsets before, all in one transaction. */
+  async step(
+    groupId: string,
+    event: GroupEvent,
+    offsets: OffsetWrites = NONE,
+  ): Promise<GroupState> {
+    const refs = offsets.of.map((partition) => offsetRef(groupId, partition));
+    let isStale = false;
+    for (;;) {
+      const { topics, version } = await this.#topics.subscribable(isStale);
+      const stepped = await this.#store.update(
+        [groupRef(groupId), poolRef, logRef, ...refs] as const,
+        ([row, pool, log], write) => {
+          if (pool!.version !== version) return undefined; // topics changed meanwhile: look again
+          const group = row ?? newGroup(groupId, randomId());
+          const now = this.#clock.now(); // not before: this worker may have slept until its turn
+          const stamp = { groupId, logId: log!.logId, committedAt: now };
+          offsets.write(write, row, stamp);
+          const next = step(group, event, { topics, now });
+          if (next !== group) write.put(GROUPS, groupId, next);
+          return { group: next, isNew: next !== group };
+        },
+      );
+      isStale = stepped === undefined;
+      if (stepped === undefined) continue;
+      this.#saw(stepped.group);
+      this.#waiters.wake(groupId); // also where another broker was faster
+      if (stepped.isNew) this.#post({ kind: 'group', groupId });
+      return stepped.group;
+    }
+  }
+
+  async #read(groupId: string): Promise<GroupState> {
+    const [group] = await this.#store.read([groupRef(groupId)]);
+    return group ?? newGroup(groupId);
+  }
+
+  #saw(group: GroupState): void {
+    if (this.#store.closed.aborted) return;
+    const { groupId, generation } = group;
+    let watched = this.#watches.get(groupId);
+    if (watched === undefined) {
+      const refreshed = new Coalesced(() => this.step(groupId, { kind: 'refresh' }));
+      watched = { watch: this.#newWatch(groupId), refreshed, seen: group };
+      this.#watches.set(groupId, watched);
+    }
+    // Reads overtake each other; a group that was deleted, and made again, begins again.
+    const isOld = group.instance === watched.seen.instance && generation < watched.seen.generation;
+    if (isOld) return;
+    watched.seen = group;
+    watched.watch.update(group);
+    const members = new Set(group.members.map(({ memberId }) => memberId));
+    for (const memberId of this.#mine.get(groupId) ?? []) {
+      if (!members.has(memberId)) this.#forget(groupId, memberId);
+    }
+  }
+
+  #forget(groupId: string, memberId: string): void {
+    this.#mine.get(groupId)?.delete(memberId);
+    this.#asked.delete(`${groupId}/${memberId}`);
+  }
+
+  #newWatch(groupId: string): MemberLiveness {
+    return new MemberLiveness({
+      clock: this.#clock,
+      liveness: this.#liveness,
+      onGone: (members) => this.#inBackground(this.step(groupId, { kind: 'expire', members })),
+      onSilent: (members) => this.#inBackground(this.step(groupId, { kind: 'silent', members })),
+      onOverdue: () => this.#inBackground(this.step(groupId, { kind: 'overdue' })),
+      probe: () => {
+        this.#post({ kind: 'probe', groupId });
+        this.#askMine(groupId); // the others count on this question, and put none themselves
+      },
+    });
+  }
+
+  /** Has its members sync again, and tells the other brokers who does. */
+  #askMine(groupId: string): void {
+    for (const memberId of this.#mine.get(groupId) ?? []) this.#asked.add(`${groupId}/${memberId}`);
+    this.#waiters.wake(groupId);
+  }
+
+  #heard({ groupId, memberId }: MemberRef): void {
+    const mine = this.#mine.get(groupId) ?? new Set();
+    this.#mine.set(groupId, mine.add(memberId));
+    this.#watches.get(groupId)?.watch.heard(memberId);
+    if (this.#asked.delete(`${groupId}/${memberId}`)) {
+      this.#post({ kind: 'alive', groupId, memberId });
+    }
+  }
+
+  async #expireIfDead(groupId: string, memberId: string): Promise<boolean> {
+    const { members } = await this.#read(groupId);
+    const holder = members.find((member) => member.memberId === memberId);
+    if (holder === undefined) return true; // it has left meanwhile
+    if (await this.#liveness.isAlive('client', holder.clientId)) return false;
+    await this.step(groupId, { kind: 'expire', members: [holder] });
+    return true;
+  }
+
+  /** What nobody waits for: where it fails, the next probe or the next change tries again. */
+  #inBackground(work: Promise<unknown>): void {
+    work.catch(() => {});
+  }
+}
+
+function committing(commits: CommitRequest): OffsetWrites {
+  return {
+    of: commits.offsets,
+    write: (write, group, stamp) => commitOffsets(write, group, commits, stamp, []),
+  };
+}
+
+function mustView(group: GroupState, member: MemberRef): MemberView {
+  mustBeMember(group, member);
+  return viewOf(group, member);
+}

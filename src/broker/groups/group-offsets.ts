@@ -1,0 +1,180 @@
+import type { Clock } from '../../platform/clock.ts';
+import { newGroup } from '../../group/group-state.ts';
+import type { GroupState } from '../../group/group-state.ts';
+import { mustBeMember, mustHold } from '../../group/transitions.ts';
+import type { PartitionName } from '../../log/head.ts';
+import type { OffsetPlace, Request } from '../../protocol/broker.ts';
+import type { Claim, CommitRequest, CommittedOffset, GroupPosition } from '../../protocol/group.ts';
+import { isInMemory } from '../../protocol/topic-id.ts';
+import { OFFSETS, logRef } from '../../store/schema.ts';
+import type { LogRow } from '../../store/schema.ts';
+import type { Store } from '../../store/store.ts';
+import type { RowWrites } from '../partitions/group-commit.ts';
+import { beyondEnd, commitOffsets, mustNotBeOvertaken } from './committed-offset.ts';
+import { offsetRef } from '../rows/offset-row.ts';
+import type { OffsetRow } from '../rows/offset-row.ts';
+import { groupRef } from './group-coordinator.ts';
+import type { PartitionBounds, PartitionHost } from '../partitions/partition-host.ts';
+import type { TopicCatalog } from '../topics/topic-catalog.ts';
+
+export interface GroupOffsetsOptions {
+  readonly store: Store;
+  readonly topics: TopicCatalog;
+  readonly clock: Clock;
+  readonly partitions: PartitionHost;
+}
+
+/** How far groups got: reads and writes the store `offsets`. */
+export class GroupOffsets {
+  readonly #store: Store;
+  readonly #topics: TopicCatalog;
+  readonly #clock: Clock;
+  readonly #partitions: PartitionHost;
+
+  constructor({ store, topics, clock, partitions }: GroupOffsetsOptions) {
+    this.#store = store;
+    this.#topics = topics;
+    this.#clock = clock;
+    this.#partitions = partitions;
+  }
+
+  /** Throws `FENCED` where a partition is lost, and `OFFSET_OUT_OF_RANGE` for one beyond the end. */
+  async commit({ member, offsets }: CommitRequest): Promise<void> {
+    const all = await this.#partitions.bounds(offsets); // ends only grow: no need to look in the transaction
+    offsets.forEach((offset, i) => {
+      const { endOffset } = all[i]!;
+      if (offset.offset > endOffset) throw beyondEnd(offset, endOffset);
+    });
+    await this.#write({ member, offsets });
+  }
+
+  /**
+   * The offsets at which a member begins its new partitions: the group's committed offset, else the
+   * member's origin, else `from`. An origin or `from` is committed at once: a member that takes
+   * over before the first commit must begin at the same place, or it would skip records in between.
+   */
+  async position({
+    member,
+    claims,
+    from,
+    origins,
+  }: Request<'positionPartitions'>): Promise<GroupPosition[]> {
+    const { groupId } = member;
+    const refs = claims.map((claim) => offsetRef(groupId, claim));
+    const [all, [row, log, ...rows]] = await Promise.all([
+      this.#partitions.bounds(claims),
+      this.#store.read([groupRef(groupId), logRef, ...refs] as const),
+    ]);
+    const group = row ?? newGroup(groupId);
+    mustBeMember(group, member);
+    for (const claim of claims) mustHold(group, member, claim);
+    const committed = rows.map((found) => offsetOf(found, log!.logId));
+    const positions = await Promise.all(
+      claims.map(async (claim, i): Promise<GroupPosition> => {
+        const { startOffset: start, endOffset: end } = all[i]!;
+        const at = committed[i];
+        if (at !== undefined && at >= start && at <= end) {
+          return { ...claim, offset: at, reset: null };
+        }
+        // A partition that is new has been read by nobody; nor what is in memory where that was lost.
+        const isFirst = at === undefined ? isNew(group, claim) : isInMemory(claim.topicId);
+        const origin = at === undefined ? origins?.[i] : undefined;
+        const place = origin === undefined ? from : { offset: origin };
+        const offset = isFirst ? start : await this.#resolve(all[i]!, place);
+        return { ...claim, offset, reset: at === undefined ? null : { committed: at, start, end } };
+      }),
+    );
+    const begun = positions.filter(({ offset }, i) => offset !== committed[i]);
+    if (begun.length > 0) {
+      await this.#write({ member, offsets: begun.map((place) => ({ ...place, metadata: '' })) });
+    }
+    return positions;
+  }
+
+  /** The offset of a place in each partition, within what there is. */
+  async resolve<P extends PartitionName>(
+    partitions: readonly P[],
+    to: OffsetPlace,
+  ): Promise<(P & { readonly offset: number })[]> {
+    const all = await this.#partitions.bounds(partitions);
+    return Promise.all(
+      partitions.map(async (name, i) => ({ ...name, offset: await this.#resolve(all[i]!, to) })),
+    );
+  }
+
+  /** What each group has committed of a partition; `undefined`: nothing. */
+  async committed(
+    groupIds: readonly string[],
+    partition: PartitionName,
+  ): Promise<(number | undefined)[]> {
+    const refs = groupIds.map((groupId) => offsetRef(groupId, partition));
+    const [log, ...rows] = await this.#store.read([logRef, ...refs] as const);
+    return rows.map((row) => offsetOf(row, log!.logId));
+  }
+
+  /** What a group has committed, of the topics that there are, by topic and partition. */
+  async list(groupId: string): Promise<CommittedOffset[]> {
+    const [rows, topics, [log]] = await Promise.all([
+      this.#store.readAll<OffsetRow>(OFFSETS),
+      this.#topics.list(),
+      this.#store.read([logRef]),
+    ]);
+    const names = new Map(topics.map(({ id, name }) => [id, name]));
+    return rows
+      .filter((row) => row.groupId === groupId && row.logId === log!.logId)
+      .flatMap(({ topicId, partition, offset, metadata, committedAt }) => {
+        const topic = names.get(topicId);
+        return topic === undefined ? [] : [{ topic, partition, offset, metadata, committedAt }];
+      })
+      .sort((a, b) => (a.topic < b.topic ? -1 : a.topic > b.topic ? 1 : a.partition - b.partition));
+  }
+
+  /** What a commit writes, in whose transaction ever. Throws `FENCED` there. */
+  writes({ member, offsets }: CommitRequest): RowWrites {
+    const { groupId } = member;
+    return {
+      refs: [groupRef(groupId), logRef, ...offsets.map((offset) => offsetRef(groupId, offset))],
+      write: ([group, log, ...rows], write) => {
+        const { logId } = log as LogRow;
+        const stamp = { groupId, logId, committedAt: this.#clock.now() };
+        const before = rows as readonly (OffsetRow | undefined)[];
+        const state = group as GroupState | undefined;
+        commitOffsets(write, state, { member, offsets }, stamp, before);
+      },
+    };
+  }
+
+  /** The same with records, which are not to be stored where the commit was overtaken. */
+  writesWithRecords(commit: CommitRequest): RowWrites {
+    const writes = this.writes(commit);
+    return {
+      refs: writes.refs,
+      write: (rows, write) => {
+        writes.write(rows, write);
+        mustNotBeOvertaken(commit, rows.slice(-commit.offsets.length) as (OffsetRow | undefined)[]);
+      },
+    };
+  }
+
+  async #write(commits: CommitRequest): Promise<void> {
+    const rows = this.writes(commits);
+    await this.#store.update(rows.refs, (found, write) => rows.write(found, write));
+  }
+
+  async #resolve(
+    { topicId, partition, startOffset, endOffset }: PartitionBounds,
+    to: OffsetPlace,
+  ): Promise<number> {
+    if ('at' in to) return this.#partitions.offset(topicId, partition, to.at);
+    return Math.min(Math.max(to.offset, startOffset), endOffset);
+  }
+}
+
+/** What was committed, in this log; `undefined`: nothing. */
+function offsetOf(row: OffsetRow | undefined, logId: string): number | undefined {
+  return row?.logId === logId ? row.offset : undefined;
+}
+
+function isNew({ partitions }: GroupState, { topicId, partition }: Claim): boolean {
+  return partitions.some((p) => p.isNew && p.topicId === topicId && p.partition === partition);
+}

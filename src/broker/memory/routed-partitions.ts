@@ -1,0 +1,121 @@
+import type { Clock } from '../../platform/clock.ts';
+import { deferred } from '../../base/deferred.ts';
+import type { PartitionName } from '../../log/head.ts';
+import type {
+  Append,
+  FetchPartition,
+  FetchedPartition,
+  ImportedPartition,
+  OffsetSpec,
+  PartitionDescription,
+  Request,
+} from '../../protocol/broker.ts';
+import { isInMemory } from '../../protocol/topic-id.ts';
+import type { Durability } from '../../store/store.ts';
+import type { AppendOutcome } from '../partitions/group-commit.ts';
+import type { FetchLimits, PartitionBounds, PartitionHost } from '../partitions/partition-host.ts';
+import type { TopicRow } from '../rows/topic-row.ts';
+
+/** What a poll waits for those who have nothing yet, when somebody has something. */
+const LATE_MS = 250;
+
+/** The partitions of all topics: each call goes to who has the records, on disk or in memory. */
+export class RoutedPartitions implements PartitionHost {
+  readonly #disk: PartitionHost;
+  readonly #memory: PartitionHost;
+  readonly #clock: Clock;
+
+  constructor(disk: PartitionHost, memory: PartitionHost, clock: Clock) {
+    this.#disk = disk;
+    this.#memory = memory;
+    this.#clock = clock;
+  }
+
+  append(appends: readonly Append[], durability: Durability): Promise<AppendOutcome[]> {
+    return this.#share(appends, (host, share) => host.append(share, durability));
+  }
+
+  async fetch(wanted: readonly FetchPartition[], limits: FetchLimits): Promise<FetchedPartition[]> {
+    const { disk, memory } = byStorage(wanted);
+    if (memory.length === 0) return this.#disk.fetch(disk, limits);
+    if (disk.length === 0) return this.#memory.fetch(memory, limits);
+    const { signal } = limits;
+    // Whichever has something answers; of the other there is what it has by then.
+    const enough = new AbortController();
+    const stop = (): void => enough.abort();
+    if (signal.aborted) stop();
+    signal.addEventListener('abort', stop, { once: true, signal: enough.signal });
+    const half = { ...limits, maxBytes: limits.maxBytes / 2, signal: enough.signal };
+    const onDisk = this.#disk.fetch(disk, half);
+    const inMemory = this.#memory.fetch(memory, half);
+    // Whoever cannot ask for what is in memory still waits for the disk; a disk that fails ends it.
+    await Promise.any([onDisk.catch(() => {}), inMemory]);
+    stop();
+    return this.#unlessLate([onDisk, inMemory]);
+  }
+
+  offset(topicId: string, partition: number, at: OffsetSpec): Promise<number> {
+    return this.#hostOf(topicId).offset(topicId, partition, at);
+  }
+
+  bounds(partitions: readonly PartitionName[]): Promise<PartitionBounds[]> {
+    return this.#share(partitions, (host, share) => host.bounds(share));
+  }
+
+  describe(row: TopicRow): Promise<PartitionDescription[]> {
+    return this.#hostOf(row.id).describe(row);
+  }
+
+  deleteRecords(request: Request<'deleteRecords'>): Promise<number[]> {
+    return this.#hostOf(request.topicId).deleteRecords(request);
+  }
+
+  importPartition(request: Request<'importPartition'>): Promise<ImportedPartition> {
+    return this.#hostOf(request.topicId).importPartition(request);
+  }
+
+  #hostOf(topicId: string): PartitionHost {
+    return isInMemory(topicId) ? this.#memory : this.#disk;
+  }
+
+  /** Asks each host for what it has; the answers in the order of `all`. */
+  async #share<T extends { readonly topicId: string }, R>(
+    all: readonly T[],
+    ask: (host: PartitionHost, share: readonly T[]) => Promise<readonly R[]>,
+  ): Promise<R[]> {
+    const askOne = async (host: PartitionHost, share: readonly T[]): Promise<Iterator<R>> =>
+      (share.length === 0 ? [] : await ask(host, share)).values();
+    const { disk, memory } = byStorage(all);
+    const [onDisk, inMemory] = await Promise.all([
+      askOne(this.#disk, disk),
+      askOne(this.#memory, memory),
+    ]);
+    return all.map(({ topicId }) => (isInMemory(topicId) ? inMemory : onDisk).next().value as R);
+  }
+
+  /**
+   * What the shares bring within a moment: a broker that hangs and has records in memory is not to
+   * hold up those on disk. Rejects where there is nothing but a failure.
+   */
+  async #unlessLate(shares: readonly Promise<FetchedPartition[]>[]): Promise<FetchedPartition[]> {
+    const late = deferred<FetchedPartition[]>();
+    const cancel = this.#clock.after(LATE_MS, () => late.resolve([]));
+    const settled = await Promise.allSettled(
+      shares.map((share) => Promise.race([share, late.promise])),
+    );
+    cancel();
+    const found = settled.flatMap((share) => (share.status === 'fulfilled' ? share.value : []));
+    const failure = settled.find((share) => share.status === 'rejected');
+    if (found.length === 0 && failure !== undefined) throw failure.reason;
+    return found;
+  }
+}
+
+/** What is of topics on disk, and what of topics in memory. */
+function byStorage<T extends { readonly topicId: string }>(
+  all: readonly T[],
+): { readonly disk: readonly T[]; readonly memory: readonly T[] } {
+  const memory = all.filter(({ topicId }) => isInMemory(topicId));
+  if (memory.length === 0) return { disk: all, memory };
+  return { disk: all.filter(({ topicId }) => !isInMemory(topicId)), memory };
+}

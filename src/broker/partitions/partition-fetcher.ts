@@ -1,0 +1,244 @@
+import { checkInteger } from '../../base/argument.ts';
+import type { Clock } from '../../platform/clock.ts';
+import { UNKNOWN_TOPIC } from '../../base/error-rules.ts';
+import { TablogError } from '../../base/error.ts';
+import { headRef } from '../../log/head.ts';
+import type { PartitionHead, PartitionName } from '../../log/head.ts';
+import { hasCompressed, readPartition, topicGone } from '../../log/segment-reader.ts';
+import type { SegmentsSlice } from '../../log/segment-reader.ts';
+import type { FetchPartition, FetchedPartition } from '../../protocol/broker.ts';
+import type { AppendedHint } from '../../protocol/hint.ts';
+import type { Store } from '../../store/store.ts';
+import type { Committed } from './group-commit.ts';
+import { FetchAnswer } from './fetch-answer.ts';
+import type { FetchLimits } from './partition-host.ts';
+import { TailCache } from './tail-cache.ts';
+import { Waiters } from '../waiting/waiters.ts';
+
+export interface PartitionFetcherOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  /** What fetches can be answered from memory with, without a look into the store. */
+  readonly tailBytes: number;
+  /** The store's name of a partition. Throws `UNKNOWN_TOPIC`. */
+  readonly place: (partition: PartitionName) => Promise<string>;
+}
+
+/** Records are served from memory for so long without a look whether they are gone: hints get lost. */
+const LOOK_MS = 30_000;
+
+/**
+ * The most partitions whose segments one transaction reads: a writer of any of them waits for its
+ * end.
+ */
+const READ_PARTITIONS = 32;
+
+/** A wanted partition and its place in the store. */
+interface Placed extends FetchPartition {
+  readonly store: string;
+}
+
+/**
+ * Answers fetches: from what is remembered of the newest records, else with one short read, else when
+ * there is something.
+ */
+export class PartitionFetcher {
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #place: PartitionFetcherOptions['place'];
+  readonly #tails: TailCache;
+  readonly #waiters = new Waiters();
+
+  constructor({ store, clock, tailBytes, place }: PartitionFetcherOptions) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#place = place;
+    this.#tails = new TailCache(tailBytes);
+    const closed = (): void => this.#waiters.wakeAll();
+    store.closed.addEventListener('abort', closed, { once: true });
+  }
+
+  /**
+   * Answers a fetch as soon as a partition has records, or its time is up (Kafka's delayed fetch).
+   */
+  async fetch(
+    wanted: readonly FetchPartition[],
+    { expires, maxBytes, signal }: FetchLimits,
+  ): Promise<FetchedPartition[]> {
+    const keys = wanted.map(({ topicId, partition }) => partitionKey(topicId, partition));
+    for (;;) {
+      const { closed } = this.#store;
+      const left = expires - this.#clock.now();
+      // Waits begin before the look, so that no append falls between the two.
+      const wait = this.#waiters.wait(keys, left, this.#clock, signal);
+      try {
+        // A hint may have been lost, so the last look reads the store and not what is remembered.
+        const found = await this.#read(wanted, maxBytes, left <= 0);
+        if (found.length > 0 || left <= 0 || signal.aborted) return found;
+        await wait.woken;
+      } finally {
+        wait.cancel();
+      }
+      closed.throwIfAborted();
+    }
+  }
+
+  /** This broker appended. */
+  appended({ topicId, partition, segments, head }: Committed): void {
+    const tail = this.#tails.of(topicId, partition);
+    if (!tail.isDoubted && tail.see(head, this.#clock.now())) {
+      for (const segment of segments) this.#tails.push(topicId, partition, segment);
+    }
+    this.#waiters.wake(partitionKey(topicId, partition));
+  }
+
+  /** Another broker says that it appended: look into the store, and wake who waits. */
+  heardOfAppend({ topicId, partition, endOffset }: AppendedHint): void {
+    const tail = this.#tails.get(topicId, partition);
+    if (tail === undefined) return; // nothing is remembered of it that could be old
+    if (tail.endOffset === undefined || endOffset > tail.endOffset) {
+      tail.endOffset = undefined;
+      tail.heard++;
+      this.#waiters.wake(partitionKey(topicId, partition));
+    }
+  }
+
+  /** Records at the start of a partition are gone: nobody gets them from memory any more. */
+  trimmed({ topicId, partition }: PartitionName): void {
+    this.#tails.doubt(topicId, partition);
+    this.#waiters.wake(partitionKey(topicId, partition));
+  }
+
+  get isWaitedFor(): boolean {
+    return !this.#waiters.isEmpty;
+  }
+
+  /** Fails the waiting fetches of all topics but these with `UNKNOWN_TOPIC`. */
+  retain(topicIds: ReadonlySet<string>): void {
+    for (const { topicId, partition } of this.#tails.retain(topicIds)) {
+      this.#waiters.wake(partitionKey(topicId, partition));
+    }
+  }
+
+  async #read(
+    wanted: readonly FetchPartition[],
+    maxBytes: number,
+    isLast: boolean,
+  ): Promise<FetchedPartition[]> {
+    const answer = new FetchAnswer(maxBytes);
+    const unknown: Placed[] = [];
+    /**
+     * Remembered partitions behind one that is not: they are answered after it, so that each gets
+     * its turn.
+     */
+    const behind: FetchPartition[] = [];
+    for (const want of wanted) {
+      if (answer.isFull) break;
+      try {
+        // IndexedDB would refuse NaN as a key, and with it the read of every partition.
+        checkInteger('an offset', want.offset, Number.MIN_SAFE_INTEGER);
+        const remembered = this.#fromMemory(answer.cut(want), isLast);
+        if (remembered === undefined) unknown.push({ ...want, store: await this.#place(want) });
+        else if (unknown.length === 0) this.#answer(answer, want, remembered);
+        else if (remembered.segments.length > 0) behind.push(want);
+      } catch (error) {
+        // Topics in memory are looked up on disk: what goes wrong there is no fault of a partition.
+        const isOwn = !(error instanceof TablogError) || error.code === UNKNOWN_TOPIC.code;
+        if (!isOwn) throw error;
+        answer.fail(want, error);
+      }
+    }
+    if (answer.isFull || unknown.length === 0) return answer.parts;
+    const toRead =
+      unknown.length > READ_PARTITIONS || isLast ? await this.#withNews(unknown, answer) : unknown;
+    if (toRead.length > 0) await this.#readSegments(toRead.slice(0, READ_PARTITIONS), answer);
+    for (const want of behind) {
+      if (answer.isFull) break;
+      const remembered = this.#fromMemory(answer.cut(want), isLast);
+      if (remembered !== undefined) this.#answer(answer, want, remembered);
+    }
+    return answer.parts;
+  }
+
+  /** The partitions with news, found by reading heads only: of many waited for, most are idle. */
+  async #withNews(all: readonly Placed[], answer: FetchAnswer): Promise<Placed[]> {
+    const looks = all.map((want) => this.#look(want));
+    const heads = await this.#store.read(all.map(({ store }) => headRef(store)));
+    return all.filter((want, i) => {
+      const { topicId, partition, offset } = want;
+      const head = heads[i];
+      if (head?.topicId === topicId && head.partition === partition) {
+        looks[i]!(head);
+        return head.endOffset !== offset;
+      }
+      answer.fail(want, topicGone(want));
+      return false;
+    });
+  }
+
+  async #readSegments(all: readonly Placed[], answer: FetchAnswer): Promise<void> {
+    const looks = all.map((want) => this.#look(want));
+    const share = Math.max(Math.floor(answer.left / all.length), 1);
+    const requests = all.map(({ store, offset, maxBytes }) => ({
+      store,
+      from: offset,
+      maxBytes: Math.min(maxBytes, share),
+    }));
+    const reads = await this.#store.readSegments(requests);
+    all.forEach((want, i) => {
+      if (answer.isFull) return;
+      try {
+        const { maxBytes } = requests[i]!;
+        const read = readPartition(reads[i]!, { ...want, maxBytes });
+        looks[i]!(read.head);
+        this.#answer(answer, want, read);
+      } catch (error) {
+        answer.fail(want, error);
+      }
+    });
+  }
+
+  /**
+   * Call it before a read of the store, and the returned function with the head that the read
+   * found.
+   */
+  #look({ topicId, partition }: FetchPartition): (head: PartitionHead) => void {
+    const tail = this.#tails.of(topicId, partition);
+    const { heard } = tail;
+    return (head) => {
+      // A hint came during the read and may tell of an append that the read did not see.
+      if (tail.heard !== heard) return;
+      tail.isDoubted = false;
+      tail.see(head, this.#clock.now());
+      tail.endOffset = Math.max(tail.endOffset ?? 0, head.endOffset);
+    };
+  }
+
+  /** What memory alone can answer: batches, nothing yet (no segments), or `undefined`: look. */
+  #fromMemory(
+    { topicId, partition, offset, maxBytes }: FetchPartition,
+    isLast: boolean,
+  ): SegmentsSlice | undefined {
+    const tail = this.#tails.of(topicId, partition);
+    const isKnown = this.#clock.now() - tail.seenAt <= LOOK_MS;
+    const slice = isKnown ? tail.read(offset, maxBytes) : undefined;
+    if (slice !== undefined) return slice;
+    return tail.endOffset === offset && !isLast ? { segments: [], nextOffset: offset } : undefined;
+  }
+
+  #answer(
+    answer: FetchAnswer,
+    want: FetchPartition,
+    { segments, nextOffset }: SegmentsSlice,
+  ): void {
+    if (segments.length === 0) return;
+    const { topicId, partition } = want;
+    const endOffset = this.#tails.of(topicId, partition).endOffset ?? nextOffset;
+    const compressed = segments.some(hasCompressed);
+    answer.add(want, { endOffset, nextOffset, segments, compressed });
+  }
+}
+
+function partitionKey(topicId: string, partition: number): string {
+  return `${topicId}/${partition}`;
+}

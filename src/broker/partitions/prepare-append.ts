@@ -1,0 +1,30 @@
+import type { Append, TopicConfig } from '../../protocol/broker.ts';
+import { compressBatch } from '../../log/compress.ts';
+import { validateBatch } from '../../log/validate.ts';
+import { MAX_INFLATED_BYTES } from '../../record/batch-format.ts';
+import { RecordBatch } from '../../record/batch-reader.ts';
+import { sealBatch, stampAppendTime } from '../../record/batch-seal.ts';
+import type { NewAppend } from './group-commit.ts';
+
+/**
+ * Validates and compresses a batch, as its topic wants it: all of the slow work, while another
+ * transaction may be under way. Throws what is wrong with it.
+ */
+export function prepareAppend(append: Append, config: TopicConfig, now: number): NewAppend {
+  const { topicId, partition, expectedOffset = null, isDeadLetter = false } = append;
+  const { cleanup, timestampType } = config;
+  const maxRecordBytes = isDeadLetter ? MAX_INFLATED_BYTES : config.maxRecordBytes;
+  const needsKeys = cleanup !== 'delete' && !isDeadLetter;
+  let bytes = new Uint8Array(append.batch);
+  const limits = { maxRecordBytes, maxBatchBytes: MAX_INFLATED_BYTES, needsKeys };
+  const { codec } = validateBatch(bytes, limits);
+  const appendTime = timestampType === 'append' ? now : null;
+  if (appendTime !== null) {
+    bytes = bytes.slice(); // what was sent stays as it is, should it be tried again
+    stampAppendTime(bytes, appendTime);
+  }
+  if (codec === 'none') bytes = compressBatch(bytes, append.compression);
+  sealBatch(bytes);
+  const batch = new RecordBatch(bytes);
+  return { topicId, partition, batch, appendTime, expectedOffset };
+}

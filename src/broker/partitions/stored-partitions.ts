@@ -1,0 +1,224 @@
+import { checkInteger } from '../../base/argument.ts';
+import type { Clock } from '../../platform/clock.ts';
+import { TablogError, toTablogError } from '../../base/error.ts';
+import type { BatchPlace } from '../../log/append.ts';
+import { headRef } from '../../log/head.ts';
+import type { PartitionHead, PartitionName } from '../../log/head.ts';
+import { importBatches, mustBeNew } from '../../log/file/import-batches.ts';
+import { LogFileReader } from '../../log/file/log-file-reader.ts';
+import { offsetAtTime, topicGone } from '../../log/segment-reader.ts';
+import { lookUpTime } from '../../log/time-index.ts';
+import { MAX_INFLATED_BYTES } from '../../record/batch-format.ts';
+import { loadCodec, loadCodecsFor } from '../../record/compression/codecs.ts';
+import type {
+  Append,
+  FetchPartition,
+  FetchedPartition,
+  ImportedPartition,
+  OffsetSpec,
+  PartitionDescription,
+  Request,
+  TopicConfig,
+} from '../../protocol/broker.ts';
+import type { AppendedHint } from '../../protocol/hint.ts';
+import { HEAD_KEY } from '../../store/schema.ts';
+import type { Durability, Store } from '../../store/store.ts';
+import { GroupCommit } from './group-commit.ts';
+import type { AppendOutcome, Committed, PendingAppend, RowWrites } from './group-commit.ts';
+import { inSlices } from '../waiting/in-slices.ts';
+import type { FetchLimits, PartitionBounds, PartitionHost } from './partition-host.ts';
+import { PartitionFetcher } from './partition-fetcher.ts';
+import type { PartitionFetcherOptions } from './partition-fetcher.ts';
+import { PartitionCleaner } from '../cleaner/partition-cleaner.ts';
+import { prepareAppend } from './prepare-append.ts';
+import type { TopicRow } from '../rows/topic-row.ts';
+
+export interface StoredPartitionsOptions extends PartitionFetcherOptions {
+  /** The configuration of a partition's topic. Throws `UNKNOWN_TOPIC`. */
+  readonly configOf: (partition: PartitionName) => Promise<TopicConfig>;
+  /** A file is about to bring a partition as far as this offset. */
+  readonly beforeImport?: (partition: PartitionName, endOffset: number) => Promise<void>;
+  readonly onCommitted: (committed: readonly Committed[]) => void;
+  /** Records at the start of a partition are gone. */
+  readonly onTrimmed: (partition: PartitionName) => void;
+}
+
+const SCAN_BYTES = 1024 * 1024;
+
+/** Partitions in a store. */
+export class StoredPartitions implements PartitionHost {
+  readonly #options: StoredPartitionsOptions;
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #fetcher: PartitionFetcher;
+  readonly #commits: GroupCommit;
+
+  constructor(options: StoredPartitionsOptions) {
+    this.#options = options;
+    const { store, clock, onCommitted } = options;
+    this.#store = store;
+    this.#clock = clock;
+    this.#fetcher = new PartitionFetcher(options);
+    this.#commits = new GroupCommit(store, clock, (committed) => {
+      for (const one of committed) this.#fetcher.appended(one);
+      onCommitted(committed);
+    });
+  }
+
+  async append(appends: readonly Append[], durability: Durability): Promise<AppendOutcome[]> {
+    const placed = await Promise.all(
+      appends.map((append) => this.#place(append).catch(toTablogError)),
+    );
+    // All are queued in one turn, so that one transaction takes them.
+    return Promise.all(
+      placed.map(async (append) =>
+        append instanceof TablogError ? append : this.#commits.append(append, durability),
+      ),
+    );
+  }
+
+  /** Stores the batches and the rows, all or nothing; the place of each batch. */
+  async transact(
+    appends: readonly Append[],
+    durability: Durability,
+    rows: readonly RowWrites[],
+  ): Promise<BatchPlace[]> {
+    const placed = await Promise.all(appends.map((append) => this.#place(append)));
+    return this.#commits.transact(placed, durability, rows);
+  }
+
+  fetch(wanted: readonly FetchPartition[], limits: FetchLimits): Promise<FetchedPartition[]> {
+    return this.#fetcher.fetch(wanted, limits);
+  }
+
+  /** Another broker says that it appended. */
+  heardOfAppend(appended: AppendedHint): void {
+    this.#fetcher.heardOfAppend(appended);
+  }
+
+  /** Records at the start of a partition are gone. */
+  trimmed(name: PartitionName): void {
+    this.#fetcher.trimmed(name);
+  }
+
+  /** Whether a fetch is waiting for records. */
+  get isWaitedFor(): boolean {
+    return this.#fetcher.isWaitedFor;
+  }
+
+  /** Drops the state of all topics but these. */
+  retain(topicIds: ReadonlySet<string>): void {
+    this.#fetcher.retain(topicIds);
+  }
+
+  deleteRecords({ topicId, partitions }: Request<'deleteRecords'>): Promise<number[]> {
+    return Promise.all(
+      partitions.map(async ({ partition, before }) => {
+        checkInteger('before', before, 0); // a start that is no number would be none to read from
+        const name = { topicId, partition };
+        const store = await this.#options.place(name);
+        const keeper = new PartitionCleaner(this.#store, { ...name, store });
+        // It may have moved where this fails, too.
+        const start = await keeper.moveStart(before).finally(() => this.#trim(name));
+        keeper.sweep().catch(() => {}); // else the next round does
+        return start;
+      }),
+    );
+  }
+
+  async importPartition(request: Request<'importPartition'>): Promise<ImportedPartition> {
+    const { topicId, partition, file, sizes = [file.byteLength] } = request;
+    const name = { topicId, partition };
+    const store = await this.#options.place(name);
+    const reader = new LogFileReader(new Uint8Array(file), sizes);
+    for (const segment of reader.segments) await loadCodecsFor(segment, name);
+    await inSlices(reader.read(), this.#clock);
+    const { batches, records, leftOut } = reader.finish();
+    const [begun] = await this.#heads([name]);
+    mustBeNew(begun!); // a file that is refused changes nothing
+    await this.#options.beforeImport?.(name, batches.at(-1)!.nextOffset);
+    const now = this.#clock.now();
+    const imported = await this.#store.update([headRef(store)], ([head], write) => {
+      if (head?.topicId !== topicId) throw topicGone(name);
+      const imported = importBatches(head, batches, now);
+      for (const { baseOffset, bytes } of imported.segments) write.put(store, baseOffset, bytes);
+      write.put(store, HEAD_KEY, imported.head);
+      return imported;
+    });
+    this.#trim(name); // what was known of it is not so any more
+    const { startOffset, endOffset } = imported.head;
+    this.#options.onCommitted([{ ...name, store, ...imported }]);
+    return { startOffset, endOffset, records, ...(leftOut && { leftOut }) };
+  }
+
+  async offset(topicId: string, partition: number, at: OffsetSpec): Promise<number> {
+    const store = await this.#options.place({ topicId, partition });
+    const [head] = await this.#store.read([headRef(store)]);
+    if (head?.topicId !== topicId) throw topicGone({ topicId, partition });
+    if (at === 'earliest') return head.startOffset;
+    if (at === 'latest') return head.endOffset;
+    return this.#offsetAtTime(store, head, at);
+  }
+
+  bounds(partitions: readonly PartitionName[]): Promise<PartitionBounds[]> {
+    return this.#heads(partitions);
+  }
+
+  async describe({ id, stores }: TopicRow): Promise<PartitionDescription[]> {
+    const names = stores.map((_, partition) => ({ topicId: id, partition }));
+    const heads = await this.#heads(names);
+    return heads.map(({ partition, startOffset, endOffset, bytes, segments }) => ({
+      partition,
+      startOffset,
+      endOffset,
+      bytes,
+      segments,
+    }));
+  }
+
+  /**
+   * Prepares a batch and finds its place; throws what is wrong with it. The slow work happens here,
+   * outside of the transaction.
+   */
+  async #place(append: Append): Promise<PendingAppend> {
+    const { topicId, partition } = append;
+    const [store, config] = await Promise.all([
+      this.#options.place(append),
+      this.#options.configOf(append),
+      loadCodec(append.compression),
+      loadCodecsFor(new Uint8Array(append.batch), { topicId, partition }),
+    ]);
+    return { ...prepareAppend(append, config, this.#clock.now()), store };
+  }
+
+  async #heads(partitions: readonly PartitionName[]): Promise<PartitionHead[]> {
+    const stores = await Promise.all(partitions.map((name) => this.#options.place(name)));
+    const heads = await this.#store.read(stores.map((store) => headRef(store)));
+    return heads.map((head, i) => {
+      if (head?.topicId === partitions[i]!.topicId) return head;
+      throw topicGone(partitions[i]!);
+    });
+  }
+
+  #trim(name: PartitionName): void {
+    this.trimmed(name);
+    this.#options.onTrimmed(name);
+  }
+
+  async #offsetAtTime(store: string, head: PartitionHead, time: number): Promise<number> {
+    let from = Math.max(lookUpTime(head.timeIndex, time) ?? head.endOffset, head.startOffset);
+    while (from < head.endOffset) {
+      const request = { store, from, maxBytes: SCAN_BYTES };
+      const [read] = await this.#store.readSegments([request]);
+      if (read === undefined || read.segments.length === 0) break;
+      for (const { bytes } of read.segments) {
+        const { topicId, partition } = head;
+        await loadCodecsFor(new Uint8Array(bytes), { topicId, partition });
+        const found = offsetAtTime(bytes, from, time, MAX_INFLATED_BYTES);
+        if (found !== undefined) return found;
+      }
+      from = read.nextBaseOffset ?? head.endOffset;
+    }
+    return head.endOffset;
+  }
+}

@@ -1,0 +1,182 @@
+import { CLOSED, STORAGE_TIMEOUT } from '../base/error-rules.ts';
+import { TablogError, isLogDeleted, logDeleted } from '../base/error.ts';
+import { logRef } from '../store/schema.ts';
+import type { Store } from '../store/store.ts';
+import { StoreSession } from './store-session.ts';
+import type { StoreSessionOptions } from './store-session.ts';
+import { MemoryPartitions } from './memory/memory-partitions.ts';
+import type { MemoryPartitionsOptions } from './memory/memory-partitions.ts';
+import type { TopicCatalog } from './topics/topic-catalog.ts';
+
+export interface StoreConnectionOptions
+  extends Omit<StoreSessionOptions, 'memory'>, Pick<MemoryPartitionsOptions, 'broker'> {
+  /** The log's name. */
+  readonly name: string;
+  /**
+   * With `mustExist`, rejects with `CLOSED` where the log does not exist, instead of creating it.
+   */
+  readonly openStore: (options: { readonly mustExist: boolean }) => Promise<Store>;
+  /** Called once the log was deleted: this broker serves nobody any more. */
+  readonly onDeleted: () => void;
+}
+
+/**
+ * The sessions of one log in a broker, one after the other: a session lasts as long as its
+ * connection to the store. Every session is of the log that the first one had: where that log is
+ * gone, or another one has its name, the broker ends, and later openers get a new broker.
+ *
+ * Only a client that opens the log for the first time may create it. A call of any other client
+ * reaches a broker without a session when the worker before has died, and the log may have been
+ * deleted meanwhile.
+ */
+export class StoreConnection {
+  readonly #options: StoreConnectionOptions;
+  #session: Promise<StoreSession> | undefined;
+  #memory: MemoryPartitions | undefined;
+  /** The id of the broker's log, the same for good; `undefined` before the first session. */
+  #logId: string | undefined;
+  /** The error of calls after the end; `undefined` until then. */
+  #closed: TablogError | undefined;
+
+  constructor(options: StoreConnectionOptions) {
+    this.#options = options;
+  }
+
+  get isClosed(): boolean {
+    return this.#closed !== undefined;
+  }
+
+  /** The error of calls after the log was deleted; `undefined` until then. */
+  get deletion(): TablogError | undefined {
+    return isLogDeleted(this.#closed) ? this.#closed : undefined;
+  }
+
+  /** The session, if there is one. */
+  get current(): Promise<StoreSession | undefined> {
+    return this.#session?.catch(() => undefined) ?? Promise.resolve(undefined);
+  }
+
+  /** The session. Throws `CLOSED` where the log does not exist. */
+  open(): Promise<StoreSession> {
+    if (this.#closed !== undefined) return Promise.reject(this.#closed);
+    this.#session ??= this.#connect(true);
+    return this.#session;
+  }
+
+  /** The session, of a new log where none exists and this broker has had none. */
+  async openOrCreate(): Promise<StoreSession> {
+    for (;;) {
+      const isJoined = this.#session !== undefined || this.#closed !== undefined;
+      if (!isJoined) this.#session = this.#connect(this.#logId !== undefined);
+      try {
+        return await this.open();
+      } catch (error) {
+        // The attempt under way was of a client that had the log before, and may not create it.
+        const isOfOther = isJoined && this.#closed === undefined && isLogDeleted(error);
+        if (!isOfOther) throw error;
+      }
+    }
+  }
+
+  /**
+   * Runs `use` on the open log. A connection that the browser closed is opened anew, once, where
+   * that is safe: the error says that nothing was stored.
+   */
+  async run<T>(
+    use: (session: StoreSession) => Promise<T>,
+    opening: Promise<StoreSession> = this.open(),
+  ): Promise<T> {
+    const session = await opening;
+    try {
+      return await use(session);
+    } catch (error) {
+      if (this.deletion !== undefined) throw this.deletion;
+      if (!session.store.closed.aborted || !isCutOff(error)) throw error;
+      return use(await this.open());
+    }
+  }
+
+  /** The session of the log `logId`. Throws `CLOSED` where that log was deleted. */
+  async openOf(logId: string): Promise<StoreSession> {
+    const session = await this.open();
+    if (this.#logId !== logId) throw logDeleted(this.#options.name);
+    return session;
+  }
+
+  close(why: TablogError = closedError()): void {
+    this.#closed ??= why;
+    this.#memory?.close();
+    void this.#session?.then(
+      ({ store }) => store.close(),
+      () => {},
+    );
+  }
+
+  async #connect(mustExist: boolean): Promise<StoreSession> {
+    try {
+      const { store, logId } = await this.#openLog(mustExist);
+      // A log with another id was created since: this broker's clients had the deleted one.
+      const isOther = this.#logId !== undefined && this.#logId !== logId;
+      if (isOther) this.#end(logDeleted(this.#options.name));
+      if (this.#closed !== undefined) {
+        store.close();
+        throw this.#closed;
+      }
+      this.#logId = logId;
+      if (store.closed.aborted) this.#disconnected(store);
+      else store.closed.addEventListener('abort', () => this.#disconnected(store), { once: true });
+      return new StoreSession(store, { ...this.#options, memory: this.#memoryOf(logId) });
+    } catch (error) {
+      this.#session = undefined;
+      if (isLogDeleted(error) && this.#logId !== undefined) this.#end(error);
+      throw error;
+    }
+  }
+
+  #disconnected({ closed }: Store): void {
+    this.#session = undefined;
+    if (isLogDeleted(closed.reason)) this.#end(closed.reason);
+  }
+
+  #end(why: TablogError): void {
+    if (this.#closed !== undefined) return;
+    this.close(why);
+    this.#options.onDeleted();
+  }
+
+  async #openLog(mustExist: boolean): Promise<{ readonly store: Store; readonly logId: string }> {
+    for (let tries = 1; ; tries++) {
+      const store = await this.#options.openStore({ mustExist });
+      try {
+        const [log] = await store.read([logRef]);
+        return { store, logId: log!.logId };
+      } catch (error) {
+        store.close();
+        if (tries === 2 || !isCutOff(error)) throw error;
+      }
+    }
+  }
+
+  /** The topics in memory, which outlive a connection to the store. */
+  #memoryOf(logId: string): MemoryPartitions {
+    if (this.#memory !== undefined) {
+      this.#memory.topicsChanged(); // no hint of that was heard without a connection
+      return this.#memory;
+    }
+    const catalog = async (): Promise<TopicCatalog> => (await this.open()).topics;
+    this.#memory = new MemoryPartitions({ ...this.#options, logId, catalog });
+    return this.#memory;
+  }
+}
+
+function closedError(): TablogError {
+  return new TablogError(CLOSED, 'the broker is closed');
+}
+
+/**
+ * Whether the connection was lost before anything was stored. Not where the database did not answer
+ * in time: whoever called cannot wait for as long again.
+ */
+export function isCutOff(error: unknown): boolean {
+  return error instanceof TablogError && error.retriable && error.code !== STORAGE_TIMEOUT.code;
+}

@@ -1,0 +1,143 @@
+import type { Clock } from '../platform/clock.ts';
+import type { BatchPlace } from '../log/append.ts';
+import type { Append, TransactRequest } from '../protocol/broker.ts';
+import type { AppendedHint, Hint, TrimmedHint } from '../protocol/hint.ts';
+import { alone } from '../platform/liveness.ts';
+import type { Liveness } from '../platform/liveness.ts';
+import { logRef } from '../store/schema.ts';
+import type { Store } from '../store/store.ts';
+import { Coalesced } from './waiting/coalesced.ts';
+import { GroupAdmin } from './groups/group-admin.ts';
+import { GroupCoordinator } from './groups/group-coordinator.ts';
+import { GroupOffsets } from './groups/group-offsets.ts';
+import { LogCleaner } from './log-cleaner.ts';
+import type { MemoryPartitions } from './memory/memory-partitions.ts';
+import type { PartitionHost } from './partitions/partition-host.ts';
+import { CleaningSchedule } from './cleaner/cleaning-schedule.ts';
+import { RoutedPartitions } from './memory/routed-partitions.ts';
+import { StoredPartitions } from './partitions/stored-partitions.ts';
+import { TopicCatalog } from './topics/topic-catalog.ts';
+import { TransactionalIds } from './groups/transactional-ids.ts';
+
+export interface StoreSessionOptions {
+  readonly clock: Clock;
+  readonly liveness: Liveness;
+  /** Topics in memory, which outlive the connection. */
+  readonly memory: MemoryPartitions;
+  /** Tells the other brokers. */
+  readonly post: (hint: Hint) => void;
+  readonly onAppended: (appended: readonly AppendedHint[]) => void;
+}
+
+/** Per broker. */
+const TAIL_BYTES = 16 * 1024 * 1024;
+
+/**
+ * A log as long as one connection to its store lasts: everything that is remembered is dropped with
+ * the connection, because the store may be another one when it opens again.
+ */
+export class StoreSession {
+  readonly store: Store;
+  readonly topics: TopicCatalog;
+  readonly partitions: PartitionHost;
+  readonly groups: GroupCoordinator;
+  readonly groupOffsets: GroupOffsets;
+  readonly groupAdmin: GroupAdmin;
+  readonly transactionalProducers: TransactionalIds;
+  readonly #disk: StoredPartitions;
+  readonly #memory: MemoryPartitions;
+  readonly #retained = new Coalesced(() => this.#retain());
+
+  constructor(store: Store, { clock, liveness, memory, post, onAppended }: StoreSessionOptions) {
+    this.store = store;
+    this.#memory = memory;
+    const topicsChanged = (): void => {
+      this.topicsChanged();
+      post({ kind: 'topics' });
+    };
+    const topics = (this.topics = new TopicCatalog(store, () => clock.now(), topicsChanged));
+    const disk = (this.#disk = new StoredPartitions({
+      store,
+      clock,
+      tailBytes: TAIL_BYTES,
+      place: async (name) => (await topics.mustGetPartition(name)).store,
+      configOf: async (name) => (await topics.mustGetPartition(name)).config,
+      onCommitted: (committed) => {
+        rounds.soon();
+        onAppended(
+          committed.map(({ topicId, partition, segments }) => ({
+            topicId,
+            partition,
+            endOffset: segments.at(-1)!.nextOffset,
+          })),
+        );
+      },
+      onTrimmed: (name) => post({ kind: 'trimmed', ...name }),
+    }));
+    const partitions = (this.partitions = new RoutedPartitions(disk, memory, clock));
+    const coordinator = new GroupCoordinator({ store, topics, clock, liveness, post });
+    const offsets = new GroupOffsets({ store, topics, clock, partitions });
+    this.transactionalProducers = new TransactionalIds(store, clock);
+    this.groups = coordinator;
+    this.groupOffsets = offsets;
+    this.groupAdmin = new GroupAdmin({ store, topics, coordinator, offsets, partitions });
+    const janitor = new LogCleaner({
+      store,
+      topics,
+      offsets,
+      clock,
+      onTrimmed: (name) => {
+        disk.trimmed(name);
+        post({ kind: 'trimmed', ...name });
+      },
+    });
+    const rounds = new CleaningSchedule(clock, async (signal) => {
+      const [log] = await store.read([logRef]);
+      await alone(`janitor/${log!.logId}`, () => janitor.goRound(signal));
+    });
+    const closed = (): void => {
+      rounds.close();
+      coordinator.close();
+    };
+    store.closed.addEventListener('abort', closed, { once: true });
+    if (store.closed.aborted) closed(); // it was handed over closed
+    else coordinator.start();
+  }
+
+  /** Stores the batches and the offsets, all or nothing; the place of each batch. */
+  transact(
+    appends: readonly Append[],
+    { commits, durability, producer }: Omit<TransactRequest, 'appends'>,
+  ): Promise<BatchPlace[]> {
+    const rows = commits.map((commit) => this.groupOffsets.writesWithRecords(commit));
+    const fence = producer === null ? [] : [this.transactionalProducers.fence(producer)];
+    return this.#disk.transact(appends, durability, [...fence, ...rows]);
+  }
+
+  /** Another broker says that it appended. */
+  heardOfAppend(appended: AppendedHint): void {
+    this.#disk.heardOfAppend(appended);
+  }
+
+  /** Another broker says that records are gone. */
+  trimmed(hint: TrimmedHint): void {
+    this.#disk.trimmed(hint);
+  }
+
+  /** Topics were made, changed or deleted, here or elsewhere. */
+  topicsChanged(): void {
+    this.topics.forget();
+    this.#retained.soon();
+    this.#memory.topicsChanged();
+    this.groups.topicsChanged();
+  }
+
+  /**
+   * Drops the state of deleted topics; fetches and members that wait for one get `UNKNOWN_TOPIC`.
+   */
+  async #retain(): Promise<void> {
+    // Without waiting fetches the topics need not be read: nobody has to be told, and every cached
+    // tail can be read again.
+    this.#disk.retain(this.#disk.isWaitedFor ? await this.topics.ids() : new Set());
+  }
+}

@@ -1,0 +1,286 @@
+import { STORAGE_UNAVAILABLE, TOPIC_EXISTS, UNKNOWN_TOPIC } from '../../base/error-rules.ts';
+import { checkInteger, checkName } from '../../base/argument.ts';
+import { TablogError } from '../../base/error.ts';
+import type { SubscribedTopic } from '../../group/group-state.ts';
+import type { PartitionName } from '../../log/head.ts';
+import { headRef } from '../../log/head.ts';
+import { topicGone } from '../../log/segment-reader.ts';
+import { MAX_PARTITIONS } from '../../protocol/broker.ts';
+import type { TopicConfig, TopicConfigChanges, TopicSpec } from '../../protocol/broker.ts';
+import { isInMemory, newTopicId } from '../../protocol/topic-id.ts';
+import { OFFSETS, TOPICS, partitionStore, poolRef } from '../../store/schema.ts';
+import type { RowRef, Store } from '../../store/store.ts';
+import { offsetRef } from '../rows/offset-row.ts';
+import type { OffsetRow } from '../rows/offset-row.ts';
+import { withFreeStores } from './store-pool.ts';
+import type { Allocation } from './store-pool.ts';
+import {
+  broughtInLine,
+  checkAgrees,
+  checkConfig,
+  defaultsOf,
+  withChanges,
+} from './topic-config.ts';
+import { storeOf, topicRef } from '../rows/topic-row.ts';
+import type { TopicRow } from '../rows/topic-row.ts';
+
+export interface ResolvedPartition {
+  readonly store: string;
+  readonly config: TopicConfig;
+}
+
+/** Topics as groups see them, at a version of the pool. */
+interface Subscribable {
+  readonly topics: readonly SubscribedTopic[];
+  readonly version: number;
+}
+
+/** The topics of a log: a cache of their rows, and the transactions that change them. */
+export class TopicCatalog {
+  readonly #store: Store;
+  readonly #now: () => number;
+  readonly #onChanged: () => void;
+  #rows: Promise<ReadonlyMap<string, TopicRow>> | undefined;
+  #subscribable: Promise<Subscribable> | undefined;
+
+  /** `onChanged` is called when this has changed a topic. */
+  constructor(store: Store, now: () => number, onChanged: () => void) {
+    this.#store = store;
+    this.#now = now;
+    this.#onChanged = onChanged;
+  }
+
+  /** Somebody changed a topic: the next look reads the store. */
+  forget(): void {
+    this.#rows = undefined;
+    this.#subscribable = undefined;
+  }
+
+  async list(): Promise<readonly TopicRow[]> {
+    return [...(await this.#read(true)).values()];
+  }
+
+  /** The ids of all topics, from memory where that is current. */
+  async ids(): Promise<ReadonlySet<string>> {
+    return new Set(byId(await this.#read(false)).keys());
+  }
+
+  /**
+   * What groups can read, as remembered unless that `isStale`, and the version that tells in a
+   * transaction whether it is.
+   */
+  subscribable(isStale: boolean): Promise<Subscribable> {
+    if (isStale || this.#subscribable === undefined) {
+      const reading = this.#readSubscribable();
+      reading.catch(() => {
+        if (this.#subscribable === reading) this.#subscribable = undefined;
+      });
+      this.#subscribable = reading;
+    }
+    return this.#subscribable;
+  }
+
+  async #readSubscribable(): Promise<Subscribable> {
+    const [pool] = await this.#store.read([poolRef]); // first: what comes later has another version
+    const rows = await this.list();
+    const topics = rows.map(({ id, name, stores }) => ({ id, name, partitions: stores.length }));
+    return { topics, version: pool!.version };
+  }
+
+  /** Throws `UNKNOWN_TOPIC`. */
+  async mustGet(name: string): Promise<TopicRow> {
+    const row = (await this.#read(true)).get(name);
+    if (row === undefined) throw unknownTopic(name);
+    return row;
+  }
+
+  /** Where a partition is stored, and how its topic behaves. Throws `UNKNOWN_TOPIC`. */
+  async mustGetPartition({ topicId, partition }: PartitionName): Promise<ResolvedPartition> {
+    for (const fresh of [false, true]) {
+      const row = byId(await this.#read(fresh)).get(topicId);
+      const store = row && storeOf(row, partition);
+      if (store !== undefined) return { store, config: row!.config };
+    }
+    throw topicGone({ topicId, partition });
+  }
+
+  /**
+   * Sets `count` offsets of a topic in memory aside for this worker; the first of them. No worker that
+   * comes later gives them out again. Throws `UNKNOWN_TOPIC`.
+   */
+  async reserveOffsets(topicId: string, count: number): Promise<number> {
+    const known = (await this.list()).find(({ id }) => id === topicId);
+    if (known === undefined) throw topicGone({ topicId, partition: 0 });
+    return this.#store.update([topicRef(known.name)], ([row], write) => {
+      if (row?.id !== topicId) throw topicGone({ topicId, partition: 0 });
+      const { reservedTo = 0 } = row;
+      write.put(TOPICS, row.name, { ...row, reservedTo: reservedTo + count });
+      return reservedTo;
+    });
+  }
+
+  async create(specs: readonly TopicSpec[]): Promise<readonly TopicRow[]> {
+    for (const { name, partitions = 1, version = 0 } of specs) {
+      checkName('topic name', name); // a tab of another build may not have
+      checkInteger('partitions', partitions, 1, MAX_PARTITIONS);
+      checkInteger('version', version, 0);
+    }
+    const refs = specs.map((spec) => topicRef(spec.name));
+    return this.#grow(refs, (rows, allocation) => {
+      const made = new Map<string, TopicRow>(); // a topic may be named twice
+      return specs.map((spec, i) => {
+        const existing = rows[i] ?? made.get(spec.name);
+        if (existing !== undefined) {
+          const kept = keptTopic(spec, existing, allocation);
+          made.set(spec.name, kept);
+          return kept;
+        }
+        const config = withChanges(defaultsOf(spec), spec.config ?? {});
+        checkConfig(spec.name, config);
+        const row: TopicRow = {
+          name: spec.name,
+          id: newTopicId(config.storage),
+          stores: [],
+          config,
+          createdAt: this.#now(),
+          ...(spec.version !== undefined && { version: spec.version }),
+        };
+        const allocated = allocation.grow(row, spec.partitions ?? 1);
+        made.set(spec.name, allocated);
+        return allocated;
+      });
+    });
+  }
+
+  async addPartitions(name: string, partitions: number): Promise<TopicRow> {
+    checkInteger('partitions', partitions, 1, MAX_PARTITIONS);
+    const [row] = await this.#grow([topicRef(name)], ([existing], allocation) => {
+      if (existing === undefined) throw unknownTopic(name);
+      const has = existing.stores.length;
+      if (partitions < has) {
+        throw new TablogError(
+          TOPIC_EXISTS,
+          `the topic '${name}' has ${has} partitions, and cannot have fewer`,
+          { details: { topic: name, partitions: has } },
+        );
+      }
+      return [allocation.grow(existing, partitions - has)];
+    });
+    return row!;
+  }
+
+  async alter(name: string, changes: TopicConfigChanges): Promise<TopicRow> {
+    const altered = await this.#store.update([topicRef(name)], ([row], write) => {
+      if (row === undefined) throw unknownTopic(name);
+      const config = withChanges(row.config, changes);
+      checkConfig(name, config, row.config);
+      const next: TopicRow = { ...row, config };
+      write.put(TOPICS, name, next);
+      return next;
+    });
+    this.#onChanged();
+    return altered;
+  }
+
+  /** Deletes the topics and gives their stores back, all or none. Throws `UNKNOWN_TOPIC`. */
+  async delete(names: readonly string[]): Promise<void> {
+    const rows = await Promise.all([...new Set(names)].map((name) => this.mustGet(name)));
+    const onDisk = rows.filter(({ id }) => !isInMemory(id));
+    const taken = onDisk.flatMap(({ stores }) => stores);
+    const heads = taken.map((index) => headRef(partitionStore(index)));
+    const topics = rows.map((row) => topicRef(row.name));
+    const offsets = await this.#offsetsOf(new Set(rows.map(({ id }) => id)));
+    const refs = [poolRef, ...topics, ...heads, ...offsets] as const;
+    await this.#store.update(refs, (found, write) => {
+      const pool = found[0]!;
+      rows.forEach((row, i) => {
+        const now = found[1 + i] as TopicRow | undefined;
+        if (now?.id !== row.id || now.stores.length !== row.stores.length) {
+          throw new TablogError(STORAGE_UNAVAILABLE, `the topic '${row.name}' is being changed`);
+        }
+        write.delete(TOPICS, row.name);
+      });
+      for (const { store } of heads) write.clear(store);
+      for (const { store, key } of offsets) write.delete(store, key);
+      const free = [...pool.free, ...taken];
+      write.put(poolRef.store, poolRef.key, { ...pool, free, version: pool.version + 1 });
+    });
+    this.#onChanged();
+  }
+
+  /** Changes topics that may need more stores. */
+  async #grow(
+    refs: readonly RowRef<TopicRow>[],
+    change: (rows: readonly (TopicRow | undefined)[], allocation: Allocation) => TopicRow[],
+  ): Promise<readonly TopicRow[]> {
+    const { topics, hasChanged } = await withFreeStores(this.#store, refs, change);
+    if (hasChanged) this.#onChanged();
+    return topics;
+  }
+
+  /** What groups have committed of these topics. */
+  async #offsetsOf(topicIds: ReadonlySet<string>): Promise<RowRef<OffsetRow>[]> {
+    const rows = await this.#store.readAll<OffsetRow>(OFFSETS);
+    return rows
+      .filter(({ topicId }) => topicIds.has(topicId))
+      .map((row) => offsetRef(row.groupId, row));
+  }
+
+  #read(fresh: boolean): Promise<ReadonlyMap<string, TopicRow>> {
+    const known = this.#rows;
+    if (!fresh && known !== undefined) return known;
+    const reading = this.#store
+      .readAll<TopicRow>(TOPICS)
+      .then((rows) => new Map(rows.map((row) => [row.name, row])));
+    // What is known serves until there is something newer: this may take long, or fail.
+    if (known === undefined) this.#rows = reading;
+    reading.then(
+      () => {
+        if (this.#rows === known) this.#rows = reading;
+      },
+      () => {
+        if (this.#rows === reading) this.#rows = undefined;
+      },
+    );
+    return reading;
+  }
+}
+
+/**
+ * An existing topic after `createTopics` with `spec`. A version below the topic's comes from an
+ * older release: the topic stays as it is, so that a tab of that release never undoes a newer one's
+ * changes.
+ */
+function keptTopic(spec: TopicSpec, row: TopicRow, allocation: Allocation): TopicRow {
+  const { version: asked = 0 } = spec;
+  const { version = 0 } = row;
+  const partitions = row.stores.length;
+  const existing = { config: row.config, partitions, version };
+  if (asked < version) return row;
+  if (asked === version) {
+    checkAgrees(spec, existing);
+    return row;
+  }
+  const config = broughtInLine(spec, existing);
+  return allocation.change({ ...row, config, version: asked }, spec.partitions ?? partitions);
+}
+
+/**
+ * Topics by id, computed once for each read of all topics: a fetch looks up each of its partitions.
+ */
+const indices = new WeakMap<ReadonlyMap<string, TopicRow>, ReadonlyMap<string, TopicRow>>();
+
+function byId(rows: ReadonlyMap<string, TopicRow>): ReadonlyMap<string, TopicRow> {
+  let index = indices.get(rows);
+  if (index === undefined) {
+    index = new Map([...rows.values()].map((row) => [row.id, row]));
+    indices.set(rows, index);
+  }
+  return index;
+}
+
+function unknownTopic(name: string): TablogError {
+  return new TablogError(UNKNOWN_TOPIC, `there is no topic '${name}'`, {
+    details: { topic: name },
+  });
+}

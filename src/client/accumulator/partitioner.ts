@@ -1,0 +1,69 @@
+import { show } from '../../base/show.ts';
+import type { RecordParts } from '../../record/batch-writer.ts';
+import { murmur2 } from '../../record/murmur2.ts';
+import { utf8Bytes, writeUtf8 } from '../../record/utf8.ts';
+
+/** What a partitioner decides by; key and value are encoded: bytes, or text that will be UTF-8. */
+export interface PartitionerInput extends RecordParts {
+  readonly topic: string;
+  /** How many partitions the topic has. */
+  readonly partitions: number;
+}
+
+/** Chooses the partition, from 0 to `partitions` - 1, of a record that does not name one. */
+export type Partitioner = (record: PartitionerInput) => number;
+
+let scratch = new Uint8Array(0);
+
+/** Kafka's rule for keys: Java's murmur2 of the key's bytes. */
+export function keyPartition(key: Uint8Array | string, partitions: number): number {
+  let hash: number;
+  if (typeof key === 'string') {
+    const size = utf8Bytes(key);
+    if (scratch.length < size) scratch = new Uint8Array(Math.max(size, 256));
+    writeUtf8(scratch, 0, key, size);
+    hash = murmur2(scratch, size);
+  } else {
+    hash = murmur2(key);
+  }
+  return (hash & 0x7fff_ffff) % partitions;
+}
+
+/** Throws a `RangeError` unless the topic has the partition. */
+export function checkPartition(topic: string, partition: unknown, partitions: number): void {
+  if (
+    Number.isInteger(partition) &&
+    (partition as number) >= 0 &&
+    (partition as number) < partitions
+  ) {
+    return;
+  }
+  throw new RangeError(
+    `the topic '${topic}' has the partitions 0 to ${partitions - 1}, and none ${show(partition)}`,
+  );
+}
+
+/**
+ * For records without a key: one partition until a batch of it is on its way, then another, so that
+ * batches fill instead of spreading (KIP-480).
+ */
+export class StickyPartition {
+  readonly #random: () => number;
+  #partition: number | undefined;
+
+  constructor(random: () => number) {
+    this.#random = random;
+  }
+
+  choose(partitions: number): number {
+    this.#partition ??= Math.floor(this.#random() * partitions);
+    return Math.min(this.#partition, partitions - 1);
+  }
+
+  /** A batch of `partition` is complete: move on. */
+  moveFrom(partition: number, partitions: number): void {
+    if (this.#partition !== partition || partitions < 2) return;
+    const step = 1 + Math.floor(this.#random() * (partitions - 1));
+    this.#partition = (partition + step) % partitions;
+  }
+}

@@ -1,0 +1,125 @@
+import { kindFor, mistake, unknown } from '../../base/argument.ts';
+import { isBytes, timeOf } from '../../base/brand.ts';
+import { show } from '../../base/show.ts';
+import type { Field, RecordParts } from '../../record/batch-writer.ts';
+import { TablogError } from '../../base/error.ts';
+import { errorMessage } from '../../base/error-text.ts';
+import { checkUtf8 } from '../../record/utf8.ts';
+import { plain } from '../topics/serde.ts';
+import type { Serde } from '../topics/serde.ts';
+import type { Topic } from '../topics/topic.ts';
+
+/** Names and values; an iterable of pairs may have a name twice, and keeps the order. */
+export type HeadersInput =
+  | Readonly<Record<string, string | Uint8Array | null>>
+  | Iterable<readonly [name: string, value: string | Uint8Array | null]>;
+
+/** A record to be sent. */
+export interface ProducerRecord<K, V> {
+  /** Default null: no key. Records of one key go to one partition and stay in order. */
+  readonly key?: K | null;
+  /** null is a tombstone: "this key has no value any more". `undefined` is an error. */
+  readonly value: V | null;
+  readonly headers?: HeadersInput;
+  /** Default: chosen by the producer's partitioner. */
+  readonly partition?: number;
+  /** Default: now. Milliseconds since 1970, or a `Date`. */
+  readonly timestamp?: number | Date;
+}
+
+const FIELDS: ReadonlySet<string> = new Set(['key', 'value', 'headers', 'partition', 'timestamp']);
+
+/** The year 144683: the distance of any two timestamps stays exact as a varlong. */
+const MAX_TIMESTAMP = 2 ** 52 - 1;
+
+const NO_HEADERS: RecordParts['headers'] = [];
+
+/** The record as bytes and texts. Throws a `TypeError` or `RangeError` for what cannot be encoded. */
+export function encodeRecord(
+  topic: Topic,
+  record: ProducerRecord<unknown, unknown>,
+  now: number,
+): RecordParts {
+  if (typeof record !== 'object' || record === null) {
+    throw mistake('a record must be an object with a value', record);
+  }
+  if (Array.isArray(record)) {
+    throw mistake('a record must be an object with a value; sendBatch() takes an array', record);
+  }
+  for (const name of Object.keys(record)) {
+    if (!FIELDS.has(name)) throw unknown('a record has no field', name, FIELDS);
+  }
+  const { key = null, value, headers, timestamp } = record;
+  if (value === undefined) {
+    throw new TypeError(
+      `a record for '${topic.name}' has the value undefined: send null for a tombstone`,
+    );
+  }
+  return {
+    key: encodeField(topic, 'key', topic.key, key),
+    value: encodeField(topic, 'value', topic.value, value),
+    headers: headers === undefined ? NO_HEADERS : encodeHeaders(headers),
+    timestamp: timestamp === undefined ? now : checkTimestamp(timestamp),
+  };
+}
+
+function encodeField(topic: Topic, what: string, serde: Serde<unknown>, value: unknown): Field {
+  if (value === null) return null;
+  if (serde === plain && typeof value !== 'string' && !isBytes(value)) {
+    throw new TypeError(
+      `'${topic.name}' has no ${what} serde, so a ${what} must be a Uint8Array or a string, ` +
+        `got ${show(value)}: write topic('${topic.name}', { ${what}: json() })`,
+    );
+  }
+  let encoded: unknown;
+  try {
+    encoded = serde.encode(value);
+    if (typeof encoded === 'string') checkUtf8(encoded);
+  } catch (cause) {
+    throw cannotEncode(topic, what, cause);
+  }
+  if (typeof encoded === 'string' || isBytes(encoded)) return encoded;
+  throw mistake(
+    `the ${what} serde of '${topic.name}' must encode to a Uint8Array or a string`,
+    encoded,
+  );
+}
+
+/**
+ * A serde's failure as bad input: a `TypeError` or `RangeError`, whatever was thrown. A
+ * `TablogError` is passed on.
+ */
+function cannotEncode({ name }: Topic, what: string, cause: unknown): Error {
+  if (cause instanceof TablogError) return cause;
+  const kind = cause instanceof RangeError ? RangeError : TypeError;
+  const text = `the ${what} of a record for '${name}' cannot be encoded: ${errorMessage(cause)}`;
+  return new kind(text, { cause });
+}
+
+function encodeHeaders(headers: HeadersInput): RecordParts['headers'] {
+  if (typeof headers !== 'object' || headers === null) {
+    throw mistake('headers must be an object or pairs of name and value', headers);
+  }
+  const pairs = Symbol.iterator in headers ? [...headers] : Object.entries(headers);
+  for (const pair of pairs) {
+    if (!Array.isArray(pair) || pair.length !== 2 || typeof pair[0] !== 'string') {
+      throw mistake('a header must be a pair of name and value', pair);
+    }
+    const [name, value] = pair as readonly [string, unknown];
+    checkUtf8(name);
+    if (typeof value === 'string') checkUtf8(value);
+    else if (value !== null && !isBytes(value)) {
+      throw mistake(`the header ${show(name)} must be a string, a Uint8Array or null`, value);
+    }
+  }
+  return pairs;
+}
+
+function checkTimestamp(timestamp: unknown): number {
+  const ms = typeof timestamp === 'number' ? timestamp : (timeOf(timestamp) ?? timestamp);
+  if (Number.isInteger(ms) && (ms as number) >= 0 && (ms as number) <= MAX_TIMESTAMP) {
+    return ms as number;
+  }
+  const rule = 'a timestamp must be a Date or an integer of milliseconds since 1970';
+  throw mistake(rule, timestamp, kindFor(ms));
+}

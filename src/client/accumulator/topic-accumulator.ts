@@ -1,0 +1,130 @@
+import type { Clock } from '../../platform/clock.ts';
+import { INVALID_RECORD } from '../../base/error-rules.ts';
+import { TablogError } from '../../base/error.ts';
+import type { TopicInfo } from '../../protocol/broker.ts';
+import { recordTooLarge } from '../../record/batch-error.ts';
+import { maxRecordBytes, payloadBytes } from '../../record/batch-writer.ts';
+import type { Field, RecordParts } from '../../record/batch-writer.ts';
+import { PartitionAccumulator } from './partition-accumulator.ts';
+import type { SealedBatch } from './partition-accumulator.ts';
+import { StickyPartition, checkPartition, keyPartition } from './partitioner.ts';
+import type { Partitioner } from './partitioner.ts';
+import { BatchSequencer } from './batch-sequencer.ts';
+
+/** A record on its way into an accumulator. */
+export interface OutgoingRecord {
+  readonly parts: RecordParts;
+  /** As the caller named it; `undefined`: to be chosen. */
+  readonly partition: number | undefined;
+  /** Where it must be stored, or nowhere; null: at the end, wherever that is. */
+  readonly expectedOffset: number | null;
+  /** The most bytes that it can take in a batch. */
+  readonly size: number;
+}
+
+export function outgoing(
+  parts: RecordParts,
+  partition: number | undefined,
+  expectedOffset: number | null = null,
+): OutgoingRecord {
+  return { parts, partition, expectedOffset, size: maxRecordBytes(parts) };
+}
+
+/** The record with copies of its bytes: for one that is not written at once. */
+export function withOwnBytes({ parts, ...rest }: OutgoingRecord): OutgoingRecord {
+  // `Buffer.slice` of Node makes a view, no copy.
+  const own = (field: Field): Field =>
+    typeof field === 'string' || field === null ? field : new Uint8Array(field);
+  const headers = parts.headers.map(([name, value]) => [name, own(value)] as const);
+  return { ...rest, parts: { ...parts, key: own(parts.key), value: own(parts.value), headers } };
+}
+
+export interface TopicAccumulatorOptions {
+  readonly batchBytes: number;
+  readonly partitioner: Partitioner | undefined;
+  readonly random: () => number;
+  readonly clock: Clock;
+  /** Of an idempotent producer. */
+  readonly producerId: number | undefined;
+  readonly onSealed: (batch: SealedBatch) => void;
+}
+
+/** The accumulators of one topic, and the choice between them. */
+export class TopicAccumulator {
+  readonly #options: TopicAccumulatorOptions;
+  readonly #accumulators: PartitionAccumulator[] = [];
+  readonly #sticky: StickyPartition;
+  #topic: TopicInfo;
+
+  constructor(topic: TopicInfo, options: TopicAccumulatorOptions) {
+    this.#options = options;
+    this.#topic = topic;
+    this.#sticky = new StickyPartition(options.random);
+    this.update(topic);
+  }
+
+  get topicId(): string {
+    return this.#topic.id;
+  }
+
+  /** The same topic with more partitions or another configuration. */
+  update(topic: TopicInfo): void {
+    this.#topic = topic;
+    const { batchBytes, clock, producerId, onSealed } = this.#options;
+    for (let partition = this.#accumulators.length; partition < topic.partitions; partition++) {
+      const sealed = (batch: SealedBatch): void => {
+        this.#sticky.moveFrom(partition, this.#topic.partitions);
+        onSealed(batch);
+      };
+      const sequence =
+        producerId === undefined ? undefined : new BatchSequencer({ id: producerId, epoch: 0 });
+      const options = { topic, partition, batchBytes, clock, sequence, onSealed: sealed };
+      this.#accumulators.push(new PartitionAccumulator(options));
+    }
+  }
+
+  /** Throws a `RangeError` for a partition that does not exist, `INVALID_RECORD`, `RECORD_TOO_LARGE`. */
+  check({ parts, partition, size }: OutgoingRecord): void {
+    const { name, partitions, config } = this.#topic;
+    if (partition !== undefined) checkPartition(name, partition, partitions);
+    if (parts.key === null && config.cleanup !== 'delete') throw keyMissing(name);
+    if (size <= config.maxRecordBytes) return;
+    const bytes = payloadBytes(parts);
+    if (bytes > config.maxRecordBytes) throw recordTooLarge(bytes, config.maxRecordBytes);
+  }
+
+  /** Whether `check` would accept the record. */
+  accepts(record: OutgoingRecord): boolean {
+    try {
+      this.check(record);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Where a checked record goes. Throws what a custom partitioner throws, or a `RangeError`. */
+  choose({ parts, partition }: OutgoingRecord): PartitionAccumulator {
+    const { name, partitions } = this.#topic;
+    if (partition !== undefined) return this.#accumulators[partition]!;
+    const { partitioner } = this.#options;
+    if (partitioner !== undefined) {
+      const chosen = partitioner({ ...parts, topic: name, partitions });
+      checkPartition(name, chosen, partitions);
+      return this.#accumulators[chosen]!;
+    }
+    const { key } = parts;
+    const chosen = key === null ? this.#sticky.choose(partitions) : keyPartition(key, partitions);
+    return this.#accumulators[chosen]!;
+  }
+}
+
+function keyMissing(topic: string): TablogError {
+  return new TablogError(
+    INVALID_RECORD,
+    `the topic '${topic}' is compacted, and the record has no key`,
+    {
+      details: { topic },
+    },
+  );
+}

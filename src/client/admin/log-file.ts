@@ -1,0 +1,134 @@
+import { mistake } from '../../base/argument.ts';
+import { isBlob, isBytes, isReadableStream } from '../../base/brand.ts';
+import { WORKER_LOST } from '../../base/error-rules.ts';
+import { TablogError } from '../../base/error.ts';
+import { randomId } from '../../platform/random-id.ts';
+import { fromErrorData } from '../../protocol/error-data.ts';
+import { concat } from '../../record/concat.ts';
+import { FIELD, viewOf } from '../../record/batch-format.ts';
+import { readBatches } from '../../record/batch-reader.ts';
+import type { RecordBatch } from '../../record/batch-reader.ts';
+import { placeBatch, sealBatch } from '../../record/batch-seal.ts';
+import type { Connection } from '../connection/connection.ts';
+
+/** What a Kafka log file can be imported from. */
+export type LogFile = Blob | ArrayBuffer | Uint8Array | ReadableStream<Uint8Array>;
+
+/** A fetch brings whole batches of about so much. */
+const CHUNK_BYTES = 1024 * 1024;
+
+/** It is stored in one transaction, from memory. */
+const MAX_FILE_BYTES = 256 * 1024 * 1024;
+
+const RULE = `a log file is a Blob, bytes or a stream of bytes, ${MAX_FILE_BYTES} at the most`;
+
+/** The stored batches of a partition, end to end; what is appended meanwhile is left out. */
+export async function* exportBatches(
+  connection: Connection,
+  topicId: string,
+  partition: number,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const bounds = await connection.call('listOffsets', [
+    { topicId, partition, at: 'earliest' },
+    { topicId, partition, at: 'latest' },
+  ]);
+  const [start, end] = bounds as [number, number];
+  for (let offset = start; offset < end;) {
+    const [fetched] = await connection.call('fetch', {
+      clientId: randomId(), // nobody cancels it
+      fetchId: 0,
+      maxWaitMs: 0,
+      partitions: [{ topicId, partition, offset, maxBytes: CHUNK_BYTES }],
+    });
+    if (fetched === undefined) {
+      // It was in memory, and whoever is asked next has other records.
+      const happened = `the worker with the records was gone at offset ${offset} of ${end}`;
+      throw new TablogError(WORKER_LOST, happened, { details: { offset, endOffset: end } });
+    }
+    if ('error' in fetched) throw fromErrorData(fetched.error);
+    for (const segment of fetched.segments) {
+      for (const batch of readBatches(new Uint8Array(segment))) {
+        if (batch.baseOffset >= end) return;
+        if (batch.isGap) continue;
+        const isCut = offset > start && batch.baseOffset < offset;
+        yield isCut ? startedAt(batch, offset) : batch.bytes;
+      }
+    }
+    offset = fetched.nextOffset;
+  }
+}
+
+/**
+ * What compaction has left meanwhile of batches that are in the file in part: one without records, cut
+ * to the rest.
+ */
+function startedAt(batch: RecordBatch, offset: number): Uint8Array {
+  const bytes = batch.bytes.slice();
+  viewOf(bytes).setInt32(FIELD.lastOffsetDelta, batch.nextOffset - offset - 1);
+  placeBatch(bytes, offset);
+  sealBatch(bytes);
+  return bytes;
+}
+
+/** Files one after the other in a buffer of their own, and the size of each. */
+export interface JoinedFiles {
+  readonly file: ArrayBuffer;
+  readonly sizes: readonly number[];
+}
+
+/** Joins the files. Throws as soon as more is read than the limit allows. */
+export async function joinFiles(given: LogFile | readonly LogFile[]): Promise<JoinedFiles> {
+  const files = Array.isArray(given) ? (given as readonly LogFile[]) : [given as LogFile];
+  checkSize(
+    files,
+    files.reduce((sum, file) => sum + (isBlob(file) ? file.size : 0), 0),
+  );
+  const parts: Uint8Array[] = [];
+  const sizes: number[] = [];
+  let size = 0;
+  const take = (part: ArrayBuffer | Uint8Array): void => {
+    size += (part as Partial<ArrayBuffer> | null | undefined)?.byteLength ?? NaN;
+    checkSize(part, size);
+    parts.push(isBytes(part) ? part : new Uint8Array(part));
+  };
+  for (const file of files) {
+    const before = size;
+    if (isReadableStream(file)) await readStream(file, take);
+    else take(isBlob(file) ? await readBlob(file) : file);
+    sizes.push(size - before);
+  }
+  return { file: concat(parts, size).buffer, sizes };
+}
+
+/** Reads through FileReader where there is no `Blob.arrayBuffer()`, as in jsdom. */
+function readBlob(blob: Blob): Promise<ArrayBuffer> {
+  if (typeof blob.arrayBuffer === 'function') return blob.arrayBuffer();
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.addEventListener('load', () => resolve(reader.result as ArrayBuffer));
+    reader.addEventListener('error', () => reject(reader.error!));
+    reader.readAsArrayBuffer(blob);
+  });
+}
+
+async function readStream(
+  stream: ReadableStream<Uint8Array>,
+  take: (chunk: Uint8Array) => void,
+): Promise<void> {
+  const reader = stream.getReader();
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      take(value);
+    }
+  } catch (error) {
+    reader.cancel(error).catch(() => {}); // the stream itself may be what failed
+    throw error;
+  }
+}
+
+function checkSize(part: unknown, size: number): void {
+  if (size <= MAX_FILE_BYTES) return;
+  throw Number.isNaN(size) ? mistake(RULE, part) : mistake(RULE, size, RangeError);
+}

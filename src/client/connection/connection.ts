@@ -1,0 +1,186 @@
+import type { Clock } from '../../platform/clock.ts';
+import { CLOSED, LOCKS_UNAVAILABLE, WORKER_LOST } from '../../base/error-rules.ts';
+import { TablogError, isLogDeleted } from '../../base/error.ts';
+import { randomId } from '../../platform/random-id.ts';
+import { isRepeatable } from '../../protocol/broker.ts';
+import type { Method, Request, Response, TopicInfo } from '../../protocol/broker.ts';
+import { holdLife } from '../../platform/liveness.ts';
+import type { InlineHost, WorkerKind } from './worker-host.ts';
+import { connectInline, connectToWorker } from './worker-connection.ts';
+import type { WorkerConnection } from './worker-connection.ts';
+import { PageLife } from '../../platform/page-lifecycle.ts';
+import type { WorkerUrl } from './worker-url.ts';
+
+export interface ConnectionOptions {
+  readonly log: string;
+  readonly host: WorkerKind | InlineHost;
+  readonly workerUrl: WorkerUrl | undefined;
+  readonly clock: Clock;
+}
+
+/** With a deadline's grace every call settles within 10 s; the store gives up before, and says more. */
+const CALL_DEADLINE_MS = 9_750;
+
+/** A call that is safe to repeat is sent to this many workers, should they die one after the other. */
+const MAX_TRIES = 3;
+
+/** One that died in the middle of a long poll, this long after it began, is not one of them. */
+const SERVED_MS = 1_000;
+
+/** A tab's way to the log, across the deaths of workers: the next call dials anew. */
+export class Connection {
+  readonly clientId: string = randomId();
+  readonly page: PageLife;
+  readonly #options: ConnectionOptions;
+  readonly #closing = new AbortController();
+  /** The id of the log; `undefined` until the log is open. */
+  #logId: string | undefined;
+  #alive: Promise<void> | undefined;
+  #link: Promise<WorkerConnection> | undefined;
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+    this.page = new PageLife(this.closed);
+  }
+
+  /** The log's name. */
+  get log(): string {
+    return this.#options.log;
+  }
+
+  get host(): WorkerKind | InlineHost {
+    return this.#options.host;
+  }
+
+  /**
+   * Aborts when the connection is closed. The reason is `CLOSED` with `details.reason` 'deleted'
+   * where the log was deleted.
+   */
+  get closed(): AbortSignal {
+    return this.#closing.signal;
+  }
+
+  get clock(): Clock {
+    return this.#options.clock;
+  }
+
+  /** Opens the log, creating it if it is new; returns its topics. */
+  async open(): Promise<readonly TopicInfo[]> {
+    const { logId, topics } = await this.call('openLog', { logId: null });
+    this.#logId = logId;
+    return topics;
+  }
+
+  /**
+   * Handles a hint that the log was deleted: asks the broker, whose answer closes the connection if
+   * so.
+   */
+  heardOfDeletion(): void {
+    const logId = this.#logId;
+    // A failed check is dropped: the next call learns the same.
+    if (logId !== undefined) this.call('openLog', { logId }).catch(() => {});
+  }
+
+  /**
+   * Calls the broker; settles whatever becomes of the worker. When it dies, a call that can be
+   * repeated is, and any other rejects with `OUTCOME_UNKNOWN`. `extraMs`: how long the broker may
+   * wait by request, on top of the deadline.
+   */
+  async call<M extends Method>(method: M, request: Request<M>, extraMs = 0): Promise<Response<M>> {
+    try {
+      return await this.#call(method, request, extraMs);
+    } finally {
+      this.page.livesOn();
+    }
+  }
+
+  async #call<M extends Method>(
+    method: M,
+    request: Request<M>,
+    extraMs: number,
+  ): Promise<Response<M>> {
+    for (let tries = 1; ; tries++) {
+      const link = await this.#connect();
+      const asked = this.clock.now();
+      try {
+        return await link.call(method, request, CALL_DEADLINE_MS + extraMs);
+      } catch (error) {
+        if (isLogDeleted(error)) this.close(error);
+        const code = error instanceof TablogError ? error.code : undefined;
+        const again =
+          code === 'WORKER_LOST' || (code === 'OUTCOME_UNKNOWN' && isRepeatable(method));
+        if (!again || this.closed.aborted) throw error;
+        const waited = this.clock.now() - asked;
+        if (extraMs > 0 && waited > SERVED_MS && waited < CALL_DEADLINE_MS) tries = 0;
+        if (tries < MAX_TRIES) continue;
+        if (code === 'WORKER_LOST') throw error;
+        const happened = `${tries} workers died one after the other`;
+        throw new TablogError(WORKER_LOST, happened, { cause: error });
+      }
+    }
+  }
+
+  /** Closes the connection, for the application or because of `deletion`. Idempotent. */
+  close(deletion?: TablogError): void {
+    if (this.closed.aborted) return;
+    this.#closing.abort(deletion);
+    void this.#link?.then(
+      (link) => link.close(deletion),
+      () => {},
+    );
+  }
+
+  /** The error of calls after `close()`. */
+  closedError(): TablogError {
+    const reason: unknown = this.closed.reason;
+    if (isLogDeleted(reason)) return reason;
+    return new TablogError(CLOSED, `the log '${this.#options.log}' is closed`);
+  }
+
+  #connect(): Promise<WorkerConnection> {
+    if (this.closed.aborted) return Promise.reject(this.closedError());
+    if (this.#link === undefined) {
+      const dialling = this.#dial();
+      dialling.catch(() => {
+        if (this.#link === dialling) this.#link = undefined;
+      });
+      this.#link = dialling;
+    }
+    return this.#link;
+  }
+
+  async #dial(): Promise<WorkerConnection> {
+    const { log, host, workerUrl, clock } = this.#options;
+    const inThread = typeof host === 'object';
+    await this.#holdLife(inThread);
+    if (inThread) return connectInline(host, log);
+    const { clientId } = this;
+    const link = await connectToWorker({
+      log,
+      clientId,
+      logId: this.#logId ?? null,
+      kind: host,
+      workerUrl,
+      clock,
+      onLost: () => (this.#link = undefined),
+    });
+    if (!this.closed.aborted) return link;
+    link.close();
+    throw this.closedError();
+  }
+
+  /**
+   * Holds the lock whose release tells the broker of the tab's death. `alone`: the broker runs in
+   * this thread and dies with the tab, so a refused lock does no harm.
+   */
+  async #holdLife(alone: boolean): Promise<void> {
+    this.#alive ??= holdLife('client', this.clientId, this.closed);
+    try {
+      await this.#alive;
+    } catch (error) {
+      this.#alive = undefined;
+      const isRefused = error instanceof TablogError && error.code === LOCKS_UNAVAILABLE.code;
+      if (!alone || !isRefused) throw error;
+    }
+  }
+}

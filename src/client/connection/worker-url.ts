@@ -1,0 +1,28 @@
+import { mistake } from '../../base/argument.ts';
+
+/** The shape of a `TrustedScriptURL`, whose type some versions of TypeScript's library lack. */
+export interface TrustedScriptUrl {
+  toString(): string;
+  toJSON(): string;
+}
+
+/** The address of the worker's file. */
+export type WorkerUrl = string | URL | TrustedScriptUrl;
+
+/** The tags of address objects, which those of another realm have as well. */
+const KINDS = /^\[object (URL|TrustedScriptURL)\]$/;
+
+/**
+ * Throws a `TypeError` for a value that is no address, and for a `data:` address, whose worker
+ * could not store anything.
+ */
+export function checkWorkerUrl(url: unknown): asserts url is WorkerUrl {
+  if (typeof url !== 'string' && !KINDS.test(Object.prototype.toString.call(url))) {
+    throw mistake('workerUrl must be a string, a URL or a TrustedScriptURL', url);
+  }
+  // A worker from `data:` has an opaque origin:
+  // https://html.spec.whatwg.org/multipage/workers.html.
+  if (/^\s*data:/i.test(String(url))) {
+    throw mistake('workerUrl must not be a data: URL, whose worker has no storage', String(url));
+  }
+}

@@ -1,0 +1,439 @@
+import { checkArray, checkInteger, checkMs, withDefaults } from '../../base/argument.ts';
+import { Closable } from '../../base/closable.ts';
+import { deferred } from '../../base/deferred.ts';
+import { closed, isLogDeleted } from '../../base/error.ts';
+import { randomId } from '../../platform/random-id.ts';
+import type { OffsetPlace } from '../../protocol/broker.ts';
+import { aborted } from '../../platform/liveness.ts';
+import { ManualAssignment } from '../fetch/manual-assignment.ts';
+import type { Assignment } from '../fetch/manual-assignment.ts';
+import type { Connection } from '../connection/connection.ts';
+import { ConsumerListeners, LISTENER_GRACE_MS } from '../fetch/consumer-events.ts';
+import type {
+  AssignedPartition,
+  ConsumerEvents,
+  ConsumerListener,
+} from '../fetch/consumer-events.ts';
+import { checkConsumerOptions } from './consumer-options.ts';
+import { checkPosition } from '../fetch/position.ts';
+import type { ConsumerOptions } from './consumer-options.ts';
+import type { Position } from '../fetch/position.ts';
+import type { DecodeErrorPolicy } from '../poll/decode-errors.ts';
+import { bindFacade } from '../../base/facade.ts';
+import { Fetcher } from '../fetch/fetcher.ts';
+import { lazyGroupMember } from '../group/lazy-group-member.ts';
+import { commitOffsets } from './offset-to-commit.ts';
+import type { OffsetToCommit } from './offset-to-commit.ts';
+import type { PartitionProgress } from '../message/partition-progress.ts';
+import { lookUpStartingOffsets } from '../fetch/starting-offsets.ts';
+import type { StartingOffsets } from '../fetch/starting-offsets.ts';
+import type { MessageBatch, MessageOf, TopicFilter } from '../message/message.ts';
+import { lost } from '../message/partition-progress.ts';
+import { MessageLoop, MAX_POLL_RECORDS } from '../poll/message-loop.ts';
+import { AssignedPartitions } from '../fetch/assigned-partitions.ts';
+import type { TopicPartition } from '../fetch/assigned-partitions.ts';
+import { haveLeft, isLeaving } from '../group/leaving-members.ts';
+import type { PageMember } from '../group/leaving-members.ts';
+import { tellMissingTopics } from './missing-topics.ts';
+import type { BatchRunOptions, RunOptions } from '../run/run-options.ts';
+import type { Runner } from '../run/runner.ts';
+import { lazyRunner } from '../run/lazy-runner.ts';
+import { asTopic } from '../topics/topic.ts';
+import type { TopicLike } from '../topics/topic.ts';
+import type { TopicMetadata } from '../topics/topic-metadata.ts';
+import { TopicSubscription } from '../fetch/topic-subscription.ts';
+
+export interface BatchesOptions {
+  /** The most messages in one batch. Default 500. */
+  readonly max?: number;
+  /** How long a batch that is not full waits for more messages, in milliseconds. Default 0. */
+  readonly maxWaitMs?: number;
+}
+
+export interface ConsumerInternals {
+  readonly connection: Connection;
+  readonly topicMetadata: TopicMetadata;
+  readonly readers: AssignedPartitions;
+  readonly reading: MessageLoop;
+  /**
+   * Aborts when the consumer closes. The reason is `CLOSED` with `details.reason` 'deleted' where
+   * the log was deleted.
+   */
+  readonly closing: AbortSignal;
+}
+
+/**
+ * The method by which transactions ask a consumer for its partitions: a method, because private
+ * fields cannot be read through a Proxy of the consumer.
+ */
+export const HOLDS_OF: unique symbol = Symbol('holds');
+
+/** The getter that tells whether a consumer is closing, so that its `memberId` is free again. */
+export const IS_CLOSING: unique symbol = Symbol('isClosing');
+
+/**
+ * Reads topics: every partition of them, or, with a group, those that the group assigns to it. Made
+ * by `log.consumer()`; close it, or the log, when done.
+ *
+ * It fetches only while somebody reads: leaving a loop stops it, and another loop goes on with the
+ * next message. In a group that commits by itself, the message that was in hand when a loop was left,
+ * by `break` or by an error, is not committed and comes again, unless its `commit()` was called.
+ */
+export class Consumer<T extends TopicFilter = TopicLike>
+  extends Closable
+  implements AsyncIterable<MessageOf<T>>
+{
+  /** The group's name of this consumer; `undefined` without a group. */
+  readonly memberId: string | undefined;
+  readonly group: string | undefined;
+  readonly #connection: Connection;
+  readonly #selection: TopicSubscription;
+  readonly #decodeErrors: DecodeErrorPolicy;
+  readonly #decidesOnDecodeErrors: boolean;
+  readonly #readers: AssignedPartitions;
+  readonly #fetcher: Fetcher;
+  readonly #reading: MessageLoop;
+  readonly #listeners: ConsumerListeners;
+  /** Whether what is processed is committed without a word of the application. */
+  readonly #commitsItself: boolean;
+  readonly #closing = new AbortController();
+  readonly #onClosed: () => void;
+  readonly #ready: Promise<void>;
+  /** Resolves as `ready` does, without waiting for listeners. */
+  readonly #positioned: Promise<void>;
+  /** The consumer as a member of its group; `undefined` without a group. */
+  readonly #member: PageMember | undefined;
+  #assignment: Assignment | undefined;
+  #runner: Runner | undefined;
+  #closed: Promise<void> | undefined;
+  #isClosed = false;
+
+  constructor(
+    connection: Connection,
+    topicMetadata: TopicMetadata,
+    options: ConsumerOptions<T>,
+    onClosed: () => void = () => {},
+  ) {
+    super();
+    bindFacade(this);
+    const checked = checkConsumerOptions(options);
+    const { from, group, mustExist, onDecodeError, deadLetterTopic } = checked;
+    this.group = group;
+    if (group !== undefined) {
+      const memberId = (this.memberId = checked.memberId ?? randomId());
+      const { host, log } = connection;
+      this.#member = { host, log, group, memberId };
+    }
+    this.#connection = connection;
+    this.#onClosed = onClosed;
+    this.#commitsItself = group !== undefined && checked.commit !== 'manual';
+    const selection = (this.#selection = new TopicSubscription(checked.topics));
+    selection.checkDeadLetterTopic(deadLetterTopic);
+    this.#decidesOnDecodeErrors = onDecodeError !== undefined;
+    this.#decodeErrors = {
+      connection,
+      topicMetadata,
+      onDecodeError: onDecodeError ?? 'fail',
+      deadLetterTopic,
+    };
+    const readers = (this.#readers = new AssignedPartitions(
+      connection,
+      selection,
+      group === undefined,
+    ));
+    this.#fetcher = new Fetcher(connection, checked, readers.all, () => topicMetadata.checkAge());
+    const onError = (error: unknown): void => this.#fetcher.fail(error);
+    const listeners = (this.#listeners = new ConsumerListeners(onError));
+    const onChange = (): void => {
+      this.#fetcher.pump();
+      this.#fetcher.wake();
+    };
+    this.#reading = new MessageLoop({
+      readers,
+      fetcher: this.#fetcher,
+      clock: connection.clock,
+      closing: this.#closing.signal,
+      ready: () => this.#ready,
+      mayDeliver: () => this.#assignment?.mayDeliver() ?? false,
+      decodeErrors: this.#decodeErrors,
+      commitsItself: this.#commitsItself,
+    });
+    const place = checkPosition(from);
+    const origins = mayMove(place) || group === undefined ? this.#lookUp(place) : undefined;
+    origins?.catch(() => {}); // reported to the one who needs a place
+    const predecessors = this.#member === undefined ? undefined : haveLeft(this.#member);
+    const positioned = deferred();
+    this.#ready = this.#start(async () => {
+      if (deadLetterTopic !== undefined) await topicMetadata.load(asTopic(deadLetterTopic).name);
+      const common = { topicMetadata, selection, readers, from, listeners, onChange };
+      if (group === undefined)
+        return new ManualAssignment({ ...common, origins: origins!, mustExist });
+      const { GroupMember } = await lazyGroupMember.load();
+      await Promise.race([predecessors, aborted(this.#closing.signal)]);
+      return new GroupMember({
+        ...common,
+        // Where the look-up failed, the broker looks again when the group gives this member the
+        // partition.
+        origins: Promise.resolve(origins).catch(() => undefined),
+        connection,
+        group: { ...checked, group, memberId: this.memberId!, assignor: checked.assignor ?? null },
+        onRevoking: (reader) => this.#runner?.giveUp(reader),
+        onError,
+        onPositioned: positioned.resolve,
+        onEnd: (error) => this.#reading.end(error),
+      });
+    });
+    this.#positioned = Promise.race([positioned.promise, this.#ready]);
+    this.#positioned.catch(() => {}); // reported to readers as well
+    if (!mustExist) {
+      tellMissingTopics({ connection, topicMetadata, selection, closing: this.#closing.signal });
+    }
+    if (checked.signal !== undefined) this.#closeWith(checked.signal);
+  }
+
+  /**
+   * Resolves when every partition has its place. In a group: when the consumer has joined, has
+   * every partition that it is meant to have, and its 'assigned' listeners are done. Rejects with
+   * `UNKNOWN_TOPIC` (`mustExist`), `MEMBER_EXISTS`, `INCONSISTENT_GROUP_PROTOCOL`, `CLOSED`, and
+   * any other error that keeps the consumer from starting.
+   *
+   * A listener may await `ready`: the wait for listeners then ends after a second at the most, and
+   * at once for a listener that asks before its own first `await`.
+   */
+  get ready(): Promise<void> {
+    return this.#listeners.isCalling ? this.#positioned : this.#ready;
+  }
+
+  /** The partitions that it reads now. */
+  get assignment(): readonly AssignedPartition[] {
+    return this.#readers.all.map(({ topic, partition }) => ({ topic: topic.name, partition }));
+  }
+
+  /**
+   * Calls `listener` when partitions come and go, in a group; returns how to stop. What a listener
+   * throws, whoever reads gets.
+   */
+  on<E extends keyof ConsumerEvents>(event: E, listener: ConsumerListener<E>): () => void {
+    return this.#listeners.add(event, listener);
+  }
+
+  /**
+   * Delivers one message after the other, from all partitions in turn. Ends when the consumer is
+   * closed. Throws `CLOSED` when the log was deleted, and `OFFSET_OUT_OF_RANGE`, `UNKNOWN_TOPIC`,
+   * `LOG_CORRUPT`, `BATCH_CORRUPT` and any other error that stops a partition, each time until a
+   * `seek`.
+   */
+  [Symbol.asyncIterator](): AsyncIterator<MessageOf<T>, undefined, undefined> {
+    return this.#reading.messages() as AsyncIterator<MessageOf<T>, undefined, undefined>;
+  }
+
+  /** Batches of up to `max` messages, each of one partition. Ends and throws as the messages do. */
+  batches(options: BatchesOptions = {}): AsyncGenerator<MessageBatch<T>, void, undefined> {
+    const defaults = { max: MAX_POLL_RECORDS, maxWaitMs: 0 };
+    const { max, maxWaitMs } = withDefaults<Required<BatchesOptions>>(
+      'batches()',
+      options,
+      defaults,
+    );
+    checkInteger('max', max, 1);
+    checkMs('maxWaitMs', maxWaitMs);
+    const batches = this.#reading.batches(max, maxWaitMs);
+    return batches as AsyncGenerator<MessageBatch<T>, void, undefined>;
+  }
+
+  /**
+   * Calls a handler for each message, until the consumer is closed. What becomes of a message whose
+   * handler throws is up to `onError`; by default `run` rejects with the error, and the message is
+   * the next to be read.
+   */
+  run(options: RunOptions<T>): Promise<void>;
+  /** Runs a handler for batches of messages, each batch of one partition. */
+  run(options: BatchRunOptions<T>): Promise<void>;
+  async run(options: RunOptions<T> | BatchRunOptions<T>): Promise<void> {
+    const { startRunner } = await lazyRunner.load();
+    const leave = this.#reading.enter();
+    try {
+      const runner = await startRunner(options, {
+        selection: this.#selection,
+        closing: this.#closing.signal,
+        readers: this.#readers.all,
+        reading: this.#reading,
+        decodeErrors: this.#decodeErrors,
+        decidesOnDecodeErrors: this.#decidesOnDecodeErrors,
+      });
+      this.#runner = runner;
+      await runner.run();
+    } finally {
+      this.#runner = undefined;
+      leave();
+    }
+  }
+
+  /**
+   * Commits offsets of partitions that it has: of each, the next one to be read. Resolves when they
+   * are stored. Messages and batches have a `commit()` of their own, with nothing to add up.
+   *
+   * Rejects with a `TypeError` without a group, and with a `TablogError`: `NOT_ASSIGNED`,
+   * `OFFSET_OUT_OF_RANGE` beyond the end, `FENCED` where a partition was taken away, `CLOSED`.
+   */
+  async commit(offsets: readonly OffsetToCommit[]): Promise<void> {
+    checkArray('commit() takes an array of offsets', offsets);
+    if (this.group === undefined) throw new TypeError('commit() needs a consumer with a group');
+    if (this.#isClosed) throw closed('consumer', this.#connection.closed);
+    await commitOffsets(this.#readers, offsets);
+  }
+
+  /**
+   * What it holds, for transactions; `undefined`: it is closed. Throws `FENCED` where what is to be
+   * committed is of a partition that was taken away, and a `TypeError` where it reads another log than
+   * `log`, or several messages are in hand: some of them may not be meant.
+   * @internal
+   */
+  [HOLDS_OF](log: string): PartitionProgress[] | undefined {
+    const own = this.#connection.log;
+    if (own !== log) {
+      throw new TypeError(`commitOffsets() needs a consumer of the log '${log}', not '${own}'`);
+    }
+    if (this.#isClosed) return undefined;
+    const readers = this.#readers;
+    const isMeant = (progress: PartitionProgress): boolean =>
+      !progress.isIdle || !this.#commitsItself;
+    const taken = readers.lost.find(isMeant);
+    // What is still in hand may be tried again; the rest is told once.
+    readers.lost = readers.lost.filter((progress) => !progress.isIdle);
+    if (taken !== undefined) throw lost(taken);
+    const holds = readers.all.flatMap(({ progress }) => progress ?? []);
+    if (holds.reduce((sum, { inHand }) => sum + inHand, 0) <= 1) return holds;
+    throw new TypeError(
+      'commitOffsets() with several messages in hand: use run() with a concurrency of 1',
+    );
+  }
+
+  /**
+   * The parts of a consumer that `table()` reads with.
+   * @internal
+   */
+  static internalsOf<T extends TopicFilter>(consumer: Consumer<T>): ConsumerInternals {
+    return {
+      connection: consumer.#connection,
+      topicMetadata: consumer.#decodeErrors.topicMetadata,
+      readers: consumer.#readers,
+      reading: consumer.#reading,
+      closing: consumer.#closing.signal,
+    };
+  }
+
+  /** The offset of the next message of a partition. Throws `NOT_ASSIGNED`. */
+  position(where: TopicPartition): number {
+    return this.#readers.mustGet(where).position;
+  }
+
+  /**
+   * Moves a partition, or all of them, to another place: 'latest' is the end as of the call, so
+   * records that the tab sends after the call are read. Messages fetched before are dropped and
+   * never delivered.
+   */
+  async seek(to: Position, where?: TopicPartition): Promise<void> {
+    const place = checkPosition(to);
+    const call = this.#readers.nextSeek();
+    let origins: StartingOffsets | undefined;
+    if (this.#readers.all.length === 0) {
+      const looked = 'at' in place ? this.#lookUp(place) : undefined;
+      looked?.catch(() => {}); // awaited below
+      await this.#positioned;
+      origins = await looked;
+    }
+    await this.#readers.seek(call, to, where, origins);
+    this.#fetcher.pump();
+    this.#fetcher.wake();
+  }
+
+  /**
+   * Stops delivering a partition, or all; what is fetched of it stays. In a group, a partition that
+   * goes and comes back is still paused.
+   */
+  pause(where?: TopicPartition): void {
+    this.#readers.setPaused(true, where);
+  }
+
+  resume(where?: TopicPartition): void {
+    this.#readers.setPaused(false, where);
+    this.#fetcher.pump();
+    this.#fetcher.wake();
+  }
+
+  /**
+   * Ends the loops that read the consumer. In a group, commits what is processed and leaves, so
+   * that other members go on at once. Messages in hand are not waited for, and come again at
+   * another member. 'revoked' listeners are waited for, for `rebalanceTimeoutMs` at the most.
+   * Rejects where the commit could not be stored. Idempotent.
+   *
+   * A listener may call and await `close()`. A call made while listeners run waits for them for a
+   * second at the most, and not at all within a listener before its first `await`; the consumer
+   * leaves when they are done.
+   */
+  override close(): Promise<void> {
+    if (this.#closed === undefined) {
+      this.#closed = this.#close();
+      this.#closed.catch(() => {}); // a caller that does not await the call loses the error
+      if (this.#member !== undefined) isLeaving(this.#member, this.#closed);
+    }
+    if (this.#listeners.isCalling) return Promise.resolve();
+    return this.#listeners.isRunning ? this.#closedOrLate(this.#closed) : this.#closed;
+  }
+
+  /** @internal */
+  get [IS_CLOSING](): boolean {
+    return this.#closing.signal.aborted;
+  }
+
+  /**
+   * Resolves with `closed`, or after `LISTENER_GRACE_MS`: a running listener may be waiting for
+   * this promise.
+   */
+  async #closedOrLate(closed: Promise<void>): Promise<void> {
+    const late = deferred();
+    const cancel = this.#connection.clock.after(LISTENER_GRACE_MS, late.resolve);
+    await Promise.race([closed, late.promise]).finally(cancel);
+  }
+
+  async #close(): Promise<void> {
+    this.#closing.abort(this.#connection.closed.reason);
+    this.#fetcher.stop();
+    this.#fetcher.wake();
+    try {
+      await this.#assignment?.close();
+    } catch (error) {
+      if (!isLogDeleted(error)) throw error; // a deleted log has no offsets to commit to
+    } finally {
+      this.#isClosed = true; // and not before: a 'revoked' listener may commit
+      this.#onClosed();
+    }
+  }
+
+  #lookUp(place: OffsetPlace): Promise<StartingOffsets> {
+    return lookUpStartingOffsets(this.#connection, this.#selection.subscription, place);
+  }
+
+  async #start(assign: () => Promise<Assignment>): Promise<void> {
+    const assignment = await assign();
+    if (this.#closing.signal.aborted) {
+      await assignment.close();
+      throw closed('consumer', this.#connection.closed);
+    }
+    this.#assignment = assignment;
+    await assignment.start();
+  }
+
+  #closeWith(signal: AbortSignal): void {
+    // Nobody waits for it; what it could not commit comes again.
+    const close = (): void => void this.close().catch(() => {});
+    signal.addEventListener('abort', close, { once: true, signal: this.#closing.signal });
+    if (signal.aborted) close();
+  }
+}
+
+/** Whether later appends can move the place. */
+function mayMove(place: OffsetPlace): boolean {
+  return 'at' in place && place.at !== 'earliest';
+}

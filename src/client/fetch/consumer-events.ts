@@ -1,0 +1,108 @@
+import { checkFunction, checkOneOf } from '../../base/argument.ts';
+
+/** A topic's name and a partition of it. */
+export interface AssignedPartition {
+  readonly topic: string;
+  readonly partition: number;
+}
+
+export interface PartitionsEvent {
+  readonly partitions: readonly AssignedPartition[];
+}
+
+/** A place does not exist (any more): the consumer went where `from` says instead. */
+export interface ResetEvent extends AssignedPartition {
+  /** The group's committed offset, or where the consumer was. */
+  readonly outOfRange: number;
+  readonly startOffset: number;
+  readonly endOffset: number;
+  /** Where it goes on. */
+  readonly offset: number;
+}
+
+/** What a consumer in a group tells. */
+export interface ConsumerEvents {
+  /** Partitions were assigned, and have their place; what is awaited here comes before their first message. */
+  readonly assigned: PartitionsEvent;
+  /**
+   * The consumer is about to give up these partitions, and has none of their messages in hand any
+   * more. Commit here what is not committed. The next member gets the partitions when the listeners
+   * are done, or after `rebalanceTimeoutMs`.
+   */
+  readonly revoked: PartitionsEvent;
+  /** Partitions are gone, and others may read them already: commits would be `FENCED`. */
+  readonly lost: PartitionsEvent;
+  /** An offset was out of range. */
+  readonly reset: ResetEvent;
+}
+
+export type ConsumerListener<E extends keyof ConsumerEvents> = (
+  event: ConsumerEvents[E],
+) => void | Promise<void>;
+
+const NAMES: readonly (keyof ConsumerEvents)[] = ['assigned', 'revoked', 'lost', 'reset'];
+
+/** The longest wait of a promise for listeners that may themselves be waiting for that promise. */
+export const LISTENER_GRACE_MS = 1_000;
+
+/** Who listens to a consumer. */
+export class ConsumerListeners {
+  readonly #listeners = new Map<string, Set<(event: never) => void | Promise<void>>>(
+    NAMES.map((name) => [name, new Set()]),
+  );
+  readonly #onError: (error: unknown) => void;
+  #running = 0;
+  #calling = 0;
+
+  /** `onError` gets what a listener throws. */
+  constructor(onError: (error: unknown) => void) {
+    this.#onError = onError;
+  }
+
+  /** Returns how to stop. Throws a `TypeError` for an event that does not exist. */
+  add<E extends keyof ConsumerEvents>(event: E, listener: ConsumerListener<E>): () => void {
+    checkOneOf('an event', event, NAMES);
+    checkFunction('on() takes a function', listener);
+    const listeners = this.#listeners.get(event)!;
+    listeners.add(listener);
+    return () => void listeners.delete(listener);
+  }
+
+  /** Whether a listener is running synchronously: called, and not yet at its first `await`. */
+  get isCalling(): boolean {
+    return this.#calling > 0;
+  }
+
+  /** Whether a listener has not settled yet. */
+  get isRunning(): boolean {
+    return this.#running > 0;
+  }
+
+  /** Calls the listeners at once; resolves when all of them have settled. */
+  async emit<E extends keyof ConsumerEvents>(event: E, detail: ConsumerEvents[E]): Promise<void> {
+    const calls = [...this.#listeners.get(event)!].map((listener) =>
+      this.#run(() => listener(detail as never)),
+    );
+    await Promise.all(calls);
+  }
+
+  async #run(listener: () => void | Promise<void>): Promise<void> {
+    this.#running++;
+    try {
+      await this.#call(listener);
+    } catch (error) {
+      this.#onError(error);
+    } finally {
+      this.#running--;
+    }
+  }
+
+  #call(listener: () => void | Promise<void>): void | Promise<void> {
+    this.#calling++;
+    try {
+      return listener();
+    } finally {
+      this.#calling--;
+    }
+  }
+}

@@ -1,0 +1,277 @@
+import { deferred } from '../../base/deferred.ts';
+import { TablogError, toTablogError } from '../../base/error.ts';
+import type { FetchedPartition, Request } from '../../protocol/broker.ts';
+import type { RecordCodec } from '../../record/compression/codec.ts';
+import { lazyCodecs } from './lazy-codecs.ts';
+import type { Connection } from '../connection/connection.ts';
+import { backOff, isWithoutWorker } from '../connection/delivery.ts';
+import { lazyGzip } from './lazy-gzip.ts';
+import type { PartitionReader } from './partition-reader.ts';
+
+export interface FetcherOptions {
+  readonly prefetchBytes: number;
+  readonly maxPartitionBytes: number;
+  readonly maxWaitMs: number;
+}
+
+/** Told apart within one client. */
+let lastFetchId = 0;
+
+/** The broker's list of partitions that wait on behalf of this consumer (KIP-227). */
+class Session {
+  readonly id: number;
+  epoch = 0;
+  readonly asked = new Set<PartitionReader>();
+
+  constructor(id: number) {
+    this.id = id;
+  }
+}
+
+/**
+ * Keeps the readers supplied, within a budget of bytes. The broker keeps a list of all partitions
+ * that have room, and one long poll waits for any of them. A partition that is new, or was answered
+ * and has room again, joins the list with the next poll, and the poll before is answered at once.
+ * So a busy partition never waits for an idle one, nor the reverse, and an idle one is named once.
+ */
+export class Fetcher {
+  readonly #connection: Connection;
+  readonly #options: FetcherOptions;
+  readonly #readers: readonly PartitionReader[];
+  readonly #onPolled: () => void;
+  #session: Session | undefined;
+  /** Polls under way, with the bytes that each may bring. */
+  readonly #polls = new Map<number, number>();
+  #arrival = deferred();
+  #active = false;
+  /** Failures in a row for lack of a worker. */
+  #failures = 0;
+  #answers = 0;
+  /** Why the last poll failed. */
+  #error: { readonly error: unknown } | undefined;
+  /** What else whoever reads is to be told. */
+  #failure: { readonly error: unknown } | undefined;
+
+  constructor(
+    connection: Connection,
+    options: FetcherOptions,
+    readers: readonly PartitionReader[],
+    onPolled: () => void,
+  ) {
+    this.#onPolled = onPolled;
+    this.#connection = connection;
+    this.#options = options;
+    this.#readers = readers;
+  }
+
+  /**
+   * Resolves at the next arrival. Ask for it before looking whether something is there: an arrival
+   * in between would be missed.
+   */
+  get arrival(): Promise<void> {
+    return this.#arrival.promise;
+  }
+
+  /** How many polls were answered: those who wait for an arrival are woken by much else. */
+  get answers(): number {
+    return this.#answers;
+  }
+
+  /** Has whoever reads get this error, once. */
+  fail(error: unknown): void {
+    this.#failure = { error };
+    this.wake();
+  }
+
+  /** Throws, once, why nothing can be fetched. */
+  check(): void {
+    const failed = this.#failure ?? this.#error;
+    if (this.#failure === undefined) this.#error = undefined;
+    this.#failure = undefined;
+    if (failed !== undefined) throw failed.error;
+  }
+
+  start(): void {
+    this.#active = true;
+    this.#error = undefined;
+    this.pump();
+  }
+
+  /** Stops asking; what has been fetched stays. */
+  stop(): void {
+    this.#active = false;
+    this.interrupt();
+  }
+
+  /** Has the poll under way answered at once, and drops the session. */
+  interrupt(): void {
+    const session = this.#session;
+    if (session === undefined) return;
+    this.#end(session);
+    const { clientId } = this.#connection;
+    // A failed cancellation is harmless: the poll ends after `maxWaitMs`.
+    this.#connection.call('cancelFetch', { clientId, fetchId: session.id }).catch(() => {});
+  }
+
+  /** Wakes who waits for an arrival. */
+  wake(): void {
+    this.#arrival.resolve();
+    this.#arrival = deferred();
+  }
+
+  /** Asks for what there is room for. */
+  pump(): void {
+    // At most two polls: one that waits, and the next, which has the first one answered at once.
+    if (!this.#active || this.#error !== undefined || this.#polls.size > 1) return;
+    const { prefetchBytes } = this.#options;
+    const asked = this.#session?.asked;
+    const wanted = this.#readers.filter((reader) => this.#isWanted(reader));
+    const changed = wanted.filter(
+      (reader) => !asked?.has(reader) || reader.askedOffset !== reader.fetchOffset,
+    );
+    if (wanted.length === 0 || (changed.length === 0 && this.#polls.size > 0)) return;
+    const buffered = this.#readers.reduce((bytes, reader) => bytes + reader.bufferedBytes, 0);
+    const reserved = [...this.#polls.values()].reduce((bytes, poll) => bytes + poll, 0);
+    const room = prefetchBytes - buffered - reserved;
+    // A paused partition may keep its buffer for ever: the buffer takes room, and keeps no loop busy.
+    const atHand = this.#readers.some(
+      ({ paused, stopped, bufferedBytes }) => !paused && !stopped && bufferedBytes > 0,
+    );
+    // With nothing at hand, one batch is asked for however small the room is.
+    if (room <= 0 && (atHand || reserved > 0)) {
+      // What idle partitions may bring is not there yet: share the budget anew.
+      if (buffered < prefetchBytes) this.interrupt();
+      return;
+    }
+    // The other half of the room is for the poll that follows while this one waits.
+    void this.#poll(wanted, changed, Math.max(Math.ceil(room / 2), 1));
+  }
+
+  #isWanted(reader: PartitionReader): boolean {
+    const { paused, stopped, failed, bufferedBytes } = reader;
+    return !paused && !stopped && !failed && bufferedBytes < this.#options.maxPartitionBytes;
+  }
+
+  async #poll(
+    wanted: readonly PartitionReader[],
+    changed: readonly PartitionReader[],
+    maxBytes: number,
+  ): Promise<void> {
+    const fetchId = ++lastFetchId;
+    const session = (this.#session ??= new Session(fetchId));
+    this.#polls.set(fetchId, maxBytes);
+    const request = this.#request(session, wanted, changed);
+    const { maxWaitMs } = request;
+    try {
+      const fetched = await this.#connection.call(
+        'fetch',
+        { ...request, fetchId, maxBytes },
+        maxWaitMs,
+      );
+      const loading = fetched.flatMap((part) => this.#accept(session, part) ?? []);
+      if (loading.length > 0) {
+        // A codec that is slow to load holds up the partitions that need it, and no others.
+        this.wake();
+        this.pump();
+        await Promise.all(loading);
+      }
+      this.#failures = 0;
+      this.#answers++;
+    } catch (error) {
+      this.#end(session);
+      // Another worker serves the tab now, and needs the whole list.
+      const isLost = error instanceof TablogError && error.code === 'FETCH_SESSION_ID_NOT_FOUND';
+      // A reader outlives the lack of a worker, however long it lasts.
+      if (isWithoutWorker(error)) await backOff(this.#connection, ++this.#failures);
+      else if (!isLost) this.#error = { error: toTablogError(error) };
+    }
+    this.#polls.delete(fetchId);
+    this.#onPolled();
+    this.wake();
+    this.pump();
+  }
+
+  /** The next fetch of the session: what joins, and what leaves. */
+  #request(
+    session: Session,
+    wanted: readonly PartitionReader[],
+    changed: readonly PartitionReader[],
+  ): Omit<Request<'fetch'>, 'fetchId' | 'maxBytes'> {
+    const { maxWaitMs, maxPartitionBytes: maxBytes } = this.#options;
+    const { asked, id } = session;
+    for (const reader of changed) {
+      reader.askedOffset = reader.fetchOffset;
+      asked.add(reader);
+    }
+    const kept = new Set(asked.size > wanted.length ? wanted : asked);
+    const forgotten = [...asked].filter((reader) => !kept.has(reader));
+    for (const reader of forgotten) asked.delete(reader);
+    return {
+      clientId: this.#connection.clientId,
+      maxWaitMs: Math.max(maxWaitMs, 1), // a loop must pause
+      session: { id, epoch: session.epoch++, forget: forgotten.map(nameOf) },
+      partitions: changed.map((reader) => ({
+        ...nameOf(reader),
+        offset: reader.fetchOffset,
+        maxBytes,
+      })),
+    };
+  }
+
+  /** Hands a reader what was fetched for it; resolves once that is done, where a codec has to come first. */
+  #accept(session: Session, part: FetchedPartition): Promise<void> | undefined {
+    const { topicId, partition, offset } = part;
+    const reader = this.#readers.find(
+      (each) => each.topicId === topicId && each.partition === partition,
+    );
+    if (reader === undefined) return undefined;
+    const answered = (accepts: boolean): void => {
+      // An answered partition has left the session, unless a seek asked for another offset meanwhile.
+      if (reader.askedOffset === offset) session.asked.delete(reader);
+      if (accepts && reader.fetchOffset === offset) reader.accept(part); // else it has sought
+    };
+    if (!('error' in part) && part.compressed) {
+      return this.#inflatable(reader, part.segments).then(answered);
+    }
+    answered(true);
+    return undefined;
+  }
+
+  /** Loads what the segments need; `false`: that failed, and whoever reads is told. */
+  async #inflatable(reader: PartitionReader, segments: readonly ArrayBuffer[]): Promise<boolean> {
+    try {
+      await loadInflate(reader, segments);
+      return true;
+    } catch (error) {
+      this.#error = { error: toTablogError(error) }; // thrown once; then fetching goes on
+      return false;
+    }
+  }
+
+  /** Drops the session: the readers have to be asked for again. */
+  #end(session: Session): void {
+    session.asked.clear();
+    if (this.#session === session) this.#session = undefined;
+  }
+}
+
+function nameOf({ topicId, partition }: PartitionReader): {
+  readonly topicId: string;
+  readonly partition: number;
+} {
+  return { topicId, partition };
+}
+
+/** Has the code of every codec that the segments need: gzip's is there, another's may have to be loaded. */
+async function loadInflate(
+  reader: PartitionReader,
+  segments: readonly ArrayBuffer[],
+): Promise<void> {
+  const { inflate, loadCodecsFor } = await lazyCodecs.load();
+  const where = { topic: reader.topic.name, partition: reader.partition };
+  const gzip = async (): Promise<RecordCodec> => (await lazyGzip.load()).gzip;
+  for (const segment of segments) {
+    await loadCodecsFor(new Uint8Array(segment), where, { gzip });
+  }
+  reader.inflate = inflate;
+}

@@ -1,0 +1,140 @@
+import { UNKNOWN_TOPIC } from '../../base/error-rules.ts';
+import { TablogError } from '../../base/error.ts';
+import type { TopicInfo } from '../../protocol/broker.ts';
+import type { ConsumerListeners } from './consumer-events.ts';
+import type { Position } from './position.ts';
+import type { StartingOffsets } from './starting-offsets.ts';
+import { isLeftBehind, resetPosition, resetReader } from './offset-reset.ts';
+import type { PartitionReader } from './partition-reader.ts';
+import type { AssignedPartitions } from './assigned-partitions.ts';
+import type { TopicMetadata } from '../topics/topic-metadata.ts';
+import type { TopicSubscription } from './topic-subscription.ts';
+
+/** Who says which partitions a consumer reads: it adds readers to the set, and takes them out. */
+export interface Assignment {
+  /** Resolves when the first partitions have their place. */
+  start(): Promise<void>;
+  /** Whether messages may be handed out now. */
+  mayDeliver(): boolean;
+  /** Gives everything back. Idempotent. */
+  close(): Promise<void>;
+}
+
+export interface ManualAssignmentOptions {
+  readonly topicMetadata: TopicMetadata;
+  readonly selection: TopicSubscription;
+  readonly readers: AssignedPartitions;
+  readonly from: Position;
+  /** The offsets that `from` stood for when the consumer was made. */
+  readonly origins: Promise<StartingOffsets>;
+  readonly listeners: ConsumerListeners;
+  readonly mustExist: boolean;
+  /** There may be more to read. */
+  readonly onChange: () => void;
+}
+
+/** Every partition of the selected topics: the assignment of a consumer without a group. */
+export class ManualAssignment implements Assignment {
+  readonly #options: ManualAssignmentOptions;
+  readonly #closing = new AbortController();
+  /** Readers of partitions that were made after the consumer started. */
+  readonly #later = new WeakSet<PartitionReader>();
+  #started = false;
+
+  constructor(options: ManualAssignmentOptions) {
+    this.#options = options;
+  }
+
+  async start(): Promise<void> {
+    const { topicMetadata, selection, readers, mustExist } = this.#options;
+    const stop = topicMetadata.onChange(() => void this.#addNew());
+    this.#closing.signal.addEventListener('abort', stop, { once: true });
+    const origins = await this.#options.origins;
+    if (mustExist) checkExist(selection, origins.topics);
+    const found = this.#newReaders(
+      origins.topics.map(({ id, name, offsets }) => ({ id, name, partitions: offsets.length })),
+    );
+    for (const reader of found) reader.seek(origins.of(reader));
+    readers.all.push(...found);
+    this.#started = true;
+    this.#options.onChange();
+    void this.#addNew(); // those that were added meanwhile
+  }
+
+  mayDeliver(): boolean {
+    return true;
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+  }
+
+  /** Topics and partitions that came since are read from their first record: nobody has seen it yet. */
+  async #addNew(): Promise<void> {
+    if (!this.#started || this.#closing.signal.aborted) return;
+    const { topicMetadata, readers, onChange } = this.#options;
+    // What cannot be listed now is asked for again at the next change.
+    const topics = await topicMetadata.list().catch(() => []);
+    if (this.#closing.signal.aborted) return;
+    const later = this.#newReaders(topics);
+    for (const reader of later) this.#later.add(reader);
+    readers.all.push(...later);
+    onChange();
+  }
+
+  #newReaders(topics: readonly Pick<TopicInfo, 'id' | 'name' | 'partitions'>[]): PartitionReader[] {
+    const { selection, readers } = this.#options;
+    const known = new Map<string, { readonly id: string; partitions: number }>();
+    for (const { topic, topicId: id } of readers.all) {
+      const of = known.get(topic.name);
+      if (of === undefined) known.set(topic.name, { id, partitions: 1 });
+      else of.partitions++;
+    }
+    return topics.flatMap(({ id, name, partitions }) => {
+      const mine = known.get(name);
+      // One that was deleted and made again is another topic: its readers report that it is gone.
+      if (mine !== undefined && mine.id !== id) return [];
+      const first = mine?.partitions ?? 0;
+      if (first >= partitions || selection.get(name) === undefined) return [];
+      return Array.from({ length: Math.max(partitions - first, 0) }, (_, i) => {
+        const reader = readers.create(name, id, first + i);
+        reader.onError = (error) => this.#recover(reader, error);
+        return reader;
+      });
+    });
+  }
+
+  /** Moves a reader whose next record was deleted to where `from` says, or to the first record left. */
+  #recover(reader: PartitionReader, error: TablogError): boolean {
+    if (!isLeftBehind(error)) return false;
+    const { readers, from, listeners, onChange } = this.#options;
+    const { epoch } = reader;
+    reader.stopped = true;
+    const isUnread = this.#later.has(reader) && reader.position === 0;
+    const to = isUnread ? 'earliest' : resetPosition(reader, from);
+    const found = readers.resolve([reader], to);
+    void found
+      .then(
+        ([offset]) => resetReader(reader, error, { found: offset!, epoch, listeners }),
+        () => {}, // the next fetch says once more what is wrong
+      )
+      .then(() => {
+        reader.stopped = false;
+        onChange();
+      });
+    return true;
+  }
+}
+
+/** Throws `UNKNOWN_TOPIC` for a topic that was named and is not there. */
+export function checkExist(
+  selection: TopicSubscription,
+  topics: readonly Pick<TopicInfo, 'name'>[],
+): void {
+  const names = new Set(topics.map(({ name }) => name));
+  const missing = selection.subscription.topics.find((name) => !names.has(name));
+  if (missing === undefined) return;
+  throw new TablogError(UNKNOWN_TOPIC, `there is no topic '${missing}'`, {
+    details: { topic: missing },
+  });
+}

@@ -1,0 +1,21 @@
+import { checkInteger, mistake } from '../../base/argument.ts';
+import { timeOf } from '../../base/brand.ts';
+import type { OffsetPlace } from '../../protocol/broker.ts';
+
+/**
+ * A place in a partition: its first record, the end, an offset, or the first record at or after a
+ * time.
+ */
+export type Position = 'earliest' | 'latest' | number | Date;
+
+/** Throws a `TypeError` or `RangeError` for what is no place in a partition. */
+export function checkPosition(position: Position): OffsetPlace {
+  if (position === 'earliest' || position === 'latest') return { at: position };
+  const time = timeOf(position) ?? NaN;
+  if (!Number.isNaN(time)) return { at: time };
+  if (typeof position === 'number') {
+    checkInteger('an offset', position, 0);
+    return { offset: position };
+  }
+  throw mistake("a position must be 'earliest', 'latest', an offset or a Date", position);
+}

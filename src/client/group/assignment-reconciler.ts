@@ -1,0 +1,327 @@
+import { sleep } from '../../platform/clock.ts';
+import { deferred } from '../../base/deferred.ts';
+import { TablogError } from '../../base/error.ts';
+import type {
+  Claim,
+  GroupPosition,
+  MemberRef,
+  MemberView,
+  OwnedPartition,
+} from '../../protocol/group.ts';
+import type { Connection } from '../connection/connection.ts';
+import type { ConsumerListeners, PartitionsEvent } from '../fetch/consumer-events.ts';
+import { checkPosition } from '../fetch/position.ts';
+import type { Position } from '../fetch/position.ts';
+import { isWithoutWorker } from '../connection/delivery.ts';
+import { PartitionProgress } from '../message/partition-progress.ts';
+import { isGone } from './offset-committer.ts';
+import type { OffsetCommitter } from './offset-committer.ts';
+import type { StartingOffsets } from '../fetch/starting-offsets.ts';
+import { resetPosition, resetReader } from '../fetch/offset-reset.ts';
+import type { PartitionReader } from '../fetch/partition-reader.ts';
+import type { AssignedPartitions } from '../fetch/assigned-partitions.ts';
+
+/** What a group is asked is asked again after this, where storage or worker failed. */
+export const GROUP_RETRY_MS = 500;
+
+export interface AssignmentReconcilerOptions {
+  readonly connection: Connection;
+  readonly readers: AssignedPartitions;
+  readonly listeners: ConsumerListeners;
+  readonly committer: OffsetCommitter;
+  readonly from: Position;
+  /**
+   * The offsets that `from` stood for when the consumer was made; `undefined` where appends cannot
+   * move `from`, or the look-up failed.
+   */
+  readonly origins: Promise<StartingOffsets | undefined>;
+  /** There may be more to read, or less. */
+  readonly onChange: () => void;
+  /** Nothing more of it is to begin: it is to be given up. */
+  readonly onRevoking: (reader: PartitionReader) => void;
+  /** Something failed that nobody waits for. */
+  readonly onError: (error: unknown) => void;
+}
+
+/**
+ * What a member holds, brought in line with what it owns: begins with partitions that it got, gives
+ * up those that are asked for as soon as nothing of them is in hand, and drops those that are lost.
+ */
+export class AssignmentReconciler {
+  readonly #options: AssignmentReconcilerOptions;
+  readonly #held = new Map<string, PartitionReader>();
+  /** Claims with which something is being done. */
+  readonly #busy = new Set<string>();
+  readonly #releasing = new Set<Promise<void>>();
+  /** Readers whose revocation the application has been told of. */
+  readonly #revoked = new WeakSet<PartitionReader>();
+  /** Lost, and perhaps in the application's hands still. */
+  #lost: PartitionProgress[] = [];
+  #member: MemberRef | undefined;
+  #view: MemberView | undefined;
+  /** Nothing begins any more. */
+  #isEnding = false;
+
+  constructor(options: AssignmentReconcilerOptions) {
+    this.#options = options;
+  }
+
+  get holds(): PartitionProgress[] {
+    return [...this.#held.values()].map((reader) => reader.progress!);
+  }
+
+  /** Of the group as last seen. */
+  get generation(): number {
+    return this.#view?.generation ?? -1;
+  }
+
+  /**
+   * Whether the member has exactly the partitions that it is meant to have, and listeners are done.
+   */
+  get isComplete(): boolean {
+    const isGivingUp = this.#view?.owned.some(({ revoked }) => revoked) ?? false;
+    return this.isPositioned && this.#busy.size === 0 && !isGivingUp;
+  }
+
+  /**
+   * Whether every partition that the member is meant to have has its place; listeners may still
+   * run.
+   */
+  get isPositioned(): boolean {
+    const { pending = 1, owned = [] } = this.#view ?? {};
+    return pending === 0 && owned.every((claim) => claim.revoked || this.#held.has(keyOf(claim)));
+  }
+
+  /** The group as it is now, for this life of the member. */
+  apply(member: MemberRef, view: MemberView): void {
+    if (this.#member?.epoch === member.epoch && view.generation < this.#view!.generation) return;
+    this.#member = member;
+    this.#view = view;
+    const owned = new Set(view.owned.map(keyOf));
+    this.#lose([...this.#held].flatMap(([key, reader]) => (owned.has(key) ? [] : reader)));
+    const idle = view.owned.filter((claim) => !this.#busy.has(keyOf(claim)));
+    const toRelease = idle.filter(({ revoked }) => revoked);
+    const isToBegin = (claim: OwnedPartition): boolean =>
+      !claim.revoked && !this.#isEnding && !this.#held.has(keyOf(claim));
+    const toBegin = idle.filter(isToBegin);
+    for (const claim of [...toRelease, ...toBegin]) this.#busy.add(keyOf(claim));
+    if (toBegin.length > 0) void this.#begin(member, toBegin);
+    this.#giveUp(member, toRelease);
+    this.#options.onChange();
+  }
+
+  /** The member is none any more. */
+  loseAll(): void {
+    this.#member = undefined;
+    this.#view = undefined;
+    this.#busy.clear();
+    this.#lose([...this.#held.values()]);
+  }
+
+  /** Resolves when nothing of what was lost is in the application's hands. */
+  async lostIdle(): Promise<void> {
+    await Promise.all(this.#lost.map((progress) => progress.idle()));
+    this.#lost = [];
+  }
+
+  /**
+   * Gives up all partitions before the member leaves; waits for listeners for `timeoutMs` at the
+   * most. Rejects where a commit could not be stored.
+   */
+  async revokeAll(timeoutMs: number): Promise<void> {
+    this.#isEnding = true;
+    const late = deferred();
+    const cancel = this.#options.connection.clock.after(timeoutMs, late.resolve);
+    await Promise.race([Promise.all(this.#releasing), late.promise]);
+    const readers = [...this.#held.values()];
+    for (const reader of readers) reader.stopped = true;
+    await Promise.race([this.#tellRevoked(readers), late.promise]);
+    cancel();
+    await this.#flush(readers);
+    for (const reader of readers) this.#drop(reader);
+  }
+
+  async #begin(member: MemberRef, claims: readonly OwnedPartition[]): Promise<void> {
+    const { connection, from, origins, readers } = this.#options;
+    const places = await origins;
+    const request = {
+      member,
+      claims,
+      from: checkPosition(from),
+      origins: places && claims.map((claim) => places.of(claim)),
+    };
+    const positions = await this.#tried(() => connection.call('positionPartitions', request));
+    const begun = (positions ?? []).flatMap((position, i) => {
+      const isOver = this.#member !== member || this.#isEnding || !this.#owns(claims[i]!);
+      return isOver ? [] : this.#newReader(member, claims[i]!, position.offset);
+    });
+    readers.all.push(...begun);
+    for (const reader of begun) this.#held.set(keyOf(reader.progress!), reader);
+    if (begun.length > 0) {
+      const told = this.#announce(begun, positions!);
+      this.#options.onChange(); // the member is ready, whatever its listeners wait for
+      await told;
+      for (const reader of begun) reader.stopped = !reader.progress!.isOpen || this.#isEnding;
+    }
+    this.#done(member, claims);
+  }
+
+  /** Emits 'assigned'; resolves when the partitions may be read. */
+  async #announce(
+    begun: readonly PartitionReader[],
+    positions: readonly GroupPosition[],
+  ): Promise<void> {
+    const { listeners } = this.#options;
+    const places = new Map(positions.map((position) => [keyOf(position), position]));
+    const told = begun.flatMap(({ topic, partition, progress }) => {
+      const { reset, offset } = places.get(keyOf(progress!))!;
+      if (reset === null) return [];
+      const { committed: outOfRange, start: startOffset, end: endOffset } = reset;
+      const at = { outOfRange, startOffset, endOffset, offset };
+      return listeners.emit('reset', { topic: topic.name, partition, ...at });
+    });
+    const held = begun.filter(({ progress }) => progress!.isOpen && !this.#isEnding);
+    if (held.length > 0) told.push(listeners.emit('assigned', named(held)));
+    await Promise.all(told);
+  }
+
+  /** Emits 'revoked', once a partition; resolves when the listeners are done. */
+  async #tellRevoked(readers: readonly PartitionReader[]): Promise<void> {
+    const untold = readers.filter((reader) => !this.#revoked.has(reader));
+    for (const reader of untold) this.#revoked.add(reader);
+    if (untold.length > 0) await this.#options.listeners.emit('revoked', named(untold));
+  }
+
+  #newReader(member: MemberRef, claim: OwnedPartition, offset: number): PartitionReader {
+    const { committer, readers } = this.#options;
+    const { topic, topicId, partition } = claim;
+    const reader = readers.create(topic, topicId, partition);
+    reader.seek(offset);
+    reader.progress = new PartitionProgress(member, claim, offset, committer);
+    reader.stopped = true;
+    reader.onError = (error) => this.#recover(reader, error);
+    return reader;
+  }
+
+  #giveUp(member: MemberRef, claims: readonly OwnedPartition[]): void {
+    const idle: OwnedPartition[] = [];
+    for (const claim of claims) {
+      const reader = this.#held.get(keyOf(claim));
+      if (reader === undefined) {
+        idle.push(claim);
+        continue;
+      }
+      const progress = reader.progress!;
+      progress.revoking = true;
+      reader.stopped = true;
+      this.#options.onRevoking(reader);
+      if (progress.isIdle) idle.push(claim);
+      else void progress.idle().then(() => this.#startRelease(member, [claim]));
+    }
+    if (idle.length > 0) this.#startRelease(member, idle);
+  }
+
+  #startRelease(member: MemberRef, claims: readonly OwnedPartition[]): void {
+    if (this.#member !== member) return; // all of it is lost
+    const releasing = this.#release(member, claims);
+    this.#releasing.add(releasing);
+    void releasing.then(() => this.#releasing.delete(releasing));
+  }
+
+  /** Rejects where what is processed could not be stored, and the partition is still there. */
+  async #flush(readers: readonly PartitionReader[]): Promise<void> {
+    try {
+      await this.#options.committer.flush(readers.map((reader) => reader.progress!));
+    } catch (error) {
+      if (!isGone(error)) throw error;
+    }
+  }
+
+  async #release(member: MemberRef, claims: readonly OwnedPartition[]): Promise<void> {
+    const { connection, onError } = this.#options;
+    const held = claims.flatMap((claim) => this.#held.get(keyOf(claim)) ?? []);
+    if (held.length > 0) {
+      await this.#tellRevoked(held);
+      await this.#flush(held).catch(onError);
+    }
+    if (this.#member !== member) return; // all of it is lost
+    for (const reader of held) this.#drop(reader);
+    const request = { member, claims };
+    const view = await this.#tried(() => connection.call('releasePartitions', request));
+    if (view !== undefined && this.#member === member) this.apply(member, view);
+    this.#done(member, claims);
+  }
+
+  /** Looks again: the group may have changed since. */
+  #done(member: MemberRef, claims: readonly Claim[]): void {
+    if (this.#member !== member) return;
+    for (const claim of claims) this.#busy.delete(keyOf(claim));
+    this.apply(member, this.#view!);
+  }
+
+  #lose(readers: readonly PartitionReader[]): void {
+    if (readers.length === 0) return;
+    for (const reader of readers) {
+      reader.stopped = true;
+      this.#options.onRevoking(reader);
+      this.#lost.push(reader.progress!);
+      this.#drop(reader);
+    }
+    void this.#options.listeners.emit('lost', named(readers));
+  }
+
+  #drop(reader: PartitionReader): void {
+    this.#options.readers.remove(reader);
+    this.#held.delete(keyOf(reader.progress!));
+    reader.progress!.lose();
+  }
+
+  #owns(claim: Claim): boolean {
+    return this.#view!.owned.some((owned) => keyOf(owned) === keyOf(claim));
+  }
+
+  /** What `call` brings; `undefined` where it failed, and then when it makes sense to try again. */
+  async #tried<T>(call: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await call();
+    } catch (error) {
+      // Where the partition is gone, the next view of the group is on its way.
+      const isRetriable = error instanceof TablogError && error.retriable;
+      const passing = isGone(error) || isRetriable || isWithoutWorker(error);
+      if (!passing) this.#options.onError(error);
+      await sleep(this.#options.connection.clock, GROUP_RETRY_MS);
+      return undefined;
+    }
+  }
+
+  #recover(reader: PartitionReader, error: TablogError): boolean {
+    if (error.code === 'UNKNOWN_TOPIC') {
+      reader.stopped = true; // deleted: the group takes the partition out
+      return true;
+    }
+    if (error.code !== 'OFFSET_OUT_OF_RANGE') return false;
+    reader.stopped = true;
+    void this.#reset(reader, error);
+    return true;
+  }
+
+  /** Goes where `from` says, because the place does not exist any more. */
+  async #reset(reader: PartitionReader, error: TablogError): Promise<void> {
+    const { from, listeners, onChange, readers } = this.#options;
+    const { epoch } = reader;
+    const offsets = await this.#tried(() => readers.resolve([reader], resetPosition(reader, from)));
+    reader.stopped = !reader.progress!.isOpen || this.#isEnding;
+    if (offsets !== undefined) resetReader(reader, error, { found: offsets[0]!, epoch, listeners });
+    onChange();
+  }
+}
+
+function keyOf({ topicId, partition, epoch }: Claim): string {
+  return `${topicId}/${partition}@${epoch}`;
+}
+
+function named(readers: readonly PartitionReader[]): PartitionsEvent {
+  return {
+    partitions: readers.map(({ topic, partition }) => ({ topic: topic.name, partition })),
+  };
+}

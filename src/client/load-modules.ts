@@ -1,0 +1,36 @@
+import { withDeadline } from '../platform/clock.ts';
+import type { Clock } from '../platform/clock.ts';
+import { lazyCodecs } from './fetch/lazy-codecs.ts';
+import { lazyDecodeErrors } from './poll/lazy-decode-errors.ts';
+import { lazyGroupMember } from './group/lazy-group-member.ts';
+import { lazyGzip } from './fetch/lazy-gzip.ts';
+import { lazyLogFile } from './admin/lazy-log-file.ts';
+import type { LazyModule } from '../base/lazy-module.ts';
+import { lazyRunner } from './run/lazy-runner.ts';
+import { lazyTransactionManager } from './transaction/lazy-transaction-manager.ts';
+
+/** As long as a worker and its store can take to start: the parts load beside them. */
+const LOAD_DEADLINE_MS = 20_000;
+
+/** Every part of the tab's code. */
+const PARTS: readonly AnyPart[] = [
+  lazyCodecs,
+  lazyDecodeErrors,
+  lazyGroupMember,
+  lazyGzip,
+  lazyLogFile,
+  lazyRunner,
+  lazyTransactionManager,
+];
+
+type AnyPart = Pick<LazyModule<object>, 'load' | 'failure'>;
+
+/** Loads the parts that are not loaded yet. Throws `LOAD_FAILED`. */
+export async function loadModules(clock: Clock, parts: readonly AnyPart[] = PARTS): Promise<void> {
+  await Promise.all(
+    parts.map((part) => {
+      const late = (): Error => part.failure(`nothing came in ${LOAD_DEADLINE_MS} ms`);
+      return withDeadline(clock, LOAD_DEADLINE_MS, part.load(), late);
+    }),
+  );
+}

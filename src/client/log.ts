@@ -1,0 +1,191 @@
+import { checkName, mistake, withDefaults } from '../base/argument.ts';
+import { Closable } from '../base/closable.ts';
+import { systemClock } from '../platform/clock.ts';
+import { deferred } from '../base/deferred.ts';
+import type { Deferred } from '../base/deferred.ts';
+import { MEMBER_EXISTS } from '../base/error-rules.ts';
+import { TablogError, isLogDeleted } from '../base/error.ts';
+import { Admin } from './admin/admin.ts';
+import { checkContext } from './connection/check-context.ts';
+import { Connection } from './connection/connection.ts';
+import { Consumer, IS_CLOSING } from './consumer/consumer.ts';
+import type { ConsumerOptions } from './consumer/consumer-options.ts';
+import { bindFacade } from '../base/facade.ts';
+import { defaultWorkerKind } from './connection/worker-host.ts';
+import type { InlineHost, WorkerKind } from './connection/worker-host.ts';
+import { loadModules } from './load-modules.ts';
+import { Producer } from './producer/producer.ts';
+import type { ProducerOptions } from './accumulator/producer-options.ts';
+import type { TopicFilter } from './message/message.ts';
+import { TopicMetadata } from './topics/topic-metadata.ts';
+import { checkWorkerUrl } from './connection/worker-url.ts';
+import type { WorkerUrl } from './connection/worker-url.ts';
+
+export interface OpenLogOptions {
+  /**
+   * Where the broker runs. 'shared': one SharedWorker for all tabs; 'dedicated': a worker of this
+   * tab's own; `inline()` of 'tablog/inline': this thread, for service workers, edge runtimes and
+   * tests. The log is the same, and they may be mixed. Default: 'shared' where there are
+   * SharedWorkers, else 'dedicated'.
+   */
+  readonly host?: WorkerKind | InlineHost;
+  /**
+   * The address of the worker's file, `tablog/worker` (dist/tablog-worker.js), of the page's
+   * origin. For pages whose bundler does not find the file. On a page whose Content-Security-Policy
+   * has `require-trusted-types-for 'script'` the address is a `TrustedScriptURL`. Default: the file
+   * beside the page's code, which bundlers find by themselves.
+   */
+  readonly workerUrl?: WorkerUrl;
+}
+
+interface CheckedOpenLogOptions {
+  readonly host: WorkerKind | InlineHost;
+  readonly workerUrl: WorkerUrl | undefined;
+}
+
+/**
+ * Opens the log `name`, creating it if it is new. Every tab of the origin that opens the same name
+ * has the same log.
+ *
+ * Throws a `TypeError` for a bad name or option, and a `TablogError` where the log cannot be
+ * opened: `WORKER_FAILED`, `PROTOCOL_MISMATCH`, `LOCKS_UNAVAILABLE`, `NO_INDEXEDDB`, `NO_WORKER`,
+ * `FORMAT_TOO_NEW`, `STORAGE_BLOCKED`, `STORAGE_UNAVAILABLE`; `LOAD_FAILED` where a part of the
+ * page's own code cannot be loaded. An open log has all of its code, also offline. The promise
+ * settles within 20 s: 5 for each of two workers to answer, and 10 for the store.
+ */
+export async function openLog(name: string, options: OpenLogOptions = {}): Promise<Log> {
+  checkName('log name', name);
+  const { host, workerUrl } = withDefaults<CheckedOpenLogOptions>('openLog()', options, {
+    host: defaultWorkerKind(),
+    workerUrl: undefined,
+  });
+  if (host !== 'shared' && host !== 'dedicated' && typeof host?.open !== 'function') {
+    throw mistake("host must be 'shared', 'dedicated' or inline()", host);
+  }
+  if (typeof host === 'string') checkContext(host);
+  if (workerUrl !== undefined) checkWorkerUrl(workerUrl);
+  const loading = loadModules(systemClock);
+  loading.catch(() => {}); // where the worker does not start either, its error says more
+  for (let tries = 1; ; tries++) {
+    const connection = new Connection({ log: name, host, workerUrl, clock: systemClock });
+    const topicMetadata = new TopicMetadata(name, connection);
+    try {
+      // With the topics known, the page's first record leaves in the turn of `send`, which may be
+      // the page's last.
+      topicMetadata.opened(await connection.open());
+      await loading;
+      return new Log(name, connection, topicMetadata);
+    } catch (error) {
+      connection.close();
+      // The log of that name was deleted while it was opened: the next attempt creates a new one.
+      if (!isLogDeleted(error) || tries === MAX_TRIES) throw error;
+    }
+  }
+}
+
+/** The most attempts to open a log that is deleted again and again. */
+const MAX_TRIES = 3;
+
+type ConsumerHandle = Pick<Consumer, 'close' | 'group' | 'memberId' | typeof IS_CLOSING>;
+
+/** An open log. Close it when done: that closes its producers and consumers too. */
+export class Log extends Closable {
+  readonly name: string;
+  readonly admin: Admin;
+  readonly #connection: Connection;
+  readonly #topicMetadata: TopicMetadata;
+  readonly #producers = new Set<Producer>();
+  #isClosed = false;
+  /** The open consumers; each promise resolves when its consumer has left the group. */
+  readonly #consumers = new Map<ConsumerHandle, Deferred>();
+
+  constructor(
+    name: string,
+    connection: Connection,
+    topicMetadata: TopicMetadata = new TopicMetadata(name, connection),
+  ) {
+    super();
+    bindFacade(this);
+    this.name = name;
+    this.#connection = connection;
+    this.#topicMetadata = topicMetadata;
+    this.admin = new Admin(connection, this.#topicMetadata);
+    const deleted = (): void => void this.#closeUsers();
+    connection.closed.addEventListener('abort', deleted, { once: true });
+  }
+
+  /**
+   * Makes a producer. Throws a `TypeError` or `RangeError` for an option that breaks a rule, and
+   * `CLOSED` once the log is closed.
+   */
+  producer(options: ProducerOptions = {}): Producer {
+    this.#mustBeOpen();
+    const onClosed = (): void => void this.#producers.delete(producer);
+    const producer = new Producer(this.#connection, this.#topicMetadata, options, onClosed);
+    this.#producers.add(producer);
+    return producer;
+  }
+
+  /**
+   * Makes a consumer of every partition of `topics`, or of those that its group assigns to it.
+   * Throws as `producer` does, and `MEMBER_EXISTS` where an open consumer of this log has the same
+   * `memberId`. A consumer that has been closed frees its `memberId`: the new one's `ready` waits
+   * until the old one has left the group.
+   */
+  consumer<const T extends TopicFilter>(options: ConsumerOptions<T>): Consumer<T> {
+    this.#mustBeOpen();
+    this.#checkMemberId(options);
+    const left = deferred();
+    const onClosed = (): void => {
+      left.resolve();
+      this.#consumers.delete(consumer);
+    };
+    const consumer = new Consumer(this.#connection, this.#topicMetadata, options, onClosed);
+    this.#consumers.set(consumer, left);
+    return consumer;
+  }
+
+  /**
+   * Flushes the producers, ends the consumers, and leaves the log. Rejects where something could
+   * not be stored; the log is closed all the same. Idempotent. A consumer's listener may await it,
+   * as `consumer.close()`.
+   */
+  override async close(): Promise<void> {
+    this.#isClosed = true;
+    const consumers = [...this.#consumers];
+    const settled = await this.#closeUsers();
+    // A consumer whose listener awaits this call leaves after it.
+    const leaving = consumers.filter(([consumer]) => this.#consumers.has(consumer));
+    const left = leaving.map(([, { promise }]) => promise);
+    if (left.length === 0) this.#connection.close();
+    else void Promise.all(left).then(() => this.#connection.close());
+    for (const result of settled) if (result.status === 'rejected') throw result.reason;
+  }
+
+  #mustBeOpen(): void {
+    const { closed } = this.#connection;
+    if (this.#isClosed || closed.aborted) throw this.#connection.closedError();
+  }
+
+  /**
+   * Closes the producers and consumers, also when the log was deleted, so that every promise
+   * settles.
+   */
+  #closeUsers(): Promise<PromiseSettledResult<void>[]> {
+    const users = [...this.#producers, ...this.#consumers.keys()];
+    return Promise.allSettled(users.map((user) => user.close()));
+  }
+
+  #checkMemberId(options: ConsumerOptions<TopicFilter>): void {
+    const { group, memberId } = options ?? {}; // what is no options is refused later
+    if (memberId === undefined) return;
+    for (const other of this.#consumers.keys()) {
+      if (other.group !== group || other.memberId !== memberId || other[IS_CLOSING]) continue;
+      throw new TablogError(
+        MEMBER_EXISTS,
+        `a consumer of this log is the member '${memberId}' of '${group}' already`,
+        { details: { group: String(group), member: memberId } },
+      );
+    }
+  }
+}

@@ -1,0 +1,74 @@
+import { SERDE } from '../../base/error-rules.ts';
+import { TablogError } from '../../base/error.ts';
+import { errorText } from '../../base/error-text.ts';
+import { readHeaders } from '../../record/record-cursor.ts';
+import type { Header, RecordCursor } from '../../record/record-cursor.ts';
+import { Message } from './message.ts';
+import type { RawMessage } from './message.ts';
+import type { PartitionSource } from './partition-source.ts';
+import { plain } from '../topics/serde.ts';
+import type { Serde } from '../topics/serde.ts';
+
+/** A record whose key or value its serde cannot decode. */
+export class Undecodable {
+  readonly offset: number;
+  /** The `SERDE` error, with the record's place and what the serde threw. */
+  readonly error: TablogError;
+  /** The record with key and value as bytes, which are views into the fetched batch. */
+  readonly message: RawMessage;
+
+  constructor(message: RawMessage, error: TablogError) {
+    this.offset = message.offset;
+    this.message = message;
+    this.error = error;
+  }
+}
+
+/** Shared by all messages without headers, which most are. */
+const NO_HEADERS: readonly Header[] = Object.freeze([]);
+
+/** Decodes the record at the cursor with its topic's serdes. */
+export function decodeRecord(source: PartitionSource, cursor: RecordCursor): Message | Undecodable {
+  const { key: keySerde, value: valueSerde } = source.topic;
+  const { bytes, keyAt, keyLength, valueAt, valueLength, offset, timestamp } = cursor;
+  const headers = cursor.headerCount === 0 ? NO_HEADERS : ownHeaders(cursor);
+  let field = 'key';
+  try {
+    const key = decodeField(keySerde, bytes, keyAt, keyLength);
+    field = 'value';
+    const value = decodeField(valueSerde, bytes, valueAt, valueLength);
+    return new Message(source, offset, timestamp, key, value, headers);
+  } catch (cause) {
+    const key = decodeField(plain, bytes, keyAt, keyLength);
+    const value = decodeField(plain, bytes, valueAt, valueLength);
+    const message = new Message(source, offset, timestamp, key, value, headers) as RawMessage;
+    return new Undecodable(message, undecodable(message, field, cause));
+  }
+}
+
+function decodeField<T>(serde: Serde<T>, bytes: Uint8Array, at: number, length: number): T | null {
+  return length < 0 ? null : serde.decode(bytes.subarray(at, at + length));
+}
+
+/**
+ * The headers, copied out of the fetched batch, so that a message does not keep the batch in
+ * memory.
+ */
+function ownHeaders({ bytes, headersAt, recordEnd, headerCount }: RecordCursor): Header[] {
+  return readHeaders(bytes.slice(headersAt, recordEnd), 0, headerCount);
+}
+
+const MAX_CAUSE_LENGTH = 300;
+
+function undecodable(
+  { topic, partition, offset }: RawMessage,
+  field: string,
+  cause: unknown,
+): TablogError {
+  const where = `topic '${topic}', partition ${partition}, offset ${offset}`;
+  const why = errorText(cause, MAX_CAUSE_LENGTH);
+  return new TablogError(SERDE, `the ${field} of a record cannot be decoded (${where}): ${why}`, {
+    details: { topic, partition, offset, field },
+    cause,
+  });
+}

@@ -1,0 +1,154 @@
+import { isBytes } from '../../base/brand.ts';
+import type { Header } from '../../record/record-cursor.ts';
+import { decodeLeniently } from '../../record/text-codec.ts';
+import { jsonHeaders, jsonValue } from './message-json.ts';
+import type { PartitionSource } from './partition-source.ts';
+import type { Topic, TopicLike } from '../topics/topic.ts';
+
+/**
+ * A record that was read, decoded. Every fact about the record is an own property, so `{ ...message
+ * }`, `structuredClone(message)`, `postMessage(message)` and loggers keep everything; such copies
+ * have no methods.
+ *
+ * A message of text, numbers or JSON keeps nothing that was fetched. A key or value of bytes, as
+ * `bytes()` returns them, is a view into the fetched batch, of up to a megabyte: keep, or post, a
+ * `clone()`.
+ */
+export class Message<N extends string = string, K = unknown, V = unknown> {
+  /**
+   * Names the record, and no other: an idempotency key. The same at every read, however often the
+   * record was sent on its way into the log. Made of the topic's id, the partition and the offset.
+   * A topic created again under the same name has another id, and so has a topic of another log. At
+   * most 80 of the characters a-z 0-9 -.
+   */
+  readonly id: string;
+  readonly topic: N;
+  readonly partition: number;
+  readonly offset: number;
+  /** Milliseconds since 1970. */
+  readonly timestamp: number;
+  /** The decoded key; null: the record has no key. */
+  readonly key: K | null;
+  /** The decoded value; null: the record is a tombstone. */
+  readonly value: V | null;
+  /** In the order sent; a name may come twice. */
+  readonly headers: readonly Header[];
+  readonly #source: PartitionSource;
+
+  /** @internal */
+  constructor(
+    source: PartitionSource,
+    offset: number,
+    timestamp: number,
+    key: unknown,
+    value: unknown,
+    headers: readonly Header[],
+  ) {
+    this.id = source.idPrefix + offset;
+    this.topic = source.topic.name as N;
+    this.partition = source.partition;
+    this.offset = offset;
+    this.timestamp = timestamp;
+    this.key = key as K | null;
+    this.value = value as V | null;
+    this.headers = headers;
+    this.#source = source;
+  }
+
+  /** The last header of this name as text; `undefined` where there is none, or it is null. */
+  header(name: string): string | undefined {
+    const value = this.headers.findLast((header) => header[0] === name)?.[1];
+    return value === undefined || value === null ? undefined : decodeLeniently(value);
+  }
+
+  /**
+   * Commits that this message, and every one before it in its partition, is processed; resolves when
+   * that is stored. Does nothing where a later one is committed already.
+   *
+   * Rejects with `FENCED` when the partition was taken away, and with a `TypeError` where the
+   * consumer has no group.
+   */
+  async commit(): Promise<void> {
+    await Message.#sourceOf(this, 'commit()').commit(this.offset + 1);
+  }
+
+  /**
+   * A copy of the message with bytes of its own, which keeps nothing else of the fetched batch in
+   * memory. Copies a key and a value that are a `Uint8Array`; no other value is a view, unless a
+   * serde of the application's makes one.
+   */
+  clone(): Message<N, K, V> {
+    const { offset, timestamp, key, value, headers } = this;
+    const source = Message.#sourceOf(this, 'clone()');
+    return new Message(source, offset, timestamp, ownBytes(key), ownBytes(value), headers);
+  }
+
+  /**
+   * The message for `JSON.stringify`, and loggers that use it. Bytes of key, value and headers
+   * become text where they are UTF-8, else `{ base64 }`; a bigint becomes its digits.
+   */
+  toJSON(): object {
+    const { key, value, headers, ...rest } = this;
+    const decoded = { key: jsonValue(key), value: jsonValue(value) };
+    return { ...rest, ...decoded, headers: jsonHeaders(headers) };
+  }
+
+  /**
+   * Keeps Vue's `reactive` and `ref` from wrapping messages, which never change, in a Proxy.
+   * https://vuejs.org/api/reactivity-advanced.html#markraw
+   * @internal
+   */
+  get __v_skip(): true {
+    return true;
+  }
+
+  /**
+   * The source, from a private field: a Proxy has none, nor has a copy that a state library made
+   * with this prototype.
+   */
+  static #sourceOf(message: Message, what: string): PartitionSource {
+    if (#source in message) return message.#source;
+    throw new TypeError(
+      `${what} needs the message itself, and this is a Proxy or a copy of it: ` +
+        'keep the message outside of reactive state (toRaw(), markRaw() or $state.raw)',
+    );
+  }
+}
+
+function ownBytes(field: unknown): unknown {
+  // The `slice` of a Node Buffer makes a view, and that of Uint8Array a copy, of a Buffer as well.
+  return isBytes(field) ? Uint8Array.prototype.slice.call(field) : field;
+}
+
+/** What a consumer may be told to read: a topic, or all topics whose names match. */
+export type TopicFilter = TopicLike | RegExp;
+
+/** A message whose key and value are the stored bytes, because they could not be decoded. */
+export type RawMessage<N extends string = string> = Message<N, Uint8Array, Uint8Array>;
+
+/** The messages of a topic: typed by it, or of bytes for a plain name or a pattern. */
+export type MessageOf<T extends TopicFilter> = T extends RegExp
+  ? RawMessage
+  : T extends Topic<infer N, infer K, infer V, never, never>
+    ? Message<N, K, V>
+    : T extends string
+      ? RawMessage<T>
+      : never;
+
+/** Some messages of one partition, in order. */
+export interface MessageBatch<T extends TopicFilter = TopicLike> {
+  readonly topic: MessageOf<T>['topic'];
+  readonly partition: number;
+  /** At least one. */
+  readonly messages: readonly MessageOf<T>[];
+  readonly firstOffset: number;
+  readonly lastOffset: number;
+  /** The partition's end offset when these were fetched. */
+  readonly endOffset: number;
+  /** Records between the last of these and the end. */
+  readonly lag: number;
+  /** Aborts when the partition may have gone to another member; without a group, when the consumer closes. */
+  readonly signal: AbortSignal;
+  /** Commits that the whole batch is processed: as the `commit` of its last message. */
+  commit(): Promise<void>;
+}

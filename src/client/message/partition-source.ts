@@ -1,0 +1,31 @@
+import type { PartitionProgress } from './partition-progress.ts';
+import type { Topic } from '../topics/topic.ts';
+
+/**
+ * The facts that the messages of one partition share. A message that is kept keeps its source in
+ * memory, and nothing that was fetched.
+ */
+export class PartitionSource {
+  readonly topic: Topic;
+  readonly topicId: string;
+  readonly partition: number;
+  /** The beginning of each message's `id`; its offset follows. */
+  readonly idPrefix: string;
+  /** The member's hold on the partition; `undefined` without a group. */
+  progress: PartitionProgress | undefined;
+
+  constructor(topic: Topic, topicId: string, partition: number) {
+    this.topic = topic;
+    this.topicId = topicId;
+    this.partition = partition;
+    this.idPrefix = `${topicId}-${partition}-`;
+  }
+
+  /**
+   * Commits `next`, unless that offset or a later one is committed already. See `Message.commit`.
+   */
+  async commit(next: number): Promise<void> {
+    if (this.progress === undefined) throw new TypeError('commit() needs a consumer with a group');
+    await this.progress.commit(next);
+  }
+}

@@ -1,0 +1,77 @@
+import { checkOneOf } from '../../base/argument.ts';
+import type { Connection } from '../connection/connection.ts';
+import { DECODE_ERROR_ACTIONS } from './on-decode-error.ts';
+import type { DecodeErrorAction, OnDecodeError } from './on-decode-error.ts';
+import { sendDeadLetter } from './dead-letter.ts';
+import type { Undecodable } from '../message/decode-record.ts';
+import type { PartitionReader } from '../fetch/partition-reader.ts';
+import { RawRecord } from '../message/raw-record.ts';
+import { asTopic } from '../topics/topic.ts';
+import type { TopicLike } from '../topics/topic.ts';
+import type { TopicMetadata } from '../topics/topic-metadata.ts';
+
+/** A consumer's policy for records that cannot be decoded, and what carrying it out needs. */
+export interface DecodeErrorPolicy {
+  readonly connection: Connection;
+  readonly topicMetadata: TopicMetadata;
+  readonly onDecodeError: OnDecodeError;
+  readonly deadLetterTopic: TopicLike | undefined;
+}
+
+/** An undecodable record at the position of a loop. */
+export interface FoundUndecodable {
+  readonly reader: PartitionReader;
+  readonly undecodable: Undecodable;
+  /** The reader's epoch when the record was found; a seek changes the reader's. */
+  readonly epoch: number;
+  /** Aborts when the consumer closes. */
+  readonly closing: AbortSignal;
+}
+
+/**
+ * The action that `onDecodeError` chooses. Throws what the function throws, and a `TypeError` where
+ * it returns no action.
+ */
+export async function decodeErrorAction(
+  { onDecodeError, deadLetterTopic }: Pick<DecodeErrorPolicy, 'onDecodeError' | 'deadLetterTopic'>,
+  { error, message }: Undecodable,
+): Promise<DecodeErrorAction> {
+  const action =
+    typeof onDecodeError === 'function' ? await onDecodeError(error, message) : onDecodeError;
+  checkOneOf('what onDecodeError returns', action, DECODE_ERROR_ACTIONS);
+  if (action === 'deadLetter' && deadLetterTopic === undefined) {
+    throw new TypeError("'deadLetter' needs a deadLetterTopic");
+  }
+  return action;
+}
+
+/**
+ * Takes the action and goes past the record, which was put back. On an error the record stays the
+ * next one.
+ */
+export async function settleUndecodable(
+  { reader, undecodable, epoch, closing }: FoundUndecodable,
+  policy: DecodeErrorPolicy,
+): Promise<void> {
+  const { progress } = reader;
+  const { offset } = undecodable;
+  const isOver = (): boolean => reader.stopped || reader.epoch !== epoch || closing.aborted;
+  const action = await decodeErrorAction(policy, undecodable);
+  if (isOver()) return; // another member has the partition, or a seek moved the reader
+  if (action === 'fail') throw undecodable.error;
+  if (!reader.pass(offset)) return;
+  const handed = progress?.begin(offset, offset + 1);
+  let isDone = true;
+  try {
+    if (action === 'deadLetter') {
+      const topic = asTopic(policy.deadLetterTopic!);
+      const found = { reader, handed, records: [new RawRecord(reader.cursor!)] };
+      isDone = await sendDeadLetter({ ...policy, topic, isOver }, found, undecodable.error, 1);
+    }
+  } catch (error) {
+    progress?.end(handed!, 'dropped');
+    if (!isOver()) reader.seek(offset);
+    throw error;
+  }
+  progress?.end(handed!, isDone ? 'processed' : 'dropped');
+}

@@ -1,0 +1,134 @@
+import type { Clock } from '../../platform/clock.ts';
+import { Undecodable } from '../message/decode-record.ts';
+import type { Message } from '../message/message.ts';
+import type { PartitionReader } from '../fetch/partition-reader.ts';
+import { RawRecord } from '../message/raw-record.ts';
+
+export interface BatchCollectorOptions {
+  readonly max: number;
+  readonly maxWaitMs: number;
+  readonly clock: Clock;
+  /** Whether a message is left out of its batch; such a message is processed with the batch. */
+  readonly isPassedOver: (reader: PartitionReader, message: Message) => boolean;
+  /** Called when a batch has waited for `maxWaitMs`. */
+  readonly onDue: () => void;
+}
+
+/** Consecutive messages of one partition. */
+export interface CollectedBatch {
+  readonly reader: PartitionReader;
+  readonly epoch: number;
+  readonly messages: readonly Message[];
+  readonly records: readonly RawRecord[];
+  /** The offset after the last message taken, left-out ones included. */
+  readonly next: number;
+}
+
+interface OpenBatch extends CollectedBatch {
+  readonly messages: Message[];
+  readonly records: RawRecord[];
+  next: number;
+  /** When the batch stops waiting for more, in milliseconds since 1970. */
+  readonly until: number;
+  readonly cancel: () => void;
+  /**
+   * Whether the batch can take no more: the partition has stopped, or its next record cannot be
+   * decoded.
+   */
+  isBlocked: boolean;
+}
+
+/** Fills batches, at most one a partition, until each is full or has waited for `maxWaitMs`. */
+export class BatchCollector {
+  readonly #options: BatchCollectorOptions;
+  readonly #open = new Map<PartitionReader, OpenBatch>();
+
+  constructor(options: BatchCollectorOptions) {
+    this.#options = options;
+  }
+
+  has(reader: PartitionReader): boolean {
+    return this.#open.has(reader);
+  }
+
+  /** Begins a batch with the message that the reader returned last. */
+  begin(reader: PartitionReader, message: Message): void {
+    const { clock, maxWaitMs, onDue } = this.#options;
+    this.#open.set(reader, {
+      reader,
+      epoch: reader.epoch,
+      messages: [message],
+      records: [new RawRecord(reader.cursor!)],
+      next: message.offset + 1,
+      until: clock.now() + maxWaitMs,
+      cancel: maxWaitMs > 0 ? clock.after(maxWaitMs, onDue) : () => {},
+      isBlocked: false,
+    });
+  }
+
+  /** Takes a batch that is full or due out of the collector. */
+  take(): CollectedBatch | undefined {
+    const { clock, max } = this.#options;
+    for (const batch of this.#open.values()) {
+      const { reader, epoch, messages } = batch;
+      if (reader.epoch !== epoch) {
+        this.#close(batch); // a seek has moved the reader
+        continue;
+      }
+      if (reader.stopped) continue;
+      this.#fill(batch);
+      const isDue = clock.now() >= batch.until || batch.isBlocked;
+      if (messages.length < max && !isDue) continue;
+      this.#close(batch);
+      return batch;
+    }
+    return undefined;
+  }
+
+  /** Drops a batch whose partition is given up; the next member reads its messages. */
+  giveUp(reader: PartitionReader): void {
+    const batch = this.#open.get(reader);
+    if (batch !== undefined) this.#close(batch);
+  }
+
+  /** Puts all collected messages back, to be read again. */
+  putBack(): void {
+    for (const batch of this.#open.values()) {
+      const { reader, epoch, messages } = batch;
+      this.#close(batch);
+      if (reader.epoch === epoch) reader.seek(messages[0]!.offset);
+    }
+  }
+
+  /** Drops all batches and cancels their timers. */
+  close(): void {
+    for (const batch of this.#open.values()) this.#close(batch);
+  }
+
+  #fill(batch: OpenBatch): void {
+    const { max, isPassedOver } = this.#options;
+    const { reader, messages, records } = batch;
+    try {
+      while (messages.length < max) {
+        const message = reader.next();
+        if (message === undefined) return;
+        if (message instanceof Undecodable) {
+          reader.putBack();
+          break;
+        }
+        batch.next = message.offset + 1;
+        if (isPassedOver(reader, message)) continue;
+        messages.push(message);
+        records.push(new RawRecord(reader.cursor!));
+      }
+    } catch {
+      // The error stays with the reader; the next read reports it.
+    }
+    batch.isBlocked = messages.length < max;
+  }
+
+  #close(batch: OpenBatch): void {
+    batch.cancel();
+    this.#open.delete(batch.reader);
+  }
+}

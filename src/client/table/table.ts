@@ -1,0 +1,320 @@
+import {
+  checkBoolean,
+  checkEach,
+  checkFunction,
+  checkOneOf,
+  mistake,
+} from '../../base/argument.ts';
+import type { Checks } from '../../base/argument.ts';
+import { Closable } from '../../base/closable.ts';
+import { closed, isLogDeleted } from '../../base/error.ts';
+import { asError } from '../producer/admission.ts';
+import { Consumer } from '../consumer/consumer.ts';
+import type { ConsumerInternals } from '../consumer/consumer.ts';
+import { checkSignal } from '../../base/argument.ts';
+import { bindFacade } from '../../base/facade.ts';
+import type { Message, MessageOf } from '../message/message.ts';
+import type { Log } from '../log.ts';
+import { keyEncoder } from './table-key.ts';
+import { readTable } from './table-reader.ts';
+import { TableSnapshot } from './table-snapshot.ts';
+import type { TableEntry } from './table-snapshot.ts';
+import { asTopic } from '../topics/topic.ts';
+import type { KeyInput, TopicLike } from '../topics/topic.ts';
+
+export interface TableOptions {
+  /**
+   * Fail with `UNKNOWN_TOPIC` where the topic does not exist, instead of waiting for it. Default
+   * false.
+   */
+  readonly mustExist?: boolean;
+  /**
+   * The action for a record that cannot be decoded. 'fail' (default): the table stops with the
+   * `SERDE` error, which names the record; 'skip': the key keeps the value that it had.
+   */
+  readonly onDecodeError?: 'fail' | 'skip';
+  /** Closes the table when it aborts. Default: none. */
+  readonly signal?: AbortSignal;
+  /**
+   * Called once when the table stops by itself, with `table.error`. Default: `ready` rejects with
+   * the error; an error after `ready` is reported as uncaught, except the deletion of the log.
+   */
+  readonly onError?: (error: Error) => void;
+}
+
+/** A key whose value has changed. */
+export interface TableChange<K, V> {
+  readonly key: K;
+  /** The new value; `undefined`: the key was deleted. */
+  readonly value: V | undefined;
+  /** The value before; `undefined`: the key had none. */
+  readonly oldValue: V | undefined;
+}
+
+/** Called with the table as it is now, and the changes since the last call. */
+export type TableListener<K, V, I = K> = (
+  snapshot: TableSnapshot<K, V, I>,
+  changes: readonly TableChange<K, V>[],
+) => void;
+
+/** The table of a topic: the types of its keys and values without null, and of keys as `get` takes them. */
+export type TableOf<T extends TopicLike> = Table<
+  Exclude<MessageOf<T>['key'], null>,
+  Exclude<MessageOf<T>['value'], null>,
+  KeyInput<T>
+>;
+
+/**
+ * The latest value of each key of a topic, live: a record of any tab is in the table as soon as it
+ * is stored (Kafka Streams' GlobalKTable). Use it with a compacted topic, as a rule. A tombstone
+ * deletes its key, and records without a key are passed over.
+ *
+ * The table is read from the topic's first record, and empty until it is `ready`. Of one key the
+ * last record in its partition counts. After partitions were added to a topic that has records, a
+ * key may be in two of them, and which counts is not defined. Records that `retention` or
+ * `deleteRecords` removes stay in a table that has read them. A table whose tab was frozen for
+ * longer than the topic's `deleteRetentionMs` reads all of the topic again, because it may have
+ * missed tombstones.
+ *
+ * Throws a `TypeError` for a bad topic or option, and `CLOSED` once the log is closed. Close the
+ * table, or the log, when done.
+ */
+export function table<T extends TopicLike>(
+  log: Log,
+  topic: T,
+  options: TableOptions = {},
+): TableOf<T> {
+  if (typeof log?.consumer !== 'function') throw mistake('table() takes an open log', log);
+  const checked = checkEach('table()', options, CHECKS);
+  return new Table(log, topic, checked) as unknown as TableOf<T>;
+}
+
+const CHECKS: Checks<TableOptions> = {
+  mustExist: checkBoolean,
+  onDecodeError: (name, value) => checkOneOf(name, value, ['fail', 'skip']),
+  signal: checkSignal,
+  onError: (name, value) => checkFunction(`${name} must be a function`, value),
+};
+
+/** A read-only map that changes, made by `table()`. */
+export class Table<K, V, I = K> extends Closable implements Iterable<[K, V]> {
+  /**
+   * Resolves when the table has everything that the topic had when the table was made; where the
+   * topic does not exist, once it is created. Rejects with the error that stopped the table before,
+   * and with `CLOSED` where the table was closed.
+   */
+  readonly ready: Promise<void>;
+  /**
+   * The table as it is now: the same object until something changes. Works without `this`, as
+   * React's `useSyncExternalStore` calls it.
+   */
+  readonly snapshot: () => TableSnapshot<K, V, I> = () => this.#snapshot;
+  /**
+   * Calls `listener` at once, and then once for each batch of changes; returns a function that ends
+   * the subscription. A table is therefore a Svelte store. Works without `this`, as React calls it.
+   * The first batch comes when the table is `ready`, and has all of its entries. Throws a
+   * `TypeError` where `listener` is no function.
+   */
+  readonly subscribe: (listener: TableListener<K, V, I>) => () => void = (listener) =>
+    this.#subscribe(listener);
+
+  readonly #consumer: Consumer<TopicLike>;
+  readonly #internals: ConsumerInternals;
+  readonly #topic: string;
+  readonly #encode: (key: unknown) => string;
+  readonly #onError: ((error: Error) => void) | undefined;
+  readonly #listeners = new Set<{ readonly call: TableListener<K, V, I> }>();
+  readonly #ended: Promise<void>;
+  #settleReady!: { readonly resolve: () => void; readonly reject: (error: Error) => void };
+  #isReady = false;
+  /** Whether the topic is being read from its first record: keys that do not come are gone. */
+  #isLoading = true;
+  #snapshot: TableSnapshot<K, V, I>;
+  /** Entries that were read and are not in the snapshot yet. */
+  #pending = new Map<string, TableEntry<K, V> | undefined>();
+  #error: Error | undefined;
+
+  /** @internal */
+  constructor(
+    log: Log,
+    topic: TopicLike,
+    { onError, onDecodeError = 'fail', ...options }: TableOptions,
+  ) {
+    super();
+    bindFacade(this);
+    const known = asTopic(topic);
+    this.#topic = known.name;
+    this.#encode = keyEncoder(known);
+    this.#snapshot = TableSnapshot.empty<K, V, I>(this.#encode);
+    this.#onError = onError;
+    this.#consumer = log.consumer({ ...options, topics: [topic], from: 'earliest' });
+    this.#internals = Consumer.internalsOf(this.#consumer);
+    this.ready = new Promise((resolve, reject) => (this.#settleReady = { resolve, reject }));
+    // Records were lost before they were read, or with their worker: the partition is read from its
+    // first record.
+    this.#consumer.on('reset', ({ partition }) => this.#forget(partition));
+    this.#ended = this.#run(onDecodeError);
+  }
+
+  /**
+   * The error that stopped the table by itself; `undefined` while it runs or was closed. The
+   * entries stay.
+   */
+  get error(): Error | undefined {
+    return this.#error;
+  }
+
+  get size(): number {
+    return this.#snapshot.size;
+  }
+
+  /**
+   * The value of a key; `undefined` for a key without one. Throws what the topic's key serde
+   * throws.
+   */
+  get(key: I): V | undefined {
+    return this.#snapshot.get(key);
+  }
+
+  has(key: I): boolean {
+    return this.#snapshot.has(key);
+  }
+
+  entries(): IterableIterator<[K, V]> {
+    return this.#snapshot.entries();
+  }
+
+  keys(): IterableIterator<K> {
+    return this.#snapshot.keys();
+  }
+
+  values(): IterableIterator<V> {
+    return this.#snapshot.values();
+  }
+
+  [Symbol.iterator](): IterableIterator<[K, V]> {
+    return this.#snapshot.entries();
+  }
+
+  /** Stops reading, and calls no listener any more. The entries stay. Idempotent. */
+  override async close(): Promise<void> {
+    await this.#consumer.close();
+    await this.#ended;
+  }
+
+  #subscribe(call: TableListener<K, V, I>): () => void {
+    checkFunction('subscribe() takes a function', call);
+    const listener = { call };
+    this.#listeners.add(listener);
+    call(this.#snapshot, []);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** Reads until the table is closed, or something stops it. */
+  async #run(onDecodeError: 'fail' | 'skip'): Promise<void> {
+    const { closing, connection } = this.#internals;
+    try {
+      await this.#consumer.ready;
+      await readTable({
+        ...this.#internals,
+        onDecodeError,
+        topic: this.#topic,
+        onMessage: (message) => this.#apply(message),
+        onCaughtUp: () => this.#caughtUp(),
+        restart: () => this.#restart(),
+      });
+      throw closed('table', connection.closed);
+    } catch (thrown) {
+      const isClosed = closing.aborted && !isLogDeleted(closing.reason);
+      if (isClosed) this.#end(closed('table'));
+      else this.#fail(asError(thrown));
+    } finally {
+      await this.#consumer.close();
+      this.#listeners.clear();
+    }
+  }
+
+  #apply(message: Message): void {
+    const { key, partition } = message;
+    if (key === null) return;
+    const value = message.value as V | null;
+    const entry = value === null ? undefined : { key: key as K, value, partition };
+    this.#pending.set(this.#encode(key), entry);
+  }
+
+  #forget(partition: number): void {
+    for (const entries of [TableSnapshot.entriesOf(this.#snapshot), this.#pending]) {
+      for (const [encoded, entry] of entries) {
+        if (entry?.partition === partition) this.#pending.set(encoded, undefined);
+      }
+    }
+  }
+
+  async #restart(): Promise<void> {
+    await this.#consumer.seek('earliest');
+    this.#pending = new Map();
+    this.#isLoading = true;
+  }
+
+  #caughtUp(): void {
+    if (this.#isLoading) {
+      for (const encoded of TableSnapshot.entriesOf(this.#snapshot).keys()) {
+        if (!this.#pending.has(encoded)) this.#pending.set(encoded, undefined);
+      }
+      this.#isLoading = false;
+    }
+    this.#publish();
+    if (this.#isReady) return;
+    this.#isReady = true;
+    this.#settleReady.resolve();
+  }
+
+  /** Puts the entries that were read into the next snapshot, and calls the listeners. */
+  #publish(): void {
+    const before = TableSnapshot.entriesOf(this.#snapshot);
+    const pending = this.#pending;
+    const changes: TableChange<K, V>[] = [];
+    for (const [encoded, entry] of pending) {
+      const old = before.get(encoded);
+      const { key } = entry ?? old ?? {};
+      if (key === undefined) pending.delete(encoded); // created and deleted within the batch
+      else changes.push({ key, value: entry?.value, oldValue: old?.value });
+    }
+    if (changes.length === 0) return;
+    this.#pending = new Map();
+    this.#snapshot = TableSnapshot.next(this.#snapshot, pending);
+    this.#tell(changes);
+  }
+
+  #tell(changes: readonly TableChange<K, V>[]): void {
+    for (const { call } of this.#listeners) {
+      try {
+        call(this.#snapshot, changes);
+      } catch (error) {
+        report(error); // one listener's error keeps no other from its call
+      }
+    }
+  }
+
+  #fail(why: Error): void {
+    this.#error = why;
+    const isTold = this.#onError !== undefined || !this.#isReady || isLogDeleted(why);
+    this.#end(why);
+    this.#onError?.(why);
+    this.#tell([]);
+    if (!isTold) report(why);
+  }
+
+  #end(why: Error): void {
+    // A caller of `close()`, or with an `onError`, need not handle a rejected `ready` as well.
+    if (this.#error === undefined || this.#onError !== undefined) this.ready.catch(() => {});
+    this.#settleReady.reject(why);
+  }
+}
+
+/** Reports an error that nobody catches, as the platform reports any other. */
+function report(uncaught: unknown): void {
+  queueMicrotask(() => {
+    throw uncaught;
+  });
+}

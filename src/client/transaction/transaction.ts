@@ -1,0 +1,177 @@
+import { checkArray, checkNoOptions, mistake } from '../../base/argument.ts';
+import {
+  INVALID_TXN_STATE,
+  TRANSACTION_ABORTED,
+  TRANSACTION_TOO_LARGE,
+} from '../../base/error-rules.ts';
+import { TablogError, closed } from '../../base/error.ts';
+import { recordBytes } from '../../record/batch-writer.ts';
+import type { RecordMetadata } from '../accumulator/partition-accumulator.ts';
+import { Consumer, HOLDS_OF } from '../consumer/consumer.ts';
+import { bindFacade } from '../../base/facade.ts';
+import { handedOut } from './transaction-offsets.ts';
+import type { Held } from './transaction-offsets.ts';
+import type { TopicFilter } from '../message/message.ts';
+import { encodeRecord } from '../accumulator/record-encoder.ts';
+import type { ProducerRecord } from '../accumulator/record-encoder.ts';
+import { asTopic } from '../topics/topic.ts';
+import type { KeyInput, TopicLike, ValueInput } from '../topics/topic.ts';
+import { outgoing, withOwnBytes } from '../accumulator/topic-accumulator.ts';
+import type { OutgoingRecord } from '../accumulator/topic-accumulator.ts';
+
+/** What became of a transaction. */
+export interface TransactionResult<R> {
+  /** What the function returned. */
+  readonly result: R;
+  /** Where each record was stored, in the order in which they were sent. */
+  readonly placements: readonly RecordMetadata[];
+}
+
+export interface TransactionOptions {
+  /** The name of the producer's log. */
+  readonly log: string;
+  /** Bytes of all records. */
+  readonly maxBytes: number;
+  /** The time for records without one, in milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+/** What a transaction is to store of one topic's record. */
+export interface SentRecord {
+  readonly topic: string;
+  readonly record: OutgoingRecord;
+}
+
+/**
+ * Records and offsets that are stored together, or not at all. Handed to the function that
+ * `producer.transaction` runs; nothing leaves the tab before that function has returned.
+ */
+export class Transaction {
+  readonly #options: TransactionOptions;
+  readonly #ending = new AbortController();
+  readonly #sent: SentRecord[] = [];
+  /**
+   * The partitions of each consumer, looked up when needed; by member, because there may be several
+   * Proxies of one consumer.
+   */
+  readonly #holders = new Map<string, readonly Held[]>();
+  #bytes = 0;
+  /** Why it is not stored. */
+  #failure: unknown;
+
+  constructor(options: TransactionOptions) {
+    bindFacade(this);
+    this.#options = options;
+  }
+
+  /**
+   * Aborts when nothing can be added any more: the function has returned, and what it sent is about
+   * to be stored; or the transaction was aborted, has timed out, or its producer closes.
+   */
+  get signal(): AbortSignal {
+    return this.#ending.signal;
+  }
+
+  /**
+   * Adds a record. Throws a `TypeError` or `RangeError` for one that cannot be encoded, and a
+   * `TablogError`: `TRANSACTION_TOO_LARGE`, `INVALID_TXN_STATE` when the transaction is over.
+   *
+   * What the topic has to say is known at the end, and rejects `transaction()`: `UNKNOWN_TOPIC`,
+   * `RECORD_TOO_LARGE`, `INVALID_RECORD`, `TOPIC_IN_MEMORY`, a `RangeError` for the partition.
+   */
+  send<T extends TopicLike>(topic: T, record: ProducerRecord<KeyInput<T>, ValueInput<T>>): void {
+    this.#mustBeOpen('send()', arguments[2]);
+    const { name, ...serdes } = asTopic(topic);
+    const parts = encodeRecord({ name, ...serdes }, record, this.#options.now());
+    const bytes = this.#bytes + recordBytes(parts);
+    const { maxBytes } = this.#options;
+    if (bytes > maxBytes) {
+      throw new TablogError(
+        TRANSACTION_TOO_LARGE,
+        `the records of the transaction would have ${bytes} bytes, and ${maxBytes} are allowed`,
+        { details: { bytes, maxBytes } },
+      );
+    }
+    this.#bytes = bytes;
+    // The caller may change its bytes after the call.
+    this.#sent.push({ topic: name, record: withOwnBytes(outgoing(parts, record.partition)) });
+  }
+
+  /** Adds many records; throws as `send` does. */
+  sendBatch<T extends TopicLike>(
+    topic: T,
+    records: readonly ProducerRecord<KeyInput<T>, ValueInput<T>>[],
+  ): void {
+    this.#mustBeOpen('sendBatch()', arguments[2]);
+    checkArray('sendBatch() takes an array of records', records);
+    const before = { bytes: this.#bytes, sent: this.#sent.length };
+    try {
+      for (const record of records) this.send(topic, record);
+    } catch (error) {
+      this.#bytes = before.bytes;
+      this.#sent.length = before.sent;
+      throw error;
+    }
+  }
+
+  /**
+   * Commits what the consumer has handed out so far, the message or batch in hand included, in this
+   * transaction (Kafka's `sendOffsetsToTransaction`). Where the group has given a partition to
+   * another member meanwhile, the transaction fails with `FENCED` and nothing is stored.
+   *
+   * Use `commit: 'manual'`, so that nothing but the transaction commits. Await each transaction, and
+   * let its error leave the loop: the message then comes again. One that is caught inside the loop is
+   * passed over by the next commit.
+   *
+   * Throws a `TypeError` for a consumer without a group or of another log, and `CLOSED`,
+   * `INVALID_TXN_STATE`.
+   */
+  commitOffsets<T extends TopicFilter>(consumer: Consumer<T>): void {
+    this.#mustBeOpen('commitOffsets()');
+    if (!(consumer instanceof Consumer)) {
+      throw mistake('commitOffsets() takes a consumer', consumer);
+    }
+    if (consumer.group === undefined) {
+      throw mistake('commitOffsets() needs a consumer with a group', consumer.group);
+    }
+    const holds = consumer[HOLDS_OF](this.#options.log);
+    if (holds === undefined) {
+      throw closed('consumer');
+    }
+    this.#holders.set(`${consumer.group}/${consumer.memberId}`, handedOut(holds));
+  }
+
+  /** Stores nothing: `producer.transaction` rejects with `TRANSACTION_ABORTED`. */
+  abort(): void {
+    this.#mustBeOpen('abort()');
+    Transaction.end(this, new TablogError(TRANSACTION_ABORTED, 'abort() was called'));
+  }
+
+  #mustBeOpen(what: string, options?: unknown): void {
+    checkNoOptions(`tx.${what}`, options);
+    if (!this.signal.aborted) return;
+    throw new TablogError(INVALID_TXN_STATE, `${what} was called after the transaction had ended`, {
+      cause: this.#failure,
+    });
+  }
+
+  /**
+   * Nothing more can be added; the reason is why it is not stored.
+   * @internal
+   */
+  static end(transaction: Transaction, reason?: unknown): void {
+    transaction.#failure = reason;
+    transaction.#ending.abort(reason);
+  }
+
+  /**
+   * What is to be stored.
+   * @internal
+   */
+  static contentOf(transaction: Transaction): {
+    readonly sent: readonly SentRecord[];
+    readonly holders: readonly (readonly Held[])[];
+  } {
+    return { sent: transaction.#sent, holders: [...transaction.#holders.values()] };
+  }
+}

@@ -1,0 +1,321 @@
+import { describe, expect, test } from 'vitest';
+import { STORAGE_UNAVAILABLE } from '../../../src/base/error-rules.ts';
+import { TablogError } from '../../../src/base/error.ts';
+import { deferred } from '../../../src/base/deferred.ts';
+import { errorOf, openTestLog } from '../../support/broker-fixture.ts';
+import type { TestLog } from '../../support/broker-fixture.ts';
+import { settle } from '../../support/log-fixture.ts';
+import {
+  GROUP_ID,
+  Member,
+  REBALANCE_TIMEOUT_MS,
+  brokerOver,
+  groupIn,
+  joinRequest,
+  live,
+  membersIn,
+  ownersIn,
+} from './group-fixture.ts';
+
+/** Two brokers over a log with a topic of four partitions. */
+async function twoBrokers(): Promise<{
+  log: TestLog;
+  one: ReturnType<typeof brokerOver>;
+  other: ReturnType<typeof brokerOver>;
+}> {
+  const log = openTestLog();
+  const [one, other] = [0, 1].map(() => brokerOver(log, { clock: log.clock }));
+  await one!.createTopics([{ name: 'orders', partitions: 4 }]);
+  return { log, one: one!, other: other! };
+}
+
+describe('joinGroup', () => {
+  test('again, because the answer was lost, tells the same and changes nothing', async () => {
+    const { log, one, other } = await twoBrokers();
+    const first = await one.joinGroup(joinRequest('a'));
+    const before = await groupIn(log.store);
+    expect(await one.joinGroup(joinRequest('a'))).toEqual(first);
+    expect(await other.joinGroup(joinRequest('a'))).toEqual(first); // the first broker has died
+    expect(await groupIn(log.store)).toEqual(before);
+  });
+
+  test('of the same member at two brokers at once makes one member', async () => {
+    const { log, one, other } = await twoBrokers();
+    const views = await Promise.all([one, other].map((to) => to.joinGroup(joinRequest('a'))));
+    expect(views[0]).toEqual(views[1]);
+    expect(await membersIn(log.store)).toEqual(['a']);
+  });
+
+  test('of many at several brokers at once gives every partition to one', async () => {
+    const { log, one, other } = await twoBrokers();
+    const ids = ['a', 'b', 'c', 'd', 'e'];
+    const members = await Promise.all(
+      ids.map((memberId, i) => Member.join(i % 2 === 0 ? one : other, memberId)),
+    );
+    for (const member of members) void live(member);
+    await settle();
+    const owners = (await ownersIn(log.store)).split(' ');
+    expect(new Set(owners).size).toBe(4);
+    expect((await membersIn(log.store)).toSorted()).toEqual(ids);
+  });
+
+  test('of an id that another tab has is MEMBER_EXISTS', async () => {
+    const { one, other } = await twoBrokers();
+    await one.joinGroup(joinRequest('a'));
+    const request = joinRequest('a', { clientId: 'another tab' });
+    expect(await errorOf(other.joinGroup(request))).toMatchObject({
+      code: 'MEMBER_EXISTS',
+      details: { group: GROUP_ID, member: 'a' },
+    });
+  });
+});
+
+describe('syncGroup', () => {
+  test('answers at once where there is news', async () => {
+    const { one } = await twoBrokers();
+    const a = await Member.join(one, 'a');
+    const { generation } = (await Member.join(one, 'b')).view;
+    expect(await a.news(1000)).toMatchObject({ generation, pending: 0 });
+    expect(a.view.owned.map(({ revoked }) => revoked)).toEqual([false, false, true, true]);
+  });
+
+  test('waits for a change, also one that another broker makes', async () => {
+    const { one, other } = await twoBrokers();
+    const a = await Member.join(one, 'a');
+    for (const broker of [one, other]) {
+      const news = a.news(1000);
+      await settle();
+      const b = await Member.join(broker, 'b');
+      expect((await news).generation).toBe(b.view.generation);
+      await b.leave();
+      await a.sync();
+    }
+  });
+
+  test('answers after maxWaitMs where nothing changes', async () => {
+    const { log, one } = await twoBrokers();
+    const a = await Member.join(one, 'a');
+    const before = a.view;
+    let answered = false;
+    const news = a.news(1000).then((view) => {
+      answered = true;
+      return view;
+    });
+    await settle();
+    log.clock.advance(999);
+    await settle();
+    expect(answered).toBe(false);
+    log.clock.advance(1);
+    expect(await news).toEqual(before);
+  });
+
+  test('tells at maxWaitMs of a change whose hint was lost', async () => {
+    const log = openTestLog();
+    const one = brokerOver(log, { clock: log.clock });
+    // Of another name, and so in another channel.
+    const deaf = brokerOver({ name: `${log.name}-2`, store: log.store }, { clock: log.clock });
+    await one.createTopics([{ name: 'orders', partitions: 4 }]);
+    const a = await Member.join(one, 'a');
+    const news = a.news(1000);
+    await settle();
+    const { generation } = (await Member.join(deaf, 'b')).view;
+    await settle();
+    log.clock.advance(1000);
+    expect((await news).generation).toBe(generation);
+  });
+
+  test('is not woken by another group', async () => {
+    const { log, one } = await twoBrokers();
+    const a = await Member.join(one, 'a');
+    let answered = false;
+    const news = a.news(1000).then(() => (answered = true));
+    await one.joinGroup(joinRequest('b', { groupId: 'other' }));
+    await settle();
+    expect(answered).toBe(false);
+    log.clock.advance(1000);
+    await news;
+  });
+
+  test('says whether the tab is hidden', async () => {
+    const { log, one } = await twoBrokers();
+    const a = await Member.join(one, 'a');
+    for (const hidden of [true, false]) {
+      await a.sync(hidden);
+      expect((await groupIn(log.store)).members).toMatchObject([{ hidden }]);
+    }
+    const { generation } = a.view;
+    await a.sync();
+    expect(a.view.generation).toBe(generation);
+  });
+
+  test('ends when the broker closes', async () => {
+    const { one } = await twoBrokers();
+    const a = await Member.join(one, 'a');
+    const news = a.news(1000);
+    await settle();
+    one.close();
+    expect((await errorOf(news)).code).toBe('CLOSED');
+  });
+});
+
+describe('who is no member is FENCED', () => {
+  test.each([
+    ['another epoch', (epoch: number) => ({ epoch: epoch + 1 })],
+    ['an epoch of before', (epoch: number) => ({ epoch: epoch - 1 })],
+    ['another id', () => ({ memberId: 'x' })],
+    ['another group', () => ({ groupId: 'nobody' })],
+  ])('%s', async (_, change) => {
+    const { one } = await twoBrokers();
+    const a = await Member.join(one, 'a');
+    const member = { ...a.ref, ...change(a.ref.epoch) };
+    const claims = a.view.owned;
+    const offsets = claims.map((claim) => ({ ...claim, offset: 0, metadata: '' }));
+    const from = { at: 'earliest' } as const;
+    const calls = [
+      one.syncGroup({ member, generation: 0, hidden: false, maxWaitMs: 0 }),
+      one.releasePartitions({ member, claims }),
+      one.commitOffsets({ member, offsets }),
+      one.positionPartitions({ member, claims, from }),
+      one.leaveGroup({ member, offsets }),
+    ];
+    for (const call of calls) expect((await errorOf(call)).code).toBe('FENCED');
+    await a.sync();
+    expect(a.partitions).toEqual([0, 1, 2, 3]);
+  });
+
+  test('who was removed, also while it waits', async () => {
+    const { one, other } = await twoBrokers();
+    const a = await Member.join(one, 'a');
+    const news = errorOf(a.news(1000));
+    await settle();
+    await other.leaveGroup({ member: a.ref, offsets: [] });
+    expect((await news).code).toBe('FENCED');
+    const again = await Member.join(one, 'a');
+    expect(again.ref.epoch).toBeGreaterThan(a.ref.epoch);
+    expect((await errorOf(a.sync())).code).toBe('FENCED');
+  });
+});
+
+describe('releasePartitions', () => {
+  test('gives them to whom they are meant for, at once', async () => {
+    const { log, one, other } = await twoBrokers();
+    const a = await Member.join(one, 'a');
+    const b = await Member.join(other, 'b');
+    expect(b.view).toMatchObject({ owned: [], pending: 2 });
+    const news = b.news(1000);
+    await a.release();
+    expect(a.partitions).toEqual([0, 1]);
+    expect((await news).owned.map(({ partition }) => partition)).toEqual([2, 3]);
+    expect(await ownersIn(log.store)).toBe('a a b b');
+  });
+
+  test('again, because the answer was lost, changes nothing', async () => {
+    const { log, one, other } = await twoBrokers();
+    const a = await Member.join(one, 'a');
+    const b = await Member.join(other, 'b');
+    const claims = (await a.sync()).owned.filter(({ revoked }) => revoked);
+    const view = await one.releasePartitions({ member: a.ref, claims });
+    const before = await groupIn(log.store);
+    expect(await other.releasePartitions({ member: a.ref, claims })).toEqual(view);
+    expect(await groupIn(log.store)).toEqual(before);
+    await b.sync();
+    expect(b.partitions).toEqual([2, 3]);
+  });
+
+  test('of what is not to be given up gives it back with a new epoch', async () => {
+    const { one } = await twoBrokers();
+    const a = await Member.join(one, 'a');
+    const { epoch } = a.claim(0);
+    a.view = await one.releasePartitions({ member: a.ref, claims: [a.claim(0)] });
+    expect(a.partitions).toEqual([0, 1, 2, 3]);
+    expect(a.claim(0).epoch).toBeGreaterThan(epoch);
+  });
+});
+
+describe('who does not release in time', () => {
+  test('is removed when the time is over, and not before', async () => {
+    const { log, one } = await twoBrokers();
+    const a = await Member.join(one, 'a', { sessionTimeoutMs: 10 * REBALANCE_TIMEOUT_MS });
+    const b = await Member.join(one, 'b', { sessionTimeoutMs: 10 * REBALANCE_TIMEOUT_MS });
+    log.clock.advance(REBALANCE_TIMEOUT_MS - 1);
+    await settle();
+    expect(await ownersIn(log.store)).toBe('a a a a');
+    log.clock.advance(1);
+    await settle();
+    expect(await ownersIn(log.store)).toBe('b b b b');
+    expect((await errorOf(a.sync())).code).toBe('FENCED');
+    await b.sync();
+  });
+
+  test('is removed by another broker, where its own is gone', async () => {
+    const { log, one, other } = await twoBrokers();
+    await Member.join(one, 'a', { sessionTimeoutMs: 10 * REBALANCE_TIMEOUT_MS });
+    await Member.join(other, 'b', { sessionTimeoutMs: 10 * REBALANCE_TIMEOUT_MS });
+    one.close();
+    log.clock.advance(REBALANCE_TIMEOUT_MS);
+    await settle();
+    expect(await membersIn(log.store)).toEqual(['b']);
+  });
+
+  test('stays where it released everything', async () => {
+    const { log, one } = await twoBrokers();
+    const a = await Member.join(one, 'a', { sessionTimeoutMs: 10 * REBALANCE_TIMEOUT_MS });
+    await Member.join(one, 'b', { sessionTimeoutMs: 10 * REBALANCE_TIMEOUT_MS });
+    await a.release();
+    log.clock.advance(2 * REBALANCE_TIMEOUT_MS);
+    await settle();
+    expect(await membersIn(log.store)).toEqual(['a', 'b']);
+  });
+});
+
+describe('leaveGroup', () => {
+  test('commits and leaves in one transaction; again it is FENCED', async () => {
+    const { log, one, other } = await twoBrokers();
+    const a = await Member.join(one, 'a');
+    const b = await Member.join(other, 'b');
+    await a.positions();
+    const offsets = [{ ...a.claim(0), offset: 0, metadata: 'bye' }];
+    await one.leaveGroup({ member: a.ref, offsets });
+    expect(await ownersIn(log.store)).toBe('b b b b');
+    expect((await other.fetchOffsets({ groupId: GROUP_ID }))[0]).toMatchObject({
+      metadata: 'bye',
+    });
+    expect((await errorOf(one.leaveGroup({ member: a.ref, offsets }))).code).toBe('FENCED');
+    await one.leaveGroup({ member: a.ref, offsets: [] }); // says nothing that is not so
+    await b.sync();
+  });
+
+  test('that is FENCED for an offset leaves nothing behind', async () => {
+    const { log, one } = await twoBrokers();
+    const a = await Member.join(one, 'a');
+    const offsets = [{ ...a.claim(0), epoch: 99, offset: 0, metadata: '' }];
+    expect((await errorOf(one.leaveGroup({ member: a.ref, offsets }))).code).toBe('FENCED');
+    expect(await membersIn(log.store)).toEqual(['a']);
+  });
+});
+
+test('a store that fails once changes nothing, and the call may be made again', async () => {
+  const log = openTestLog();
+  const broker = log.broker();
+  await broker.create('orders', 4);
+  broker.connection.failNext({ error: new TablogError(STORAGE_UNAVAILABLE, 'busy') });
+  expect((await errorOf(broker.broker.joinGroup(joinRequest('a')))).retriable).toBe(true);
+  const a = await Member.join(broker.broker, 'a');
+  expect(a.partitions).toEqual([0, 1, 2, 3]);
+});
+
+test('a broker that slept before its turn counts the time to release from when it woke', async () => {
+  const log = openTestLog();
+  const slow = log.broker();
+  await slow.create('orders', 4);
+  await Member.join(slow.broker, 'a');
+  const sleep = deferred();
+  slow.connection.failNext({ until: sleep.promise });
+  const joining = Member.join(slow.broker, 'b');
+  await settle();
+  log.clock.advance(10 * REBALANCE_TIMEOUT_MS);
+  sleep.resolve();
+  await joining;
+  const [a] = (await groupIn(log.store)).members;
+  expect(a!.releaseBy).toBe(log.clock.now() + REBALANCE_TIMEOUT_MS);
+});

@@ -1,0 +1,234 @@
+import { setMaxListeners } from 'node:events';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import type { Clock } from '../../src/platform/clock.ts';
+import { deferred } from '../../src/base/deferred.ts';
+import { LogBroker } from '../../src/broker/log-broker.ts';
+import { topic } from '../../src/index.ts';
+import type { Log } from '../../src/index.ts';
+import { openMemoryStore } from '../../src/store/memory-store.ts';
+import { PRODUCERS } from '../../src/store/schema.ts';
+import { batch, openTestLog } from '../support/broker-fixture.ts';
+import { FaultStore } from '../support/fault-store.ts';
+import { openTab, settle } from '../support/log-fixture.ts';
+import { ManualClock } from '../support/manual-clock.ts';
+import { FAULT_KINDS } from './fault-kinds.ts';
+import type { FaultKind } from './fault-kinds.ts';
+
+const ROUND_MS = 300_000;
+const DAY_MS = 86_400_000;
+
+const unhandled: unknown[] = [];
+const noteUnhandled = (reason: unknown): void => void unhandled.push(reason);
+
+beforeEach(() => {
+  vi.stubGlobal('navigator', undefined); // newer Nodes have locks
+  unhandled.length = 0;
+  process.on('unhandledRejection', noteUnhandled);
+});
+afterEach(() => {
+  process.off('unhandledRejection', noteUnhandled);
+  vi.unstubAllGlobals();
+});
+
+/** What keeps a log small. */
+type Bound = 'retention' | 'budget';
+
+/** A log with something for a round to do, and a connection that a test breaks. */
+interface Tended {
+  readonly log: Log;
+  readonly clock: ManualClock;
+  /** The connection that is open. */
+  readonly connection: () => FaultStore;
+  /** The same log through another broker, which looks after nothing. */
+  readonly other: () => Promise<Log>;
+  /** What is left, and how large. */
+  readonly result: () => Promise<unknown>;
+}
+
+const KIB = 'x'.repeat(1024);
+
+async function openTended(bound: Bound): Promise<Tended> {
+  const clock = new ManualClock();
+  const store = openMemoryStore(clock.now());
+  setMaxListeners(0, store.closed); // one a connection
+  const connections: FaultStore[] = [];
+  const openStore = async (): Promise<FaultStore> => {
+    const connection = new FaultStore(store);
+    connections.push(connection);
+    return connection;
+  };
+  const open = (through: Clock): Promise<Log> => {
+    const broker = new LogBroker({ name: crypto.randomUUID(), openStore, clock: through });
+    return openTab({ open: () => ({ broker, close: () => broker.close() }) });
+  };
+  const log = await open(clock);
+  const retention = bound === 'retention' ? { ms: 9 * DAY_MS, bytes: 5_000 } : {};
+  await log.admin.createTopics([
+    topic('orders', { retention }),
+    topic('state', { cleanup: 'compact' }),
+  ]);
+  const producer = log.producer();
+  const timestamp = clock.now();
+  const old = { value: 'x'.repeat(100_000), timestamp: timestamp - 2 * DAY_MS };
+  for (let i = 0; i < 3; i++) await producer.send('orders', old);
+  for (let i = 0; i < 8; i++) await producer.send('orders', { value: KIB, timestamp });
+  if (bound === 'budget') await log.admin.alterLog({ maxBytes: 6_000 });
+  const states = bound === 'budget' ? 0 : 6;
+  for (let i = 0; i < states; i++) {
+    await producer.send('state', { key: 'k', value: KIB, timestamp });
+  }
+  const transactional = log.producer({ transactionalId: 'till' });
+  await transactional.transaction((tx) => tx.send('orders', { value: 'last', timestamp }));
+  return {
+    log,
+    clock,
+    connection: () => connections.at(-1)!,
+    other: () => open(new ManualClock()),
+    async result() {
+      const names = ['orders', 'state'];
+      const described = await Promise.all(names.map((name) => log.admin.describeTopic(name)));
+      const ids = await store.readAll(PRODUCERS);
+      return { ids: ids.length, left: described.map((each) => each.partitions) };
+    },
+  };
+}
+
+/** A round whose `nth` call has this fault; `undefined`: it has fewer. */
+async function faultAt(
+  bound: Bound,
+  nth: number,
+  kind: FaultKind,
+): Promise<(Tended & { readonly release: () => void }) | undefined> {
+  const tended = await openTended(bound);
+  const store = tended.connection();
+  const released = deferred();
+  const calls = store.calls;
+  store.failNth(nth, kind.fault(released.promise));
+  tended.clock.advance(8 * DAY_MS);
+  await settle();
+  if (store.calls <= calls + nth) return undefined;
+  return { ...tended, release: released.resolve };
+}
+
+describe.each<Bound>(['retention', 'budget'])('a round by %s, of which a call', (bound) => {
+  test.each(FAULT_KINDS)('$name, is made good by the next one', async (kind) => {
+    const whole = await openTended(bound);
+    whole.clock.advance(8 * DAY_MS);
+    await settle();
+    const expected = await whole.result();
+    let nth = 0;
+    for (; ; nth++) {
+      const tended = await faultAt(bound, nth, kind);
+      if (tended === undefined) break;
+      tended.release();
+      for (let round = 0; round < 3; round++) {
+        await tended.result(); // a connection that is lost is opened when somebody needs it
+        tended.clock.advance(ROUND_MS);
+        await settle();
+      }
+      expect(await tended.result(), `call ${nth}`).toEqual(expected);
+      await tended.log.close();
+    }
+    expect(nth).toBeGreaterThan(15);
+    expect(unhandled).toEqual([]);
+  });
+
+  test.each(FAULT_KINDS.filter(({ isHeld }) => isHeld))(
+    '$name, is in no other broker’s way, and leaves nothing behind when the log closes',
+    async (kind) => {
+      for (let nth = 0; ; nth++) {
+        const tended = await faultAt(bound, nth, kind);
+        if (tended === undefined) break;
+        const { log, clock, release } = tended;
+        const other = await tended.other();
+        const sent = await other.producer().send('orders', { value: 'a' });
+        expect(sent).toMatchObject({ offset: 12 });
+        await other.close();
+        await log.close();
+        await settle();
+        expect(clock.timers).toBe(0);
+        release();
+        await settle();
+        expect(clock.timers).toBe(0);
+        expect(unhandled).toEqual([]);
+      }
+    },
+  );
+});
+
+/** Web Locks, as far as a round asks for them. */
+class Locks {
+  readonly #holders = new Map<string, symbol>();
+
+  async request(
+    name: string,
+    _options: { readonly ifAvailable: true },
+    use: (lock: object | null) => Promise<void>,
+  ): Promise<void> {
+    if (this.#holders.has(name)) return use(null);
+    const holder = Symbol(name);
+    this.#holders.set(name, holder);
+    try {
+      await use({});
+    } finally {
+      if (this.#holders.get(name) === holder) this.#holders.delete(name);
+    }
+  }
+
+  /** Whoever holds a lock is dead. */
+  release(): void {
+    this.#holders.clear();
+  }
+}
+
+describe('a broker whose round hangs', () => {
+  test('keeps the others from theirs until it is dead', async () => {
+    const locks = new Locks();
+    vi.stubGlobal('navigator', { locks });
+    const liveness = { whenDead() {}, isAlive: async () => true };
+    for (let nth = 1; ; nth++) {
+      const { store, clock, name } = openTestLog();
+      const connection = new FaultStore(store);
+      const [slow, other] = [connection, new FaultStore(store)].map(
+        (opened) => new LogBroker({ name, openStore: async () => opened, clock, liveness }),
+      ) as [LogBroker, LogBroker];
+      onTestFinished(() => [slow, other].forEach((each) => each.close()));
+      const config = { retention: { ms: null, bytes: 5_000 } };
+      const [info] = await slow.createTopics([{ name: 'orders', partitions: 1, config }]);
+      const append = async (through: LogBroker): Promise<unknown> => {
+        const appends = [
+          { topicId: info!.id, partition: 0, batch: batch(KIB), compression: 'none' as const },
+        ];
+        return (await through.produce({ appends, durability: 'relaxed' }))[0];
+      };
+      for (let i = 0; i < 20; i++) await append(slow);
+      const left = async (): Promise<unknown> => (await other.describeTopics(['orders']))[0];
+      const range = (startOffset: number, endOffset: number): object => ({
+        partitions: [{ startOffset, endOffset }],
+      });
+      expect(await left()).toMatchObject(range(0, 20));
+      const released = deferred();
+      const calls = connection.calls;
+      // The first call is made before the lock is asked for.
+      connection.failNth(nth, { until: released.promise });
+      clock.advance(10_000);
+      await settle();
+      if (connection.calls <= calls + nth) break;
+      const before = await left();
+      clock.advance(ROUND_MS);
+      await settle();
+      expect(await left()).toEqual(before);
+      expect(await append(other)).toMatchObject({ baseOffset: 20 });
+      locks.release();
+      clock.advance(ROUND_MS);
+      await settle();
+      expect(await left()).toMatchObject(range(16, 21));
+      released.resolve();
+      await settle();
+      expect(await left()).toMatchObject(range(16, 21));
+      expect(await append(slow)).toMatchObject({ baseOffset: 21 });
+      for (const each of [slow, other]) each.close();
+      locks.release();
+    }
+  });
+});

@@ -1,0 +1,73 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { LOG_CORRUPT } from '../../../src/base/error-rules.ts';
+import { errorOf } from '../../support/broker-fixture.ts';
+import { ROWS, openDamagedLog, values } from '../damaged-log.ts';
+import type { DamagedLog } from '../damaged-log.ts';
+
+let log: DamagedLog;
+beforeEach(async () => {
+  log = await openDamagedLog();
+});
+
+describe('a row that the browser lost', () => {
+  test.each([1, 50, 1024 * 1024])(
+    'is LOG_CORRUPT with its range; what lies before is read first (%i bytes a fetch)',
+    async (maxBytes) => {
+      await log.lose(4);
+      const { values: read, error } = await log.readFrom(0, maxBytes);
+      expect(read).toEqual(values(0, 4));
+      expect(error).toMatchObject({ ...LOG_CORRUPT, details: { partition: 0, from: 4, to: 6 } });
+    },
+  );
+
+  test('leaves what lies behind it to who seeks past it', async () => {
+    await log.lose(4);
+    expect(await log.readFrom(6)).toEqual({ values: values(6, 10), error: undefined });
+  });
+
+  test('is told from within the range, too', async () => {
+    await log.lose(4);
+    expect((await log.readFrom(5)).error).toMatchObject({
+      ...LOG_CORRUPT,
+      details: { from: 5, to: 6 },
+    });
+  });
+
+  test('is found at the start', async () => {
+    await log.lose(0);
+    expect((await log.readFrom(0)).error).toMatchObject({ details: { from: 0, to: 2 } });
+  });
+
+  test('is found at the end', async () => {
+    await log.lose(8);
+    const { values: read, error } = await log.readFrom(0);
+    expect(read).toEqual(values(0, 8));
+    expect(error).toMatchObject({ ...LOG_CORRUPT, details: { from: 8, to: 10 } });
+  });
+
+  test('is one range with its neighbours', async () => {
+    await Promise.all([2, 4, 6].map((key) => log.lose(key)));
+    const { values: read, error } = await log.readFrom(0);
+    expect(read).toEqual(values(0, 2));
+    expect(error).toMatchObject({ details: { from: 2, to: 8 } });
+  });
+
+  test('is no gap in offsets: what comes next is appended behind', async () => {
+    await log.lose(8);
+    expect(await log.broker().append(log.topic, 'v10')).toBe(10);
+    expect(await log.readFrom(10)).toEqual({ values: ['v10'], error: undefined });
+  });
+
+  test('where all rows are gone, is all of the range', async () => {
+    await Promise.all(ROWS.map((key) => log.lose(key)));
+    expect((await log.readFrom(0)).error).toMatchObject({ details: { from: 0, to: 10 } });
+  });
+
+  test('where the head is gone as well, is an unknown topic and no empty one', async () => {
+    await log.loseEverything();
+    expect((await log.readFrom(0)).error).toMatchObject({ code: 'UNKNOWN_TOPIC' });
+    expect(await errorOf(log.broker().append(log.topic, 'x'))).toMatchObject({
+      code: 'UNKNOWN_TOPIC',
+    });
+  });
+});

@@ -1,0 +1,172 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { TablogError } from '../../../src/base/error.ts';
+import { connectToWorker } from '../../../src/client/connection/worker-connection.ts';
+import type { WorkerConnection } from '../../../src/client/connection/worker-connection.ts';
+import type { Broker } from '../../../src/protocol/broker.ts';
+import { serveBroker } from '../../../src/protocol/serve-broker.ts';
+import { WELCOME } from '../../protocol/endpoints.ts';
+import { errorOf, idle } from '../../support/broker-fixture.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
+
+/** What becomes of a worker: the browser's word on it, nothing, or an answer. */
+type Fate = 'not loaded' | 'throws' | 'silent' | 'serves';
+
+const HELLO_MS = 5_250; // with the grace of a deadline
+const PAUSE_MS = 100;
+
+/** The worker's file, as a module of Node knows it. */
+const FILE = new URL('../../../src/tablog-worker.js', import.meta.url).href;
+
+let clock: ManualClock;
+let fates: Fate[];
+let asked: { readonly name: string; readonly at: number }[];
+
+/** The browser's SharedWorker, as far as a page that dials one can tell. */
+class FakeSharedWorker extends EventTarget {
+  readonly port: MessagePort;
+
+  constructor(_url: URL, { name }: WorkerOptions) {
+    super();
+    const { port1, port2 } = new MessageChannel();
+    this.port = port1;
+    asked.push({ name: name!.split('/').at(-1)!, at: clock.now() });
+    const fate = fates.shift();
+    if (fate === 'serves') {
+      const broker = { listTopics: async () => [] } as Partial<Broker>;
+      serveBroker(port2, async () => ({ response: WELCOME, broker: broker as Broker }));
+    } else if (fate !== 'silent') {
+      const message = fate === 'throws' ? { message: 'Uncaught Error: boot' } : {};
+      queueMicrotask(() => this.dispatchEvent(Object.assign(new Event('error'), message)));
+    }
+  }
+}
+
+beforeEach(() => {
+  clock = new ManualClock();
+  asked = [];
+  vi.stubGlobal('SharedWorker', FakeSharedWorker);
+  vi.stubGlobal('navigator', { locks: { request: () => new Promise(() => {}) } }); // nobody dies
+});
+
+afterEach(() => vi.unstubAllGlobals());
+
+function dial(...script: Fate[]): Promise<WorkerConnection> {
+  fates = script;
+  return connectToWorker({
+    log: 'shop',
+    clientId: 'client',
+    logId: null,
+    kind: 'shared',
+    workerUrl: undefined,
+    clock,
+    onLost: () => {},
+  });
+}
+
+/** Moves the clock by `ms`, once what the browser had to say has been heard. */
+async function pass(ms: number): Promise<void> {
+  await idle();
+  clock.advance(ms);
+}
+
+/** The names that were asked for, and how long after the first. */
+function askedFor(): (string | number)[][] {
+  return asked.map(({ name, at }) => [name, at - asked[0]!.at]);
+}
+
+async function serves(dialled: Promise<WorkerConnection>): Promise<void> {
+  const link = await dialled;
+  expect(await link.call('listTopics', null, 1_000)).toEqual([]);
+  link.close();
+}
+
+describe('a SharedWorker that', () => {
+  test('answers is asked for once', async () => {
+    await serves(dial('serves'));
+    expect(askedFor()).toEqual([['1', 0]]);
+  });
+
+  test('does not load is asked for again by its name, when the browser has forgotten it', async () => {
+    const dialled = dial('not loaded', 'serves');
+    await pass(PAUSE_MS - 1);
+    expect(askedFor()).toEqual([['1', 0]]);
+    await pass(1);
+    await serves(dialled);
+    expect(askedFor()).toEqual([
+      ['1', 0],
+      ['1', PAUSE_MS],
+    ]);
+  });
+
+  test('says nothing is handed out again by its name, so another is asked for', async () => {
+    const dialled = dial('silent', 'serves');
+    await pass(HELLO_MS);
+    await serves(dialled);
+    expect(askedFor()).toEqual([
+      ['1', 0],
+      ['2', HELLO_MS],
+    ]);
+  });
+
+  test('throws at its start is handed out again by its name, so another is asked for', async () => {
+    await serves(dial('throws', 'serves'));
+    expect(askedFor()).toEqual([
+      ['1', 0],
+      ['2', 0],
+    ]);
+  });
+});
+
+describe('where no SharedWorker starts, the error tells', () => {
+  async function failure(
+    dialled: Promise<WorkerConnection>,
+    ...passing: number[]
+  ): Promise<TablogError> {
+    const failed = errorOf(dialled);
+    for (const ms of passing) await pass(ms);
+    const error = await failed;
+    expect(error).toBeInstanceOf(TablogError);
+    expect(error).toMatchObject({ code: 'WORKER_FAILED' });
+    expect(fates).toEqual([]);
+    return error;
+  }
+
+  test('that it does not load', async () => {
+    const error = await failure(dial('not loaded', 'not loaded'), PAUSE_MS);
+    expect(error.message).toMatch(/tablog-worker\.js is a file/);
+    expect(error.details).toEqual({ reason: 'notLoaded', fault: 'file', url: FILE });
+  });
+
+  test('what its code threw', async () => {
+    const error = await failure(dial('throws', 'throws'));
+    expect(error.message).toContain('Uncaught Error: boot');
+    expect(error.details).toEqual({ reason: 'threw', url: FILE });
+  });
+
+  test('that it is silent', async () => {
+    const error = await failure(dial('silent', 'silent'), HELLO_MS, HELLO_MS);
+    expect(error.message).toContain('did not answer within 5000 ms');
+    expect(error.details).toEqual({ reason: 'silent', url: FILE });
+  });
+
+  test.each([
+    ['not loaded', 'silent', [PAUSE_MS, HELLO_MS]],
+    ['silent', 'not loaded', [HELLO_MS]],
+  ] as const)(
+    'what the browser said rather than that nobody answered (%s, %s)',
+    async (first, second, passing) => {
+      const error = await failure(dial(first, second), ...passing);
+      expect(error.details).toMatchObject({ reason: 'notLoaded', url: FILE });
+    },
+  );
+
+  test('that there are no such workers here', async () => {
+    const options = { log: 'shop', clientId: 'client', logId: null, workerUrl: undefined, clock };
+    const error = await errorOf(
+      connectToWorker({ ...options, kind: 'dedicated', onLost: () => {} }),
+    );
+    expect(error.message).toMatch(/there is no Worker here\. Pass \{ host: inline\(\) \}/);
+    expect(error).toMatchObject({ retriable: false, details: { fault: 'missing' } });
+    expect('Worker' in globalThis).toBe(false);
+  });
+});

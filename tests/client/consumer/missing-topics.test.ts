@@ -1,0 +1,61 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { table } from '../../../src/index.ts';
+import type { Log } from '../../../src/index.ts';
+import { openTab, settle } from '../../support/log-fixture.ts';
+
+const warn = vi.spyOn(console, 'warn');
+
+let log: Log;
+beforeEach(async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
+  warn.mockReset().mockImplementation(() => {});
+  log = await openTab();
+});
+
+afterEach(() => void vi.useRealTimers());
+
+async function after(ms: number): Promise<void> {
+  vi.advanceTimersByTime(ms);
+  await settle();
+}
+
+describe('a consumer that waits for a topic that does not exist', () => {
+  test('is told of on the console after a second, with what to do', async () => {
+    log.consumer({ topics: ['orders'] });
+    await after(999);
+    expect(warn).not.toHaveBeenCalled();
+    await after(1);
+    expect(warn.mock.calls).toEqual([
+      [
+        `tablog: a consumer waits for the topic 'orders', which the log '${log.name}' does not have. ` +
+          'Create it with log.admin.createTopics(), or make the consumer with mustExist: true, ' +
+          'which throws instead.',
+      ],
+    ]);
+  });
+
+  test('once a topic, whoever waits', async () => {
+    log.consumer({ topics: ['a', 'b'] });
+    log.consumer({ topics: ['a'], group: 'g' });
+    table(log, 'a').ready.catch(() => {});
+    await after(1_000);
+    log.consumer({ topics: ['a'] });
+    await after(1_000);
+    expect(warn).toHaveBeenCalledTimes(2);
+  });
+
+  test('not where somebody makes the topic in time', async () => {
+    log.consumer({ topics: ['orders'] });
+    await log.admin.createTopics(['orders']);
+    await after(1_000);
+    expect(warn).not.toHaveBeenCalled();
+  });
+
+  test('not where it must exist, was closed, or has a pattern', async () => {
+    await expect(log.consumer({ topics: ['a'], mustExist: true }).ready).rejects.toThrow('UNKNOWN');
+    await log.consumer({ topics: ['a'] }).close();
+    log.consumer({ topics: [/^a/] });
+    await after(1_000);
+    expect(warn).not.toHaveBeenCalled();
+  });
+});
