@@ -44,9 +44,24 @@ export type ErrorCode =
   | 'WORKER_FAILED'
   | 'WORKER_LOST';
 
-/** What is known of an error before it happens: may the same call be tried again, and what to do next. */
+/**
+ * What an error says about the call that failed, and so what a caller inside tablog does with it:
+ *
+ * - 'passing': nothing was stored, because the worker or the storage is away. Both come back by
+ *   themselves, so the call is repeated, with back-off, for as long as its caller has time.
+ * - 'refused': nothing was stored, and the same call is refused again until somebody changes
+ *   something. The error is reported.
+ * - 'fenced': nothing was stored, because another member or producer has taken over. The caller
+ *   gives up what it had.
+ * - 'unknown': it may have been stored. The call is repeated only where a repetition cannot store
+ *   twice, as a batch with a producer's sequence cannot.
+ */
+export type Outcome = 'passing' | 'refused' | 'fenced' | 'unknown';
+
+/** What is known of an error before it happens. */
 export interface ErrorRule {
   readonly code: ErrorCode;
+  readonly outcome: Outcome;
   /** `true`: nothing was stored and the same call may succeed later, unchanged. */
   readonly retriable: boolean;
   /** The next step, for the person who reads the message. */
@@ -58,96 +73,112 @@ export interface ErrorRule {
 
 export const BATCH_CORRUPT: ErrorRule = {
   code: 'BATCH_CORRUPT',
+  outcome: 'refused',
   retriable: false,
   next: 'The bytes are damaged: produce the records again, or seek past them.',
 };
 
 export const CLOSED: ErrorRule = {
   code: 'CLOSED',
+  outcome: 'refused',
   retriable: false,
   next: 'Open a new one; a closed one stays closed.',
 };
 
 export const CONFLICT: ErrorRule = {
   code: 'CONFLICT',
+  outcome: 'refused',
   retriable: false,
   next: 'Read what was stored meanwhile, then decide anew and send with the new expectedOffset.',
 };
 
 export const FENCED: ErrorRule = {
   code: 'FENCED',
+  outcome: 'fenced',
   retriable: false,
   next: 'Others read its partitions now; what it had in hand comes again there.',
 };
 
 export const FETCH_SESSION_ID_NOT_FOUND: ErrorRule = {
   code: 'FETCH_SESSION_ID_NOT_FOUND',
+  outcome: 'passing',
   retriable: true,
   next: 'Call it again with all partitions: a consumer does so by itself.',
 };
 
 export const FORMAT_TOO_NEW: ErrorRule = {
   code: 'FORMAT_TOO_NEW',
+  outcome: 'refused',
   retriable: false,
   next: 'Reload the page to get the version of tablog that wrote it.',
 };
 
 export const GROUP_ID_NOT_FOUND: ErrorRule = {
   code: 'GROUP_ID_NOT_FOUND',
+  outcome: 'refused',
   retriable: false,
   next: 'Call listGroups() for those that there are.',
 };
 
 export const INCONSISTENT_GROUP_PROTOCOL: ErrorRule = {
   code: 'INCONSISTENT_GROUP_PROTOCOL',
+  outcome: 'refused',
   retriable: false,
   next: 'Create every consumer of the group with the same assignor, or with none.',
 };
 
 export const INFLATED_TOO_LARGE: ErrorRule = {
   code: 'INFLATED_TOO_LARGE',
+  outcome: 'refused',
   retriable: false,
   next: 'Produce smaller batches, or seek past this one.',
 };
 
 export const INTERNAL: ErrorRule = {
   code: 'INTERNAL',
+  outcome: 'refused',
   retriable: false,
   next: 'This is a bug in tablog: please report it.',
 };
 
 export const INVALID_CONFIG: ErrorRule = {
   code: 'INVALID_CONFIG',
+  outcome: 'refused',
   retriable: false,
   next: 'Nothing was changed: use other options, or create another topic.',
 };
 
 export const INVALID_LOG_FILE: ErrorRule = {
   code: 'INVALID_LOG_FILE',
+  outcome: 'refused',
   retriable: false,
   next: 'Nothing was imported: pass the whole file, as exportPartition() or a Kafka broker wrote it.',
 };
 
 export const INVALID_RECORD: ErrorRule = {
   code: 'INVALID_RECORD',
+  outcome: 'refused',
   retriable: false,
   next: "Send a key, or make the topic with cleanup 'delete'.",
 };
 
 export const INVALID_TXN_STATE: ErrorRule = {
   code: 'INVALID_TXN_STATE',
+  outcome: 'refused',
   retriable: false,
   next: 'Call it before the function of transaction() returns.',
 };
 
 export const LISTING_UNAVAILABLE: ErrorRule = {
   code: 'LISTING_UNAVAILABLE',
+  outcome: 'refused',
   retriable: false,
   next: 'Read the names of your logs from where you keep them yourself, localStorage for example.',
 };
 
 export const LOAD_FAILED: ErrorRule = {
   code: 'LOAD_FAILED',
+  outcome: 'refused',
   // Firefox and WebKit keep an `import()` that failed for as long as the page lives.
   retriable: false,
   next: 'Check that every file of the build is served, then reload the page.',
@@ -155,150 +186,175 @@ export const LOAD_FAILED: ErrorRule = {
 
 export const LOCKS_UNAVAILABLE: ErrorRule = {
   code: 'LOCKS_UNAVAILABLE',
+  outcome: 'refused',
   retriable: false,
   next: "Serve the page over https or from localhost, outside of a sandbox, or pass { host: inline() }; where there is no IndexedDB, inline({ storage: 'memory' }).",
 };
 
 export const LOG_CORRUPT: ErrorRule = {
   code: 'LOG_CORRUPT',
+  outcome: 'refused',
   retriable: false,
   next: 'The browser lost stored data: seek past the range to go on with what is left.',
 };
 
 export const MEMBER_EXISTS: ErrorRule = {
   code: 'MEMBER_EXISTS',
+  outcome: 'refused',
   retriable: true,
   next: 'Close the other one first, or leave memberId out.',
 };
 
 export const NON_EMPTY_GROUP: ErrorRule = {
   code: 'NON_EMPTY_GROUP',
+  outcome: 'refused',
   retriable: true,
   next: 'Close its consumers first.',
 };
 
 export const NOT_ASSIGNED: ErrorRule = {
   code: 'NOT_ASSIGNED',
+  outcome: 'refused',
   retriable: false,
   next: 'Check consumer.assignment first.',
 };
 
 export const NO_INDEXEDDB: ErrorRule = {
   code: 'NO_INDEXEDDB',
+  outcome: 'refused',
   retriable: false,
   next: "Pass { host: inline({ storage: 'memory' }) }, with the inline() of 'tablog/inline'.",
 };
 
 export const NO_WORKER: ErrorRule = {
   code: 'NO_WORKER',
+  outcome: 'refused',
   retriable: false,
   next: "Pass { host: inline() }, with the inline() of 'tablog/inline'.",
 };
 
 export const OFFSET_OUT_OF_RANGE: ErrorRule = {
   code: 'OFFSET_OUT_OF_RANGE',
+  outcome: 'refused',
   retriable: false,
   next: "Seek to 'earliest', to 'latest' or to an offset within the range.",
 };
 
 export const OUTCOME_UNKNOWN: ErrorRule = {
   code: 'OUTCOME_UNKNOWN',
+  outcome: 'unknown',
   retriable: false,
   next: 'It may or may not have been stored: read back before you send it again.',
 };
 
 export const OUT_OF_ORDER_SEQUENCE: ErrorRule = {
   code: 'OUT_OF_ORDER_SEQUENCE',
+  outcome: 'refused',
   retriable: false,
   next: 'Records before it are missing: read back what is stored before you send again.',
 };
 
 export const PARTITION_NOT_EMPTY: ErrorRule = {
   code: 'PARTITION_NOT_EMPTY',
+  outcome: 'refused',
   retriable: false,
   next: 'Create a topic for the import: its partitions are empty.',
 };
 
 export const PROTOCOL_MISMATCH: ErrorRule = {
   code: 'PROTOCOL_MISMATCH',
+  outcome: 'refused',
   retriable: false,
   next: 'The worker runs another version of tablog: reload every tab of this origin.',
 };
 
 export const RECORD_TOO_LARGE: ErrorRule = {
   code: 'RECORD_TOO_LARGE',
+  outcome: 'refused',
   retriable: false,
   next: "Send a smaller record, or raise the topic's maxRecordBytes with alterTopic().",
 };
 
 export const SERDE: ErrorRule = {
   code: 'SERDE',
+  outcome: 'refused',
   retriable: false,
   next: 'Seek past the record, or have onDecodeError skip it or put it into a deadLetterTopic.',
 };
 
 export const STORAGE_BLOCKED: ErrorRule = {
   code: 'STORAGE_BLOCKED',
+  outcome: 'refused',
   retriable: true,
   next: 'Another tab keeps an older version of the database open: close or reload it.',
 };
 
 export const STORAGE_FULL: ErrorRule = {
   code: 'STORAGE_FULL',
+  outcome: 'refused',
   retriable: true,
   next: "Free some of the origin's storage, then try again.",
 };
 
 export const STORAGE_TIMEOUT: ErrorRule = {
   code: 'STORAGE_TIMEOUT',
+  outcome: 'passing',
   retriable: true,
   next: 'A tab that was suspended amid a write may hold the database: try again in a minute.',
 };
 
 export const STORAGE_UNAVAILABLE: ErrorRule = {
   code: 'STORAGE_UNAVAILABLE',
+  outcome: 'passing',
   retriable: true,
   next: 'Try again; if it stays, reload the page.',
 };
 
 export const TOPIC_EXISTS: ErrorRule = {
   code: 'TOPIC_EXISTS',
+  outcome: 'refused',
   retriable: false,
   next: 'Leave out the options that differ, or pass createTopics() a higher version, which brings in line what can be.',
 };
 
 export const TOPIC_IN_MEMORY: ErrorRule = {
   code: 'TOPIC_IN_MEMORY',
+  outcome: 'refused',
   retriable: false,
   next: "Nothing was stored: send to it outside of transactions, or make a topic with storage 'disk'.",
 };
 
 export const TRANSACTION_ABORTED: ErrorRule = {
   code: 'TRANSACTION_ABORTED',
+  outcome: 'refused',
   retriable: false,
   next: 'Nothing was stored: call transaction() again.',
 };
 
 export const TRANSACTION_TIMED_OUT: ErrorRule = {
   code: 'TRANSACTION_TIMED_OUT',
+  outcome: 'refused',
   retriable: true,
   next: 'Nothing was stored: call transaction() after the slow work, or raise transactionTimeoutMs.',
 };
 
 export const TRANSACTION_TOO_LARGE: ErrorRule = {
   code: 'TRANSACTION_TOO_LARGE',
+  outcome: 'refused',
   retriable: false,
   next: 'Send less in one transaction, or raise maxTransactionBytes of the producer.',
 };
 
 export const UNKNOWN_TOPIC: ErrorRule = {
   code: 'UNKNOWN_TOPIC',
+  outcome: 'refused',
   retriable: false,
   next: 'Create it with log.admin.createTopics().',
 };
 
 export const UNSUPPORTED_CODEC: ErrorRule = {
   code: 'UNSUPPORTED_CODEC',
+  outcome: 'refused',
   retriable: false,
   next: "Compress with a codec of Kafka's: 'gzip', 'snappy', 'lz4' or 'zstd', or not at all.",
 };
@@ -309,12 +365,14 @@ export const UNSUPPORTED_CODEC: ErrorRule = {
  */
 export const WORKER_FAILED: ErrorRule = {
   code: 'WORKER_FAILED',
+  outcome: 'passing',
   retriable: true,
   next: 'Check that its file is served (workerUrl) and the Content-Security-Policy allows it (worker-src).',
 };
 
 export const WORKER_LOST: ErrorRule = {
   code: 'WORKER_LOST',
+  outcome: 'passing',
   retriable: true,
   next: 'Nothing was sent: call again.',
 };

@@ -1,5 +1,5 @@
 import { CLOSED, INTERNAL } from './error-rules.ts';
-import type { ErrorCode, ErrorRule } from './error-rules.ts';
+import type { ErrorCode, ErrorRule, Outcome } from './error-rules.ts';
 import { errorMessage } from './error-text.ts';
 
 /** Facts about an error that survive structured cloning: offsets, sizes, names. */
@@ -19,6 +19,8 @@ interface ErrorOptions {
 export class TablogError extends Error implements ErrorRule {
   override readonly name = 'TablogError';
   readonly code: ErrorCode;
+  /** What the error says about the call: see `Outcome`. */
+  readonly outcome: Outcome;
   /** `true`: nothing was stored, and the same call may succeed later, unchanged. */
   readonly retriable: boolean;
   /** What happened, without the code and the next step. */
@@ -26,10 +28,15 @@ export class TablogError extends Error implements ErrorRule {
   readonly next: string;
   readonly details: ErrorDetails;
 
-  constructor({ code, retriable, next }: ErrorRule, happened: string, options: ErrorOptions = {}) {
+  constructor(
+    { code, outcome, retriable, next }: ErrorRule,
+    happened: string,
+    options: ErrorOptions = {},
+  ) {
     const { cause, details = {} } = options;
     super(`${code}: ${happened}. ${next}`, cause === undefined ? undefined : { cause });
     this.code = code;
+    this.outcome = outcome;
     this.retriable = retriable;
     this.happened = happened;
     this.next = next;
@@ -71,6 +78,16 @@ export function isLogDeleted(error: unknown): error is TablogError {
     error.code === CLOSED.code &&
     error.details['reason'] === 'deleted'
   );
+}
+
+/** Whether the call stored nothing, and may succeed once the worker or the storage is back. */
+export function isPassing(error: unknown): error is TablogError {
+  return error instanceof TablogError && error.outcome === 'passing';
+}
+
+/** Whether another member or producer has taken over. */
+export function isFenced(error: unknown): error is TablogError {
+  return error instanceof TablogError && error.outcome === 'fenced';
 }
 
 /** `error` as a `TablogError`: itself, or wrapped as a bug of ours with the original as its cause. */

@@ -12,8 +12,8 @@ export interface ErrorData extends ErrorRule {
 }
 
 export function toErrorData(error: TablogError): ErrorData {
-  const { code, retriable, next, happened, details, cause } = error;
-  const data = { code, retriable, next, happened, details };
+  const { code, outcome, retriable, next, happened, details, cause } = error;
+  const data = { code, outcome, retriable, next, happened, details };
   if (!isError(cause)) return data;
   const { name, message, stack = '' } = cause;
   return { ...data, cause: { name, message, stack } };

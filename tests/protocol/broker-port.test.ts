@@ -131,6 +131,7 @@ describe('a call', () => {
     const segments = [new ArrayBuffer(500), new ArrayBuffer(300)];
     const error = {
       code: 'UNKNOWN_TOPIC' as const,
+      outcome: 'refused' as const,
       retriable: false,
       next: 'x.',
       happened: 'y',

@@ -74,7 +74,7 @@ export async function explainWorkerFailure(
   }
   const { fault, says, next = error.next, retriable = error.retriable } = found;
   return new TablogError(
-    { code: WORKER_FAILED.code, next, retriable },
+    { ...WORKER_FAILED, next, retriable },
     `the worker did not start: ${shown} ${says}`,
     { details: { ...details, fault }, cause },
   );
@@ -86,7 +86,7 @@ function missing(needed: 'SharedWorker' | 'Worker', { details, cause }: TablogEr
     needed === 'SharedWorker'
       ? "Leave host out, or pass { host: 'dedicated' }: the log is the same."
       : "Pass { host: inline() } of 'tablog/inline'.";
-  const rule = { code: WORKER_FAILED.code, next, retriable: false };
+  const rule = { ...WORKER_FAILED, next, retriable: false };
   const happened = `there is no ${needed} here`;
   return new TablogError(rule, happened, { details: { ...details, fault: 'missing' }, cause });
 }

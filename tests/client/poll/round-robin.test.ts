@@ -83,6 +83,7 @@ describe('partitions take turns', () => {
     const place = { topicId: 'id', partition: 0, offset: 0 };
     const error = {
       code: 'LOG_CORRUPT' as const,
+      outcome: 'refused' as const,
       retriable: false,
       next: 'Seek past it.',
       happened: 'lost',

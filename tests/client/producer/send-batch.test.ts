@@ -99,6 +99,7 @@ test('rejects when any record was not stored; the others are', async () => {
 
 const lost = {
   code: 'STORAGE_FULL',
+  outcome: 'refused',
   retriable: true,
   next: 'Free some.',
   happened: 'the disk is full',

@@ -25,7 +25,14 @@ export function failOnce(): Promise<void> {
     }
     const { appends } = argumentList[0].value as { readonly appends: readonly unknown[] };
     const code = 'STORAGE_UNAVAILABLE';
-    const error = { code, retriable: true, next: '', happened: 'it is away', details: {} };
+    const error = {
+      code,
+      outcome: 'passing',
+      retriable: true,
+      next: '',
+      happened: 'it is away',
+      details: {},
+    };
     const data = { id, type: 'RAW', value: { value: appends.map(() => ({ error })) } };
     queueMicrotask(() => this.dispatchEvent(new MessageEvent('message', { data })));
   };
