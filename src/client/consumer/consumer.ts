@@ -166,8 +166,9 @@ export class Consumer<T extends TopicFilter = TopicLike>
     this.#ready = this.#start(async () => {
       if (deadLetterTopic !== undefined) await topicMetadata.load(asTopic(deadLetterTopic).name);
       const common = { topicMetadata, selection, readers, from, listeners, onChange };
-      if (group === undefined)
+      if (group === undefined) {
         return new ManualAssignment({ ...common, origins: origins!, mustExist });
+      }
       const { GroupMember } = await lazyGroupMember.load();
       await Promise.race([predecessors, aborted(this.#closing.signal)]);
       return new GroupMember({

@@ -48,8 +48,8 @@ export class AssignedPartitions {
     const at = this.all.indexOf(reader);
     if (at !== -1) this.all.splice(at, 1);
     const { progress } = reader;
-    if (progress === undefined || (progress.isIdle && progress.delivered <= progress.committed))
-      return;
+    if (progress === undefined) return;
+    if (progress.isIdle && progress.delivered <= progress.committed) return;
     // One is enough, but for those that are in hand: they are not to become ever more.
     this.lost = [...this.lost.filter(({ isIdle }) => !isIdle), progress];
   }

@@ -3,6 +3,7 @@ import {
   checkEach,
   checkFunction,
   checkOneOf,
+  checkSignal,
   mistake,
 } from '../../base/argument.ts';
 import type { Checks } from '../../base/argument.ts';
@@ -11,7 +12,6 @@ import { closed, isLogDeleted } from '../../base/error.ts';
 import { asError } from '../producer/admission.ts';
 import { Consumer } from '../consumer/consumer.ts';
 import type { ConsumerInternals } from '../consumer/consumer.ts';
-import { checkSignal } from '../../base/argument.ts';
 import { bindFacade } from '../../base/facade.ts';
 import type { Message, MessageOf } from '../message/message.ts';
 import type { Log } from '../log.ts';
