@@ -16,7 +16,7 @@ const PARTS = [
   'gzip',
   'log-file',
   'runner',
-  'transactor',
+  'transaction-manager',
 ];
 const LAZY_FILE =
   /assets\/(codecs|decode-errors|group-member|gzip|log-file|runner|transaction-manager)-.*\.js$/;
@@ -92,7 +92,7 @@ describe('openLog', () => {
     const error = await open(tab);
     expect(error).toMatchObject({ code: 'LOAD_FAILED', retriable: false });
     expect(error!.message).toMatch(
-      /the code of transactions .*http:\/\/localhost:\d+\/assets\/transactor-.*reload the page/,
+      /the code of transactions .*http:\/\/localhost:\d+\/assets\/transaction-manager-.*reload the page/,
     );
     server.override(TRANSACTION_FILE, undefined);
     expect(await open(tab)).toBeUndefined(); // Chromium asks again; Firefox and WebKit do not
