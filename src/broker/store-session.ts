@@ -81,7 +81,7 @@ export class StoreSession {
     this.groups = coordinator;
     this.groupOffsets = offsets;
     this.groupAdmin = new GroupAdmin({ store, topics, coordinator, offsets, partitions });
-    const janitor = new LogCleaner({
+    const cleaner = new LogCleaner({
       store,
       topics,
       offsets,
@@ -93,7 +93,7 @@ export class StoreSession {
     });
     const rounds = new CleaningSchedule(clock, async (signal) => {
       const [log] = await store.read([logRef]);
-      await alone(`janitor/${log!.logId}`, () => janitor.goRound(signal));
+      await alone(`janitor/${log!.logId}`, () => cleaner.clean(signal));
     });
     const closed = (): void => {
       rounds.close();
