@@ -60,8 +60,7 @@ export class StoreSession {
       store,
       clock,
       tailBytes: TAIL_BYTES,
-      place: async (name) => (await topics.mustGetPartition(name)).store,
-      configOf: async (name) => (await topics.mustGetPartition(name)).config,
+      resolve: (name) => topics.resolve(name),
       onCommitted: (committed) => {
         rounds.soon();
         onAppended(

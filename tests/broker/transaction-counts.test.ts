@@ -100,9 +100,9 @@ test('openLog and storage() make as many transactions with 100 topics as with on
 test('openLog and storage() succeed while another tab creates and deletes topics', async () => {
   const store = newStore();
   const { log } = await openOn(store);
-  let isOver = false;
+  const over = new AbortController();
   const changing = (async () => {
-    while (!isOver) {
+    while (!over.signal.aborted) {
       await log.admin.createTopics(['a', 'b', 'c']);
       await log.admin.deleteTopics(['a', 'b', 'c']);
     }
@@ -111,6 +111,6 @@ test('openLog and storage() succeed while another tab creates and deletes topics
     const other = await openOn(store, log.name);
     await other.log.admin.storage();
   }
-  isOver = true;
+  over.abort();
   await changing;
 });
