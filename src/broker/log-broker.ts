@@ -39,10 +39,9 @@ import { FetchSessions } from './fetch-sessions.ts';
 import { HintSender } from './hint-sender.ts';
 import type { AppendOutcome } from './partitions/group-commit.ts';
 import { StoreConnection, isCutOff } from './store-connection.ts';
-import type { StoreSession } from './store-session.ts';
+import { readHeads } from './read-heads.ts';
 import { OffsetLookups } from './offset-lookups.ts';
 import { topicInfo } from './rows/topic-row.ts';
-import type { TopicRow } from './rows/topic-row.ts';
 
 export interface LogBrokerOptions {
   readonly name: string;
@@ -103,13 +102,10 @@ export class LogBroker implements Broker {
   }
 
   async describeLog(): Promise<LogDescription> {
-    return this.#sessions.run(async (session) => {
-      const { store, topics } = session;
+    return this.#sessions.run(async ({ store, topics }) => {
       const [log] = await store.read([logRef]);
-      let bytes = 0;
-      for (const row of await topics.list()) {
-        if (!isInMemory(row.id)) bytes += await bytesOf(session, row);
-      }
+      const partitions = await readHeads(store, await topics.list());
+      const bytes = partitions.reduce((sum, { head }) => sum + head.bytes, 0);
       const { logId, createdAt, maxBytes } = log!;
       return { logId, createdAt, bytes, maxBytes };
     });
@@ -319,16 +315,6 @@ export class LogBroker implements Broker {
     else if (hint.kind === 'trimmed') session.trimmed(hint);
     else if (hint.kind !== 'appended') session.groups.heard(hint);
     else for (const appended of hint.partitions) session.heardOfAppend(appended);
-  }
-}
-
-/** The bytes of a topic; 0 where the topic is deleted during the look-up. */
-async function bytesOf({ partitions }: StoreSession, topic: TopicRow): Promise<number> {
-  try {
-    return (await partitions.describe(topic)).reduce((sum, { bytes }) => sum + bytes, 0);
-  } catch (error) {
-    if (error instanceof TablogError && error.code === 'UNKNOWN_TOPIC') return 0;
-    throw error;
   }
 }
 

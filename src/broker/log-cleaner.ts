@@ -2,15 +2,17 @@ import type { Clock } from '../platform/clock.ts';
 import type { PartitionName } from '../log/head.ts';
 import { believedTime, trustTime } from '../log/cleaning/retention.ts';
 import type { BelievedTime } from '../log/cleaning/retention.ts';
-import { isInMemory } from '../protocol/topic-id.ts';
-import { PRODUCERS, logRef, partitionStore } from '../store/schema.ts';
+import { PRODUCERS, logRef } from '../store/schema.ts';
 import { pacedStore } from '../store/paced-store.ts';
+import type { TendedStore } from '../store/paced-store.ts';
 import type { Store } from '../store/store.ts';
 import type { GroupOffsets } from './groups/group-offsets.ts';
 import { PartitionCleaner } from './cleaner/partition-cleaner.ts';
-import { cleanPartition } from './cleaner/clean-partition.ts';
-import type { TopicCatalog } from './topics/topic-catalog.ts';
+import { cleanPartition, needsCleaning } from './cleaner/clean-partition.ts';
+import { readHeads } from './read-heads.ts';
+import type { FoundPartition } from './read-heads.ts';
 import type { TopicRow } from './rows/topic-row.ts';
+import type { TopicCatalog } from './topics/topic-catalog.ts';
 import { producerRef } from './groups/transactional-ids.ts';
 import type { ProducerRow } from './groups/transactional-ids.ts';
 
@@ -19,104 +21,93 @@ export interface LogCleanerOptions {
   readonly topics: TopicCatalog;
   readonly offsets: GroupOffsets;
   readonly clock: Clock;
-  /** Records at the start of a partition are gone. */
+  /** Called when records of a partition were deleted. */
   readonly onTrimmed: (partition: PartitionName) => void;
 }
 
 /** Kafka's `transactional.id.expiration.ms`. */
 const TRANSACTIONAL_ID_EXPIRATION_MS = 7 * 86_400_000;
 
-interface Tended {
-  readonly row: TopicRow;
-  readonly partition: number;
-  readonly keeper: PartitionCleaner;
-}
-
 /**
- * Goes round the partitions on disk: retention, compaction, merging. One broker at a time does,
- * because more would only do the same; should two meet, the transactions sort it out.
+ * Kafka's log cleaner, for the partitions on disk: retention, compaction, merging of rows. One
+ * broker of a log runs it at a time, because a second one would only repeat the work. Two that run
+ * at once do no harm: each step checks the head in its own transaction.
  */
 export class LogCleaner {
   readonly #options: LogCleanerOptions;
+  readonly #store: TendedStore;
 
   constructor(options: LogCleanerOptions) {
     this.#options = options;
+    this.#store = pacedStore(options.store, options.clock);
   }
 
-  async goRound(signal: AbortSignal): Promise<void> {
-    const { store, topics, clock } = this.#options;
-    const paced = pacedStore(store, clock);
+  /**
+   * Cleans every partition that needs it. The heads of all partitions are read together: they tell
+   * which partitions have something to clean, so an idle partition costs no transaction.
+   */
+  async clean(signal: AbortSignal): Promise<void> {
     const now = await this.#believedTime();
-    const rows = (await topics.list()).filter(({ id }) => !isInMemory(id));
-    const all: Tended[] = rows.flatMap((row) =>
-      row.stores.map((index, partition) => ({
-        row,
-        partition,
-        keeper: new PartitionCleaner(paced, {
-          topicId: row.id,
-          partition,
-          store: partitionStore(index),
-        }),
-      })),
-    );
-    for (const tended of all) {
+    const topics = await this.#options.topics.list();
+    for (const found of await readHeads(this.#store, topics)) {
       if (signal.aborted) return;
-      // One that is deleted meanwhile, or damaged, is left as it is.
-      await this.#tend(tended, now).catch(() => {});
+      // A partition that is damaged, or deleted meanwhile, does not stop the others' cleaning.
+      await this.#cleanPartition(found, now).catch(() => {});
     }
-    await this.#fitBudget(all);
+    await this.#fitLog(topics);
     await this.#expireProducers(now());
   }
 
-  #tend(tended: Tended, now: BelievedTime): Promise<void> {
-    return cleanPartition(tended.keeper, tended.row.config, {
+  async #cleanPartition(found: FoundPartition, now: BelievedTime): Promise<void> {
+    const { config } = found.topic;
+    if (!needsCleaning(found.head, config, now())) return;
+    await cleanPartition(this.#cleanerOf(found), config, {
       now,
-      protectedFrom: () => this.#protectedFrom(tended),
-      onTrimmed: () => this.#trimmed(tended),
+      protectedFrom: () => this.#protectedFrom(found),
+      onTrimmed: () => this.#trimmed(found),
     });
   }
 
-  /** What named groups have not read is kept, from this offset on. */
-  async #protectedFrom({ row, partition }: Tended): Promise<number> {
-    const groups = row.config.protectUncommitted;
+  #cleanerOf({ topicId, partition, store }: FoundPartition): PartitionCleaner {
+    return new PartitionCleaner(this.#store, { topicId, partition, store });
+  }
+
+  /** The first offset that one of the topic's `protectUncommitted` groups has not read yet. */
+  async #protectedFrom({ topicId, partition, topic }: FoundPartition): Promise<number> {
+    const groups = topic.config.protectUncommitted;
     if (groups.length === 0) return Infinity;
-    const claim = { topicId: row.id, partition };
-    const offsets = await this.#options.offsets.committed(groups, claim);
+    const offsets = await this.#options.offsets.committed(groups, { topicId, partition });
     return Math.min(...offsets.map((offset) => offset ?? 0));
   }
 
-  /** Deletes the oldest rows of the largest partitions until the log fits its budget. */
-  async #fitBudget(all: readonly Tended[]): Promise<void> {
+  /** Deletes the oldest rows of the largest partitions until the log fits its `maxBytes`. */
+  async #fitLog(topics: readonly TopicRow[]): Promise<void> {
     const [log] = await this.#options.store.read([logRef]);
     const maxBytes = log?.maxBytes ?? null;
     if (maxBytes === null) return;
-    const sizes = await Promise.all(
-      all.map(async (tended) => {
-        const { bytes } = await tended.keeper.head().catch(() => ({ bytes: 0 }));
-        return { tended, bytes };
-      }),
-    );
-    let excess = sizes.reduce((sum, { bytes }) => sum + bytes, 0) - maxBytes;
-    for (const { tended, bytes } of sizes.toSorted((a, b) => b.bytes - a.bytes)) {
+    const all = await readHeads(this.#store, topics);
+    let excess = all.reduce((sum, { head }) => sum + head.bytes, 0) - maxBytes;
+    for (const found of all.toSorted((a, b) => b.head.bytes - a.head.bytes)) {
       if (excess <= 0) return;
-      if (tended.row.config.cleanup === 'compact') continue;
-      // Where it fails, nobody knows how much is gone: the next round looks.
-      excess = await this.#shrink(tended, bytes, excess).catch(() => 0);
+      if (found.topic.config.cleanup === 'compact') continue;
+      // After a failure the deleted bytes are unknown: the next round counts anew.
+      excess = await this.#shrink(found, excess).catch(() => 0);
     }
   }
 
-  /** Deletes up to `excess` bytes of a partition that has `bytes`; how many are left for others. */
-  async #shrink(tended: Tended, bytes: number, excess: number): Promise<number> {
-    const { keeper } = tended;
-    const protectedFrom = await this.#protectedFrom(tended);
+  /** Deletes up to `excess` bytes of a partition; returns the bytes left to delete elsewhere. */
+  async #shrink(found: FoundPartition, excess: number): Promise<number> {
+    const { bytes } = found.head;
+    const cleaner = this.#cleanerOf(found);
+    const protectedFrom = await this.#protectedFrom(found);
     try {
-      await keeper.fit(Math.max(bytes - excess, 0), protectedFrom);
+      await cleaner.fit(Math.max(bytes - excess, 0), protectedFrom);
     } finally {
-      this.#trimmed(tended);
+      this.#trimmed(found);
     }
-    const left = excess - (bytes - (await keeper.head()).bytes);
-    const oldest = await keeper.oldestRow();
-    // Less than a row is too much: others are not to be emptied for that.
+    const left = excess - (bytes - (await cleaner.head()).bytes);
+    const oldest = await cleaner.oldestRow();
+    // An excess of less than a row ends the cleaning: no other partition is emptied for it.
     if (oldest === undefined || oldest.nextOffset > protectedFrom) return left;
     return left < oldest.bytes.byteLength ? 0 : left;
   }
@@ -147,7 +138,7 @@ export class LogCleaner {
     });
   }
 
-  #trimmed({ row, partition }: Tended): void {
-    this.#options.onTrimmed({ topicId: row.id, partition });
+  #trimmed({ topicId, partition }: FoundPartition): void {
+    this.#options.onTrimmed({ topicId, partition });
   }
 }

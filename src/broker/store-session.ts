@@ -60,8 +60,7 @@ export class StoreSession {
       store,
       clock,
       tailBytes: TAIL_BYTES,
-      place: async (name) => (await topics.mustGetPartition(name)).store,
-      configOf: async (name) => (await topics.mustGetPartition(name)).config,
+      resolve: (name) => topics.resolve(name),
       onCommitted: (committed) => {
         rounds.soon();
         onAppended(
@@ -81,7 +80,7 @@ export class StoreSession {
     this.groups = coordinator;
     this.groupOffsets = offsets;
     this.groupAdmin = new GroupAdmin({ store, topics, coordinator, offsets, partitions });
-    const janitor = new LogCleaner({
+    const cleaner = new LogCleaner({
       store,
       topics,
       offsets,
@@ -93,7 +92,7 @@ export class StoreSession {
     });
     const rounds = new CleaningSchedule(clock, async (signal) => {
       const [log] = await store.read([logRef]);
-      await alone(`janitor/${log!.logId}`, () => janitor.goRound(signal));
+      await alone(`janitor/${log!.logId}`, () => cleaner.clean(signal));
     });
     const closed = (): void => {
       rounds.close();

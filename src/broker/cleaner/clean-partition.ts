@@ -1,24 +1,50 @@
+import { isWorthCompacting } from '../../log/cleaning/compact.ts';
 import { startByTime } from '../../log/cleaning/retention.ts';
 import type { BelievedTime } from '../../log/cleaning/retention.ts';
+import { isWorthMerging } from '../../log/cleaning/rewrite.ts';
+import type { PartitionHead } from '../../log/head.ts';
+import { markAhead } from '../../log/time-index.ts';
 import type { TopicConfig } from '../../protocol/broker.ts';
 import type { PartitionCleaner } from './partition-cleaner.ts';
 
 export interface CleanOptions {
   readonly now: BelievedTime;
-  /** What is to be kept from this offset on, whatever retention says. */
+  /** Retention keeps the records from this offset on. */
   readonly protectedFrom: () => Promise<number>;
-  /** Records at the start, or replaced ones, are gone. */
+  /** Called when records at the log start were deleted, or compaction has removed records. */
   readonly onTrimmed: () => void;
 }
 
-/** Makes a partition as small as its topic's configuration says. */
-export async function cleanPartition(
-  keeper: PartitionCleaner,
+/**
+ * Whether `cleanPartition` would change something, as the head has it: an idle partition costs no
+ * transaction of its own.
+ */
+export function needsCleaning(
+  head: PartitionHead,
   { cleanup, retention, deleteRetentionMs }: TopicConfig,
-  { now, protectedFrom: askProtected, onTrimmed }: CleanOptions,
+  now: number | undefined,
+): boolean {
+  if (head.rowsFrom < head.startOffset || isWorthMerging(head)) return true;
+  const isTimed = now !== undefined;
+  if (cleanup !== 'delete' && isTimed && isWorthCompacting(head, deleteRetentionMs, now)) {
+    return true;
+  }
+  if (cleanup === 'compact') return false;
+  if (retention.bytes !== null && head.bytes > retention.bytes) return true;
+  if (retention.ms === null || !isTimed) return false;
+  // Retention has to note a timestamp that is ahead of the clock, before it can count its age.
+  if (markAhead(head.timeIndex, now) !== head.timeIndex) return true;
+  return startByTime(head, now - retention.ms, now) > head.startOffset;
+}
+
+/** Applies the topic's retention and compaction to a partition, and merges its small rows. */
+export async function cleanPartition(
+  cleaner: PartitionCleaner,
+  { cleanup, retention, deleteRetentionMs }: TopicConfig,
+  { now, protectedFrom: readProtected, onTrimmed }: CleanOptions,
 ): Promise<void> {
   const trim = async (work: () => Promise<unknown>): Promise<void> => {
-    let isTrimmed: unknown = true; // where it fails, it may have been done, or some of it
+    let isTrimmed: unknown = true; // a step that fails may have deleted records all the same
     try {
       isTrimmed = await work();
     } finally {
@@ -26,18 +52,18 @@ export async function cleanPartition(
     }
   };
   if (cleanup !== 'compact') {
-    const protectedFrom = await askProtected();
+    const protectedFrom = await readProtected();
     const time = now();
     const isTimed = retention.ms !== null && time !== undefined;
-    const head = isTimed ? await keeper.notedHead(time) : await keeper.head();
+    const head = isTimed ? await cleaner.notedHead(time) : await cleaner.head();
     const expired = isTimed ? startByTime(head, time - retention.ms, time) : 0;
     const to = Math.min(expired, protectedFrom);
-    if (to > head.startOffset) await trim(() => keeper.moveStart(to));
+    if (to > head.startOffset) await trim(() => cleaner.moveStart(to));
     const { bytes } = retention;
-    if (bytes !== null) await trim(() => keeper.fit(bytes, protectedFrom));
+    if (bytes !== null) await trim(() => cleaner.fit(bytes, protectedFrom));
   }
-  await keeper.sweep();
-  // What others remember is not to come back when its tombstone is gone.
-  if (cleanup !== 'delete') await trim(() => keeper.compact(deleteRetentionMs, now));
-  await keeper.merge();
+  await cleaner.sweep();
+  // A cached value must be dropped before the tombstone that deletes it can be removed.
+  if (cleanup !== 'delete') await trim(() => cleaner.compact(deleteRetentionMs, now));
+  await cleaner.merge();
 }

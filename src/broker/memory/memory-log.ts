@@ -17,7 +17,7 @@ import { PartitionCleaner } from '../cleaner/partition-cleaner.ts';
 import { CleaningSchedule } from '../cleaner/cleaning-schedule.ts';
 import { StoredPartitions } from '../partitions/stored-partitions.ts';
 import { cleanPartition } from '../cleaner/clean-partition.ts';
-import type { TopicCatalog } from '../topics/topic-catalog.ts';
+import type { ResolvedPartition, TopicCatalog } from '../topics/topic-catalog.ts';
 
 export interface MemoryLogOptions {
   readonly clock: Clock;
@@ -57,8 +57,7 @@ export class MemoryLog {
       store: this.#store,
       clock,
       tailBytes: 0, // the store is as near
-      place: (name) => this.#place(name),
-      configOf: async (name) => (await (await catalog()).mustGetPartition(name)).config,
+      resolve: (name) => this.#resolve(name),
       beforeImport: ({ topicId }, endOffset) => this.#ranges.reached(topicId, endOffset),
       onCommitted: (committed) => {
         this.#rounds.soon();
@@ -94,8 +93,10 @@ export class MemoryLog {
     this.#store.close(new TablogError(STORAGE_UNAVAILABLE, happened));
   }
 
-  async #place(name: PartitionName): Promise<string> {
-    const { store } = await (await this.#catalog()).mustGetPartition(name);
+  /** The partition, which its first use creates. */
+  async #resolve(name: PartitionName): Promise<ResolvedPartition> {
+    const resolved = await (await this.#catalog()).resolve(name);
+    const { store } = resolved;
     let begun = this.#begun.get(store);
     if (begun === undefined) {
       begun = { ...name, store, done: this.#begin(name, store) };
@@ -103,7 +104,7 @@ export class MemoryLog {
       this.#begun.set(store, begun);
     }
     await begun.done;
-    return store;
+    return resolved;
   }
 
   async #begin({ topicId, partition }: PartitionName, store: string): Promise<void> {
@@ -117,7 +118,7 @@ export class MemoryLog {
   async #grown({ topicId, partition, store, head }: Committed): Promise<void> {
     const kept = { topicId, partition, store };
     await this.#ranges.reached(topicId, head.endOffset);
-    const { config } = await (await this.#catalog()).mustGetPartition(kept);
+    const { config } = await (await this.#catalog()).resolve(kept);
     // Not for each record: what a row of full size has is deleted at once.
     if (head.bytes <= boundOf(config) + SEGMENT_BYTES || this.#fitting.has(store)) return;
     this.#fitting.add(store);
@@ -144,7 +145,7 @@ export class MemoryLog {
   }
 
   async #tend(begun: Begun, keeper: PartitionCleaner, now: BelievedTime): Promise<void> {
-    const { config } = await (await this.#catalog()).mustGetPartition(begun);
+    const { config } = await (await this.#catalog()).resolve(begun);
     await cleanPartition(keeper, config, {
       now,
       protectedFrom: () => Promise.resolve(Infinity),

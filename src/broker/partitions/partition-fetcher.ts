@@ -9,6 +9,7 @@ import type { SegmentsSlice } from '../../log/segment-reader.ts';
 import type { FetchPartition, FetchedPartition } from '../../protocol/broker.ts';
 import type { AppendedHint } from '../../protocol/hint.ts';
 import type { Store } from '../../store/store.ts';
+import type { ResolvedPartition } from '../topics/topic-catalog.ts';
 import type { Committed } from './group-commit.ts';
 import { FetchAnswer } from './fetch-answer.ts';
 import type { FetchLimits } from './partition-host.ts';
@@ -20,8 +21,8 @@ export interface PartitionFetcherOptions {
   readonly clock: Clock;
   /** What fetches can be answered from memory with, without a look into the store. */
   readonly tailBytes: number;
-  /** The store's name of a partition. Throws `UNKNOWN_TOPIC`. */
-  readonly place: (partition: PartitionName) => Promise<string>;
+  /** Looks up a partition by its topic's id. Throws `UNKNOWN_TOPIC`. */
+  readonly resolve: (partition: PartitionName) => Promise<ResolvedPartition>;
 }
 
 /** Records are served from memory for so long without a look whether they are gone: hints get lost. */
@@ -33,8 +34,8 @@ const LOOK_MS = 30_000;
  */
 const READ_PARTITIONS = 32;
 
-/** A wanted partition and its place in the store. */
-interface Placed extends FetchPartition {
+/** A wanted partition, with the name of its object store. */
+interface Located extends FetchPartition {
   readonly store: string;
 }
 
@@ -45,14 +46,14 @@ interface Placed extends FetchPartition {
 export class PartitionFetcher {
   readonly #store: Store;
   readonly #clock: Clock;
-  readonly #place: PartitionFetcherOptions['place'];
+  readonly #resolve: PartitionFetcherOptions['resolve'];
   readonly #tails: TailCache;
   readonly #waiters = new Waiters();
 
-  constructor({ store, clock, tailBytes, place }: PartitionFetcherOptions) {
+  constructor({ store, clock, tailBytes, resolve }: PartitionFetcherOptions) {
     this.#store = store;
     this.#clock = clock;
-    this.#place = place;
+    this.#resolve = resolve;
     this.#tails = new TailCache(tailBytes);
     const closed = (): void => this.#waiters.wakeAll();
     store.closed.addEventListener('abort', closed, { once: true });
@@ -126,7 +127,7 @@ export class PartitionFetcher {
     isLast: boolean,
   ): Promise<FetchedPartition[]> {
     const answer = new FetchAnswer(maxBytes);
-    const unknown: Placed[] = [];
+    const unknown: Located[] = [];
     /**
      * Remembered partitions behind one that is not: they are answered after it, so that each gets
      * its turn.
@@ -138,8 +139,10 @@ export class PartitionFetcher {
         // IndexedDB would refuse NaN as a key, and with it the read of every partition.
         checkInteger('an offset', want.offset, Number.MIN_SAFE_INTEGER);
         const remembered = this.#fromMemory(answer.cut(want), isLast);
-        if (remembered === undefined) unknown.push({ ...want, store: await this.#place(want) });
-        else if (unknown.length === 0) this.#answer(answer, want, remembered);
+        if (remembered === undefined) {
+          const { store } = await this.#resolve(want);
+          unknown.push({ ...want, store });
+        } else if (unknown.length === 0) this.#answer(answer, want, remembered);
         else if (remembered.segments.length > 0) behind.push(want);
       } catch (error) {
         // Topics in memory are looked up on disk: what goes wrong there is no fault of a partition.
@@ -161,7 +164,7 @@ export class PartitionFetcher {
   }
 
   /** The partitions with news, found by reading heads only: of many waited for, most are idle. */
-  async #withNews(all: readonly Placed[], answer: FetchAnswer): Promise<Placed[]> {
+  async #withNews(all: readonly Located[], answer: FetchAnswer): Promise<Located[]> {
     const looks = all.map((want) => this.#look(want));
     const heads = await this.#store.read(all.map(({ store }) => headRef(store)));
     return all.filter((want, i) => {
@@ -176,7 +179,7 @@ export class PartitionFetcher {
     });
   }
 
-  async #readSegments(all: readonly Placed[], answer: FetchAnswer): Promise<void> {
+  async #readSegments(all: readonly Located[], answer: FetchAnswer): Promise<void> {
     const looks = all.map((want) => this.#look(want));
     const share = Math.max(Math.floor(answer.left / all.length), 1);
     const requests = all.map(({ store, offset, maxBytes }) => ({

@@ -18,7 +18,6 @@ import type {
   OffsetSpec,
   PartitionDescription,
   Request,
-  TopicConfig,
 } from '../../protocol/broker.ts';
 import type { AppendedHint } from '../../protocol/hint.ts';
 import { HEAD_KEY } from '../../store/schema.ts';
@@ -34,8 +33,6 @@ import { prepareAppend } from './prepare-append.ts';
 import type { TopicRow } from '../rows/topic-row.ts';
 
 export interface StoredPartitionsOptions extends PartitionFetcherOptions {
-  /** The configuration of a partition's topic. Throws `UNKNOWN_TOPIC`. */
-  readonly configOf: (partition: PartitionName) => Promise<TopicConfig>;
   /** A file is about to bring a partition as far as this offset. */
   readonly beforeImport?: (partition: PartitionName, endOffset: number) => Promise<void>;
   readonly onCommitted: (committed: readonly Committed[]) => void;
@@ -66,25 +63,25 @@ export class StoredPartitions implements PartitionHost {
   }
 
   async append(appends: readonly Append[], durability: Durability): Promise<AppendOutcome[]> {
-    const placed = await Promise.all(
-      appends.map((append) => this.#place(append).catch(toTablogError)),
+    const prepared = await Promise.all(
+      appends.map((append) => this.#prepare(append).catch(toTablogError)),
     );
     // All are queued in one turn, so that one transaction takes them.
     return Promise.all(
-      placed.map(async (append) =>
+      prepared.map(async (append) =>
         append instanceof TablogError ? append : this.#commits.append(append, durability),
       ),
     );
   }
 
-  /** Stores the batches and the rows, all or nothing; the place of each batch. */
+  /** Stores the batches and the rows, all or nothing. Returns each batch's placement. */
   async transact(
     appends: readonly Append[],
     durability: Durability,
     rows: readonly RowWrites[],
   ): Promise<BatchPlace[]> {
-    const placed = await Promise.all(appends.map((append) => this.#place(append)));
-    return this.#commits.transact(placed, durability, rows);
+    const prepared = await Promise.all(appends.map((append) => this.#prepare(append)));
+    return this.#commits.transact(prepared, durability, rows);
   }
 
   fetch(wanted: readonly FetchPartition[], limits: FetchLimits): Promise<FetchedPartition[]> {
@@ -116,7 +113,7 @@ export class StoredPartitions implements PartitionHost {
       partitions.map(async ({ partition, before }) => {
         checkInteger('before', before, 0); // a start that is no number would be none to read from
         const name = { topicId, partition };
-        const store = await this.#options.place(name);
+        const { store } = await this.#options.resolve(name);
         const keeper = new PartitionCleaner(this.#store, { ...name, store });
         // It may have moved where this fails, too.
         const start = await keeper.moveStart(before).finally(() => this.#trim(name));
@@ -129,7 +126,7 @@ export class StoredPartitions implements PartitionHost {
   async importPartition(request: Request<'importPartition'>): Promise<ImportedPartition> {
     const { topicId, partition, file, sizes = [file.byteLength] } = request;
     const name = { topicId, partition };
-    const store = await this.#options.place(name);
+    const { store } = await this.#options.resolve(name);
     const reader = new LogFileReader(new Uint8Array(file), sizes);
     for (const segment of reader.segments) await loadCodecsFor(segment, name);
     await inSlices(reader.read(), this.#clock);
@@ -152,7 +149,7 @@ export class StoredPartitions implements PartitionHost {
   }
 
   async offset(topicId: string, partition: number, at: OffsetSpec): Promise<number> {
-    const store = await this.#options.place({ topicId, partition });
+    const { store } = await this.#options.resolve({ topicId, partition });
     const [head] = await this.#store.read([headRef(store)]);
     if (head?.topicId !== topicId) throw topicGone({ topicId, partition });
     if (at === 'earliest') return head.startOffset;
@@ -177,14 +174,13 @@ export class StoredPartitions implements PartitionHost {
   }
 
   /**
-   * Prepares a batch and finds its place; throws what is wrong with it. The slow work happens here,
-   * outside of the transaction.
+   * Resolves the batch's partition, validates the batch and compresses it. Throws what is wrong with
+   * the batch. The slow work happens here, outside of the transaction.
    */
-  async #place(append: Append): Promise<PendingAppend> {
+  async #prepare(append: Append): Promise<PendingAppend> {
     const { topicId, partition } = append;
-    const [store, config] = await Promise.all([
-      this.#options.place(append),
-      this.#options.configOf(append),
+    const [{ store, config }] = await Promise.all([
+      this.#options.resolve(append),
       loadCodec(append.compression),
       loadCodecsFor(new Uint8Array(append.batch), { topicId, partition }),
     ]);
@@ -192,8 +188,8 @@ export class StoredPartitions implements PartitionHost {
   }
 
   async #heads(partitions: readonly PartitionName[]): Promise<PartitionHead[]> {
-    const stores = await Promise.all(partitions.map((name) => this.#options.place(name)));
-    const heads = await this.#store.read(stores.map((store) => headRef(store)));
+    const resolved = await Promise.all(partitions.map((name) => this.#options.resolve(name)));
+    const heads = await this.#store.read(resolved.map(({ store }) => headRef(store)));
     return heads.map((head, i) => {
       if (head?.topicId === partitions[i]!.topicId) return head;
       throw topicGone(partitions[i]!);

@@ -24,7 +24,9 @@ import {
 import { storeOf, topicRef } from '../rows/topic-row.ts';
 import type { TopicRow } from '../rows/topic-row.ts';
 
+/** What the way of a record needs of its partition, looked up once by topic id. */
 export interface ResolvedPartition {
+  /** The name of the partition's object store. */
   readonly store: string;
   readonly config: TopicConfig;
 }
@@ -94,8 +96,8 @@ export class TopicCatalog {
     return row;
   }
 
-  /** Where a partition is stored, and how its topic behaves. Throws `UNKNOWN_TOPIC`. */
-  async mustGetPartition({ topicId, partition }: PartitionName): Promise<ResolvedPartition> {
+  /** The store and the configuration of a partition. Throws `UNKNOWN_TOPIC`. */
+  async resolve({ topicId, partition }: PartitionName): Promise<ResolvedPartition> {
     for (const fresh of [false, true]) {
       const row = byId(await this.#read(fresh)).get(topicId);
       const store = row && storeOf(row, partition);

@@ -1,0 +1,49 @@
+import { headRef } from '../log/head.ts';
+import type { PartitionHead, PartitionName } from '../log/head.ts';
+import { isInMemory } from '../protocol/topic-id.ts';
+import type { Store } from '../store/store.ts';
+import { storeOf } from './rows/topic-row.ts';
+import type { TopicRow } from './rows/topic-row.ts';
+
+/** A partition on disk and its head as of one read. */
+export interface FoundPartition extends PartitionName {
+  readonly topic: TopicRow;
+  readonly store: string;
+  readonly head: PartitionHead;
+}
+
+/**
+ * The most heads that one transaction reads: an append to any of these partitions waits for its
+ * end.
+ */
+const HEADS_A_READ = 512;
+
+/**
+ * The partitions of these topics on disk, with their heads. A partition whose topic was deleted
+ * since `topics` was read has another head or none, and is left out.
+ */
+export async function readHeads(
+  store: Pick<Store, 'read'>,
+  topics: readonly TopicRow[],
+): Promise<FoundPartition[]> {
+  const all = topics
+    .filter(({ id }) => !isInMemory(id))
+    .flatMap((topic) =>
+      topic.stores.map((_, partition) => {
+        const name = { topicId: topic.id, partition };
+        return { ...name, topic, store: storeOf(topic, partition)! };
+      }),
+    );
+  const found: FoundPartition[] = [];
+  for (let from = 0; from < all.length; from += HEADS_A_READ) {
+    const some = all.slice(from, from + HEADS_A_READ);
+    const heads = await store.read(some.map((partition) => headRef(partition.store)));
+    some.forEach((partition, i) => {
+      const head = heads[i];
+      const { topicId, partition: number } = partition;
+      if (head?.topicId !== topicId || head.partition !== number) return;
+      found.push({ ...partition, head });
+    });
+  }
+  return found;
+}
