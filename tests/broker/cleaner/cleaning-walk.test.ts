@@ -9,10 +9,9 @@ import { FaultStore } from '../../support/fault-store.ts';
 import { FAULT_KINDS } from '../fault-kinds.ts';
 import { MaintainedPartition } from './cleaned-partition.ts';
 import type { Checked, Entry, MayGo } from './cleaned-partition.ts';
+import { seedsOf } from '../../support/seeds.ts';
 
-const SEEDS = Number(process.env['TABLOG_SEEDS'] ?? 200);
-const ONLY = process.env['TABLOG_SEED'];
-const seeds = ONLY === undefined ? Array.from({ length: SEEDS }, (_, i) => i + 1) : [Number(ONLY)];
+const seeds = seedsOf(200);
 
 const DAY_MS = 86_400_000;
 

@@ -16,6 +16,7 @@ import { FaultStore } from '../../support/fault-store.ts';
 import { readAll } from '../../support/log-fixture.ts';
 import { World, told, turns, useNoHints } from './producer-fixture.ts';
 import type { Fate } from './producer-fixture.ts';
+import { seedsOf } from '../../support/seeds.ts';
 
 useNoHints();
 
@@ -28,8 +29,7 @@ interface Walked {
   result: RecordMetadata | TablogError | undefined;
 }
 
-const WALKS = Number(process.env['TABLOG_SEEDS'] ?? 300);
-const ONLY = process.env['TABLOG_SEED'];
+const seeds = seedsOf(300);
 
 /** Has the next transactions of a connection fail, each in its own way, as long as `isRough`. */
 class RoughStore extends FaultStore {
@@ -206,8 +206,6 @@ function problemsOf(
 const FOR_GOOD: ReadonlySet<string> = new Set(['STORAGE_FULL', 'CONFLICT']);
 
 test('whatever fails, what is acked is stored once and in order, and nothing else twice', async () => {
-  const seeds =
-    ONLY === undefined ? Array.from({ length: WALKS }, (_, i) => i + 1) : [Number(ONLY)];
   const problems: string[] = [];
   for (const seed of seeds) {
     for (const problem of await walk(seed)) problems.push(`TABLOG_SEED=${seed}: ${problem}`);

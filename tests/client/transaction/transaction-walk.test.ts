@@ -22,12 +22,11 @@ import { FaultStore } from '../../support/fault-store.ts';
 import { fill } from '../../support/group-fixture.ts';
 import { loadParts } from '../../support/load-parts.ts';
 import { openTab, readAll } from '../../support/log-fixture.ts';
+import { seedsOf } from '../../support/seeds.ts';
 
 const told = (rule: ErrorRule): TablogError => new TablogError(rule, 'a fault of the test');
 
-const SEEDS = Number(process.env['TABLOG_SEEDS'] ?? 200);
-const ONLY = process.env['TABLOG_SEED'];
-const seeds = ONLY === undefined ? Array.from({ length: SEEDS }, (_, i) => i + 1) : [Number(ONLY)];
+const seeds = seedsOf(200);
 
 const PARTITIONS = 3;
 /** Of each partition. */
