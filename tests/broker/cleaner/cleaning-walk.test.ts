@@ -5,7 +5,8 @@ import type { PartitionCleaner } from '../../../src/broker/cleaner/partition-cle
 import { Random } from '../../checker/random.ts';
 import { idle } from '../../support/broker-fixture.ts';
 import type { TestBroker } from '../../support/broker-fixture.ts';
-import { FaultStore } from '../../support/fault-store.ts';
+import type { FaultStore } from '../../support/fault-store.ts';
+import { RoughStore } from '../../support/rough-store.ts';
 import { FAULT_KINDS } from '../fault-kinds.ts';
 import { MaintainedPartition } from './cleaned-partition.ts';
 import type { Checked, Entry, MayGo } from './cleaned-partition.ts';
@@ -14,31 +15,6 @@ import { seedsOf } from '../../support/seeds.ts';
 const seeds = seedsOf(200);
 
 const DAY_MS = 86_400_000;
-
-/** Has the calls of a connection fail, each in its own way, as long as a walk is rough. */
-class RoughStore extends FaultStore {
-  readonly #walk: Walk;
-
-  constructor(walk: Walk) {
-    super(walk.kept.log.store);
-    this.#walk = walk;
-  }
-
-  override read: FaultStore['read'] = (refs) => {
-    this.#walk.failSome(this);
-    return super.read(refs);
-  };
-
-  override readSegments: FaultStore['readSegments'] = (requests) => {
-    this.#walk.failSome(this);
-    return super.readSegments(requests);
-  };
-
-  override update: FaultStore['update'] = (refs, decide, options) => {
-    this.#walk.failSome(this);
-    return super.update(refs, decide, options);
-  };
-}
 
 /** Several append to a partition, look after it and delete of it, while all that can fail does. */
 class Walk {
@@ -63,7 +39,7 @@ class Walk {
     this.#rowBytes = random.pick([0, 0, 0, 200_000]);
     this.#deleteRetentionMs = random.pick([0, DAY_MS]);
     this.#compacts = random.chance(0.7);
-    const openStore = async (): Promise<FaultStore> => new RoughStore(this);
+    const openStore = async (): Promise<FaultStore> => this.#connect();
     this.#rough = [kept.log.broker({ openStore }), kept.log.broker({ openStore })];
   }
 
@@ -76,7 +52,12 @@ class Walk {
     await walk.#end();
   }
 
-  failSome(store: FaultStore): void {
+  #connect(): FaultStore {
+    const fail = (store: FaultStore): void => this.#failSome(store);
+    return new RoughStore(this.kept.log.store, { read: fail, update: fail });
+  }
+
+  #failSome(store: FaultStore): void {
     if (!this.#isRough || !this.#random.chance(0.2)) return;
     const released = deferred();
     this.#releases.push(released.resolve);
@@ -88,7 +69,7 @@ class Walk {
     const random = this.#random;
     const act = random.next();
     if (act < 0.3) await this.#append(random.pick([...this.#rough, kept.broker]));
-    else if (act < 0.65) this.#begin(this.#work(kept.keeper(new RoughStore(this))));
+    else if (act < 0.65) this.#begin(this.#work(kept.keeper(this.#connect())));
     else if (act < 0.72) await this.#work(kept.keeper());
     else if (act < 0.8) this.#begin(this.#deleteRecords(random.pick(this.#rough)));
     else if (act < 0.92) this.#releases.splice(random.int(0, 3), 1).forEach((release) => release());
