@@ -1,8 +1,9 @@
-import { afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { checkHistory, explain } from './history.ts';
 import { loadParts } from '../support/load-parts.ts';
 import { walk } from './walk.ts';
 import { seedsOf } from '../support/seeds.ts';
+import { useNoLocks } from '../support/stub-globals.ts';
 
 /** What a walk takes: `TABLOG_STEPS`. What drains the log comes on top. */
 const STEPS = Number(process.env['TABLOG_STEPS'] ?? 60);
@@ -11,13 +12,7 @@ const seeds = seedsOf(100);
 
 beforeAll(loadParts);
 
-beforeEach(() => {
-  vi.stubGlobal('navigator', undefined); // newer Nodes have locks
-});
-
-afterEach(() => {
-  vi.unstubAllGlobals();
-});
+useNoLocks();
 
 test(`a group keeps its promises, whatever happens to its tabs: ${seeds.length} walks of ${STEPS} steps`, async () => {
   for (const seed of seeds) {

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { deferred } from '../../../src/base/deferred.ts';
 import { TablogError } from '../../../src/base/error.ts';
 import type { PartitionCleaner } from '../../../src/broker/cleaner/partition-cleaner.ts';
@@ -11,6 +11,7 @@ import { FAULT_KINDS } from '../fault-kinds.ts';
 import { MaintainedPartition } from './cleaned-partition.ts';
 import type { Checked, Entry, MayGo } from './cleaned-partition.ts';
 import { seedsOf } from '../../support/seeds.ts';
+import { useNoHints } from '../../support/stub-globals.ts';
 
 const seeds = seedsOf(200);
 
@@ -156,11 +157,7 @@ class Walk {
   }
 }
 
-beforeEach(() => {
-  // A hint comes when it likes.
-  vi.stubGlobal('BroadcastChannel', undefined);
-});
-afterEach(() => void vi.unstubAllGlobals());
+useNoHints();
 
 test('whatever fails, what is acked stays, once and in order, and nothing is half done', async () => {
   for (const seed of seeds) {

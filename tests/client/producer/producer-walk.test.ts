@@ -15,9 +15,10 @@ import { idle } from '../../support/broker-fixture.ts';
 import { FaultStore } from '../../support/fault-store.ts';
 import { RoughStore } from '../../support/rough-store.ts';
 import { readAll } from '../../support/log-fixture.ts';
-import { World, told, turns, useNoHints } from './producer-fixture.ts';
+import { World, told, turns } from './producer-fixture.ts';
 import type { Fate } from './producer-fixture.ts';
 import { seedsOf } from '../../support/seeds.ts';
+import { useNoHints } from '../../support/stub-globals.ts';
 
 useNoHints();
 

@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
 import {
   OUTCOME_UNKNOWN,
   STORAGE_FULL,
@@ -25,6 +25,7 @@ import { fill } from '../../support/group-fixture.ts';
 import { loadParts } from '../../support/load-parts.ts';
 import { openTab, readAll } from '../../support/log-fixture.ts';
 import { seedsOf } from '../../support/seeds.ts';
+import { useNoLocks } from '../../support/stub-globals.ts';
 
 const told = (rule: ErrorRule): TablogError => new TablogError(rule, 'a fault of the test');
 
@@ -346,10 +347,7 @@ function pause(realm: Realm, ms: number): Promise<void> {
 
 describe('exactly once', () => {
   beforeAll(loadParts);
-  beforeEach(() => {
-    vi.stubGlobal('navigator', undefined); // newer Nodes have locks
-  });
-  afterEach(() => void vi.unstubAllGlobals());
+  useNoLocks();
 
   test(`whatever happens, in ${seeds.length} walks`, { timeout: 3_600_000 }, async () => {
     const outcomes = new Set<string>();
