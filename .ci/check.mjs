@@ -22,6 +22,9 @@ const STEPS = [
   'build:demo',
 ];
 
+/** How many test files are named with their time. */
+const SLOWEST = 10;
+
 let passed = 0;
 let failed = 0;
 let skipped = 0;
@@ -68,6 +71,20 @@ async function runTests() {
   // An error outside of every test, or no report at all, is a failure of the run.
   const whole = code === 0 && report.length > 0;
   if (whole || failed === failedBefore) count(whole, 'npm test', seconds);
+  printSlowest(report);
+}
+
+/** From the start of a file's first test to the end of its last; imports are not in it. */
+function printSlowest(report) {
+  const files = report
+    .map(({ name, startTime, endTime }) => ({ name, seconds: (endTime - startTime) / 1000 }))
+    .sort((a, b) => b.seconds - a.seconds)
+    .slice(0, SLOWEST);
+  if (files.length === 0) return;
+  console.log('\nThe slowest test files:');
+  for (const { name, seconds } of files) {
+    console.log(`${seconds.toFixed(1).padStart(7)} s  ${path.relative(root, name)}`);
+  }
 }
 
 /** A bundler is one, and so is the README's table of them. */

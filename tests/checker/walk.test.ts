@@ -1,28 +1,18 @@
-import { afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { checkHistory, explain } from './history.ts';
 import { loadParts } from '../support/load-parts.ts';
 import { walk } from './walk.ts';
+import { seedsOf } from '../support/seeds.ts';
+import { useNoLocks } from '../support/stub-globals.ts';
 
 /** What a walk takes: `TABLOG_STEPS`. What drains the log comes on top. */
 const STEPS = Number(process.env['TABLOG_STEPS'] ?? 60);
 
-/** How many walks: `TABLOG_SEEDS`. */
-const SEEDS = Number(process.env['TABLOG_SEEDS'] ?? 100);
-
-/** `TABLOG_SEED`: the only one that is walked. A failure tells it. */
-const ONLY = process.env['TABLOG_SEED'];
-
-const seeds = ONLY === undefined ? Array.from({ length: SEEDS }, (_, i) => i + 1) : [Number(ONLY)];
+const seeds = seedsOf(100);
 
 beforeAll(loadParts);
 
-beforeEach(() => {
-  vi.stubGlobal('navigator', undefined); // newer Nodes have locks
-});
-
-afterEach(() => {
-  vi.unstubAllGlobals();
-});
+useNoLocks();
 
 test(`a group keeps its promises, whatever happens to its tabs: ${seeds.length} walks of ${STEPS} steps`, async () => {
   for (const seed of seeds) {

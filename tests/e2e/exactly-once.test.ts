@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Random } from '../checker/random.ts';
 import { HOSTS, until, useTabs } from './group-tabs.ts';
 import type { Tab, Tabs } from './group-tabs.ts';
+import { oneSeed } from '../support/seeds.ts';
 
 const PARTITIONS = 4;
 const RECORDS = 10_000;
@@ -11,7 +12,7 @@ const BURSTS = 50;
 const MOMENTS = 8;
 const MAX_MEMBERS = 4;
 
-const seed = Number(process.env['TABLOG_SEED'] ?? Math.floor(Math.random() * 2 ** 32));
+const seed = oneSeed();
 
 /** What may stop a member when workers die and partitions move. */
 const EXPECTED = /^(FENCED|OUTCOME_UNKNOWN|WORKER_LOST|WORKER_FAILED|STORAGE_\w+)$/;

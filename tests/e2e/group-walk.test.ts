@@ -3,6 +3,7 @@ import { checkHistory, explain } from '../checker/history.ts';
 import { Random } from '../checker/random.ts';
 import { HOSTS, until, useTabs } from './group-tabs.ts';
 import type { Event, Tab, Tabs } from './group-tabs.ts';
+import { oneSeed } from '../support/seeds.ts';
 
 const STEPS = 200;
 const MAX_MEMBERS = 5;
@@ -10,7 +11,7 @@ const MAX_PARTITIONS = 8;
 /** So long that a busy machine removes nobody by mistake, which the checker would object to. */
 const SESSION_TIMEOUT_MS = 3000;
 
-const seed = Number(process.env['TABLOG_SEED'] ?? Math.floor(Math.random() * 2 ** 32));
+const seed = oneSeed();
 
 /** What can happen to the tabs of a group, at random. */
 class Walk {

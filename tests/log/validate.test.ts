@@ -8,7 +8,7 @@ import { payloadBytes } from '../../src/record/batch-writer.ts';
 import { batchOf, compactedBatch, rawBatch, recordOf, resealed } from '../support/batches.ts';
 import { anyRecords } from '../record/arbitraries.ts';
 import { codeOf, errorOf } from '../record/errors.ts';
-import { hasFixtures, readFixture, titled } from '../record/fixture-files.ts';
+import { readFixture } from '../record/fixture-files.ts';
 
 const limits: BatchLimits = { maxRecordBytes: 1000, maxBatchBytes: 1_000_000, needsKeys: false };
 const generous: BatchLimits = {
@@ -134,7 +134,7 @@ describe('a batch is refused', () => {
   });
 });
 
-describe.skipIf(!hasFixtures('recordbatch'))(titled('the batch files', 'recordbatch'), () => {
+describe('the batch files', () => {
   const file = (name: string): Uint8Array => readFixture(`recordbatch/${name}.bin`);
 
   test.each([

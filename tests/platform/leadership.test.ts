@@ -1,13 +1,11 @@
 import fc from 'fast-check';
-import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Leadership } from '../../src/platform/leadership.ts';
 import { ballot } from './ballot.ts';
+import { useNoLocks } from '../support/stub-globals.ts';
 
-// Newer Nodes have Web Locks: leadership.browser.test.ts is about those.
-beforeEach(() => {
-  vi.stubGlobal('navigator', undefined);
-  onTestFinished(() => void vi.unstubAllGlobals());
-});
+// leadership.browser.test.ts is about Web Locks.
+useNoLocks();
 
 interface Stood {
   readonly leadership: Leadership;

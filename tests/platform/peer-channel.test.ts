@@ -49,6 +49,17 @@ function heardOn({ endpoint }: Peer): unknown[] {
   return heard;
 }
 
+/** What `peer` says is heard by the last that connected to `leader`, and what that one answers, by it. */
+async function expectConnected(peer: Peer | undefined, leader: Party): Promise<void> {
+  await vi.waitFor(() => expect(leader.peers).not.toEqual([]));
+  const other = leader.peers.at(-1)!;
+  const [atLeader, atCaller] = [heardOn(other), heardOn(peer!)];
+  peer!.endpoint.postMessage('question', []);
+  await vi.waitFor(() => expect(atLeader).toEqual(['question']));
+  other.endpoint.postMessage('answer', []);
+  await vi.waitFor(() => expect(atCaller).toContain('answer'));
+}
+
 /** What any script of the origin can do. */
 function rawChannel(suffix = ''): BroadcastChannel {
   const channel = new BroadcastChannel(`tablog/${name}${suffix}`);
@@ -128,7 +139,7 @@ describe('a dial', () => {
     leader.channel.lead();
     const dialing = caller.dial('one');
     clock.advance(DEADLINE_MS);
-    expect(await dialing).toBeDefined();
+    await expectConnected(await dialing, leader);
   });
 
   test('before anybody leads is made again when it is told who does', async () => {
@@ -140,7 +151,7 @@ describe('a dial', () => {
     leader.channel.lead();
     expect(await dialing).toBeUndefined();
     expect(leader.peers).toEqual([]);
-    expect(await caller.dial('two')).toBeDefined();
+    await expectConnected(await caller.dial('two'), leader);
     expect(leader.peers).toHaveLength(1);
   });
 
@@ -148,7 +159,7 @@ describe('a dial', () => {
     const [leader, caller] = [new Party(), new Party()];
     const dialing = caller.dial('one');
     leader.channel.lead(); // before it hears the call
-    expect(await dialing).toBeDefined();
+    await expectConnected(await dialing, leader);
     await settle();
     expect(leader.peers).toHaveLength(1);
   });
@@ -186,7 +197,7 @@ describe('a dial', () => {
     const second = caller.dial('two');
     expect(await calledOff).toBeUndefined();
     leader.channel.lead();
-    expect(await second).toBeDefined();
+    await expectConnected(await second, leader);
   });
 
   test('where there is no BroadcastChannel is a typed error', async () => {
@@ -253,7 +264,7 @@ describe('what others post', () => {
     leader.channel.lead();
     await vi.waitFor(() => expect(caller.leaders).toBe(1));
     rawChannel().postMessage(data);
-    expect(await caller.dial('one')).toBeDefined();
+    await expectConnected(await caller.dial('one'), leader);
     expect(leader.peers).toHaveLength(1);
     expect([leader.leaders, caller.leaders]).toEqual([0, 1]);
   });

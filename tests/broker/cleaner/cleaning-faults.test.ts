@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { deferred } from '../../../src/base/deferred.ts';
 import type { PartitionCleaner } from '../../../src/broker/cleaner/partition-cleaner.ts';
 import { isWorthMerging } from '../../../src/log/cleaning/rewrite.ts';
@@ -7,6 +7,7 @@ import { FAULT_KINDS } from '../fault-kinds.ts';
 import type { FaultKind } from '../fault-kinds.ts';
 import { MaintainedPartition } from './cleaned-partition.ts';
 import type { Checked, MayGo } from './cleaned-partition.ts';
+import { useNoHints } from '../../support/stub-globals.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -132,11 +133,7 @@ async function faultAt(
   return isReached;
 }
 
-beforeEach(() => {
-  // A hint comes when it likes.
-  vi.stubGlobal('BroadcastChannel', undefined);
-});
-afterEach(() => void vi.unstubAllGlobals());
+useNoHints();
 
 describe.each(WORKS)('$name, of which a call', (work) => {
   test.each(FAULT_KINDS)('$name', async (kind) => {

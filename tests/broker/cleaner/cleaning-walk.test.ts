@@ -1,45 +1,21 @@
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { deferred } from '../../../src/base/deferred.ts';
 import { TablogError } from '../../../src/base/error.ts';
 import type { PartitionCleaner } from '../../../src/broker/cleaner/partition-cleaner.ts';
 import { Random } from '../../checker/random.ts';
 import { idle } from '../../support/broker-fixture.ts';
 import type { TestBroker } from '../../support/broker-fixture.ts';
-import { FaultStore } from '../../support/fault-store.ts';
+import type { FaultStore } from '../../support/fault-store.ts';
+import { RoughStore } from '../../support/rough-store.ts';
 import { FAULT_KINDS } from '../fault-kinds.ts';
 import { MaintainedPartition } from './cleaned-partition.ts';
 import type { Checked, Entry, MayGo } from './cleaned-partition.ts';
+import { seedsOf } from '../../support/seeds.ts';
+import { useNoHints } from '../../support/stub-globals.ts';
 
-const SEEDS = Number(process.env['TABLOG_SEEDS'] ?? 200);
-const ONLY = process.env['TABLOG_SEED'];
-const seeds = ONLY === undefined ? Array.from({ length: SEEDS }, (_, i) => i + 1) : [Number(ONLY)];
+const seeds = seedsOf(200);
 
 const DAY_MS = 86_400_000;
-
-/** Has the calls of a connection fail, each in its own way, as long as a walk is rough. */
-class RoughStore extends FaultStore {
-  readonly #walk: Walk;
-
-  constructor(walk: Walk) {
-    super(walk.kept.log.store);
-    this.#walk = walk;
-  }
-
-  override read: FaultStore['read'] = (refs) => {
-    this.#walk.failSome(this);
-    return super.read(refs);
-  };
-
-  override readSegments: FaultStore['readSegments'] = (requests) => {
-    this.#walk.failSome(this);
-    return super.readSegments(requests);
-  };
-
-  override update: FaultStore['update'] = (refs, decide, options) => {
-    this.#walk.failSome(this);
-    return super.update(refs, decide, options);
-  };
-}
 
 /** Several append to a partition, look after it and delete of it, while all that can fail does. */
 class Walk {
@@ -64,7 +40,7 @@ class Walk {
     this.#rowBytes = random.pick([0, 0, 0, 200_000]);
     this.#deleteRetentionMs = random.pick([0, DAY_MS]);
     this.#compacts = random.chance(0.7);
-    const openStore = async (): Promise<FaultStore> => new RoughStore(this);
+    const openStore = async (): Promise<FaultStore> => this.#connect();
     this.#rough = [kept.log.broker({ openStore }), kept.log.broker({ openStore })];
   }
 
@@ -77,7 +53,12 @@ class Walk {
     await walk.#end();
   }
 
-  failSome(store: FaultStore): void {
+  #connect(): FaultStore {
+    const fail = (store: FaultStore): void => this.#failSome(store);
+    return new RoughStore(this.kept.log.store, { read: fail, update: fail });
+  }
+
+  #failSome(store: FaultStore): void {
     if (!this.#isRough || !this.#random.chance(0.2)) return;
     const released = deferred();
     this.#releases.push(released.resolve);
@@ -89,7 +70,7 @@ class Walk {
     const random = this.#random;
     const act = random.next();
     if (act < 0.3) await this.#append(random.pick([...this.#rough, kept.broker]));
-    else if (act < 0.65) this.#begin(this.#work(kept.keeper(new RoughStore(this))));
+    else if (act < 0.65) this.#begin(this.#work(kept.keeper(this.#connect())));
     else if (act < 0.72) await this.#work(kept.keeper());
     else if (act < 0.8) this.#begin(this.#deleteRecords(random.pick(this.#rough)));
     else if (act < 0.92) this.#releases.splice(random.int(0, 3), 1).forEach((release) => release());
@@ -176,11 +157,7 @@ class Walk {
   }
 }
 
-beforeEach(() => {
-  // A hint comes when it likes.
-  vi.stubGlobal('BroadcastChannel', undefined);
-});
-afterEach(() => void vi.unstubAllGlobals());
+useNoHints();
 
 test('whatever fails, what is acked stays, once and in order, and nothing is half done', async () => {
   for (const seed of seeds) {

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { deferred } from '../../../src/base/deferred.ts';
 import { STORAGE_TIMEOUT, STORAGE_UNAVAILABLE } from '../../../src/base/error-rules.ts';
 import { TablogError } from '../../../src/base/error.ts';
@@ -10,6 +10,7 @@ import { openTestLog, recordsOf, valuesOf } from '../../support/broker-fixture.t
 import type { TestBroker, TestLog } from '../../support/broker-fixture.ts';
 import { FaultStore } from '../../support/fault-store.ts';
 import { settle } from '../../support/log-fixture.ts';
+import { useNoLocks } from '../../support/stub-globals.ts';
 
 /** Where the second worker's records begin. */
 const SECOND = 1_000_000_000;
@@ -21,10 +22,8 @@ const gone = new TablogError(STORAGE_UNAVAILABLE, 'the browser closed the databa
 
 let log: TestLog;
 let shop: TestBroker;
+useNoLocks();
 beforeEach(() => {
-  // Newer Nodes have Web Locks: the e2e tests are about those.
-  vi.stubGlobal('navigator', undefined);
-  onTestFinished(() => void vi.unstubAllGlobals());
   log = openTestLog();
   shop = log.broker();
 });

@@ -18,6 +18,7 @@ import { batch, openTestLog, valuesOf, want } from '../../support/broker-fixture
 import type { TestBroker, TestLog } from '../../support/broker-fixture.ts';
 import { Member } from '../groups/group-fixture.ts';
 import { settle } from '../../support/log-fixture.ts';
+import { useNoLocks } from '../../support/stub-globals.ts';
 
 /** Where the second worker's records begin. */
 const SECOND = 1_000_000_000;
@@ -25,10 +26,8 @@ const HOUR_MS = 3_600_000;
 
 let log: TestLog;
 let shop: TestBroker;
+useNoLocks();
 beforeEach(() => {
-  // Newer Nodes have Web Locks: the e2e tests are about those.
-  vi.stubGlobal('navigator', undefined);
-  onTestFinished(() => void vi.unstubAllGlobals());
   log = openTestLog();
   shop = log.broker();
 });

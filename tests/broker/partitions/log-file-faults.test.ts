@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { deferred } from '../../../src/base/deferred.ts';
 import { TablogError } from '../../../src/base/error.ts';
 import { LogBroker } from '../../../src/broker/log-broker.ts';
@@ -9,12 +9,9 @@ import { openTab } from '../../support/log-fixture.ts';
 import { FAULT_KINDS } from '../fault-kinds.ts';
 import type { FaultKind } from '../fault-kinds.ts';
 import { MaintainedPartition } from '../cleaner/cleaned-partition.ts';
+import { useNoHints } from '../../support/stub-globals.ts';
 
-beforeEach(() => {
-  // A hint comes when it likes.
-  vi.stubGlobal('BroadcastChannel', undefined);
-});
-afterEach(() => void vi.unstubAllGlobals());
+useNoHints();
 
 /** A broker that has looked at the topics, so that the calls to come are those of its work. */
 async function brokerAt(kept: MaintainedPartition): Promise<TestBroker> {

@@ -3,9 +3,10 @@ import { test } from 'vitest';
 import { openMemoryStore } from '../../../src/store/memory-store.ts';
 import { FaultStore } from '../../support/fault-store.ts';
 import { partitionModel } from './partition-model.ts';
+import { runsOf } from '../../support/seeds.ts';
 
 /** `TABLOG_RUNS=2000 npm test -- --project unit tests/broker/partition-model` for more. */
-const RUNS = Number(process.env['TABLOG_RUNS'] ?? 200);
+const RUNS = runsOf(200);
 
 test('a partition is what a plain array says, whatever is done to it, and by how many', async () => {
   const property = partitionModel(() => {

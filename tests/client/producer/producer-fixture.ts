@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, onTestFinished, vi } from 'vitest';
+import { onTestFinished } from 'vitest';
 import { OUTCOME_UNKNOWN } from '../../../src/base/error-rules.ts';
 import type { ErrorRule } from '../../../src/base/error-rules.ts';
 import { TablogError } from '../../../src/base/error.ts';
@@ -25,16 +25,6 @@ const PARTITIONS = 3;
 
 export function told(rule: ErrorRule): TablogError {
   return new TablogError(rule, 'so says the test');
-}
-
-/** A hint comes when it likes, and has the producer look its topics up again. */
-export function useNoHints(): void {
-  beforeEach(() => {
-    vi.stubGlobal('BroadcastChannel', undefined);
-  });
-  afterEach(() => {
-    vi.unstubAllGlobals();
-  });
 }
 
 export interface Tab {

@@ -29,10 +29,10 @@ import {
   storedAndLost,
   told,
   turns,
-  useNoHints,
   well,
 } from './producer-fixture.ts';
 import type { Fate } from './producer-fixture.ts';
+import { useNoHints } from '../../support/stub-globals.ts';
 
 useNoHints();
 

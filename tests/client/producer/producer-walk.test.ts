@@ -13,9 +13,12 @@ import type { Store } from '../../../src/store/store.ts';
 import { Random } from '../../checker/random.ts';
 import { idle } from '../../support/broker-fixture.ts';
 import { FaultStore } from '../../support/fault-store.ts';
+import { RoughStore } from '../../support/rough-store.ts';
 import { readAll } from '../../support/log-fixture.ts';
-import { World, told, turns, useNoHints } from './producer-fixture.ts';
+import { World, told, turns } from './producer-fixture.ts';
 import type { Fate } from './producer-fixture.ts';
+import { seedsOf } from '../../support/seeds.ts';
+import { useNoHints } from '../../support/stub-globals.ts';
 
 useNoHints();
 
@@ -28,33 +31,22 @@ interface Walked {
   result: RecordMetadata | TablogError | undefined;
 }
 
-const WALKS = Number(process.env['TABLOG_SEEDS'] ?? 300);
-const ONLY = process.env['TABLOG_SEED'];
+const seeds = seedsOf(300);
 
 /** Has the next transactions of a connection fail, each in its own way, as long as `isRough`. */
-class RoughStore extends FaultStore {
-  readonly #random: Random;
-  readonly #isRough: () => boolean;
-
-  constructor(inner: Store, random: Random, isRough: () => boolean) {
-    super(inner);
-    this.#random = random;
-    this.#isRough = isRough;
-  }
-
-  override update: FaultStore['update'] = (refs, decide, options) => {
-    const random = this.#random;
-    if (this.#isRough() && random.chance(0.4)) {
+function roughStore(inner: Store, random: Random, isRough: () => boolean): FaultStore {
+  return new RoughStore(inner, {
+    update(store) {
+      if (!isRough() || !random.chance(0.4)) return;
       const until = wait(random.int(0, 4));
       const closes = random.chance(0.4) ? { closes: told(STORAGE_UNAVAILABLE) } : {};
       const error = random.pick([OUTCOME_UNKNOWN, OUTCOME_UNKNOWN, STORAGE_UNAVAILABLE]);
       const stored = error === OUTCOME_UNKNOWN && random.chance(0.6);
-      if (random.chance(0.2)) this.failNext({ until });
-      else if (random.chance(0.15)) this.failNext({ until, error: told(STORAGE_FULL) });
-      else this.failNext({ until, error: told(error), stored, ...closes });
-    }
-    return super.update(refs, decide, options);
-  };
+      if (random.chance(0.2)) store.failNext({ until });
+      else if (random.chance(0.15)) store.failNext({ until, error: told(STORAGE_FULL) });
+      else store.failNext({ until, error: told(error), stored, ...closes });
+    },
+  });
 }
 
 /** As many turns of the event loop. */
@@ -89,7 +81,7 @@ async function walk(seed: number): Promise<string[]> {
   const isPatient = random.chance(0.6);
   const hangs = random.chance(0.5);
   const deliveryTimeoutMs = isPatient ? 120_000 : random.pick([0, 300, 1_000]);
-  const tabs = [1, 2].map(() => world.tab(() => new RoughStore(store, random, () => isRough)));
+  const tabs = [1, 2].map(() => world.tab(() => roughStore(store, random, () => isRough)));
   const reader = world.tab(() => new FaultStore(store)).log;
   await reader.admin.createTopics([topic('t', { partitions: 2 })]);
   const producers = tabs.map(({ log, host }) => {
@@ -206,8 +198,6 @@ function problemsOf(
 const FOR_GOOD: ReadonlySet<string> = new Set(['STORAGE_FULL', 'CONFLICT']);
 
 test('whatever fails, what is acked is stored once and in order, and nothing else twice', async () => {
-  const seeds =
-    ONLY === undefined ? Array.from({ length: WALKS }, (_, i) => i + 1) : [Number(ONLY)];
   const problems: string[] = [];
   for (const seed of seeds) {
     for (const problem of await walk(seed)) problems.push(`TABLOG_SEED=${seed}: ${problem}`);

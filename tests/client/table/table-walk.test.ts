@@ -3,8 +3,9 @@ import { expect, test } from 'vitest';
 import { openLog, string, table, topic } from '../../../src/index.ts';
 import type { Log, Table } from '../../../src/index.ts';
 import { compactingHost, until } from './table-fixture.ts';
+import { runsOf } from '../../support/seeds.ts';
 
-const RUNS = Number(process.env['TABLOG_RUNS'] ?? 60);
+const RUNS = runsOf(60);
 
 type Step =
   | { readonly kind: 'send'; readonly key: string; readonly value: string | null }

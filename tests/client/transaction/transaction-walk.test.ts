@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
 import {
   OUTCOME_UNKNOWN,
   STORAGE_FULL,
@@ -14,20 +14,22 @@ import { TablogError, string, topic } from '../../../src/index.ts';
 import type { Consumer, Message, RecordMetadata, Producer } from '../../../src/index.ts';
 import type { Broker, Method } from '../../../src/protocol/broker.ts';
 import { openMemoryStore } from '../../../src/store/memory-store.ts';
+import type { Store } from '../../../src/store/store.ts';
 import { Random } from '../../checker/random.ts';
 import { stubChannels } from '../../checker/sim-channels.ts';
 import { SimLiveness } from '../../checker/sim-liveness.ts';
 import { Realm, Road, SimTime } from '../../checker/sim-time.ts';
 import { FaultStore } from '../../support/fault-store.ts';
+import { RoughStore } from '../../support/rough-store.ts';
 import { fill } from '../../support/group-fixture.ts';
 import { loadParts } from '../../support/load-parts.ts';
 import { openTab, readAll } from '../../support/log-fixture.ts';
+import { seedsOf } from '../../support/seeds.ts';
+import { useNoLocks } from '../../support/stub-globals.ts';
 
 const told = (rule: ErrorRule): TablogError => new TablogError(rule, 'a fault of the test');
 
-const SEEDS = Number(process.env['TABLOG_SEEDS'] ?? 200);
-const ONLY = process.env['TABLOG_SEED'];
-const seeds = ONLY === undefined ? Array.from({ length: SEEDS }, (_, i) => i + 1) : [Number(ONLY)];
+const seeds = seedsOf(200);
 
 const PARTITIONS = 3;
 /** Of each partition. */
@@ -59,20 +61,16 @@ interface Tab {
 }
 
 /** Has the transactions of a connection fail, each in its own way, as long as `isRough`. */
-class RoughStore extends FaultStore {
-  constructor(random: Random, inner: ReturnType<typeof openMemoryStore>, isRough: () => boolean) {
-    super(inner);
-    const update = super.update.bind(this);
-    this.update = (refs, decide, options) => {
-      if (isRough() && random.chance(0.06)) {
-        const closes = random.chance(0.4) ? { closes: told(STORAGE_UNAVAILABLE) } : {};
-        const error = random.pick([OUTCOME_UNKNOWN, STORAGE_UNAVAILABLE, STORAGE_FULL]);
-        const stored = error === OUTCOME_UNKNOWN && random.chance(0.6);
-        this.failNext({ error: told(error), stored, ...closes });
-      }
-      return update(refs, decide, options);
-    };
-  }
+function roughStore(inner: Store, random: Random, isRough: () => boolean): FaultStore {
+  return new RoughStore(inner, {
+    update(store) {
+      if (!isRough() || !random.chance(0.06)) return;
+      const closes = random.chance(0.4) ? { closes: told(STORAGE_UNAVAILABLE) } : {};
+      const error = random.pick([OUTCOME_UNKNOWN, STORAGE_UNAVAILABLE, STORAGE_FULL]);
+      const stored = error === OUTCOME_UNKNOWN && random.chance(0.6);
+      store.failNext({ error: told(error), stored, ...closes });
+    },
+  });
 }
 
 /** Members of a group copy a topic while tabs crash and stand still, and calls and storage fail. */
@@ -174,7 +172,7 @@ class Walk {
 
   #newBroker(realm: Realm): LogBroker {
     const openStore = async (): Promise<FaultStore> =>
-      new RoughStore(this.#random, this.#store, () => this.#isRough);
+      roughStore(this.#store, this.#random, () => this.#isRough);
     const liveness = this.#liveness.in(realm);
     return this.#channels.inRealm(
       realm,
@@ -349,10 +347,7 @@ function pause(realm: Realm, ms: number): Promise<void> {
 
 describe('exactly once', () => {
   beforeAll(loadParts);
-  beforeEach(() => {
-    vi.stubGlobal('navigator', undefined); // newer Nodes have locks
-  });
-  afterEach(() => void vi.unstubAllGlobals());
+  useNoLocks();
 
   test(`whatever happens, in ${seeds.length} walks`, { timeout: 3_600_000 }, async () => {
     const outcomes = new Set<string>();
