@@ -73,16 +73,15 @@ export type {
 } from './client/topics/topic.ts';
 export { bytes, double, float, integer, json, long, short, string } from './client/topics/serde.ts';
 export type { BytesOrText, Serde, StandardSchema } from './client/topics/serde.ts';
+export type { ImportedPartition, LeftOut } from './protocol/broker.ts';
 export type {
-  ImportedPartition,
-  LeftOut,
   PartitionDescription,
   Retention,
   TopicConfig,
   TopicConfigChanges,
   TopicDescription,
   TopicInfo,
-} from './protocol/broker.ts';
+} from './protocol/topic.ts';
 export type {
   AssignorName,
   CommittedOffset,

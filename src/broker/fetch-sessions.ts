@@ -1,7 +1,7 @@
 import { FETCH_SESSION_ID_NOT_FOUND } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import type { PartitionName } from '../log/head.ts';
-import type { FetchPartition, FetchRequest, FetchedPartition } from '../protocol/broker.ts';
+import type { FetchPartition, FetchRequest, FetchedPartition } from '../protocol/fetch.ts';
 
 /** The partitions that a client waits for, kept over many fetches (KIP-227). */
 interface Session {

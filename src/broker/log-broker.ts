@@ -9,21 +9,15 @@ import { logRef } from '../store/schema.ts';
 import type { Durability, Store } from '../store/store.ts';
 import { toErrorData } from '../protocol/error-data.ts';
 import type {
-  Append,
-  AppendResult,
   Broker,
-  FetchPartition,
-  FetchedPartition,
   ImportedPartition,
   LogDescription,
   OpenedLog,
   Request,
-  TopicDescription,
-  TopicInfo,
-  TopicOffsets,
-  TopicSpec,
-  TransactionalHolder,
 } from '../protocol/broker.ts';
+import type { FetchPartition, FetchedPartition, TopicOffsets } from '../protocol/fetch.ts';
+import type { Append, AppendResult, TransactionalHolder } from '../protocol/produce.ts';
+import type { TopicDescription, TopicInfo, TopicSpec } from '../protocol/topic.ts';
 import type {
   CommittedOffset,
   GroupDescription,

@@ -1,7 +1,8 @@
 import { UNKNOWN_TOPIC } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import { subscribesTo } from '../group/group-state.ts';
-import type { Request, TopicOffsets } from '../protocol/broker.ts';
+import type { Request } from '../protocol/broker.ts';
+import type { TopicOffsets } from '../protocol/fetch.ts';
 import { isInMemory } from '../protocol/topic-id.ts';
 import type { TopicStorage } from '../protocol/topic-id.ts';
 import type { StoreSession } from './store-session.ts';

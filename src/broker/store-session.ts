@@ -1,6 +1,6 @@
 import type { Clock } from '../platform/clock.ts';
 import type { BatchPlace } from '../log/append.ts';
-import type { Append, TransactRequest } from '../protocol/broker.ts';
+import type { Append, TransactRequest } from '../protocol/produce.ts';
 import type { AppendedHint, Hint, TrimmedHint } from '../protocol/hint.ts';
 import { alone } from '../platform/liveness.ts';
 import type { Liveness } from '../platform/liveness.ts';

@@ -1,5 +1,10 @@
-import type { Compression } from '../record/batch-format.ts';
-import type { ErrorData } from './error-data.ts';
+import type {
+  FetchRequest,
+  FetchedPartition,
+  OffsetPlace,
+  OffsetSpec,
+  TopicOffsets,
+} from './fetch.ts';
 import type {
   Claim,
   CommitRequest,
@@ -14,7 +19,14 @@ import type {
   Subscription,
   SyncRequest,
 } from './group.ts';
-import type { TopicStorage } from './topic-id.ts';
+import type {
+  AppendResult,
+  BatchPlacement,
+  ProduceRequest,
+  TransactRequest,
+  TransactionalHolder,
+} from './produce.ts';
+import type { TopicConfigChanges, TopicDescription, TopicInfo, TopicSpec } from './topic.ts';
 
 /**
  * Goes up when an older tab and a newer worker (or the reverse) would misunderstand each other.
@@ -22,103 +34,6 @@ import type { TopicStorage } from './topic-id.ts';
  * design lets them share the log.
  */
 export const PROTOCOL_VERSION = 2;
-
-/** How a topic behaves. Kafka's name of each is in parentheses. */
-export interface TopicConfig {
-  /**
-   * 'memory': no disk, and gone with the worker that has the records. Cannot be changed. Default
-   * 'disk'.
-   */
-  readonly storage: TopicStorage;
-  /** Bytes of a record's key, value and headers (`max.message.bytes`). Default 1 MiB. */
-  readonly maxRecordBytes: number;
-  /**
-   * 'create': a record has the time its producer gave it; 'append': the time it was stored
-   * (`message.timestamp.type`). Default 'create'.
-   */
-  readonly timestampType: 'create' | 'append';
-  /**
-   * What becomes of old records (`cleanup.policy`). 'delete': they go as `retention` says; 'compact':
-   * the last record of each key stays; 'compact,delete': both. Default 'delete'.
-   */
-  readonly cleanup: 'delete' | 'compact' | 'compact,delete';
-  readonly retention: Retention;
-  /**
-   * How long a tombstone stays in a compacted topic after it became the last record of its key, in
-   * milliseconds (`delete.retention.ms`). Default 24 hours.
-   */
-  readonly deleteRetentionMs: number;
-  /** Groups whose unread records `retention` keeps. Default: none. */
-  readonly protectUncommitted: readonly string[];
-}
-
-/** How much of a partition is kept; null: no bound. Whichever bound is reached first counts. */
-export interface Retention {
-  /** Older records go, in milliseconds (`retention.ms`). Default null, where Kafka has 7 days. */
-  readonly ms: number | null;
-  /**
-   * Bytes as stored of one partition, beyond which the oldest go (`retention.bytes`). Default null;
-   * of topics in memory 16 MiB.
-   */
-  readonly bytes: number | null;
-}
-
-/** What is given of a configuration. */
-export type TopicConfigChanges = Partial<Omit<TopicConfig, 'retention'>> & {
-  readonly retention?: Partial<Retention>;
-};
-
-export const DEFAULT_TOPIC_CONFIG: TopicConfig = {
-  storage: 'disk',
-  maxRecordBytes: 1024 * 1024,
-  timestampType: 'create',
-  cleanup: 'delete',
-  retention: { ms: null, bytes: null },
-  deleteRetentionMs: 86_400_000,
-  protectUncommitted: [],
-};
-
-/** A topic's partitions at the most. */
-export const MAX_PARTITIONS = 1000;
-
-/** A topic to be made; what is left out is not compared with an existing one. */
-export interface TopicSpec {
-  readonly name: string;
-  readonly partitions?: number;
-  readonly config?: TopicConfigChanges;
-  /**
-   * The version of the application's topics: a topic of a lower one is brought in line. Default 0.
-   */
-  readonly version?: number;
-}
-
-export interface TopicInfo {
-  readonly name: string;
-  /** Made with the topic: a topic of the same name that is made later has another. */
-  readonly id: string;
-  readonly partitions: number;
-  readonly config: TopicConfig;
-  /** Milliseconds since 1970. */
-  readonly createdAt: number;
-  /** The highest `version` that `createTopics` was given for the topic; missing: none. */
-  readonly version?: number;
-}
-
-export interface PartitionDescription {
-  readonly partition: number;
-  /** The first offset that can be read (Kafka's log start offset). */
-  readonly startOffset: number;
-  /** The offset of the next record (Kafka's log end offset; here also its high watermark). */
-  readonly endOffset: number;
-  /** Bytes stored. */
-  readonly bytes: number;
-  /** Rows in the store. */
-  readonly segments: number;
-}
-
-export interface TopicDescription extends Omit<TopicInfo, 'partitions'> {
-  readonly partitions: readonly PartitionDescription[];
-}
 
 /** What was imported. */
 export interface ImportedPartition {
@@ -158,128 +73,6 @@ export interface LogDescription {
   readonly bytes: number;
   /** Beyond which the oldest records go; null: no bound. */
   readonly maxBytes: number | null;
-}
-
-export interface Append {
-  readonly topicId: string;
-  readonly partition: number;
-  /** One whole record batch, uncompressed, in a buffer of its own; the buffer is transferred. */
-  readonly batch: ArrayBuffer;
-  readonly compression: Compression;
-  /** Where it must be stored, or nowhere (`CONFLICT`); without it at the end, wherever that is. */
-  readonly expectedOffset?: number | null;
-  /**
-   * The records come from another topic, whose rules they kept, so this topic's rules for record
-   * size and keys do not apply. A record that cannot be buried would block its partition for good.
-   */
-  readonly isDeadLetter?: boolean;
-}
-
-export interface ProduceRequest {
-  readonly appends: readonly Append[];
-  readonly durability: 'relaxed' | 'strict';
-}
-
-/** What became of one append of a request; one that fails does not touch the others. */
-export type AppendResult = BatchPlacement | { readonly error: ErrorData };
-
-/** Where a batch was stored, now or, when it came once more, before. */
-export interface BatchPlacement {
-  readonly baseOffset: number;
-  /** Milliseconds since 1970, where the topic's records have the time of their append. */
-  readonly appendTime: number | null;
-}
-
-export interface FetchPartition {
-  readonly topicId: string;
-  readonly partition: number;
-  readonly offset: number;
-  readonly maxBytes: number;
-}
-
-export interface FetchRequest {
-  readonly clientId: string;
-  /** For `cancelFetch`; unique within the client. */
-  readonly fetchId: number;
-  /** How long to wait when there is nothing to read yet, in milliseconds. */
-  readonly maxWaitMs: number;
-  /**
-   * The most bytes of the whole answer (Kafka's `fetch.max.bytes`): approximate, and at least one
-   * batch. Default: the sum of the partitions' bounds.
-   */
-  readonly maxBytes?: number;
-  /** The partitions to fetch; in a session, those that join it. */
-  readonly partitions: readonly FetchPartition[];
-  readonly session?: FetchSession;
-}
-
-/**
- * A set of partitions that the broker keeps for a client (KIP-227), so that an idle partition costs
- * no part of a request. A request's `partitions` join the set, and an answered partition leaves it.
- * A fetch is answered at once when the session's next fetch comes.
- */
-export interface FetchSession {
-  /** The id of the session's first fetch; `cancelFetch` with it ends the session. */
-  readonly id: number;
-  /** The number of the session's fetches before this one. */
-  readonly epoch: number;
-  /** The partitions that leave the session. */
-  readonly forget: readonly { readonly topicId: string; readonly partition: number }[];
-}
-
-/** Partitions without news are left out of the answer. */
-export type FetchedPartition = {
-  readonly topicId: string;
-  readonly partition: number;
-  /** The offset that was asked for. */
-  readonly offset: number;
-} & (
-  | {
-      readonly endOffset: number;
-      /** Where the next fetch goes on. */
-      readonly nextOffset: number;
-      /** Whole record batches, checked; the buffers are transferred. */
-      readonly segments: readonly ArrayBuffer[];
-      /** Some of the batches are compressed. */
-      readonly compressed: boolean;
-    }
-  | { readonly error: ErrorData }
-);
-
-/** A place in a partition, to be turned into an offset: a number is a time, in ms since 1970. */
-export type OffsetSpec = 'earliest' | 'latest' | number;
-
-/** Where to begin: a place that the broker looks up, or an offset. */
-export type OffsetPlace = { readonly at: OffsetSpec } | { readonly offset: number };
-
-/** The offset of one place in each partition of a topic. */
-export interface TopicOffsets {
-  readonly id: string;
-  readonly name: string;
-  readonly offsets: readonly number[];
-}
-
-/** Records and offsets that are stored together or not at all. */
-export interface TransactRequest extends ProduceRequest {
-  readonly commits: readonly CommitRequest[];
-  /** Who must not have been replaced; null: a producer without a transactional id. */
-  readonly producer: TransactionalProducer | null;
-}
-
-/** Who writes, in the headers of its batches. */
-export interface ProducerIdentity {
-  readonly id: number;
-  readonly epoch: number;
-}
-
-/** Who has a transactional id. */
-export interface TransactionalHolder extends ProducerIdentity {
-  /** Made by the producer that has it. */
-  readonly holder: string;
-}
-
-export interface TransactionalProducer extends ProducerIdentity {
-  readonly transactionalId: string;
 }
 
 export interface ResetOffsetsRequest {

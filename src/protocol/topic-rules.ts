@@ -1,4 +1,4 @@
-import type { TopicConfigChanges } from './broker.ts';
+import type { TopicConfigChanges } from './topic.ts';
 
 /** Why a topic cannot be so: what does not go together in its configuration. */
 export function contradiction({

@@ -1,5 +1,5 @@
 import type { TablogError } from '../../src/base/error.ts';
-import type { TopicInfo } from '../../src/protocol/broker.ts';
+import type { TopicInfo } from '../../src/protocol/topic.ts';
 import { fromErrorData } from '../../src/protocol/error-data.ts';
 import { HEAD_KEY, partitionStore } from '../../src/store/schema.ts';
 import type { RowRef } from '../../src/store/store.ts';

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { OUTCOME_UNKNOWN, STORAGE_FULL, STORAGE_UNAVAILABLE } from '../../src/base/error-rules.ts';
 import { deferred } from '../../src/base/deferred.ts';
 import { TablogError } from '../../src/base/error.ts';
-import type { TopicInfo } from '../../src/protocol/broker.ts';
+import type { TopicInfo } from '../../src/protocol/topic.ts';
 import { batch, idle, openTestLog, valuesOf } from '../support/broker-fixture.ts';
 import type { TestBroker, TestLog } from '../support/broker-fixture.ts';
 import type { Fault } from '../support/fault-store.ts';

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { FetchPartition, FetchedPartition, TopicInfo } from '../../src/protocol/broker.ts';
+import type { FetchPartition, FetchedPartition } from '../../src/protocol/fetch.ts';
+import type { TopicInfo } from '../../src/protocol/topic.ts';
 import {
   batch,
   errorOf,

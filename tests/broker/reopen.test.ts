@@ -6,7 +6,7 @@ import {
   STORAGE_UNAVAILABLE,
 } from '../../src/base/error-rules.ts';
 import { TablogError } from '../../src/base/error.ts';
-import type { TopicInfo } from '../../src/protocol/broker.ts';
+import type { TopicInfo } from '../../src/protocol/topic.ts';
 import { openMemoryStore } from '../../src/store/memory-store.ts';
 import { batch, errorOf, idle, openTestLog, valuesOf } from '../support/broker-fixture.ts';
 import type { TestBroker, TestLog } from '../support/broker-fixture.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { PROTOCOL_VERSION } from '../../src/protocol/broker.ts';
-import type { TopicInfo } from '../../src/protocol/broker.ts';
+import type { TopicInfo } from '../../src/protocol/topic.ts';
 import { openMemoryStore } from '../../src/store/memory-store.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import {

@@ -3,15 +3,13 @@ import { onTestFinished } from 'vitest';
 import { TablogError } from '../../src/base/error.ts';
 import { LogBroker } from '../../src/broker/log-broker.ts';
 import type {
-  Append,
-  AppendResult,
   FetchPartition,
   FetchRequest,
   FetchedPartition,
   OffsetSpec,
-  TopicConfig,
-  TopicInfo,
-} from '../../src/protocol/broker.ts';
+} from '../../src/protocol/fetch.ts';
+import type { Append, AppendResult } from '../../src/protocol/produce.ts';
+import type { TopicConfig, TopicInfo } from '../../src/protocol/topic.ts';
 import { fromErrorData } from '../../src/protocol/error-data.ts';
 import { BatchWriter } from '../../src/record/batch-writer.ts';
 import { openMemoryStore } from '../../src/store/memory-store.ts';

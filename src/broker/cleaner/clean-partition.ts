@@ -4,7 +4,7 @@ import type { BelievedTime } from '../../log/cleaning/retention.ts';
 import { isWorthMerging } from '../../log/cleaning/rewrite.ts';
 import type { PartitionHead } from '../../log/head.ts';
 import { markAhead } from '../../log/time-index.ts';
-import type { TopicConfig } from '../../protocol/broker.ts';
+import type { TopicConfig } from '../../protocol/topic.ts';
 import type { PartitionCleaner } from './partition-cleaner.ts';
 
 export interface CleanOptions {

@@ -6,7 +6,7 @@ import { headRef, newHead } from '../../log/head.ts';
 import { believedTime, trustTime } from '../../log/cleaning/retention.ts';
 import type { BelievedTime, TimeTrust } from '../../log/cleaning/retention.ts';
 import { SEGMENT_BYTES } from '../../log/segment.ts';
-import type { TopicConfig } from '../../protocol/broker.ts';
+import type { TopicConfig } from '../../protocol/topic.ts';
 import { openMemoryStore } from '../../store/memory-store.ts';
 import { pacedStore } from '../../store/paced-store.ts';
 import { HEAD_KEY } from '../../store/schema.ts';

@@ -5,16 +5,10 @@ import { TablogError, toTablogError } from '../../base/error.ts';
 import { randomId } from '../../platform/random-id.ts';
 import type { PartitionName } from '../../log/head.ts';
 import { PROTOCOL_VERSION } from '../../protocol/broker.ts';
-import type {
-  Append,
-  Broker,
-  FetchPartition,
-  FetchedPartition,
-  ImportedPartition,
-  OffsetSpec,
-  PartitionDescription,
-  Request,
-} from '../../protocol/broker.ts';
+import type { Broker, ImportedPartition, Request } from '../../protocol/broker.ts';
+import type { FetchPartition, FetchedPartition, OffsetSpec } from '../../protocol/fetch.ts';
+import type { Append } from '../../protocol/produce.ts';
+import type { PartitionDescription } from '../../protocol/topic.ts';
 import { Leadership } from '../../platform/leadership.ts';
 import type { Liveness } from '../../platform/liveness.ts';
 import { PeerChannel } from '../../platform/peer-channel.ts';

@@ -5,17 +5,10 @@ import { TablogError, toTablogError } from '../../base/error.ts';
 import { randomId } from '../../platform/random-id.ts';
 import type { PartitionName } from '../../log/head.ts';
 import { PROTOCOL_VERSION } from '../../protocol/broker.ts';
-import type {
-  Append,
-  FetchPartition,
-  FetchedPartition,
-  ImportedPartition,
-  Method,
-  OffsetSpec,
-  PartitionDescription,
-  Request,
-  Response,
-} from '../../protocol/broker.ts';
+import type { ImportedPartition, Method, Request, Response } from '../../protocol/broker.ts';
+import type { FetchPartition, FetchedPartition, OffsetSpec } from '../../protocol/fetch.ts';
+import type { Append } from '../../protocol/produce.ts';
+import type { PartitionDescription } from '../../protocol/topic.ts';
 import { BrokerPort } from '../../protocol/broker-port.ts';
 import { fromErrorData } from '../../protocol/error-data.ts';
 import { holdLife } from '../../platform/liveness.ts';

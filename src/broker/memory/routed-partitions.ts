@@ -1,15 +1,10 @@
 import type { Clock } from '../../platform/clock.ts';
 import { deferred } from '../../base/deferred.ts';
 import type { PartitionName } from '../../log/head.ts';
-import type {
-  Append,
-  FetchPartition,
-  FetchedPartition,
-  ImportedPartition,
-  OffsetSpec,
-  PartitionDescription,
-  Request,
-} from '../../protocol/broker.ts';
+import type { ImportedPartition, Request } from '../../protocol/broker.ts';
+import type { FetchPartition, FetchedPartition, OffsetSpec } from '../../protocol/fetch.ts';
+import type { Append } from '../../protocol/produce.ts';
+import type { PartitionDescription } from '../../protocol/topic.ts';
 import { isInMemory } from '../../protocol/topic-id.ts';
 import type { Durability } from '../../store/store.ts';
 import type { AppendOutcome } from '../partitions/group-commit.ts';

@@ -1,5 +1,5 @@
 import { toTablogError } from '../../base/error.ts';
-import type { FetchPartition, FetchedPartition } from '../../protocol/broker.ts';
+import type { FetchPartition, FetchedPartition } from '../../protocol/fetch.ts';
 import { toErrorData } from '../../protocol/error-data.ts';
 
 type News = Pick<

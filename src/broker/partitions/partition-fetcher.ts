@@ -6,7 +6,7 @@ import { headRef } from '../../log/head.ts';
 import type { PartitionHead, PartitionName } from '../../log/head.ts';
 import { hasCompressed, readPartition, topicGone } from '../../log/segment-reader.ts';
 import type { SegmentsSlice } from '../../log/segment-reader.ts';
-import type { FetchPartition, FetchedPartition } from '../../protocol/broker.ts';
+import type { FetchPartition, FetchedPartition } from '../../protocol/fetch.ts';
 import type { AppendedHint } from '../../protocol/hint.ts';
 import type { Store } from '../../store/store.ts';
 import type { ResolvedPartition } from '../topics/topic-catalog.ts';

@@ -1,14 +1,9 @@
 import type { PartitionName } from '../../log/head.ts';
 import type { AppendOutcome } from './group-commit.ts';
-import type {
-  Append,
-  FetchPartition,
-  FetchedPartition,
-  ImportedPartition,
-  OffsetSpec,
-  PartitionDescription,
-  Request,
-} from '../../protocol/broker.ts';
+import type { ImportedPartition, Request } from '../../protocol/broker.ts';
+import type { FetchPartition, FetchedPartition, OffsetSpec } from '../../protocol/fetch.ts';
+import type { Append } from '../../protocol/produce.ts';
+import type { PartitionDescription } from '../../protocol/topic.ts';
 import type { Durability } from '../../store/store.ts';
 import type { TopicRow } from '../rows/topic-row.ts';
 

@@ -1,4 +1,5 @@
-import type { Append, TopicConfig } from '../../protocol/broker.ts';
+import type { Append } from '../../protocol/produce.ts';
+import type { TopicConfig } from '../../protocol/topic.ts';
 import { compressBatch } from '../../log/compress.ts';
 import { validateBatch } from '../../log/validate.ts';
 import { MAX_INFLATED_BYTES } from '../../record/batch-format.ts';

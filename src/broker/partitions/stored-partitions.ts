@@ -10,15 +10,10 @@ import { offsetAtTime, topicGone } from '../../log/segment-reader.ts';
 import { lookUpTime } from '../../log/time-index.ts';
 import { MAX_INFLATED_BYTES } from '../../record/batch-format.ts';
 import { loadCodec, loadCodecsFor } from '../../record/compression/codecs.ts';
-import type {
-  Append,
-  FetchPartition,
-  FetchedPartition,
-  ImportedPartition,
-  OffsetSpec,
-  PartitionDescription,
-  Request,
-} from '../../protocol/broker.ts';
+import type { ImportedPartition, Request } from '../../protocol/broker.ts';
+import type { FetchPartition, FetchedPartition, OffsetSpec } from '../../protocol/fetch.ts';
+import type { Append } from '../../protocol/produce.ts';
+import type { PartitionDescription } from '../../protocol/topic.ts';
 import type { AppendedHint } from '../../protocol/hint.ts';
 import { HEAD_KEY } from '../../store/schema.ts';
 import type { Durability, Store } from '../../store/store.ts';

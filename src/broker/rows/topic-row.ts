@@ -1,4 +1,4 @@
-import type { TopicConfig, TopicInfo } from '../../protocol/broker.ts';
+import type { TopicConfig, TopicInfo } from '../../protocol/topic.ts';
 import { isInMemory } from '../../protocol/topic-id.ts';
 import { TOPICS, partitionStore } from '../../store/schema.ts';
 import type { RowRef } from '../../store/store.ts';

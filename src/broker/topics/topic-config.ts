@@ -1,12 +1,12 @@
 import { INVALID_CONFIG, TOPIC_EXISTS } from '../../base/error-rules.ts';
 import { TablogError } from '../../base/error.ts';
-import { DEFAULT_TOPIC_CONFIG } from '../../protocol/broker.ts';
+import { DEFAULT_TOPIC_CONFIG } from '../../protocol/topic.ts';
 import type {
   Retention,
   TopicConfig,
   TopicConfigChanges,
   TopicSpec,
-} from '../../protocol/broker.ts';
+} from '../../protocol/topic.ts';
 import { contradiction } from '../../protocol/topic-rules.ts';
 
 /** Replay within bounds: memory is shared with the application. */

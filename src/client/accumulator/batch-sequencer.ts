@@ -1,5 +1,5 @@
 import { randomProducerId } from '../../platform/random-id.ts';
-import type { ProducerIdentity } from '../../protocol/broker.ts';
+import type { ProducerIdentity } from '../../protocol/produce.ts';
 import { stampProducer } from '../../record/batch-seal.ts';
 import type { ProducerStamp } from '../../record/batch-seal.ts';
 import { MAX_EPOCH, sequenceAfter } from '../../record/sequence.ts';

@@ -1,6 +1,6 @@
 import type { Clock } from '../../platform/clock.ts';
 import type { TablogError } from '../../base/error.ts';
-import type { TopicInfo } from '../../protocol/broker.ts';
+import type { TopicInfo } from '../../protocol/topic.ts';
 import { BatchWriter, recordBytes } from '../../record/batch-writer.ts';
 import type { RecordParts } from '../../record/batch-writer.ts';
 import { MAX_IN_FLIGHT, isAhead } from '../../record/sequence.ts';

@@ -1,7 +1,7 @@
 import type { Clock } from '../../platform/clock.ts';
 import { INVALID_RECORD } from '../../base/error-rules.ts';
 import { TablogError } from '../../base/error.ts';
-import type { TopicInfo } from '../../protocol/broker.ts';
+import type { TopicInfo } from '../../protocol/topic.ts';
 import { recordTooLarge } from '../../record/batch-error.ts';
 import { maxRecordBytes, payloadBytes } from '../../record/batch-writer.ts';
 import type { Field, RecordParts } from '../../record/batch-writer.ts';

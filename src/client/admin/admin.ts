@@ -9,7 +9,8 @@ import {
   withDefaults,
 } from '../../base/argument.ts';
 import type { Checks } from '../../base/argument.ts';
-import type { ImportedPartition, TopicDescription, TopicInfo } from '../../protocol/broker.ts';
+import type { ImportedPartition } from '../../protocol/broker.ts';
+import type { TopicDescription, TopicInfo } from '../../protocol/topic.ts';
 import type { CommittedOffset, GroupDescription, GroupListing } from '../../protocol/group.ts';
 import { checkPosition } from '../fetch/position.ts';
 import type { Position } from '../fetch/position.ts';

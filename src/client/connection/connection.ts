@@ -3,7 +3,8 @@ import { CLOSED, LOCKS_UNAVAILABLE, WORKER_LOST } from '../../base/error-rules.t
 import { TablogError, isLogDeleted } from '../../base/error.ts';
 import { randomId } from '../../platform/random-id.ts';
 import { isRepeatable } from '../../protocol/broker.ts';
-import type { Method, Request, Response, TopicInfo } from '../../protocol/broker.ts';
+import type { Method, Request, Response } from '../../protocol/broker.ts';
+import type { TopicInfo } from '../../protocol/topic.ts';
 import { holdLife } from '../../platform/liveness.ts';
 import type { InlineHost, WorkerKind } from './worker-host.ts';
 import { connectInline, connectToWorker } from './worker-connection.ts';

@@ -3,7 +3,7 @@ import { Closable } from '../../base/closable.ts';
 import { deferred } from '../../base/deferred.ts';
 import { closed, isLogDeleted } from '../../base/error.ts';
 import { randomId } from '../../platform/random-id.ts';
-import type { OffsetPlace } from '../../protocol/broker.ts';
+import type { OffsetPlace } from '../../protocol/fetch.ts';
 import { aborted } from '../../platform/liveness.ts';
 import { ManualAssignment } from '../fetch/manual-assignment.ts';
 import type { Assignment } from '../fetch/manual-assignment.ts';

@@ -1,6 +1,7 @@
 import { deferred } from '../../base/deferred.ts';
 import { TablogError, toTablogError } from '../../base/error.ts';
-import type { FetchedPartition, Request } from '../../protocol/broker.ts';
+import type { Request } from '../../protocol/broker.ts';
+import type { FetchedPartition } from '../../protocol/fetch.ts';
 import type { RecordCodec } from '../../record/compression/codec.ts';
 import { lazyCodecs } from './lazy-codecs.ts';
 import type { Connection } from '../connection/connection.ts';

@@ -1,6 +1,6 @@
 import { UNKNOWN_TOPIC } from '../../base/error-rules.ts';
 import { TablogError } from '../../base/error.ts';
-import type { TopicInfo } from '../../protocol/broker.ts';
+import type { TopicInfo } from '../../protocol/topic.ts';
 import type { ConsumerListeners } from './consumer-events.ts';
 import type { Position } from './position.ts';
 import type { StartingOffsets } from './starting-offsets.ts';

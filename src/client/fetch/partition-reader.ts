@@ -1,5 +1,5 @@
 import { TablogError } from '../../base/error.ts';
-import type { FetchedPartition } from '../../protocol/broker.ts';
+import type { FetchedPartition } from '../../protocol/fetch.ts';
 import { fromErrorData } from '../../protocol/error-data.ts';
 import { ATTRIBUTE, CODEC, FIELD, MAX_INFLATED_BYTES } from '../../record/batch-format.ts';
 import { wholeBatchBytes } from '../../record/batch-length.ts';

@@ -1,6 +1,6 @@
 import { checkInteger, mistake } from '../../base/argument.ts';
 import { timeOf } from '../../base/brand.ts';
-import type { OffsetPlace } from '../../protocol/broker.ts';
+import type { OffsetPlace } from '../../protocol/fetch.ts';
 
 /**
  * A place in a partition: its first record, the end, an offset, or the first record at or after a

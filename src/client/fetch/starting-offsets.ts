@@ -1,4 +1,4 @@
-import type { OffsetPlace, TopicOffsets } from '../../protocol/broker.ts';
+import type { OffsetPlace, TopicOffsets } from '../../protocol/fetch.ts';
 import type { Subscription } from '../../protocol/group.ts';
 import type { Connection } from '../connection/connection.ts';
 

@@ -3,7 +3,7 @@ import { deferred } from '../../base/deferred.ts';
 import type { Deferred } from '../../base/deferred.ts';
 import { toTablogError } from '../../base/error.ts';
 import { Queue } from '../../base/queue.ts';
-import type { TopicInfo } from '../../protocol/broker.ts';
+import type { TopicInfo } from '../../protocol/topic.ts';
 import type { Sink } from '../accumulator/partition-accumulator.ts';
 import type { Connection } from '../connection/connection.ts';
 import { outlive } from '../connection/delivery.ts';

@@ -8,7 +8,7 @@ import {
 import { Closable } from '../../base/closable.ts';
 import { TablogError, closed } from '../../base/error.ts';
 import { randomProducerId } from '../../platform/random-id.ts';
-import type { TopicInfo } from '../../protocol/broker.ts';
+import type { TopicInfo } from '../../protocol/topic.ts';
 import type { RecordMetadata, Sink } from '../accumulator/partition-accumulator.ts';
 import { Admission, asError } from './admission.ts';
 import type { Connection } from '../connection/connection.ts';

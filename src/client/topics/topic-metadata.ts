@@ -2,7 +2,7 @@ import { deferred } from '../../base/deferred.ts';
 import type { Deferred } from '../../base/deferred.ts';
 import { UNKNOWN_TOPIC } from '../../base/error-rules.ts';
 import { TablogError } from '../../base/error.ts';
-import type { TopicInfo } from '../../protocol/broker.ts';
+import type { TopicInfo } from '../../protocol/topic.ts';
 import { openHintChannel } from '../../protocol/hint.ts';
 import type { Hint, HintChannel } from '../../protocol/hint.ts';
 import type { Connection } from '../connection/connection.ts';

@@ -8,13 +8,13 @@ import {
 } from '../../base/argument.ts';
 import { show } from '../../base/show.ts';
 import type { Checks } from '../../base/argument.ts';
-import { MAX_PARTITIONS } from '../../protocol/broker.ts';
+import { MAX_PARTITIONS } from '../../protocol/topic.ts';
 import type {
   Retention,
   TopicConfig,
   TopicConfigChanges,
   TopicSpec,
-} from '../../protocol/broker.ts';
+} from '../../protocol/topic.ts';
 import { contradiction } from '../../protocol/topic-rules.ts';
 import { plain } from './serde.ts';
 import type { BytesOrText, Serde } from './serde.ts';

@@ -1,12 +1,9 @@
 import { TRANSACTION_TIMED_OUT } from '../../base/error-rules.ts';
 import { TablogError, closed, toTablogError } from '../../base/error.ts';
 import { randomId, randomProducerId } from '../../platform/random-id.ts';
-import type {
-  ProducerIdentity,
-  Request,
-  TopicInfo,
-  TransactionalHolder,
-} from '../../protocol/broker.ts';
+import type { Request } from '../../protocol/broker.ts';
+import type { ProducerIdentity, TransactionalHolder } from '../../protocol/produce.ts';
+import type { TopicInfo } from '../../protocol/topic.ts';
 import type { RecordMetadata, SealedBatch } from '../accumulator/partition-accumulator.ts';
 import type { Connection } from '../connection/connection.ts';
 import { backOff, finalError, isPassing, outlive } from '../connection/delivery.ts';

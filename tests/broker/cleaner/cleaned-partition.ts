@@ -3,7 +3,7 @@ import { PartitionCleaner } from '../../../src/broker/cleaner/partition-cleaner.
 import type { TopicRow } from '../../../src/broker/rows/topic-row.ts';
 import { headRef } from '../../../src/log/head.ts';
 import type { PartitionHead } from '../../../src/log/head.ts';
-import type { TopicInfo } from '../../../src/protocol/broker.ts';
+import type { TopicInfo } from '../../../src/protocol/topic.ts';
 import { readBatches } from '../../../src/record/batch-reader.ts';
 import { RecordCursor } from '../../../src/record/record-cursor.ts';
 import { HEAD_KEY, TOPICS, partitionStore } from '../../../src/store/schema.ts';

@@ -5,7 +5,7 @@ import { TablogError } from '../../../src/base/error.ts';
 import { PartitionCleaner } from '../../../src/broker/cleaner/partition-cleaner.ts';
 import type { TopicRow } from '../../../src/broker/rows/topic-row.ts';
 import type { PartitionHead } from '../../../src/log/head.ts';
-import type { TopicInfo } from '../../../src/protocol/broker.ts';
+import type { TopicInfo } from '../../../src/protocol/topic.ts';
 import { TOPICS, partitionStore } from '../../../src/store/schema.ts';
 import type { RowRef } from '../../../src/store/store.ts';
 import {

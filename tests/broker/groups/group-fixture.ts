@@ -3,7 +3,7 @@ import type { Clock } from '../../../src/platform/clock.ts';
 import { TablogError } from '../../../src/base/error.ts';
 import { LogBroker } from '../../../src/broker/log-broker.ts';
 import type { GroupState } from '../../../src/group/group-state.ts';
-import type { OffsetPlace } from '../../../src/protocol/broker.ts';
+import type { OffsetPlace } from '../../../src/protocol/fetch.ts';
 import type {
   Claim,
   GroupPosition,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { OffsetRow } from '../../../src/broker/rows/offset-row.ts';
-import type { TopicInfo } from '../../../src/protocol/broker.ts';
+import type { TopicInfo } from '../../../src/protocol/topic.ts';
 import { OFFSETS } from '../../../src/store/schema.ts';
 import { batch, errorOf, openTestLog } from '../../support/broker-fixture.ts';
 import type { TestBroker, TestLog } from '../../support/broker-fixture.ts';

@@ -2,13 +2,13 @@ import { randomId } from '../../../src/platform/random-id.ts';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { OUTCOME_UNKNOWN, STORAGE_UNAVAILABLE } from '../../../src/base/error-rules.ts';
 import { TablogError } from '../../../src/base/error.ts';
+import type { Request } from '../../../src/protocol/broker.ts';
 import type {
   Append,
   ProducerIdentity,
-  Request,
-  TopicInfo,
   TransactionalHolder,
-} from '../../../src/protocol/broker.ts';
+} from '../../../src/protocol/produce.ts';
+import type { TopicInfo } from '../../../src/protocol/topic.ts';
 import { MAX_PRODUCERS } from '../../../src/log/producer-state.ts';
 import { PRODUCERS } from '../../../src/store/schema.ts';
 import { batchOf, recordOf } from '../../support/batches.ts';

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { deferred } from '../../../src/base/deferred.ts';
 import { STORAGE_TIMEOUT, STORAGE_UNAVAILABLE } from '../../../src/base/error-rules.ts';
 import { TablogError } from '../../../src/base/error.ts';
-import type { TopicConfig, TopicInfo } from '../../../src/protocol/broker.ts';
+import type { TopicConfig, TopicInfo } from '../../../src/protocol/topic.ts';
 import { openMemoryStore } from '../../../src/store/memory-store.ts';
 import type { Store } from '../../../src/store/store.ts';
 import { batchOf, recordOf } from '../../support/batches.ts';

@@ -3,12 +3,9 @@ import { deferred } from '../../../src/base/deferred.ts';
 import { PROTOCOL_MISMATCH, STORAGE_TIMEOUT } from '../../../src/base/error-rules.ts';
 import { TablogError } from '../../../src/base/error.ts';
 import { PROTOCOL_VERSION } from '../../../src/protocol/broker.ts';
-import type {
-  Broker,
-  FetchedPartition,
-  TopicConfig,
-  TopicInfo,
-} from '../../../src/protocol/broker.ts';
+import type { Broker } from '../../../src/protocol/broker.ts';
+import type { FetchedPartition } from '../../../src/protocol/fetch.ts';
+import type { TopicConfig, TopicInfo } from '../../../src/protocol/topic.ts';
 import { Leadership } from '../../../src/platform/leadership.ts';
 import { PeerChannel } from '../../../src/platform/peer-channel.ts';
 import { serveBroker } from '../../../src/protocol/serve-broker.ts';

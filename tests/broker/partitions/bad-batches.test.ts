@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { BATCH_CORRUPT } from '../../../src/base/error-rules.ts';
-import type { Append, TopicInfo } from '../../../src/protocol/broker.ts';
+import type { Append } from '../../../src/protocol/produce.ts';
+import type { TopicInfo } from '../../../src/protocol/topic.ts';
 import { FIELD } from '../../../src/record/batch-format.ts';
 import { batchOf, recordOf, resealed } from '../../support/batches.ts';
 import { batch, openTestLog } from '../../support/broker-fixture.ts';

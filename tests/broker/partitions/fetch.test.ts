@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { OFFSET_OUT_OF_RANGE, UNKNOWN_TOPIC } from '../../../src/base/error-rules.ts';
-import type { TopicInfo } from '../../../src/protocol/broker.ts';
+import type { TopicInfo } from '../../../src/protocol/topic.ts';
 import {
   batch,
   found,

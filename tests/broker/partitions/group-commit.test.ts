@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { deferred } from '../../../src/base/deferred.ts';
 import { SEGMENT_BYTES } from '../../../src/log/segment.ts';
-import type { TopicInfo } from '../../../src/protocol/broker.ts';
+import type { TopicInfo } from '../../../src/protocol/topic.ts';
 import { baseOffset, batch, idle, openTestLog } from '../../support/broker-fixture.ts';
 import type { TestBroker, TestLog } from '../../support/broker-fixture.ts';
 

@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { OUTCOME_UNKNOWN, STORAGE_UNAVAILABLE } from '../../../src/base/error-rules.ts';
 import { TablogError } from '../../../src/base/error.ts';
-import type { Append, AppendResult, TopicInfo } from '../../../src/protocol/broker.ts';
+import type { Append, AppendResult } from '../../../src/protocol/produce.ts';
+import type { TopicInfo } from '../../../src/protocol/topic.ts';
 import { FIELD } from '../../../src/record/batch-format.ts';
 import { RecordBatch, readBatches } from '../../../src/record/batch-reader.ts';
 import { batchOf, recordOf, resealed } from '../../support/batches.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { UNKNOWN_TOPIC } from '../../../src/base/error-rules.ts';
-import type { TopicInfo } from '../../../src/protocol/broker.ts';
+import type { TopicInfo } from '../../../src/protocol/topic.ts';
 import { batch, errorOf, openTestLog, timedBatch } from '../../support/broker-fixture.ts';
 import type { TestBroker, TestLog } from '../../support/broker-fixture.ts';
 

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { PROTOCOL_VERSION } from '../../../src/protocol/broker.ts';
 import { deferred } from '../../../src/base/deferred.ts';
-import type { FetchedPartition, TopicInfo } from '../../../src/protocol/broker.ts';
+import type { FetchedPartition } from '../../../src/protocol/fetch.ts';
+import type { TopicInfo } from '../../../src/protocol/topic.ts';
 import { batch, idle, openTestLog, valuesOf, want } from '../../support/broker-fixture.ts';
 import type { FetchOptions, TestBroker, TestLog } from '../../support/broker-fixture.ts';
 

@@ -6,7 +6,7 @@ import type { CleanedPartition } from '../../../src/broker/cleaner/partition-cle
 import type { TopicRow } from '../../../src/broker/rows/topic-row.ts';
 import type { PartitionHead } from '../../../src/log/head.ts';
 import { inflateRecords } from '../../../src/log/validate.ts';
-import type { FetchedPartition } from '../../../src/protocol/broker.ts';
+import type { FetchedPartition } from '../../../src/protocol/fetch.ts';
 import { fromErrorData } from '../../../src/protocol/error-data.ts';
 import { MAX_INFLATED_BYTES } from '../../../src/record/batch-format.ts';
 import { readBatches } from '../../../src/record/batch-reader.ts';

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { BATCH_CORRUPT, RECORD_TOO_LARGE, UNKNOWN_TOPIC } from '../../../src/base/error-rules.ts';
-import type { Append, TopicInfo } from '../../../src/protocol/broker.ts';
+import type { Append } from '../../../src/protocol/produce.ts';
+import type { TopicInfo } from '../../../src/protocol/topic.ts';
 import { FIELD } from '../../../src/record/batch-format.ts';
 import { readBatches } from '../../../src/record/batch-reader.ts';
 import { crcMatches } from '../../../src/record/batch-seal.ts';

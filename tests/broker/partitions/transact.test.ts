@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { OUTCOME_UNKNOWN, STORAGE_FULL } from '../../../src/base/error-rules.ts';
 import { TablogError } from '../../../src/base/error.ts';
-import type { Append, Request, TopicInfo } from '../../../src/protocol/broker.ts';
+import type { Request } from '../../../src/protocol/broker.ts';
+import type { Append } from '../../../src/protocol/produce.ts';
+import type { TopicInfo } from '../../../src/protocol/topic.ts';
 import type { CommitRequest } from '../../../src/protocol/group.ts';
 import { batch, errorOf, idle, openTestLog, valuesOf } from '../../support/broker-fixture.ts';
 import type { TestBroker } from '../../support/broker-fixture.ts';

@@ -1,4 +1,4 @@
-import { DEFAULT_TOPIC_CONFIG } from '../../../src/protocol/broker.ts';
+import { DEFAULT_TOPIC_CONFIG } from '../../../src/protocol/topic.ts';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { TOPIC_EXISTS, UNKNOWN_TOPIC } from '../../../src/base/error-rules.ts';
 import { poolRef } from '../../../src/store/schema.ts';

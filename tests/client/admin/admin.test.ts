@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
-import { DEFAULT_TOPIC_CONFIG } from '../../../src/protocol/broker.ts';
+import { DEFAULT_TOPIC_CONFIG } from '../../../src/protocol/topic.ts';
 import { topic } from '../../../src/index.ts';
 import { logWith, numbered, openTwoTabs } from '../../support/log-fixture.ts';
 

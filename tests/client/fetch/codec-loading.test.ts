@@ -3,7 +3,7 @@ import { LogBroker } from '../../../src/broker/log-broker.ts';
 import type { InlineHost, Log } from '../../../src/index.ts';
 import { openMemoryStore } from '../../../src/store/memory-store.ts';
 import type * as Lz4 from '../../../src/record/compression/lz4.ts';
-import type { FetchedPartition } from '../../../src/protocol/broker.ts';
+import type { FetchedPartition } from '../../../src/protocol/fetch.ts';
 import { kafkaSegment, kafkaSegments } from '../../support/kafka-logs.ts';
 import { openTab, take, texts } from '../../support/log-fixture.ts';
 import { stubHost } from '../../support/stub-broker.ts';
