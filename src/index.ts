@@ -7,14 +7,14 @@ export { listLogs } from './client/list-logs.ts';
 export type { ListLogsOptions } from './client/list-logs.ts';
 export { openLog } from './client/log.ts';
 export type { Log, OpenLogOptions } from './client/log.ts';
+export type { Admin } from './client/admin/admin.ts';
 export type {
-  Admin,
   AlterLogOptions,
   CreateTopicsOptions,
   RecordsToDelete,
   ResetOffsetsOptions,
   StorageDescription,
-} from './client/admin/admin.ts';
+} from './client/admin/admin-options.ts';
 export type { Producer, SendOptions } from './client/producer/producer.ts';
 export type { ProducerOptions } from './client/accumulator/producer-options.ts';
 export type { Transaction, TransactionResult } from './client/transaction/transaction.ts';

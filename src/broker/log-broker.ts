@@ -15,7 +15,7 @@ import type {
   OpenedLog,
   Request,
 } from '../protocol/broker.ts';
-import type { FetchPartition, FetchedPartition, TopicOffsets } from '../protocol/fetch.ts';
+import type { FetchedPartition, TopicOffsets } from '../protocol/fetch.ts';
 import type { Append, AppendResult, TransactionalHolder } from '../protocol/produce.ts';
 import type { TopicDescription, TopicInfo, TopicSpec } from '../protocol/topic.ts';
 import type {
@@ -29,7 +29,7 @@ import { isHint, openHintChannel } from '../protocol/hint.ts';
 import type { Hint, HintChannel } from '../protocol/hint.ts';
 import { lockLiveness } from '../platform/liveness.ts';
 import type { Liveness } from '../platform/liveness.ts';
-import { FetchSessions } from './fetch-sessions.ts';
+import { Fetches } from './fetches.ts';
 import { HintSender } from './hint-sender.ts';
 import type { AppendOutcome } from './partitions/group-commit.ts';
 import { StoreConnection, isCutOff } from './store-connection.ts';
@@ -53,23 +53,23 @@ export interface LogBrokerOptions {
  * and written in the store's transactions, so any number of brokers can serve the same log.
  */
 export class LogBroker implements Broker {
-  readonly #clock: Clock;
   readonly #hints: HintChannel;
   readonly #sender: HintSender;
-  readonly #fetches = new Map<string, AbortController>();
-  readonly #fetchSessions = new FetchSessions();
-  readonly #sessions: StoreConnection;
+  readonly #fetches: Fetches;
+  readonly #connection: StoreConnection;
   readonly #lookups: OffsetLookups;
 
   constructor(options: LogBrokerOptions) {
     const { name, openStore, clock = systemClock, liveness = lockLiveness() } = options;
-    this.#clock = clock;
     this.#hints = openHintChannel(name, (data) => {
       if (isHint(data)) void this.#heard(data);
     });
     this.#sender = new HintSender(clock, (hint) => this.#hints.post(hint));
-    this.#lookups = new OffsetLookups((use) => this.#sessions.run(use));
-    this.#sessions = new StoreConnection({
+    this.#fetches = new Fetches(clock, (wanted, limits) =>
+      this.#connection.run(({ partitions }) => partitions.fetch(wanted, limits)),
+    );
+    this.#lookups = new OffsetLookups((use) => this.#connection.run(use));
+    this.#connection = new StoreConnection({
       name,
       openStore,
       clock,
@@ -83,20 +83,20 @@ export class LogBroker implements Broker {
 
   /** The broker was closed, or its log deleted: every later call rejects. */
   get isClosed(): boolean {
-    return this.#sessions.isClosed;
+    return this.#connection.isClosed;
   }
 
   async openLog({ logId }: Request<'openLog'>): Promise<OpenedLog> {
-    const sessions = this.#sessions;
-    const opening = logId === null ? sessions.openOrCreate() : sessions.openOf(logId);
-    return sessions.run(async ({ store, topics }) => {
+    const connection = this.#connection;
+    const opening = logId === null ? connection.openOrCreate() : connection.openOf(logId);
+    return connection.run(async ({ store, topics }) => {
       const [log] = await store.read([logRef]);
       return { logId: log!.logId, topics: (await topics.list()).map(topicInfo) };
     }, opening);
   }
 
   async describeLog(): Promise<LogDescription> {
-    return this.#sessions.run(async ({ store, topics }) => {
+    return this.#connection.run(async ({ store, topics }) => {
       const [log] = await store.read([logRef]);
       const partitions = await readHeads(store, await topics.list());
       const bytes = partitions.reduce((sum, { head }) => sum + head.bytes, 0);
@@ -106,20 +106,20 @@ export class LogBroker implements Broker {
   }
 
   async createTopics(specs: readonly TopicSpec[]): Promise<TopicInfo[]> {
-    return this.#sessions.run(async ({ topics }) => (await topics.create(specs)).map(topicInfo));
+    return this.#connection.run(async ({ topics }) => (await topics.create(specs)).map(topicInfo));
   }
 
   async deleteTopics(names: readonly string[]): Promise<null> {
-    await this.#sessions.run(({ topics }) => topics.delete(names));
+    await this.#connection.run(({ topics }) => topics.delete(names));
     return null;
   }
 
   async listTopics(): Promise<TopicInfo[]> {
-    return this.#sessions.run(async ({ topics }) => (await topics.list()).map(topicInfo));
+    return this.#connection.run(async ({ topics }) => (await topics.list()).map(topicInfo));
   }
 
   async describeTopics(names: readonly string[]): Promise<TopicDescription[]> {
-    return this.#sessions.run((session) =>
+    return this.#connection.run((session) =>
       Promise.all(
         names.map(async (name) => {
           const row = await session.topics.mustGet(name);
@@ -130,26 +130,26 @@ export class LogBroker implements Broker {
   }
 
   async addPartitions({ name, partitions }: Request<'addPartitions'>): Promise<TopicInfo> {
-    return this.#sessions.run(async ({ topics }) =>
+    return this.#connection.run(async ({ topics }) =>
       topicInfo(await topics.addPartitions(name, partitions)),
     );
   }
 
   async alterTopic({ name, config }: Request<'alterTopic'>): Promise<TopicInfo> {
-    return this.#sessions.run(async ({ topics }) => topicInfo(await topics.alter(name, config)));
+    return this.#connection.run(async ({ topics }) => topicInfo(await topics.alter(name, config)));
   }
 
   async deleteRecords(request: Request<'deleteRecords'>): Promise<number[]> {
-    return this.#sessions.run(({ partitions }) => partitions.deleteRecords(request));
+    return this.#connection.run(({ partitions }) => partitions.deleteRecords(request));
   }
 
   async importPartition(request: Request<'importPartition'>): Promise<ImportedPartition> {
-    return this.#sessions.run(({ partitions }) => partitions.importPartition(request));
+    return this.#connection.run(({ partitions }) => partitions.importPartition(request));
   }
 
   async alterLog({ maxBytes }: Request<'alterLog'>): Promise<null> {
     if (maxBytes !== null) checkInteger('maxBytes', maxBytes, 1);
-    await this.#sessions.run(({ store }) =>
+    await this.#connection.run(({ store }) =>
       store.update([logRef], ([log], write) => {
         write.put(logRef.store, logRef.key, { ...log, maxBytes });
       }),
@@ -165,26 +165,11 @@ export class LogBroker implements Broker {
   }
 
   async fetch(request: Request<'fetch'>): Promise<FetchedPartition[]> {
-    const key = `${request.clientId}/${request.fetchId}`;
-    const abort = new AbortController();
-    const { session, maxWaitMs, maxBytes = Infinity } = request;
-    const expires = this.#clock.now() + maxWaitMs;
-    this.#fetches.set(key, abort);
-    const fetch = (wanted: readonly FetchPartition[]): Promise<FetchedPartition[]> =>
-      this.#sessions.run(({ partitions }) =>
-        partitions.fetch(wanted, { expires, maxBytes, signal: abort.signal }),
-      );
-    try {
-      if (session === undefined) return await fetch(request.partitions);
-      return await this.#fetchSessions.fetch(request, abort, fetch);
-    } finally {
-      this.#fetches.delete(key);
-    }
+    return this.#fetches.fetch(request);
   }
 
   async cancelFetch({ clientId, fetchId }: Request<'cancelFetch'>): Promise<null> {
-    this.#fetches.get(`${clientId}/${fetchId}`)?.abort();
-    this.#fetchSessions.end(clientId, fetchId);
+    this.#fetches.cancel(clientId, fetchId);
     return null;
   }
 
@@ -197,77 +182,76 @@ export class LogBroker implements Broker {
   }
 
   async initProducer(request: Request<'initProducer'>): Promise<TransactionalHolder> {
-    return this.#sessions.run(({ transactionalProducers }) => transactionalProducers.init(request));
+    return this.#connection.run(({ transactionalProducers }) =>
+      transactionalProducers.init(request),
+    );
   }
 
   async transact({ appends, ...rest }: Request<'transact'>): Promise<BatchPlace[]> {
     const elsewhere = appends.find(({ topicId }) => isInMemory(topicId));
     if (elsewhere !== undefined) throw inMemory(elsewhere);
     await this.#lookups.before(appends);
-    return this.#sessions.run((session) => session.transact(appends, rest));
+    return this.#connection.run((session) => session.transact(appends, rest));
   }
 
   async joinGroup(request: Request<'joinGroup'>): Promise<MemberView> {
-    return this.#sessions.run(({ groups }) => groups.join(request));
+    return this.#connection.run(({ groups }) => groups.join(request));
   }
 
   async syncGroup(request: Request<'syncGroup'>): Promise<MemberView> {
-    return this.#sessions.run(({ groups }) => groups.sync(request));
+    return this.#connection.run(({ groups }) => groups.sync(request));
   }
 
   async releasePartitions(request: Request<'releasePartitions'>): Promise<MemberView> {
-    return this.#sessions.run(({ groups }) => groups.release(request));
+    return this.#connection.run(({ groups }) => groups.release(request));
   }
 
   async leaveGroup(request: Request<'leaveGroup'>): Promise<null> {
-    await this.#sessions.run(({ groups }) => groups.leave(request));
+    await this.#connection.run(({ groups }) => groups.leave(request));
     return null;
   }
 
   async commitOffsets(request: Request<'commitOffsets'>): Promise<null> {
-    await this.#sessions.run(({ groupOffsets }) => groupOffsets.commit(request));
+    await this.#connection.run(({ groupOffsets }) => groupOffsets.commit(request));
     return null;
   }
 
   async positionPartitions(request: Request<'positionPartitions'>): Promise<GroupPosition[]> {
-    return this.#sessions.run(({ groupOffsets }) => groupOffsets.position(request));
+    return this.#connection.run(({ groupOffsets }) => groupOffsets.position(request));
   }
 
   async listGroups(): Promise<GroupListing[]> {
-    return this.#sessions.run(({ groupAdmin }) => groupAdmin.list());
+    return this.#connection.run(({ groupAdmin }) => groupAdmin.list());
   }
 
   async describeGroups(groupIds: readonly string[]): Promise<GroupDescription[]> {
-    return this.#sessions.run(({ groupAdmin }) => groupAdmin.describe(groupIds));
+    return this.#connection.run(({ groupAdmin }) => groupAdmin.describe(groupIds));
   }
 
   async deleteGroups(groupIds: readonly string[]): Promise<null> {
-    await this.#sessions.run(({ groupAdmin }) => groupAdmin.delete(groupIds));
+    await this.#connection.run(({ groupAdmin }) => groupAdmin.delete(groupIds));
     return null;
   }
 
   async fetchOffsets({ groupId }: Request<'fetchOffsets'>): Promise<CommittedOffset[]> {
-    return this.#sessions.run(({ groupAdmin }) => groupAdmin.fetchOffsets(groupId));
+    return this.#connection.run(({ groupAdmin }) => groupAdmin.fetchOffsets(groupId));
   }
 
   async resetOffsets(request: Request<'resetOffsets'>): Promise<CommittedOffset[]> {
-    const reset = this.#sessions.run(({ groupAdmin }) => groupAdmin.resetOffsets(request));
+    const reset = this.#connection.run(({ groupAdmin }) => groupAdmin.resetOffsets(request));
     return this.#lookups.progress('disk', this.#lookups.progress('memory', reset));
   }
 
   /** A client is gone: nothing is kept for it. */
   forget(clientId: string): void {
-    this.#fetchSessions.forget(clientId);
-    for (const [key, abort] of this.#fetches) {
-      if (key.startsWith(`${clientId}/`)) abort.abort();
-    }
+    this.#fetches.forget(clientId);
   }
 
   close(): void {
-    if (this.#sessions.isClosed) return;
-    for (const abort of this.#fetches.values()) abort.abort();
+    if (this.#connection.isClosed) return;
+    this.#fetches.close();
     this.#stop();
-    this.#sessions.close();
+    this.#connection.close();
   }
 
   /** Leaves the hint and peer channels: the broker neither receives nor posts from now on. */
@@ -283,7 +267,7 @@ export class LogBroker implements Broker {
     let left = appends.map((append, i) => ({ append, i }));
     for (let tries = 0; left.length > 0 && tries < 2; tries++) {
       try {
-        const session = await this.#sessions.open();
+        const session = await this.#connection.open();
         const asked = left.map(({ append }) => append);
         const outcomes = await session.partitions.append(asked, durability);
         left.forEach(({ i }, at) => {
@@ -296,14 +280,14 @@ export class LogBroker implements Broker {
       }
       left = left.filter(({ i }) => isCutOff(results[i]));
     }
-    const { deletion } = this.#sessions;
+    const { deletion } = this.#connection;
     if (deletion === undefined) return results;
     return results.map((result) => (result instanceof TablogError ? deletion : result));
   }
 
   async #heard(hint: Hint): Promise<void> {
     if (hint.kind === 'deleted') return; // the store tells, at once or at the next connection
-    const session = await this.#sessions.current;
+    const session = await this.#connection.current;
     if (session === undefined) return; // nothing is remembered that a hint could correct
     if (hint.kind === 'topics') session.topicsChanged();
     else if (hint.kind === 'trimmed') session.trimmed(hint);
