@@ -18,15 +18,15 @@ export interface Job extends HandedRecords {
   readonly offset: number;
   /** The reader's epoch when the first message was taken; a seek changes the reader's. */
   readonly epoch: number;
-  /** Jobs of one lane run one after the other. */
-  readonly lane: string;
+  /** Jobs of one shard run one after the other. */
+  readonly shard: string;
 }
 
 /**
- * The lane of a record: records of one key in one partition stay in order, and so do those without
+ * The shard of a record: records of one key in one partition stay in order, and so do those without
  * a key.
  */
-export function laneOf({ source }: PartitionReader, { key }: RawRecord): string {
+export function shardOf({ source }: PartitionReader, { key }: RawRecord): string {
   return `${source.idPrefix}${key === null ? 'none' : murmur2(key)}`;
 }
 

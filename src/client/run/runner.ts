@@ -3,8 +3,9 @@ import { BatchCollector } from './batch-collector.ts';
 import { isDeadLetter } from '../poll/dead-letter-headers.ts';
 import type { DecodeErrorPolicy } from '../poll/decode-errors.ts';
 import { Undecodable } from '../message/decode-record.ts';
-import { endJob, laneOf } from './job.ts';
+import { endJob, shardOf } from './job.ts';
 import type { Job } from './job.ts';
+import { JobQueue } from './job-queue.ts';
 import { JobHandler } from './job-handler.ts';
 import type { Message, TopicFilter } from '../message/message.ts';
 import { batchOf } from '../poll/message-batch.ts';
@@ -64,14 +65,11 @@ class Runner {
   readonly #reading: MessageLoop;
   readonly #options: CheckedRunOptions;
   readonly #turns: RoundRobin;
-  /** Those that must come one after the other; the first of each runs or is the next to. */
-  readonly #lanes = new Map<string, Job[]>();
+  readonly #jobs = new JobQueue();
   readonly #running = new Set<Job>();
   readonly #handler: JobHandler;
   readonly #collector: BatchCollector | undefined;
-  /** How many jobs of each partition there are. */
-  readonly #taken = new Map<PartitionReader, number>();
-  /** They come again when the run is over: not earlier, because those before them may still run. */
+  /** Dropped jobs are read again when the run is over: until then jobs before them may still run. */
   readonly #dropped: Job[] = [];
   #failure: { readonly error: unknown } | undefined;
   #ended = deferred();
@@ -144,8 +142,8 @@ class Runner {
   /** One after the other: then nothing is taken before its time. */
   get #isFull(): boolean {
     const { batches, concurrency } = this.#options;
-    if (batches !== undefined) return this.#lanes.size - this.#handler.waiting >= concurrency;
-    return concurrency === 1 && this.#lanes.size > 0;
+    if (batches !== undefined) return this.#jobs.shards - this.#handler.waiting >= concurrency;
+    return concurrency === 1 && this.#jobs.shards > 0;
   }
 
   /** The number of handlers that run; a job that is put off or being buried has none. */
@@ -154,7 +152,7 @@ class Runner {
   }
 
   #hasRoom(reader: PartitionReader): boolean {
-    const taken = this.#taken.get(reader) ?? 0;
+    const taken = this.#jobs.count(reader);
     if (this.#collector === undefined) return taken < this.#options.concurrency * TAKEN_A_HANDLER;
     return taken === 0 && !this.#collector.has(reader);
   }
@@ -179,7 +177,7 @@ class Runner {
     if (batch === undefined) return false;
     const { reader, epoch, messages, records, next } = batch;
     const { offset } = messages[0]!;
-    this.#add({
+    this.#jobs.add({
       reader,
       records,
       handed: reader.progress?.begin(offset, next),
@@ -188,7 +186,7 @@ class Runner {
       isPassedOver: false,
       offset,
       epoch,
-      lane: reader.source.idPrefix,
+      shard: reader.source.idPrefix,
     });
     this.#reading.pump();
     return true;
@@ -202,8 +200,8 @@ class Runner {
     const record = new RawRecord(cursor!);
     const { offset } = message;
     const isAlone = batches === undefined;
-    const ownLane = concurrency === 1 ? '' : laneOf(reader, record);
-    this.#add({
+    const ownShard = concurrency === 1 ? '' : shardOf(reader, record);
+    this.#jobs.add({
       reader,
       records: [record],
       handed: reader.progress?.begin(offset, offset + 1),
@@ -212,16 +210,8 @@ class Runner {
       isPassedOver: undecodable === undefined && this.#passesOver(reader, message),
       offset,
       epoch,
-      lane: isAlone ? ownLane : source.idPrefix,
+      shard: isAlone ? ownShard : source.idPrefix,
     });
-  }
-
-  #add(job: Job): void {
-    const { lane, reader } = job;
-    const jobs = this.#lanes.get(lane);
-    if (jobs === undefined) this.#lanes.set(lane, [job]);
-    else jobs.push(job);
-    this.#taken.set(reader, (this.#taken.get(reader) ?? 0) + 1);
   }
 
   /**
@@ -234,17 +224,17 @@ class Runner {
   }
 
   /**
-   * Starts the first job of each lane while there is room. Every job gets its turn, in particular
+   * Starts the first job of each shard while there is room. Every job gets its turn, in particular
    * the oldest of a partition, for which dead letters may wait: a job that waits takes no room, and
-   * a lane whose job has ended goes behind the others.
+   * a shard whose job has ended goes behind the others.
    */
   #startAll(): void {
     if (this.#source.closing.aborted || this.#failure !== undefined) return;
-    for (const [job] of this.#lanes.values()) {
+    for (const job of this.#jobs.firsts()) {
       const isFull = this.#active + this.#handler.due >= this.#options.concurrency;
       if (isFull || !this.#reading.mayDeliver) return;
-      if (this.#running.has(job!) || job!.reader.paused || this.#isBehindDropped(job!)) continue;
-      void this.#start(job!);
+      if (this.#running.has(job) || job.reader.paused || this.#isBehindDropped(job)) continue;
+      void this.#start(job);
     }
   }
 
@@ -260,7 +250,7 @@ class Runner {
       this.#handler.wake(() => true);
     }
     this.#running.delete(job);
-    this.#remove(job);
+    this.#jobs.remove(job);
     this.#startAll();
     this.#wake();
   }
@@ -277,12 +267,12 @@ class Runner {
   }
 
   /**
-   * Whether an earlier message of the lane was dropped and has to come again first: the group has
+   * Whether an earlier message of the shard was dropped and has to come again first: the group has
    * fenced its dead letter, and the member is about to hear that the partition is lost.
    */
-  #isBehindDropped({ lane, reader, epoch }: Job): boolean {
+  #isBehindDropped({ shard, reader, epoch }: Job): boolean {
     return this.#dropped.some(
-      (earlier) => earlier.lane === lane && earlier.reader === reader && earlier.epoch === epoch,
+      (earlier) => earlier.shard === shard && earlier.reader === reader && earlier.epoch === epoch,
     );
   }
 
@@ -293,10 +283,10 @@ class Runner {
   }
 
   #dropWaiting(which: (job: Job) => boolean): void {
-    for (const job of [...this.#lanes.values()].flat()) {
+    for (const job of this.#jobs.all()) {
       if (this.#running.has(job) || !which(job)) continue;
       this.#drop(job);
-      this.#remove(job);
+      this.#jobs.remove(job);
     }
   }
 
@@ -309,16 +299,6 @@ class Runner {
       );
       if (offsets.length > 0 && !reader.stopped) reader.seek(Math.min(...offsets));
     }
-  }
-
-  #remove(job: Job): void {
-    const { lane, reader } = job;
-    const jobs = this.#lanes.get(lane)!.filter((other) => other !== job);
-    this.#lanes.delete(lane);
-    if (jobs.length > 0) this.#lanes.set(lane, jobs); // behind the other lanes: their turn first
-    const taken = this.#taken.get(reader)! - 1;
-    if (taken === 0) this.#taken.delete(reader);
-    else this.#taken.set(reader, taken);
   }
 }
 

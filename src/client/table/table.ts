@@ -1,12 +1,4 @@
-import {
-  checkBoolean,
-  checkEach,
-  checkFunction,
-  checkOneOf,
-  checkSignal,
-  mistake,
-} from '../../base/argument.ts';
-import type { Checks } from '../../base/argument.ts';
+import { checkFunction, mistake } from '../../base/argument.ts';
 import { Closable } from '../../base/closable.ts';
 import { closed, isLogDeleted } from '../../base/error.ts';
 import { asError } from '../producer/admission.ts';
@@ -16,31 +8,13 @@ import { bindFacade } from '../../base/facade.ts';
 import type { Message, MessageOf } from '../message/message.ts';
 import type { Log } from '../log.ts';
 import { keyEncoder } from './table-key.ts';
+import { checkTableOptions } from './table-options.ts';
+import type { TableOptions } from './table-options.ts';
 import { readTable } from './table-reader.ts';
 import { TableSnapshot } from './table-snapshot.ts';
 import type { TableEntry } from './table-snapshot.ts';
 import { asTopic } from '../topics/topic.ts';
 import type { KeyInput, TopicLike } from '../topics/topic.ts';
-
-export interface TableOptions {
-  /**
-   * Fail with `UNKNOWN_TOPIC` where the topic does not exist, instead of waiting for it. Default
-   * false.
-   */
-  readonly mustExist?: boolean;
-  /**
-   * The action for a record that cannot be decoded. 'fail' (default): the table stops with the
-   * `SERDE` error, which names the record; 'skip': the key keeps the value that it had.
-   */
-  readonly onDecodeError?: 'fail' | 'skip';
-  /** Closes the table when it aborts. Default: none. */
-  readonly signal?: AbortSignal;
-  /**
-   * Called once when the table stops by itself, with `table.error`. Default: `ready` rejects with
-   * the error; an error after `ready` is reported as uncaught, except the deletion of the log.
-   */
-  readonly onError?: (error: Error) => void;
-}
 
 /** A key whose value has changed. */
 export interface TableChange<K, V> {
@@ -85,16 +59,9 @@ export function table<T extends TopicLike>(
   options: TableOptions = {},
 ): TableOf<T> {
   if (typeof log?.consumer !== 'function') throw mistake('table() takes an open log', log);
-  const checked = checkEach('table()', options, CHECKS);
+  const checked = checkTableOptions(options);
   return new Table(log, topic, checked) as unknown as TableOf<T>;
 }
-
-const CHECKS: Checks<TableOptions> = {
-  mustExist: checkBoolean,
-  onDecodeError: (name, value) => checkOneOf(name, value, ['fail', 'skip']),
-  signal: checkSignal,
-  onError: (name, value) => checkFunction(`${name} must be a function`, value),
-};
 
 /** A read-only map that changes, made by `table()`. */
 export class Table<K, V, I = K> extends Closable implements Iterable<[K, V]> {
