@@ -5,7 +5,7 @@ import { FaultStore } from '../../support/fault-store.ts';
 import { partitionModel } from './partition-model.ts';
 import { runsOf } from '../../support/seeds.ts';
 
-/** `TABLOG_RUNS=2000 npm test -- --project unit tests/broker/partition-model` for more. */
+/** `TABLOG_RUNS=2000 npm test -- --project unit tests/broker/partitions/partition-model` for more. */
 const RUNS = runsOf(200);
 
 test('a partition is what a plain array says, whatever is done to it, and by how many', async () => {
