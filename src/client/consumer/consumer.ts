@@ -255,10 +255,10 @@ export class Consumer<T extends TopicFilter = TopicLike>
     const leave = this.#reading.enter();
     try {
       const runner = await startRunner(options, {
-        selection: this.#selection,
+        subscription: this.#selection,
         closing: this.#closing.signal,
         readers: this.#readers.all,
-        reading: this.#reading,
+        loop: this.#reading,
         decodeErrors: this.#decodeErrors,
         decidesOnDecodeErrors: this.#decidesOnDecodeErrors,
       });

@@ -11,7 +11,7 @@ import { deadLetterHeaders } from './dead-letter-headers.ts';
 import { backOff, isWithoutWorker } from '../connection/delivery.ts';
 import { toCommit } from '../message/partition-progress.ts';
 import type { Handed, PartitionProgress } from '../message/partition-progress.ts';
-import type { HandedRecords } from './handed-records.ts';
+import type { DeliveredRecords } from './delivered-records.ts';
 import { isFenced } from '../group/offset-committer.ts';
 import type { Topic } from '../topics/topic.ts';
 import type { TopicMetadata } from '../topics/topic-metadata.ts';
@@ -38,7 +38,7 @@ const BATCH_BYTES = 1024 * 1024;
  */
 export async function sendDeadLetter(
   graveyard: DeadLetterQueue,
-  handed: HandedRecords,
+  handed: DeliveredRecords,
   error: unknown,
   attempts: number,
 ): Promise<boolean> {
@@ -56,7 +56,7 @@ export async function sendDeadLetter(
 
 async function buryOnce(
   graveyard: DeadLetterQueue,
-  { reader, handed, records }: HandedRecords,
+  { reader, handed, records }: DeliveredRecords,
   error: unknown,
   attempts: number,
 ): Promise<boolean> {

@@ -125,7 +125,7 @@ export class MessageLoop {
               return end();
             }
             const { arrival } = this;
-            const delivery = this.take(turns);
+            const delivery = this.poll(turns);
             if (delivery !== undefined) {
               const { message, reader } = delivery;
               if (message instanceof Undecodable) {
@@ -152,7 +152,7 @@ export class MessageLoop {
     try {
       while (!this.#closing.aborted) {
         const { arrival } = this;
-        const delivery = this.take(turns);
+        const delivery = this.poll(turns);
         if (delivery === undefined) {
           await this.more(arrival);
           continue;
@@ -226,12 +226,12 @@ export class MessageLoop {
   }
 
   /** The next message in turn, of a reader that `accepts`; `undefined`: there is none now. */
-  take(
+  poll(
     turns: RoundRobin,
     accepts?: (reader: PartitionReader) => boolean,
   ): PolledRecord | undefined {
     if (!this.mayDeliver) return undefined;
-    const delivery = turns.take(accepts);
+    const delivery = turns.poll(accepts);
     if (turns.isPassing) this.#fetcher.pump();
     return delivery;
   }

@@ -28,7 +28,7 @@ export class RoundRobin {
   }
 
   /** The next message that is at hand, of a partition that `accepts`. Throws what stopped one. */
-  take(accepts?: (reader: PartitionReader) => boolean): PolledRecord | undefined {
+  poll(accepts?: (reader: PartitionReader) => boolean): PolledRecord | undefined {
     const current = this.#readers[this.#turn];
     if (this.#left > 0 && current !== undefined && accepts?.(current) !== false) {
       this.#left--;

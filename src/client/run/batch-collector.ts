@@ -8,7 +8,7 @@ export interface BatchCollectorOptions {
   readonly max: number;
   readonly maxWaitMs: number;
   readonly clock: Clock;
-  /** Whether a message is left out of its batch; such a message is processed with the batch. */
+  /** Whether a message is left out of its batch. Such a message counts as processed with the batch. */
   readonly isPassedOver: (reader: PartitionReader, message: Message) => boolean;
   /** Called when a batch has waited for `maxWaitMs`. */
   readonly onDue: () => void;
@@ -20,7 +20,7 @@ export interface CollectedBatch {
   readonly epoch: number;
   readonly messages: readonly Message[];
   readonly records: readonly RawRecord[];
-  /** The offset after the last message taken, left-out ones included. */
+  /** The offset after the last message polled, left-out ones included. */
   readonly next: number;
 }
 
@@ -38,7 +38,7 @@ interface OpenBatch extends CollectedBatch {
   isBlocked: boolean;
 }
 
-/** Fills batches, at most one a partition, until each is full or has waited for `maxWaitMs`. */
+/** Fills batches, at most one a partition, each until it is full or has waited for `maxWaitMs`. */
 export class BatchCollector {
   readonly #options: BatchCollectorOptions;
   readonly #open = new Map<PartitionReader, OpenBatch>();
@@ -66,8 +66,8 @@ export class BatchCollector {
     });
   }
 
-  /** Takes a batch that is full or due out of the collector. */
-  take(): CollectedBatch | undefined {
+  /** Removes a batch that is full or due from the collector, and returns it. */
+  takeReady(): CollectedBatch | undefined {
     const { clock, max } = this.#options;
     for (const batch of this.#open.values()) {
       const { reader, epoch, messages } = batch;
@@ -91,7 +91,7 @@ export class BatchCollector {
     if (batch !== undefined) this.#close(batch);
   }
 
-  /** Puts all collected messages back, to be read again. */
+  /** Puts all collected messages back, to be polled again. */
   putBack(): void {
     for (const batch of this.#open.values()) {
       const { reader, epoch, messages } = batch;

@@ -60,7 +60,7 @@ export async function readTable(options: TableReaderOptions): Promise<void> {
           goals = undefined;
         }
         const { arrival } = reading; // read before the look: no arrival is missed
-        const delivery = reading.take(turns);
+        const delivery = reading.poll(turns);
         if (delivery !== undefined) {
           const { message } = delivery;
           if (!(message instanceof Undecodable)) onMessage(message);

@@ -22,7 +22,7 @@ function readersOf(...counts: readonly number[]): PartitionReader[] {
 /** Everything at hand, as `partition/offset`. */
 function takeAll(turns: RoundRobin): string[] {
   const taken: string[] = [];
-  for (let next = turns.take(); next !== undefined; next = turns.take()) {
+  for (let next = turns.poll(); next !== undefined; next = turns.poll()) {
     taken.push(`${next.reader.partition}/${next.message.offset}`);
   }
   return taken;
@@ -63,19 +63,19 @@ describe('partitions take turns', () => {
     readers[1]!.stopped = true;
     const turns = new RoundRobin(readers, 5);
     const accepts = (reader: PartitionReader): boolean => reader.partition !== 2;
-    expect(turns.take(accepts)!.reader.partition).toBe(3);
-    expect(turns.take(accepts)).toBeUndefined();
+    expect(turns.poll(accepts)!.reader.partition).toBe(3);
+    expect(turns.poll(accepts)).toBeUndefined();
     readers[0]!.paused = false;
     expect(takeAll(turns)).toEqual(['0/0', '2/0']);
   });
 
   test('isPassing says whether the next is of another partition', () => {
     const turns = new RoundRobin(readersOf(3, 3), 2);
-    turns.take();
+    turns.poll();
     expect(turns.isPassing).toBe(false);
-    turns.take();
+    turns.poll();
     expect(turns.isPassing).toBe(true);
-    expect(turns.take()!.reader.partition).toBe(1);
+    expect(turns.poll()!.reader.partition).toBe(1);
   });
 
   test('one that throws is passed over at the next look', () => {
@@ -91,9 +91,9 @@ describe('partitions take turns', () => {
     };
     readers[0]!.accept({ ...place, error });
     const turns = new RoundRobin(readers, 1);
-    expect(() => turns.take()).toThrow('LOG_CORRUPT');
-    expect(turns.take()!.reader.partition).toBe(1);
-    expect(() => turns.take()).toThrow('LOG_CORRUPT');
+    expect(() => turns.poll()).toThrow('LOG_CORRUPT');
+    expect(turns.poll()!.reader.partition).toBe(1);
+    expect(() => turns.poll()).toThrow('LOG_CORRUPT');
   });
 });
 
@@ -111,7 +111,7 @@ test('partitions that come and go lose and repeat nothing', () => {
       const seen = new Map<PartitionReader, number>();
       const turns = new RoundRobin(readers, length);
       const take = (): boolean => {
-        const next = turns.take();
+        const next = turns.poll();
         if (next === undefined) return false;
         expect(gone).not.toContain(next.reader);
         expect(next.message.offset).toBe(seen.get(next.reader) ?? 0);
