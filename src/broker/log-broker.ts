@@ -239,7 +239,7 @@ export class LogBroker implements Broker {
 
   async resetOffsets(request: Request<'resetOffsets'>): Promise<CommittedOffset[]> {
     const reset = this.#connection.run(({ groupAdmin }) => groupAdmin.resetOffsets(request));
-    return this.#lookups.progress('disk', this.#lookups.progress('memory', reset));
+    return this.#lookups.holdAppendsFor('disk', this.#lookups.holdAppendsFor('memory', reset));
   }
 
   /** A client is gone: nothing is kept for it. */

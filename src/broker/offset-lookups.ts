@@ -37,7 +37,7 @@ export class OffsetLookups {
   async ofTopics(request: Request<'listTopicOffsets'>): Promise<TopicOffsets[]> {
     const rows = this.#matching(request);
     const found = (['disk', 'memory'] as const).map((storage) =>
-      this.progress(storage, this.#ofStorage(request, storage, rows)),
+      this.holdAppendsFor(storage, this.#ofStorage(request, storage, rows)),
     );
     return (await Promise.all(found)).flat();
   }
@@ -47,13 +47,13 @@ export class OffsetLookups {
       request.map(({ topicId, partition, at }) => {
         const storage = isInMemory(topicId) ? 'memory' : 'disk';
         const run = this.#run(({ partitions }) => partitions.offset(topicId, partition, at));
-        return this.progress(storage, run);
+        return this.holdAppendsFor(storage, run);
       }),
     );
   }
 
   /** Makes later appends wait until `lookup` settles. */
-  progress<T>(storage: TopicStorage, lookup: Promise<T>): Promise<T> {
+  holdAppendsFor<T>(storage: TopicStorage, lookup: Promise<T>): Promise<T> {
     const pending = this.#pending[storage];
     pending.add(lookup);
     const done = (): void => void pending.delete(lookup);

@@ -1,4 +1,5 @@
-import { checkName, mistake, withDefaults } from '../base/argument.ts';
+import { abortable } from '../base/abortable.ts';
+import { checkName, checkSignal, mistake, withDefaults } from '../base/argument.ts';
 import { Closable } from '../base/closable.ts';
 import { systemClock } from '../platform/clock.ts';
 import { deferred } from '../base/deferred.ts';
@@ -36,11 +37,18 @@ export interface OpenLogOptions {
    * beside the page's code, which bundlers find by themselves.
    */
   readonly workerUrl?: WorkerUrl;
+  /**
+   * Ends the opening when it aborts: `openLog` rejects with the signal's reason, and nothing stays
+   * open. A log that is open is not closed by it. Default: none. Leave it out where nobody waits
+   * for less than the 20 s that opening takes at the most.
+   */
+  readonly signal?: AbortSignal;
 }
 
 interface CheckedOpenLogOptions {
   readonly host: WorkerKind | InlineHost;
   readonly workerUrl: WorkerUrl | undefined;
+  readonly signal: AbortSignal | undefined;
 }
 
 /**
@@ -51,19 +59,23 @@ interface CheckedOpenLogOptions {
  * opened: `WORKER_FAILED`, `PROTOCOL_MISMATCH`, `LOCKS_UNAVAILABLE`, `NO_INDEXEDDB`, `NO_WORKER`,
  * `FORMAT_TOO_NEW`, `STORAGE_BLOCKED`, `STORAGE_UNAVAILABLE`; `LOAD_FAILED` where a part of the
  * page's own code cannot be loaded. An open log has all of its code, also offline. The promise
- * settles within 20 s: 5 for each of two workers to answer, and 10 for the store.
+ * settles within 20 s: 5 for each of two workers to answer, and 10 for the store; at once where
+ * `signal` aborts.
  */
 export async function openLog(name: string, options: OpenLogOptions = {}): Promise<Log> {
   checkName('log name', name);
-  const { host, workerUrl } = withDefaults<CheckedOpenLogOptions>('openLog()', options, {
+  const { host, workerUrl, signal } = withDefaults<CheckedOpenLogOptions>('openLog()', options, {
     host: defaultWorkerKind(),
     workerUrl: undefined,
+    signal: undefined,
   });
   if (host !== 'shared' && host !== 'dedicated' && typeof host?.open !== 'function') {
     throw mistake("host must be 'shared', 'dedicated' or inline()", host);
   }
+  if (signal !== undefined) checkSignal('signal', signal);
   if (typeof host === 'string') checkContext(host);
   if (workerUrl !== undefined) checkWorkerUrl(workerUrl);
+  signal?.throwIfAborted();
   const loading = loadModules(systemClock);
   loading.catch(() => {}); // where the worker does not start either, its error says more
   for (let tries = 1; ; tries++) {
@@ -72,8 +84,8 @@ export async function openLog(name: string, options: OpenLogOptions = {}): Promi
     try {
       // With the topics known, the page's first record leaves in the turn of `send`, which may be
       // the page's last.
-      topicMetadata.opened(await connection.open());
-      await loading;
+      topicMetadata.opened(await abortable(signal, connection.open()));
+      await abortable(signal, loading);
       return new Log(name, connection, topicMetadata);
     } catch (error) {
       connection.close();

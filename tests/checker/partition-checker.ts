@@ -85,8 +85,8 @@ export class PartitionChecker {
       case 'lost':
         return this.#end(event, i);
       case 'rewound': {
-        const progress = this.#holdOf(event);
-        if (progress !== undefined) progress.isRewound = true;
+        const hold = this.#holdOf(event);
+        if (hold !== undefined) hold.isRewound = true;
         return;
       }
       case 'delivered':
@@ -140,7 +140,7 @@ export class PartitionChecker {
 
   #begin({ member, epoch }: Holder, i: number): void {
     const granted = this.#owners.find((o) => o.member === member && o.epoch === epoch);
-    const progress: Hold = {
+    const hold: Hold = {
       member,
       epoch,
       assigned: i,
@@ -151,11 +151,11 @@ export class PartitionChecker {
     };
     for (const other of this.#holds) {
       if (other.ended !== undefined) continue;
-      if (this.#isOver(other, progress)) continue;
+      if (this.#isOver(other, hold)) continue;
       const happened = `${member} begins, and ${other.member} has not given it up`;
       this.#wrong('one member at a time', happened, other.assigned, i);
     }
-    this.#holds.push(progress);
+    this.#holds.push(hold);
   }
 
   /** Whether the older one of two holds is over, though its member has not said so. */
@@ -167,23 +167,23 @@ export class PartitionChecker {
   }
 
   #end(event: Holder, i: number): void {
-    const progress = this.#holdOf(event);
-    if (progress !== undefined) progress.ended ??= i;
+    const hold = this.#holdOf(event);
+    if (hold !== undefined) hold.ended ??= i;
   }
 
   #deliver(event: Delivered, i: number): void {
     const { member, offset, lane } = event;
-    const progress = this.#holdOf(event);
-    if (progress === undefined || progress.ended !== undefined) {
+    const hold = this.#holdOf(event);
+    if (hold === undefined || hold.ended !== undefined) {
       const happened = `${member} gets ${offset} of what it does not have`;
-      return this.#wrong('only to a holder', happened, progress?.ended, i);
+      return this.#wrong('only to a holder', happened, hold?.ended, i);
     }
-    if (progress.delivered.size === 0) this.#checkPlace(progress, offset, i);
-    const last = progress.delivered.get(lane);
-    if (last !== undefined) this.#checkOrder(progress, last, event, i);
-    if (progress.isRewound) progress.delivered.clear();
-    progress.isRewound = false;
-    progress.delivered.set(lane, { offset, at: i });
+    if (hold.delivered.size === 0) this.#checkPlace(hold, offset, i);
+    const last = hold.delivered.get(lane);
+    if (last !== undefined) this.#checkOrder(hold, last, event, i);
+    if (hold.isRewound) hold.delivered.clear();
+    hold.isRewound = false;
+    hold.delivered.set(lane, { offset, at: i });
   }
 
   #checkPlace({ epoch, member, assigned }: Hold, offset: number, i: number): void {
@@ -202,11 +202,11 @@ export class PartitionChecker {
     }
   }
 
-  #checkOrder(progress: Hold, last: Handed, { offset, lane }: Delivered, i: number): void {
+  #checkOrder(hold: Hold, last: Handed, { offset, lane }: Delivered, i: number): void {
     const next = this.#nextFrom(last.offset + 1);
-    const comesAgain = progress.isRewound && offset < next;
+    const comesAgain = hold.isRewound && offset < next;
     if (comesAgain || (lane === undefined ? offset === next : offset >= next)) return;
-    const happened = `${progress.member} gets ${offset} after ${last.offset}`;
+    const happened = `${hold.member} gets ${offset} after ${last.offset}`;
     this.#wrong('in order', happened, last.at, i);
   }
 
@@ -241,9 +241,9 @@ export class PartitionChecker {
       const may = [before, ...during].some((o) => o?.member === member && o.epoch === epoch);
       return may ? undefined : (before?.at ?? from);
     }
-    const progress = this.#holdOf(event);
+    const hold = this.#holdOf(event);
     const later = this.#holds.find((other) => {
-      return progress !== undefined && other.assigned > progress.assigned && other.assigned < from;
+      return hold !== undefined && other.assigned > hold.assigned && other.assigned < from;
     });
     return later?.assigned;
   }
@@ -255,8 +255,8 @@ export class PartitionChecker {
   }
 
   #holdOf({ member, epoch }: Holder): Hold | undefined {
-    return this.#holds.findLast((progress) => {
-      return progress.member === member && (epoch === undefined || progress.epoch === epoch);
+    return this.#holds.findLast((hold) => {
+      return hold.member === member && (epoch === undefined || hold.epoch === epoch);
     });
   }
 

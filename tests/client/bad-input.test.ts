@@ -162,6 +162,11 @@ const REJECTED: Readonly<Record<string, Case>> = {
   'openLog: inline itself': [() => openLog('l', { host: wrong(inline) }), 'inline()', 'inline'],
   'openLog: null': [() => openLog('l', { host: wrong(null) }), 'inline()', 'null'],
   'openLog: brokers': [() => openLog('l', wrong({ brokers: [] })), '"brokers": leave it out'],
+  'openLog: a signal': [
+    () => openLog('l', { signal: wrong(new AbortController()) }),
+    'signal',
+    'AbortSignal',
+  ],
   'openLog: a misspelt option': [() => openLog('l', wrong({ url: '' })), '"url"'],
 
   'send: a topic': [() => producer.send('no/topic', record), name, '"no/topic"'],

@@ -44,6 +44,45 @@ test('what one tab stored is there for a tab that opens later', async () => {
   expect(texts(await readAll(second, 't'))).toEqual(['0', '1', '2']);
 });
 
+describe('the signal of openLog', () => {
+  test('ends the opening, with its reason, and closes what was opened', async () => {
+    const host = memoryHost();
+    const stub = stubHost(host);
+    let closes = 0;
+    const gate = stub.hold('openLog');
+    const counting = {
+      open: (name: string) => {
+        const opened = stub.open(name);
+        return { broker: opened.broker, close: () => (closes++, opened.close()) };
+      },
+    };
+    const abort = new AbortController();
+    const opening = openLog('shop', { host: counting, signal: abort.signal });
+    await gate.arrived(1);
+    const reason = new Error('the user went on');
+    abort.abort(reason);
+    await expect(opening).rejects.toBe(reason);
+    gate.open();
+    await vi.waitFor(() => expect(closes).toBe(1));
+  });
+
+  test('opens nothing where it is aborted already', async () => {
+    const stub = stubHost(memoryHost());
+    const opening = openLog('shop', { host: stub, signal: AbortSignal.abort() });
+    await expect(opening).rejects.toMatchObject({ name: 'AbortError' });
+    expect(stub.requests('openLog')).toEqual([]);
+  });
+
+  test('does nothing to a log that is open', async () => {
+    const abort = new AbortController();
+    const log = await openLog('shop', { host: memoryHost(), signal: abort.signal });
+    abort.abort();
+    await log.admin.createTopics(['t']);
+    expect(await log.admin.listTopics()).toHaveLength(1);
+    await log.close();
+  });
+});
+
 describe('a log that cannot be opened', () => {
   afterEach(() => vi.unstubAllGlobals());
 
@@ -147,7 +186,7 @@ describe('close', () => {
     const host = stubHost();
     const log = await openTab(host);
     await log.admin.createTopics(['t']);
-    const gate = host.progress('produce');
+    const gate = host.hold('produce');
     const sent = log.producer().send('t', { value: 'v' });
     await gate.arrived(1);
     const closing = log.close();

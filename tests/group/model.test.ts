@@ -216,10 +216,10 @@ class Model {
       expect(ids.length > 0 ? ids : [null]).toContain(owner);
       expect(ids.length > 0 ? ids : [null]).toContain(target);
       if (owner === null) continue;
-      const progress = `${topicId}/${partition}@${epoch}`;
+      const claim = `${topicId}/${partition}@${epoch}`;
       const life = `${owner}@${takers.find(({ memberId }) => memberId === owner)!.epoch}`;
-      expect(this.#holders.get(progress) ?? life, progress).toBe(life);
-      this.#holders.set(progress, life);
+      expect(this.#holders.get(claim) ?? life, claim).toBe(life);
+      this.#holders.set(claim, life);
     }
   }
 

@@ -23,7 +23,7 @@ export interface StubHost extends InlineHost {
   /** From now on calls of this method are answered so; `undefined`: by the real broker. */
   answer<M extends Method>(method: M, answer: Answer<M> | undefined): void;
   /** From now on calls of this method wait. */
-  progress(method: Method): Gate;
+  hold(method: Method): Gate;
 }
 
 export function stubHost(host: InlineHost = memoryHost()): StubHost {
@@ -56,7 +56,7 @@ export function stubHost(host: InlineHost = memoryHost()): StubHost {
     },
     requests: <M extends Method>(method: M) => (requests.get(method) ?? []) as Request<M>[],
     answer,
-    progress(method) {
+    hold(method) {
       let open!: () => void;
       const opened = new Promise<void>((resolve) => (open = resolve));
       let calls = 0;

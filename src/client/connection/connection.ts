@@ -25,10 +25,13 @@ const CALL_DEADLINE_MS = 9_750;
 /** A call that is safe to repeat is sent to this many workers, should they die one after the other. */
 const MAX_TRIES = 3;
 
-/** One that died in the middle of a long poll, this long after it began, is not one of them. */
+/**
+ * A worker that died in a long poll this long after the poll began has served: its death does not
+ * count as one of the tries.
+ */
 const SERVED_MS = 1_000;
 
-/** A tab's way to the log, across the deaths of workers: the next call dials anew. */
+/** A tab's connection to the log, across the deaths of workers: the next call starts or joins another worker. */
 export class Connection {
   readonly clientId: string = randomId();
   readonly page: PageLife;
@@ -37,7 +40,7 @@ export class Connection {
   /** The id of the log; `undefined` until the log is open. */
   #logId: string | undefined;
   #alive: Promise<void> | undefined;
-  #link: Promise<WorkerConnection> | undefined;
+  #worker: Promise<WorkerConnection> | undefined;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
@@ -101,10 +104,10 @@ export class Connection {
     extraMs: number,
   ): Promise<Response<M>> {
     for (let tries = 1; ; tries++) {
-      const link = await this.#connect();
+      const worker = await this.#connect();
       const asked = this.clock.now();
       try {
-        return await link.call(method, request, CALL_DEADLINE_MS + extraMs);
+        return await worker.call(method, request, CALL_DEADLINE_MS + extraMs);
       } catch (error) {
         if (isLogDeleted(error)) this.close(error);
         const code = error instanceof TablogError ? error.code : undefined;
@@ -125,8 +128,8 @@ export class Connection {
   close(deletion?: TablogError): void {
     if (this.closed.aborted) return;
     this.#closing.abort(deletion);
-    void this.#link?.then(
-      (link) => link.close(deletion),
+    void this.#worker?.then(
+      (worker) => worker.close(deletion),
       () => {},
     );
   }
@@ -140,33 +143,33 @@ export class Connection {
 
   #connect(): Promise<WorkerConnection> {
     if (this.closed.aborted) return Promise.reject(this.closedError());
-    if (this.#link === undefined) {
-      const dialling = this.#dial();
-      dialling.catch(() => {
-        if (this.#link === dialling) this.#link = undefined;
+    if (this.#worker === undefined) {
+      const connecting = this.#connectToWorker();
+      connecting.catch(() => {
+        if (this.#worker === connecting) this.#worker = undefined;
       });
-      this.#link = dialling;
+      this.#worker = connecting;
     }
-    return this.#link;
+    return this.#worker;
   }
 
-  async #dial(): Promise<WorkerConnection> {
+  async #connectToWorker(): Promise<WorkerConnection> {
     const { log, host, workerUrl, clock } = this.#options;
     const inThread = typeof host === 'object';
     await this.#holdLife(inThread);
     if (inThread) return connectInline(host, log);
     const { clientId } = this;
-    const link = await connectToWorker({
+    const worker = await connectToWorker({
       log,
       clientId,
       logId: this.#logId ?? null,
       kind: host,
       workerUrl,
       clock,
-      onLost: () => (this.#link = undefined),
+      onLost: () => (this.#worker = undefined),
     });
-    if (!this.closed.aborted) return link;
-    link.close();
+    if (!this.closed.aborted) return worker;
+    worker.close();
     throw this.closedError();
   }
 

@@ -13,19 +13,20 @@ import type { WorkerUrl } from './worker-url.ts';
 /** One connection to one broker, for as long as that broker lives. */
 export interface WorkerConnection {
   call<M extends Method>(method: M, request: Request<M>, deadlineMs: number): Promise<Response<M>>;
-  /** Closes the link; calls without an answer reject with `why`. Default `OUTCOME_UNKNOWN`. */
+  /** Closes the connection; calls without an answer reject with `why`. Default `OUTCOME_UNKNOWN`. */
   close(why?: TablogError): void;
 }
 
 /** Also the longest that a page can wait for a worker that does not boot. */
 const HELLO_DEADLINE_MS = 5_000;
 
-/** So many SharedWorkers are asked for, one after the other. */
+/** How many SharedWorkers are started, one after the other, before `openLog` fails. */
 const MAX_TRIES = 2;
 
 /**
- * For some milliseconds a browser hands out a SharedWorker that failed to load again, and then says
- * nothing: without a pause, Chromium did so to every fourth that asked at once on a busy machine.
+ * The pause before a SharedWorker that failed to load is asked for again. Chromium hands out the
+ * failed one again for some milliseconds, without an error event: without a pause, every fourth
+ * attempt on a busy machine met it.
  */
 const PAUSE_MS = 100;
 
@@ -43,7 +44,7 @@ export interface ConnectOptions {
 /** Starts or joins a worker and greets it. Throws `WORKER_FAILED` or `PROTOCOL_MISMATCH`. */
 export async function connectToWorker(options: ConnectOptions): Promise<WorkerConnection> {
   try {
-    return await dialInTurn(options);
+    return await connectWithRetry(options);
   } catch (error) {
     if (!(error instanceof TablogError) || error.code !== 'WORKER_FAILED') throw error;
     throw await explained(error, options);
@@ -67,10 +68,10 @@ async function explained(error: TablogError, options: ConnectOptions): Promise<T
   }
 }
 
-async function dialInTurn(options: ConnectOptions): Promise<WorkerConnection> {
+async function connectWithRetry(options: ConnectOptions): Promise<WorkerConnection> {
   const { kind, log, workerUrl, clock } = options;
   let generation = 1;
-  let told: TablogError | undefined; // by the browser, which knows more than that nobody answers
+  let told: TablogError | undefined; // the browser's own error says more than a silent worker
   for (let tries = 1; ; tries++) {
     const host = startWorker(kind, log, generation, workerUrl);
     try {
@@ -81,15 +82,16 @@ async function dialInTurn(options: ConnectOptions): Promise<WorkerConnection> {
       const { reason } = error.details;
       if (reason !== 'silent') told ??= error;
       if (kind !== 'shared' || tries === MAX_TRIES) throw told ?? error;
-      // One that died as it was asked for has a successor under its name, which the others have.
-      // One that hangs, or whose code threw, is handed out again: the next try is another name.
+      // A worker that died while it was asked for has a successor of the same name, which other
+      // tabs use. A worker that hangs, or whose code threw, is handed out again under its name, so
+      // the next try asks for another name.
       if (reason === 'notLoaded') await sleep(clock, PAUSE_MS);
       else generation++;
     }
   }
 }
 
-/** A link to a broker in this thread: it cannot be lost, and is as fast as a call. */
+/** A connection to a broker in this thread: it cannot be lost, and costs what a call costs. */
 export function connectInline(host: InlineHost, log: string): WorkerConnection {
   const opened = host.open(log);
   return {

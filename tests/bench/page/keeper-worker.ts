@@ -66,11 +66,11 @@ async function openAlone(log: string): Promise<Store> {
   const store = await openIdbStore(log);
   const [row] = await store.read([logRef]);
   await new Promise<void>((resolve, reject) => {
-    const progress = (): Promise<never> => {
+    const hold = (): Promise<never> => {
       resolve();
       return new Promise(() => {});
     };
-    alone(`janitor/${row!.logId}`, progress).catch(reject);
+    alone(`janitor/${row!.logId}`, hold).catch(reject);
   });
   return store;
 }

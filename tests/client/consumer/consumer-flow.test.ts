@@ -109,7 +109,7 @@ describe('pause', () => {
     await log.admin.createTopics(['t']);
     await log.producer().sendBatch('t', numbered(3));
     const consumer = log.consumer(options);
-    const gate = host.progress('fetch');
+    const gate = host.hold('fetch');
     const heard = listen(consumer);
     await gate.arrived(1);
     consumer.pause();

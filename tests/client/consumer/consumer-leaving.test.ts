@@ -47,7 +47,7 @@ describe.each(['pagehide', 'hide', 'freeze'] as const)('as the page leaves: %s',
   test('it is posted though another commit is under way', async () => {
     const consumer = log.consumer({ group: 'g', topics: ['t'], from: 'earliest' });
     await consumer.ready;
-    gate = host.progress('commitOffsets');
+    gate = host.hold('commitOffsets');
     const messages = consumer[Symbol.asyncIterator]();
     for (let i = 0; i < 2; i++) await messages.next();
     await gate.arrived(1);
@@ -62,7 +62,7 @@ describe.each(['pagehide', 'hide', 'freeze'] as const)('as the page leaves: %s',
 
 test('what the application asked to commit is posted though another commit is under way', async () => {
   const consumer = await read('manual', 4);
-  gate = host.progress('commitOffsets');
+  gate = host.hold('commitOffsets');
   const asked = [1, 3].map((offset) => consumer.commit([{ topic: 't', partition: 0, offset }]));
   await gate.arrived(1);
   asked.push(consumer.commit([{ topic: 't', partition: 0, offset: 2, metadata: 'm' }]));

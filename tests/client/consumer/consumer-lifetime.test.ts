@@ -65,7 +65,7 @@ describe.each(LOOPS)('%s', (_, loop) => {
     const host = stubHost();
     const log = await openTab(host);
     await log.admin.createTopics(['t']);
-    const gate = host.progress('listTopicOffsets');
+    const gate = host.hold('listTopicOffsets');
     const consumer = log.consumer(options);
     const looping = loop(consumer, () => {});
     await gate.arrived(1);
@@ -120,7 +120,7 @@ test('a wake-up is not missed, whenever the news comes', async () => {
     await log.producer().send('t', { value: 'v' });
     const consumer = log.consumer(options);
     await consumer.ready;
-    const gate = host.progress('fetch');
+    const gate = host.hold('fetch');
     const iterator = consumer[Symbol.asyncIterator]();
     await gate.arrived(1);
     gate.open();

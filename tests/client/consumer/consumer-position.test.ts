@@ -120,7 +120,7 @@ describe('seek', () => {
 
   test('what a fetch brings that was under way is not delivered', async () => {
     const { consumer, host } = await stubbed(2);
-    const gate = host.progress('fetch');
+    const gate = host.hold('fetch');
     const taken = take(consumer, 1);
     await gate.arrived(1);
     await consumer.seek(1);

@@ -153,7 +153,7 @@ test('a partition that a member is given later, of which nothing is committed: a
   const log = await openTab(host);
   await log.admin.createTopics(['t']);
   await log.producer().sendBatch('t', numbered(3));
-  const gate = host.progress('joinGroup');
+  const gate = host.hold('joinGroup');
   const consumer = log.consumer({ topics: ['t'], group: 'g' });
   await gate.arrived(1);
   await log.producer().sendBatch('t', [{ value: 'while it joins' }]);

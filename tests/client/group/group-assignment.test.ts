@@ -176,7 +176,7 @@ describe('ready', () => {
 
   test('rejects with CLOSED where it is closed first, and nobody has joined', async () => {
     const { stubbed, host } = await openStubbed('t');
-    const gate = host.progress('joinGroup');
+    const gate = host.hold('joinGroup');
     const { consumer } = new Member(stubbed);
     await gate.arrived(1);
     const closed = consumer.close();

@@ -131,8 +131,8 @@ describe("commit: 'processed'", () => {
     const { log, stubbed, host } = await openStubbed('t');
     await fill(log, 3);
     expect(await readOne(new Member(stubbed).consumer)).toMatchObject({ offset: 0 });
-    host.progress('syncGroup');
-    host.progress('commitOffsets');
+    host.hold('syncGroup');
+    host.hold('commitOffsets');
     const b = await joined(log);
     void b.loop();
     await pass(20_000, 500);
@@ -143,7 +143,7 @@ describe("commit: 'processed'", () => {
     const { log, stubbed, host } = await openStubbed('t');
     await fill(log, 500);
     const a = new Member(stubbed);
-    const gate = host.progress('commitOffsets');
+    const gate = host.hold('commitOffsets');
     void a.loop();
     await gate.arrived(1);
     await eventually(() => expect(a.read).toHaveLength(500));
@@ -181,7 +181,7 @@ describe("commit: 'manual'", () => {
     expect(await committed(log)).toEqual({ 't/0': 4 });
     await Promise.all([5, 6, 4].map((i) => messages[i]!.commit()));
     expect(await committed(log)).toEqual({ 't/0': 7 });
-    const gate = host.progress('commitOffsets');
+    const gate = host.hold('commitOffsets');
     const ninth = messages[8]!.commit();
     await gate.arrived(1);
     const eighth = messages[7]!.commit();

@@ -128,7 +128,7 @@ describe('a busy disk', () => {
     await stopTime();
     const { log, stubbed, host } = await openStubbed('t');
     const a = await reading(stubbed, { sessionTimeoutMs: 1000 });
-    const frozen = host.progress('syncGroup');
+    const frozen = host.hold('syncGroup');
     const b = await joined(log, { sessionTimeoutMs: 1000 });
     await pass(2000, 50);
     await b.consumer.close();
@@ -214,7 +214,7 @@ describe('a topic that is deleted', () => {
     await stopTime();
     const { log, stubbed, host } = await openStubbed('t', 'u');
     await fill(log, 3, [0], 'u');
-    const gate = host.progress('positionPartitions');
+    const gate = host.hold('positionPartitions');
     const a = new Member(stubbed, { topics: ['t', 'u'] });
     let ended: unknown = 'no';
     a.loop().catch((error: unknown) => (ended = error));
@@ -234,7 +234,7 @@ describe('a topic that is deleted', () => {
     let ended: unknown = 'no';
     a.loop(() => opened).catch((error: unknown) => (ended = error));
     await eventually(() => expect(a.read).toEqual(['t/0@0']));
-    const gate = host.progress('syncGroup'); // so that it does not know yet
+    const gate = host.hold('syncGroup'); // so that it does not know yet
     await log.admin.deleteTopics(['t']);
     open();
     await settle();

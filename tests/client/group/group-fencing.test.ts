@@ -25,7 +25,7 @@ describe('a tab that does not answer', () => {
     await fill(log, 3, [0, 1, 2, 3]);
     const a = await joined(stubbed, { sessionTimeoutMs: 1000 });
     const b = await reading(log, { sessionTimeoutMs: 1000 });
-    host.progress('syncGroup');
+    host.hold('syncGroup');
     await pass(800, 50);
     expect(b.owns).toHaveLength(2);
     await pass(800, 50);
@@ -41,7 +41,7 @@ describe('a tab that does not answer', () => {
     const a = new Member(stubbed, { sessionTimeoutMs: 1000, commit: 'manual' });
     const messages = a.consumer[Symbol.asyncIterator]();
     const { value: message } = await messages.next();
-    const frozen = host.progress('syncGroup');
+    const frozen = host.hold('syncGroup');
     const b = await reading(log, { sessionTimeoutMs: 1000 });
     await pass(2000, 50);
     expect(b.owns).toHaveLength(4);
@@ -70,7 +70,7 @@ describe('a tab that does not answer', () => {
     const messages = a.consumer[Symbol.asyncIterator]();
     for (let i = 0; i <= processed; i++) await messages.next();
     await settle();
-    const frozen = host.progress('syncGroup');
+    const frozen = host.hold('syncGroup');
     const b = await reading(log, { sessionTimeoutMs: 1000 });
     await pass(2000, 50);
     expect(b.read).toEqual(['t/0@0', 't/0@1', 't/0@2'].slice(processed));
@@ -97,7 +97,7 @@ describe('a tab that does not answer', () => {
     await pass(laterMs);
     await joined(stubbed, { sessionTimeoutMs: 1000 });
     const b = await joined(log, { sessionTimeoutMs: 1000 });
-    host.progress('syncGroup');
+    host.hold('syncGroup');
     await pass(3000, 50);
     expect(b.owns).toHaveLength(4);
   });
@@ -108,7 +108,7 @@ describe('a tab that does not answer', () => {
     await fill(log, 3);
     const named = { memberId: 'm', sessionTimeoutMs: 1000, commit: 'manual' } as const;
     const message = await readOne(new Member(stubbed, named).consumer);
-    host.progress('syncGroup');
+    host.hold('syncGroup');
     const b = await joined(log, { sessionTimeoutMs: 1000 });
     await pass(2000, 50);
     expect(b.owns).toEqual(['t/0']);
@@ -145,7 +145,7 @@ describe('tabs that answer', () => {
     const b = await joined(log, { sessionTimeoutMs: 1000 });
     await joined(stubbed, { sessionTimeoutMs: 2000 });
     const before = [...a.events, ...b.events];
-    host.progress('syncGroup');
+    host.hold('syncGroup');
     await pass(6000, 20);
     expect([...a.events, ...b.events].filter((event) => event.startsWith('lost'))).toEqual([]);
     expect([...a.owns, ...b.owns].sort()).toEqual(['t/0', 't/1', 't/2', 't/3']);
@@ -246,7 +246,7 @@ describe('offsets that were reset by force', () => {
     await fill(log, 5, [0, 1, 2, 3]);
     const a = await joined(stubbed, { commit: 'manual' });
     const messages = await take(a.consumer, 20);
-    const frozen = host.progress('syncGroup'); // so that it does not know yet
+    const frozen = host.hold('syncGroup'); // so that it does not know yet
     await log.admin.resetOffsets('g', 't', 2, { force: true, partitions: [0] });
     const lasts = messages.filter(({ offset }) => offset === 4);
     const settled = await Promise.allSettled(lasts.map((message) => message.commit()));

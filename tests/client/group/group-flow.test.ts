@@ -109,7 +109,7 @@ describe('seek', () => {
   test('does not lose what was processed before it', async () => {
     const { log, stubbed, host } = await openStubbed('t');
     await fill(log, 10);
-    const gate = host.progress('commitOffsets');
+    const gate = host.hold('commitOffsets');
     const { consumer } = new Member(stubbed);
     const messages = consumer[Symbol.asyncIterator]();
     for (let i = 0; i < 5; i++) await messages.next(); // the first commit waits meanwhile
@@ -235,7 +235,7 @@ describe('batches()', () => {
     const { log, stubbed, host } = await openStubbed('t');
     await fill(log, 3);
     const a = await joined(stubbed, { sessionTimeoutMs: 1000 });
-    const frozen = host.progress('syncGroup');
+    const frozen = host.hold('syncGroup');
     let batches = 0;
     void (async () => {
       for await (const _ of a.consumer.batches({ max: 10, maxWaitMs: 5000 })) batches++;
@@ -252,7 +252,7 @@ test('nothing is delivered while the group may have given up on the tab', async 
   await stopTime();
   const { log, stubbed, host } = await openStubbed('t');
   const a = await reading(stubbed, { sessionTimeoutMs: 1000 });
-  const frozen = host.progress('syncGroup');
+  const frozen = host.hold('syncGroup');
   await pass(1500, 50);
   await fill(log, 3);
   await pass(500, 50);

@@ -61,7 +61,7 @@ describe.each(ENDS)('%s', (_, end) => {
     const { log, stubbed, host } = await openStubbed('t');
     const abort = new AbortController();
     const { consumer } = new Member(stubbed, { signal: abort.signal });
-    const gate = host.progress('joinGroup');
+    const gate = host.hold('joinGroup');
     await gate.arrived(1);
     const ended = end(consumer, stubbed, abort);
     gate.open();
@@ -75,7 +75,7 @@ describe.each(ENDS)('%s', (_, end) => {
   test('before it joins, as it looks whether its topics exist, keeps it from joining', async () => {
     const { log, stubbed, host } = await openStubbed('t');
     await settle();
-    const gate = host.progress('listTopics');
+    const gate = host.hold('listTopics');
     await log.admin.createTopics(['u']); // what the tab knows is not current any more
     await gate.arrived(1);
     const abort = new AbortController();
@@ -147,7 +147,7 @@ test('a consumer that is closed before it is a member leaves no listener to the 
   onTestFinished(() => void vi.unstubAllGlobals());
   const { log, stubbed, host } = await openStubbed('t', 'dead');
   await settle();
-  const gate = host.progress('listTopics');
+  const gate = host.hold('listTopics');
   await log.admin.createTopics(['u']); // what the tab knows is not current any more
   await gate.arrived(1);
   const { consumer } = new Member(stubbed, { placement: 'visible', deadLetterTopic: 'dead' });

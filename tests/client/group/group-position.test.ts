@@ -47,7 +47,7 @@ describe('where nothing was committed', () => {
     const { log, stubbed, host } = await openStubbed('t');
     await fill(log, 5);
     await joined(stubbed, { from: 'latest' });
-    host.progress('syncGroup');
+    host.hold('syncGroup');
     await fill(log, 3);
     const b = await joined(log, { from: 'latest' });
     void b.loop();

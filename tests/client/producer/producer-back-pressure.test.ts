@@ -24,7 +24,7 @@ describe('a broker that does not answer', () => {
     const log = await openTab(host);
     await log.admin.createTopics(['t']);
     const producer = log.producer(small);
-    const gate = host.progress('produce');
+    const gate = host.hold('produce');
     const sent = ordered(200).map((record) => producer.send('t', record));
     await gate.arrived(2);
     await settle();
@@ -41,7 +41,7 @@ describe('a broker that does not answer', () => {
     const log = await openTab(host);
     await log.admin.createTopics(['t']);
     const producer = log.producer(small);
-    const gate = host.progress('produce');
+    const gate = host.hold('produce');
     let stored = 0;
     const sent = ordered(100).map((record) => producer.send('t', record).then(() => stored++));
     let flushed = false;
@@ -61,7 +61,7 @@ describe('a broker that does not answer', () => {
     const log = await openTab(host);
     await log.admin.createTopics(['t']);
     const producer = log.producer(small);
-    const gate = host.progress('produce');
+    const gate = host.hold('produce');
     const sent = Promise.allSettled(ordered(50).map((record) => producer.send('t', record)));
     await gate.arrived(1);
     host.answer('produce', () => Promise.reject(new Error('broken')));
@@ -89,7 +89,7 @@ describe('the order within a partition is the order of send', () => {
     await log.admin.createTopics([topic('t', { partitions: 2 })]);
     const producer = log.producer();
     const records = numbered(60).map((record, i) => ({ ...record, partition: i % 2 }));
-    const gate = host.progress('listTopics');
+    const gate = host.hold('listTopics');
     const sent = records.slice(0, 20).map((record) => producer.send('t', record));
     await gate.arrived(1);
     const batch = producer.sendBatch('t', records.slice(20, 40));

@@ -48,7 +48,7 @@ test('what is sent before the topic is known goes in two requests at most', asyn
 
 test('what is sent while a batch is under way travels together', async () => {
   const { host, producer } = await start();
-  const gate = host.progress('produce');
+  const gate = host.hold('produce');
   const sent = [producer.send('t', sized(1))];
   await gate.arrived(1);
   for (let i = 0; i < 4; i++) {
@@ -63,7 +63,7 @@ test('what is sent while a batch is under way travels together', async () => {
 
 test('a partition does not wait for the batch of another', async () => {
   const { host, producer } = await start();
-  const gate = host.progress('produce');
+  const gate = host.hold('produce');
   const first = producer.send('t', { value: 'a', partition: 0 });
   await gate.arrived(1);
   const second = producer.send('t', { value: 'b', partition: 1 });
@@ -92,7 +92,7 @@ describe('batchBytes', () => {
 
   test('no more than five batches of a partition are under way', async () => {
     const { host, producer } = await start({ batchBytes: 100 });
-    const gate = host.progress('produce');
+    const gate = host.hold('produce');
     const sent = Array.from({ length: 20 }, () => producer.send('t', sized(80)));
     await gate.arrived(1);
     await settle();

@@ -98,7 +98,7 @@ describe('an idempotent producer', () => {
   test('has several batches under way, and no more than five', async () => {
     const { world, host, producer } = await bench();
     await world.passing(sendNow(producer, 'warm'));
-    const gate = host.progress('produce');
+    const gate = host.hold('produce');
     const sent = Array.from({ length: 9 }, (_, i) => send(producer, String(i)));
     const flushed = producer.flush();
     await gate.arrived(5);

@@ -62,7 +62,7 @@ async function endOfTurn(): Promise<void> {
 
 /** The worker answers none of these before the end of the test, or as it says. */
 function hold(method: Method): () => void {
-  const gate = host.progress(method);
+  const gate = host.hold(method);
   const open = (): void => gate.open();
   held.push(open);
   return open;
@@ -135,7 +135,7 @@ describe.each(WAYS)('a record sent as the page leaves: %s', (how) => {
   });
 
   test('and a flush still waits for what waits for a topic that nobody knows', async () => {
-    const gate = host.progress('listTopics');
+    const gate = host.hold('listTopics');
     held.push(() => gate.open());
     await log.admin.createTopics(['other']);
     await gate.arrived(1);

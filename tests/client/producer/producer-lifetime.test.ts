@@ -21,7 +21,7 @@ async function held(
   const log = await openTab(host);
   await log.admin.createTopics(['t']);
   await log.admin.listOffsets('t', 'latest'); // the topic is known now
-  return { host, log, producer: log.producer(options), gate: host.progress('produce') };
+  return { host, log, producer: log.producer(options), gate: host.hold('produce') };
 }
 
 describe('flush', () => {

@@ -219,7 +219,7 @@ describe('a tab that slept beyond its session timeout', () => {
     const hands = handOut(log.consumer(asDozer), { concurrency: 2 });
     await Promise.all([hands.get('a:0'), hands.get('b:0')]);
     await settle();
-    const sync = host.progress('syncGroup');
+    const sync = host.hold('syncGroup');
     clock.advance(200);
     await hands.end('a:0');
     await settle();
@@ -233,7 +233,7 @@ describe('a tab that slept beyond its session timeout', () => {
     const hands = handOut(log.consumer(asDozer), { onError: 'retry', backoffMs: 200 });
     await hands.fail('a:0');
     await settle();
-    const sync = host.progress('syncGroup');
+    const sync = host.hold('syncGroup');
     clock.advance(200);
     await settle();
     expect(hands.started).toEqual(['a:0']);

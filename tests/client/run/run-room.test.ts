@@ -111,7 +111,7 @@ test('a batch that is being buried takes no room from other partitions', async (
   const { host, log } = await logOf('a:0');
   await send(log, 1, 'b:0');
   const started: string[] = [];
-  const gate = host.progress('transact');
+  const gate = host.hold('transact');
   void log.consumer(asMember).run({
     eachBatch: ({ messages }) => {
       started.push(...messages.map(valueOf));

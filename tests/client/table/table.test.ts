@@ -394,7 +394,7 @@ describe('records that are lost', () => {
     await latest.ready;
     const changes = vi.fn();
     latest.subscribe((_, changed) => changes(new Map(changed.map((c) => [c.key, c.value]))));
-    const gate = stub.progress('fetch');
+    const gate = stub.hold('fetch');
     await send(other, 'a', 2); // answers the fetch that waits
     await gate.arrived(1);
     await until(latest, () => latest.get('a') === 2);
@@ -427,7 +427,7 @@ describe('records that are lost', () => {
     await send(log, 'a', 1);
     const latest = table(log, prices);
     await latest.ready;
-    const gate = host.progress('fetch');
+    const gate = host.hold('fetch');
     await send(log, 'a', 2); // answers the fetch that waits
     await gate.arrived(1);
     await send(log, 'b', 3);

@@ -61,7 +61,7 @@ test('what changes while a log is opened is not taken for known', async () => {
     await answered; // it is on its way for so long
     return opened;
   });
-  const gate = second.progress('listTopics');
+  const gate = second.hold('listTopics');
   const opening = openLog(name, { host: second });
   await settle();
   await first.admin.deleteTopics(['t']);
@@ -96,7 +96,7 @@ describe('what is known only by its age to be old', () => {
     const producer = log.producer();
     const before = reads();
     clock.advance(METADATA_MAX_AGE_MS);
-    const gate = host.progress('listTopics');
+    const gate = host.hold('listTopics');
     await producer.send('t', { value: 'a' });
     await gate.arrived(1);
     await producer.send('t', { value: 'b' });
@@ -140,7 +140,7 @@ describe('what has changed', () => {
   });
 
   test('is read once under way and once more, however many hints come', async () => {
-    const gate = host.progress('listTopics');
+    const gate = host.hold('listTopics');
     const before = reads();
     const channel = new BroadcastChannel(`tablog/${PROTOCOL_VERSION}/${log.name}`);
     onTestFinished(() => channel.close());

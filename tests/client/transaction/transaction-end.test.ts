@@ -179,7 +179,7 @@ describe('transactionTimeoutMs', () => {
   test('does not count what comes after its function, and leaves no timer behind', async () => {
     const host = stubHost();
     const { log, clock, producer } = await timed(host);
-    const gate = host.progress('transact');
+    const gate = host.hold('transact');
     const sent = ['a', 'b'].map((value) => say(producer, value));
     await gate.arrived(1);
     clock.advance(5000);
@@ -258,7 +258,7 @@ describe('a producer that closes', () => {
     async (what) => {
       const { log, stubbed, host } = await openStubbed('out');
       const producer = stubbed.producer();
-      const gate = host.progress('transact');
+      const gate = host.hold('transact');
       const sent = ['a', 'b'].map((value) => say(producer, value));
       await gate.arrived(1);
       let closed = false;
@@ -275,7 +275,7 @@ describe('a producer that closes', () => {
   test('begins none that was waiting for its id', async () => {
     const { log, stubbed, host } = await openStubbed('out');
     const producer = stubbed.producer({ transactionalId: 'billing' });
-    const gate = host.progress('initProducer');
+    const gate = host.hold('initProducer');
     let began = false;
     const running = producer.transaction((tx) => {
       began = true;

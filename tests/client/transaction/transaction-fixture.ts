@@ -95,7 +95,7 @@ export async function memberInHand({ hears }: { readonly hears: boolean }): Prom
 }> {
   const { log, stubbed, host } = await openStubbed('t', 'out');
   await fill(log, 3);
-  if (!hears) host.progress('syncGroup');
+  if (!hears) host.hold('syncGroup');
   const { consumer } = new Member(stubbed, manual);
   const message = await readOne(consumer);
   await eventually(() => expect(host.requests('syncGroup')).not.toEqual([]));

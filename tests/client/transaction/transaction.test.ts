@@ -168,7 +168,7 @@ describe('a transaction', () => {
   test('is sent when the one before it is stored', async () => {
     const { log, stubbed, host } = await openStubbed('out');
     const producer = stubbed.producer();
-    const gate = host.progress('transact');
+    const gate = host.hold('transact');
     const sent = ['a', 'b', 'c'].map((value) => say(producer, value));
     await gate.arrived(1);
     await settle();

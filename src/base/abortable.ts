@@ -1,0 +1,22 @@
+/**
+ * `promise`, but rejects with the signal's reason once the signal aborts. The work behind `promise`
+ * goes on: whoever aborts it ends the work, too.
+ */
+export async function abortable<T>(
+  signal: AbortSignal | undefined,
+  promise: Promise<T>,
+): Promise<T> {
+  if (signal === undefined) return promise;
+  promise.catch(() => {}); // nobody listens any more once the signal has aborted
+  signal.throwIfAborted();
+  const ended = new AbortController();
+  const aborted = new Promise<never>((_, reject) => {
+    const abort = (): void => reject(signal.reason as Error);
+    signal.addEventListener('abort', abort, { once: true, signal: ended.signal });
+  });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    ended.abort();
+  }
+}
