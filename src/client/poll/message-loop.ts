@@ -1,3 +1,4 @@
+import { within } from '../../platform/clock.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { deferred } from '../../base/deferred.ts';
 import { isLogDeleted } from '../../base/error.ts';
@@ -216,7 +217,7 @@ export class MessageLoop {
         return messages;
       }
       this.#fetcher.pump();
-      await this.#within(left, arrival);
+      await within(this.#options.clock, left, arrival);
       if (reader.epoch !== epoch || reader.stopped) return [];
       if (reader.paused || !this.mayDeliver) {
         reader.seek(first.offset); // they will be read when it goes on
@@ -267,13 +268,6 @@ export class MessageLoop {
     await Promise.race([this.#options.ready(), arrival]); // closing is an arrival too
     this.#fetcher.pump();
     await arrival;
-  }
-
-  async #within(ms: number, arrival: Promise<void>): Promise<void> {
-    const expired = deferred();
-    const cancel = this.#options.clock.after(ms, expired.resolve);
-    await Promise.race([arrival, expired.promise]);
-    cancel();
   }
 }
 
