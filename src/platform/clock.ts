@@ -23,6 +23,20 @@ export function sleep(clock: Clock, ms: number): Promise<void> {
 }
 
 /**
+ * Waits until `promise` settles or `ms` milliseconds have passed, and leaves no timer. Rejects where
+ * `promise` rejects in time.
+ */
+export async function within(clock: Clock, ms: number, promise: Promise<unknown>): Promise<void> {
+  let cancel!: () => void;
+  const expired = new Promise<void>((resolve) => (cancel = clock.after(ms, resolve)));
+  try {
+    await Promise.race([promise, expired]);
+  } finally {
+    cancel();
+  }
+}
+
+/**
  * After a sleep of the machine or the tab, a timer and what it limits are both due: that gets this
  * long to be heard first.
  */

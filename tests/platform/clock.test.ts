@@ -1,10 +1,32 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { systemClock, withDeadline } from '../../src/platform/clock.ts';
+import { systemClock, withDeadline, within } from '../../src/platform/clock.ts';
 import { deferred } from '../../src/base/deferred.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
 /** For what is due at the same time as the deadline. */
 const GRACE_MS = 250;
+
+describe('within', () => {
+  test('ends with the promise, where it settles in time, and leaves no timer', async () => {
+    const clock = new ManualClock();
+    const error = new TypeError('no');
+    await within(clock, 10, Promise.resolve('a'));
+    await expect(within(clock, 10, Promise.reject(error))).rejects.toBe(error);
+    expect(clock.timers).toBe(0);
+  });
+
+  test('ends after the time, where it does not', async () => {
+    const clock = new ManualClock();
+    let isOver = false;
+    const waiting = within(clock, 10, deferred().promise).then(() => (isOver = true));
+    clock.advance(9);
+    await new Promise(setImmediate);
+    expect(isOver).toBe(false);
+    clock.advance(1);
+    await waiting;
+    expect(clock.timers).toBe(0);
+  });
+});
 
 describe('withDeadline', () => {
   const expired = (): Error => new Error('too late');

@@ -2,6 +2,7 @@ import { checkArray, checkInteger, checkMs, withDefaults } from '../../base/argu
 import { Closable } from '../../base/closable.ts';
 import { deferred } from '../../base/deferred.ts';
 import { closed, isLogDeleted } from '../../base/error.ts';
+import { within } from '../../platform/clock.ts';
 import { randomId } from '../../platform/random-id.ts';
 import type { OffsetPlace } from '../../protocol/fetch.ts';
 import { aborted } from '../../platform/liveness.ts';
@@ -393,9 +394,7 @@ export class Consumer<T extends TopicFilter = TopicLike>
    * this promise.
    */
   async #closedOrLate(closed: Promise<void>): Promise<void> {
-    const late = deferred();
-    const cancel = this.#connection.clock.after(LISTENER_GRACE_MS, late.resolve);
-    await Promise.race([closed, late.promise]).finally(cancel);
+    await within(this.#connection.clock, LISTENER_GRACE_MS, closed);
   }
 
   async #close(): Promise<void> {

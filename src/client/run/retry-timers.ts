@@ -1,3 +1,4 @@
+import { within } from '../../platform/clock.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { deferred } from '../../base/deferred.ts';
 import type { WorkItem } from './work-item.ts';
@@ -13,13 +14,10 @@ export class RetryTimers {
 
   /** Resolves after `ms` milliseconds, or when `wake` ends the delay. */
   async delay(item: WorkItem, ms: number): Promise<void> {
-    const over = deferred();
-    const wake = (): void => over.resolve();
-    const cancel = this.#clock.after(ms, wake);
-    this.#wakers.set(item, wake);
-    await over.promise;
+    const woken = deferred();
+    this.#wakers.set(item, woken.resolve);
+    await within(this.#clock, ms, woken.promise);
     this.#wakers.delete(item);
-    cancel();
   }
 
   /** Ends the delay of the items for which `which` is true. */
