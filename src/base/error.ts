@@ -85,6 +85,14 @@ export function isPassing(error: unknown): error is TablogError {
   return error instanceof TablogError && error.outcome === 'passing';
 }
 
+/**
+ * Whether a call that stores nothing, or that may be repeated, is worth another try: it can succeed
+ * later, unchanged.
+ */
+export function mayCallAgain({ retriable, outcome }: ErrorRule): boolean {
+  return retriable || outcome === 'passing' || outcome === 'unknown';
+}
+
 /** Whether another member or producer has taken over. */
 export function isFenced(error: unknown): error is TablogError {
   return error instanceof TablogError && error.outcome === 'fenced';

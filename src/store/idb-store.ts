@@ -2,7 +2,7 @@ import { openDB, unwrap } from 'idb';
 import type { IDBPDatabase } from 'idb';
 import { isError } from '../base/brand.ts';
 import { errorMessage } from '../base/error-text.ts';
-import { systemClock, withDeadline } from '../platform/clock.ts';
+import { deadline, systemClock, withDeadline } from '../platform/clock.ts';
 import type { Clock } from '../platform/clock.ts';
 import {
   CLOSED,
@@ -229,7 +229,7 @@ class IdbStore implements Store {
         const happened = `a ${isRead ? 'read of' : 'write to'} the log '${this.#name}' ${what}`;
         reject(new TablogError(isRead ? why : OUTCOME_UNKNOWN, happened));
       };
-      const cancelDeadline = this.#clock.after(this.#transactionDeadlineMs, () => {
+      const cancelDeadline = deadline(this.#clock, this.#transactionDeadlineMs, () => {
         lose(STORAGE_TIMEOUT, `has not ended in ${this.#transactionDeadlineMs} ms`);
         this.close(new TablogError(STORAGE_TIMEOUT, 'the database does not answer'));
       });
@@ -300,12 +300,11 @@ class IdbStore implements Store {
         (db) => late && db.close(),
         () => {},
       );
-      const deadline = this.#openDeadlineMs;
       const expired = (): Error => {
         late = true;
-        return blocked(this.#name, deadline);
+        return blocked(this.#name, this.#openDeadlineMs);
       };
-      return unwrap(await withDeadline(this.#clock, deadline, opening, expired));
+      return unwrap(await withDeadline(this.#clock, this.#openDeadlineMs, opening, expired));
     } catch (error) {
       throw isMissing ? logDeleted(this.#name) : storageError(error);
     }
@@ -326,9 +325,9 @@ function writerOf(tx: IDBTransaction): Writer {
   };
 }
 
-function blocked(name: string, deadline: number): TablogError {
+function blocked(name: string, deadlineMs: number): TablogError {
   return new TablogError(
     STORAGE_BLOCKED,
-    `the database of the log '${name}' did not open within ${deadline} ms`,
+    `the database of the log '${name}' did not open within ${deadlineMs} ms`,
   );
 }

@@ -90,12 +90,28 @@ describe('a transaction that never ends', () => {
     await Promise.resolve();
     await Promise.resolve();
     clock.advance(7_500);
+    clock.advance(250); // the grace of a deadline
     expect(await written).toMatchObject({ code: OUTCOME_UNKNOWN.code, retriable: false });
     expect(await read).toMatchObject({ code: STORAGE_TIMEOUT.code, retriable: true });
     expect(store.closed.reason).toMatchObject({ code: STORAGE_TIMEOUT.code });
     await expect(put(store)).rejects.toBe(store.closed.reason);
     expect(clock.timers).toBe(0);
   });
+});
+
+test('a transaction that ended while the machine slept is not late', async () => {
+  const clock = new ManualClock();
+  stubIndexedDb();
+  const store = await openIdbStore('slept', { clock, transactionDeadlineMs: 7_500 });
+  const written = put(store);
+  await Promise.resolve();
+  await Promise.resolve();
+  clock.sleep(10_500);
+  clock.advance(0); // the timer is due at once, and the browser tells of the transaction after it
+  await written;
+  expect(store.closed.aborted).toBe(false);
+  expect(clock.timers).toBe(0);
+  store.close();
 });
 
 describe('what IndexedDB says', () => {

@@ -144,7 +144,7 @@ export class Consumer<T extends TopicFilter = TopicLike>
     ));
     this.#fetcher = new Fetcher(connection, checked, readers.all, () => topicMetadata.checkAge());
     const onError = (error: unknown): void => this.#fetcher.fail(error);
-    const listeners = (this.#listeners = new ConsumerListeners(onError));
+    const listeners = (this.#listeners = new ConsumerListeners());
     const onChange = (): void => {
       this.#fetcher.pump();
       this.#fetcher.wake();

@@ -50,14 +50,8 @@ export class ConsumerListeners {
   readonly #listeners = new Map<string, Set<(event: never) => void | Promise<void>>>(
     NAMES.map((name) => [name, new Set()]),
   );
-  readonly #onError: (error: unknown) => void;
   #running = 0;
   #calling = 0;
-
-  /** `onError` gets what a listener throws. */
-  constructor(onError: (error: unknown) => void) {
-    this.#onError = onError;
-  }
 
   /** Returns how to stop. Throws a `TypeError` for an event that does not exist. */
   add<E extends keyof ConsumerEvents>(event: E, listener: ConsumerListener<E>): () => void {
@@ -91,7 +85,7 @@ export class ConsumerListeners {
     try {
       await this.#call(listener);
     } catch (error) {
-      this.#onError(error);
+      reportListenerError(error);
     } finally {
       this.#running--;
     }
@@ -105,4 +99,14 @@ export class ConsumerListeners {
       this.#calling--;
     }
   }
+}
+
+/**
+ * Reports what a listener threw or rejected with, as an uncaught error: an `error` event of the
+ * page or worker; elsewhere on the console. Reading, and the rebalance that waited for the
+ * listener, go on.
+ */
+function reportListenerError(error: unknown): void {
+  if (typeof globalThis.reportError === 'function') globalThis.reportError(error);
+  else console.error('tablog: a listener of a consumer failed:', error);
 }

@@ -1,11 +1,14 @@
 import { deferred } from '../../base/deferred.ts';
-import { TablogError, toTablogError } from '../../base/error.ts';
+import { mayCallAgain, toTablogError } from '../../base/error.ts';
+import type { TablogError } from '../../base/error.ts';
+import { fromErrorData } from '../../protocol/error-data.ts';
+import type { ErrorData } from '../../protocol/error-data.ts';
 import type { Request } from '../../protocol/broker.ts';
 import type { FetchedPartition } from '../../protocol/fetch.ts';
 import type { RecordCodec } from '../../record/compression/codec.ts';
 import { lazyCodecs } from './lazy-codecs.ts';
 import type { Connection } from '../connection/connection.ts';
-import { backOff, isWithoutWorker } from '../connection/delivery.ts';
+import { backOff } from '../connection/delivery.ts';
 import { lazyGzip } from './lazy-gzip.ts';
 import type { PartitionReader } from './partition-reader.ts';
 
@@ -17,6 +20,14 @@ export interface FetcherOptions {
 
 /** Told apart within one client. */
 let lastFetchId = 0;
+
+/** Polls that fail in a row. */
+export interface Failing {
+  /** Of the first of them. */
+  readonly error: TablogError;
+  /** When the first one failed, in milliseconds since 1970. */
+  readonly since: number;
+}
 
 /** The broker's list of partitions that wait on behalf of this consumer (KIP-227). */
 class Session {
@@ -45,8 +56,9 @@ export class Fetcher {
   readonly #polls = new Map<number, number>();
   #arrival = deferred();
   #active = false;
-  /** Failures in a row for lack of a worker. */
+  /** Polls in a row that failed and are repeated. */
   #failures = 0;
+  #failing: Failing | undefined;
   #answers = 0;
   /** Why the last poll failed. */
   #error: { readonly error: unknown } | undefined;
@@ -76,6 +88,11 @@ export class Fetcher {
   /** How many polls were answered: those who wait for an arrival are woken by much else. */
   get answers(): number {
     return this.#answers;
+  }
+
+  /** The failure that polls are repeated for; `undefined` while they are answered. */
+  get failing(): Failing | undefined {
+    return this.#failing;
   }
 
   /** Has whoever reads get this error, once. */
@@ -169,22 +186,29 @@ export class Fetcher {
         { ...request, fetchId, maxBytes },
         maxWaitMs,
       );
-      const loading = fetched.flatMap((part) => this.#accept(session, part) ?? []);
+      const failed = fetched.filter(isToRepeat);
+      const brought = fetched.filter((part) => !isToRepeat(part));
+      const loading = brought.flatMap((part) => this.#accept(session, part) ?? []);
+      if (failed.length > 0) await this.#repeatLater(session, failed);
       if (loading.length > 0) {
         // A codec that is slow to load holds up the partitions that need it, and no others.
         this.wake();
         this.pump();
         await Promise.all(loading);
       }
-      this.#failures = 0;
+      if (failed.length === 0) {
+        this.#failures = 0;
+        this.#failing = undefined;
+      }
       this.#answers++;
-    } catch (error) {
+    } catch (cause) {
       this.#end(session);
+      const error = toTablogError(cause);
       // Another worker serves the tab now, and needs the whole list.
-      const isLost = error instanceof TablogError && error.code === 'FETCH_SESSION_ID_NOT_FOUND';
-      // A reader outlives the lack of a worker, however long it lasts.
-      if (isWithoutWorker(error)) await backOff(this.#connection, ++this.#failures);
-      else if (!isLost) this.#error = { error: toTablogError(error) };
+      const isLost = error.code === 'FETCH_SESSION_ID_NOT_FOUND';
+      // Reading outlives what passes, the lack of a worker or of the storage, however long it lasts.
+      if (!isLost && mayCallAgain(error)) await this.#backOff(error);
+      else if (!isLost) this.#error = { error };
     }
     this.#polls.delete(fetchId);
     this.#onPolled();
@@ -219,12 +243,29 @@ export class Fetcher {
     };
   }
 
+  /** Has partitions whose storage failed asked for again, after a back-off. */
+  async #repeatLater(session: Session, failed: readonly FailedPartition[]): Promise<void> {
+    this.wake(); // for what the same answer has brought
+    await this.#backOff(fromErrorData(failed[0]!.error));
+    for (const { topicId, partition, offset } of failed) {
+      const reader = this.#find(topicId, partition);
+      if (reader?.askedOffset === offset) session.asked.delete(reader);
+    }
+  }
+
+  #backOff(error: TablogError): Promise<void> {
+    this.#failing ??= { error, since: this.#connection.clock.now() };
+    return backOff(this.#connection, ++this.#failures);
+  }
+
+  #find(topicId: string, partition: number): PartitionReader | undefined {
+    return this.#readers.find((each) => each.topicId === topicId && each.partition === partition);
+  }
+
   /** Hands a reader what was fetched for it; resolves once that is done, where a codec has to come first. */
   #accept(session: Session, part: FetchedPartition): Promise<void> | undefined {
     const { topicId, partition, offset } = part;
-    const reader = this.#readers.find(
-      (each) => each.topicId === topicId && each.partition === partition,
-    );
+    const reader = this.#find(topicId, partition);
     if (reader === undefined) return undefined;
     const answered = (accepts: boolean): void => {
       // An answered partition has left the session, unless a seek asked for another offset meanwhile.
@@ -254,6 +295,13 @@ export class Fetcher {
     session.asked.clear();
     if (this.#session === session) this.#session = undefined;
   }
+}
+
+/** A partition that could not be read, for a reason that passes. */
+type FailedPartition = Extract<FetchedPartition, { readonly error: ErrorData }>;
+
+function isToRepeat(part: FetchedPartition): part is FailedPartition {
+  return 'error' in part && mayCallAgain(part.error);
 }
 
 function nameOf({ topicId, partition }: PartitionReader): {

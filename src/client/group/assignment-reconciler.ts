@@ -1,6 +1,6 @@
 import { sleep } from '../../platform/clock.ts';
 import { deferred } from '../../base/deferred.ts';
-import { TablogError } from '../../base/error.ts';
+import { TablogError, mayCallAgain } from '../../base/error.ts';
 import type {
   Claim,
   GroupPosition,
@@ -12,7 +12,6 @@ import type { Connection } from '../connection/connection.ts';
 import type { ConsumerListeners, PartitionsEvent } from '../fetch/consumer-events.ts';
 import { checkPosition } from '../fetch/position.ts';
 import type { Position } from '../fetch/position.ts';
-import { isWithoutWorker } from '../connection/delivery.ts';
 import { PartitionProgress } from '../message/partition-progress.ts';
 import { isGone } from './offset-committer.ts';
 import type { OffsetCommitter } from './offset-committer.ts';
@@ -285,10 +284,9 @@ export class AssignmentReconciler {
     try {
       return await call();
     } catch (error) {
-      // Where the partition is gone, the next view of the group is on its way.
-      const isRetriable = error instanceof TablogError && error.retriable;
-      const passing = isGone(error) || isRetriable || isWithoutWorker(error);
-      if (!passing) this.#options.onError(error);
+      // After a partition is gone, the next view of the group is on its way.
+      const isPassing = error instanceof TablogError && mayCallAgain(error);
+      if (!isPassing && !isGone(error)) this.#options.onError(error);
       await sleep(this.#options.connection.clock, GROUP_RETRY_MS);
       return undefined;
     }

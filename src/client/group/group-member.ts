@@ -1,13 +1,12 @@
 import { sleep } from '../../platform/clock.ts';
 import { deferred } from '../../base/deferred.ts';
 import type { Deferred } from '../../base/deferred.ts';
-import { TablogError, closed, toTablogError } from '../../base/error.ts';
+import { TablogError, closed, mayCallAgain, toTablogError } from '../../base/error.ts';
 import type { AssignorName, CommitRequest, MemberRef, MemberView } from '../../protocol/group.ts';
 import type { Assignment } from '../fetch/manual-assignment.ts';
 import { checkExist } from '../fetch/manual-assignment.ts';
 import type { Connection } from '../connection/connection.ts';
 import { LISTENER_GRACE_MS } from '../fetch/consumer-events.ts';
-import { isWithoutWorker } from '../connection/delivery.ts';
 import { GROUP_RETRY_MS, AssignmentReconciler } from './assignment-reconciler.ts';
 import type { AssignmentReconcilerOptions } from './assignment-reconciler.ts';
 import { OffsetCommitter, isFenced } from './offset-committer.ts';
@@ -254,10 +253,7 @@ export class GroupMember implements Assignment {
   }
 }
 
+/** Whether a call to the group is tried again. A name that another member has is the user's to change. */
 function isPassing(error: unknown): boolean {
-  return (
-    error instanceof TablogError &&
-    (error.retriable || isWithoutWorker(error) || error.code === 'OUTCOME_UNKNOWN') &&
-    error.code !== 'MEMBER_EXISTS'
-  );
+  return error instanceof TablogError && mayCallAgain(error) && error.code !== 'MEMBER_EXISTS';
 }

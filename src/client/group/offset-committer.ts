@@ -1,8 +1,8 @@
 import type { Clock } from '../../platform/clock.ts';
-import { TablogError, closed } from '../../base/error.ts';
+import { TablogError, closed, isPassing } from '../../base/error.ts';
 import type { OffsetCommit } from '../../protocol/group.ts';
 import type { Connection } from '../connection/connection.ts';
-import { backOff, isWithoutWorker } from '../connection/delivery.ts';
+import { backOff } from '../connection/delivery.ts';
 import { lost, toCommit } from '../message/partition-progress.ts';
 import type { Committer, PartitionProgress } from '../message/partition-progress.ts';
 
@@ -175,8 +175,8 @@ export class OffsetCommitter implements Committer {
       const reasons = settled.flatMap((one): unknown[] =>
         one.status === 'rejected' ? [one.reason] : [],
       );
-      for (const reason of reasons) if (!isWithoutWorker(reason)) this.#report(reason);
-      if (!reasons.some(isWithoutWorker) || this.#isClosed) continue;
+      for (const reason of reasons) if (!isAway(reason)) this.#report(reason);
+      if (!reasons.some(isAway) || this.#isClosed) continue;
       for (const progress of holds) this.#processed.add(progress);
       await backOff(this.#options.connection, ++failures);
     }
@@ -239,6 +239,14 @@ export class OffsetCommitter implements Committer {
       resolve();
     }
   }
+}
+
+/**
+ * Whether a commit that nobody waits for is sent again, because the worker or the storage is away.
+ * Commits are numbered, so a repetition takes nothing back.
+ */
+function isAway(error: unknown): boolean {
+  return isPassing(error) || (error instanceof TablogError && error.outcome === 'unknown');
 }
 
 /** Whether nothing was stored for a reason that may be of one partition only. */

@@ -5,7 +5,7 @@ import type { TablogError } from '../../base/error.ts';
 import { Undecodable } from '../message/decode-record.ts';
 import type { Message, MessageBatch } from '../message/message.ts';
 import type { AssignedPartitions } from '../fetch/assigned-partitions.ts';
-import type { Fetcher } from '../fetch/fetcher.ts';
+import type { Failing, Fetcher } from '../fetch/fetcher.ts';
 import type { PartitionReader } from '../fetch/partition-reader.ts';
 import type { DecodeErrorPolicy } from './decode-errors.ts';
 import { InFlight } from './in-flight.ts';
@@ -73,6 +73,11 @@ export class MessageLoop {
   /** The number of fetches that were answered. */
   get answers(): number {
     return this.#fetcher.answers;
+  }
+
+  /** The failure that fetches are repeated for; `undefined` while they are answered. */
+  get failing(): Failing | undefined {
+    return this.#fetcher.failing;
   }
 
   /** Whether messages may be delivered now. */

@@ -1,4 +1,4 @@
-import { TablogError } from '../../base/error.ts';
+import { TablogError, mayCallAgain } from '../../base/error.ts';
 import type { ConsumerInternals } from '../consumer/consumer.ts';
 import { Undecodable } from '../message/decode-record.ts';
 import { backOff, isWithoutWorker } from '../connection/delivery.ts';
@@ -75,12 +75,15 @@ export async function readTable(options: TableReaderOptions): Promise<void> {
           onCaughtUp();
           currentUntil = clock.now() + (await tombstoneMs(options));
         }
+        const { failing } = reading;
+        const isAway = failing !== undefined && !isWithoutWorker(failing.error);
+        if (isAway && clock.now() - failing.since > GIVE_UP_MS) throw failing.error;
         await reading.more(arrival);
       } catch (error) {
-        if (!isPassing(error)) throw error;
+        if (!(error instanceof TablogError) || !mayCallAgain(error)) throw error;
         if (reading.answers !== answers) failures = 0;
         answers = reading.answers;
-        if (failures === 0) failingSince = clock.now();
+        if (failures === 0) failingSince = reading.failing?.since ?? clock.now();
         if (clock.now() - failingSince > GIVE_UP_MS) throw error;
         await backOff(connection, ++failures);
       }
@@ -116,10 +119,4 @@ async function tombstoneMs({ topicMetadata, topic }: TableReaderOptions): Promis
  */
 function isReached({ reader, end }: Goal): boolean {
   return reader.position >= end;
-}
-
-/** Whether the worker or the storage went away: the next one may do better. */
-function isPassing(error: unknown): boolean {
-  if (isWithoutWorker(error)) return true;
-  return error instanceof TablogError && (error.retriable || error.code === 'OUTCOME_UNKNOWN');
 }

@@ -1,6 +1,12 @@
 import { METADATA_MAX_AGE_MS } from '../../../src/client/topics/topic-metadata.ts';
 import { describe, expect, test, vi } from 'vitest';
-import { STORAGE_UNAVAILABLE } from '../../../src/base/error-rules.ts';
+import {
+  INTERNAL,
+  OUTCOME_UNKNOWN,
+  STORAGE_TIMEOUT,
+  STORAGE_UNAVAILABLE,
+} from '../../../src/base/error-rules.ts';
+import { toErrorData } from '../../../src/protocol/error-data.ts';
 import { TablogError, topic } from '../../../src/index.ts';
 import type { ResetEvent } from '../../../src/index.ts';
 import {
@@ -106,15 +112,48 @@ describe('a topic that is not there', () => {
   });
 });
 
-test('a fetch that fails ends the loop with its error, and the next loop goes on', async () => {
+test.each([
+  ['a busy disk', STORAGE_UNAVAILABLE],
+  ['a database that is held', STORAGE_TIMEOUT],
+  ['an answer that is lost', OUTCOME_UNKNOWN],
+])('a loop outlives %s, of whole fetches and of partitions', async (_, rule) => {
+  const host = stubHost();
+  const log = await openTab(host);
+  await log.admin.createTopics([topic('t', { partitions: 2 })]);
+  const consumer = log.consumer({ topics: ['t'], from: 'earliest', maxWaitMs: 50 });
+  const reading = take(consumer, 4);
+  const fault = new TablogError(rule, 'it is away');
+  let failures = 0;
+  host.answer('fetch', async (request, real) => {
+    failures++;
+    if (failures === 1 || failures === 3) throw fault;
+    if (failures !== 2) return real(request);
+    // One partition fails, and the other is served by the same answer.
+    const found = await real(request);
+    return found.map((part) =>
+      part.partition === 0
+        ? { topicId: part.topicId, partition: 0, offset: part.offset, error: toErrorData(fault) }
+        : part,
+    );
+  });
+  const producer = log.producer();
+  for (const partition of [0, 1, 0, 1]) {
+    await producer.send('t', { value: 'v', partition });
+  }
+  const places = (await reading).map(({ partition, offset }) => `${partition}/${offset}`);
+  expect(places.toSorted()).toEqual(['0/0', '0/1', '1/0', '1/1']);
+  expect(failures).toBeGreaterThan(3);
+});
+
+test('a fetch that is refused ends the loop with its error, and the next loop goes on', async () => {
   const host = stubHost();
   const log = await openTab(host);
   await log.admin.createTopics(['t']);
   await log.producer().sendBatch('t', numbered(2));
   const consumer = log.consumer({ topics: ['t'], from: 'earliest' });
-  const busy = new TablogError(STORAGE_UNAVAILABLE, 'the disk is busy');
-  host.answer('fetch', () => Promise.reject(busy));
-  await expect(take(consumer, 1)).rejects.toBe(busy);
+  const bug = new TablogError(INTERNAL, 'a bug of the worker');
+  host.answer('fetch', () => Promise.reject(bug));
+  await expect(take(consumer, 1)).rejects.toBe(bug);
   host.answer('fetch', undefined);
   expect(texts(await take(consumer, 2))).toEqual(['0', '1']);
 });

@@ -1,4 +1,4 @@
-import { describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { topic } from '../../../src/index.ts';
 import { settle, take } from '../../support/log-fixture.ts';
 import {
@@ -166,22 +166,29 @@ describe('lost', () => {
 describe('what a listener throws', () => {
   const broken = new Error('my listener is broken');
 
-  test('ends the loop that reads, and the next loop goes on', async () => {
-    const [mine, other] = await openTabs(2, four);
-    const a = new Member(mine!);
-    const failed = expect(a.loop()).rejects.toBe(broken);
-    await a.consumer.ready;
-    await settle();
-    const stop = a.consumer.on('revoked', () => Promise.reject(broken));
-    const b = await joined(other!); // gets its share all the same
-    expect(b.owns).toHaveLength(2);
-    await failed;
-    stop();
-    await fill(mine!, 1, [0, 1]);
-    expect(await take(a.consumer, 2)).toHaveLength(2);
+  let reported: unknown[];
+
+  beforeEach(() => {
+    reported = [];
+    vi.stubGlobal('reportError', (error: unknown) => reported.push(error));
   });
 
-  test('before there is a loop: the next one gets it', async () => {
+  afterEach(() => vi.unstubAllGlobals());
+
+  test('is reported, and ends neither the loop that reads nor the rebalance', async () => {
+    const [mine, other] = await openTabs(2, four);
+    const a = new Member(mine!);
+    void a.loop();
+    await a.consumer.ready;
+    a.consumer.on('revoked', () => Promise.reject(broken));
+    const b = await joined(other!);
+    expect(b.owns).toHaveLength(2);
+    expect(reported).toEqual([broken]);
+    await fill(mine!, 1, [0, 1]);
+    await eventually(() => expect(a.read).toEqual(['t/0@0', 't/1@0']));
+  });
+
+  test('before there is a loop: the next one reads', async () => {
     const [log] = await openTabs(1, 't');
     await fill(log!, 1);
     const a = new Member(log!);
@@ -189,7 +196,19 @@ describe('what a listener throws', () => {
       throw broken;
     });
     await a.consumer.ready;
-    await expect(a.consumer.batches().next()).rejects.toBe(broken);
+    expect(await take(a.consumer, 1)).toHaveLength(1);
+    expect(reported).toEqual([broken]);
+  });
+
+  test('is told on the console where errors cannot be reported', async () => {
+    vi.stubGlobal('reportError', undefined);
+    const told = vi.spyOn(console, 'error').mockImplementation(() => {});
+    const [log] = await openTabs(1, 't');
+    const { consumer } = new Member(log!);
+    consumer.on('assigned', () => Promise.reject(broken));
+    await consumer.ready;
+    expect(told.mock.calls).toEqual([[expect.any(String), broken]]);
+    told.mockRestore();
   });
 
   test('does not keep the other listeners from being called', async () => {

@@ -141,15 +141,14 @@ describe('a busy disk', () => {
     expect(a.read).toEqual(['t/0@0']);
   });
 
-  test('of commitOffsets: the loop hears of it, and the next commit makes up for it', async () => {
+  test('of commitOffsets: the loop goes on, and the commit is sent again', async () => {
     const { log, stubbed, host } = await openStubbed('t');
     await fill(log, 5);
     const a = new Member(stubbed);
-    failNext(host, 'commitOffsets', busy);
-    await expect(a.loop()).rejects.toBe(busy);
-    expect(a.read).toHaveLength(5);
-    await fill(log, 1);
+    failNext(host, 'commitOffsets', busy, 2);
     void a.loop();
+    await eventually(async () => expect(await committed(log)).toEqual({ 't/0': 5 }));
+    await fill(log, 1);
     await eventually(async () => expect(await committed(log)).toEqual({ 't/0': 6 }));
     expect(a.read).toEqual(['t/0@0', 't/0@1', 't/0@2', 't/0@3', 't/0@4', 't/0@5']);
   });
