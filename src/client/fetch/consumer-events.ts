@@ -108,5 +108,6 @@ export class ConsumerListeners {
  */
 function reportListenerError(error: unknown): void {
   if (typeof globalThis.reportError === 'function') globalThis.reportError(error);
+  // oxlint-disable-next-line eslint/no-console -- an error of the application, which nobody catches
   else console.error('tablog: a listener of a consumer failed:', error);
 }
