@@ -1,3 +1,4 @@
+import { deferred } from '../../base/deferred.ts';
 import { checkOneOf } from '../../base/argument.ts';
 import type { Connection } from '../connection/connection.ts';
 import { DECODE_ERROR_ACTIONS } from './on-decode-error.ts';
@@ -10,7 +11,7 @@ import { asTopic } from '../topics/topic.ts';
 import type { TopicLike } from '../topics/topic.ts';
 import type { TopicMetadata } from '../topics/topic-metadata.ts';
 
-/** A consumer's policy for records that cannot be decoded, and what carrying it out needs. */
+/** A consumer's policy for undecodable records, and what carrying it out needs. */
 export interface DecodeErrorPolicy {
   readonly connection: Connection;
   readonly topicMetadata: TopicMetadata;
@@ -18,8 +19,8 @@ export interface DecodeErrorPolicy {
   readonly deadLetterTopic: TopicLike | undefined;
 }
 
-/** An undecodable record at the position of a loop. */
-export interface FoundUndecodable {
+/** An undecodable record that a loop has polled and put back. */
+export interface PolledUndecodable {
   readonly reader: PartitionReader;
   readonly undecodable: Undecodable;
   /** The reader's epoch when the record was found; a seek changes the reader's. */
@@ -45,12 +46,27 @@ export async function decodeErrorAction(
   return action;
 }
 
-/**
- * Takes the action and goes past the record, which was put back. On an error the record stays the
- * next one.
- */
-export async function settleUndecodable(
-  { reader, undecodable, epoch, closing }: FoundUndecodable,
+/** Settles the record. Resolves early when the consumer closes: `onDecodeError` may take for ever. */
+export async function settleUnlessClosed(
+  polled: PolledUndecodable,
+  policy: DecodeErrorPolicy,
+): Promise<void> {
+  const { closing } = polled;
+  const settled = settle(polled, policy);
+  const closed = deferred();
+  const close = (): void => closed.resolve();
+  closing.addEventListener('abort', close);
+  if (closing.aborted) close();
+  try {
+    await Promise.race([settled, closed.promise]);
+  } finally {
+    closing.removeEventListener('abort', close);
+  }
+}
+
+/** Takes the policy's action and goes past the record. On an error the record stays the next one. */
+async function settle(
+  { reader, undecodable, epoch, closing }: PolledUndecodable,
   policy: DecodeErrorPolicy,
 ): Promise<void> {
   const { progress } = reader;
@@ -65,8 +81,8 @@ export async function settleUndecodable(
   try {
     if (action === 'deadLetter') {
       const topic = asTopic(policy.deadLetterTopic!);
-      const found = { reader, handed, records: [new RawRecord(reader.cursor!)] };
-      isDone = await sendDeadLetter({ ...policy, topic, isOver }, found, undecodable.error, 1);
+      const delivered = { reader, handed, records: [new RawRecord(reader.cursor!)] };
+      isDone = await sendDeadLetter({ ...policy, topic, isOver }, delivered, undecodable.error, 1);
     }
   } catch (error) {
     progress?.end(handed!, 'dropped');

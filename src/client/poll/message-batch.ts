@@ -3,8 +3,8 @@ import type { Message, MessageBatch } from '../message/message.ts';
 import type { PartitionReader } from '../fetch/partition-reader.ts';
 
 /**
- * Fills `messages` from what the reader has at hand. Returns false where the partition has stopped,
- * or its next record cannot be decoded; the next read reports the error.
+ * Fills `messages` with what the reader has buffered. Returns false where the partition has stopped,
+ * or its next record cannot be decoded; the next poll reports the error.
  */
 export function fill(messages: Message[], reader: PartitionReader, max: number): boolean {
   try {
@@ -23,6 +23,7 @@ export function fill(messages: Message[], reader: PartitionReader, max: number):
   }
 }
 
+/** `closing`: the signal of a batch of a consumer without a group. */
 export function batchOf(
   reader: PartitionReader,
   messages: readonly Message[],

@@ -1,17 +1,16 @@
 import { within } from '../../platform/clock.ts';
 import type { Clock } from '../../platform/clock.ts';
-import { deferred } from '../../base/deferred.ts';
 import { isLogDeleted } from '../../base/error.ts';
 import type { TablogError } from '../../base/error.ts';
 import { Undecodable } from '../message/decode-record.ts';
-import type { DecodeErrorPolicy } from './decode-errors.ts';
-import { lazyDecodeErrors } from './lazy-decode-errors.ts';
-import type { Fetcher } from '../fetch/fetcher.ts';
-import type { Handed } from '../message/partition-progress.ts';
 import type { Message, MessageBatch } from '../message/message.ts';
-import { batchOf, fill } from './message-batch.ts';
-import type { PartitionReader } from '../fetch/partition-reader.ts';
 import type { AssignedPartitions } from '../fetch/assigned-partitions.ts';
+import type { Fetcher } from '../fetch/fetcher.ts';
+import type { PartitionReader } from '../fetch/partition-reader.ts';
+import type { DecodeErrorPolicy } from './decode-errors.ts';
+import { InFlight } from './in-flight.ts';
+import { lazyDecodeErrors } from './lazy-decode-errors.ts';
+import { batchOf, fill } from './message-batch.ts';
 import { RoundRobin } from './round-robin.ts';
 import type { PolledRecord } from './round-robin.ts';
 
@@ -24,34 +23,34 @@ export interface MessageLoopOptions {
    * the log was deleted.
    */
   readonly closing: AbortSignal;
-  /** Settles when there are partitions to read. */
+  /** Resolves when there are partitions to read. */
   readonly ready: () => Promise<void>;
+  /** Whether messages may be delivered to the application now. */
   readonly mayDeliver: () => boolean;
   readonly decodeErrors: DecodeErrorPolicy;
-  /** Whether what is processed is committed without a word of the application. */
+  /** Whether the consumer commits processed messages by itself. */
   readonly commitsItself: boolean;
 }
 
-/** Kafka's `max.poll.records`: also how many messages one partition gets before the next one's turn. */
+/**
+ * The default of Kafka's `max.poll.records`. The number of messages that one poll gives: the default
+ * size of a batch, and the number of messages of one partition before the next one's turn.
+ */
 export const MAX_POLL_RECORDS: number = 500;
 
-/** What was handed to a loop, until it asks for more. */
-interface InHand {
-  readonly reader: PartitionReader;
-  readonly handed: Handed;
-  /** The reader's, when it was handed out. */
-  readonly epoch: number;
-}
-
-/** Hands messages to the loop that reads a consumer: one at a time. */
+/**
+ * The read loop of a consumer. Delivers messages or batches to the application; `run()` and `table()`
+ * poll it themselves.
+ */
 export class MessageLoop {
   readonly #options: MessageLoopOptions;
   readonly #readers: AssignedPartitions;
   readonly #fetcher: Fetcher;
   readonly #closing: AbortSignal;
-  #inHand: InHand | undefined;
-  #isRead = false;
-  /** Why it can read no more. */
+  readonly #inFlight = new InFlight();
+  /** Whether somebody reads. */
+  #isEntered = false;
+  /** The error that ended the consumer; every reader gets it. */
   #end: TablogError | undefined;
 
   constructor(options: MessageLoopOptions) {
@@ -61,83 +60,106 @@ export class MessageLoop {
     this.#closing = options.closing;
   }
 
-  /** Asks for more, now that something was taken and there is room. */
+  /** Fetches more, now that messages were polled and there is room. */
   pump(): void {
     this.#fetcher.pump();
   }
 
-  /** Resolves at the next arrival. */
+  /** Resolves at the next arrival. Read it before a poll: an arrival in between would be missed. */
   get arrival(): Promise<void> {
     return this.#fetcher.arrival;
   }
 
-  /** How many fetches were answered, whatever with. */
+  /** The number of fetches that were answered. */
   get answers(): number {
     return this.#fetcher.answers;
   }
 
-  /** Whether messages may be handed out now. */
+  /** Whether messages may be delivered now. */
   get mayDeliver(): boolean {
     return this.#options.mayDeliver();
   }
 
-  /** Nothing more can be read: whoever reads gets `error`. */
+  /** Ends the consumer: its reader gets `error`. */
   end(error: TablogError): void {
     this.#end = error;
     this.#fetcher.wake();
   }
 
-  /** Begins to read; returns how to stop. Throws a `TypeError` where somebody does already. */
+  /**
+   * Begins to read, and returns the function that stops. Throws a `TypeError` where the consumer is
+   * being read.
+   */
   enter(): () => void {
-    if (this.#isRead) {
+    if (this.#isEntered) {
       throw new TypeError('a consumer is read by one loop at a time: make another consumer');
     }
-    this.#isRead = true;
+    this.#isEntered = true;
     this.#fetcher.start();
-    let left = false;
+    let hasLeft = false;
     return () => {
-      if (left) return;
-      left = true;
-      this.#abandon();
-      // Where the application commits, what was handed out still counts, and that it was lost, too.
-      if (this.#options.commitsItself) this.#readers.lost = [];
-      this.#isRead = false;
+      if (hasLeft) return;
+      hasLeft = true;
+      const { commitsItself } = this.#options;
+      this.#inFlight.abandon(commitsItself);
+      // Where the application commits, a later transaction still has to hear of a lost partition.
+      if (commitsItself) this.#readers.lost = [];
+      this.#isEntered = false;
       this.#fetcher.stop();
     };
   }
 
+  /** The next message, of a reader that `accepts`; `undefined` where none is buffered. */
+  poll(
+    roundRobin: RoundRobin,
+    accepts?: (reader: PartitionReader) => boolean,
+  ): PolledRecord | undefined {
+    if (!this.mayDeliver) return undefined;
+    const polled = roundRobin.poll(accepts);
+    if (roundRobin.isTurnOver) this.#fetcher.pump();
+    return polled;
+  }
+
+  /** Resolves when there may be more to poll. Throws the error that keeps the consumer from reading. */
+  async more(arrival: Promise<void>): Promise<void> {
+    if (this.#end !== undefined) throw this.#end;
+    this.#fetcher.check();
+    await Promise.race([this.#options.ready(), arrival]); // closing is an arrival too
+    this.#fetcher.pump();
+    await arrival;
+  }
+
   messages(): AsyncIterator<Message, undefined, undefined> {
     const leave = this.enter();
-    const turns = new RoundRobin(this.#readers.all, MAX_POLL_RECORDS);
+    const roundRobin = new RoundRobin(this.#readers.all, MAX_POLL_RECORDS);
     let ended = false;
     const end = (): { done: true; value: undefined } => {
-      if (!ended) leave();
       ended = true;
+      leave();
       return { done: true, value: undefined };
     };
+    const goesOn = (): boolean => !ended && !this.#closing.aborted;
     return {
       next: async () => {
         try {
-          this.#finish();
-          for (;;) {
-            if (ended) return end();
-            if (this.#closing.aborted) {
-              throwIfDeleted(this.#closing);
-              return end();
-            }
+          this.#inFlight.finish();
+          while (goesOn()) {
             const { arrival } = this;
-            const delivery = this.poll(turns);
-            if (delivery !== undefined) {
-              const { message, reader } = delivery;
-              if (message instanceof Undecodable) {
-                await this.#passUndecodable(reader, message);
-                continue;
-              }
-              this.#handOut(reader, message.offset, message.offset + 1);
-              return { done: false, value: message };
+            const polled = this.poll(roundRobin);
+            if (polled === undefined) {
+              await this.more(arrival);
+              continue;
             }
-            await this.more(arrival);
+            const { message, reader } = polled;
+            if (message instanceof Undecodable) {
+              await this.#settle(reader, message);
+              continue;
+            }
+            this.#inFlight.begin(reader, message.offset, message.offset + 1);
+            return { done: false, value: message };
           }
+          if (!ended) throwIfDeleted(this.#closing);
+          return end();
         } catch (error) {
           end();
           throw error;
@@ -149,28 +171,28 @@ export class MessageLoop {
 
   async *batches(max: number, maxWaitMs: number): AsyncGenerator<MessageBatch, void, undefined> {
     const leave = this.enter();
-    const turns = new RoundRobin(this.#readers.all, 1); // each batch is another partition's turn
+    const roundRobin = new RoundRobin(this.#readers.all, 1); // the next batch is the next partition's
     try {
       while (!this.#closing.aborted) {
         const { arrival } = this;
-        const delivery = this.poll(turns);
-        if (delivery === undefined) {
+        const polled = this.poll(roundRobin);
+        if (polled === undefined) {
           await this.more(arrival);
           continue;
         }
-        const { reader, message: first } = delivery;
+        const { reader, message: first } = polled;
         if (first instanceof Undecodable) {
-          await this.#passUndecodable(reader, first);
+          await this.#settle(reader, first);
           continue;
         }
-        const messages = await this.#gather(reader, first, max, maxWaitMs);
+        const messages = await this.#collect(reader, first, max, maxWaitMs);
         this.#fetcher.pump();
-        // What is given up, by a rebalance or by closing, is for others to read.
+        // Messages of a partition that is given up, by a rebalance or by closing, are for others.
         const isGivenUp = reader.stopped || (reader.progress && this.#closing.aborted);
         if (messages.length === 0 || isGivenUp) continue;
-        this.#handOut(reader, first.offset, messages.at(-1)!.offset + 1);
+        this.#inFlight.begin(reader, first.offset, messages.at(-1)!.offset + 1);
         yield batchOf(reader, messages, this.#closing);
-        this.#finish();
+        this.#inFlight.finish();
       }
       throwIfDeleted(this.#closing);
     } finally {
@@ -179,101 +201,48 @@ export class MessageLoop {
   }
 
   /** Settles an undecodable record and goes past it; on an error the record stays the next one. */
-  async #passUndecodable(reader: PartitionReader, undecodable: Undecodable): Promise<void> {
+  async #settle(reader: PartitionReader, undecodable: Undecodable): Promise<void> {
     const { decodeErrors } = this.#options;
-    reader.putBack(); // the next one still, until its action is done
+    reader.putBack(); // until the record is settled
     if (decodeErrors.onDecodeError === 'fail') throw undecodable.error;
     const { epoch } = reader;
     const closing = this.#closing;
-    const { settleUndecodable } = await lazyDecodeErrors.load();
-    const settled = settleUndecodable({ reader, undecodable, epoch, closing }, decodeErrors);
-    // The application's function may take as long as it likes, and closing does not wait for it.
-    const closed = deferred();
-    const close = (): void => closed.resolve();
-    closing.addEventListener('abort', close);
-    if (closing.aborted) close();
-    try {
-      await Promise.race([settled, closed.promise]);
-    } finally {
-      closing.removeEventListener('abort', close);
-    }
+    const { settleUnlessClosed } = await lazyDecodeErrors.load();
+    await settleUnlessClosed({ reader, undecodable, epoch, closing }, decodeErrors);
   }
 
-  /** Messages of one partition, `first` and what follows it; none where it is not to be read now. */
-  async #gather(
+  /** `first` and the messages after it, of one partition; none where the partition may not be read. */
+  async #collect(
     reader: PartitionReader,
     first: Message,
     max: number,
     maxWaitMs: number,
   ): Promise<Message[]> {
+    const { clock } = this.#options;
     const { epoch } = reader;
     const messages = [first];
-    const until = this.#options.clock.now() + maxWaitMs;
+    const until = clock.now() + maxWaitMs;
     for (;;) {
       const { arrival } = this;
       const goesOn = fill(messages, reader, max);
-      const left = until - this.#options.clock.now();
+      const left = until - clock.now();
       if (!goesOn || messages.length >= max || left <= 0 || this.#closing.aborted) {
         return messages;
       }
       this.#fetcher.pump();
-      await within(this.#options.clock, left, arrival);
+      await within(clock, left, arrival);
       if (reader.epoch !== epoch || reader.stopped) return [];
       if (reader.paused || !this.mayDeliver) {
-        reader.seek(first.offset); // they will be read when it goes on
+        reader.seek(first.offset); // the messages are polled again when reading goes on
         return [];
       }
     }
   }
-
-  /** The next message in turn, of a reader that `accepts`; `undefined`: there is none now. */
-  poll(
-    turns: RoundRobin,
-    accepts?: (reader: PartitionReader) => boolean,
-  ): PolledRecord | undefined {
-    if (!this.mayDeliver) return undefined;
-    const delivery = turns.poll(accepts);
-    if (turns.isPassing) this.#fetcher.pump();
-    return delivery;
-  }
-
-  #handOut(reader: PartitionReader, offset: number, next: number): void {
-    const handed = reader.progress?.begin(offset, next);
-    if (handed !== undefined) this.#inHand = { reader, handed, epoch: reader.epoch };
-  }
-
-  /** The loop asks for more: it has done with what it had. */
-  #finish(): void {
-    const inHand = this.#inHand;
-    if (inHand === undefined) return;
-    this.#inHand = undefined;
-    inHand.reader.progress!.end(inHand.handed, 'processed');
-  }
-
-  /** The loop is left: what it had in hand comes again, unless it was committed. */
-  #abandon(): void {
-    const inHand = this.#inHand;
-    if (inHand === undefined) return;
-    this.#inHand = undefined;
-    const { reader, handed, epoch } = inHand;
-    const isDone = !this.#options.commitsItself || reader.progress!.committed >= handed.next;
-    reader.progress!.end(handed, isDone ? 'processed' : 'dropped');
-    if (!isDone) reader.rewind(epoch, Math.max(handed.offset, reader.progress!.committed));
-  }
-
-  /** Resolves when there may be more. Throws why there will not be. */
-  async more(arrival: Promise<void>): Promise<void> {
-    if (this.#end !== undefined) throw this.#end;
-    this.#fetcher.check();
-    await Promise.race([this.#options.ready(), arrival]); // closing is an arrival too
-    this.#fetcher.pump();
-    await arrival;
-  }
 }
 
 /**
- * Throws where the consumer ended because its log was deleted; a loop of a closed consumer just
- * ends.
+ * Throws where the consumer closed because its log was deleted. The loop of a consumer that was
+ * closed otherwise ends without an error.
  */
 export function throwIfDeleted({ reason }: AbortSignal): void {
   if (isLogDeleted(reason)) throw reason;

@@ -8,28 +8,33 @@ export interface PolledRecord {
   readonly reader: PartitionReader;
 }
 
-/** Takes messages from the partitions in turn, so that a full one does not keep out the others. */
+/** Polls the partitions in turn, so that a full partition does not keep out the others. */
 export class RoundRobin {
   readonly #readers: readonly PartitionReader[];
-  readonly #length: number;
-  #turn = 0;
+  readonly #turnLength: number;
+  /** The index of the reader whose turn it is. */
+  #current = 0;
+  /** The number of messages left in the turn. */
   #left: number;
 
-  /** `length`: how many messages a partition gets before the next one's turn. */
-  constructor(readers: readonly PartitionReader[], length: number) {
+  /** `turnLength`: the number of messages of one partition before the next one's turn. */
+  constructor(readers: readonly PartitionReader[], turnLength: number) {
     this.#readers = readers;
-    this.#length = length;
-    this.#left = length;
+    this.#turnLength = turnLength;
+    this.#left = turnLength;
   }
 
-  /** Whether the next message is of another partition than the last. */
-  get isPassing(): boolean {
+  /** Whether the turn of the current partition is over. */
+  get isTurnOver(): boolean {
     return this.#left === 0;
   }
 
-  /** The next message that is at hand, of a partition that `accepts`. Throws what stopped one. */
+  /**
+   * The next buffered message, of a partition that `accepts`; `undefined` where there is none.
+   * Throws the error that stopped a partition.
+   */
   poll(accepts?: (reader: PartitionReader) => boolean): PolledRecord | undefined {
-    const current = this.#readers[this.#turn];
+    const current = this.#readers[this.#current];
     if (this.#left > 0 && current !== undefined && accepts?.(current) !== false) {
       this.#left--;
       const message = current.next();
@@ -37,13 +42,13 @@ export class RoundRobin {
     }
     this.#left = 0;
     for (let left = this.#readers.length; left > 0; left--) {
-      // Also where it throws: the next look begins with the partition after it.
-      this.#turn = (this.#turn + 1) % this.#readers.length;
-      const reader = this.#readers[this.#turn]!;
+      // Moved on before `next()` may throw: a stopped partition does not keep out those after it.
+      this.#current = (this.#current + 1) % this.#readers.length;
+      const reader = this.#readers[this.#current]!;
       if (accepts?.(reader) === false) continue;
       const message = reader.next();
       if (message === undefined) continue;
-      this.#left = this.#length - 1;
+      this.#left = this.#turnLength - 1;
       return { message, reader };
     }
     return undefined;

@@ -20,17 +20,17 @@ function readersOf(...counts: readonly number[]): PartitionReader[] {
 }
 
 /** Everything at hand, as `partition/offset`. */
-function takeAll(turns: RoundRobin): string[] {
-  const taken: string[] = [];
-  for (let next = turns.poll(); next !== undefined; next = turns.poll()) {
-    taken.push(`${next.reader.partition}/${next.message.offset}`);
+function pollAll(roundRobin: RoundRobin): string[] {
+  const polled: string[] = [];
+  for (let next = roundRobin.poll(); next !== undefined; next = roundRobin.poll()) {
+    polled.push(`${next.reader.partition}/${next.message.offset}`);
   }
-  return taken;
+  return polled;
 }
 
 describe('partitions take turns', () => {
   test('of one message each', () => {
-    expect(takeAll(new RoundRobin(readersOf(2, 3, 1), 1))).toEqual([
+    expect(pollAll(new RoundRobin(readersOf(2, 3, 1), 1))).toEqual([
       '0/0',
       '1/0',
       '2/0',
@@ -41,7 +41,7 @@ describe('partitions take turns', () => {
   });
 
   test('of several', () => {
-    expect(takeAll(new RoundRobin(readersOf(3, 3), 2))).toEqual([
+    expect(pollAll(new RoundRobin(readersOf(3, 3), 2))).toEqual([
       '0/0',
       '0/1',
       '1/0',
@@ -52,30 +52,30 @@ describe('partitions take turns', () => {
   });
 
   test('and those that have nothing are passed over', () => {
-    expect(takeAll(new RoundRobin(readersOf(0, 0, 2), 5))).toEqual(['2/0', '2/1']);
-    expect(takeAll(new RoundRobin(readersOf(0, 0), 5))).toEqual([]);
-    expect(takeAll(new RoundRobin([], 5))).toEqual([]);
+    expect(pollAll(new RoundRobin(readersOf(0, 0, 2), 5))).toEqual(['2/0', '2/1']);
+    expect(pollAll(new RoundRobin(readersOf(0, 0), 5))).toEqual([]);
+    expect(pollAll(new RoundRobin([], 5))).toEqual([]);
   });
 
   test('paused, stopped and refused ones too', () => {
     const readers = readersOf(1, 1, 1, 1);
     readers[0]!.paused = true;
     readers[1]!.stopped = true;
-    const turns = new RoundRobin(readers, 5);
+    const roundRobin = new RoundRobin(readers, 5);
     const accepts = (reader: PartitionReader): boolean => reader.partition !== 2;
-    expect(turns.poll(accepts)!.reader.partition).toBe(3);
-    expect(turns.poll(accepts)).toBeUndefined();
+    expect(roundRobin.poll(accepts)!.reader.partition).toBe(3);
+    expect(roundRobin.poll(accepts)).toBeUndefined();
     readers[0]!.paused = false;
-    expect(takeAll(turns)).toEqual(['0/0', '2/0']);
+    expect(pollAll(roundRobin)).toEqual(['0/0', '2/0']);
   });
 
-  test('isPassing says whether the next is of another partition', () => {
-    const turns = new RoundRobin(readersOf(3, 3), 2);
-    turns.poll();
-    expect(turns.isPassing).toBe(false);
-    turns.poll();
-    expect(turns.isPassing).toBe(true);
-    expect(turns.poll()!.reader.partition).toBe(1);
+  test('isTurnOver says whether the next message is of another partition', () => {
+    const roundRobin = new RoundRobin(readersOf(3, 3), 2);
+    roundRobin.poll();
+    expect(roundRobin.isTurnOver).toBe(false);
+    roundRobin.poll();
+    expect(roundRobin.isTurnOver).toBe(true);
+    expect(roundRobin.poll()!.reader.partition).toBe(1);
   });
 
   test('one that throws is passed over at the next look', () => {
@@ -90,10 +90,10 @@ describe('partitions take turns', () => {
       details: {},
     };
     readers[0]!.accept({ ...place, error });
-    const turns = new RoundRobin(readers, 1);
-    expect(() => turns.poll()).toThrow('LOG_CORRUPT');
-    expect(turns.poll()!.reader.partition).toBe(1);
-    expect(() => turns.poll()).toThrow('LOG_CORRUPT');
+    const roundRobin = new RoundRobin(readers, 1);
+    expect(() => roundRobin.poll()).toThrow('LOG_CORRUPT');
+    expect(roundRobin.poll()!.reader.partition).toBe(1);
+    expect(() => roundRobin.poll()).toThrow('LOG_CORRUPT');
   });
 });
 
@@ -109,9 +109,9 @@ test('partitions that come and go lose and repeat nothing', () => {
       const gone: PartitionReader[] = [];
       const ends = new Map<PartitionReader, number>();
       const seen = new Map<PartitionReader, number>();
-      const turns = new RoundRobin(readers, length);
+      const roundRobin = new RoundRobin(readers, length);
       const take = (): boolean => {
-        const next = turns.poll();
+        const next = roundRobin.poll();
         if (next === undefined) return false;
         expect(gone).not.toContain(next.reader);
         expect(next.message.offset).toBe(seen.get(next.reader) ?? 0);
