@@ -53,7 +53,9 @@ export type {
 export type { LogFile } from './client/admin/log-file.ts';
 export type { HostedLogs, InlineHost, WorkerKind } from './client/connection/worker-host.ts';
 export { table } from './client/table/table.ts';
-export type { Table, TableChange, TableListener, TableOf } from './client/table/table.ts';
+export type { Table, TableOf } from './client/table/table.ts';
+export type { TableListener } from './client/table/table-listeners.ts';
+export type { TableChange } from './client/table/table-state.ts';
 export type { TableOptions } from './client/table/table-options.ts';
 export type { TableSnapshot } from './client/table/table-snapshot.ts';
 export type { TrustedScriptUrl, WorkerUrl } from './client/connection/worker-url.ts';

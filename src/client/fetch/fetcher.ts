@@ -1,7 +1,5 @@
 import { deferred } from '../../base/deferred.ts';
 import { mayCallAgain, toTablogError } from '../../base/error.ts';
-import type { TablogError } from '../../base/error.ts';
-import { fromErrorData } from '../../protocol/error-data.ts';
 import type { ErrorData } from '../../protocol/error-data.ts';
 import type { Request } from '../../protocol/broker.ts';
 import type { FetchedPartition } from '../../protocol/fetch.ts';
@@ -20,14 +18,6 @@ export interface FetcherOptions {
 
 /** Told apart within one client. */
 let lastFetchId = 0;
-
-/** Polls that fail in a row. */
-export interface Failing {
-  /** Of the first of them. */
-  readonly error: TablogError;
-  /** When the first one failed, in milliseconds since 1970. */
-  readonly since: number;
-}
 
 /** The broker's list of partitions that wait on behalf of this consumer (KIP-227). */
 class Session {
@@ -58,7 +48,6 @@ export class Fetcher {
   #active = false;
   /** Polls in a row that failed and are repeated. */
   #failures = 0;
-  #failing: Failing | undefined;
   #answers = 0;
   /** Why the last poll failed. */
   #error: { readonly error: unknown } | undefined;
@@ -88,11 +77,6 @@ export class Fetcher {
   /** How many polls were answered: those who wait for an arrival are woken by much else. */
   get answers(): number {
     return this.#answers;
-  }
-
-  /** The failure that polls are repeated for; `undefined` while they are answered. */
-  get failing(): Failing | undefined {
-    return this.#failing;
   }
 
   /** Has whoever reads get this error, once. */
@@ -196,10 +180,7 @@ export class Fetcher {
         this.pump();
         await Promise.all(loading);
       }
-      if (failed.length === 0) {
-        this.#failures = 0;
-        this.#failing = undefined;
-      }
+      if (failed.length === 0) this.#failures = 0;
       this.#answers++;
     } catch (cause) {
       this.#end(session);
@@ -207,7 +188,7 @@ export class Fetcher {
       // Another worker serves the tab now, and needs the whole list.
       const isLost = error.code === 'FETCH_SESSION_ID_NOT_FOUND';
       // Reading outlives what passes, the lack of a worker or of the storage, however long it lasts.
-      if (!isLost && mayCallAgain(error)) await this.#backOff(error);
+      if (!isLost && mayCallAgain(error)) await backOff(this.#connection, ++this.#failures);
       else if (!isLost) this.#error = { error };
     }
     this.#polls.delete(fetchId);
@@ -246,16 +227,11 @@ export class Fetcher {
   /** Has partitions whose storage failed asked for again, after a back-off. */
   async #repeatLater(session: Session, failed: readonly FailedPartition[]): Promise<void> {
     this.wake(); // for what the same answer has brought
-    await this.#backOff(fromErrorData(failed[0]!.error));
+    await backOff(this.#connection, ++this.#failures);
     for (const { topicId, partition, offset } of failed) {
       const reader = this.#find(topicId, partition);
       if (reader?.askedOffset === offset) session.asked.delete(reader);
     }
-  }
-
-  #backOff(error: TablogError): Promise<void> {
-    this.#failing ??= { error, since: this.#connection.clock.now() };
-    return backOff(this.#connection, ++this.#failures);
   }
 
   #find(topicId: string, partition: number): PartitionReader | undefined {

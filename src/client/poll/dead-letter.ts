@@ -1,4 +1,4 @@
-import { TablogError } from '../../base/error.ts';
+import { isFenced, isPassing, toTablogError } from '../../base/error.ts';
 import { isInMemory } from '../../protocol/topic-id.ts';
 import { fromErrorData } from '../../protocol/error-data.ts';
 import { BatchWriter, recordBytes } from '../../record/batch-writer.ts';
@@ -6,91 +6,150 @@ import type { RecordParts } from '../../record/batch-writer.ts';
 import type { Append } from '../../protocol/produce.ts';
 import type { TopicInfo } from '../../protocol/topic.ts';
 import type { CommitRequest } from '../../protocol/group.ts';
+import { backOff } from '../connection/delivery.ts';
 import type { Connection } from '../connection/connection.ts';
-import { deadLetterHeaders } from './dead-letter-headers.ts';
-import { backOff, isWithoutWorker } from '../connection/delivery.ts';
 import { toCommit } from '../message/partition-progress.ts';
 import type { Handed, PartitionProgress } from '../message/partition-progress.ts';
-import type { DeliveredRecords } from './delivered-records.ts';
-import { isFenced } from '../group/offset-committer.ts';
 import type { Topic } from '../topics/topic.ts';
 import type { TopicMetadata } from '../topics/topic-metadata.ts';
+import { deadLetterHeaders } from './dead-letter-headers.ts';
+import type { DeliveredRecords } from './delivered-records.ts';
 
 export interface DeadLetterQueue {
   readonly connection: Connection;
   readonly topicMetadata: TopicMetadata;
   readonly topic: Topic;
-  /** Whether nobody wants the records buried any more: they come again, here or elsewhere. */
+  /** Whether the records are delivered again, here or elsewhere, and so are not to be stored. */
   readonly isOver: () => boolean;
 }
+
+/** Stores the dead letters, and the offsets of the group in the same transaction. */
+type Store = (commit: CommitRequest | null) => Promise<void>;
 
 /** The bytes at which a batch of dead letters is full. */
 const BATCH_BYTES = 1024 * 1024;
 
 /**
- * Stores records in the dead letter topic, byte for byte, with headers that tell where they were
- * and why. With a group the records and their commit are one transaction, so it waits until every
- * earlier message of the partition is processed. Returns false, and stores nothing, where the
- * partition is not this consumer's any more.
+ * Stores records in the dead letter topic, byte for byte, with headers that tell their origin and
+ * the error. With a group the records and their commit are one transaction, which waits until every
+ * earlier message of the partition is processed. Tries again while the worker or the storage is away.
+ * Resolves with false, and has stored nothing, where the records are delivered again.
  *
- * A transaction cannot include a topic in memory: there the records are stored first, and committed
- * after. A crash in between buries them twice, and loses none.
+ * A transaction cannot include a topic in memory. In such a topic the records are stored first, and
+ * committed after: a crash in between stores them twice, and loses none.
  */
 export async function sendDeadLetter(
-  graveyard: DeadLetterQueue,
-  handed: DeliveredRecords,
-  error: unknown,
-  attempts: number,
-): Promise<boolean> {
-  for (let failures = 1; ; failures++) {
-    try {
-      return await buryOnce(graveyard, handed, error, attempts);
-    } catch (failure) {
-      // Nothing was sent: the record stays the next one for as long as there is no worker.
-      if (!isWithoutWorker(failure) || graveyard.isOver()) throw failure;
-      await backOff(graveyard.connection, failures);
-      if (graveyard.isOver()) return false;
-    }
-  }
-}
-
-async function buryOnce(
-  graveyard: DeadLetterQueue,
+  queue: DeadLetterQueue,
   { reader, handed, records }: DeliveredRecords,
   error: unknown,
   attempts: number,
 ): Promise<boolean> {
   const { topic, partition, progress } = reader;
-  const deadLetterTopic = graveyard.topic.name;
-  const letters = records.map(({ offset, parts }): RecordParts => {
+  const deadLetterTopic = queue.topic.name;
+  const deadLetters = records.map(({ offset, parts }): RecordParts => {
     const failed = { topic: topic.name, partition, offset, attempts, error, deadLetterTopic };
     return { ...parts, headers: deadLetterHeaders(parts.headers, failed) };
   });
-  const store = (commit: CommitRequest | null): Promise<void> =>
-    storeLetters(graveyard, letters, partition, commit);
-  if (progress === undefined || handed === undefined) {
+  const store: Store = (commit) => storeRecords(queue, deadLetters, partition, commit);
+  if (progress !== undefined && handed !== undefined) {
+    return storeWithCommit(queue, progress, handed, store);
+  }
+  return repeat(queue, isPassing, async () => {
     await store(null);
     return true;
-  }
-  return storeWithCommit(graveyard.connection, progress, handed, store);
+  });
 }
 
-async function storeLetters(
+/** Stores with a commit of the delivered records, once all records before them are processed. */
+async function storeWithCommit(
+  queue: DeadLetterQueue,
+  progress: PartitionProgress,
+  handed: Handed,
+  store: Store,
+): Promise<boolean> {
+  const { restarts } = progress;
+  /** Whether the answer to an attempt was lost. */
+  let mayBeStored = false;
+  const attempt = async (): Promise<boolean> => {
+    if (!(await progress.isFirst(handed))) return false;
+    const offset = Math.max(handed.next, progress.committed);
+    if (!mayBeStored || !(await isCommitted(queue.connection, progress, offset))) {
+      try {
+        await store({ member: progress.member, offsets: [toCommit(progress, offset)] });
+      } catch (failure) {
+        mayBeStored ||= isUnknown(failure);
+        throw failure;
+      }
+    }
+    if (progress.restarts === restarts) progress.committed = offset;
+    return true;
+  };
+  // The commits of earlier records go their own way until these records are the next ones.
+  if (!(await progress.isFirst(handed))) return false;
+  // From here on, also between two attempts, no commit of earlier records may follow: it would set
+  // back the commit of an attempt that was stored, and the records would be stored twice.
+  progress.asked = Math.max(progress.asked, handed.next);
+  progress.transactions++;
+  try {
+    const isRepeatable = (failure: unknown): boolean => isPassing(failure) || isUnknown(failure);
+    // alone(): no attempt overtakes a commit that is under way.
+    return await repeat(queue, isRepeatable, () => progress.committer.alone(attempt));
+  } finally {
+    progress.transactions--;
+    if (progress.restarts === restarts) progress.asked = progress.committed;
+  }
+}
+
+/**
+ * Repeats `attempt` while its failures are repeatable, with back-off. Resolves with false where the
+ * records are delivered again meanwhile, or another member has taken over.
+ */
+async function repeat(
+  { connection, isOver }: DeadLetterQueue,
+  isRepeatable: (failure: unknown) => boolean,
+  attempt: () => Promise<boolean>,
+): Promise<boolean> {
+  for (let failures = 1; ; failures++) {
+    try {
+      return await attempt();
+    } catch (failure) {
+      if (isFenced(failure)) return false;
+      if (!isRepeatable(failure)) throw failure;
+      if (!isOver()) await backOff(connection, failures);
+      if (isOver()) return false;
+    }
+  }
+}
+
+/** Whether the group has committed the partition up to `offset`. */
+async function isCommitted(
+  connection: Connection,
+  { member, topicId, partition, epoch }: PartitionProgress,
+  offset: number,
+): Promise<boolean> {
+  const claims = [{ topicId, partition, epoch }];
+  const request = { member, claims, from: { offset: 0 } };
+  const [position] = await connection.call('positionPartitions', request);
+  const { offset: committed, reset } = position!;
+  return (reset?.committed ?? committed) >= offset;
+}
+
+async function storeRecords(
   { connection, topicMetadata, topic }: DeadLetterQueue,
-  letters: readonly RecordParts[],
+  deadLetters: readonly RecordParts[],
   partition: number,
   commit: CommitRequest | null,
 ): Promise<void> {
-  for (let tries = 1; ; tries++) {
-    const info = await topicMetadata.load(topic.name);
-    try {
-      await send(connection, appendsOf(info, letters, partition), commit);
-      return;
-    } catch (error) {
-      // The topic was created again since the look-up, perhaps with fewer partitions.
-      if (!isUnknownTopic(error) || tries > 1) throw error;
-      topicMetadata.forget();
-    }
+  const known = await topicMetadata.load(topic.name);
+  try {
+    await send(connection, appendsOf(known, deadLetters, partition), commit);
+  } catch (error) {
+    if (toTablogError(error).outcome !== 'refused') throw error;
+    topicMetadata.forget();
+    const fresh = await topicMetadata.load(topic.name);
+    if (fresh.id === known.id) throw error;
+    // The topic was created again, perhaps with fewer partitions.
+    await send(connection, appendsOf(fresh, deadLetters, partition), commit);
   }
 }
 
@@ -110,72 +169,28 @@ async function send(
   if (commit !== null) await connection.call('commitOffsets', commit);
 }
 
+/** The dead letters in batches, for the partition of the same number where there is one. */
 function appendsOf(
   { id, partitions }: TopicInfo,
-  letters: readonly RecordParts[],
+  deadLetters: readonly RecordParts[],
   partition: number,
 ): Append[] {
   const appends: Append[] = [];
   const writer = new BatchWriter();
   const finish = (): void => {
     const batch = writer.finish().buffer;
-    const where = { topicId: id, partition: partition % partitions };
-    appends.push({ ...where, batch, compression: 'none', isDeadLetter: true });
+    const to = { topicId: id, partition: partition % partitions };
+    appends.push({ ...to, batch, compression: 'none', isDeadLetter: true });
   };
-  for (const letter of letters) {
-    const isFull = writer.byteLength + recordBytes(letter) > BATCH_BYTES;
+  for (const deadLetter of deadLetters) {
+    const isFull = writer.byteLength + recordBytes(deadLetter) > BATCH_BYTES;
     if (isFull && writer.recordCount > 0) finish();
-    writer.append(letter);
+    writer.append(deadLetter);
   }
   finish();
   return appends;
 }
 
-/** Stores with a commit of the records that were handed out, once all before them are processed. */
-async function storeWithCommit(
-  connection: Connection,
-  progress: PartitionProgress,
-  handed: Handed,
-  store: (commit: CommitRequest) => Promise<void>,
-): Promise<boolean> {
-  const { restarts } = progress;
-  // Behind the commits that are under way: none of them is to be overtaken.
-  const buried = async (): Promise<boolean> => {
-    if (!(await progress.isFirst(handed))) return false;
-    const { member, topicId, partition, epoch } = progress;
-    const claim = { topicId, partition, epoch };
-    const offset = Math.max(handed.next, progress.committed);
-    for (;;) {
-      try {
-        await store({ member, offsets: [toCommit(progress, offset)] });
-        break;
-      } catch (failure) {
-        if (isFenced(failure)) return false;
-        if (!(failure instanceof TablogError) || failure.code !== 'OUTCOME_UNKNOWN') throw failure;
-        // The commit tells what became of both.
-        const request = { member, claims: [claim], from: { offset } };
-        const told = connection.call('positionPartitions', request);
-        const [position] = await told.catch((error: unknown) => {
-          throw isWithoutWorker(error) ? failure : error; // they may be there, and are not sent again
-        });
-        if (position!.offset >= offset) break;
-      }
-    }
-    if (progress.restarts === restarts) progress.committed = offset;
-    return true;
-  };
-  // Not while it keeps the commits of those before it; from then on it is the one to be next.
-  if (!(await progress.isFirst(handed))) return false;
-  progress.asked = Math.max(progress.asked, handed.next);
-  progress.transactions++;
-  try {
-    return await progress.committer.alone(buried);
-  } finally {
-    progress.transactions--;
-    if (progress.restarts === restarts) progress.asked = progress.committed;
-  }
-}
-
-function isUnknownTopic(error: unknown): boolean {
-  return error instanceof TablogError && error.code === 'UNKNOWN_TOPIC';
+function isUnknown(failure: unknown): boolean {
+  return toTablogError(failure).outcome === 'unknown';
 }

@@ -5,7 +5,7 @@ import type { TablogError } from '../../base/error.ts';
 import { Undecodable } from '../message/decode-record.ts';
 import type { Message, MessageBatch } from '../message/message.ts';
 import type { AssignedPartitions } from '../fetch/assigned-partitions.ts';
-import type { Failing, Fetcher } from '../fetch/fetcher.ts';
+import type { Fetcher } from '../fetch/fetcher.ts';
 import type { PartitionReader } from '../fetch/partition-reader.ts';
 import type { DecodeErrorPolicy } from './decode-errors.ts';
 import { InFlight } from './in-flight.ts';
@@ -75,11 +75,6 @@ export class MessageLoop {
     return this.#fetcher.answers;
   }
 
-  /** The failure that fetches are repeated for; `undefined` while they are answered. */
-  get failing(): Failing | undefined {
-    return this.#fetcher.failing;
-  }
-
   /** Whether messages may be delivered now. */
   get mayDeliver(): boolean {
     return this.#options.mayDeliver();
@@ -143,11 +138,12 @@ export class MessageLoop {
       leave();
       return { done: true, value: undefined };
     };
+    const goesOn = (): boolean => !ended && !this.#closing.aborted;
     return {
       next: async () => {
         try {
           this.#inFlight.finish();
-          while (!ended && !this.#closing.aborted) {
+          while (goesOn()) {
             const { arrival } = this;
             const polled = this.poll(roundRobin);
             if (polled === undefined) {

@@ -34,7 +34,7 @@ const CHECKS: Checks<TableOptions> = {
   onError: (name, value) => checkFunction(`${name} must be a function`, value),
 };
 
-/** The options that are given. Throws a `TypeError` for one that breaks a rule. */
-export function checkTableOptions(options: TableOptions): Partial<TableOptions> {
+/** Throws a `TypeError` or a `RangeError` for an option that breaks a rule. */
+export function checkTableOptions(options: TableOptions): TableOptions {
   return checkEach('table()', options, CHECKS);
 }

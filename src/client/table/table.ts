@@ -1,35 +1,22 @@
-import { checkFunction, mistake } from '../../base/argument.ts';
+import { mistake } from '../../base/argument.ts';
 import { Closable } from '../../base/closable.ts';
 import { closed, isLogDeleted } from '../../base/error.ts';
-import { asError } from '../producer/admission.ts';
+import { bindFacade } from '../../base/facade.ts';
 import { Consumer } from '../consumer/consumer.ts';
 import type { ConsumerInternals } from '../consumer/consumer.ts';
-import { bindFacade } from '../../base/facade.ts';
-import type { Message, MessageOf } from '../message/message.ts';
 import type { Log } from '../log.ts';
+import type { MessageOf } from '../message/message.ts';
+import { asError } from '../producer/admission.ts';
+import { asTopic } from '../topics/topic.ts';
+import type { KeyInput, TopicLike } from '../topics/topic.ts';
 import { keyEncoder } from './table-key.ts';
+import { TableListeners, reportUncaught } from './table-listeners.ts';
+import type { TableListener } from './table-listeners.ts';
 import { checkTableOptions } from './table-options.ts';
 import type { TableOptions } from './table-options.ts';
 import { readTable } from './table-reader.ts';
-import { TableSnapshot } from './table-snapshot.ts';
-import type { TableEntry } from './table-snapshot.ts';
-import { asTopic } from '../topics/topic.ts';
-import type { KeyInput, TopicLike } from '../topics/topic.ts';
-
-/** A key whose value has changed. */
-export interface TableChange<K, V> {
-  readonly key: K;
-  /** The new value; `undefined`: the key was deleted. */
-  readonly value: V | undefined;
-  /** The value before; `undefined`: the key had none. */
-  readonly oldValue: V | undefined;
-}
-
-/** Called with the table as it is now, and the changes since the last call. */
-export type TableListener<K, V, I = K> = (
-  snapshot: TableSnapshot<K, V, I>,
-  changes: readonly TableChange<K, V>[],
-) => void;
+import type { TableSnapshot } from './table-snapshot.ts';
+import { TableState } from './table-state.ts';
 
 /** The table of a topic: the types of its keys and values without null, and of keys as `get` takes them. */
 export type TableOf<T extends TopicLike> = Table<
@@ -59,8 +46,7 @@ export function table<T extends TopicLike>(
   options: TableOptions = {},
 ): TableOf<T> {
   if (typeof log?.consumer !== 'function') throw mistake('table() takes an open log', log);
-  const checked = checkTableOptions(options);
-  return new Table(log, topic, checked) as unknown as TableOf<T>;
+  return new Table(log, topic, checkTableOptions(options)) as unknown as TableOf<T>;
 }
 
 /** A read-only map that changes, made by `table()`. */
@@ -75,7 +61,7 @@ export class Table<K, V, I = K> extends Closable implements Iterable<[K, V]> {
    * The table as it is now: the same object until something changes. Works without `this`, as
    * React's `useSyncExternalStore` calls it.
    */
-  readonly snapshot: () => TableSnapshot<K, V, I> = () => this.#snapshot;
+  readonly snapshot: () => TableSnapshot<K, V, I> = () => this.#state.snapshot;
   /**
    * Calls `listener` at once, and then once for each batch of changes; returns a function that ends
    * the subscription. A table is therefore a Svelte store. Works without `this`, as React calls it.
@@ -83,22 +69,17 @@ export class Table<K, V, I = K> extends Closable implements Iterable<[K, V]> {
    * `TypeError` where `listener` is no function.
    */
   readonly subscribe: (listener: TableListener<K, V, I>) => () => void = (listener) =>
-    this.#subscribe(listener);
+    this.#listeners.add(listener, this.#state.snapshot);
 
   readonly #consumer: Consumer<TopicLike>;
   readonly #internals: ConsumerInternals;
   readonly #topic: string;
-  readonly #encode: (key: unknown) => string;
   readonly #onError: ((error: Error) => void) | undefined;
-  readonly #listeners = new Set<{ readonly call: TableListener<K, V, I> }>();
+  readonly #state: TableState<K, V, I>;
+  readonly #listeners = new TableListeners<K, V, I>();
   readonly #ended: Promise<void>;
   #settleReady!: { readonly resolve: () => void; readonly reject: (error: Error) => void };
   #isReady = false;
-  /** Whether the topic is being read from its first record: keys that do not come are gone. */
-  #isLoading = true;
-  #snapshot: TableSnapshot<K, V, I>;
-  /** Entries that were read and are not in the snapshot yet. */
-  #pending = new Map<string, TableEntry<K, V> | undefined>();
   #error: Error | undefined;
 
   /** @internal */
@@ -111,15 +92,14 @@ export class Table<K, V, I = K> extends Closable implements Iterable<[K, V]> {
     bindFacade(this);
     const known = asTopic(topic);
     this.#topic = known.name;
-    this.#encode = keyEncoder(known);
-    this.#snapshot = TableSnapshot.empty<K, V, I>(this.#encode);
+    this.#state = new TableState(keyEncoder(known));
     this.#onError = onError;
     this.#consumer = log.consumer({ ...options, topics: [topic], from: 'earliest' });
     this.#internals = Consumer.internalsOf(this.#consumer);
     this.ready = new Promise((resolve, reject) => (this.#settleReady = { resolve, reject }));
     // Records were lost before they were read, or with their worker: the partition is read from its
     // first record.
-    this.#consumer.on('reset', ({ partition }) => this.#forget(partition));
+    this.#consumer.on('reset', ({ partition }) => this.#state.deletePartition(partition));
     this.#ended = this.#run(onDecodeError);
   }
 
@@ -132,7 +112,7 @@ export class Table<K, V, I = K> extends Closable implements Iterable<[K, V]> {
   }
 
   get size(): number {
-    return this.#snapshot.size;
+    return this.#state.snapshot.size;
   }
 
   /**
@@ -140,41 +120,33 @@ export class Table<K, V, I = K> extends Closable implements Iterable<[K, V]> {
    * throws.
    */
   get(key: I): V | undefined {
-    return this.#snapshot.get(key);
+    return this.#state.snapshot.get(key);
   }
 
   has(key: I): boolean {
-    return this.#snapshot.has(key);
+    return this.#state.snapshot.has(key);
   }
 
   entries(): IterableIterator<[K, V]> {
-    return this.#snapshot.entries();
+    return this.#state.snapshot.entries();
   }
 
   keys(): IterableIterator<K> {
-    return this.#snapshot.keys();
+    return this.#state.snapshot.keys();
   }
 
   values(): IterableIterator<V> {
-    return this.#snapshot.values();
+    return this.#state.snapshot.values();
   }
 
   [Symbol.iterator](): IterableIterator<[K, V]> {
-    return this.#snapshot.entries();
+    return this.#state.snapshot.entries();
   }
 
   /** Stops reading, and calls no listener any more. The entries stay. Idempotent. */
   override async close(): Promise<void> {
     await this.#consumer.close();
     await this.#ended;
-  }
-
-  #subscribe(call: TableListener<K, V, I>): () => void {
-    checkFunction('subscribe() takes a function', call);
-    const listener = { call };
-    this.#listeners.add(listener);
-    call(this.#snapshot, []);
-    return () => void this.#listeners.delete(listener);
   }
 
   /** Reads until the table is closed, or something stops it. */
@@ -186,7 +158,7 @@ export class Table<K, V, I = K> extends Closable implements Iterable<[K, V]> {
         ...this.#internals,
         onDecodeError,
         topic: this.#topic,
-        onMessage: (message) => this.#apply(message),
+        onMessage: (message) => this.#state.apply(message),
         onCaughtUp: () => this.#caughtUp(),
         restart: () => this.#restart(),
       });
@@ -201,87 +173,31 @@ export class Table<K, V, I = K> extends Closable implements Iterable<[K, V]> {
     }
   }
 
-  #apply(message: Message): void {
-    const { key, partition } = message;
-    if (key === null) return;
-    const value = message.value as V | null;
-    const entry = value === null ? undefined : { key: key as K, value, partition };
-    this.#pending.set(this.#encode(key), entry);
-  }
-
-  #forget(partition: number): void {
-    for (const entries of [TableSnapshot.entriesOf(this.#snapshot), this.#pending]) {
-      for (const [encoded, entry] of entries) {
-        if (entry?.partition === partition) this.#pending.set(encoded, undefined);
-      }
-    }
-  }
-
   async #restart(): Promise<void> {
     await this.#consumer.seek('earliest');
-    this.#pending = new Map();
-    this.#isLoading = true;
+    this.#state.reload();
   }
 
   #caughtUp(): void {
-    if (this.#isLoading) {
-      for (const encoded of TableSnapshot.entriesOf(this.#snapshot).keys()) {
-        if (!this.#pending.has(encoded)) this.#pending.set(encoded, undefined);
-      }
-      this.#isLoading = false;
-    }
-    this.#publish();
+    const changes = this.#state.publish();
+    if (changes.length > 0) this.#listeners.notify(this.#state.snapshot, changes);
     if (this.#isReady) return;
     this.#isReady = true;
     this.#settleReady.resolve();
   }
 
-  /** Puts the entries that were read into the next snapshot, and calls the listeners. */
-  #publish(): void {
-    const before = TableSnapshot.entriesOf(this.#snapshot);
-    const pending = this.#pending;
-    const changes: TableChange<K, V>[] = [];
-    for (const [encoded, entry] of pending) {
-      const old = before.get(encoded);
-      const { key } = entry ?? old ?? {};
-      if (key === undefined) pending.delete(encoded); // created and deleted within the batch
-      else changes.push({ key, value: entry?.value, oldValue: old?.value });
-    }
-    if (changes.length === 0) return;
-    this.#pending = new Map();
-    this.#snapshot = TableSnapshot.next(this.#snapshot, pending);
-    this.#tell(changes);
+  #fail(error: Error): void {
+    this.#error = error;
+    const isTold = this.#onError !== undefined || !this.#isReady || isLogDeleted(error);
+    this.#end(error);
+    this.#onError?.(error);
+    this.#listeners.notify(this.#state.snapshot, []);
+    if (!isTold) reportUncaught(error);
   }
 
-  #tell(changes: readonly TableChange<K, V>[]): void {
-    for (const { call } of this.#listeners) {
-      try {
-        call(this.#snapshot, changes);
-      } catch (error) {
-        report(error); // one listener's error keeps no other from its call
-      }
-    }
-  }
-
-  #fail(why: Error): void {
-    this.#error = why;
-    const isTold = this.#onError !== undefined || !this.#isReady || isLogDeleted(why);
-    this.#end(why);
-    this.#onError?.(why);
-    this.#tell([]);
-    if (!isTold) report(why);
-  }
-
-  #end(why: Error): void {
+  #end(reason: Error): void {
     // A caller of `close()`, or with an `onError`, need not handle a rejected `ready` as well.
     if (this.#error === undefined || this.#onError !== undefined) this.ready.catch(() => {});
-    this.#settleReady.reject(why);
+    this.#settleReady.reject(reason);
   }
-}
-
-/** Reports an error that nobody catches, as the platform reports any other. */
-function report(uncaught: unknown): void {
-  queueMicrotask(() => {
-    throw uncaught;
-  });
 }

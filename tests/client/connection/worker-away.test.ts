@@ -219,7 +219,7 @@ describe('while the worker cannot be started', () => {
     expect((await next).value).toMatchObject({ value: 'a' });
   });
 
-  test('a table goes on after a failure of the storage, and gives up after two minutes of them', async () => {
+  test('a table goes on after a failure of the storage, however long it lasts', async () => {
     const latest = table(log, t, { onError: () => {} });
     await latest.ready;
     await settle();
@@ -241,11 +241,12 @@ describe('while the worker cannot be started', () => {
     host.fault = new TablogError(STORAGE_TIMEOUT, 'the database did not answer in time');
     await other.producer().send(t, { key: 'k', value: 'b' });
     await vi.waitFor(() => expect(host.called.length).toBeGreaterThan(before));
-    await pass(119_000);
-    expect(latest.error).toBeUndefined();
-    await pass(4_000);
-    expect(latest.error).toMatchObject({ code: 'STORAGE_TIMEOUT' });
-    expect(host.called.length - before).toBeLessThan(180); // not every 100 ms
+    await pass(123_000);
+    // About one a second for each of the two polls that may be under way, not one every 100 ms.
+    expect(host.called.length - before).toBeLessThan(300);
+    host.fault = undefined;
+    await pass(1_300);
+    expect([latest.error, latest.get('k')]).toEqual([undefined, 'b']);
   });
 
   test('what is processed is committed when it can be', async () => {

@@ -1,9 +1,14 @@
 import { describe, expect, test } from 'vitest';
-import { OUTCOME_UNKNOWN, STORAGE_FULL } from '../../../src/base/error-rules.ts';
+import {
+  OUTCOME_UNKNOWN,
+  STORAGE_FULL,
+  STORAGE_UNAVAILABLE,
+} from '../../../src/base/error-rules.ts';
 import { TablogError, integer, json, topic } from '../../../src/index.ts';
 import type { Log, Message } from '../../../src/index.ts';
 import type { Request } from '../../../src/protocol/broker.ts';
 import { countOf, openTab, readAll, settle } from '../../support/log-fixture.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
 import { stubHost } from '../../support/stub-broker.ts';
 import type { StubHost } from '../../support/stub-broker.ts';
 import {
@@ -13,6 +18,7 @@ import {
   expel,
   handOut,
   joinAnother,
+  openTabWith,
   orders,
   send,
   series,
@@ -279,6 +285,73 @@ describe('a dead letter and its commit', () => {
     await goOn();
     expect(await origins(log)).toEqual(['orders/0/0/1']);
     expect(await committed(log)).toEqual([1, 0, 0, 0]);
+  });
+
+  test('are stored once though the storage goes away before it tells what became of them', async () => {
+    const { host, log } = await logOf('a:0', 'a:1');
+    const hands = handOut(log.consumer(asMember), toLetters);
+    await hands.get('a:0');
+    host.answer('transact', async (request, real) => {
+      await real(request);
+      host.answer('positionPartitions', () => {
+        host.answer('positionPartitions', undefined);
+        return Promise.reject(new TablogError(STORAGE_UNAVAILABLE, 'the database was closed'));
+      });
+      throw unknown;
+    });
+    await hands.fail('a:0');
+    await hands.end('a:1');
+    expect(await origins(log)).toEqual(['orders/0/0/1']);
+    expect(host.requests('transact')).toHaveLength(1);
+  });
+
+  test('are not overtaken by a commit of earlier messages while they are tried again', async () => {
+    const clock = new ManualClock();
+    const host = stubHost();
+    const log = openTabWith(clock, host);
+    await log.admin.createTopics([orders, letters]);
+    await send(log, 0, 'a:0', 'a:1', 'a:2');
+    host.answer('transact', async (request, real) => {
+      await real(request);
+      throw unknown;
+    });
+    const away = new TablogError(STORAGE_UNAVAILABLE, 'the database was closed');
+    const hands = handOut(log.consumer({ ...asMember, commit: { everyMs: 150 } }), toLetters);
+    await hands.end('a:0');
+    await hands.get('a:1');
+    host.answer('positionPartitions', () => Promise.reject(away));
+    await hands.fail('a:1');
+    await until(() => host.requests('transact').length === 1);
+    await settle();
+    clock.advance(149); // the first back-off is over, the second is not
+    await settle();
+    clock.advance(1); // the commit is due
+    await settle();
+    expect(host.requests('commitOffsets')).toEqual([]);
+    host.answer('positionPartitions', undefined);
+    await until(() => {
+      clock.advance(50);
+      return hands.inHand.includes('a:2');
+    });
+    expect((await committed(log))[0]).toBe(2);
+    expect(await origins(log)).toEqual(['orders/0/1/1']);
+    expect(host.requests('transact')).toHaveLength(1);
+  });
+
+  test.each([
+    ['with a group', asMember],
+    ['without a group', asReader],
+  ])('outlive a storage that is away for a while, %s', async (_, options) => {
+    const { host, log } = await logOf('a:0', 'a:1');
+    let left = 2;
+    host.answer('transact', (request, real) => {
+      if (left-- <= 0) return real(request);
+      return Promise.reject(new TablogError(STORAGE_UNAVAILABLE, 'the database was closed'));
+    });
+    const hands = handOut(log.consumer(options), toLetters);
+    await hands.fail('a:0');
+    await hands.end('a:1');
+    expect(await origins(log)).toEqual(['orders/0/0/1']);
   });
 
   test('are both missing where storing fails: run rejects, and the message comes again', async () => {
