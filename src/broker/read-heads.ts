@@ -1,4 +1,4 @@
-import { headRef } from '../log/head.ts';
+import { headRef, isHead } from '../log/head.ts';
 import type { PartitionHead, PartitionName } from '../log/head.ts';
 import { isInMemory } from '../protocol/topic-id.ts';
 import type { Store } from '../store/store.ts';
@@ -20,7 +20,7 @@ const HEADS_A_READ = 512;
 
 /**
  * The partitions of these topics on disk, with their heads. A partition whose topic was deleted
- * since `topics` was read has another head or none, and is left out.
+ * since `topics` was read has another head or none, and is left out; so is one whose head is damaged.
  */
 export async function readHeads(
   store: Pick<Store, 'read'>,
@@ -39,9 +39,9 @@ export async function readHeads(
     const some = all.slice(from, from + HEADS_A_READ);
     const heads = await store.read(some.map((partition) => headRef(partition.store)));
     some.forEach((partition, i) => {
-      const head = heads[i];
+      const head: unknown = heads[i];
       const { topicId, partition: number } = partition;
-      if (head?.topicId !== topicId || head.partition !== number) return;
+      if (!isHead(head) || head.topicId !== topicId || head.partition !== number) return;
       found.push({ ...partition, head });
     });
   }

@@ -1,3 +1,5 @@
+import { LOG_CORRUPT, UNKNOWN_TOPIC } from '../base/error-rules.ts';
+import { TablogError } from '../base/error.ts';
 import { HEAD_KEY } from '../store/schema.ts';
 import type { RowRef } from '../store/store.ts';
 import { NO_PRODUCERS } from './producer-state.ts';
@@ -78,4 +80,51 @@ export function startedAt(head: PartitionHead, startOffset: number): PartitionHe
 
 export function headRef(store: string): RowRef<PartitionHead> {
   return { store, key: HEAD_KEY };
+}
+
+/**
+ * The row as the head of the partition. Throws `UNKNOWN_TOPIC` where the row is missing or another
+ * partition's, because the topic was deleted; and `LOG_CORRUPT` where the row has another shape
+ * than a head, so that one damaged row fails this partition and no other.
+ */
+export function headOf(row: unknown, of: PartitionName): PartitionHead {
+  if (row === undefined) throw topicGone(of);
+  if (!isHead(row)) throw damagedHead(of);
+  if (row.topicId !== of.topicId || row.partition !== of.partition) throw topicGone(of);
+  return row;
+}
+
+/** Whether a row has a head's shape: as much as an append and a read rely on. */
+export function isHead(row: unknown): row is PartitionHead {
+  if (typeof row !== 'object' || row === null) return false;
+  const { topicId, partition, startOffset, endOffset, bytes, segments, rowsFrom, ...rest } =
+    row as Partial<PartitionHead>;
+  const { unmerged, compaction, timeIndex, producers } = rest;
+  return (
+    typeof topicId === 'string' &&
+    [partition, startOffset, endOffset, bytes, segments, rowsFrom].every(Number.isSafeInteger) &&
+    startOffset! <= endOffset! &&
+    [unmerged, compaction, timeIndex, producers].every(isObject)
+  );
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null;
+}
+
+function damagedHead({ topicId, partition }: PartitionName): TablogError {
+  const rule = {
+    ...LOG_CORRUPT,
+    next: 'Delete the topic and create it again; other topics go on.',
+  };
+  const happened = `the head of partition ${partition} of the topic with id ${topicId} is no head`;
+  return new TablogError(rule, happened, { details: { topicId, partition, key: HEAD_KEY } });
+}
+
+export function topicGone(of: PartitionName): TablogError {
+  return new TablogError(
+    UNKNOWN_TOPIC,
+    `the topic with id ${of.topicId} has been deleted, or has no partition ${of.partition}`,
+    { details: { topicId: of.topicId, partition: of.partition } },
+  );
 }

@@ -1,15 +1,11 @@
-import {
-  BATCH_CORRUPT,
-  LOG_CORRUPT,
-  OFFSET_OUT_OF_RANGE,
-  UNKNOWN_TOPIC,
-} from '../base/error-rules.ts';
+import { BATCH_CORRUPT, LOG_CORRUPT, OFFSET_OUT_OF_RANGE } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import { ATTRIBUTE, CODEC, FIELD } from '../record/batch-format.ts';
 import { wholeBatchBytes } from '../record/batch-length.ts';
 import { readBatches } from '../record/batch-reader.ts';
 import { RecordCursor } from '../record/record-cursor.ts';
 import type { SegmentsRead } from '../store/store.ts';
+import { headOf } from './head.ts';
 import type { PartitionHead, PartitionName } from './head.ts';
 import { sliceSegment } from './segment-slice.ts';
 import { inflateRecords } from './validate.ts';
@@ -40,8 +36,7 @@ export interface PartitionRead extends SegmentsSlice {
  * Throws `UNKNOWN_TOPIC`, `OFFSET_OUT_OF_RANGE`, `LOG_CORRUPT` or `BATCH_CORRUPT`.
  */
 export function readPartition(read: SegmentsRead, from: ReadFrom): PartitionRead {
-  const head = read.head as PartitionHead | undefined;
-  if (head?.topicId !== from.topicId || head.partition !== from.partition) throw topicGone(from);
+  const head = headOf(read.head, from);
   const { startOffset, endOffset } = head;
   checkRange(from, startOffset, endOffset);
   const segments: ArrayBuffer[] = [];
@@ -111,14 +106,6 @@ export function hasCompressed(segment: ArrayBuffer): boolean {
     if ((bytes[at + FIELD.attributes + 1]! & ATTRIBUTE.codec) !== CODEC.none) return true;
     at += size;
   }
-}
-
-export function topicGone(of: PartitionName): TablogError {
-  return new TablogError(
-    UNKNOWN_TOPIC,
-    `the topic with id ${of.topicId} has been deleted, or has no partition ${of.partition}`,
-    { details: { topicId: of.topicId, partition: of.partition } },
-  );
 }
 
 function damaged(partition: number, from: number, to: number): TablogError {

@@ -8,7 +8,7 @@ import {
   isWorthCompacting,
   servedTombstones,
 } from '../../log/cleaning/compact.ts';
-import { headRef, startedAt } from '../../log/head.ts';
+import { headOf, headRef, startedAt } from '../../log/head.ts';
 import type { PartitionHead } from '../../log/head.ts';
 import { rowsBeyond } from '../../log/cleaning/retention.ts';
 import type { BelievedTime } from '../../log/cleaning/retention.ts';
@@ -22,7 +22,6 @@ import {
 import type { Rewrite } from '../../log/cleaning/rewrite.ts';
 import { SEGMENT_BYTES, packSegments, rowsUpTo } from '../../log/segment.ts';
 import type { Segment } from '../../log/segment.ts';
-import { topicGone } from '../../log/segment-reader.ts';
 import { markAhead } from '../../log/time-index.ts';
 import { loadCodecsFor } from '../../record/compression/codecs.ts';
 import { HEAD_KEY } from '../../store/schema.ts';
@@ -273,9 +272,7 @@ export class PartitionCleaner {
     });
   }
 
-  #mustBeOurs(head: PartitionHead | undefined): PartitionHead {
-    const { topicId, partition } = this.#kept;
-    if (head?.topicId === topicId && head.partition === partition) return head;
-    throw topicGone(this.#kept);
+  #mustBeOurs(row: unknown): PartitionHead {
+    return headOf(row, this.#kept);
   }
 }

@@ -15,7 +15,7 @@ import type { Store } from '../../store/store.ts';
 import { writeOffset } from './committed-offset.ts';
 import { offsetRef } from '../rows/offset-row.ts';
 import type { OffsetRow } from '../rows/offset-row.ts';
-import { groupRef } from './group-coordinator.ts';
+import { groupOf, groupRef, isGroup } from '../rows/group-row.ts';
 import type { GroupCoordinator } from './group-coordinator.ts';
 import type { GroupOffsets } from './group-offsets.ts';
 import type { PartitionHost } from '../partitions/partition-host.ts';
@@ -46,8 +46,9 @@ export class GroupAdmin {
   }
 
   async list(): Promise<GroupListing[]> {
-    const groups = await this.#store.readAll<GroupState>(GROUPS);
-    return groups.map((group) => ({
+    const rows = await this.#store.readAll<unknown>(GROUPS);
+    // A damaged row is left out: whoever asks for its group is told.
+    return rows.filter(isGroup).map((group) => ({
       groupId: group.groupId,
       state: phaseOf(group),
       members: group.members.length,
@@ -66,9 +67,10 @@ export class GroupAdmin {
       .map((row) => offsetRef(row.groupId, row));
     await this.#store.update([...ids.map(groupRef), ...refs], (found, write) => {
       ids.forEach((groupId, i) => {
-        const group = found[i] as GroupState | undefined;
+        const group = found[i];
         if (group === undefined) throw unknownGroup(groupId);
-        if (group.members.length > 0) throw notEmpty(group);
+        // A damaged group has no members that could be told apart: deleting it is the way out.
+        if (isGroup(group) && group.members.length > 0) throw notEmpty(group);
         write.delete(GROUPS, groupId);
       });
       for (const { key } of refs) write.delete(OFFSETS, key);
@@ -107,7 +109,7 @@ export class GroupAdmin {
   async #mustGet(groupId: string): Promise<GroupState> {
     const [group] = await this.#store.read([groupRef(groupId)]);
     if (group === undefined) throw unknownGroup(groupId);
-    return group;
+    return groupOf(group, groupId);
   }
 
   async #describe(groupId: string): Promise<GroupDescription> {

@@ -16,9 +16,10 @@ import type {
 } from '../../protocol/group.ts';
 import type { Liveness } from '../../platform/liveness.ts';
 import { GROUPS, logRef, poolRef } from '../../store/schema.ts';
-import type { RowRef, Store, Writer } from '../../store/store.ts';
+import type { Store, Writer } from '../../store/store.ts';
 import { Coalesced } from '../waiting/coalesced.ts';
 import { commitOffsets } from './committed-offset.ts';
+import { groupOf, groupRef } from '../rows/group-row.ts';
 import { offsetRef } from '../rows/offset-row.ts';
 import type { CommitStamp } from './committed-offset.ts';
 import { MemberLiveness } from './member-liveness.ts';
@@ -48,10 +49,6 @@ interface Watched {
   readonly watch: MemberLiveness;
   /** The newest that was seen. */
   seen: Pick<GroupState, 'instance' | 'generation'>;
-}
-
-export function groupRef(groupId: string): RowRef<GroupState> {
-  return { store: GROUPS, key: groupId };
 }
 
 /**
@@ -172,7 +169,7 @@ export class GroupCoordinator {
         [groupRef(groupId), poolRef, logRef, ...refs] as const,
         ([row, pool, log], write) => {
           if (pool!.version !== version) return undefined; // topics changed meanwhile: look again
-          const group = row ?? newGroup(groupId, randomId());
+          const group = row === undefined ? newGroup(groupId, randomId()) : groupOf(row, groupId);
           const now = this.#clock.now(); // not before: this worker may have slept until its turn
           const stamp = { groupId, logId: log!.logId, committedAt: now };
           offsets.write(write, row, stamp);
@@ -192,7 +189,7 @@ export class GroupCoordinator {
 
   async #read(groupId: string): Promise<GroupState> {
     const [group] = await this.#store.read([groupRef(groupId)]);
-    return group ?? newGroup(groupId);
+    return group === undefined ? newGroup(groupId) : groupOf(group, groupId);
   }
 
   #saw(group: GroupState): void {

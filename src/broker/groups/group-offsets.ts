@@ -14,7 +14,7 @@ import type { RowWrites } from '../partitions/group-commit.ts';
 import { beyondEnd, commitOffsets, mustNotBeOvertaken } from './committed-offset.ts';
 import { offsetRef } from '../rows/offset-row.ts';
 import type { OffsetRow } from '../rows/offset-row.ts';
-import { groupRef } from './group-coordinator.ts';
+import { groupOf, groupRef } from '../rows/group-row.ts';
 import type { PartitionBounds, PartitionHost } from '../partitions/partition-host.ts';
 import type { TopicCatalog } from '../topics/topic-catalog.ts';
 
@@ -66,7 +66,7 @@ export class GroupOffsets {
       this.#partitions.bounds(claims),
       this.#store.read([groupRef(groupId), logRef, ...refs] as const),
     ]);
-    const group = row ?? newGroup(groupId);
+    const group = row === undefined ? newGroup(groupId) : groupOf(row, groupId);
     mustBeMember(group, member);
     for (const claim of claims) mustHold(group, member, claim);
     const committed = rows.map((found) => offsetOf(found, log!.logId));
@@ -139,7 +139,7 @@ export class GroupOffsets {
         const { logId } = log as LogRow;
         const stamp = { groupId, logId, committedAt: this.#clock.now() };
         const before = rows as readonly (OffsetRow | undefined)[];
-        const state = group as GroupState | undefined;
+        const state = group === undefined ? undefined : groupOf(group, groupId);
         commitOffsets(write, state, { member, offsets }, stamp, before);
       },
     };

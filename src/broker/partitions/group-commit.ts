@@ -4,9 +4,8 @@ import { TablogError, toTablogError } from '../../base/error.ts';
 import { appendBatches } from '../../log/append.ts';
 import type { BatchPlace, NewBatch } from '../../log/append.ts';
 import type { Segment } from '../../log/segment.ts';
-import { headRef } from '../../log/head.ts';
+import { headOf, headRef } from '../../log/head.ts';
 import type { PartitionHead } from '../../log/head.ts';
-import { topicGone } from '../../log/segment-reader.ts';
 import { HEAD_KEY } from '../../store/schema.ts';
 import type { Durability, RowRef, Store, Writer } from '../../store/store.ts';
 
@@ -104,9 +103,7 @@ export class GroupCommit {
     const placed = await this.#store.update(
       [...heads, ...writes.flatMap(({ refs }) => refs)],
       (found, write) => {
-        const results = groups.map((group, i) =>
-          place(group, found[i] as PartitionHead | undefined, write, now),
-        );
+        const results = groups.map((group, i) => place(group, found[i], write, now));
         // Sent once more, because its answer was lost: the offsets were stored with the batches.
         const isOld = appends.length > 0 && results.every(isKnown);
         if (isOld) return results;
@@ -173,16 +170,14 @@ interface Placed {
 }
 
 /** Writes a partition's new batches, and its head where it has changed. */
-function place(
-  group: Group<PendingAppend>,
-  head: PartitionHead | undefined,
-  write: Writer,
-  now: number,
-): Placed {
+function place(group: Group<PendingAppend>, row: unknown, write: Writer, now: number): Placed {
   const { topicId, partition, store } = group[0];
-  if (head?.topicId !== topicId || head.partition !== partition) {
-    const gone = topicGone({ topicId, partition });
-    return { committed: undefined, outcomes: group.map(() => gone) };
+  let head: PartitionHead;
+  try {
+    head = headOf(row, { topicId, partition });
+  } catch (error) {
+    const why = toTablogError(error); // of this partition, and of no other in the transaction
+    return { committed: undefined, outcomes: group.map(() => why) };
   }
   const { head: next, segments, results: outcomes } = appendBatches(head, group, now);
   for (const segment of segments) write.put(store, segment.baseOffset, segment.bytes);

@@ -1,10 +1,10 @@
 import { checkInteger } from '../../base/argument.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { UNKNOWN_TOPIC } from '../../base/error-rules.ts';
-import { TablogError } from '../../base/error.ts';
-import { headRef } from '../../log/head.ts';
+import { TablogError, toTablogError } from '../../base/error.ts';
+import { headOf, headRef } from '../../log/head.ts';
 import type { PartitionHead, PartitionName } from '../../log/head.ts';
-import { hasCompressed, readPartition, topicGone } from '../../log/segment-reader.ts';
+import { hasCompressed, readPartition } from '../../log/segment-reader.ts';
 import type { SegmentsSlice } from '../../log/segment-reader.ts';
 import type { FetchPartition, FetchedPartition } from '../../protocol/fetch.ts';
 import type { AppendedHint } from '../../protocol/hint.ts';
@@ -168,14 +168,14 @@ export class PartitionFetcher {
     const looks = all.map((want) => this.#look(want));
     const heads = await this.#store.read(all.map(({ store }) => headRef(store)));
     return all.filter((want, i) => {
-      const { topicId, partition, offset } = want;
-      const head = heads[i];
-      if (head?.topicId === topicId && head.partition === partition) {
+      try {
+        const head = headOf(heads[i], want);
         looks[i]!(head);
-        return head.endOffset !== offset;
+        return head.endOffset !== want.offset;
+      } catch (error) {
+        answer.fail(want, toTablogError(error));
+        return false;
       }
-      answer.fail(want, topicGone(want));
-      return false;
     });
   }
 

@@ -2,11 +2,11 @@ import { checkInteger } from '../../base/argument.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { TablogError, toTablogError } from '../../base/error.ts';
 import type { BatchPlace } from '../../log/append.ts';
-import { headRef } from '../../log/head.ts';
+import { headOf, headRef } from '../../log/head.ts';
 import type { PartitionHead, PartitionName } from '../../log/head.ts';
 import { importBatches, mustBeNew } from '../../log/file/import-batches.ts';
 import { LogFileReader } from '../../log/file/log-file-reader.ts';
-import { offsetAtTime, topicGone } from '../../log/segment-reader.ts';
+import { offsetAtTime } from '../../log/segment-reader.ts';
 import { lookUpTime } from '../../log/time-index.ts';
 import { MAX_INFLATED_BYTES } from '../../record/batch-format.ts';
 import { loadCodec, loadCodecsFor } from '../../record/compression/codecs.ts';
@@ -130,9 +130,8 @@ export class StoredPartitions implements PartitionHost {
     mustBeNew(begun!); // a file that is refused changes nothing
     await this.#options.beforeImport?.(name, batches.at(-1)!.nextOffset);
     const now = this.#clock.now();
-    const imported = await this.#store.update([headRef(store)], ([head], write) => {
-      if (head?.topicId !== topicId) throw topicGone(name);
-      const imported = importBatches(head, batches, now);
+    const imported = await this.#store.update([headRef(store)], ([row], write) => {
+      const imported = importBatches(headOf(row, name), batches, now);
       for (const { baseOffset, bytes } of imported.segments) write.put(store, baseOffset, bytes);
       write.put(store, HEAD_KEY, imported.head);
       return imported;
@@ -145,8 +144,8 @@ export class StoredPartitions implements PartitionHost {
 
   async offset(topicId: string, partition: number, at: OffsetSpec): Promise<number> {
     const { store } = await this.#options.resolve({ topicId, partition });
-    const [head] = await this.#store.read([headRef(store)]);
-    if (head?.topicId !== topicId) throw topicGone({ topicId, partition });
+    const [row] = await this.#store.read([headRef(store)]);
+    const head = headOf(row, { topicId, partition });
     if (at === 'earliest') return head.startOffset;
     if (at === 'latest') return head.endOffset;
     return this.#offsetAtTime(store, head, at);
@@ -185,10 +184,7 @@ export class StoredPartitions implements PartitionHost {
   async #heads(partitions: readonly PartitionName[]): Promise<PartitionHead[]> {
     const resolved = await Promise.all(partitions.map((name) => this.#options.resolve(name)));
     const heads = await this.#store.read(resolved.map(({ store }) => headRef(store)));
-    return heads.map((head, i) => {
-      if (head?.topicId === partitions[i]!.topicId) return head;
-      throw topicGone(partitions[i]!);
-    });
+    return heads.map((row, i) => headOf(row, partitions[i]!));
   }
 
   #trim(name: PartitionName): void {

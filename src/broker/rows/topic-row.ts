@@ -21,6 +21,19 @@ export function topicRef(name: string): RowRef<TopicRow> {
   return { store: TOPICS, key: name };
 }
 
+/** Whether a row of the store `topics` has a topic's shape: as much as resolving a partition relies on. */
+export function isTopic(row: unknown): row is TopicRow {
+  if (typeof row !== 'object' || row === null) return false;
+  const { name, id, stores, config } = row as Partial<TopicRow>;
+  return (
+    typeof name === 'string' &&
+    typeof id === 'string' &&
+    Array.isArray(stores) &&
+    typeof config === 'object' &&
+    config !== null
+  );
+}
+
 /** The store of a partition, if the topic has it: on disk one of the pool. */
 export function storeOf({ id, stores }: TopicRow, partition: number): string | undefined {
   const index = stores[partition];

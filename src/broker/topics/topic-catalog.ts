@@ -3,8 +3,7 @@ import { checkInteger, checkName } from '../../base/argument.ts';
 import { TablogError } from '../../base/error.ts';
 import type { SubscribedTopic } from '../../group/group-state.ts';
 import type { PartitionName } from '../../log/head.ts';
-import { headRef } from '../../log/head.ts';
-import { topicGone } from '../../log/segment-reader.ts';
+import { headRef, topicGone } from '../../log/head.ts';
 import { MAX_PARTITIONS } from '../../protocol/topic.ts';
 import type { TopicConfig, TopicConfigChanges, TopicSpec } from '../../protocol/topic.ts';
 import { isInMemory, newTopicId } from '../../protocol/topic-id.ts';
@@ -21,7 +20,7 @@ import {
   defaultsOf,
   withChanges,
 } from './topic-config.ts';
-import { storeOf, topicRef } from '../rows/topic-row.ts';
+import { isTopic, storeOf, topicRef } from '../rows/topic-row.ts';
 import type { TopicRow } from '../rows/topic-row.ts';
 
 /** What the way of a record needs of its partition, looked up once by topic id. */
@@ -231,9 +230,10 @@ export class TopicCatalog {
   #read(fresh: boolean): Promise<ReadonlyMap<string, TopicRow>> {
     const known = this.#rows;
     if (!fresh && known !== undefined) return known;
+    // A damaged row is left out, so that the other topics go on.
     const reading = this.#store
-      .readAll<TopicRow>(TOPICS)
-      .then((rows) => new Map(rows.map((row) => [row.name, row])));
+      .readAll<unknown>(TOPICS)
+      .then((rows) => new Map(rows.filter(isTopic).map((row) => [row.name, row])));
     // What is known serves until there is something newer: this may take long, or fail.
     if (known === undefined) this.#rows = reading;
     reading.then(
