@@ -11,7 +11,7 @@ export interface FailedRecord {
   readonly deadLetterTopic: string;
 }
 
-/** The longest text of an error in a header, in UTF-16 code units. */
+/** The most UTF-16 units of an error's text in a header. */
 const MAX_ERROR_LENGTH = 1000;
 
 const ORIGIN = ['tablog.topic', 'tablog.partition', 'tablog.offset'];
@@ -20,10 +20,10 @@ const FAILURE = ['tablog.attempts', 'tablog.error', 'tablog.deadLetterTopic'];
 type Headers = RecordParts['headers'];
 
 /**
- * A record's headers, followed by those of a dead letter: the record's origin (`tablog.topic`,
- * `tablog.partition`, `tablog.offset`), the number of attempts (`tablog.attempts`), the last error
- * of its handler (`tablog.error`), and the topic in which it is a dead letter
- * (`tablog.deadLetterTopic`). A dead letter that becomes one again keeps its first origin.
+ * A record's headers, followed by those of a dead letter: where the record was read
+ * (`tablog.topic`, `tablog.partition`, `tablog.offset`), how often it was tried
+ * (`tablog.attempts`), what its handler threw last (`tablog.error`), and where it is buried
+ * (`tablog.deadLetterTopic`). A dead letter that is buried again keeps its first origin.
  */
 export function deadLetterHeaders(headers: Headers, failed: FailedRecord): Headers {
   const { topic, partition, offset, attempts, error, deadLetterTopic } = failed;
@@ -35,8 +35,8 @@ export function deadLetterHeaders(headers: Headers, failed: FailedRecord): Heade
 }
 
 /**
- * Whether a record in `topic` is a dead letter there. A record that was sent back to its origin
- * keeps the headers, which name another topic: it is no dead letter.
+ * Whether a record in `topic` is a dead letter there. A record sent back to its origin keeps the
+ * headers, but names another topic in them, and is none.
  */
 export function isDeadLetter(topic: string, headers: Headers): boolean {
   const value = headers.findLast(([name]) => name === 'tablog.deadLetterTopic')?.[1];

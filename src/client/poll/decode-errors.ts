@@ -73,7 +73,7 @@ async function settle(
   const { offset } = undecodable;
   const isOver = (): boolean => reader.stopped || reader.epoch !== epoch || closing.aborted;
   const action = await decodeErrorAction(policy, undecodable);
-  if (isOver()) return; // another member has the partition, a seek moved the reader, or it closes
+  if (isOver()) return; // another member has the partition, or a seek moved the reader
   if (action === 'fail') throw undecodable.error;
   if (!reader.pass(offset)) return;
   const handed = progress?.begin(offset, offset + 1);

@@ -1,6 +1,5 @@
 import type { PartitionReader } from '../fetch/partition-reader.ts';
 import type { Handed } from '../message/partition-progress.ts';
-import type { SlowHandlerDetector } from './slow-handler.ts';
 
 /** A message or batch that a loop delivered to a group's member. */
 interface Delivered {
@@ -12,20 +11,12 @@ interface Delivered {
 
 /** The message or batch that a loop delivered last, until the loop asks for the next one. */
 export class InFlight {
-  readonly #slowHandlers: SlowHandlerDetector | undefined;
   #delivered: Delivered | undefined;
-  /** Ends the timing of the delivery. */
-  #endTiming: (() => void) | undefined;
-
-  constructor(slowHandlers: SlowHandlerDetector | undefined) {
-    this.#slowHandlers = slowHandlers;
-  }
 
   /** Notes a delivery of the records from `offset` up to `next`, which it excludes. */
   begin(reader: PartitionReader, offset: number, next: number): void {
     const handed = reader.progress?.begin(offset, next);
     if (handed !== undefined) this.#delivered = { reader, handed, epoch: reader.epoch };
-    this.#endTiming = this.#slowHandlers?.begin(reader, offset);
   }
 
   /** The loop asks for the next message: the last one is processed. */
@@ -54,8 +45,6 @@ export class InFlight {
   #take(): Delivered | undefined {
     const delivered = this.#delivered;
     this.#delivered = undefined;
-    this.#endTiming?.();
-    this.#endTiming = undefined;
     return delivered;
   }
 }

@@ -11,8 +11,6 @@ import type { DecodeErrorPolicy } from './decode-errors.ts';
 import { InFlight } from './in-flight.ts';
 import { lazyDecodeErrors } from './lazy-decode-errors.ts';
 import { batchOf, fill } from './message-batch.ts';
-import { SlowHandlerDetector } from './slow-handler.ts';
-import type { SlowHandlerOptions } from './slow-handler.ts';
 import { RoundRobin } from './round-robin.ts';
 import type { PolledRecord } from './round-robin.ts';
 
@@ -32,8 +30,6 @@ export interface MessageLoopOptions {
   readonly decodeErrors: DecodeErrorPolicy;
   /** Whether the consumer commits processed messages by itself. */
   readonly commitsItself: boolean;
-  /** Default: slow handlers are not reported. */
-  readonly slowHandlers?: SlowHandlerOptions | undefined;
 }
 
 /**
@@ -51,8 +47,7 @@ export class MessageLoop {
   readonly #readers: AssignedPartitions;
   readonly #fetcher: Fetcher;
   readonly #closing: AbortSignal;
-  readonly #slowHandlers: SlowHandlerDetector | undefined;
-  readonly #inFlight: InFlight;
+  readonly #inFlight = new InFlight();
   /** Whether somebody reads. */
   #isEntered = false;
   /** The error that ended the consumer; every reader gets it. */
@@ -63,9 +58,6 @@ export class MessageLoop {
     this.#readers = options.readers;
     this.#fetcher = options.fetcher;
     this.#closing = options.closing;
-    const { clock, slowHandlers } = options;
-    this.#slowHandlers = slowHandlers && new SlowHandlerDetector(clock, slowHandlers);
-    this.#inFlight = new InFlight(this.#slowHandlers);
   }
 
   /** Fetches more, now that messages were polled and there is room. */
@@ -110,7 +102,6 @@ export class MessageLoop {
       hasLeft = true;
       const { commitsItself } = this.#options;
       this.#inFlight.abandon(commitsItself);
-      this.#slowHandlers?.clear();
       // Where the application commits, a later transaction still has to hear of a lost partition.
       if (commitsItself) this.#readers.lost = [];
       this.#isEntered = false;
@@ -136,11 +127,6 @@ export class MessageLoop {
     await Promise.race([this.#options.ready(), arrival]); // closing is an arrival too
     this.#fetcher.pump();
     await arrival;
-  }
-
-  /** Begins to time a handler that `run()` calls; returns the function that ends it. */
-  timeHandler(reader: PartitionReader, offset: number): (() => void) | undefined {
-    return this.#slowHandlers?.begin(reader, offset);
   }
 
   messages(): AsyncIterator<Message, undefined, undefined> {

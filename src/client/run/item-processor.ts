@@ -35,8 +35,6 @@ export interface ItemProcessorOptions {
    * slot is free for another item.
    */
   readonly onSlotFreed: () => void;
-  /** Begins to time a handler; returns the function that ends it. */
-  readonly timeHandler: (item: WorkItem) => (() => void) | undefined;
 }
 
 /** Takes a work item through its handler: attempts, delays, and the action on its last error. */
@@ -97,16 +95,13 @@ export class ItemProcessor {
     attempt: number,
   ): Promise<{ readonly error: unknown } | undefined> {
     if (item.undecodable !== undefined) return item.undecodable;
-    const { run, closing, timeHandler } = this.#options;
+    const { run, closing } = this.#options;
     const signal = item.reader.progress?.signal ?? closing;
-    const endTiming = timeHandler(item);
     try {
       await run.handle(item.subject, { signal, attempt, retryAfter });
       return undefined;
     } catch (error) {
       return { error };
-    } finally {
-      endTiming?.();
     }
   }
 

@@ -88,7 +88,6 @@ class Runner {
       isOver: (item) => this.#isOver(item),
       mayDeliver: () => loop.mayDeliver,
       hasFreeSlot: () => this.#handling < options.concurrency,
-      timeHandler: ({ reader, offset }) => loop.timeHandler(reader, offset),
       change: () => Promise.race([loop.arrival, this.#change.promise]),
       onSlotFreed: () => {
         this.#startAll();
