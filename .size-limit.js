@@ -21,7 +21,7 @@ export default [
     ],
     gzip: true,
     // The aim is 15 kB. Some 4 kB of what is over it are texts of errors, and what makes them helpful.
-    limit: '26.7 kB',
+    limit: '27 kB',
     modifyEsbuildConfig,
   },
   {
@@ -30,7 +30,7 @@ export default [
     import: '{ openLog, topic, string }',
     ignore: ['*/compression/gzip.js', '*/compression/codecs.js', '*/worker-fault.js'],
     gzip: true,
-    limit: '39.8 kB',
+    limit: '40.4 kB',
     modifyEsbuildConfig,
   },
   {
@@ -80,7 +80,7 @@ export default [
     name: 'the worker',
     path: 'dist/tablog-worker.js',
     gzip: true,
-    limit: '53 kB',
+    limit: '53.4 kB',
     modifyEsbuildConfig,
   },
 ];

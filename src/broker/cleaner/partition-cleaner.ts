@@ -243,7 +243,7 @@ export class PartitionCleaner {
     const { store } = this.#kept;
     const request = { store, from, maxBytes: SLICE_BYTES, maxRows: SLICE_ROWS };
     const [read] = await this.#store.readSegments([request]);
-    const head = this.#mustBeOurs(read!.head as PartitionHead | undefined);
+    const head = this.#mustBeOurs(read!.head);
     const end = read!.nextBaseOffset ?? head.endOffset;
     return { head, rows: rowsUpTo(end, read!.segments), end };
   }

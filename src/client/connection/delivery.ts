@@ -80,7 +80,7 @@ export function backOff(
 /**
  * Whether the call was not sent, because no worker could be started for a log that was open before.
  */
-export function isWithoutWorker(error: unknown): boolean {
+function isWithoutWorker(error: unknown): boolean {
   return error instanceof TablogError && WITHOUT_WORKER.includes(error.code);
 }
 
