@@ -1,6 +1,6 @@
 export { TablogError } from './base/error.ts';
 export type { ErrorDetails } from './base/error.ts';
-export type { ErrorCode } from './base/error-rules.ts';
+export type { ErrorCode } from './base/error-rule.ts';
 export { deleteLog } from './client/delete-log.ts';
 export type { DeleteLogOptions } from './client/delete-log.ts';
 export { listLogs } from './client/list-logs.ts';
@@ -22,7 +22,8 @@ export type { RecordMetadata } from './client/accumulator/partition-accumulator.
 export type { HeadersInput, ProducerRecord } from './client/accumulator/record-encoder.ts';
 export type { Partitioner, PartitionerInput } from './client/accumulator/partitioner.ts';
 export type { TopicPartition } from './client/fetch/assigned-partitions.ts';
-export type { BatchesOptions, Consumer } from './client/consumer/consumer.ts';
+export type { Consumer } from './client/consumer/consumer.ts';
+export type { BatchesOptions } from './client/consumer/consumer-internals.ts';
 export type { OffsetToCommit } from './client/consumer/offset-to-commit.ts';
 export type {
   AssignedPartition,

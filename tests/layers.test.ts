@@ -50,7 +50,10 @@ const RULES: Rules = {
 
 /** A folder with more files is two rooms; a file with more lines has two subjects. */
 const MAX_FILES = 15;
-const MAX_LINES = 440;
+const MAX_LINES = 320;
+
+/** Still too long: the public handle, whose set-up is to move out of its constructor. */
+const TOO_LONG = ['client/consumer/consumer.ts'];
 
 const src = new URL('../src/', import.meta.url);
 const sources = new Map(
@@ -76,7 +79,7 @@ describe('src', () => {
     }
     expect([...files].filter(([, count]) => count > MAX_FILES)).toEqual([]);
     const long = [...sources].filter(([, text]) => text.trimEnd().split('\n').length > MAX_LINES);
-    expect(long.map(([file]) => file)).toEqual([]);
+    expect(long.map(([file]) => file)).toEqual(TOO_LONG);
   });
 
   test('has the tests of a folder in the folder of the same name', () => {

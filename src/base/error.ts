@@ -1,5 +1,5 @@
 import { CLOSED, INTERNAL } from './error-rules.ts';
-import type { ErrorCode, ErrorRule, Outcome } from './error-rules.ts';
+import type { ErrorCode, ErrorRule, Outcome } from './error-rule.ts';
 import { errorMessage } from './error-text.ts';
 
 /** Facts about an error that survive structured cloning: offsets, sizes, names. */

@@ -1,7 +1,7 @@
 import { isError } from '../base/brand.ts';
 import { TablogError } from '../base/error.ts';
 import type { ErrorDetails } from '../base/error.ts';
-import type { ErrorRule } from '../base/error-rules.ts';
+import type { ErrorRule } from '../base/error-rule.ts';
 
 /** A `TablogError` as it crosses the thread border: Comlink keeps only name and message of an error. */
 export interface ErrorData extends ErrorRule {

@@ -8,3 +8,8 @@ export function asIdbKey(key: Key): IDBValidKey {
 export function onSuccess<T>(request: IDBRequest<T>, then: (result: T) => void): void {
   request.onsuccess = () => then(request.result);
 }
+
+/** The object stores that a transaction over these rows covers. */
+export function storesOf(refs: readonly { readonly store: string }[]): string[] {
+  return [...new Set(refs.map((ref) => ref.store))];
+}

@@ -12,12 +12,13 @@ import {
   STORAGE_TIMEOUT,
   STORAGE_UNAVAILABLE,
 } from '../base/error-rules.ts';
-import type { ErrorRule } from '../base/error-rules.ts';
+import type { ErrorRule } from '../base/error-rule.ts';
 import { TablogError, logDeleted } from '../base/error.ts';
 import { databaseOf } from '../base/log-database.ts';
-import { asIdbKey, onSuccess } from './idb-request.ts';
+import { asIdbKey, onSuccess, storesOf } from './idb-request.ts';
 import { checkFormat, makeStores } from './idb-schema.ts';
 import { readSegmentsFrom } from './idb-segments.ts';
+import { writerOf } from './idb-writer.ts';
 import type { FoundSegments } from './idb-segments.ts';
 import { HEAD_KEY, logRef } from './schema.ts';
 import { storageError } from './storage-error.ts';
@@ -309,20 +310,6 @@ class IdbStore implements Store {
       throw isMissing ? logDeleted(this.#name) : storageError(error);
     }
   }
-}
-
-function storesOf(refs: readonly { readonly store: string }[]): string[] {
-  return [...new Set(refs.map((ref) => ref.store))];
-}
-
-function writerOf(tx: IDBTransaction): Writer {
-  return {
-    put: (store, key, value) => void tx.objectStore(store).put(value, asIdbKey(key)),
-    delete: (store, key) => void tx.objectStore(store).delete(asIdbKey(key)),
-    deleteSegments: (store, from, to) =>
-      void tx.objectStore(store).delete(IDBKeyRange.bound(from, to, false, true)),
-    clear: (store) => void tx.objectStore(store).clear(),
-  };
 }
 
 function blocked(name: string, deadlineMs: number): TablogError {

@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import type { ErrorCode } from '../../src/base/error-rules.ts';
+import type { ErrorCode } from '../../src/base/error-rule.ts';
 import { TablogError } from '../../src/base/error.ts';
 
 /** The `TablogError` that `action` throws; fails where it throws nothing, or anything else. */

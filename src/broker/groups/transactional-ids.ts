@@ -1,6 +1,6 @@
 import type { Clock } from '../../platform/clock.ts';
 import { FENCED } from '../../base/error-rules.ts';
-import type { ErrorRule } from '../../base/error-rules.ts';
+import type { ErrorRule } from '../../base/error-rule.ts';
 import { TablogError } from '../../base/error.ts';
 import { randomProducerId } from '../../platform/random-id.ts';
 import type { Request } from '../../protocol/broker.ts';

@@ -1,5 +1,5 @@
 import { OUTCOME_UNKNOWN } from '../../base/error-rules.ts';
-import type { ErrorCode } from '../../base/error-rules.ts';
+import type { ErrorCode } from '../../base/error-rule.ts';
 import { TablogError, isLogDeleted } from '../../base/error.ts';
 import type { Connection } from './connection.ts';
 

@@ -29,11 +29,12 @@ import type { PartitionProgress } from '../message/partition-progress.ts';
 import { lookUpStartingOffsets } from '../fetch/starting-offsets.ts';
 import type { StartingOffsets } from '../fetch/starting-offsets.ts';
 import type { MessageBatch, MessageOf, TopicFilter } from '../message/message.ts';
-import { lost } from '../message/partition-progress.ts';
 import { MessageLoop, MAX_POLL_RECORDS } from '../poll/message-loop.ts';
 import { AssignedPartitions } from '../fetch/assigned-partitions.ts';
 import type { TopicPartition } from '../fetch/assigned-partitions.ts';
 import { haveLeft, isLeaving } from '../group/leaving-members.ts';
+import { HOLDS_OF, IS_CLOSING } from './consumer-internals.ts';
+import type { BatchesOptions, ConsumerInternals } from './consumer-internals.ts';
 import type { PageMember } from '../group/leaving-members.ts';
 import { tellMissingTopics } from './missing-topics.ts';
 import type { BatchRunOptions, RunOptions } from '../run/run-options.ts';
@@ -43,34 +44,6 @@ import { asTopic } from '../topics/topic.ts';
 import type { TopicLike } from '../topics/topic.ts';
 import type { TopicMetadata } from '../topics/topic-metadata.ts';
 import { TopicSubscription } from '../fetch/topic-subscription.ts';
-
-export interface BatchesOptions {
-  /** The most messages in one batch. Default 500. */
-  readonly max?: number;
-  /** How long a batch that is not full waits for more messages, in milliseconds. Default 0. */
-  readonly maxWaitMs?: number;
-}
-
-export interface ConsumerInternals {
-  readonly connection: Connection;
-  readonly topicMetadata: TopicMetadata;
-  readonly readers: AssignedPartitions;
-  readonly reading: MessageLoop;
-  /**
-   * Aborts when the consumer closes. The reason is `CLOSED` with `details.reason` 'deleted' where
-   * the log was deleted.
-   */
-  readonly closing: AbortSignal;
-}
-
-/**
- * The method by which transactions ask a consumer for its partitions: a method, because private
- * fields cannot be read through a Proxy of the consumer.
- */
-export const HOLDS_OF: unique symbol = Symbol('holds');
-
-/** The getter that tells whether a consumer is closing, so that its `memberId` is free again. */
-export const IS_CLOSING: unique symbol = Symbol('isClosing');
 
 /**
  * Reads topics: every partition of them, or, with a group, those that the group assigns to it. Made
@@ -212,8 +185,8 @@ export class Consumer<T extends TopicFilter = TopicLike>
   }
 
   /**
-   * Calls `listener` when partitions come and go, in a group; returns how to stop. What a listener
-   * throws, whoever reads gets.
+   * Calls `listener` when partitions come and go, in a group; returns a function that ends it. What
+   * a listener throws is reported as an uncaught error (`reportError`); reading goes on.
    */
   on<E extends keyof ConsumerEvents>(event: E, listener: ConsumerListener<E>): () => void {
     return this.#listeners.add(event, listener);
@@ -297,18 +270,7 @@ export class Consumer<T extends TopicFilter = TopicLike>
       throw new TypeError(`commitOffsets() needs a consumer of the log '${log}', not '${own}'`);
     }
     if (this.#isClosed) return undefined;
-    const readers = this.#readers;
-    const isMeant = (progress: PartitionProgress): boolean =>
-      !progress.isIdle || !this.#commitsItself;
-    const taken = readers.lost.find(isMeant);
-    // What is still in hand may be tried again; the rest is told once.
-    readers.lost = readers.lost.filter((progress) => !progress.isIdle);
-    if (taken !== undefined) throw lost(taken);
-    const holds = readers.all.flatMap(({ progress }) => progress ?? []);
-    if (holds.reduce((sum, { inHand }) => sum + inHand, 0) <= 1) return holds;
-    throw new TypeError(
-      'commitOffsets() with several messages in hand: use run() with a concurrency of 1',
-    );
+    return this.#readers.handedOut({ commitsItself: this.#commitsItself });
   }
 
   /**

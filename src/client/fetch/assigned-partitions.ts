@@ -6,6 +6,7 @@ import { checkPosition } from './position.ts';
 import type { Position } from './position.ts';
 import type { StartingOffsets } from './starting-offsets.ts';
 import { checkPartition } from '../accumulator/partitioner.ts';
+import { lost } from '../message/partition-progress.ts';
 import type { PartitionProgress } from '../message/partition-progress.ts';
 import { PartitionReader } from './partition-reader.ts';
 import type { TopicLike } from '../topics/topic.ts';
@@ -20,8 +21,6 @@ export interface TopicPartition {
 /** The partitions that a consumer has now: where it is in each, and which are paused. */
 export class AssignedPartitions {
   readonly all: PartitionReader[] = [];
-  /** Holds on partitions that are gone, of which something was handed out and is not committed. */
-  lost: readonly PartitionProgress[] = [];
   readonly #connection: Connection;
   readonly #selection: TopicSubscription;
   readonly #isWhole: boolean;
@@ -29,6 +28,8 @@ export class AssignedPartitions {
   #allPaused = false;
   readonly #differ = new Set<string>();
   #seeks = 0;
+  /** Progress in partitions that were taken away with messages handed out and not committed. */
+  #lost: readonly PartitionProgress[] = [];
 
   /** `isWhole`: it has every partition of its topics. */
   constructor(connection: Connection, selection: TopicSubscription, isWhole: boolean) {
@@ -50,8 +51,31 @@ export class AssignedPartitions {
     const { progress } = reader;
     if (progress === undefined) return;
     if (progress.isIdle && progress.delivered <= progress.committed) return;
-    // One is enough, but for those that are in hand: they are not to become ever more.
-    this.lost = [...this.lost.filter(({ isIdle }) => !isIdle), progress];
+    // One idle entry is enough for the error that a transaction gets, so the list stays short.
+    this.#lost = [...this.#lost.filter(({ isIdle }) => !isIdle), progress];
+  }
+
+  /** Forgets that partitions were taken away with messages handed out: the loop that had them has ended. */
+  forgetLost(): void {
+    this.#lost = [];
+  }
+
+  /**
+   * The progress in every partition, for a transaction that commits what was handed out. Throws
+   * `FENCED` where a partition was taken away with messages that it would commit, and a `TypeError`
+   * while several messages are in the application's hands: the transaction may mean one of them.
+   */
+  handedOut({ commitsItself }: { readonly commitsItself: boolean }): PartitionProgress[] {
+    const isMeant = ({ isIdle }: PartitionProgress): boolean => !isIdle || !commitsItself;
+    const taken = this.#lost.find(isMeant);
+    // A message still in hand may be tried again; every other loss is told once.
+    this.#lost = this.#lost.filter(({ isIdle }) => !isIdle);
+    if (taken !== undefined) throw lost(taken);
+    const all = this.all.flatMap(({ progress }) => progress ?? []);
+    if (all.reduce((sum, { inHand }) => sum + inHand, 0) <= 1) return all;
+    throw new TypeError(
+      'commitOffsets() with several messages in hand: use run() with a concurrency of 1',
+    );
   }
 
   /**

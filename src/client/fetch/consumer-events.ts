@@ -1,4 +1,5 @@
 import { checkFunction, checkOneOf } from '../../base/argument.ts';
+import type { PartitionReader } from './partition-reader.ts';
 
 /** A topic's name and a partition of it. */
 export interface AssignedPartition {
@@ -110,4 +111,11 @@ function reportListenerError(error: unknown): void {
   if (typeof globalThis.reportError === 'function') globalThis.reportError(error);
   // oxlint-disable-next-line eslint/no-console -- an error of the application, which nobody catches
   else console.error('tablog: a listener of a consumer failed:', error);
+}
+
+/** The event of these partitions. */
+export function partitionsEvent(readers: readonly PartitionReader[]): PartitionsEvent {
+  return {
+    partitions: readers.map(({ topic, partition }) => ({ topic: topic.name, partition })),
+  };
 }

@@ -9,7 +9,8 @@ import type {
   OwnedPartition,
 } from '../../protocol/group.ts';
 import type { Connection } from '../connection/connection.ts';
-import type { ConsumerListeners, PartitionsEvent } from '../fetch/consumer-events.ts';
+import { partitionsEvent } from '../fetch/consumer-events.ts';
+import type { ConsumerListeners } from '../fetch/consumer-events.ts';
 import { checkPosition } from '../fetch/position.ts';
 import type { Position } from '../fetch/position.ts';
 import { PartitionProgress } from '../message/partition-progress.ts';
@@ -180,7 +181,7 @@ export class AssignmentReconciler {
       return listeners.emit('reset', { topic: topic.name, partition, ...at });
     });
     const held = begun.filter(({ progress }) => progress!.isOpen && !this.#isEnding);
-    if (held.length > 0) told.push(listeners.emit('assigned', named(held)));
+    if (held.length > 0) told.push(listeners.emit('assigned', partitionsEvent(held)));
     await Promise.all(told);
   }
 
@@ -188,7 +189,7 @@ export class AssignmentReconciler {
   async #tellRevoked(readers: readonly PartitionReader[]): Promise<void> {
     const untold = readers.filter((reader) => !this.#revoked.has(reader));
     for (const reader of untold) this.#revoked.add(reader);
-    if (untold.length > 0) await this.#options.listeners.emit('revoked', named(untold));
+    if (untold.length > 0) await this.#options.listeners.emit('revoked', partitionsEvent(untold));
   }
 
   #newReader(member: MemberRef, claim: OwnedPartition, offset: number): PartitionReader {
@@ -266,7 +267,7 @@ export class AssignmentReconciler {
       this.#lost.push(reader.progress!);
       this.#drop(reader);
     }
-    void this.#options.listeners.emit('lost', named(readers));
+    void this.#options.listeners.emit('lost', partitionsEvent(readers));
   }
 
   #drop(reader: PartitionReader): void {
@@ -316,10 +317,4 @@ export class AssignmentReconciler {
 
 function keyOf({ topicId, partition, epoch }: Claim): string {
   return `${topicId}/${partition}@${epoch}`;
-}
-
-function named(readers: readonly PartitionReader[]): PartitionsEvent {
-  return {
-    partitions: readers.map(({ topic, partition }) => ({ topic: topic.name, partition })),
-  };
 }

@@ -103,7 +103,7 @@ export class MessageLoop {
       const { commitsItself } = this.#options;
       this.#inFlight.abandon(commitsItself);
       // Where the application commits, a later transaction still has to hear of a lost partition.
-      if (commitsItself) this.#readers.lost = [];
+      if (commitsItself) this.#readers.forgetLost();
       this.#isEntered = false;
       this.#fetcher.stop();
     };

@@ -1,6 +1,6 @@
 import { toTablogError } from '../../base/error.ts';
 import { backOff } from '../connection/delivery.ts';
-import type { ConsumerInternals } from '../consumer/consumer.ts';
+import type { ConsumerInternals } from '../consumer/consumer-internals.ts';
 import type { PartitionReader } from '../fetch/partition-reader.ts';
 import { Undecodable } from '../message/decode-record.ts';
 import type { Message } from '../message/message.ts';

@@ -3,7 +3,7 @@ import { Closable } from '../../base/closable.ts';
 import { closed, isLogDeleted } from '../../base/error.ts';
 import { bindFacade } from '../../base/facade.ts';
 import { Consumer } from '../consumer/consumer.ts';
-import type { ConsumerInternals } from '../consumer/consumer.ts';
+import type { ConsumerInternals } from '../consumer/consumer-internals.ts';
 import type { Log } from '../log.ts';
 import type { MessageOf } from '../message/message.ts';
 import { asError } from '../producer/admission.ts';

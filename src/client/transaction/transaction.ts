@@ -7,7 +7,8 @@ import {
 import { TablogError, closed } from '../../base/error.ts';
 import { recordBytes } from '../../record/batch-writer.ts';
 import type { RecordMetadata } from '../accumulator/partition-accumulator.ts';
-import { Consumer, HOLDS_OF } from '../consumer/consumer.ts';
+import { Consumer } from '../consumer/consumer.ts';
+import { HOLDS_OF } from '../consumer/consumer-internals.ts';
 import { bindFacade } from '../../base/facade.ts';
 import { handedOut } from './transaction-offsets.ts';
 import type { Held } from './transaction-offsets.ts';

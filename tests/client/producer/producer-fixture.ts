@@ -1,6 +1,6 @@
 import { onTestFinished } from 'vitest';
 import { OUTCOME_UNKNOWN } from '../../../src/base/error-rules.ts';
-import type { ErrorRule } from '../../../src/base/error-rules.ts';
+import type { ErrorRule } from '../../../src/base/error-rule.ts';
 import { TablogError } from '../../../src/base/error.ts';
 import { LogBroker } from '../../../src/broker/log-broker.ts';
 import { Connection } from '../../../src/client/connection/connection.ts';

@@ -6,7 +6,7 @@ import {
   STORAGE_UNAVAILABLE,
   WORKER_LOST,
 } from '../../../src/base/error-rules.ts';
-import type { ErrorRule } from '../../../src/base/error-rules.ts';
+import type { ErrorRule } from '../../../src/base/error-rule.ts';
 import type { Log } from '../../../src/client/log.ts';
 import { TablogError } from '../../../src/index.ts';
 import type { Consumer, Message, Producer, TransactionResult } from '../../../src/index.ts';

@@ -6,7 +6,7 @@ import {
   STORAGE_UNAVAILABLE,
   WORKER_LOST,
 } from '../../../src/base/error-rules.ts';
-import type { ErrorRule } from '../../../src/base/error-rules.ts';
+import type { ErrorRule } from '../../../src/base/error-rule.ts';
 import { LogBroker } from '../../../src/broker/log-broker.ts';
 import { Connection } from '../../../src/client/connection/connection.ts';
 import { Log } from '../../../src/client/log.ts';

@@ -1,0 +1,32 @@
+import type { Connection } from '../connection/connection.ts';
+import type { AssignedPartitions } from '../fetch/assigned-partitions.ts';
+import type { MessageLoop } from '../poll/message-loop.ts';
+import type { TopicMetadata } from '../topics/topic-metadata.ts';
+
+export interface BatchesOptions {
+  /** The most messages in one batch. Default 500. */
+  readonly max?: number;
+  /** How long a batch that is not full waits for more messages, in milliseconds. Default 0. */
+  readonly maxWaitMs?: number;
+}
+
+export interface ConsumerInternals {
+  readonly connection: Connection;
+  readonly topicMetadata: TopicMetadata;
+  readonly readers: AssignedPartitions;
+  readonly reading: MessageLoop;
+  /**
+   * Aborts when the consumer closes. The reason is `CLOSED` with `details.reason` 'deleted' where
+   * the log was deleted.
+   */
+  readonly closing: AbortSignal;
+}
+
+/**
+ * The method by which transactions ask a consumer for its partitions: a method, because private
+ * fields cannot be read through a Proxy of the consumer.
+ */
+export const HOLDS_OF: unique symbol = Symbol('holds');
+
+/** The getter that tells whether a consumer is closing, so that its `memberId` is free again. */
+export const IS_CLOSING: unique symbol = Symbol('isClosing');
