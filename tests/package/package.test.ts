@@ -48,12 +48,12 @@ Object.assign(globalThis, {
   }),
   'consumer.ts': `
 import { json, openLog, string, topic } from 'tablog';
-import type { Message, Placement } from 'tablog';
+import type { Message, RecordMetadata } from 'tablog';
 import { inline } from 'tablog/inline';
 
 const orders = topic('orders', { key: string(), value: json<{ id: string }>() });
 const log = await openLog('shop', { host: inline({ storage: 'memory' }) });
-const placed: Placement = await log.producer().send(orders, { key: 'u1', value: { id: 'o1' } });
+const placed: RecordMetadata = await log.producer().send(orders, { key: 'u1', value: { id: 'o1' } });
 export const offset: number = placed.offset;
 
 for await (const message of log.consumer({ topics: [orders] })) {

@@ -1,5 +1,5 @@
 import { json, openLog, string, topic } from 'tablog';
-import type { Message, Placement, Producer } from 'tablog';
+import type { Message, RecordMetadata, Producer } from 'tablog';
 import { inline } from 'tablog/inline';
 
 interface Order {
@@ -8,7 +8,7 @@ interface Order {
 const orders = topic('orders', { key: string(), value: json<Order>() });
 
 const log = await openLog('shop', { host: inline({ storage: 'memory' }) });
-const placed: Placement = await log.producer().send(orders, { key: 'u1', value: { id: 'o1' } });
+const placed: RecordMetadata = await log.producer().send(orders, { key: 'u1', value: { id: 'o1' } });
 export const offset: number = placed.offset;
 
 for await (const message of log.consumer({ topics: [orders] })) {
