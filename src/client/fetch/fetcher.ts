@@ -1,6 +1,5 @@
 import { deferred } from '../../base/deferred.ts';
 import { mayCallAgain, toTablogError } from '../../base/error.ts';
-import type { ErrorData } from '../../protocol/error-data.ts';
 import type { Request } from '../../protocol/broker.ts';
 import type { FetchedPartition } from '../../protocol/fetch.ts';
 import type { RecordCodec } from '../../record/compression/codec.ts';
@@ -48,6 +47,8 @@ export class Fetcher {
   #active = false;
   /** Polls in a row that failed and are repeated. */
   #failures = 0;
+  /** Answers in a row that failed for one partition, and are asked for again. */
+  readonly #failed = new WeakMap<PartitionReader, number>();
   #answers = 0;
   /** Why the last poll failed. */
   #error: { readonly error: unknown } | undefined;
@@ -124,7 +125,9 @@ export class Fetcher {
   /** Asks for what there is room for. */
   pump(): void {
     // At most two polls: one that waits, and the next, which has the first one answered at once.
-    if (!this.#active || this.#error !== undefined || this.#polls.size > 1) return;
+    // While polls fail, one is enough to learn that they work again.
+    const most = this.#failures > 0 ? 1 : 2;
+    if (!this.#active || this.#error !== undefined || this.#polls.size >= most) return;
     const { prefetchBytes } = this.#options;
     const asked = this.#session?.asked;
     const wanted = this.#readers.filter((reader) => this.#isWanted(reader));
@@ -170,17 +173,14 @@ export class Fetcher {
         { ...request, fetchId, maxBytes },
         maxWaitMs,
       );
-      const failed = fetched.filter(isToRepeat);
-      const brought = fetched.filter((part) => !isToRepeat(part));
-      const loading = brought.flatMap((part) => this.#accept(session, part) ?? []);
-      if (failed.length > 0) await this.#repeatLater(session, failed);
+      const loading = fetched.flatMap((part) => this.#accept(session, part) ?? []);
       if (loading.length > 0) {
         // A codec that is slow to load holds up the partitions that need it, and no others.
         this.wake();
         this.pump();
         await Promise.all(loading);
       }
-      if (failed.length === 0) this.#failures = 0;
+      this.#failures = 0;
       this.#answers++;
     } catch (cause) {
       this.#end(session);
@@ -224,25 +224,18 @@ export class Fetcher {
     };
   }
 
-  /** Has partitions whose storage failed asked for again, after a back-off. */
-  async #repeatLater(session: Session, failed: readonly FailedPartition[]): Promise<void> {
-    this.wake(); // for what the same answer has brought
-    await backOff(this.#connection, ++this.#failures);
-    for (const { topicId, partition, offset } of failed) {
-      const reader = this.#find(topicId, partition);
-      if (reader?.askedOffset === offset) session.asked.delete(reader);
-    }
-  }
-
-  #find(topicId: string, partition: number): PartitionReader | undefined {
-    return this.#readers.find((each) => each.topicId === topicId && each.partition === partition);
-  }
-
   /** Hands a reader what was fetched for it; resolves once that is done, where a codec has to come first. */
   #accept(session: Session, part: FetchedPartition): Promise<void> | undefined {
     const { topicId, partition, offset } = part;
-    const reader = this.#find(topicId, partition);
+    const reader = this.#readers.find(
+      (each) => each.topicId === topicId && each.partition === partition,
+    );
     if (reader === undefined) return undefined;
+    if ('error' in part && mayCallAgain(part.error)) {
+      void this.#askLater(session, reader, offset);
+      return undefined;
+    }
+    this.#failed.delete(reader);
     const answered = (accepts: boolean): void => {
       // An answered partition has left the session, unless a seek asked for another offset meanwhile.
       if (reader.askedOffset === offset) session.asked.delete(reader);
@@ -253,6 +246,18 @@ export class Fetcher {
     }
     answered(true);
     return undefined;
+  }
+
+  /**
+   * Has a partition whose storage failed asked for again after a back-off of its own: the other
+   * partitions go on.
+   */
+  async #askLater(session: Session, reader: PartitionReader, offset: number): Promise<void> {
+    const failures = (this.#failed.get(reader) ?? 0) + 1;
+    this.#failed.set(reader, failures);
+    await backOff(this.#connection, failures);
+    if (reader.askedOffset === offset) session.asked.delete(reader);
+    this.pump();
   }
 
   /** Loads what the segments need; `false`: that failed, and whoever reads is told. */
@@ -271,13 +276,6 @@ export class Fetcher {
     session.asked.clear();
     if (this.#session === session) this.#session = undefined;
   }
-}
-
-/** A partition that could not be read, for a reason that passes. */
-type FailedPartition = Extract<FetchedPartition, { readonly error: ErrorData }>;
-
-function isToRepeat(part: FetchedPartition): part is FailedPartition {
-  return 'error' in part && mayCallAgain(part.error);
 }
 
 function nameOf({ topicId, partition }: PartitionReader): {

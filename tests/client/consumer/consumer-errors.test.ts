@@ -6,9 +6,11 @@ import {
   STORAGE_TIMEOUT,
   STORAGE_UNAVAILABLE,
 } from '../../../src/base/error-rules.ts';
+import type { ErrorRule } from '../../../src/base/error-rule.ts';
+import type { FetchedPartition } from '../../../src/protocol/fetch.ts';
 import { toErrorData } from '../../../src/protocol/error-data.ts';
 import { TablogError, topic } from '../../../src/index.ts';
-import type { ResetEvent } from '../../../src/index.ts';
+import type { Log, ResetEvent } from '../../../src/index.ts';
 import {
   logWith,
   numbered,
@@ -18,7 +20,9 @@ import {
   take,
   texts,
 } from '../../support/log-fixture.ts';
+import { stopTime } from '../../support/group-fixture.ts';
 import { stubHost } from '../../support/stub-broker.ts';
+import type { StubHost } from '../../support/stub-broker.ts';
 
 describe('an offset beyond the end', () => {
   test('is OFFSET_OUT_OF_RANGE, again and again, until somebody seeks', async () => {
@@ -112,37 +116,90 @@ describe('a topic that is not there', () => {
   });
 });
 
-test.each([
+const AWAY: [string, ErrorRule][] = [
   ['a busy disk', STORAGE_UNAVAILABLE],
   ['a database that is held', STORAGE_TIMEOUT],
   ['an answer that is lost', OUTCOME_UNKNOWN],
-])('a loop outlives %s, of whole fetches and of partitions', async (_, rule) => {
+];
+
+/** A log whose topic 't' has two records, 0 and 1, in each of its partitions. */
+async function filled(partitions: number): Promise<{ readonly host: StubHost; readonly log: Log }> {
   const host = stubHost();
   const log = await openTab(host);
-  await log.admin.createTopics([topic('t', { partitions: 2 })]);
-  const consumer = log.consumer({ topics: ['t'], from: 'earliest', maxWaitMs: 50 });
-  const reading = take(consumer, 4);
-  const fault = new TablogError(rule, 'it is away');
-  let failures = 0;
-  host.answer('fetch', async (request, real) => {
-    failures++;
-    if (failures === 1 || failures === 3) throw fault;
-    if (failures !== 2) return real(request);
-    // One partition fails, and the other is served by the same answer.
-    const found = await real(request);
-    return found.map((part) =>
-      part.partition === 0
-        ? { topicId: part.topicId, partition: 0, offset: part.offset, error: toErrorData(fault) }
-        : part,
-    );
-  });
+  await log.admin.createTopics([topic('t', { partitions })]);
   const producer = log.producer();
-  for (const partition of [0, 1, 0, 1]) {
-    await producer.send('t', { value: 'v', partition });
+  for (let partition = 0; partition < partitions; partition++) {
+    const record = { value: 'v', partition };
+    await producer.sendBatch('t', [record, record]);
   }
-  const places = (await reading).map(({ partition, offset }) => `${partition}/${offset}`);
-  expect(places.toSorted()).toEqual(['0/0', '0/1', '1/0', '1/1']);
-  expect(failures).toBeGreaterThan(3);
+  return { host, log };
+}
+
+/** What was fetched, with an error in place of what came of these partitions. */
+function failing(
+  fetched: readonly FetchedPartition[],
+  partitions: readonly number[],
+  rule: ErrorRule,
+): FetchedPartition[] {
+  const error = toErrorData(new TablogError(rule, 'it is away'));
+  return fetched.map((part) => {
+    const { topicId, partition, offset } = part;
+    return partitions.includes(partition) ? { topicId, partition, offset, error } : part;
+  });
+}
+
+describe.each(AWAY)('a loop outlives %s', (_, rule) => {
+  test('of whole fetches', async () => {
+    const { host, log } = await filled(2);
+    let left = 3;
+    host.answer('fetch', async (request, real) => {
+      if (left-- > 0) throw new TablogError(rule, 'it is away');
+      return real(request);
+    });
+    const messages = await take(log.consumer({ topics: ['t'], from: 'earliest' }), 4);
+    const places = messages.map(({ partition, offset }) => `${partition}/${offset}`);
+    expect(places.toSorted()).toEqual(['0/0', '0/1', '1/0', '1/1']);
+    expect(left).toBeLessThan(0);
+  });
+
+  test('of a partition', async () => {
+    const { host, log } = await filled(2);
+    let left = 3;
+    host.answer('fetch', async (request, real) => {
+      const fetched = await real(request);
+      const isHit = fetched.some(({ partition }) => partition === 0);
+      return isHit && left-- > 0 ? failing(fetched, [0], rule) : fetched;
+    });
+    const messages = await take(log.consumer({ topics: ['t'], from: 'earliest' }), 4);
+    const places = messages.map(({ partition, offset }) => `${partition}/${offset}`);
+    expect(places).toEqual(['1/0', '1/1', '0/0', '0/1']);
+    expect(left).toBeLessThan(0);
+  });
+});
+
+test('partitions that fail do not keep the others waiting for their back-off', async () => {
+  const host = stubHost();
+  const log = await openTab(host);
+  await log.admin.createTopics([topic('t', { partitions: 3 })]);
+  const failed: number[] = [];
+  host.answer('fetch', async (request, real) => {
+    const fetched = await real(request);
+    failed.push(...fetched.map(({ partition }) => partition).filter((partition) => partition < 2));
+    return failing(fetched, [0, 1], STORAGE_UNAVAILABLE);
+  });
+  await stopTime(); // no back-off ends
+  const consumer = log.consumer({ topics: ['t'], from: 'earliest' });
+  const messages = consumer[Symbol.asyncIterator]();
+  const next = messages.next();
+  const producer = log.producer();
+  for (const partition of [0, 1]) {
+    await producer.send('t', { value: 'v', partition });
+    while (!failed.includes(partition)) await settle(); // in an answer of its own
+  }
+  await producer.send('t', { value: 'v', partition: 2 });
+  expect((await next).value).toMatchObject({ partition: 2, offset: 0 });
+  await consumer.close();
+  expect(failed).toEqual([0, 1]);
 });
 
 test('a fetch that is refused ends the loop with its error, and the next loop goes on', async () => {

@@ -8,7 +8,9 @@ interface Order {
 const orders = topic('orders', { key: string(), value: json<Order>() });
 
 const log = await openLog('shop', { host: inline({ storage: 'memory' }) });
-const placed: RecordMetadata = await log.producer().send(orders, { key: 'u1', value: { id: 'o1' } });
+const placed: RecordMetadata = await log
+  .producer()
+  .send(orders, { key: 'u1', value: { id: 'o1' } });
 export const offset: number = placed.offset;
 
 for await (const message of log.consumer({ topics: [orders] })) {
