@@ -86,11 +86,16 @@ export function isPassing(error: unknown): error is TablogError {
 }
 
 /**
- * Whether a call that stores nothing, or that may be repeated, is worth another try: it can succeed
- * later, unchanged.
+ * Whether the worker or the storage was away when the call was made, or before it was answered. A
+ * call that stores nothing, or that cannot store twice, is repeated then.
  */
-export function mayCallAgain({ retriable, outcome }: ErrorRule): boolean {
-  return retriable || outcome === 'passing' || outcome === 'unknown';
+export function isAway(error: unknown): error is TablogError {
+  return isPassing(error) || (error instanceof TablogError && error.outcome === 'unknown');
+}
+
+/** Whether a read is worth another try: it can succeed later, unchanged, and stores nothing. */
+export function mayReadAgain(error: unknown): error is TablogError {
+  return isAway(error) || (error instanceof TablogError && error.retriable);
 }
 
 /** Whether another member or producer has taken over. */

@@ -1,6 +1,6 @@
 import { OUTCOME_UNKNOWN } from '../../base/error-rules.ts';
 import type { ErrorCode } from '../../base/error-rule.ts';
-import { TablogError, isLogDeleted } from '../../base/error.ts';
+import { TablogError, isAway, isLogDeleted } from '../../base/error.ts';
 import type { Connection } from './connection.ts';
 
 /** Something that is sent until it is known what became of it. */
@@ -17,17 +17,13 @@ export interface Attempted {
  * offline, a proxy puts a page of its own in the file's place, or a release is under way. A worker
  * of another protocol (`PROTOCOL_MISMATCH`) does not pass: the page has to be reloaded.
  */
-const WITHOUT_WORKER: readonly ErrorCode[] = ['WORKER_FAILED', 'WORKER_LOST'];
+const WITHOUT_WORKER: ReadonlySet<ErrorCode> = new Set(['WORKER_FAILED', 'WORKER_LOST']);
 
-/** The worker or the storage went away: the next ones may do better. */
-const PASSING: ReadonlySet<ErrorCode> = new Set([
-  ...WITHOUT_WORKER,
-  'OUTCOME_UNKNOWN',
-  'STORAGE_TIMEOUT',
-  'STORAGE_UNAVAILABLE',
-]);
-
-/** What the partition itself says of a batch: then it is known that it is not stored. */
+/**
+ * The errors by which a partition itself refuses a batch: the batch is not stored, also where the
+ * answer to an earlier attempt was lost. Other refusals, as `STORAGE_FULL`, say nothing of earlier
+ * attempts.
+ */
 const CERTAIN: ReadonlySet<ErrorCode> = new Set(['CONFLICT', 'FENCED', 'UNKNOWN_TOPIC']);
 
 /**
@@ -81,7 +77,7 @@ export function backOff(
  * Whether the call was not sent, because no worker could be started for a log that was open before.
  */
 function isWithoutWorker(error: unknown): boolean {
-  return error instanceof TablogError && WITHOUT_WORKER.includes(error.code);
+  return error instanceof TablogError && WITHOUT_WORKER.has(error.code);
 }
 
 /** Repeats `call` while no worker can be started, for `ms` at the most. */
@@ -102,10 +98,10 @@ export async function outlive<T>(
   }
 }
 
-/** Whether to send it again; notes what is known of it. */
-export function isPassing(attempted: Attempted, { code, retriable }: TablogError): boolean {
-  if (code === 'OUTCOME_UNKNOWN') attempted.mayBeStored = true;
-  return PASSING.has(code) || (retriable && attempted.mayBeStored);
+/** Whether a batch is sent again after the error; notes that its answer may have been lost. */
+export function isSentAgain(attempted: Attempted, error: TablogError): boolean {
+  if (error.outcome === 'unknown') attempted.mayBeStored = true;
+  return (error.retriable && attempted.mayBeStored) || isAway(error);
 }
 
 /** Whether it is known of a batch that it is not stored, whatever became of earlier attempts. */

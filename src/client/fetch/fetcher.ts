@@ -1,5 +1,6 @@
 import { deferred } from '../../base/deferred.ts';
-import { mayCallAgain, toTablogError } from '../../base/error.ts';
+import { mayReadAgain, toTablogError } from '../../base/error.ts';
+import { fromErrorData } from '../../protocol/error-data.ts';
 import type { Request } from '../../protocol/broker.ts';
 import type { FetchedPartition } from '../../protocol/fetch.ts';
 import type { RecordCodec } from '../../record/compression/codec.ts';
@@ -188,7 +189,7 @@ export class Fetcher {
       // Another worker serves the tab now, and needs the whole list.
       const isLost = error.code === 'FETCH_SESSION_ID_NOT_FOUND';
       // Reading outlives what passes, the lack of a worker or of the storage, however long it lasts.
-      if (!isLost && mayCallAgain(error)) await backOff(this.#connection, ++this.#failures);
+      if (!isLost && mayReadAgain(error)) await backOff(this.#connection, ++this.#failures);
       else if (!isLost) this.#error = { error };
     }
     this.#polls.delete(fetchId);
@@ -231,7 +232,7 @@ export class Fetcher {
       (each) => each.topicId === topicId && each.partition === partition,
     );
     if (reader === undefined) return undefined;
-    if ('error' in part && mayCallAgain(part.error)) {
+    if ('error' in part && mayReadAgain(fromErrorData(part.error))) {
       void this.#askLater(session, reader, offset);
       return undefined;
     }

@@ -1,6 +1,7 @@
 import { sleep } from '../../platform/clock.ts';
 import { deferred } from '../../base/deferred.ts';
-import { TablogError, mayCallAgain } from '../../base/error.ts';
+import { mayReadAgain } from '../../base/error.ts';
+import type { TablogError } from '../../base/error.ts';
 import type {
   Claim,
   GroupPosition,
@@ -30,6 +31,8 @@ export interface AssignmentReconcilerOptions {
   readonly listeners: ConsumerListeners;
   readonly committer: OffsetCommitter;
   readonly from: Position;
+  /** How long a partition's commit is repeated before it is released without it, in milliseconds. */
+  readonly releaseTimeoutMs: number;
   /**
    * The offsets that `from` stood for when the consumer was made; `undefined` where appends cannot
    * move `from`, or the look-up failed.
@@ -229,20 +232,21 @@ export class AssignmentReconciler {
   }
 
   /** Rejects where what is processed could not be stored, and the partition is still there. */
-  async #flush(readers: readonly PartitionReader[]): Promise<void> {
+  async #flush(readers: readonly PartitionReader[], forMs = 0): Promise<void> {
+    const all = readers.map((reader) => reader.progress!);
     try {
-      await this.#options.committer.flush(readers.map((reader) => reader.progress!));
+      await this.#options.committer.flush(all, forMs, () => this.#isEnding);
     } catch (error) {
       if (!isGone(error)) throw error;
     }
   }
 
   async #release(member: MemberRef, claims: readonly OwnedPartition[]): Promise<void> {
-    const { connection, onError } = this.#options;
+    const { connection, onError, releaseTimeoutMs } = this.#options;
     const held = claims.flatMap((claim) => this.#held.get(keyOf(claim)) ?? []);
     if (held.length > 0) {
       await this.#tellRevoked(held);
-      await this.#flush(held).catch(onError);
+      await this.#flush(held, releaseTimeoutMs).catch(onError);
     }
     if (this.#member !== member) return; // all of it is lost
     for (const reader of held) this.#drop(reader);
@@ -286,21 +290,17 @@ export class AssignmentReconciler {
       return await call();
     } catch (error) {
       // After a partition is gone, the next view of the group is on its way.
-      const isPassing = error instanceof TablogError && mayCallAgain(error);
-      if (!isPassing && !isGone(error)) this.#options.onError(error);
+      if (!mayReadAgain(error) && !isGone(error)) this.#options.onError(error);
       await sleep(this.#options.connection.clock, GROUP_RETRY_MS);
       return undefined;
     }
   }
 
   #recover(reader: PartitionReader, error: TablogError): boolean {
-    if (error.code === 'UNKNOWN_TOPIC') {
-      reader.stopped = true; // deleted: the group takes the partition out
-      return true;
-    }
-    if (error.code !== 'OFFSET_OUT_OF_RANGE') return false;
+    const isDeleted = error.code === 'UNKNOWN_TOPIC'; // the group takes the partition out
+    if (!isDeleted && error.code !== 'OFFSET_OUT_OF_RANGE') return false;
     reader.stopped = true;
-    void this.#reset(reader, error);
+    if (!isDeleted) void this.#reset(reader, error);
     return true;
   }
 

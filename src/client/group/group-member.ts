@@ -1,7 +1,8 @@
 import { sleep } from '../../platform/clock.ts';
 import { deferred } from '../../base/deferred.ts';
 import type { Deferred } from '../../base/deferred.ts';
-import { TablogError, closed, mayCallAgain, toTablogError } from '../../base/error.ts';
+import { closed, isFenced, mayReadAgain, toTablogError } from '../../base/error.ts';
+import type { TablogError } from '../../base/error.ts';
 import type { AssignorName, CommitRequest, MemberRef, MemberView } from '../../protocol/group.ts';
 import type { Assignment } from '../fetch/manual-assignment.ts';
 import { checkExist } from '../fetch/manual-assignment.ts';
@@ -9,7 +10,7 @@ import type { Connection } from '../connection/connection.ts';
 import { LISTENER_GRACE_MS } from '../fetch/consumer-events.ts';
 import { GROUP_RETRY_MS, AssignmentReconciler } from './assignment-reconciler.ts';
 import type { AssignmentReconcilerOptions } from './assignment-reconciler.ts';
-import { OffsetCommitter, isFenced } from './offset-committer.ts';
+import { OffsetCommitter } from './offset-committer.ts';
 import type { CommitMode } from './offset-committer.ts';
 import { isHidden, onFreeze } from '../../platform/page-lifecycle.ts';
 import type { TopicMetadata } from '../topics/topic-metadata.ts';
@@ -27,7 +28,10 @@ export interface GroupOptions {
   readonly mustExist: boolean;
 }
 
-export interface GroupMemberOptions extends Omit<AssignmentReconcilerOptions, 'committer'> {
+export interface GroupMemberOptions extends Omit<
+  AssignmentReconcilerOptions,
+  'committer' | 'releaseTimeoutMs'
+> {
   readonly group: GroupOptions;
   readonly topicMetadata: TopicMetadata;
   readonly selection: TopicSubscription;
@@ -69,6 +73,7 @@ export class GroupMember implements Assignment {
     this.#reconciler = new AssignmentReconciler({
       ...options,
       committer: this.#committer,
+      releaseTimeoutMs: options.group.rebalanceTimeoutMs / 2, // before the group fences the member
       onChange: () => {
         this.#progressed();
         options.onChange();
@@ -154,7 +159,7 @@ export class GroupMember implements Assignment {
       } catch (error) {
         if (this.#closing.signal.aborted) return;
         if (isFenced(error)) this.#removed();
-        else if (isPassing(error)) await this.#pause();
+        else if (isTriedAgain(error)) await this.#pause();
         else return this.#end(toTablogError(error));
       }
     }
@@ -254,6 +259,6 @@ export class GroupMember implements Assignment {
 }
 
 /** Whether a call to the group is tried again. A name that another member has is the user's to change. */
-function isPassing(error: unknown): boolean {
-  return error instanceof TablogError && mayCallAgain(error) && error.code !== 'MEMBER_EXISTS';
+function isTriedAgain(error: unknown): boolean {
+  return mayReadAgain(error) && error.code !== 'MEMBER_EXISTS';
 }

@@ -1,5 +1,5 @@
 import type { Clock } from '../../platform/clock.ts';
-import { TablogError, closed, isPassing } from '../../base/error.ts';
+import { TablogError, closed, isAway, isFenced } from '../../base/error.ts';
 import type { OffsetCommit } from '../../protocol/group.ts';
 import type { Connection } from '../connection/connection.ts';
 import { backOff } from '../connection/delivery.ts';
@@ -111,8 +111,31 @@ export class OffsetCommitter implements Committer {
     return result;
   }
 
-  /** Commits what is processed of these, and waits for it. Rejects where that is not stored. */
-  async flush(holds: readonly PartitionProgress[]): Promise<void> {
+  /**
+   * Commits what is processed of these, and waits for it. While the worker or the storage is away
+   * the commit is repeated, for `forMs` milliseconds at the most and until `isOver`: a partition
+   * that is released without it brings the next member the records again. Rejects where the commit
+   * is not stored.
+   */
+  async flush(
+    holds: readonly PartitionProgress[],
+    forMs = 0,
+    isOver: () => boolean = () => false,
+  ): Promise<void> {
+    const { connection } = this.#options;
+    const until = connection.clock.now() + forMs;
+    for (let failures = 1; ; failures++) {
+      try {
+        return await this.#flushOnce(holds);
+      } catch (error) {
+        const left = until - connection.clock.now();
+        if (!isAway(error) || left <= 0 || isOver()) throw error;
+        await backOff(connection, failures, left);
+      }
+    }
+  }
+
+  async #flushOnce(holds: readonly PartitionProgress[]): Promise<void> {
     let last: Promise<void>;
     do {
       last = this.#last;
@@ -175,7 +198,8 @@ export class OffsetCommitter implements Committer {
       const reasons = settled.flatMap((one): unknown[] =>
         one.status === 'rejected' ? [one.reason] : [],
       );
-      for (const reason of reasons) if (!isAway(reason)) this.#report(reason);
+      for (const reason of reasons) this.#report(reason);
+      // Commits are numbered, so a repetition takes nothing back.
       if (!reasons.some(isAway) || this.#isClosed) continue;
       for (const progress of holds) this.#processed.add(progress);
       await backOff(this.#options.connection, ++failures);
@@ -183,9 +207,12 @@ export class OffsetCommitter implements Committer {
     this.#sending = false;
   }
 
-  /** Nobody waits for it; who has lost a partition is told by an event. */
+  /**
+   * Reports a commit that nobody waits for and that did not succeed. A partition that was lost is
+   * told by an event. A commit for lack of a worker or the storage is made up for by a later one.
+   */
   #report(error: unknown): void {
-    if (!isGone(error)) this.#options.onError(error);
+    if (!isGone(error) && !isAway(error)) this.#options.onError(error);
   }
 
   #commitProcessed(holds: readonly PartitionProgress[]): Promise<void>[] {
@@ -241,21 +268,9 @@ export class OffsetCommitter implements Committer {
   }
 }
 
-/**
- * Whether a commit that nobody waits for is sent again, because the worker or the storage is away.
- * Commits are numbered, so a repetition takes nothing back.
- */
-function isAway(error: unknown): boolean {
-  return isPassing(error) || (error instanceof TablogError && error.outcome === 'unknown');
-}
-
 /** Whether nothing was stored for a reason that may be of one partition only. */
 function isRefusal(error: unknown): boolean {
   return error instanceof TablogError && !error.retriable && error.code !== 'OUTCOME_UNKNOWN';
-}
-
-export function isFenced(error: unknown): boolean {
-  return error instanceof TablogError && error.code === 'FENCED';
 }
 
 /** Whether the partition is not this member's any more, which the next view of the group tells too. */

@@ -1,4 +1,4 @@
-import { isFenced, isPassing, toTablogError } from '../../base/error.ts';
+import { isAway, isFenced, isPassing, toTablogError } from '../../base/error.ts';
 import { isInMemory } from '../../protocol/topic-id.ts';
 import { fromErrorData } from '../../protocol/error-data.ts';
 import { BatchWriter, recordBytes } from '../../record/batch-writer.ts';
@@ -91,9 +91,8 @@ async function storeWithCommit(
   progress.asked = Math.max(progress.asked, handed.next);
   progress.transactions++;
   try {
-    const isRepeatable = (failure: unknown): boolean => isPassing(failure) || isUnknown(failure);
     // alone(): no attempt overtakes a commit that is under way.
-    return await repeat(queue, isRepeatable, () => progress.committer.alone(attempt));
+    return await repeat(queue, isAway, () => progress.committer.alone(attempt));
   } finally {
     progress.transactions--;
     if (progress.restarts === restarts) progress.asked = progress.committed;

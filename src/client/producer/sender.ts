@@ -9,7 +9,7 @@ import type {
   SealedBatch,
 } from '../accumulator/partition-accumulator.ts';
 import type { Connection } from '../connection/connection.ts';
-import { backOffMs, finalError, isCertain, isPassing } from '../connection/delivery.ts';
+import { backOffMs, finalError, isCertain, isSentAgain } from '../connection/delivery.ts';
 import { isHidden } from '../../platform/page-lifecycle.ts';
 import type { CheckedProducerOptions } from '../accumulator/producer-options.ts';
 
@@ -148,7 +148,7 @@ export class Sender {
       const isOutOfOrder = result.code === 'OUT_OF_ORDER_SEQUENCE';
       const isToRepeat = isOutOfOrder
         ? !isLate && batch.accumulator.reorder(batch, Number(result.details['expected']))
-        : isPassing(batch, result) && !isLate;
+        : isSentAgain(batch, result) && !isLate;
       batch.failure = result;
       if (isToRepeat) this.#repeat(batch, isOutOfOrder);
       else this.#settle(batch, finalError(batch, result));

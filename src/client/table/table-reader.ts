@@ -1,4 +1,4 @@
-import { toTablogError } from '../../base/error.ts';
+import { mayReadAgain } from '../../base/error.ts';
 import { backOff } from '../connection/delivery.ts';
 import type { ConsumerInternals } from '../consumer/consumer-internals.ts';
 import type { PartitionReader } from '../fetch/partition-reader.ts';
@@ -42,7 +42,7 @@ export async function readTable(options: TableReaderOptions): Promise<void> {
       try {
         await reader.read();
       } catch (error) {
-        if (!mayPass(error)) throw error;
+        if (!mayReadAgain(error)) throw error;
         // A read that waited in vain is no success: only an answered fetch resets the back-off.
         if (loop.answers !== answers) failures = 0;
         answers = loop.answers;
@@ -129,10 +129,4 @@ class TableReader {
  */
 function isReached({ reader, endOffset }: Goal): boolean {
   return reader.position >= endOffset;
-}
-
-/** Whether a later read may succeed: a read stores nothing, so an unknown outcome is one, too. */
-function mayPass(error: unknown): boolean {
-  const { outcome } = toTablogError(error);
-  return outcome === 'passing' || outcome === 'unknown';
 }

@@ -6,7 +6,7 @@ import type { ProducerIdentity, TransactionalHolder } from '../../protocol/produ
 import type { TopicInfo } from '../../protocol/topic.ts';
 import type { RecordMetadata, SealedBatch } from '../accumulator/partition-accumulator.ts';
 import type { Connection } from '../connection/connection.ts';
-import { backOff, finalError, isPassing, outlive } from '../connection/delivery.ts';
+import { backOff, finalError, isSentAgain, outlive } from '../connection/delivery.ts';
 import { transactionOffsets } from './transaction-offsets.ts';
 import type { Held, TransactionOffsets } from './transaction-offsets.ts';
 import type { CheckedProducerOptions } from '../accumulator/producer-options.ts';
@@ -218,7 +218,7 @@ export class TransactionManager {
         return await connection.call('transact', request(writing));
       } catch (thrown) {
         const error = toTablogError(thrown);
-        if (isPassing(attempt, error) && leftMs() > 0) {
+        if (isSentAgain(attempt, error) && leftMs() > 0) {
           const failures = attempt.attempts - 1; // another worker usually takes over at once
           if (failures > 0) await backOff(connection, failures, leftMs());
           // The tab may have slept, and a partition have forgotten what it stored.

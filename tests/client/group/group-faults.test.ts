@@ -163,10 +163,25 @@ describe('a busy disk', () => {
     expect(await committed(log)).toEqual({ 't/0': 1 });
   });
 
-  test('of commitOffsets, when a partition moves: it moves, and what was not committed comes again', async () => {
+  test('of commitOffsets, when a partition moves: it moves once the commit is stored', async () => {
     const { log, stubbed, host } = await openStubbed(four);
     await fill(log, 3, [0, 1, 2, 3]);
     const a = new Member(stubbed, { commit: { everyMs: 3_600_000 } });
+    void a.loop();
+    await eventually(() => expect(a.read).toHaveLength(12));
+    await settle();
+    failNext(host, 'commitOffsets', busy, 3);
+    const b = await reading(log);
+    await eventually(() => expect(b.owns).toEqual(['t/2', 't/3']));
+    await fill(log, 1, [0, 1, 2, 3]);
+    await eventually(() => expect(b.read.toSorted()).toEqual(['t/2@3', 't/3@3']));
+    await eventually(() => expect(a.read).toHaveLength(14)); // its loop goes on
+  });
+
+  test('of commitOffsets for long, when a partition moves: it moves, and what was not committed comes again', async () => {
+    const { log, stubbed, host } = await openStubbed(four);
+    await fill(log, 3, [0, 1, 2, 3]);
+    const a = new Member(stubbed, { commit: { everyMs: 3_600_000 }, rebalanceTimeoutMs: 1_000 });
     const failed = expect(a.loop()).rejects.toBe(busy);
     await eventually(() => expect(a.read).toHaveLength(12));
     await settle();
