@@ -13,7 +13,7 @@ import { readHeads } from './read-heads.ts';
 import type { FoundPartition } from './read-heads.ts';
 import type { TopicRow } from './rows/topic-row.ts';
 import type { TopicCatalog } from './topics/topic-catalog.ts';
-import { producerRef } from './groups/transactional-ids.ts';
+import { isProducer, producerRef } from './groups/transactional-ids.ts';
 import type { ProducerRow } from './groups/transactional-ids.ts';
 
 export interface LogCleanerOptions {
@@ -128,7 +128,8 @@ export class LogCleaner {
     const { store } = this.#options;
     const expired = (row: ProducerRow | undefined): boolean =>
       row !== undefined && now - row.usedAt >= TRANSACTIONAL_ID_EXPIRATION_MS;
-    const rows = (await store.readAll<ProducerRow>(PRODUCERS)).filter(expired);
+    const all = await store.readAll<unknown>(PRODUCERS);
+    const rows = all.filter(isProducer).filter(expired);
     const refs = rows.map(({ transactionalId }) => producerRef(transactionalId));
     if (refs.length === 0) return;
     await store.update(refs, (found, write) => {

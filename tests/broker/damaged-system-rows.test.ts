@@ -1,11 +1,20 @@
 import { expect, test } from 'vitest';
 import { fromErrorData } from '../../src/protocol/error-data.ts';
-import { GROUPS, HEAD_KEY, TOPICS, partitionStore } from '../../src/store/schema.ts';
+import {
+  GROUPS,
+  HEAD_KEY,
+  OFFSETS,
+  PRODUCERS,
+  TOPICS,
+  partitionStore,
+  poolRef,
+} from '../../src/store/schema.ts';
+import type { Key } from '../../src/store/store.ts';
 import { batch, errorOf, openTestLog } from '../support/broker-fixture.ts';
 import type { TestLog } from '../support/broker-fixture.ts';
 
 /** Puts a value underneath the brokers, as a browser that damages data would. */
-async function put(log: TestLog, store: string, key: string, value: unknown): Promise<void> {
+async function put(log: TestLog, store: string, key: Key, value: unknown): Promise<void> {
   await log.store.update([{ store, key }], (_, write) => write.put(store, key, value));
 }
 
@@ -66,7 +75,7 @@ test('a group whose row is damaged fails by itself, and deleting it is the way o
   expect(await broker.listGroups()).toEqual([{ groupId: 'good', state: 'empty', members: 0 }]);
   expect(await errorOf(broker.describeGroups(['bad']))).toMatchObject({
     code: 'LOG_CORRUPT',
-    details: { group: 'bad', store: GROUPS },
+    details: { store: GROUPS, key: 'bad' },
   });
   expect(await broker.describeGroups(['good'])).toHaveLength(1);
   await broker.deleteGroups(['bad']);
@@ -86,4 +95,93 @@ test('a topic whose row is damaged keeps no other from being opened and listed',
   expect(opened.topics.map(({ name }) => name)).toEqual(['good']);
   expect((await broker.listTopics()).map(({ name }) => name)).toEqual(['good']);
   expect(await log.broker().readAll(good)).toEqual(['v']);
+
+  const corrupt = { code: 'LOG_CORRUPT', details: { store: TOPICS, key: 'bad' } };
+  expect(await errorOf(broker.describeTopics(['bad']))).toMatchObject(corrupt);
+  expect(await errorOf(broker.createTopics([{ name: 'bad' }]))).toMatchObject(corrupt);
+  expect(await errorOf(broker.alterTopic({ name: 'bad', config: {} }))).toMatchObject(corrupt);
+  expect(await errorOf(broker.addPartitions({ name: 'bad', partitions: 2 }))).toMatchObject(
+    corrupt,
+  );
+  expect(await errorOf(broker.deleteTopics(['bad']))).toMatchObject(corrupt);
+  await broker.createTopics([{ name: 'other' }]);
+});
+
+test.each(DAMAGED)(
+  'a committed offset that is %s stops who begins there, and nobody else',
+  async (_, row) => {
+    const log = openTestLog();
+    const { broker } = log.broker();
+    const [t] = await broker.createTopics([{ name: 't' }, { name: 'u' }]);
+    const join = {
+      groupId: 'g',
+      memberId: 'm',
+      clientId: 'c',
+      subscription: { topics: ['t'], patterns: [] },
+      assignor: null,
+      hidden: false,
+      sessionTimeoutMs: 10_000,
+      rebalanceTimeoutMs: 60_000,
+    };
+    const view = await broker.joinGroup(join);
+    await put(log, OFFSETS, ['g', t!.id, 0], row);
+
+    expect(await broker.fetchOffsets({ groupId: 'g' })).toEqual([]);
+    expect(await broker.describeGroups(['g'])).toHaveLength(1);
+    const member = { groupId: 'g', memberId: 'm', instance: view.instance, epoch: view.epoch };
+    const positioning = broker.positionPartitions({
+      member,
+      claims: view.owned,
+      from: { at: 'earliest' },
+    });
+    expect(await errorOf(positioning)).toMatchObject({
+      code: 'LOG_CORRUPT',
+      details: { store: OFFSETS, key: `g/${t!.id}/0` },
+    });
+    await broker.resetOffsets({
+      groupId: 'g',
+      topic: 't',
+      partitions: null,
+      to: { at: 'earliest' },
+      force: true,
+    });
+    expect(await broker.fetchOffsets({ groupId: 'g' })).toMatchObject([{ topic: 't', offset: 0 }]);
+
+    await put(log, OFFSETS, ['g', t!.id, 0], row);
+    await broker.leaveGroup({ member, offsets: [] });
+    await broker.deleteGroups(['g']);
+    await broker.deleteTopics(['u']);
+  },
+);
+
+test.each(DAMAGED)('a transactional id whose row is %s is given out anew', async (_, row) => {
+  const log = openTestLog();
+  const { broker } = log.broker();
+  await put(log, PRODUCERS, 'tx', row);
+  const request = { transactionalId: 'tx', holder: 'me', seen: null };
+  expect(await broker.initProducer(request)).toMatchObject({ holder: 'me', epoch: 0 });
+});
+
+test('a pool that is lost keeps topics from being created and deleted, and nothing else', async () => {
+  const log = openTestLog();
+  const shop = log.broker();
+  const topic = await shop.create('t');
+  await log.store.update([poolRef], (_, write) => write.delete(poolRef.store, poolRef.key));
+  const other = log.broker();
+  await other.append(topic, 'v');
+  expect(await other.readAll(topic)).toEqual(['v']);
+  const corrupt = { code: 'LOG_CORRUPT', details: { store: poolRef.store, key: poolRef.key } };
+  expect(await errorOf(other.broker.createTopics([{ name: 'u' }]))).toMatchObject(corrupt);
+  expect(await errorOf(other.broker.deleteTopics(['t']))).toMatchObject(corrupt);
+  const view = await other.broker.joinGroup({
+    groupId: 'g',
+    memberId: 'm',
+    clientId: 'c',
+    subscription: { topics: ['t'], patterns: [] },
+    assignor: null,
+    hidden: false,
+    sessionTimeoutMs: 10_000,
+    rebalanceTimeoutMs: 60_000,
+  });
+  expect(view.owned).toHaveLength(1);
 });

@@ -13,8 +13,7 @@ import type {
 import { GROUPS, OFFSETS } from '../../store/schema.ts';
 import type { Store } from '../../store/store.ts';
 import { writeOffset } from './committed-offset.ts';
-import { offsetRef } from '../rows/offset-row.ts';
-import type { OffsetRow } from '../rows/offset-row.ts';
+import { isOffset, offsetRef } from '../rows/offset-row.ts';
 import { groupOf, groupRef, isGroup } from '../rows/group-row.ts';
 import type { GroupCoordinator } from './group-coordinator.ts';
 import type { GroupOffsets } from './group-offsets.ts';
@@ -61,8 +60,9 @@ export class GroupAdmin {
 
   async delete(groupIds: readonly string[]): Promise<void> {
     const ids = [...new Set(groupIds)];
-    const rows = await this.#store.readAll<OffsetRow>(OFFSETS);
+    const rows = await this.#store.readAll<unknown>(OFFSETS);
     const refs = rows
+      .filter(isOffset)
       .filter(({ groupId }) => ids.includes(groupId))
       .map((row) => offsetRef(row.groupId, row));
     await this.#store.update([...ids.map(groupRef), ...refs], (found, write) => {

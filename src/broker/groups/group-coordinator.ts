@@ -19,7 +19,8 @@ import { GROUPS, logRef, poolRef } from '../../store/schema.ts';
 import type { Store, Writer } from '../../store/store.ts';
 import { Coalesced } from '../waiting/coalesced.ts';
 import { commitOffsets } from './committed-offset.ts';
-import { groupOf, groupRef } from '../rows/group-row.ts';
+import { groupOf, groupRef, isGroup } from '../rows/group-row.ts';
+import { poolVersionOf } from '../rows/pool-row.ts';
 import { offsetRef } from '../rows/offset-row.ts';
 import type { CommitStamp } from './committed-offset.ts';
 import { MemberLiveness } from './member-liveness.ts';
@@ -80,8 +81,8 @@ export class GroupCoordinator {
 
   /** Looks after the groups that are there: tabs may have died while no broker was alive. */
   start(): void {
-    const looked = this.#store.readAll<GroupState>(GROUPS).then((groups) => {
-      for (const group of groups) this.#saw(group);
+    const looked = this.#store.readAll<unknown>(GROUPS).then((rows) => {
+      for (const group of rows.filter(isGroup)) this.#saw(group);
     });
     this.#inBackground(looked);
   }
@@ -168,7 +169,7 @@ export class GroupCoordinator {
       const stepped = await this.#store.update(
         [groupRef(groupId), poolRef, logRef, ...refs] as const,
         ([row, pool, log], write) => {
-          if (pool!.version !== version) return undefined; // topics changed meanwhile: look again
+          if (poolVersionOf(pool) !== version) return undefined; // topics changed meanwhile: look again
           const group = row === undefined ? newGroup(groupId, randomId()) : groupOf(row, groupId);
           const now = this.#clock.now(); // not before: this worker may have slept until its turn
           const stamp = { groupId, logId: log!.logId, committedAt: now };

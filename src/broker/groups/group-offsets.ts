@@ -12,7 +12,7 @@ import type { LogRow } from '../../store/schema.ts';
 import type { Store } from '../../store/store.ts';
 import type { RowWrites } from '../partitions/group-commit.ts';
 import { beyondEnd, commitOffsets, mustNotBeOvertaken } from './committed-offset.ts';
-import { offsetRef } from '../rows/offset-row.ts';
+import { isOffset, offsetRef, offsetRowOf } from '../rows/offset-row.ts';
 import type { OffsetRow } from '../rows/offset-row.ts';
 import { groupOf, groupRef } from '../rows/group-row.ts';
 import type { PartitionBounds, PartitionHost } from '../partitions/partition-host.ts';
@@ -69,7 +69,7 @@ export class GroupOffsets {
     const group = row === undefined ? newGroup(groupId) : groupOf(row, groupId);
     mustBeMember(group, member);
     for (const claim of claims) mustHold(group, member, claim);
-    const committed = rows.map((found) => offsetOf(found, log!.logId));
+    const committed = rows.map((found, i) => offsetOf(offsetRowOf(found, refs[i]!), log!.logId));
     const positions = await Promise.all(
       claims.map(async (claim, i): Promise<GroupPosition> => {
         const { startOffset: start, endOffset: end } = all[i]!;
@@ -110,18 +110,19 @@ export class GroupOffsets {
   ): Promise<(number | undefined)[]> {
     const refs = groupIds.map((groupId) => offsetRef(groupId, partition));
     const [log, ...rows] = await this.#store.read([logRef, ...refs] as const);
-    return rows.map((row) => offsetOf(row, log!.logId));
+    return rows.map((row, i) => offsetOf(offsetRowOf(row, refs[i]!), log!.logId));
   }
 
   /** What a group has committed, of the topics that there are, by topic and partition. */
   async list(groupId: string): Promise<CommittedOffset[]> {
     const [rows, topics, [log]] = await Promise.all([
-      this.#store.readAll<OffsetRow>(OFFSETS),
+      this.#store.readAll<unknown>(OFFSETS),
       this.#topics.list(),
       this.#store.read([logRef]),
     ]);
     const names = new Map(topics.map(({ id, name }) => [id, name]));
     return rows
+      .filter(isOffset) // positioning tells of a damaged one
       .filter((row) => row.groupId === groupId && row.logId === log!.logId)
       .flatMap(({ topicId, partition, offset, metadata, committedAt }) => {
         const topic = names.get(topicId);

@@ -39,7 +39,9 @@ export class TransactionalIds {
    * else who has it. Throws `FENCED` for who only renews, and has lost it.
    */
   init({ transactionalId, holder, seen }: Request<'initProducer'>): Promise<TransactionalHolder> {
-    return this.#store.update([producerRef(transactionalId)], ([row], write) => {
+    return this.#store.update([producerRef(transactionalId)], ([found], write) => {
+      // A damaged row counts as none: the new id, a random one, fences whoever had the old one.
+      const row = isProducer(found) ? found : undefined;
       if (seen?.holder === holder && row?.holder !== holder) throw taken({ transactionalId });
       const isSeen = row === undefined || (row.id === seen?.id && row.epoch === seen.epoch);
       if (!isSeen) return { id: row.id, epoch: row.epoch, holder: row.holder };
@@ -57,7 +59,7 @@ export class TransactionalIds {
     return {
       refs: [producerRef(transactionalId)],
       write: ([found], write) => {
-        const row = found as ProducerRow | undefined;
+        const row = isProducer(found) ? found : undefined;
         const usedAt = this.#clock.now();
         if (row?.id === id && row.epoch === epoch) {
           if (usedAt - row.usedAt < NOTED_EVERY_MS) return;
@@ -67,6 +69,17 @@ export class TransactionalIds {
       },
     };
   }
+}
+
+/** Whether a row of the store `producers` has a producer's shape. */
+export function isProducer(row: unknown): row is ProducerRow {
+  if (typeof row !== 'object' || row === null) return false;
+  const { transactionalId, holder, id, epoch, usedAt } = row as Partial<ProducerRow>;
+  return (
+    typeof transactionalId === 'string' &&
+    typeof holder === 'string' &&
+    [id, epoch, usedAt].every(Number.isFinite)
+  );
 }
 
 export function producerRef(transactionalId: string): RowRef<ProducerRow> {

@@ -1,6 +1,5 @@
-import { LOG_CORRUPT } from '../../base/error-rules.ts';
-import { TablogError } from '../../base/error.ts';
 import type { GroupState } from '../../group/group-state.ts';
+import { damagedRow } from '../../store/damaged-row.ts';
 import { GROUPS } from '../../store/schema.ts';
 import type { RowRef } from '../../store/store.ts';
 
@@ -26,10 +25,6 @@ export function isGroup(row: unknown): row is GroupState {
  */
 export function groupOf(row: unknown, groupId: string): GroupState {
   if (isGroup(row)) return row;
-  const rule = {
-    ...LOG_CORRUPT,
-    next: 'Delete the group with deleteGroups(); it begins anew then.',
-  };
-  const happened = `the stored state of the group '${groupId}' is no group`;
-  throw new TablogError(rule, happened, { details: { group: groupId, store: GROUPS } });
+  const next = 'Delete the group with deleteGroups(); it begins anew then.';
+  throw damagedRow(groupRef(groupId), next);
 }

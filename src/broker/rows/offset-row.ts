@@ -1,3 +1,4 @@
+import { damagedRow } from '../../store/damaged-row.ts';
 import { OFFSETS } from '../../store/schema.ts';
 import type { RowRef } from '../../store/store.ts';
 
@@ -27,4 +28,24 @@ export function offsetRef(
   { topicId, partition }: { readonly topicId: string; readonly partition: number },
 ): RowRef<OffsetRow> {
   return { store: OFFSETS, key: [groupId, topicId, partition] };
+}
+
+/** Whether a row of the store `offsets` has a committed offset's shape. */
+export function isOffset(row: unknown): row is OffsetRow {
+  if (typeof row !== 'object' || row === null) return false;
+  const { groupId, topicId, partition, offset, logId } = row as Partial<OffsetRow>;
+  return (
+    [groupId, topicId, logId].every((id) => typeof id === 'string') &&
+    [partition, offset].every(Number.isSafeInteger)
+  );
+}
+
+/**
+ * The row as a committed offset; `undefined`: nothing is committed. Throws `LOG_CORRUPT` where the
+ * row has another shape: taken as nothing, a damaged offset would have records skipped, or read
+ * again.
+ */
+export function offsetRowOf(row: unknown, ref: RowRef<OffsetRow>): OffsetRow | undefined {
+  if (row === undefined || isOffset(row)) return row;
+  throw damagedRow(ref, 'Commit an offset of the partition with resetOffsets().');
 }

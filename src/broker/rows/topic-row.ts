@@ -1,5 +1,6 @@
 import type { TopicConfig, TopicInfo } from '../../protocol/topic.ts';
 import { isInMemory } from '../../protocol/topic-id.ts';
+import { damagedRow } from '../../store/damaged-row.ts';
 import { TOPICS, partitionStore } from '../../store/schema.ts';
 import type { RowRef } from '../../store/store.ts';
 
@@ -32,6 +33,15 @@ export function isTopic(row: unknown): row is TopicRow {
     typeof config === 'object' &&
     config !== null
   );
+}
+
+/**
+ * The row as a topic; `undefined`: there is none. Throws `LOG_CORRUPT` where the row has another
+ * shape.
+ */
+export function topicOf(row: unknown, name: string): TopicRow | undefined {
+  if (row === undefined || isTopic(row)) return row;
+  throw damagedRow(topicRef(name), 'Create a topic of another name; the other topics go on.');
 }
 
 /** The store of a partition, if the topic has it: on disk one of the pool. */

@@ -3,6 +3,7 @@ import { isInMemory } from '../../protocol/topic-id.ts';
 import { HEAD_KEY, TOPICS, partitionStore, poolRef } from '../../store/schema.ts';
 import type { PoolRow } from '../../store/schema.ts';
 import type { RowRef, Store, Writer } from '../../store/store.ts';
+import { poolOf } from '../rows/pool-row.ts';
 import type { TopicRow } from '../rows/topic-row.ts';
 
 /** The result of a transaction, and whether it changed a topic. */
@@ -23,19 +24,20 @@ export async function withFreeStores(
 ): Promise<Allocated> {
   let wanted = 0;
   for (;;) {
-    const [pool] = await store.read([poolRef]);
-    if (pool!.free.length < wanted) {
+    const [row] = await store.read([poolRef]);
+    const pool = poolOf(row);
+    if (pool.free.length < wanted) {
       await store.extendPool();
       continue;
     }
-    const candidates = pool!.free.slice(0, wanted);
+    const candidates = pool.free.slice(0, wanted);
     const heads = candidates.map((index) => headRef(partitionStore(index)));
     try {
       return await store.update([poolRef, ...refs, ...heads] as const, (found, write) => {
         const allocation = new Allocation(candidates, write);
         const rows = found.slice(1, 1 + refs.length) as (TopicRow | undefined)[];
         const topics = change(rows, allocation);
-        allocation.end(found[0]!);
+        allocation.end(poolOf(found[0]));
         return { topics, hasChanged: allocation.hasChanged };
       });
     } catch (error) {

@@ -9,7 +9,7 @@ import type { TopicConfig, TopicConfigChanges, TopicSpec } from '../../protocol/
 import { isInMemory, newTopicId } from '../../protocol/topic-id.ts';
 import { OFFSETS, TOPICS, partitionStore, poolRef } from '../../store/schema.ts';
 import type { RowRef, Store } from '../../store/store.ts';
-import { offsetRef } from '../rows/offset-row.ts';
+import { isOffset, offsetRef } from '../rows/offset-row.ts';
 import type { OffsetRow } from '../rows/offset-row.ts';
 import { withFreeStores } from './store-pool.ts';
 import type { Allocation } from './store-pool.ts';
@@ -20,7 +20,8 @@ import {
   defaultsOf,
   withChanges,
 } from './topic-config.ts';
-import { isTopic, storeOf, topicRef } from '../rows/topic-row.ts';
+import { poolOf, poolVersionOf } from '../rows/pool-row.ts';
+import { isTopic, storeOf, topicOf, topicRef } from '../rows/topic-row.ts';
 import type { TopicRow } from '../rows/topic-row.ts';
 
 /** What the way of a record needs of its partition, looked up once by topic id. */
@@ -85,14 +86,15 @@ export class TopicCatalog {
     const [pool] = await this.#store.read([poolRef]); // first: what comes later has another version
     const rows = await this.list();
     const topics = rows.map(({ id, name, stores }) => ({ id, name, partitions: stores.length }));
-    return { topics, version: pool!.version };
+    return { topics, version: poolVersionOf(pool) };
   }
 
   /** Throws `UNKNOWN_TOPIC`. */
   async mustGet(name: string): Promise<TopicRow> {
     const row = (await this.#read(true)).get(name);
-    if (row === undefined) throw unknownTopic(name);
-    return row;
+    if (row !== undefined) return row;
+    const [found] = await this.#store.read([topicRef(name)]);
+    throw topicOf(found, name) === undefined ? unknownTopic(name) : changing(name);
   }
 
   /** The store and the configuration of a partition. Throws `UNKNOWN_TOPIC`. */
@@ -130,7 +132,7 @@ export class TopicCatalog {
     return this.#grow(refs, (rows, allocation) => {
       const made = new Map<string, TopicRow>(); // a topic may be named twice
       return specs.map((spec, i) => {
-        const existing = rows[i] ?? made.get(spec.name);
+        const existing = topicOf(rows[i], spec.name) ?? made.get(spec.name);
         if (existing !== undefined) {
           const kept = keptTopic(spec, existing, allocation);
           made.set(spec.name, kept);
@@ -155,7 +157,8 @@ export class TopicCatalog {
 
   async addPartitions(name: string, partitions: number): Promise<TopicRow> {
     checkInteger('partitions', partitions, 1, MAX_PARTITIONS);
-    const [row] = await this.#grow([topicRef(name)], ([existing], allocation) => {
+    const [row] = await this.#grow([topicRef(name)], ([found], allocation) => {
+      const existing = topicOf(found, name);
       if (existing === undefined) throw unknownTopic(name);
       const has = existing.stores.length;
       if (partitions < has) {
@@ -171,7 +174,8 @@ export class TopicCatalog {
   }
 
   async alter(name: string, changes: TopicConfigChanges): Promise<TopicRow> {
-    const altered = await this.#store.update([topicRef(name)], ([row], write) => {
+    const altered = await this.#store.update([topicRef(name)], ([found], write) => {
+      const row = topicOf(found, name);
       if (row === undefined) throw unknownTopic(name);
       const config = withChanges(row.config, changes);
       checkConfig(name, config, row.config);
@@ -193,11 +197,11 @@ export class TopicCatalog {
     const offsets = await this.#offsetsOf(new Set(rows.map(({ id }) => id)));
     const refs = [poolRef, ...topics, ...heads, ...offsets] as const;
     await this.#store.update(refs, (found, write) => {
-      const pool = found[0]!;
+      const pool = poolOf(found[0]);
       rows.forEach((row, i) => {
         const now = found[1 + i] as TopicRow | undefined;
         if (now?.id !== row.id || now.stores.length !== row.stores.length) {
-          throw new TablogError(STORAGE_UNAVAILABLE, `the topic '${row.name}' is being changed`);
+          throw changing(row.name);
         }
         write.delete(TOPICS, row.name);
       });
@@ -221,8 +225,9 @@ export class TopicCatalog {
 
   /** What groups have committed of these topics. */
   async #offsetsOf(topicIds: ReadonlySet<string>): Promise<RowRef<OffsetRow>[]> {
-    const rows = await this.#store.readAll<OffsetRow>(OFFSETS);
+    const rows = await this.#store.readAll<unknown>(OFFSETS);
     return rows
+      .filter(isOffset)
       .filter(({ topicId }) => topicIds.has(topicId))
       .map((row) => offsetRef(row.groupId, row));
   }
@@ -279,6 +284,10 @@ function byId(rows: ReadonlyMap<string, TopicRow>): ReadonlyMap<string, TopicRow
     indices.set(rows, index);
   }
   return index;
+}
+
+function changing(name: string): TablogError {
+  return new TablogError(STORAGE_UNAVAILABLE, `the topic '${name}' is being changed`);
 }
 
 function unknownTopic(name: string): TablogError {

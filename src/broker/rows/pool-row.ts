@@ -1,0 +1,23 @@
+import { damagedRow } from '../../store/damaged-row.ts';
+import { poolRef } from '../../store/schema.ts';
+import type { PoolRow } from '../../store/schema.ts';
+
+/**
+ * The row as the pool of partition stores. Throws `LOG_CORRUPT` where the row is lost or has another
+ * shape: without the pool no topic can be created or deleted, and all that exist go on.
+ */
+export function poolOf(row: unknown): PoolRow {
+  if (isPool(row)) return row;
+  throw damagedRow(poolRef, 'Copy what you need of the topics that exist, then delete the log.');
+}
+
+/** The version that each change of a topic raises. Groups go on with a constant where it is lost. */
+export function poolVersionOf(row: unknown): number {
+  return isPool(row) ? row.version : -1;
+}
+
+function isPool(row: unknown): row is PoolRow {
+  if (typeof row !== 'object' || row === null) return false;
+  const { free, version } = row as Partial<PoolRow>;
+  return Array.isArray(free) && Number.isSafeInteger(version);
+}
