@@ -58,7 +58,7 @@ export type ErrorCode =
  */
 export type Outcome = 'passing' | 'refused' | 'fenced' | 'unknown';
 
-/** What is known of an error before it happens. */
+/** The rule of an error code: the same for every error that carries the code. */
 export interface ErrorRule {
   readonly code: ErrorCode;
   readonly outcome: Outcome;

@@ -19,7 +19,7 @@ interface ErrorOptions {
 export class TablogError extends Error implements ErrorRule {
   override readonly name = 'TablogError';
   readonly code: ErrorCode;
-  /** What the error says about the call: see `Outcome`. */
+  /** The meaning of the error for a retry: see `Outcome`. */
   readonly outcome: Outcome;
   /** `true`: nothing was stored, and the same call may succeed later, unchanged. */
   readonly retriable: boolean;

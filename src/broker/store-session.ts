@@ -113,12 +113,12 @@ export class StoreSession {
     return this.#disk.transact(appends, durability, [...fence, ...rows]);
   }
 
-  /** Another broker says that it appended. */
+  /** Handles another broker's hint that it appended. */
   heardOfAppend(appended: AppendedHint): void {
     this.#disk.heardOfAppend(appended);
   }
 
-  /** Another broker says that records are gone. */
+  /** Handles another broker's hint that records were deleted. */
   trimmed(hint: TrimmedHint): void {
     this.#disk.trimmed(hint);
   }

@@ -46,7 +46,7 @@ export type FetchedPartition = {
 } & (
   | {
       readonly endOffset: number;
-      /** Where the next fetch goes on. */
+      /** The offset at which the next fetch goes on. */
       readonly nextOffset: number;
       /** Whole record batches, checked; the buffers are transferred. */
       readonly segments: readonly ArrayBuffer[];
@@ -59,7 +59,7 @@ export type FetchedPartition = {
 /** A place in a partition, to be turned into an offset: a number is a time, in ms since 1970. */
 export type OffsetSpec = 'earliest' | 'latest' | number;
 
-/** Where to begin: a place that the broker looks up, or an offset. */
+/** A starting point: a place that the broker looks up, or an offset. */
 export type OffsetPlace = { readonly at: OffsetSpec } | { readonly offset: number };
 
 /** The offset of one place in each partition of a topic. */

@@ -8,7 +8,7 @@ export interface Append {
   /** One whole record batch, uncompressed, in a buffer of its own; the buffer is transferred. */
   readonly batch: ArrayBuffer;
   readonly compression: Compression;
-  /** Where it must be stored, or nowhere (`CONFLICT`); without it at the end, wherever that is. */
+  /** The only offset at which the batch may be stored, else `CONFLICT`. Default: any, the end. */
   readonly expectedOffset?: number | null;
   /**
    * The records come from another topic, whose rules they kept, so this topic's rules for record
@@ -22,10 +22,10 @@ export interface ProduceRequest {
   readonly durability: 'relaxed' | 'strict';
 }
 
-/** What became of one append of a request; one that fails does not touch the others. */
+/** The result of one append of a request; an append that fails does not touch the others. */
 export type AppendResult = BatchPlacement | { readonly error: ErrorData };
 
-/** Where a batch was stored, now or, when it came once more, before. */
+/** The place of a batch in its partition; of a batch that came again, the place of the first time. */
 export interface BatchPlacement {
   readonly baseOffset: number;
   /** Milliseconds since 1970, where the topic's records have the time of their append. */
@@ -35,17 +35,17 @@ export interface BatchPlacement {
 /** Records and offsets that are stored together or not at all. */
 export interface TransactRequest extends ProduceRequest {
   readonly commits: readonly CommitRequest[];
-  /** Who must not have been replaced; null: a producer without a transactional id. */
+  /** The producer, which is fenced where another has its transactional id; null: it has none. */
   readonly producer: TransactionalProducer | null;
 }
 
-/** Who writes, in the headers of its batches. */
+/** The producer id and epoch, as the headers of a producer's batches have them. */
 export interface ProducerIdentity {
   readonly id: number;
   readonly epoch: number;
 }
 
-/** Who has a transactional id. */
+/** The producer that has a transactional id. */
 export interface TransactionalHolder extends ProducerIdentity {
   /** Made by the producer that has it. */
   readonly holder: string;

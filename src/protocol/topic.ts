@@ -40,7 +40,7 @@ export interface Retention {
   readonly bytes: number | null;
 }
 
-/** What is given of a configuration. */
+/** The part of a configuration that a caller names. */
 export type TopicConfigChanges = Partial<Omit<TopicConfig, 'retention'>> & {
   readonly retention?: Partial<Retention>;
 };

@@ -15,12 +15,12 @@ export interface NewAppend extends NewBatch {
   readonly partition: number;
 }
 
-/** One of which is known where it goes. */
+/** A batch whose partition store is known. */
 export interface PendingAppend extends NewAppend {
   readonly store: string;
 }
 
-/** What became of a batch. */
+/** The outcome of a batch: its place, or why it was not stored. */
 export type AppendOutcome = BatchPlace | TablogError;
 
 export interface Committed {
@@ -153,7 +153,7 @@ export class GroupCommit {
     });
   }
 
-  /** Before anybody has the answer, but apart from it: it is stored, whatever is thrown there. */
+  /** Called before the answers, in a turn of its own: an error there must not fail a stored batch. */
   #tell(placed: readonly Placed[]): void {
     const committed = placed.flatMap((one) => one.committed ?? []);
     queueMicrotask(() => this.#onCommit(committed));

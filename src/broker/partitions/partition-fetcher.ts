@@ -93,7 +93,7 @@ export class PartitionFetcher {
     this.#waiters.wake(partitionKey(topicId, partition));
   }
 
-  /** Another broker says that it appended: look into the store, and wake who waits. */
+  /** Handles another broker's hint that it appended: waiting fetches look into the store. */
   heardOfAppend({ topicId, partition, endOffset }: AppendedHint): void {
     const tail = this.#tails.get(topicId, partition);
     if (tail === undefined) return; // nothing is remembered of it that could be old

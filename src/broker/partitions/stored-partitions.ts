@@ -83,7 +83,7 @@ export class StoredPartitions implements PartitionHost {
     return this.#fetcher.fetch(wanted, limits);
   }
 
-  /** Another broker says that it appended. */
+  /** Handles another broker's hint that it appended. */
   heardOfAppend(appended: AppendedHint): void {
     this.#fetcher.heardOfAppend(appended);
   }
@@ -110,7 +110,7 @@ export class StoredPartitions implements PartitionHost {
         const name = { topicId, partition };
         const { store } = await this.#options.resolve(name);
         const keeper = new PartitionCleaner(this.#store, { ...name, store });
-        // It may have moved where this fails, too.
+        // The start may have moved also where the call fails.
         const start = await keeper.moveStart(before).finally(() => this.#trim(name));
         keeper.sweep().catch(() => {}); // else the next round does
         return start;

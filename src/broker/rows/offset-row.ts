@@ -12,9 +12,9 @@ export interface OffsetRow {
   readonly metadata: string;
   /** Milliseconds since 1970. */
   readonly committedAt: number;
-  /** Of which log: an offset of a log that was lost says nothing about the one made since. */
+  /** The id of the log: an offset of a log that was lost says nothing about the one made since. */
   readonly logId: string;
-  /** Which commit of which hold on the partition this was; null: nobody's who holds it. */
+  /** The number of the commit, by the member that owned the partition; null: no member's. */
   readonly number: CommitNumber | null;
 }
 

@@ -24,7 +24,7 @@ import { poolOf, poolVersionOf } from '../rows/pool-row.ts';
 import { isTopic, storeOf, topicOf, topicRef } from '../rows/topic-row.ts';
 import type { TopicRow } from '../rows/topic-row.ts';
 
-/** What the way of a record needs of its partition, looked up once by topic id. */
+/** The store and the configuration of a partition, looked up once by topic id. */
 export interface ResolvedPartition {
   /** The name of the partition's object store. */
   readonly store: string;

@@ -18,7 +18,7 @@ export interface RecordMetadata {
 /** Told what became of each record of a `send`, by its index there. */
 export type Sink = (index: number, result: RecordMetadata | Error) => void;
 
-/** What became of a batch. */
+/** The outcome of a batch: its place, or why it was not stored. */
 export type BatchResult =
   | { readonly baseOffset: number; readonly appendTime: number | null }
   | TablogError;

@@ -51,7 +51,7 @@ export class AssignedPartitions {
     const { progress } = reader;
     if (progress === undefined) return;
     if (progress.isIdle && progress.delivered <= progress.committed) return;
-    // One idle entry is enough for the error that a transaction gets, so the list stays short.
+    // A second idle entry would change nothing: the error of a transaction names one partition.
     this.#lost = [...this.#lost.filter(({ isIdle }) => !isIdle), progress];
   }
 

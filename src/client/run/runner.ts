@@ -16,7 +16,7 @@ import type { WorkItem } from './work-item.ts';
 import { WorkPoller } from './work-poller.ts';
 import { WorkQueue } from './work-queue.ts';
 
-/** What a runner needs of its consumer. */
+/** The parts of a consumer that a runner reads with. */
 export interface RunnerSource {
   readonly subscription: TopicSubscription;
   /** Aborts when the consumer closes. */

@@ -17,14 +17,14 @@ export function handedOut(holds: readonly PartitionProgress[]): Held[] {
   }));
 }
 
-/** What is to be committed of one consumer, in a transaction. */
+/** The offsets of one consumer that a transaction commits. */
 export interface TransactionOffsets {
   readonly commit: CommitRequest;
-  /** To be called when it is known whether it is stored. */
+  /** Called when the outcome is known: stored or not. */
   ended(isStored: boolean): void;
 }
 
-/** What of it is to be committed, in a transaction that begins now; `undefined`: nothing is new. */
+/** Begins the commit, in a transaction that starts now; `undefined`: no offset is new. */
 export function transactionOffsets(holds: readonly Held[]): TransactionOffsets | undefined {
   const moved = holds.filter(
     ({ progress, offset, restarts }) =>
