@@ -35,7 +35,16 @@ export function checkName(
   name: unknown,
 ): asserts name is string {
   if (isName(name)) return;
-  throw mistake(`a ${what} must be 1 to 200 of the characters A-Z a-z 0-9 . _ -`, name);
+  throw mistake(nameRule(what), name);
+}
+
+/** `checkName` for the broker; see `mustBeInteger`. */
+export function mustBeName(what: 'topic name', name: unknown): asserts name is string {
+  if (!isName(name)) throw new TypeError(`${nameRule(what)}, got ${String(name)}`);
+}
+
+function nameRule(what: string): string {
+  return `a ${what} must be 1 to 200 of the characters A-Z a-z 0-9 . _ -`;
 }
 
 /** An integer from `min` to `max` (default: no bound but safe integers). */
@@ -45,9 +54,31 @@ export function checkInteger(
   min: number,
   max: number = Number.MAX_SAFE_INTEGER,
 ): asserts value is number {
-  if (Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max) return;
+  if (isInteger(value, min, max)) return;
+  throw mistake(integerRule(what, min, max), value, kindFor(value));
+}
+
+/**
+ * `checkInteger` for the broker, whose callers have checked their arguments unless they are of
+ * another build: the error shows the value plainly, so that the worker needs no code to show any.
+ */
+export function mustBeInteger(
+  what: string,
+  value: unknown,
+  min: number,
+  max: number = Number.MAX_SAFE_INTEGER,
+): asserts value is number {
+  if (isInteger(value, min, max)) return;
+  throw new (kindFor(value))(`${integerRule(what, min, max)}, got ${String(value)}`);
+}
+
+function isInteger(value: unknown, min: number, max: number): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max;
+}
+
+function integerRule(what: string, min: number, max: number): string {
   const bounds = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`;
-  throw mistake(`${what} must be an integer ${bounds}`, value, kindFor(value));
+  return `${what} must be an integer ${bounds}`;
 }
 
 /** A number of milliseconds that a timer can count. */

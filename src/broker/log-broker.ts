@@ -1,4 +1,4 @@
-import { checkInteger } from '../base/argument.ts';
+import { mustBeInteger } from '../base/argument.ts';
 import { systemClock } from '../platform/clock.ts';
 import type { Clock } from '../platform/clock.ts';
 import { TOPIC_IN_MEMORY } from '../base/error-rules.ts';
@@ -148,7 +148,7 @@ export class LogBroker implements Broker {
   }
 
   async alterLog({ maxBytes }: Request<'alterLog'>): Promise<null> {
-    if (maxBytes !== null) checkInteger('maxBytes', maxBytes, 1);
+    if (maxBytes !== null) mustBeInteger('maxBytes', maxBytes, 1);
     await this.#connection.run(({ store }) =>
       store.update([logRef], ([log], write) => {
         write.put(logRef.store, logRef.key, { ...log, maxBytes });

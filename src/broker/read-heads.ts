@@ -1,14 +1,13 @@
 import { headRef, isHead } from '../log/head.ts';
-import type { PartitionHead, PartitionName } from '../log/head.ts';
+import type { LocatedPartition, PartitionHead } from '../log/head.ts';
 import { isInMemory } from '../protocol/topic-id.ts';
 import type { Store } from '../store/store.ts';
 import { storeOf } from './rows/topic-row.ts';
 import type { TopicRow } from './rows/topic-row.ts';
 
 /** A partition on disk and its head as of one read. */
-export interface FoundPartition extends PartitionName {
+export interface FoundPartition extends LocatedPartition {
   readonly topic: TopicRow;
-  readonly store: string;
   readonly head: PartitionHead;
 }
 

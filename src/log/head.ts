@@ -1,7 +1,9 @@
-import { LOG_CORRUPT, UNKNOWN_TOPIC } from '../base/error-rules.ts';
+import { UNKNOWN_TOPIC } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import { HEAD_KEY } from '../store/schema.ts';
 import type { RowRef } from '../store/store.ts';
+import { damagedRow, hasShape } from '../store/stored-row.ts';
+import type { RowShape } from '../store/stored-row.ts';
 import { NO_PRODUCERS } from './producer-state.ts';
 import type { ProducerRows } from './producer-state.ts';
 import { EMPTY_TIME_INDEX, trimTimeIndex } from './time-index.ts';
@@ -10,6 +12,11 @@ import type { TimeIndex } from './time-index.ts';
 export interface PartitionName {
   readonly topicId: string;
   readonly partition: number;
+}
+
+/** A partition and the store that has its rows. */
+export interface LocatedPartition extends PartitionName {
+  readonly store: string;
 }
 
 /**
@@ -87,38 +94,32 @@ export function headRef(store: string): RowRef<PartitionHead> {
  * partition's, because the topic was deleted; and `LOG_CORRUPT` where the row has another shape
  * than a head, so that one damaged row fails this partition and no other.
  */
-export function headOf(row: unknown, of: PartitionName): PartitionHead {
+export function headOf(row: unknown, of: LocatedPartition): PartitionHead {
   if (row === undefined) throw topicGone(of);
-  if (!isHead(row)) throw damagedHead(of);
+  if (!isHead(row)) throw damagedRow(headRef(of.store), ONLY_THIS);
   if (row.topicId !== of.topicId || row.partition !== of.partition) throw topicGone(of);
   return row;
 }
 
-/** Whether a row has a head's shape: as much as an append and a read rely on. */
+const ONLY_THIS = 'Delete the topic and create it again; other topics go on.';
+
+const HEAD: RowShape<PartitionHead> = {
+  topicId: 'string',
+  partition: 'integer',
+  startOffset: 'integer',
+  endOffset: 'integer',
+  bytes: 'integer',
+  segments: 'integer',
+  rowsFrom: 'integer',
+  unmerged: 'object',
+  compaction: 'object',
+  timeIndex: 'object',
+  producers: 'object',
+};
+
+/** Whether a row is a partition's head: as much of it as an append and a read rely on. */
 export function isHead(row: unknown): row is PartitionHead {
-  if (typeof row !== 'object' || row === null) return false;
-  const { topicId, partition, startOffset, endOffset, bytes, segments, rowsFrom, ...rest } =
-    row as Partial<PartitionHead>;
-  const { unmerged, compaction, timeIndex, producers } = rest;
-  return (
-    typeof topicId === 'string' &&
-    [partition, startOffset, endOffset, bytes, segments, rowsFrom].every(Number.isSafeInteger) &&
-    startOffset! <= endOffset! &&
-    [unmerged, compaction, timeIndex, producers].every(isObject)
-  );
-}
-
-function isObject(value: unknown): boolean {
-  return typeof value === 'object' && value !== null;
-}
-
-function damagedHead({ topicId, partition }: PartitionName): TablogError {
-  const rule = {
-    ...LOG_CORRUPT,
-    next: 'Delete the topic and create it again; other topics go on.',
-  };
-  const happened = `the head of partition ${partition} of the topic with id ${topicId} is no head`;
-  return new TablogError(rule, happened, { details: { topicId, partition, key: HEAD_KEY } });
+  return hasShape(row, HEAD) && row.startOffset <= row.endOffset;
 }
 
 export function topicGone(of: PartitionName): TablogError {

@@ -6,12 +6,12 @@ import { readBatches } from '../record/batch-reader.ts';
 import { RecordCursor } from '../record/record-cursor.ts';
 import type { SegmentsRead } from '../store/store.ts';
 import { headOf } from './head.ts';
-import type { PartitionHead, PartitionName } from './head.ts';
+import type { LocatedPartition, PartitionHead } from './head.ts';
 import { sliceSegment } from './segment-slice.ts';
 import { inflateRecords } from './validate.ts';
 
 /** Where a reader stands in a partition, and how much it takes. */
-export interface ReadFrom extends PartitionName {
+export interface ReadFrom extends LocatedPartition {
   readonly offset: number;
   /** Whole batches up to about this many bytes, and at least one. */
   readonly maxBytes: number;

@@ -46,7 +46,7 @@ test.each(DAMAGED)('a head that is %s fails its partition, and no other', async 
   const error = fromErrorData((refused as { error: Parameters<typeof fromErrorData>[0] }).error);
   expect(error).toMatchObject({
     code: 'LOG_CORRUPT',
-    details: { topicId: bad.id, partition: 0, key: HEAD_KEY },
+    details: { store: partitionStore(0), key: HEAD_KEY },
   });
   expect(error.message).toContain('other topics go on');
 

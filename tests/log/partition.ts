@@ -84,7 +84,7 @@ export class TestPartition {
 }
 
 export function readAt(offset: number, maxBytes: number = EVERYTHING): ReadFrom {
-  return { topicId: TOPIC_ID, partition: 0, offset, maxBytes };
+  return { topicId: TOPIC_ID, partition: 0, store: STORE, offset, maxBytes };
 }
 
 /** A partition of one segment an entry, and in it a batch of each of those many records. */

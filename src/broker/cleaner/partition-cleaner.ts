@@ -9,7 +9,7 @@ import {
   servedTombstones,
 } from '../../log/cleaning/compact.ts';
 import { headOf, headRef, startedAt } from '../../log/head.ts';
-import type { PartitionHead } from '../../log/head.ts';
+import type { LocatedPartition, PartitionHead } from '../../log/head.ts';
 import { rowsBeyond } from '../../log/cleaning/retention.ts';
 import type { BelievedTime } from '../../log/cleaning/retention.ts';
 import {
@@ -26,12 +26,6 @@ import { markAhead } from '../../log/time-index.ts';
 import { loadCodecsFor } from '../../record/compression/codecs.ts';
 import { HEAD_KEY } from '../../store/schema.ts';
 import type { TendedStore } from '../../store/paced-store.ts';
-
-export interface CleanedPartition {
-  readonly topicId: string;
-  readonly partition: number;
-  readonly store: string;
-}
 
 /** Rows as of one moment. */
 interface Rows {
@@ -62,9 +56,9 @@ const MAX_CLEANED_BYTES = 512 * 1024;
  */
 export class PartitionCleaner {
   readonly #store: TendedStore;
-  readonly #kept: CleanedPartition;
+  readonly #kept: LocatedPartition;
 
-  constructor(store: TendedStore, kept: CleanedPartition) {
+  constructor(store: TendedStore, kept: LocatedPartition) {
     this.#store = store;
     this.#kept = kept;
   }

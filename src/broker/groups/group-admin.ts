@@ -1,4 +1,4 @@
-import { checkInteger } from '../../base/argument.ts';
+import { mustBeInteger } from '../../base/argument.ts';
 import { GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP } from '../../base/error-rules.ts';
 import { TablogError } from '../../base/error.ts';
 import { phaseOf } from '../../group/group-state.ts';
@@ -87,7 +87,7 @@ export class GroupAdmin {
     const row = await this.#topics.mustGet(topic);
     const partitions = request.partitions ?? row.stores.map((_, partition) => partition);
     for (const partition of partitions) {
-      checkInteger('partition', partition, 0, row.stores.length - 1);
+      mustBeInteger('partition', partition, 0, row.stores.length - 1);
     }
     const claims = partitions.map((partition) => ({ topicId: row.id, partition }));
     const places = await this.#offsets.resolve(claims, to);

@@ -8,6 +8,8 @@ import type { TransactionalHolder, TransactionalProducer } from '../../protocol/
 import { MAX_EPOCH } from '../../record/sequence.ts';
 import { PRODUCERS } from '../../store/schema.ts';
 import type { RowRef, Store } from '../../store/store.ts';
+import { hasShape } from '../../store/stored-row.ts';
+import type { RowShape } from '../../store/stored-row.ts';
 import type { RowWrites } from '../partitions/group-commit.ts';
 
 /** `producers` / transactional id: who may use it. */
@@ -71,15 +73,17 @@ export class TransactionalIds {
   }
 }
 
-/** Whether a row of the store `producers` has a producer's shape. */
+const PRODUCER: RowShape<ProducerRow> = {
+  transactionalId: 'string',
+  holder: 'string',
+  id: 'number',
+  epoch: 'integer',
+  usedAt: 'number',
+};
+
+/** Whether a row of the store `producers` is a producer. */
 export function isProducer(row: unknown): row is ProducerRow {
-  if (typeof row !== 'object' || row === null) return false;
-  const { transactionalId, holder, id, epoch, usedAt } = row as Partial<ProducerRow>;
-  return (
-    typeof transactionalId === 'string' &&
-    typeof holder === 'string' &&
-    [id, epoch, usedAt].every(Number.isFinite)
-  );
+  return hasShape(row, PRODUCER);
 }
 
 export function producerRef(transactionalId: string): RowRef<ProducerRow> {

@@ -174,7 +174,7 @@ function place(group: Group<PendingAppend>, row: unknown, write: Writer, now: nu
   const { topicId, partition, store } = group[0];
   let head: PartitionHead;
   try {
-    head = headOf(row, { topicId, partition });
+    head = headOf(row, group[0]);
   } catch (error) {
     const why = toTablogError(error); // of this partition, and of no other in the transaction
     return { committed: undefined, outcomes: group.map(() => why) };

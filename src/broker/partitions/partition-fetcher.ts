@@ -1,4 +1,4 @@
-import { checkInteger } from '../../base/argument.ts';
+import { mustBeInteger } from '../../base/argument.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { UNKNOWN_TOPIC } from '../../base/error-rules.ts';
 import { TablogError, toTablogError } from '../../base/error.ts';
@@ -137,7 +137,7 @@ export class PartitionFetcher {
       if (answer.isFull) break;
       try {
         // IndexedDB would refuse NaN as a key, and with it the read of every partition.
-        checkInteger('an offset', want.offset, Number.MIN_SAFE_INTEGER);
+        mustBeInteger('an offset', want.offset, Number.MIN_SAFE_INTEGER);
         const remembered = this.#fromMemory(answer.cut(want), isLast);
         if (remembered === undefined) {
           const { store } = await this.#resolve(want);

@@ -1,4 +1,4 @@
-import { checkInteger } from '../../base/argument.ts';
+import { mustBeInteger } from '../../base/argument.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { TablogError, toTablogError } from '../../base/error.ts';
 import type { BatchPlace } from '../../log/append.ts';
@@ -106,7 +106,7 @@ export class StoredPartitions implements PartitionHost {
   deleteRecords({ topicId, partitions }: Request<'deleteRecords'>): Promise<number[]> {
     return Promise.all(
       partitions.map(async ({ partition, before }) => {
-        checkInteger('before', before, 0); // a start that is no number would be none to read from
+        mustBeInteger('before', before, 0); // a start that is no number would be none to read from
         const name = { topicId, partition };
         const { store } = await this.#options.resolve(name);
         const keeper = new PartitionCleaner(this.#store, { ...name, store });
@@ -131,7 +131,7 @@ export class StoredPartitions implements PartitionHost {
     await this.#options.beforeImport?.(name, batches.at(-1)!.nextOffset);
     const now = this.#clock.now();
     const imported = await this.#store.update([headRef(store)], ([row], write) => {
-      const imported = importBatches(headOf(row, name), batches, now);
+      const imported = importBatches(headOf(row, { ...name, store }), batches, now);
       for (const { baseOffset, bytes } of imported.segments) write.put(store, baseOffset, bytes);
       write.put(store, HEAD_KEY, imported.head);
       return imported;
@@ -145,7 +145,7 @@ export class StoredPartitions implements PartitionHost {
   async offset(topicId: string, partition: number, at: OffsetSpec): Promise<number> {
     const { store } = await this.#options.resolve({ topicId, partition });
     const [row] = await this.#store.read([headRef(store)]);
-    const head = headOf(row, { topicId, partition });
+    const head = headOf(row, { topicId, partition, store });
     if (at === 'earliest') return head.startOffset;
     if (at === 'latest') return head.endOffset;
     return this.#offsetAtTime(store, head, at);
@@ -184,7 +184,7 @@ export class StoredPartitions implements PartitionHost {
   async #heads(partitions: readonly PartitionName[]): Promise<PartitionHead[]> {
     const resolved = await Promise.all(partitions.map((name) => this.#options.resolve(name)));
     const heads = await this.#store.read(resolved.map(({ store }) => headRef(store)));
-    return heads.map((row, i) => headOf(row, partitions[i]!));
+    return heads.map((row, i) => headOf(row, { ...partitions[i]!, ...resolved[i]! }));
   }
 
   #trim(name: PartitionName): void {

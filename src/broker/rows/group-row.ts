@@ -1,5 +1,6 @@
 import type { GroupState } from '../../group/group-state.ts';
-import { damagedRow } from '../../store/damaged-row.ts';
+import { damagedRow, hasShape } from '../../store/stored-row.ts';
+import type { RowShape } from '../../store/stored-row.ts';
 import { GROUPS } from '../../store/schema.ts';
 import type { RowRef } from '../../store/store.ts';
 
@@ -7,16 +8,16 @@ export function groupRef(groupId: string): RowRef<GroupState> {
   return { store: GROUPS, key: groupId };
 }
 
-/** Whether a row of the store `groups` has a group's shape: as much as a transition relies on. */
+const GROUP: RowShape<GroupState> = {
+  groupId: 'string',
+  generation: 'integer',
+  members: 'array',
+  partitions: 'array',
+};
+
+/** Whether a row of the store `groups` is a group: as much of it as a transition relies on. */
 export function isGroup(row: unknown): row is GroupState {
-  if (typeof row !== 'object' || row === null) return false;
-  const { groupId, generation, members, partitions } = row as Partial<GroupState>;
-  return (
-    typeof groupId === 'string' &&
-    Number.isSafeInteger(generation) &&
-    Array.isArray(members) &&
-    Array.isArray(partitions)
-  );
+  return hasShape(row, GROUP);
 }
 
 /**

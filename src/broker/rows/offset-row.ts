@@ -1,4 +1,5 @@
-import { damagedRow } from '../../store/damaged-row.ts';
+import { damagedRow, hasShape } from '../../store/stored-row.ts';
+import type { RowShape } from '../../store/stored-row.ts';
 import { OFFSETS } from '../../store/schema.ts';
 import type { RowRef } from '../../store/store.ts';
 
@@ -30,14 +31,17 @@ export function offsetRef(
   return { store: OFFSETS, key: [groupId, topicId, partition] };
 }
 
-/** Whether a row of the store `offsets` has a committed offset's shape. */
+const OFFSET: RowShape<OffsetRow> = {
+  groupId: 'string',
+  topicId: 'string',
+  partition: 'integer',
+  offset: 'integer',
+  logId: 'string',
+};
+
+/** Whether a row of the store `offsets` is a committed offset. */
 export function isOffset(row: unknown): row is OffsetRow {
-  if (typeof row !== 'object' || row === null) return false;
-  const { groupId, topicId, partition, offset, logId } = row as Partial<OffsetRow>;
-  return (
-    [groupId, topicId, logId].every((id) => typeof id === 'string') &&
-    [partition, offset].every(Number.isSafeInteger)
-  );
+  return hasShape(row, OFFSET);
 }
 
 /**

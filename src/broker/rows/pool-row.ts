@@ -1,6 +1,9 @@
-import { damagedRow } from '../../store/damaged-row.ts';
+import { damagedRow, hasShape } from '../../store/stored-row.ts';
+import type { RowShape } from '../../store/stored-row.ts';
 import { poolRef } from '../../store/schema.ts';
 import type { PoolRow } from '../../store/schema.ts';
+
+const POOL: RowShape<PoolRow> = { free: 'array', version: 'integer' };
 
 /**
  * The row as the pool of partition stores. Throws `LOG_CORRUPT` where the row is lost or has another
@@ -17,7 +20,5 @@ export function poolVersionOf(row: unknown): number {
 }
 
 function isPool(row: unknown): row is PoolRow {
-  if (typeof row !== 'object' || row === null) return false;
-  const { free, version } = row as Partial<PoolRow>;
-  return Array.isArray(free) && Number.isSafeInteger(version);
+  return hasShape(row, POOL);
 }

@@ -1,6 +1,7 @@
 import type { TopicConfig, TopicInfo } from '../../protocol/topic.ts';
 import { isInMemory } from '../../protocol/topic-id.ts';
-import { damagedRow } from '../../store/damaged-row.ts';
+import { damagedRow, hasShape } from '../../store/stored-row.ts';
+import type { RowShape } from '../../store/stored-row.ts';
 import { TOPICS, partitionStore } from '../../store/schema.ts';
 import type { RowRef } from '../../store/store.ts';
 
@@ -22,17 +23,16 @@ export function topicRef(name: string): RowRef<TopicRow> {
   return { store: TOPICS, key: name };
 }
 
-/** Whether a row of the store `topics` has a topic's shape: as much as resolving a partition relies on. */
+const TOPIC: RowShape<TopicRow> = {
+  name: 'string',
+  id: 'string',
+  stores: 'array',
+  config: 'object',
+};
+
+/** Whether a row of the store `topics` is a topic: as much of it as resolving a partition relies on. */
 export function isTopic(row: unknown): row is TopicRow {
-  if (typeof row !== 'object' || row === null) return false;
-  const { name, id, stores, config } = row as Partial<TopicRow>;
-  return (
-    typeof name === 'string' &&
-    typeof id === 'string' &&
-    Array.isArray(stores) &&
-    typeof config === 'object' &&
-    config !== null
-  );
+  return hasShape(row, TOPIC);
 }
 
 /**

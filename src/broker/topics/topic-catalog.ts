@@ -1,5 +1,5 @@
 import { STORAGE_UNAVAILABLE, TOPIC_EXISTS, UNKNOWN_TOPIC } from '../../base/error-rules.ts';
-import { checkInteger, checkName } from '../../base/argument.ts';
+import { mustBeInteger, mustBeName } from '../../base/argument.ts';
 import { TablogError } from '../../base/error.ts';
 import type { SubscribedTopic } from '../../group/group-state.ts';
 import type { PartitionName } from '../../log/head.ts';
@@ -124,9 +124,9 @@ export class TopicCatalog {
 
   async create(specs: readonly TopicSpec[]): Promise<readonly TopicRow[]> {
     for (const { name, partitions = 1, version = 0 } of specs) {
-      checkName('topic name', name); // a tab of another build may not have
-      checkInteger('partitions', partitions, 1, MAX_PARTITIONS);
-      checkInteger('version', version, 0);
+      mustBeName('topic name', name); // a tab of another build may not have
+      mustBeInteger('partitions', partitions, 1, MAX_PARTITIONS);
+      mustBeInteger('version', version, 0);
     }
     const refs = specs.map((spec) => topicRef(spec.name));
     return this.#grow(refs, (rows, allocation) => {
@@ -156,7 +156,7 @@ export class TopicCatalog {
   }
 
   async addPartitions(name: string, partitions: number): Promise<TopicRow> {
-    checkInteger('partitions', partitions, 1, MAX_PARTITIONS);
+    mustBeInteger('partitions', partitions, 1, MAX_PARTITIONS);
     const [row] = await this.#grow([topicRef(name)], ([found], allocation) => {
       const existing = topicOf(found, name);
       if (existing === undefined) throw unknownTopic(name);

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect } from 'vitest';
 import { LogBroker } from '../../../src/broker/log-broker.ts';
 import { PartitionCleaner } from '../../../src/broker/cleaner/partition-cleaner.ts';
-import type { CleanedPartition } from '../../../src/broker/cleaner/partition-cleaner.ts';
+import type { LocatedPartition } from '../../../src/log/head.ts';
 import type { TopicRow } from '../../../src/broker/rows/topic-row.ts';
 import type { PartitionHead } from '../../../src/log/head.ts';
 import { inflateRecords } from '../../../src/log/validate.ts';
@@ -75,7 +75,7 @@ class Connected {
 
   /** What there is from `offset` on; `undefined`: nothing yet. */
   async fetch(
-    { topicId, partition }: CleanedPartition,
+    { topicId, partition }: LocatedPartition,
     offset: number,
     maxBytes: number,
   ): Promise<FetchedPartition | undefined> {
@@ -97,7 +97,7 @@ class Checked {
   #brokers: Connected[];
   /** Brokers that others have replaced in this turn, some of whose steps may be using them. */
   readonly #replaced: Connected[] = [];
-  #kept: CleanedPartition | undefined;
+  #kept: LocatedPartition | undefined;
   /** Every record that was ever appended, at its offset. */
   readonly #model: Entry[] = [];
   /** What was fetched in this turn, perhaps before the append of it was answered. */
