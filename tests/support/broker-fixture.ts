@@ -146,6 +146,11 @@ export function want({ id }: TopicInfo, options: FetchOptions = {}): FetchPartit
 }
 
 /** A batch of records with these values, of the time 1,000. */
+/** The request to store one batch, uncompressed. */
+export function appendOf({ id }: TopicInfo, bytes: ArrayBuffer, partition = 0): Append {
+  return { topicId: id, partition, batch: bytes, compression: 'none' };
+}
+
 export function batch(...values: string[]): ArrayBuffer {
   return timedBatch(...values.map((value) => [1_000, value] as const));
 }

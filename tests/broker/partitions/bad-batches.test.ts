@@ -1,11 +1,10 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { BATCH_CORRUPT } from '../../../src/base/error-rules.ts';
-import type { Append } from '../../../src/protocol/produce.ts';
 import type { TopicInfo } from '../../../src/protocol/topic.ts';
 import { FIELD } from '../../../src/record/batch-format.ts';
 import { batchOf, recordOf, resealed } from '../../support/batches.ts';
-import { batch, openTestLog } from '../../support/broker-fixture.ts';
+import { appendOf, batch, openTestLog } from '../../support/broker-fixture.ts';
 import type { TestBroker, TestLog } from '../../support/broker-fixture.ts';
 
 let log: TestLog;
@@ -15,13 +14,6 @@ beforeEach(async () => {
   log = openTestLog();
   shop = log.broker();
   orders = await shop.create('orders', 2);
-});
-
-const appendOf = (bytes: ArrayBuffer, partition = 0): Append => ({
-  topicId: orders.id,
-  partition,
-  batch: bytes,
-  compression: 'none',
 });
 
 describe('a batch that must not be stored', () => {
@@ -51,7 +43,11 @@ describe('a batch that must not be stored', () => {
     ],
   ])('is BATCH_CORRUPT where it %s, and fails alone', async (_, bytes) => {
     const results = await shop.broker.produce({
-      appends: [appendOf(batch('before')), appendOf(bytes), appendOf(batch('after'))],
+      appends: [
+        appendOf(orders, batch('before')),
+        appendOf(orders, bytes),
+        appendOf(orders, batch('after')),
+      ],
       durability: 'relaxed',
     });
     expect(results).toMatchObject([

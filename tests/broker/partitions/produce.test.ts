@@ -1,11 +1,11 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { BATCH_CORRUPT, RECORD_TOO_LARGE, UNKNOWN_TOPIC } from '../../../src/base/error-rules.ts';
-import type { Append } from '../../../src/protocol/produce.ts';
 import type { TopicInfo } from '../../../src/protocol/topic.ts';
 import { FIELD } from '../../../src/record/batch-format.ts';
 import { readBatches } from '../../../src/record/batch-reader.ts';
 import { crcMatches } from '../../../src/record/batch-seal.ts';
 import {
+  appendOf,
   baseOffset,
   batch,
   found,
@@ -23,13 +23,6 @@ beforeEach(async () => {
   log = openTestLog();
   shop = log.broker();
   orders = await shop.create('orders', 2);
-});
-
-const appendOf = (bytes: ArrayBuffer, partition = 0): Append => ({
-  topicId: orders.id,
-  partition,
-  batch: bytes,
-  compression: 'none',
 });
 
 describe('produce', () => {
@@ -66,14 +59,14 @@ describe('produce', () => {
   });
 
   test('answers each append of a request by itself, in order', async () => {
-    const unknown = { ...appendOf(batch('x')), topicId: 'nobody' };
+    const unknown = { ...appendOf(orders, batch('x')), topicId: 'nobody' };
     const results = await shop.broker.produce({
       appends: [
-        appendOf(batch('a', 'b')),
+        appendOf(orders, batch('a', 'b')),
         unknown,
-        appendOf(new ArrayBuffer(9)),
-        appendOf(batch('c')),
-        appendOf(batch('d'), 1),
+        appendOf(orders, new ArrayBuffer(9)),
+        appendOf(orders, batch('c')),
+        appendOf(orders, batch('d'), 1),
       ],
       durability: 'relaxed',
     });

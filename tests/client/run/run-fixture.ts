@@ -11,7 +11,8 @@ import type {
 } from '../../../src/index.ts';
 import type { InlineHost } from '../../../src/inline.ts';
 import { AN_HOUR_MS, openTab, settle } from '../../support/log-fixture.ts';
-import type { ManualClock } from '../../support/manual-clock.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
+import { stubHost } from '../../support/stub-broker.ts';
 import type { StubHost } from '../../support/stub-broker.ts';
 
 export const orders = topic('orders', { key: string(), value: string(), partitions: 4 });
@@ -159,4 +160,17 @@ export async function until(isSo: () => boolean | Promise<boolean>): Promise<voi
     if (performance.now() > giveUpAt) throw new Error(`it does not come about: ${String(isSo)}`);
     await new Promise((resolve) => setImmediate(resolve));
   }
+}
+
+/** A log with these records in one partition, opened by a tab whose clock the test moves. */
+export async function openClocked(
+  partition: number,
+  ...values: string[]
+): Promise<{ readonly clock: ManualClock; readonly host: StubHost; readonly log: Log }> {
+  const clock = new ManualClock();
+  const host = stubHost();
+  const log = openTabWith(clock, host);
+  await log.admin.createTopics([orders]);
+  if (values.length > 0) await send(log, partition, ...values);
+  return { clock, host, log };
 }

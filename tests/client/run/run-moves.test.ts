@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Log, RunOptions } from '../../../src/index.ts';
 import { memoryHost, openTab, settle } from '../../support/log-fixture.ts';
-import { ManualClock } from '../../support/manual-clock.ts';
 import { stubHost } from '../../support/stub-broker.ts';
 import type { StubHost } from '../../support/stub-broker.ts';
 import {
@@ -11,7 +10,7 @@ import {
   expel,
   handOut,
   joinAnother,
-  openTabWith,
+  openClocked,
   orders,
   send,
   series,
@@ -32,18 +31,6 @@ async function logOf(...values: string[]): Promise<{ host: StubHost; log: Log }>
   await log.admin.createTopics([orders]);
   if (values.length > 0) await send(log, MOVES, ...values);
   return { host, log };
-}
-
-/** The same on a clock that the test moves. */
-async function clockedLogOf(
-  ...values: string[]
-): Promise<{ clock: ManualClock; host: StubHost; log: Log }> {
-  const clock = new ManualClock();
-  const host = stubHost();
-  const log = openTabWith(clock, host);
-  await log.admin.createTopics([orders]);
-  await send(log, MOVES, ...values);
-  return { clock, host, log };
 }
 
 describe('a partition that is to move', () => {
@@ -103,7 +90,7 @@ describe('a partition that is to move', () => {
   });
 
   test('cuts a back-off short: the next member has the message at once', async () => {
-    const { host, log } = await clockedLogOf('a:0', 'a:1');
+    const { host, log } = await openClocked(MOVES, 'a:0', 'a:1');
     const hands = handOut(log.consumer(asMember), { onError: 'retry' });
     await hands.fail('a:0');
     await settle();
@@ -113,7 +100,7 @@ describe('a partition that is to move', () => {
   });
 
   test('does not wait for the back-off of a handler that fails after that', async () => {
-    const { host, log } = await clockedLogOf('a:0', 'a:1');
+    const { host, log } = await openClocked(MOVES, 'a:0', 'a:1');
     const hands = handOut(log.consumer(asMember), { onError: 'retry' });
     await hands.get('a:0');
     const next = handOut(await joinAnother(host, log));
@@ -215,7 +202,7 @@ describe('a tab that slept beyond its session timeout', () => {
   const asDozer = { ...asMember, sessionTimeoutMs: 200 };
 
   test('begins nothing before it has asked whether it is still a member', async () => {
-    const { clock, host, log } = await clockedLogOf('a:0', 'a:1', 'b:0');
+    const { clock, host, log } = await openClocked(MOVES, 'a:0', 'a:1', 'b:0');
     const hands = handOut(log.consumer(asDozer), { concurrency: 2 });
     await Promise.all([hands.get('a:0'), hands.get('b:0')]);
     await settle();
@@ -229,7 +216,7 @@ describe('a tab that slept beyond its session timeout', () => {
   });
 
   test('makes no further attempt before it has asked', async () => {
-    const { clock, host, log } = await clockedLogOf('a:0');
+    const { clock, host, log } = await openClocked(MOVES, 'a:0');
     const hands = handOut(log.consumer(asDozer), { onError: 'retry', backoffMs: 200 });
     await hands.fail('a:0');
     await settle();

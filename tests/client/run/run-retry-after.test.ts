@@ -1,9 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { HandlerContext, Log, RunOptions } from '../../../src/index.ts';
+import type { HandlerContext, RunOptions } from '../../../src/index.ts';
 import { settle } from '../../support/log-fixture.ts';
-import { ManualClock } from '../../support/manual-clock.ts';
-import { stubHost } from '../../support/stub-broker.ts';
-import type { StubHost } from '../../support/stub-broker.ts';
 import {
   asMember as asAnyMember,
   asReader,
@@ -11,9 +8,8 @@ import {
   expel,
   handOut,
   joinAnother,
-  openTabWith,
+  openClocked,
   orders,
-  send,
   until,
   valueOf,
 } from './run-fixture.ts';
@@ -27,17 +23,6 @@ const asMember = { ...asAnyMember, sessionTimeoutMs: 2 ** 31 - 1 } as const;
 /** The partition that a second member gets. */
 const MOVES = 3;
 
-async function logOf(
-  ...values: string[]
-): Promise<{ clock: ManualClock; host: StubHost; log: Log }> {
-  const clock = new ManualClock();
-  const host = stubHost();
-  const log = openTabWith(clock, host);
-  await log.admin.createTopics([orders]);
-  await send(log, MOVES, ...values);
-  return { clock, host, log };
-}
-
 /** The message that is in hand is to come again in `ms`. */
 async function putOff(hands: Hands, name: string, ms: number): Promise<void> {
   const { context } = await hands.get(name);
@@ -47,7 +32,7 @@ async function putOff(hands: Hands, name: string, ms: number): Promise<void> {
 
 describe('context.retryAfter', () => {
   test('has the message handled again after that time, and not earlier', async () => {
-    const { clock, log } = await logOf('a:0', 'a:1');
+    const { clock, log } = await openClocked(MOVES, 'a:0', 'a:1');
     const hands = handOut(log.consumer(asMember));
     await putOff(hands, 'a:0', 90_000);
     clock.advance(89_999);
@@ -62,7 +47,7 @@ describe('context.retryAfter', () => {
   });
 
   test('does not count as a retry, and onError is not asked', async () => {
-    const { clock, log } = await logOf('a:0');
+    const { clock, log } = await openClocked(MOVES, 'a:0');
     const asked: number[] = [];
     const hands = handOut(log.consumer(asMember), {
       onError: (_, __, attempt) => {
@@ -87,7 +72,7 @@ describe('context.retryAfter', () => {
   });
 
   test('keeps later messages of the key waiting, and not those of others', async () => {
-    const { clock, log } = await logOf('a:0', 'a:1', 'b:0', 'c:0');
+    const { clock, log } = await openClocked(MOVES, 'a:0', 'a:1', 'b:0', 'c:0');
     const hands = handOut(log.consumer(asMember), { concurrency: 2 });
     await putOff(hands, 'a:0', AN_HOUR_MS);
     await hands.end('b:0', 'c:0');
@@ -99,7 +84,7 @@ describe('context.retryAfter', () => {
   });
 
   test('takes no room from others: as many handlers run as ever, and no more when its time comes', async () => {
-    const { clock, log } = await logOf('a:0', 'b:0', 'c:0', 'd:0', 'e:0', 'f:0');
+    const { clock, log } = await openClocked(MOVES, 'a:0', 'b:0', 'c:0', 'd:0', 'e:0', 'f:0');
     const hands = handOut(log.consumer(asMember), { concurrency: 2 });
     await putOff(hands, 'a:0', 1000);
     await putOff(hands, 'b:0', 1000);
@@ -117,7 +102,7 @@ describe('context.retryAfter', () => {
   });
 
   test('gives its cause along, and is told where it is no number of milliseconds', async () => {
-    const { log } = await logOf('a:0');
+    const { log } = await openClocked(MOVES, 'a:0');
     const hands = handOut(log.consumer(asMember));
     const { context } = await hands.get('a:0');
     const cause = new Error('503');
@@ -130,7 +115,7 @@ describe('context.retryAfter', () => {
   });
 
   test('works where the handler is not async, and without a group', async () => {
-    const { clock, log } = await logOf('a:0');
+    const { clock, log } = await openClocked(MOVES, 'a:0');
     const attempts: number[] = [];
     void log.consumer(asReader).run({
       eachMessage: (_, { attempt, retryAfter }) => {
@@ -147,7 +132,7 @@ describe('context.retryAfter', () => {
 });
 
 test('onError can say so, too, and that does not count either', async () => {
-  const { clock, log } = await logOf('a:0');
+  const { clock, log } = await openClocked(MOVES, 'a:0');
   const onError: RunOptions<Orders>['onError'] = (error) =>
     (error as Error).message === 'busy' ? { retryAfterMs: 5000 } : 'retry';
   const hands = handOut(log.consumer(asMember), { onError, retries: 0, afterRetries: 'skip' });
@@ -164,7 +149,7 @@ test('onError can say so, too, and that does not count either', async () => {
 });
 
 test('onError that says no number of milliseconds stops the run', async () => {
-  const { log } = await logOf('a:0');
+  const { log } = await openClocked(MOVES, 'a:0');
   const hands = handOut(log.consumer(asMember), { onError: () => ({ retryAfterMs: NaN }) });
   await hands.fail('a:0');
   await expect(hands.over).rejects.toThrow(/retryAfterMs.*milliseconds/);
@@ -172,7 +157,7 @@ test('onError that says no number of milliseconds stops the run', async () => {
 
 describe('a message that is put off', () => {
   test('does not keep its partition: the next member has it at once', async () => {
-    const { clock, host, log } = await logOf('a:0', 'a:1');
+    const { clock, host, log } = await openClocked(MOVES, 'a:0', 'a:1');
     const hands = handOut(log.consumer(asMember));
     await putOff(hands, 'a:0', AN_HOUR_MS);
     const next = handOut(await joinAnother(host, log));
@@ -182,7 +167,7 @@ describe('a message that is put off', () => {
   });
 
   test('does not keep it where onError decides while the partition is to move', async () => {
-    const { host, log } = await logOf('a:0', 'a:1');
+    const { host, log } = await openClocked(MOVES, 'a:0', 'a:1');
     let decide!: (decision: { retryAfterMs: number }) => void;
     const hands = handOut(log.consumer(asMember), {
       onError: () => new Promise((resolve) => (decide = resolve)),
@@ -195,7 +180,7 @@ describe('a message that is put off', () => {
   });
 
   test('comes again at once when its partition was lost', async () => {
-    const { host, log } = await logOf('a:0');
+    const { host, log } = await openClocked(MOVES, 'a:0');
     const hands = handOut(log.consumer(asMember));
     await putOff(hands, 'a:0', AN_HOUR_MS);
     await expel(host, log);
@@ -204,7 +189,7 @@ describe('a message that is put off', () => {
   });
 
   test('does not keep the consumer from closing, and leaves no timer', async () => {
-    const { clock, log } = await logOf('a:0');
+    const { clock, log } = await openClocked(MOVES, 'a:0');
     const consumer = log.consumer(asMember);
     const hands = handOut(consumer);
     await putOff(hands, 'a:0', AN_HOUR_MS);
@@ -216,7 +201,7 @@ describe('a message that is put off', () => {
   });
 
   test('does not keep a stop of another from ending the run', async () => {
-    const { log } = await logOf('a:0', 'b:0');
+    const { log } = await openClocked(MOVES, 'a:0', 'b:0');
     const consumer = log.consumer(asMember);
     const hands = handOut(consumer, { concurrency: 2 });
     await putOff(hands, 'a:0', AN_HOUR_MS);
@@ -226,7 +211,7 @@ describe('a message that is put off', () => {
   });
 
   test('does not keep an error of another partition from ending the run', async () => {
-    const { log } = await logOf('a:0');
+    const { log } = await openClocked(MOVES, 'a:0');
     const consumer = log.consumer(asReader);
     const hands = handOut(consumer, { concurrency: 2 });
     await putOff(hands, 'a:0', AN_HOUR_MS);
@@ -235,7 +220,7 @@ describe('a message that is put off', () => {
   });
 
   test('gives way to a seek', async () => {
-    const { log } = await logOf('a:0', 'a:1');
+    const { log } = await openClocked(MOVES, 'a:0', 'a:1');
     const consumer = log.consumer(asMember);
     const hands = handOut(consumer);
     await putOff(hands, 'a:0', AN_HOUR_MS);
@@ -245,7 +230,7 @@ describe('a message that is put off', () => {
   });
 
   test('is not handled while its partition is paused', async () => {
-    const { clock, log } = await logOf('a:0');
+    const { clock, log } = await openClocked(MOVES, 'a:0');
     const consumer = log.consumer(asMember);
     const hands = handOut(consumer);
     await putOff(hands, 'a:0', 1000);
@@ -260,7 +245,7 @@ describe('a message that is put off', () => {
 
 describe('retries: Infinity', () => {
   test('goes on for as long as it fails, with the longest back-off', async () => {
-    const { clock, log } = await logOf('a:0');
+    const { clock, log } = await openClocked(MOVES, 'a:0');
     let attempts = 0;
     const eachMessage = (_: unknown, { attempt }: HandlerContext): void => {
       attempts = attempt;
@@ -276,7 +261,7 @@ describe('retries: Infinity', () => {
   });
 
   test('with a back-off of 0 also beyond the 1024th, where 2 to that power is Infinity', async () => {
-    const { clock, log } = await logOf('a:0');
+    const { clock, log } = await openClocked(MOVES, 'a:0');
     let attempts = 0;
     const eachMessage = (message: { readonly value: string | null }): void => {
       if (++attempts <= 1100) throw new Error(valueOf(message as never));
@@ -291,7 +276,7 @@ describe('retries: Infinity', () => {
   });
 
   test('is the only one that is no integer', async () => {
-    const { log } = await logOf('a:0');
+    const { log } = await openClocked(MOVES, 'a:0');
     for (const retries of [-Infinity, NaN, 1.5]) {
       const hands = handOut(log.consumer(asReader), { retries });
       await expect(hands.over).rejects.toThrow(RangeError);
