@@ -6,7 +6,7 @@ import expected from '../../fixtures/kafka-logs/expected.json' with { type: 'jso
 
 /** The files that Kafka wrote, by their paths from here. */
 const urls: Readonly<Record<string, string>> = import.meta.glob(
-  '../fixtures/kafka-logs/codec-*.log',
+  '../../fixtures/kafka-logs/codec-*.log',
   { query: '?url', import: 'default', eager: true },
 );
 
@@ -19,7 +19,7 @@ test.each(['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const)(
     const log = await (opened ??= openLog(`codecs-${crypto.randomUUID()}`));
     const name = `codec-${codec}` as const;
     await log.admin.createTopics([name]);
-    const file = await (await fetch(urls[`../fixtures/kafka-logs/${name}.log`]!)).blob();
+    const file = await (await fetch(urls[`../../fixtures/kafka-logs/${name}.log`]!)).blob();
     const records = expected.files[name];
     const imported = await log.admin.importPartition(name, 0, file);
     expect(imported).toMatchObject({ records: records.length });
