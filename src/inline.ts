@@ -60,12 +60,12 @@ export function inline(options: InlineOptions = {}): InlineHost {
 
 /** Provides all of the tab's code at once: a service worker has no `import()`. */
 function haveParts(): void {
-  lazyCodecs.have(codecs);
+  lazyCodecs.provide(codecs);
   codecs.provideCodecs({ lz4, snappy, zstd });
-  lazyDecodeErrors.have(decodeErrors);
-  lazyGroupMember.have(groupMember);
-  lazyGzip.have(gzip);
-  lazyLogFile.have(logFile);
-  lazyRunner.have(runner);
-  lazyTransactionManager.have(transactor);
+  lazyDecodeErrors.provide(decodeErrors);
+  lazyGroupMember.provide(groupMember);
+  lazyGzip.provide(gzip);
+  lazyLogFile.provide(logFile);
+  lazyRunner.provide(runner);
+  lazyTransactionManager.provide(transactor);
 }

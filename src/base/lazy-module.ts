@@ -33,7 +33,7 @@ export class LazyModule<Module extends object> {
    * Provides the module, so that `load()` needs no `import()`, which service workers do not have
    * (https://github.com/w3c/ServiceWorker/issues/1356).
    */
-  have(module: Module): void {
+  provide(module: Module): void {
     this.#loading = Promise.resolve(module);
   }
 

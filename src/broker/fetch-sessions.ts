@@ -1,6 +1,6 @@
+import type { TopicIdPartition } from '../base/topic-id-partition.ts';
 import { FETCH_SESSION_ID_NOT_FOUND } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
-import type { PartitionName } from '../log/head.ts';
 import type { FetchPartition, FetchRequest, FetchedPartition } from '../protocol/fetch.ts';
 
 /** The partitions that a client waits for, kept over many fetches (KIP-227). */
@@ -77,7 +77,7 @@ export class FetchSessions {
   }
 }
 
-function keyOf({ topicId, partition }: PartitionName): string {
+function keyOf({ topicId, partition }: TopicIdPartition): string {
   return `${topicId}/${partition}`;
 }
 

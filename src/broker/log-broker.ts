@@ -3,7 +3,7 @@ import { systemClock } from '../platform/clock.ts';
 import type { Clock } from '../platform/clock.ts';
 import { TOPIC_IN_MEMORY } from '../base/error-rules.ts';
 import { TablogError, toTablogError } from '../base/error.ts';
-import type { BatchPlace } from '../log/append.ts';
+import type { LogAppendInfo } from '../log/append.ts';
 import { isInMemory } from '../protocol/topic-id.ts';
 import { logRef } from '../store/schema.ts';
 import type { Durability, Store } from '../store/store.ts';
@@ -187,7 +187,7 @@ export class LogBroker implements Broker {
     );
   }
 
-  async transact({ appends, ...rest }: Request<'transact'>): Promise<BatchPlace[]> {
+  async transact({ appends, ...rest }: Request<'transact'>): Promise<LogAppendInfo[]> {
     const elsewhere = appends.find(({ topicId }) => isInMemory(topicId));
     if (elsewhere !== undefined) throw inMemory(elsewhere);
     await this.#lookups.before(appends);

@@ -1,5 +1,5 @@
+import type { TopicIdPartition } from '../base/topic-id-partition.ts';
 import type { Clock } from '../platform/clock.ts';
-import type { PartitionName } from '../log/head.ts';
 import { believedTime, trustTime } from '../log/cleaning/retention.ts';
 import type { BelievedTime } from '../log/cleaning/retention.ts';
 import { PRODUCERS, logRef } from '../store/schema.ts';
@@ -22,7 +22,7 @@ export interface LogCleanerOptions {
   readonly offsets: GroupOffsets;
   readonly clock: Clock;
   /** Called when records of a partition were deleted. */
-  readonly onTrimmed: (partition: PartitionName) => void;
+  readonly onTrimmed: (partition: TopicIdPartition) => void;
 }
 
 /** Kafka's `transactional.id.expiration.ms`. */

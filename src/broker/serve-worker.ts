@@ -1,7 +1,7 @@
 import { randomId } from '../platform/random-id.ts';
 import { serveBroker } from '../protocol/serve-broker.ts';
 import { PROTOCOL_VERSION } from '../protocol/broker.ts';
-import { holdLife, whenDead } from '../platform/liveness.ts';
+import { holdLivenessLock, onDeath } from '../platform/liveness.ts';
 import { openIdbStore } from '../store/idb-store.ts';
 import { LogBroker } from './log-broker.ts';
 
@@ -18,7 +18,7 @@ export interface WorkerScope extends EventTarget {
 export function serveWorker(scope: WorkerScope): void {
   const brokerId = randomId();
   const forever = new AbortController().signal;
-  const alive = holdLife('broker', brokerId, forever);
+  const alive = holdLivenessLock('broker', brokerId, forever);
   alive.catch(() => {}); // each tab that says hello gets the error
   const brokers = new Map<string, LogBroker>();
 
@@ -36,7 +36,7 @@ export function serveWorker(scope: WorkerScope): void {
     serveBroker(endpoint, async ({ log, clientId }) => {
       await alive;
       const broker = brokerOf(log);
-      whenDead('client', clientId, forever, () => {
+      onDeath('client', clientId, forever, () => {
         broker.forget(clientId);
         hangUp();
       });

@@ -1,8 +1,8 @@
 import type { Clock } from '../platform/clock.ts';
-import type { BatchPlace } from '../log/append.ts';
+import type { LogAppendInfo } from '../log/append.ts';
 import type { Append, TransactRequest } from '../protocol/produce.ts';
 import type { AppendedHint, Hint, TrimmedHint } from '../protocol/hint.ts';
-import { alone } from '../platform/liveness.ts';
+import { runIfLockAvailable } from '../platform/liveness.ts';
 import type { Liveness } from '../platform/liveness.ts';
 import { logRef } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
@@ -92,7 +92,7 @@ export class StoreSession {
     });
     const rounds = new CleaningSchedule(clock, async (signal) => {
       const [log] = await store.read([logRef]);
-      await alone(`janitor/${log!.logId}`, () => cleaner.clean(signal));
+      await runIfLockAvailable(`janitor/${log!.logId}`, () => cleaner.clean(signal));
     });
     const closed = (): void => {
       rounds.close();
@@ -107,7 +107,7 @@ export class StoreSession {
   transact(
     appends: readonly Append[],
     { commits, durability, producer }: Omit<TransactRequest, 'appends'>,
-  ): Promise<BatchPlace[]> {
+  ): Promise<LogAppendInfo[]> {
     const rows = commits.map((commit) => this.groupOffsets.writesWithRecords(commit));
     const fence = producer === null ? [] : [this.transactionalProducers.fence(producer)];
     return this.#disk.transact(appends, durability, [...fence, ...rows]);

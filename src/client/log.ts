@@ -1,6 +1,6 @@
 import { abortable } from '../base/abortable.ts';
 import { checkName, checkSignal, mistake, withDefaults } from '../base/argument.ts';
-import { Closable } from '../base/closable.ts';
+import { Closable, bindFacade } from '../base/handle.ts';
 import { systemClock } from '../platform/clock.ts';
 import { deferred } from '../base/deferred.ts';
 import type { Deferred } from '../base/deferred.ts';
@@ -12,7 +12,6 @@ import { Connection } from './connection/connection.ts';
 import { Consumer } from './consumer/consumer.ts';
 import { IS_CLOSING } from './consumer/consumer-internals.ts';
 import type { ConsumerOptions } from './consumer/consumer-options.ts';
-import { bindFacade } from '../base/facade.ts';
 import { defaultWorkerKind } from './connection/worker-host.ts';
 import type { InlineHost, WorkerKind } from './connection/worker-host.ts';
 import { loadModules } from './load-modules.ts';

@@ -1,5 +1,5 @@
 /** A member as an assignor sees it. */
-export interface Candidate {
+export interface MemberSubscription {
   readonly memberId: string;
   readonly hidden: boolean;
   /** Whether it wants partitions of this topic. */
@@ -7,11 +7,11 @@ export interface Candidate {
 }
 
 /** A partition that is to be given to somebody. */
-export interface Assignable {
+export interface AssignablePartition {
   readonly topic: string;
   readonly partition: number;
   /** Who has it, or is about to; null: nobody. */
-  readonly holder: string | null;
+  readonly owner: string | null;
 }
 
 /**
@@ -19,11 +19,11 @@ export interface Assignable {
  * `partitions` are whole topics, by name and number.
  */
 export type Assignor = (
-  candidates: readonly Candidate[],
-  partitions: readonly Assignable[],
+  candidates: readonly MemberSubscription[],
+  partitions: readonly AssignablePartition[],
 ) => (string | null)[];
 
 /** The order in which members take their turn: the same wherever it is computed. */
-export function byMemberId(candidates: readonly Candidate[]): Candidate[] {
+export function byMemberId(candidates: readonly MemberSubscription[]): MemberSubscription[] {
   return [...candidates].sort((a, b) => (a.memberId < b.memberId ? -1 : 1));
 }

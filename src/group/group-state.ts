@@ -1,6 +1,6 @@
 import type {
   AssignorName,
-  Claim,
+  PartitionAssignment,
   GroupPhase,
   MemberRef,
   MemberView,
@@ -77,34 +77,34 @@ export function subscribesTo({ topics, patterns }: Subscription, topic: string):
 /** What a member is told; who asks has to be one. See `mustBeMember`. */
 export function viewOf(
   { instance, generation, partitions }: GroupState,
-  { memberId, epoch }: MemberRef,
+  { memberId, memberEpoch }: MemberRef,
 ): MemberView {
   const owned = partitions
     .filter(({ owner }) => owner === memberId)
-    .map(({ topicId, topic, partition, epoch: since, target }) => ({
+    .map(({ topicId, topic, partition, epoch, target }) => ({
       topicId,
       topic,
       partition,
-      epoch: since,
+      assignmentEpoch: epoch,
       revoked: target !== memberId,
     }));
   const pending = partitions.filter(
     ({ owner, target }) => target === memberId && owner !== memberId,
   ).length;
-  return { instance, epoch, generation, owned, pending };
+  return { instance, memberEpoch, generation, owned, pending };
 }
 
-/** Whether a member still has what it claims: the fence of every commit (KIP-1251). */
-export function holds(
+/** Whether the member still owns the partition since that epoch: the fence of every commit (KIP-1251). */
+export function owns(
   { partitions }: GroupState,
   memberId: string,
-  { topicId, partition, epoch }: Claim,
+  { topicId, partition, assignmentEpoch }: PartitionAssignment,
 ): boolean {
   return partitions.some(
     (p) =>
       p.topicId === topicId &&
       p.partition === partition &&
       p.owner === memberId &&
-      p.epoch === epoch,
+      p.epoch === assignmentEpoch,
   );
 }

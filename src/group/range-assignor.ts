@@ -1,5 +1,5 @@
 import { byMemberId } from './assignor.ts';
-import type { Assignable, Candidate } from './assignor.ts';
+import type { AssignablePartition, MemberSubscription } from './assignor.ts';
 
 /**
  * Kafka's RangeAssignor: of each topic by itself, every member gets a run of partitions, and the
@@ -7,13 +7,13 @@ import type { Assignable, Candidate } from './assignor.ts';
  * members are co-partitioned by it: the same number of each goes to the same member.
  */
 export function assignRange(
-  candidates: readonly Candidate[],
-  partitions: readonly Assignable[],
+  candidates: readonly MemberSubscription[],
+  partitions: readonly AssignablePartition[],
 ): (string | null)[] {
   const sorted = byMemberId(candidates);
   const sizes = new Map<string, number>();
   for (const { topic } of partitions) sizes.set(topic, (sizes.get(topic) ?? 0) + 1);
-  const takers = new Map<string, readonly Candidate[]>();
+  const takers = new Map<string, readonly MemberSubscription[]>();
   for (const topic of sizes.keys()) {
     takers.set(
       topic,

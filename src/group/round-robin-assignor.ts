@@ -1,13 +1,13 @@
 import { byMemberId } from './assignor.ts';
-import type { Assignable, Candidate } from './assignor.ts';
+import type { AssignablePartition, MemberSubscription } from './assignor.ts';
 
 /**
  * Kafka's RoundRobinAssignor: the partitions of all topics in one row, dealt out to the members in
  * turn; a member that does not want a topic is passed over.
  */
 export function assignRoundRobin(
-  candidates: readonly Candidate[],
-  partitions: readonly Assignable[],
+  candidates: readonly MemberSubscription[],
+  partitions: readonly AssignablePartition[],
 ): (string | null)[] {
   const members = byMemberId(candidates);
   let turn = 0;

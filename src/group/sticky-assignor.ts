@@ -1,5 +1,5 @@
 import { byMemberId } from './assignor.ts';
-import type { Assignable, Candidate } from './assignor.ts';
+import type { AssignablePartition, MemberSubscription } from './assignor.ts';
 
 /**
  * Balanced first, then sticky, as Kafka's CooperativeStickyAssignor: nobody could have one more
@@ -11,14 +11,14 @@ import type { Assignable, Candidate } from './assignor.ts';
  * equal subscriptions a chain is one move. Among equals, a visible tab's member comes first.
  */
 export function assignSticky(
-  candidates: readonly Candidate[],
-  partitions: readonly Assignable[],
+  candidates: readonly MemberSubscription[],
+  partitions: readonly AssignablePartition[],
 ): (string | null)[] {
   const hands = byMemberId(candidates).map(
-    (candidate) => new Hand(candidate, (i) => partitions[i]!.holder === candidate.memberId),
+    (candidate) => new MemberLoad(candidate, (i) => partitions[i]!.owner === candidate.memberId),
   );
   const byId = new Map(hands.map((hand) => [hand.memberId, hand]));
-  const owners = partitions.map(({ topic, holder }, i) => {
+  const owners = partitions.map(({ topic, owner: holder }, i) => {
     const hand = holder === null ? undefined : byId.get(holder);
     if (hand === undefined || !hand.wants(topic)) return undefined;
     hand.take(topic, i);
@@ -44,17 +44,17 @@ export function assignSticky(
 }
 
 /** A member and the partitions that it is to have, by topic. */
-class Hand {
+class MemberLoad {
   readonly memberId: string;
   readonly hidden: boolean;
-  readonly #candidate: Candidate;
+  readonly #candidate: MemberSubscription;
   /** Whether the member has a partition already. */
   readonly #has: (partition: number) => boolean;
   /** Those that it has already come first. */
   readonly #held = new Map<string, number[]>();
   #size = 0;
 
-  constructor(candidate: Candidate, has: (partition: number) => boolean) {
+  constructor(candidate: MemberSubscription, has: (partition: number) => boolean) {
     this.#candidate = candidate;
     this.#has = has;
     this.memberId = candidate.memberId;
@@ -93,13 +93,13 @@ class Hand {
 }
 
 interface Move {
-  readonly from: Hand;
-  readonly to: Hand;
+  readonly from: MemberLoad;
+  readonly to: MemberLoad;
   readonly topic: string;
 }
 
 /** The moves, from one of the fullest hands that have some, to one with two partitions less. */
-function findChain(hands: readonly Hand[]): Move[] | undefined {
+function findChain(hands: readonly MemberLoad[]): Move[] | undefined {
   const lightest = [...hands].sort(lightestFirst);
   const fullest = [...lightest].reverse();
   for (const size of new Set(fullest.map((hand) => hand.size))) {
@@ -114,9 +114,12 @@ function findChain(hands: readonly Hand[]): Move[] | undefined {
 }
 
 /** Breadth first from hands of one size, so that the first chain found is one of the shortest. */
-function chainFrom(starts: readonly Hand[], lightest: readonly Hand[]): Move[] | undefined {
+function chainFrom(
+  starts: readonly MemberLoad[],
+  lightest: readonly MemberLoad[],
+): Move[] | undefined {
   const { size } = starts[0]!;
-  const cameBy = new Map<Hand, Move | undefined>(starts.map((hand) => [hand, undefined]));
+  const cameBy = new Map<MemberLoad, Move | undefined>(starts.map((hand) => [hand, undefined]));
   for (const [from] of cameBy) {
     const { topics } = from;
     for (const to of lightest) {
@@ -129,7 +132,7 @@ function chainFrom(starts: readonly Hand[], lightest: readonly Hand[]): Move[] |
   return undefined;
 }
 
-function backFrom(end: Hand, cameBy: ReadonlyMap<Hand, Move | undefined>): Move[] {
+function backFrom(end: MemberLoad, cameBy: ReadonlyMap<MemberLoad, Move | undefined>): Move[] {
   const chain: Move[] = [];
   for (let move = cameBy.get(end); move !== undefined; move = cameBy.get(move.from)) {
     chain.unshift(move);
@@ -138,6 +141,6 @@ function backFrom(end: Hand, cameBy: ReadonlyMap<Hand, Move | undefined>): Move[
 }
 
 /** Among equals the visible one; the sort is stable, so then by member id. */
-function lightestFirst(a: Hand, b: Hand): number {
+function lightestFirst(a: MemberLoad, b: MemberLoad): number {
   return a.size - b.size || Number(a.hidden) - Number(b.hidden);
 }

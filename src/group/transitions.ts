@@ -1,9 +1,10 @@
+import type { TopicIdPartition } from '../base/topic-id-partition.ts';
 import { FENCED, INCONSISTENT_GROUP_PROTOCOL, MEMBER_EXISTS } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
-import type { Claim, JoinRequest, MemberRef } from '../protocol/group.ts';
-import { ASSIGNORS } from './assignors.ts';
-import { holds, subscribesTo } from './group-state.ts';
+import type { PartitionAssignment, JoinRequest, MemberRef } from '../protocol/group.ts';
+import { owns } from './group-state.ts';
 import type { GroupMember, GroupPartition, GroupState, SubscribedTopic } from './group-state.ts';
+import { partitionKey, partitionsOf, retarget } from './target-assignment.ts';
 
 /**
  * What can happen to a group.
@@ -25,13 +26,17 @@ export type GroupEvent =
   | { readonly kind: 'expire'; readonly members: readonly MemberLife[] }
   | { readonly kind: 'silent'; readonly members: readonly MemberLife[] }
   | { readonly kind: 'overdue' }
-  | { readonly kind: 'release'; readonly member: MemberRef; readonly claims: readonly Claim[] }
+  | {
+      readonly kind: 'release';
+      readonly member: MemberRef;
+      readonly partitions: readonly PartitionAssignment[];
+    }
   | { readonly kind: 'refresh' }
   | { readonly kind: 'show'; readonly member: MemberRef; readonly hidden: boolean }
-  | { readonly kind: 'restart'; readonly claims: readonly Omit<Claim, 'epoch'>[] };
+  | { readonly kind: 'restart'; readonly partitions: readonly TopicIdPartition[] };
 
-/** A member's id and the epoch of its joining. */
-type MemberLife = Pick<MemberRef, 'memberId' | 'epoch'>;
+/** A member's id and the generation in which it joined. */
+type MemberLife = Pick<GroupMember, 'memberId' | 'epoch'>;
 
 /** What a transition knows besides the group. */
 export interface Surroundings {
@@ -60,7 +65,10 @@ const TRANSITIONS: Transitions = {
   },
   leave: (group, { member }) =>
     member.instance === group.instance
-      ? without(group, (candidate) => isSame(candidate, member))
+      ? without(
+          group,
+          ({ memberId, epoch }) => memberId === member.memberId && epoch === member.memberEpoch,
+        )
       : group,
   expire: (group, { members }) =>
     without(group, (candidate) => members.some((member) => isSame(candidate, member))),
@@ -79,9 +87,9 @@ const TRANSITIONS: Transitions = {
   },
   overdue: (group, _event, now) =>
     without(group, ({ releaseBy }) => releaseBy !== null && releaseBy <= now),
-  release: (group, { member, claims }) => {
+  release: (group, { member, partitions }) => {
     mustBeMember(group, member);
-    const released = claims.filter((claim) => holds(group, member.memberId, claim));
+    const released = partitions.filter((partition) => owns(group, member.memberId, partition));
     const freed = changePartitions(group, released, () => ({ owner: null }));
     // It does what it was asked for: for what is still to come it has its time again.
     return freed === group ? group : changeMember(freed, member, { releaseBy: null });
@@ -92,8 +100,8 @@ const TRANSITIONS: Transitions = {
     if (now.hidden === hidden && now.suspectedAt === null) return group;
     return changeMember(group, member, { hidden, suspectedAt: null });
   },
-  restart: (group, { claims }) =>
-    changePartitions(group, claims.filter(isOwned(group)), () => ({
+  restart: (group, { partitions }) =>
+    changePartitions(group, partitions.filter(isOwned(group)), () => ({
       epoch: group.generation + 1,
     })),
 };
@@ -131,7 +139,7 @@ export function step(
 
 /** Throws `FENCED` for whoever is no member, or was one in an earlier life. */
 export function mustBeMember(group: GroupState, ref: MemberRef): GroupMember {
-  const { memberId, epoch, instance } = ref;
+  const { memberId, memberEpoch: epoch, instance } = ref;
   const member = group.members.find((candidate) => candidate.memberId === memberId);
   if (member?.epoch === epoch && group.instance === instance) return member;
   throw fenced(`the group '${group.groupId}' has removed its member '${memberId}'`, {
@@ -141,9 +149,13 @@ export function mustBeMember(group: GroupState, ref: MemberRef): GroupMember {
 }
 
 /** Throws `FENCED` where the member does not hold the partition, or not since then. */
-export function mustHold(group: GroupState, { memberId }: MemberRef, claim: Claim): void {
-  if (holds(group, memberId, claim)) return;
-  const { topicId, partition, epoch } = claim;
+export function mustOwn(
+  group: GroupState,
+  { memberId }: MemberRef,
+  claim: PartitionAssignment,
+): void {
+  if (owns(group, memberId, claim)) return;
+  const { topicId, partition, assignmentEpoch: epoch } = claim;
   const where = group.partitions.find((p) => p.topicId === topicId && p.partition === partition);
   throw fenced(
     `the member '${memberId}' no longer has partition ${partition} of '${where?.topic ?? topicId}'`,
@@ -216,14 +228,14 @@ function changeMember(
   return { ...group, members };
 }
 
-function isOwned({ partitions }: GroupState): (which: Omit<Claim, 'epoch'>) => boolean {
+function isOwned({ partitions }: GroupState): (which: TopicIdPartition) => boolean {
   const owned = new Set(partitions.filter(({ owner }) => owner !== null).map(partitionKey));
   return (which) => owned.has(partitionKey(which));
 }
 
 function changePartitions(
   group: GroupState,
-  which: readonly Omit<Claim, 'epoch'>[],
+  which: readonly TopicIdPartition[],
   change: (partition: GroupPartition) => Partial<GroupPartition>,
 ): GroupState {
   if (which.length === 0) return group;
@@ -232,69 +244,6 @@ function changePartitions(
     chosen.has(partitionKey(p)) ? { ...p, ...change(p) } : p,
   );
   return { ...group, partitions };
-}
-
-/**
- * The partitions of all topics that somebody subscribes to, what was known of them kept; the very
- * same array where there is nothing new. A group without members keeps what it has.
- */
-function partitionsOf(
-  { members, partitions }: GroupState,
-  topics: readonly SubscribedTopic[],
-  before: readonly GroupMember[],
-): readonly GroupPartition[] {
-  if (members.length === 0) return partitions;
-  const known = new Map(partitions.map((p) => [partitionKey(p), p]));
-  const knownTopics = new Set(partitions.map(({ topicId }) => topicId));
-  const found = topics
-    .filter(({ name }) => members.some(({ subscription }) => subscribesTo(subscription, name)))
-    .sort((a, b) => (a.name < b.name ? -1 : 1))
-    .flatMap(({ id, name, partitions: count }) => {
-      const isNew =
-        knownTopics.has(id) || before.some(({ subscription }) => subscribesTo(subscription, name));
-      return Array.from({ length: count }, (_, partition): GroupPartition => {
-        return (
-          known.get(partitionKey({ topicId: id, partition })) ?? {
-            topicId: id,
-            topic: name,
-            partition,
-            isNew,
-            target: null,
-            owner: null,
-            epoch: -1,
-          }
-        );
-      });
-    });
-  const same = found.length === partitions.length && found.every((p, i) => p === partitions[i]);
-  return same ? partitions : found;
-}
-
-function retarget(
-  { assignor, members }: GroupState,
-  partitions: readonly GroupPartition[],
-): GroupPartition[] {
-  const candidates = members.map(({ memberId, hidden, subscription }) => ({
-    memberId,
-    hidden,
-    wants: memoized((topic) => subscribesTo(subscription, topic)),
-  }));
-  const assignable = partitions.map(({ topic, partition, owner, target }) => ({
-    topic,
-    partition,
-    holder: owner ?? target,
-  }));
-  const targets = ASSIGNORS[assignor](candidates, assignable);
-  return partitions.map((p, i) => ({ ...p, target: targets[i]! }));
-}
-
-function memoized(look: (topic: string) => boolean): (topic: string) => boolean {
-  const answers = new Map<string, boolean>();
-  return (topic) => {
-    const answer = answers.get(topic) ?? look(topic);
-    answers.set(topic, answer);
-    return answer;
-  };
 }
 
 /** The time to release runs from when it is first asked of the member. */
@@ -307,8 +256,4 @@ function withDeadline(
   const asked = partitions.some(({ owner, target }) => owner === memberId && target !== memberId);
   const due = asked ? (releaseBy ?? now + rebalanceTimeoutMs) : null;
   return due === releaseBy ? member : { ...member, releaseBy: due };
-}
-
-function partitionKey({ topicId, partition }: Omit<Claim, 'epoch'>): string {
-  return `${topicId}/${partition}`;
 }

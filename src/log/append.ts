@@ -18,7 +18,7 @@ export interface NewBatch {
 }
 
 /** Where a batch was stored, now or, when it comes once more, before. */
-export interface BatchPlace {
+export interface LogAppendInfo {
   readonly baseOffset: number;
   readonly appendTime: number | null;
 }
@@ -27,7 +27,7 @@ export interface Appended {
   readonly head: PartitionHead;
   readonly segments: readonly Segment[];
   /** Of each batch, in order: its place, or why it was not stored. */
-  readonly results: readonly (BatchPlace | TablogError)[];
+  readonly results: readonly (LogAppendInfo | TablogError)[];
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { TopicIdPartition } from '../base/topic-id-partition.ts';
 import { UNKNOWN_TOPIC } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import { HEAD_KEY } from '../store/schema.ts';
@@ -9,13 +10,8 @@ import type { ProducerRows } from './producer-state.ts';
 import { EMPTY_TIME_INDEX, trimTimeIndex } from './time-index.ts';
 import type { TimeIndex } from './time-index.ts';
 
-export interface PartitionName {
-  readonly topicId: string;
-  readonly partition: number;
-}
-
 /** A partition and the store that has its rows. */
-export interface LocatedPartition extends PartitionName {
+export interface LocatedPartition extends TopicIdPartition {
   readonly store: string;
 }
 
@@ -122,7 +118,7 @@ export function isHead(row: unknown): row is PartitionHead {
   return hasShape(row, HEAD) && row.startOffset <= row.endOffset;
 }
 
-export function topicGone(of: PartitionName): TablogError {
+export function topicGone(of: TopicIdPartition): TablogError {
   return new TablogError(
     UNKNOWN_TOPIC,
     `the topic with id ${of.topicId} has been deleted, or has no partition ${of.partition}`,

@@ -13,14 +13,14 @@ export type Role = 'client' | 'broker';
 /** How a broker learns of deaths. */
 export interface Liveness {
   /** Calls `died` once when the holder of `id`'s lock is gone; never after `signal` aborts. */
-  whenDead(role: Role, id: string, signal: AbortSignal, died: () => void): void;
+  onDeath(role: Role, id: string, signal: AbortSignal, died: () => void): void;
   /** Whether `id`'s lock is held now. */
   isAlive(role: Role, id: string): Promise<boolean>;
 }
 
 /** By Web Locks; where there are none, in one thread with everybody else, nobody dies. */
 export function lockLiveness(): Liveness {
-  return { whenDead, isAlive };
+  return { onDeath, isAlive };
 }
 
 /**
@@ -28,7 +28,7 @@ export function lockLiveness(): Liveness {
  * `LOCKS_UNAVAILABLE` where Web Locks are missing or refused, as in a sandboxed frame and where
  * site data is blocked. From then on `hasLocks` is false.
  */
-export function holdLife(role: Role, id: string, signal: AbortSignal): Promise<void> {
+export function holdLivenessLock(role: Role, id: string, signal: AbortSignal): Promise<void> {
   return new Promise((held, failed) => {
     withLock(lockName(role, id), {}, async () => {
       held();
@@ -38,7 +38,7 @@ export function holdLife(role: Role, id: string, signal: AbortSignal): Promise<v
 }
 
 /** Calls `died` once when the holder of `id`'s lock is gone; never after `signal` aborts. */
-export function whenDead(role: Role, id: string, signal: AbortSignal, died: () => void): void {
+export function onDeath(role: Role, id: string, signal: AbortSignal, died: () => void): void {
   if (!hasLocks()) return;
   // 'shared', so that everyone who waits is told at once.
   withLock(lockName(role, id), { mode: 'shared', signal }, () => {
@@ -55,7 +55,7 @@ async function isAlive(role: Role, id: string): Promise<boolean> {
 }
 
 /** Runs `work` unless somebody is at the work of this `name`; at once where there are no locks. */
-export async function alone(name: string, work: () => Promise<void>): Promise<void> {
+export async function runIfLockAvailable(name: string, work: () => Promise<void>): Promise<void> {
   if (!hasLocks()) return work();
   await withLock(`tablog/${name}`, { ifAvailable: true }, async (lock) => {
     if (lock !== null) await work();

@@ -23,7 +23,7 @@ export function onFreeze(freeze: () => void, resume: () => void, signal: AbortSi
  * Listeners are added for the capture phase, which comes first: the application's own listener of
  * the same event finds the page leaving, whichever was added first.
  */
-export class PageLife {
+export class PageLifecycle {
   readonly #listeners = new Set<() => void>();
   #isLeaving = false;
 

@@ -1,12 +1,12 @@
 import type {
   FetchRequest,
   FetchedPartition,
-  OffsetPlace,
+  PositionSpec,
   OffsetSpec,
   TopicOffsets,
 } from './fetch.ts';
 import type {
-  Claim,
+  PartitionAssignment,
   CommitRequest,
   CommittedOffset,
   GroupDescription,
@@ -21,7 +21,7 @@ import type {
 } from './group.ts';
 import type {
   AppendResult,
-  BatchPlacement,
+  BatchMetadata,
   ProduceRequest,
   TransactRequest,
   TransactionalHolder,
@@ -33,7 +33,7 @@ import type { TopicConfigChanges, TopicDescription, TopicInfo, TopicSpec } from 
  * It is part of the worker's name, so builds that differ in it get a worker each: law 1 of the
  * design lets them share the log.
  */
-export const PROTOCOL_VERSION = 2;
+export const PROTOCOL_VERSION = 3;
 
 /** What was imported. */
 export interface ImportedPartition {
@@ -80,7 +80,7 @@ export interface ResetOffsetsRequest {
   readonly topic: string;
   /** null: all. */
   readonly partitions: readonly number[] | null;
-  readonly to: OffsetPlace;
+  readonly to: PositionSpec;
   /** Also while the group has members: they begin anew. */
   readonly force: boolean;
 }
@@ -161,7 +161,7 @@ export interface Broker {
     readonly seen: TransactionalHolder | null;
   }): Promise<TransactionalHolder>;
   /** The place of each batch; all are stored, and the offsets committed, or nothing is. */
-  transact(request: TransactRequest): Promise<readonly BatchPlacement[]>;
+  transact(request: TransactRequest): Promise<readonly BatchMetadata[]>;
 
   joinGroup(request: JoinRequest): Promise<MemberView>;
   /** A long poll: answers when the group has changed, or to see whether the member is alive. */
@@ -172,13 +172,13 @@ export interface Broker {
   /** Where the member begins in partitions that it got. */
   positionPartitions(request: {
     readonly member: MemberRef;
-    readonly claims: readonly Claim[];
-    readonly from: OffsetPlace;
+    readonly partitions: readonly PartitionAssignment[];
+    readonly from: PositionSpec;
     /**
-     * The offset for each of the claims, used instead of `from` where the group has committed
+     * The offset for each of the partitions, used instead of `from` where the group has committed
      * nothing.
      */
-    readonly origins?: readonly number[] | undefined;
+    readonly startingOffsets?: readonly number[] | undefined;
   }): Promise<readonly GroupPosition[]>;
 
   listGroups(request: null): Promise<readonly GroupListing[]>;

@@ -1,3 +1,4 @@
+import type { TopicIdPartition } from '../base/topic-id-partition.ts';
 import type { ErrorData } from './error-data.ts';
 
 export interface FetchPartition {
@@ -34,7 +35,7 @@ export interface FetchSession {
   /** The number of the session's fetches before this one. */
   readonly epoch: number;
   /** The partitions that leave the session. */
-  readonly forget: readonly { readonly topicId: string; readonly partition: number }[];
+  readonly forget: readonly TopicIdPartition[];
 }
 
 /** Partitions without news are left out of the answer. */
@@ -60,7 +61,7 @@ export type FetchedPartition = {
 export type OffsetSpec = 'earliest' | 'latest' | number;
 
 /** A starting point: a place that the broker looks up, or an offset. */
-export type OffsetPlace = { readonly at: OffsetSpec } | { readonly offset: number };
+export type PositionSpec = { readonly at: OffsetSpec } | { readonly offset: number };
 
 /** The offset of one place in each partition of a topic. */
 export interface TopicOffsets {

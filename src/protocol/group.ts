@@ -16,7 +16,7 @@ export interface MemberRef {
   readonly instance: string;
   readonly memberId: string;
   /** The generation in which it joined; fences whoever had the id before. */
-  readonly epoch: number;
+  readonly memberEpoch: number;
 }
 
 export interface JoinRequest {
@@ -36,14 +36,14 @@ export interface JoinRequest {
 }
 
 /** A member's hold on a partition: what it does there carries the epoch, and is checked by it. */
-export interface Claim {
+export interface PartitionAssignment {
   readonly topicId: string;
   readonly partition: number;
   /** The generation in which the member got the partition (Kafka's assignment epoch, KIP-1251). */
-  readonly epoch: number;
+  readonly assignmentEpoch: number;
 }
 
-export interface OwnedPartition extends Claim {
+export interface OwnedPartition extends PartitionAssignment {
   readonly topic: string;
   /** It is to be given up: finish, commit, release. */
   readonly revoked: boolean;
@@ -52,7 +52,7 @@ export interface OwnedPartition extends Claim {
 /** A group as one of its members sees it. */
 export interface MemberView {
   readonly instance: string;
-  readonly epoch: number;
+  readonly memberEpoch: number;
   readonly generation: number;
   readonly owned: readonly OwnedPartition[];
   /** Partitions that are meant for the member and that others have not released yet. */
@@ -68,7 +68,7 @@ export interface SyncRequest {
   readonly maxWaitMs: number;
 }
 
-export interface OffsetCommit extends Claim {
+export interface OffsetCommit extends PartitionAssignment {
   /** Counts the commits of a hold: one that comes late does not undo later ones. */
   readonly sequence?: number;
   /** The next offset to be read: the last one that was processed, plus one. */
@@ -84,11 +84,11 @@ export interface CommitRequest {
 
 export interface ReleaseRequest {
   readonly member: MemberRef;
-  readonly claims: readonly Claim[];
+  readonly partitions: readonly PartitionAssignment[];
 }
 
 /** Where a group goes on in a partition. */
-export interface GroupPosition extends Claim {
+export interface GroupPosition extends PartitionAssignment {
   readonly offset: number;
   /** There is a committed offset, and it does not exist any more (or not yet): `from` was followed. */
   readonly reset: {

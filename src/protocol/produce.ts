@@ -23,10 +23,10 @@ export interface ProduceRequest {
 }
 
 /** The result of one append of a request; an append that fails does not touch the others. */
-export type AppendResult = BatchPlacement | { readonly error: ErrorData };
+export type AppendResult = BatchMetadata | { readonly error: ErrorData };
 
 /** The place of a batch in its partition; of a batch that came again, the place of the first time. */
-export interface BatchPlacement {
+export interface BatchMetadata {
   readonly baseOffset: number;
   /** Milliseconds since 1970, where the topic's records have the time of their append. */
   readonly appendTime: number | null;

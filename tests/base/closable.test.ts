@@ -28,7 +28,7 @@ describe.each([
 
   test('await using closes', async () => {
     expect(Symbol.asyncDispose === undefined).toBe(isMissing);
-    const { Closable } = await import('../../src/base/closable.ts');
+    const { Closable } = await import('../../src/base/handle.ts');
     const closed: string[] = [];
     class Handle extends Closable {
       override async close(): Promise<void> {

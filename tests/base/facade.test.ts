@@ -1,6 +1,6 @@
 import { reactive, readonly, ref, shallowReactive } from '@vue/reactivity';
 import { describe, expect, test } from 'vitest';
-import { Closable } from '../../src/base/closable.ts';
+import { Closable } from '../../src/base/handle.ts';
 import { table, topic } from '../../src/index.ts';
 import type { Log, Transaction } from '../../src/index.ts';
 import { logWith, take, texts } from '../support/log-fixture.ts';

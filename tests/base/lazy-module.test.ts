@@ -20,7 +20,7 @@ describe('a part', () => {
   test('that somebody has brought along is not loaded at all', async () => {
     const load = vi.fn(async () => ({ name: 'loaded' }));
     const part = new LazyModule('groups', load);
-    part.have({ name: 'brought' });
+    part.provide({ name: 'brought' });
     expect(await part.load()).toEqual({ name: 'brought' });
     expect(load).not.toHaveBeenCalled();
   });

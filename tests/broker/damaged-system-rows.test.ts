@@ -128,10 +128,15 @@ test.each(DAMAGED)(
 
     expect(await broker.fetchOffsets({ groupId: 'g' })).toEqual([]);
     expect(await broker.describeGroups(['g'])).toHaveLength(1);
-    const member = { groupId: 'g', memberId: 'm', instance: view.instance, epoch: view.epoch };
+    const member = {
+      groupId: 'g',
+      memberId: 'm',
+      instance: view.instance,
+      memberEpoch: view.memberEpoch,
+    };
     const positioning = broker.positionPartitions({
       member,
-      claims: view.owned,
+      partitions: view.owned,
       from: { at: 'earliest' },
     });
     expect(await errorOf(positioning)).toMatchObject({

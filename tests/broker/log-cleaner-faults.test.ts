@@ -185,7 +185,7 @@ describe('a broker whose round hangs', () => {
   test('keeps the others from theirs until it is dead', async () => {
     const locks = new Locks();
     vi.stubGlobal('navigator', { locks });
-    const liveness = { whenDead() {}, isAlive: async () => true };
+    const liveness = { onDeath() {}, isAlive: async () => true };
     for (let nth = 1; ; nth++) {
       const { store, clock, name } = openTestLog();
       const connection = new FaultStore(store);

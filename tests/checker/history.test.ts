@@ -175,18 +175,18 @@ const BAD: readonly [
     [6, 15],
   ],
   [
-    'only to a holder',
+    'only to the owner',
     'after it was revoked',
     [...HANDOVER, on('delivered', { offset: 2 })],
     [10, 17],
   ],
   [
-    'only to a holder',
+    'only to the owner',
     'after it was lost',
     [...produced(0), on('assigned'), ...reads([0]), commits(1), on('lost'), ...reads([0])],
     [5, 6],
   ],
-  ['only to a holder', 'before it was assigned', [...produced(0), ...reads([0]), commits(1)], [1]],
+  ['only to the owner', 'before it was assigned', [...produced(0), ...reads([0]), commits(1)], [1]],
   [
     'in order',
     'a record is left out',
@@ -353,7 +353,7 @@ test('every rule is broken by one of these histories', () => {
   const rules: Readonly<Record<Rule, true>> = {
     'one member an epoch': true,
     'one member at a time': true,
-    'only to a holder': true,
+    'only to the owner': true,
     'in order': true,
     'begins where the group is': true,
     'commits what is processed': true,

@@ -119,7 +119,7 @@ export interface Violation {
 export type Rule =
   | 'one member an epoch'
   | 'one member at a time'
-  | 'only to a holder'
+  | 'only to the owner'
   | 'in order'
   | 'begins where the group is'
   | 'commits what is processed'

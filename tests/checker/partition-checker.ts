@@ -176,7 +176,7 @@ export class PartitionChecker {
     const hold = this.#holdOf(event);
     if (hold === undefined || hold.ended !== undefined) {
       const happened = `${member} gets ${offset} of what it does not have`;
-      return this.#wrong('only to a holder', happened, hold?.ended, i);
+      return this.#wrong('only to the owner', happened, hold?.ended, i);
     }
     if (hold.delivered.size === 0) this.#checkPlace(hold, offset, i);
     const last = hold.delivered.get(lane);

@@ -3,7 +3,7 @@ import { TablogError } from '../../src/base/error.ts';
 import type { OffsetRow } from '../../src/broker/rows/offset-row.ts';
 import type { GroupState } from '../../src/group/group-state.ts';
 import type { Broker, Method } from '../../src/protocol/broker.ts';
-import type { Claim, CommitRequest, MemberRef } from '../../src/protocol/group.ts';
+import type { PartitionAssignment, CommitRequest, MemberRef } from '../../src/protocol/group.ts';
 import { GROUPS, OFFSETS } from '../../src/store/schema.ts';
 import type { Store, Writer } from '../../src/store/store.ts';
 import type { HistoryEvent, Holder, Partition } from './history.ts';
@@ -12,7 +12,7 @@ import type { HistoryEvent, Holder, Partition } from './history.ts';
 interface Caller {
   readonly method: Method;
   readonly member: MemberRef;
-  readonly claims: readonly Claim[];
+  readonly partitions: readonly PartitionAssignment[];
 }
 
 /** One for all walks: each costs every promise something, for ever. */
@@ -97,10 +97,10 @@ export class Recorder {
     return () => CALLER.run(caller, work);
   }
 
-  #begins({ member, claims }: Caller): void {
-    for (const { topicId, partition, epoch } of claims) {
+  #begins({ member, partitions }: Caller): void {
+    for (const { topicId, partition, assignmentEpoch: epoch } of partitions) {
       const key = `${member.memberId}/${this.#topics.get(topicId)!}/${partition}`;
-      this.#begun.set(key, { life: member.epoch, epoch });
+      this.#begun.set(key, { life: member.memberEpoch, epoch });
     }
   }
 
@@ -119,20 +119,22 @@ export class Recorder {
 
   #accepted({ topicId, partition, offset }: OffsetRow, caller: Caller | undefined): void {
     if (caller === undefined) throw new Error('offsets are written, and nobody has asked for it');
-    const { memberId, epoch: life } = caller.member;
-    const claim = caller.claims.find((c) => c.topicId === topicId && c.partition === partition)!;
+    const { memberId, memberEpoch: life } = caller.member;
+    const assigned = caller.partitions.find(
+      (p) => p.topicId === topicId && p.partition === partition,
+    )!;
     const place = { topic: this.#topics.get(topicId)!, partition, offset };
-    const { epoch } = claim;
+    const { assignmentEpoch: epoch } = assigned;
     this.add({ kind: 'committed', outcome: 'accepted', member: memberId, life, epoch, ...place });
   }
 
   #refused({ member }: Caller, { offsets }: CommitRequest, error: unknown): void {
-    for (const { topicId, partition, offset, epoch } of offsets) {
+    for (const { topicId, partition, offset, assignmentEpoch: epoch } of offsets) {
       this.add({
         kind: 'committed',
         outcome: codeOf(error),
         member: member.memberId,
-        life: member.epoch,
+        life: member.memberEpoch,
         epoch,
         topic: this.#topics.get(topicId)!,
         partition,
@@ -169,14 +171,16 @@ export class Recorder {
 }
 
 function callerOf(method: Method, request: unknown): Caller | undefined {
-  const { member, claims, offsets, commits } = (request ?? {}) as {
+  const { member, partitions, offsets, commits } = (request ?? {}) as {
     member?: MemberRef;
-    claims?: readonly Claim[];
-    offsets?: readonly Claim[];
+    partitions?: readonly PartitionAssignment[];
+    offsets?: readonly PartitionAssignment[];
     commits?: readonly CommitRequest[];
   };
   if (commits?.[0] !== undefined) return callerOf('commitOffsets', commits[0]);
-  return member === undefined ? undefined : { method, member, claims: claims ?? offsets ?? [] };
+  return member === undefined
+    ? undefined
+    : { method, member, partitions: partitions ?? offsets ?? [] };
 }
 
 export function codeOf(error: unknown): string {

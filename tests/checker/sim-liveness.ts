@@ -9,7 +9,7 @@ export class SimLiveness {
   /** As seen from a realm. */
   in(realm: Realm): Liveness {
     return {
-      whenDead: (_role, id, signal, died) => {
+      onDeath: (_role, id, signal, died) => {
         const tell = (): void => {
           realm.after(0, () => {
             if (!signal.aborted) died();

@@ -1,5 +1,5 @@
 import { ASSIGNORS } from '../../src/group/assignors.ts';
-import type { Candidate } from '../../src/group/assignor.ts';
+import type { MemberSubscription } from '../../src/group/assignor.ts';
 import type { AssignorName } from '../../src/protocol/group.ts';
 import { deepFreeze } from './deep-freeze.ts';
 import { fromLayout, toLayout } from './layout.ts';
@@ -30,7 +30,7 @@ export function sticky(wishes: Wishes, before: Layout, hidden: readonly string[]
 
 export function assignTo(
   name: AssignorName,
-  candidates: readonly Candidate[],
+  candidates: readonly MemberSubscription[],
   before: Layout,
 ): Layout {
   const partitions = fromLayout(before);
@@ -40,7 +40,7 @@ export function assignTo(
   return { ...before, ...after };
 }
 
-export function candidatesOf(wishes: Wishes, hidden: readonly string[] = []): Candidate[] {
+export function candidatesOf(wishes: Wishes, hidden: readonly string[] = []): MemberSubscription[] {
   return Object.entries(wishes).map(([memberId, topics]) => {
     const wanted = new Set(topics);
     return { memberId, hidden: hidden.includes(memberId), wants: (topic) => wanted.has(topic) };

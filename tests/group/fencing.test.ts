@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { holds, phaseOf } from '../../src/group/group-state.ts';
-import { mustBeMember, mustHold } from '../../src/group/transitions.ts';
-import type { Claim } from '../../src/protocol/group.ts';
+import { owns, phaseOf } from '../../src/group/group-state.ts';
+import { mustBeMember, mustOwn } from '../../src/group/transitions.ts';
+import type { PartitionAssignment } from '../../src/protocol/group.ts';
 import { codeOf, errorOf } from '../record/errors.ts';
 import { TestGroup } from './test-group.ts';
 
@@ -26,8 +26,8 @@ describe('mustBeMember', () => {
     const a = group.ref('a');
     const fenced = (ref = a): string => codeOf(() => mustBeMember(group.state, ref));
     expect(fenced({ ...a, memberId: 'x' })).toBe('FENCED');
-    expect(fenced({ ...a, epoch: a.epoch - 1 })).toBe('FENCED');
-    expect(fenced({ ...a, epoch: a.epoch + 1 })).toBe('FENCED');
+    expect(fenced({ ...a, memberEpoch: a.memberEpoch - 1 })).toBe('FENCED');
+    expect(fenced({ ...a, memberEpoch: a.memberEpoch + 1 })).toBe('FENCED');
     group.expire('a');
     expect(fenced()).toBe('FENCED');
     group.join('a');
@@ -49,94 +49,100 @@ describe('holds', () => {
   test('is true for the owner, since it got the partition', () => {
     const { state } = groupOfThree();
     for (const { topicId, partition, epoch, owner } of state.partitions) {
-      const claim: Claim = { topicId, partition, epoch };
+      const assignment: PartitionAssignment = { topicId, partition, assignmentEpoch: epoch };
       for (const { memberId } of state.members) {
-        expect(holds(state, memberId, claim)).toBe(memberId === owner);
+        expect(owns(state, memberId, assignment)).toBe(memberId === owner);
       }
-      expect(holds(state, owner!, { ...claim, epoch: epoch - 1 })).toBe(false);
-      expect(holds(state, owner!, { ...claim, epoch: epoch + 1 })).toBe(false);
-      expect(holds(state, owner!, { ...claim, topicId: 'x' })).toBe(false);
-      expect(holds(state, owner!, { ...claim, partition: 9 })).toBe(false);
+      expect(owns(state, owner!, { ...assignment, assignmentEpoch: epoch - 1 })).toBe(false);
+      expect(owns(state, owner!, { ...assignment, assignmentEpoch: epoch + 1 })).toBe(false);
+      expect(owns(state, owner!, { ...assignment, topicId: 'x' })).toBe(false);
+      expect(owns(state, owner!, { ...assignment, partition: 9 })).toBe(false);
     }
   });
 
   test('stays true through whatever does not concern the partition', () => {
     const group = groupOfThree();
-    const claim = group.claim('orders', 0);
+    const assignment = group.assignment('orders', 0);
     group.show('a', true);
     group.join('d');
     group.settle();
     group.addPartitions('orders', 9);
     group.refresh();
     group.leave('b');
-    expect(holds(group.state, 'a', claim)).toBe(true);
+    expect(owns(group.state, 'a', assignment)).toBe(true);
   });
 
   test('stays true while the partition is asked for, until it is released', () => {
     const group = groupOfThree();
-    const claim = group.claim('orders', 3);
-    expect(holds(group.state, 'b', claim)).toBe(true);
+    const assignment = group.assignment('orders', 3);
+    expect(owns(group.state, 'b', assignment)).toBe(true);
     group.release('b');
-    expect(holds(group.state, 'b', claim)).toBe(false);
-    expect(holds(group.state, 'c', claim)).toBe(false);
-    expect(holds(group.state, 'c', group.claim('orders', 3))).toBe(true);
+    expect(owns(group.state, 'b', assignment)).toBe(false);
+    expect(owns(group.state, 'c', assignment)).toBe(false);
+    expect(owns(group.state, 'c', group.assignment('orders', 3))).toBe(true);
   });
 
   test('is no longer true after a restart, and in another life', () => {
     const group = groupOfThree();
-    const claims = [0, 1].map((partition) => group.claim('orders', partition));
-    group.restart(claims[0]!);
-    expect(claims.map((claim) => holds(group.state, 'a', claim))).toEqual([false, true]);
+    const assignments = [0, 1].map((partition) => group.assignment('orders', partition));
+    group.restart(assignments[0]!);
+    expect(assignments.map((assignment) => owns(group.state, 'a', assignment))).toEqual([
+      false,
+      true,
+    ]);
     group.leave('a');
     group.leave('b');
     group.leave('c');
     group.join('a');
     expect(group.owners).toEqual({ orders: 'a a a a' });
-    expect(claims.map((claim) => holds(group.state, 'a', claim))).toEqual([false, false]);
+    expect(assignments.map((assignment) => owns(group.state, 'a', assignment))).toEqual([
+      false,
+      false,
+    ]);
   });
 });
 
 describe('mustHold', () => {
   test('lets the owner pass', () => {
     const group = groupOfThree();
-    mustHold(group.state, group.ref('a'), group.claim('orders', 0));
-    mustHold(group.state, group.ref('b'), group.claim('orders', 3));
+    mustOwn(group.state, group.ref('a'), group.assignment('orders', 0));
+    mustOwn(group.state, group.ref('b'), group.assignment('orders', 3));
   });
 
   test('fences everybody else, and says from which partition', () => {
     const group = groupOfThree();
-    const claim = group.claim('orders', 3);
-    const error = errorOf(() => mustHold(group.state, group.ref('c'), claim));
+    const assignment = group.assignment('orders', 3);
+    const error = errorOf(() => mustOwn(group.state, group.ref('c'), assignment));
     expect(error).toMatchObject({
       code: 'FENCED',
       retriable: false,
-      details: { group: 'billing', member: 'c', partition: 3, epoch: claim.epoch },
+      details: { group: 'billing', member: 'c', partition: 3, epoch: assignment.assignmentEpoch },
     });
     expect(error.message).toContain("the member 'c' no longer has partition 3 of 'orders'");
   });
 
   test('fences a commit that comes after the release', () => {
     const group = groupOfThree();
-    const claim = group.claim('orders', 3);
+    const assignment = group.assignment('orders', 3);
     group.release('b');
-    expect(codeOf(() => mustHold(group.state, group.ref('b'), claim))).toBe('FENCED');
+    expect(codeOf(() => mustOwn(group.state, group.ref('b'), assignment))).toBe('FENCED');
   });
 
   test('fences a commit that comes after a restart', () => {
     const group = groupOfThree();
-    const claim = group.claim('orders', 0);
-    group.restart(claim);
-    expect(codeOf(() => mustHold(group.state, group.ref('a'), claim))).toBe('FENCED');
-    mustHold(group.state, group.ref('a'), group.claim('orders', 0));
+    const assignment = group.assignment('orders', 0);
+    group.restart(assignment);
+    expect(codeOf(() => mustOwn(group.state, group.ref('a'), assignment))).toBe('FENCED');
+    mustOwn(group.state, group.ref('a'), group.assignment('orders', 0));
   });
 
   test('names a topic that is gone by its id', () => {
     const group = groupOfThree();
-    const claim = group.claim('orders', 0);
+    const assignment = group.assignment('orders', 0);
     group.deleteTopic('orders');
     group.refresh();
-    const { message } = errorOf(() => mustHold(group.state, group.ref('a'), claim));
-    expect(message).toContain(`partition 0 of '${claim.topicId}'`);
+    const { message } = errorOf(() => mustOwn(group.state, group.ref('a'), assignment));
+    expect(message).toContain(`partition 0 of '${assignment.topicId}'`);
   });
 });
 
@@ -145,25 +151,30 @@ describe('viewOf', () => {
     const group = groupOfThree();
     const { generation } = group.state;
     const owned = [2, 3].map((partition) => ({
-      ...group.claim('orders', partition),
+      ...group.assignment('orders', partition),
       topic: 'orders',
       revoked: partition === 3,
     }));
-    const { epoch } = group.ref('b');
-    expect(group.view('b')).toMatchObject({ epoch, generation, owned, pending: 0 });
-    expect(group.view('c')).toMatchObject({ epoch: generation, generation, owned: [], pending: 1 });
+    const { memberEpoch } = group.ref('b');
+    expect(group.view('b')).toMatchObject({ memberEpoch, generation, owned, pending: 0 });
+    expect(group.view('c')).toMatchObject({
+      memberEpoch: generation,
+      generation,
+      owned: [],
+      pending: 1,
+    });
   });
 
   test('leaves out what others have, and what has no reader', () => {
     const group = groupOfThree();
-    const { epoch } = group.ref('a');
+    const { memberEpoch } = group.ref('a');
     const owned = [0, 1].map((partition) => ({
-      ...group.claim('orders', partition),
+      ...group.assignment('orders', partition),
       topic: 'orders',
       revoked: false,
     }));
     expect(group.view('a')).toMatchObject({
-      epoch,
+      memberEpoch,
       generation: group.state.generation,
       owned,
       pending: 0,

@@ -28,14 +28,14 @@ export function toLayout<T extends Place>(
 }
 
 /** By topic name and number, as an assignor gets them. */
-export function fromLayout(layout: Layout): (Place & { readonly holder: string | null })[] {
+export function fromLayout(layout: Layout): (Place & { readonly owner: string | null })[] {
   return Object.entries(layout)
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .flatMap(([topic, row]) =>
       row
         .split(' ')
         .filter((name) => name !== '')
-        .map((name, partition) => ({ topic, partition, holder: name === '-' ? null : name })),
+        .map((name, partition) => ({ topic, partition, owner: name === '-' ? null : name })),
     );
 }
 
@@ -43,13 +43,13 @@ export function fromLayout(layout: Layout): (Place & { readonly holder: string |
 export function movedBetween(before: Layout, after: Layout): number {
   const was = fromLayout(before);
   const is = fromLayout(after);
-  return was.filter(({ holder }, i) => holder !== null && holder !== is[i]!.holder).length;
+  return was.filter(({ owner }, i) => owner !== null && owner !== is[i]!.owner).length;
 }
 
 /** How many partitions each of `members` has. */
 export function loadsOf(layout: Layout, members: readonly string[]): number[] {
   const places = fromLayout(layout);
-  return members.map((id) => places.filter(({ holder }) => holder === id).length);
+  return members.map((id) => places.filter(({ owner }) => owner === id).length);
 }
 
 /** Sorts loads, the fullest first. */

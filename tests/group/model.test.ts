@@ -85,7 +85,7 @@ class Model {
   /** Every life that is over. */
   readonly #past: MemberRef[] = [];
   /** Who ever had a partition, by epoch. */
-  readonly #holders = new Map<string, string>();
+  readonly #livesOf = new Map<string, string>();
 
   constructor(assignor: AssignorName) {
     this.#assignor = assignor;
@@ -146,7 +146,10 @@ class Model {
   #haunt(which: number): void {
     const ref = this.#past[which % this.#past.length];
     if (ref === undefined) return;
-    const everything = this.#group.state.partitions;
+    const everything = this.#group.state.partitions.map(({ epoch, ...partition }) => ({
+      ...partition,
+      assignmentEpoch: epoch,
+    }));
     this.#check(() => this.#group.leave(ref));
     this.#check(() => this.#group.expire(ref));
     expect(() => this.#group.release(ref, everything)).toThrow('FENCED');
@@ -155,9 +158,9 @@ class Model {
 
   #release(memberId: string, atMost: number): void {
     const revoked = this.#group.view(memberId).owned.filter((owned) => owned.revoked);
-    const claims = revoked.slice(0, atMost);
-    const released = new Set(claims.map(nameOf));
-    this.#check(() => this.#group.release(memberId, claims), released, released);
+    const assignments = revoked.slice(0, atMost);
+    const released = new Set(assignments.map(nameOf));
+    this.#check(() => this.#group.release(memberId, assignments), released, released);
   }
 
   #restart(which: number): void {
@@ -199,7 +202,7 @@ class Model {
     for (const { memberId, epoch } of before.members) {
       if (hasLife(after, memberId, epoch)) continue;
       const { groupId, instance } = before;
-      this.#past.push({ groupId, instance, memberId, epoch });
+      this.#past.push({ groupId, instance, memberId, memberEpoch: epoch });
     }
   }
 
@@ -216,10 +219,10 @@ class Model {
       expect(ids.length > 0 ? ids : [null]).toContain(owner);
       expect(ids.length > 0 ? ids : [null]).toContain(target);
       if (owner === null) continue;
-      const claim = `${topicId}/${partition}@${epoch}`;
+      const assignment = `${topicId}/${partition}@${epoch}`;
       const life = `${owner}@${takers.find(({ memberId }) => memberId === owner)!.epoch}`;
-      expect(this.#holders.get(claim) ?? life, claim).toBe(life);
-      this.#holders.set(claim, life);
+      expect(this.#livesOf.get(assignment) ?? life, assignment).toBe(life);
+      this.#livesOf.set(assignment, life);
     }
   }
 

@@ -20,7 +20,7 @@ const anyWishes: fc.Arbitrary<Wishes> = fc
 const equalWishes: fc.Arbitrary<Wishes> = fc
   .integer({ min: 1, max: MEMBERS.length })
   .map((count) => all(MEMBERS.slice(0, count), ...TOPICS));
-/** Three partitions a topic at most, with holders that need be no members. */
+/** Three partitions a topic at most, with owners that need be no members. */
 const anyLayout: fc.Arbitrary<Layout> = fc
   .tuple(
     ...TOPICS.map(() => fc.array(fc.constantFrom('-', ...MEMBERS), { minLength: 1, maxLength: 3 })),
@@ -38,10 +38,10 @@ const holds = <T>(arbitrary: fc.Arbitrary<T>, check: (value: T) => void): void =
 
 test('each partition that somebody wants goes to somebody who wants it', () => {
   holds(anyGroup, (group) => {
-    for (const { topic, holder } of fromLayout(assigned(group))) {
+    for (const { topic, owner } of fromLayout(assigned(group))) {
       const takers = Object.keys(group.wishes).filter((id) => group.wishes[id]!.includes(topic));
-      expect([null, ...takers]).toContain(holder);
-      expect(holder === null).toBe(takers.length === 0);
+      expect([null, ...takers]).toContain(owner);
+      expect(owner === null).toBe(takers.length === 0);
     }
   });
 });
@@ -135,7 +135,7 @@ function bestOf({ wishes, before }: Group): { loads: number[]; moves: number } {
     }
     const takers = members.filter((memberId) => wishes[memberId]!.includes(place.topic));
     if (takers.length === 0) tryFrom(i + 1, moves);
-    const stays = takers.find((memberId) => memberId === place.holder);
+    const stays = takers.find((memberId) => memberId === place.owner);
     for (const taker of takers) {
       load.set(taker, load.get(taker)! + 1);
       tryFrom(i + 1, moves + (stays === undefined || stays === taker ? 0 : 1));

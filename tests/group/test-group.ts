@@ -1,8 +1,14 @@
+import type { TopicIdPartition } from '../../src/base/topic-id-partition.ts';
 import { newGroup, viewOf } from '../../src/group/group-state.ts';
 import type { GroupMember, GroupState, SubscribedTopic } from '../../src/group/group-state.ts';
 import { mustBeMember, step } from '../../src/group/transitions.ts';
 import type { GroupEvent } from '../../src/group/transitions.ts';
-import type { Claim, JoinRequest, MemberRef, MemberView } from '../../src/protocol/group.ts';
+import type {
+  PartitionAssignment,
+  JoinRequest,
+  MemberRef,
+  MemberView,
+} from '../../src/protocol/group.ts';
 import { deepFreeze } from './deep-freeze.ts';
 import { toLayout } from './layout.ts';
 import type { Layout } from './layout.ts';
@@ -67,7 +73,10 @@ export class TestGroup {
   }
 
   expire(...members: readonly (string | MemberRef)[]): boolean {
-    return this.happen({ kind: 'expire', members: members.map((member) => this.#refOf(member)) });
+    return this.happen({
+      kind: 'expire',
+      members: members.map((member) => lifeOf(this.#refOf(member))),
+    });
   }
 
   overdue(): boolean {
@@ -79,12 +88,12 @@ export class TestGroup {
   }
 
   /** Gives up these partitions, or else those that it is asked for. */
-  release(member: string | MemberRef, claims?: readonly Claim[]): boolean {
+  release(member: string | MemberRef, assignments?: readonly PartitionAssignment[]): boolean {
     const ref = this.#refOf(member);
     return this.happen({
       kind: 'release',
       member: ref,
-      claims: claims ?? this.view(ref).owned.filter(({ revoked }) => revoked),
+      partitions: assignments ?? this.view(ref).owned.filter(({ revoked }) => revoked),
     });
   }
 
@@ -97,13 +106,13 @@ export class TestGroup {
     return this.happen({ kind: 'show', member: this.#refOf(member), hidden });
   }
 
-  restart(...claims: readonly Omit<Claim, 'epoch'>[]): boolean {
-    return this.happen({ kind: 'restart', claims });
+  restart(...partitions: readonly TopicIdPartition[]): boolean {
+    return this.happen({ kind: 'restart', partitions });
   }
 
   ref(memberId: string): MemberRef {
     const { instance } = this.state;
-    return { groupId: GROUP_ID, instance, memberId, epoch: this.member(memberId).epoch };
+    return { groupId: GROUP_ID, instance, memberId, memberEpoch: this.member(memberId).epoch };
   }
 
   member(memberId: string): GroupMember {
@@ -119,10 +128,10 @@ export class TestGroup {
   }
 
   /** What a partition's owner can say for itself. */
-  claim(topic: string, partition: number): Claim {
+  assignment(topic: string, partition: number): PartitionAssignment {
     const found = this.state.partitions.find((p) => p.topic === topic && p.partition === partition);
     if (found === undefined) throw new Error(`the group does not know ${topic}/${partition}`);
-    return { topicId: found.topicId, partition, epoch: found.epoch };
+    return { topicId: found.topicId, partition, assignmentEpoch: found.epoch };
   }
 
   createTopic(name: string, partitions: number): void {
@@ -165,4 +174,12 @@ export function joinRequest(
     rebalanceTimeoutMs: REBALANCE_TIMEOUT_MS,
     ...rest,
   };
+}
+
+/** The life of a member that a `MemberRef` names, as transitions take it. */
+export function lifeOf({
+  memberId,
+  memberEpoch,
+}: MemberRef): Pick<GroupMember, 'memberId' | 'epoch'> {
+  return { memberId, epoch: memberEpoch };
 }

@@ -66,7 +66,7 @@ describe('join', () => {
     const group = groupOf('a', 'b');
     const before = group.ref('a');
     group.leave('a');
-    expect(group.join('a').epoch).toBeGreaterThan(before.epoch);
+    expect(group.join('a').memberEpoch).toBeGreaterThan(before.memberEpoch);
   });
 
   test('where nothing is to be read yet, waits for it', () => {

@@ -13,41 +13,45 @@ describe('release', () => {
   test('is of what the member has, since then; the rest is passed over', () => {
     const group = groupOf('a');
     group.join('b');
-    const claim = group.claim('orders', 3);
-    expect(group.release('b', [claim])).toBe(false);
-    expect(group.release('a', [{ ...claim, epoch: claim.epoch - 1 }])).toBe(false);
-    expect(group.release('a', [{ ...claim, epoch: claim.epoch + 1 }])).toBe(false);
-    expect(group.release('a', [{ ...claim, partition: 4 }])).toBe(false);
-    expect(group.release('a', [{ ...claim, topicId: 'gone' }])).toBe(false);
-    expect(group.release('a', [{ ...claim, epoch: 0 }, claim])).toBe(true);
+    const assignment = group.assignment('orders', 3);
+    expect(group.release('b', [assignment])).toBe(false);
+    expect(
+      group.release('a', [{ ...assignment, assignmentEpoch: assignment.assignmentEpoch - 1 }]),
+    ).toBe(false);
+    expect(
+      group.release('a', [{ ...assignment, assignmentEpoch: assignment.assignmentEpoch + 1 }]),
+    ).toBe(false);
+    expect(group.release('a', [{ ...assignment, partition: 4 }])).toBe(false);
+    expect(group.release('a', [{ ...assignment, topicId: 'gone' }])).toBe(false);
+    expect(group.release('a', [{ ...assignment, assignmentEpoch: 0 }, assignment])).toBe(true);
     expect(group.owners).toEqual({ orders: 'a a a b' });
-    expect(group.release('a', [claim])).toBe(false);
+    expect(group.release('a', [assignment])).toBe(false);
   });
 
   test('moves nothing but what was released', () => {
     const group = groupOf('a');
     group.join('b');
     const { partitions } = group.state;
-    group.release('a', [group.claim('orders', 2)]);
+    group.release('a', [group.assignment('orders', 2)]);
     expect(group.state.partitions.toSpliced(2, 1)).toEqual(partitions.toSpliced(2, 1));
   });
 
   test('of what was not asked for gives it back, under a new epoch', () => {
     const group = groupOf('a', 'b');
-    const claim = group.claim('orders', 0);
-    expect(group.release('a', [claim])).toBe(true);
+    const assignment = group.assignment('orders', 0);
+    expect(group.release('a', [assignment])).toBe(true);
     expect(group.owners).toEqual({ orders: 'a a b b' });
-    expect(group.claim('orders', 0).epoch).toBe(group.state.generation);
+    expect(group.assignment('orders', 0).assignmentEpoch).toBe(group.state.generation);
   });
 
   test('by a member of another life is fenced', () => {
     const group = groupOf('a', 'b');
     const before = group.ref('a');
-    const claim = group.claim('orders', 0);
+    const assignment = group.assignment('orders', 0);
     group.expire('a');
-    expect(codeOf(() => group.release(before, [claim]))).toBe('FENCED');
+    expect(codeOf(() => group.release(before, [assignment]))).toBe('FENCED');
     group.join('a');
-    expect(codeOf(() => group.release(before, [claim]))).toBe('FENCED');
+    expect(codeOf(() => group.release(before, [assignment]))).toBe('FENCED');
     expect(codeOf(() => group.release({ ...before, memberId: 'x' }, []))).toBe('FENCED');
   });
 });
@@ -64,9 +68,9 @@ describe('the time to release', () => {
     group.join('c');
     expect(group.targets).toEqual({ orders: 'a a c b' });
     expect(group.member('a').releaseBy).toBe(due);
-    group.release('a', [group.claim('orders', 3)]);
+    group.release('a', [group.assignment('orders', 3)]);
     expect(group.member('a').releaseBy).toBe(due + 1000);
-    group.release('a', [group.claim('orders', 2)]);
+    group.release('a', [group.assignment('orders', 2)]);
     expect(group.member('a').releaseBy).toBeNull();
   });
 

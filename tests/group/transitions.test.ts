@@ -2,15 +2,15 @@ import { describe, expect, test } from 'vitest';
 import { newGroup, phaseOf } from '../../src/group/group-state.ts';
 import type { MemberRef } from '../../src/protocol/group.ts';
 import { codeOf } from '../record/errors.ts';
-import { groupOf, joinRequest, TestGroup } from './test-group.ts';
+import { groupOf, joinRequest, TestGroup, lifeOf } from './test-group.ts';
 
 describe('four partitions', () => {
   test('all go at once to the first member', () => {
     const group = groupOf();
     const a = group.join('a');
     expect(group.owners).toEqual({ orders: 'a a a a' });
-    expect(group.view(a).owned.map(({ epoch }) => epoch)).toEqual([1, 1, 1, 1]);
-    expect(a.epoch).toBe(1);
+    expect(group.view(a).owned.map(({ assignmentEpoch }) => assignmentEpoch)).toEqual([1, 1, 1, 1]);
+    expect(a.memberEpoch).toBe(1);
     expect(phaseOf(group.state)).toBe('stable');
   });
 
@@ -23,10 +23,13 @@ describe('four partitions', () => {
     expect(group.view('b')).toMatchObject({ owned: [], pending: 2 });
     expect(phaseOf(group.state)).toBe('reconciling');
 
-    group.release('a', [group.claim('orders', 3)]);
+    group.release('a', [group.assignment('orders', 3)]);
     expect(group.owners).toEqual({ orders: 'a a a b' });
-    expect(group.view('b')).toMatchObject({ owned: [{ partition: 3, epoch: 3 }], pending: 1 });
-    group.release('a', [group.claim('orders', 2)]);
+    expect(group.view('b')).toMatchObject({
+      owned: [{ partition: 3, assignmentEpoch: 3 }],
+      pending: 1,
+    });
+    group.release('a', [group.assignment('orders', 2)]);
     expect(group.owners).toEqual({ orders: 'a a b b' });
     expect(group.epochs('orders')).toEqual([1, 1, 4, 3]);
     expect(phaseOf(group.state)).toBe('stable');
@@ -124,7 +127,7 @@ describe.for(['leave', 'expire'] as const)('%s', (kind) => {
 test('expire removes many members in one generation', () => {
   const group = groupOf('a', 'b', 'c', 'd');
   const { generation } = group.state;
-  expect(group.expire('a', { ...group.ref('b'), epoch: -1 }, 'c')).toBe(true);
+  expect(group.expire('a', { ...group.ref('b'), memberEpoch: -1 }, 'c')).toBe(true);
   expect(group.owners).toEqual({ orders: 'b d b d' });
   expect(group.state.generation).toBe(generation + 1);
   expect(group.expire()).toBe(false);
@@ -152,7 +155,7 @@ describe('show', () => {
     expect(targets).toEqual({ orders: 'a a c b c b' });
     group.show('b', true);
     expect(group.targets).toEqual(targets);
-    group.release('a', [group.claim('orders', 5)]);
+    group.release('a', [group.assignment('orders', 5)]);
     expect(group.targets).toEqual(targets);
   });
 
@@ -177,7 +180,9 @@ describe('restart', () => {
   test('gives the owner its partition anew, and leaves the others alone', () => {
     const group = groupOf('a', 'b');
     const epochs = group.epochs('orders');
-    expect(group.restart({ topicId: group.claim('orders', 2).topicId, partition: 2 })).toBe(true);
+    expect(group.restart({ topicId: group.assignment('orders', 2).topicId, partition: 2 })).toBe(
+      true,
+    );
     expect(group.owners).toEqual({ orders: 'a a b b' });
     expect(group.epochs('orders')).toEqual(epochs.with(2, group.state.generation));
   });
@@ -187,7 +192,7 @@ describe('restart', () => {
     group.join('b');
     const due = group.member('a').releaseBy;
     group.now += 1000;
-    const old = group.claim('orders', 3);
+    const old = group.assignment('orders', 3);
     group.restart(old);
     expect(group.member('a').releaseBy).toBe(due);
     expect(group.targets).toEqual({ orders: 'a a b b' });
@@ -206,9 +211,9 @@ describe('restart', () => {
 
   test('of what nobody reads changes nothing', () => {
     const group = groupOf('a');
-    const claim = group.claim('orders', 0);
+    const assignment = group.assignment('orders', 0);
     group.leave('a');
-    expect(group.restart(claim)).toBe(false);
+    expect(group.restart(assignment)).toBe(false);
   });
 });
 
@@ -218,7 +223,7 @@ test('each change is one generation more, and what is no change is the very same
     () => group.happen({ kind: 'join', request: joinRequest('d') }),
     () => group.release('a'),
     () => group.show('b', true),
-    () => group.restart(group.claim('orders', 0)),
+    () => group.restart(group.assignment('orders', 0)),
     () => group.leave('b'),
     () => group.expire('c'),
   ];
@@ -261,7 +266,8 @@ describe('silent', () => {
 
   test('is asked first, and removed when that is in vain for half of its session timeout', () => {
     const group = groupOf('a', 'b');
-    const silent = (): boolean => group.happen({ kind: 'silent', members: [group.ref('b')] });
+    const silent = (): boolean =>
+      group.happen({ kind: 'silent', members: [lifeOf(group.ref('b'))] });
     expect(silent()).toBe(true);
     expect(group.member('b').suspectedAt).toBe(group.now);
     group.now += half - 1;
@@ -275,7 +281,7 @@ describe('silent', () => {
   test('is not removed when it has shown itself meanwhile', () => {
     const group = groupOf('a', 'b');
     const member = group.ref('b');
-    const silent = (): boolean => group.happen({ kind: 'silent', members: [member] });
+    const silent = (): boolean => group.happen({ kind: 'silent', members: [lifeOf(member)] });
     silent();
     group.now += half;
     expect(group.happen({ kind: 'show', member, hidden: false })).toBe(true);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { holds, phaseOf } from '../../src/group/group-state.ts';
+import { owns, phaseOf } from '../../src/group/group-state.ts';
 import { TestGroup } from './test-group.ts';
 
 /** Which partitions of a topic came while the group was there, by number. */
@@ -55,12 +55,12 @@ describe('a topic', () => {
   test('that is deleted is forgotten, whoever read it', () => {
     const group = new TestGroup({ orders: 2, audit: 2 });
     const a = group.join('a', { topics: ['orders', 'audit'] });
-    const claim = group.claim('audit', 0);
+    const assignment = group.assignment('audit', 0);
     group.deleteTopic('audit');
     expect(group.refresh()).toBe(true);
     expect(group.owners).toEqual({ orders: 'a a' });
     expect(group.view(a).owned.map(({ topic }) => topic)).toEqual(['orders', 'orders']);
-    expect(holds(group.state, 'a', claim)).toBe(false);
+    expect(owns(group.state, 'a', assignment)).toBe(false);
   });
 
   test('that is deleted leaves nothing to be released', () => {
@@ -77,15 +77,15 @@ describe('a topic', () => {
   test('that is made again under its name is another one', () => {
     const group = new TestGroup({ orders: 2 });
     group.join('a');
-    const claim = group.claim('orders', 0);
+    const assignment = group.assignment('orders', 0);
     group.deleteTopic('orders');
     group.createTopic('orders', 2);
     expect(group.refresh()).toBe(true);
     expect(group.owners).toEqual({ orders: 'a a' });
     expect(newOnes(group, 'orders')).toEqual([0, 1]);
     expect(group.epochs('orders')).toEqual([2, 2]);
-    expect(holds(group.state, 'a', claim)).toBe(false);
-    expect(holds(group.state, 'a', group.claim('orders', 0))).toBe(true);
+    expect(owns(group.state, 'a', assignment)).toBe(false);
+    expect(owns(group.state, 'a', group.assignment('orders', 0))).toBe(true);
   });
 });
 
@@ -123,9 +123,9 @@ describe('partitions that are added', () => {
     found((group) => group.join('a'));
     found((group) => group.join('c'));
     found((group) => group.leave('b'));
-    found((group) => group.release('a', [group.claim('orders', 0)]));
+    found((group) => group.release('a', [group.assignment('orders', 0)]));
     found((group) => group.show('a', true));
-    found((group) => group.restart(group.claim('orders', 0)));
+    found((group) => group.restart(group.assignment('orders', 0)));
     found((group) => group.overdue());
   });
 

@@ -1,5 +1,5 @@
 import { onTestFinished } from 'vitest';
-import { Leadership } from '../../src/platform/leadership.ts';
+import { LeaderElection } from '../../src/platform/leader-election.ts';
 
 export interface Ballot {
   readonly name: string;
@@ -7,7 +7,7 @@ export interface Ballot {
   /** Who was elected, and was not told of an end. */
   readonly leading: Set<string>;
   /** Stands for the name when the test says so. */
-  readonly candidate: (who: string) => Leadership;
+  readonly candidate: (who: string) => LeaderElection;
 }
 
 /** Those who stand for one name, and what they were told. */
@@ -15,8 +15,8 @@ export function ballot(): Ballot {
   const name = crypto.randomUUID();
   const told: string[] = [];
   const leading = new Set<string>();
-  const candidate = (who: string): Leadership => {
-    const leadership = new Leadership(name, {
+  const candidate = (who: string): LeaderElection => {
+    const leadership = new LeaderElection(name, {
       onElected: () => {
         told.push(`${who} is elected`);
         leading.add(who);

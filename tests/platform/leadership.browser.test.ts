@@ -1,13 +1,13 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import type { Leadership } from '../../src/platform/leadership.ts';
+import type { LeaderElection } from '../../src/platform/leader-election.ts';
 import { ballot } from './ballot.ts';
 
 /** Those who stand for one name, and what they were told. */
 function election() {
   const { candidate, ...rest } = ballot();
-  const stand = async (who: string): Promise<Leadership> => {
+  const stand = async (who: string): Promise<LeaderElection> => {
     const leadership = candidate(who);
-    await leadership.stand();
+    await leadership.campaign();
     return leadership;
   };
   return { ...rest, candidate, stand };
@@ -45,16 +45,16 @@ async function stubbornWorker(name: string, then = ''): Promise<Worker> {
 describe('of all who stand', () => {
   test('the first one leads, and the others wait', async () => {
     const { name, told, candidate } = election();
-    expect(await candidate('a').stand()).toBe(true);
-    expect(await candidate('b').stand()).toBe(false);
-    expect(await candidate('c').stand()).toBe(false);
+    expect(await candidate('a').campaign()).toBe(true);
+    expect(await candidate('b').campaign()).toBe(false);
+    expect(await candidate('c').campaign()).toBe(false);
     await locked(name, 1, 2);
     expect(told).toEqual(['a is elected']);
   });
 
   test('one leads, though they come at once', async () => {
     const { name, told, candidate } = election();
-    const leads = await Promise.all(['a', 'b', 'c'].map((who) => candidate(who).stand()));
+    const leads = await Promise.all(['a', 'b', 'c'].map((who) => candidate(who).campaign()));
     expect(leads.filter(Boolean)).toHaveLength(1);
     await locked(name, 1, 2);
     expect(told).toHaveLength(1);
@@ -91,7 +91,7 @@ describe('one that leads no longer', () => {
     await stand('a');
     const b = await stand('b');
     await locked(name, 1, 1);
-    await b.depose();
+    await b.takeOver();
     await vi.waitFor(() => expect(told).toHaveLength(3));
     expect(told.toSorted()).toEqual(['a is deposed', 'a is elected', 'b is elected']);
     await locked(name, 1, 1);
@@ -104,7 +104,7 @@ describe('one that leads no longer', () => {
     const { name, told, stand } = election();
     await stubbornWorker(name, 'for (;;) {}');
     const a = await stand('a');
-    await a.depose();
+    await a.takeOver();
     expect(told).toEqual(['a is elected']);
     await locked(name, 1, 0);
   });
@@ -113,7 +113,7 @@ describe('one that leads no longer', () => {
     const { name, told, stand } = election();
     const [a, b] = [await stand('a'), await stand('b')];
     for (const [i, one] of [b, a, b, a].entries()) {
-      await one.depose();
+      await one.takeOver();
       await vi.waitFor(() => expect(told).toHaveLength(3 + 2 * i));
       await locked(name, 1, 1);
     }
@@ -127,7 +127,7 @@ describe('one that leads no longer', () => {
     const { name, leading, stand } = election();
     await stubbornWorker(name);
     const all = [await stand('a'), await stand('b'), await stand('c')];
-    await Promise.all(all.map((one) => one.depose()));
+    await Promise.all(all.map((one) => one.takeOver()));
     await locked(name, 1, 2);
     await vi.waitFor(() => expect(leading.size).toBe(1));
     for (const [i, who] of ['a', 'b', 'c'].entries()) {
@@ -141,7 +141,7 @@ describe('close', () => {
   test.each(['as it asks', 'as it leads'])('%s leaves the lock to others', async (when) => {
     const { name, told, candidate, stand } = election();
     const a = candidate('a');
-    const standing = a.stand();
+    const standing = a.campaign();
     if (when === 'as it leads') await standing;
     a.close();
     await standing;
@@ -168,7 +168,7 @@ describe('close', () => {
     await stand('a');
     const b = await stand('b');
     await locked(name, 1, 1);
-    const deposing = b.depose();
+    const deposing = b.takeOver();
     b.close();
     await deposing;
     await vi.waitFor(() => expect(told.at(-1)).toBe('a is elected'));
@@ -179,7 +179,7 @@ describe('close', () => {
   test('as it is deposed is an end: it is told nothing, and queues no more', async () => {
     const { name, told, stand } = election();
     const [a, b] = [await stand('a'), await stand('b')];
-    const deposing = b.depose();
+    const deposing = b.takeOver();
     a.close();
     await deposing;
     await locked(name, 1, 0);
@@ -191,7 +191,7 @@ describe('close', () => {
     const { name, told, candidate, stand } = election();
     candidate('never').close();
     const [a, b] = [await stand('a'), await stand('b')];
-    await b.depose();
+    await b.takeOver();
     await vi.waitFor(() => expect(told).toContain('a is deposed'));
     a.close();
     await locked(name, 1, 0);
@@ -203,7 +203,7 @@ describe('to depose', () => {
   test('is nothing for whoever leads', async () => {
     const { name, told, stand } = election();
     const a = await stand('a');
-    await a.depose();
+    await a.takeOver();
     await locked(name, 1, 0);
     expect(told).toEqual(['a is elected']);
   });
@@ -212,7 +212,7 @@ describe('to depose', () => {
     const { name, told, stand } = election();
     await stubbornWorker(name);
     const a = await stand('a');
-    await Promise.all([a.depose(), a.depose()]);
+    await Promise.all([a.takeOver(), a.takeOver()]);
     await locked(name, 1, 0);
     expect(told).toEqual(['a is elected']);
   });
@@ -221,7 +221,7 @@ describe('to depose', () => {
 test('whatever they do, in the end one leads who was elected and not told of an end', async () => {
   for (let run = 0; run < 20; run++) {
     const { name, leading, candidate } = election();
-    const standing = new Map<string, Leadership>();
+    const standing = new Map<string, LeaderElection>();
     for (let step = 0; step < 15; step++) {
       const who = 'abc'[Math.floor(Math.random() * 3)]!;
       const one = standing.get(who);
@@ -229,9 +229,9 @@ test('whatever they do, in the end one leads who was elected and not told of an 
       if (one === undefined) {
         const made = candidate(who);
         standing.set(who, made);
-        await made.stand();
+        await made.campaign();
       } else if (Math.random() < 0.7) {
-        done = one.depose();
+        done = one.takeOver();
       } else {
         one.close();
         standing.delete(who);

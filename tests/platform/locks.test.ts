@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { openLog, string, topic } from '../../src/index.ts';
 import { inline } from '../../src/inline.ts';
-import { holdLife, lockLiveness } from '../../src/platform/liveness.ts';
+import { holdLivenessLock, lockLiveness } from '../../src/platform/liveness.ts';
 import { hasLocks } from '../../src/platform/locks.ts';
 import { errorOf } from '../support/broker-fixture.ts';
 import { stubContext } from '../support/context.ts';
@@ -68,8 +68,8 @@ describe.each(WITHOUT)('where Web Locks %s', (_, navigator) => {
   test('nobody dies', async () => {
     const died = vi.fn();
     const liveness = lockLiveness();
-    await holdLife('client', 'a', new AbortController().signal).catch(() => {});
-    liveness.whenDead('client', 'a', new AbortController().signal, died);
+    await holdLivenessLock('client', 'a', new AbortController().signal).catch(() => {});
+    liveness.onDeath('client', 'a', new AbortController().signal, died);
     expect(await liveness.isAlive('client', 'a')).toBe(true);
     expect(died).not.toHaveBeenCalled();
   });
@@ -79,7 +79,7 @@ describe('a refusal', () => {
   test('is the cause of the error, and remembered', async () => {
     vi.stubGlobal('navigator', { locks: refusingLocks() });
     expect(hasLocks()).toBe(true);
-    const held = holdLife('client', 'a', new AbortController().signal);
+    const held = holdLivenessLock('client', 'a', new AbortController().signal);
     const error = await errorOf(held);
     expect(error).toMatchObject({ code: 'LOCKS_UNAVAILABLE', cause: refusal });
     expect(error.message).toContain('SecurityError: access is denied in this context');
@@ -89,7 +89,7 @@ describe('a refusal', () => {
   test('is not what comes of a page that goes away, or a request that is called off', async () => {
     const gone = new DOMException('the page is going away', 'AbortError');
     vi.stubGlobal('navigator', { locks: { request: () => Promise.reject(gone) } });
-    const held = holdLife('client', 'a', new AbortController().signal);
+    const held = holdLivenessLock('client', 'a', new AbortController().signal);
     await expect(held).rejects.toBe(gone);
     expect(hasLocks()).toBe(true);
   });

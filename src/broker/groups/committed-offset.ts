@@ -2,7 +2,7 @@ import { FENCED, OFFSET_OUT_OF_RANGE } from '../../base/error-rules.ts';
 import { TablogError } from '../../base/error.ts';
 import { newGroup } from '../../group/group-state.ts';
 import type { GroupState } from '../../group/group-state.ts';
-import { mustBeMember, mustHold } from '../../group/transitions.ts';
+import { mustBeMember, mustOwn } from '../../group/transitions.ts';
 import type { CommitRequest, OffsetCommit } from '../../protocol/group.ts';
 import { offsetRef } from '../rows/offset-row.ts';
 import type { CommitNumber, OffsetRow } from '../rows/offset-row.ts';
@@ -17,7 +17,7 @@ export interface CommitStamp {
 
 export function writeOffset(
   write: Writer,
-  { topicId, partition, offset, metadata }: Omit<OffsetCommit, 'epoch'>,
+  { topicId, partition, offset, metadata }: Omit<OffsetCommit, 'assignmentEpoch'>,
   stamp: CommitStamp,
   number: CommitNumber | null = null,
 ): void {
@@ -41,9 +41,9 @@ export function commitOffsets(
   if (offsets.length === 0) return;
   const state = group ?? newGroup(member.groupId); // deleted: it has no members
   mustBeMember(state, member);
-  for (const offset of offsets) mustHold(state, member, offset);
+  for (const offset of offsets) mustOwn(state, member, offset);
   offsets.forEach((offset, i) => {
-    const { epoch, sequence } = offset;
+    const { assignmentEpoch: epoch, sequence } = offset;
     // A worker that hung may run a call that was given up, and that later ones have overtaken.
     if (laterBy(offset, rows[i]) >= 0) return;
     writeOffset(write, offset, stamp, sequence === undefined ? null : { epoch, sequence });
@@ -63,7 +63,10 @@ export function mustNotBeOvertaken(
 }
 
 /** By how many commits of the same hold the stored one is later; negative: it is earlier, or another's. */
-function laterBy({ epoch, sequence }: OffsetCommit, row: OffsetRow | undefined): number {
+function laterBy(
+  { assignmentEpoch: epoch, sequence }: OffsetCommit,
+  row: OffsetRow | undefined,
+): number {
   const stored = row?.number;
   if (sequence === undefined || stored?.epoch !== epoch) return -1;
   return stored.sequence - sequence;

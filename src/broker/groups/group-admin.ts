@@ -85,17 +85,17 @@ export class GroupAdmin {
   async resetOffsets(request: ResetOffsetsRequest): Promise<CommittedOffset[]> {
     const { groupId, topic, to, force } = request;
     const row = await this.#topics.mustGet(topic);
-    const partitions = request.partitions ?? row.stores.map((_, partition) => partition);
-    for (const partition of partitions) {
+    const numbers = request.partitions ?? row.stores.map((_, partition) => partition);
+    for (const partition of numbers) {
       mustBeInteger('partition', partition, 0, row.stores.length - 1);
     }
-    const claims = partitions.map((partition) => ({ topicId: row.id, partition }));
-    const places = await this.#offsets.resolve(claims, to);
+    const partitions = numbers.map((partition) => ({ topicId: row.id, partition }));
+    const places = await this.#offsets.resolve(partitions, to);
     await this.#coordinator.step(
       groupId,
-      { kind: 'restart', claims },
+      { kind: 'restart', partitions },
       {
-        of: claims,
+        of: partitions,
         write: (write, group, stamp) => {
           if (group === undefined) throw unknownGroup(groupId);
           if (group.members.length > 0 && !force) throw notEmpty(group);

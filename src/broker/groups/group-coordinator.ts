@@ -1,3 +1,4 @@
+import type { TopicIdPartition } from '../../base/topic-id-partition.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { TablogError } from '../../base/error.ts';
 import { randomId } from '../../platform/random-id.ts';
@@ -37,7 +38,7 @@ export interface GroupCoordinatorOptions {
 
 /** Offsets that are written in the transaction of a step. */
 export interface OffsetWrites {
-  readonly of: readonly { readonly topicId: string; readonly partition: number }[];
+  readonly of: readonly TopicIdPartition[];
   /** Throws where the group, which is `undefined` where there is none, does not allow it. */
   write(write: Writer, group: GroupState | undefined, stamp: CommitStamp): void;
 }
@@ -99,7 +100,7 @@ export class GroupCoordinator {
       try {
         const group = await this.step(groupId, { kind: 'join', request });
         const { epoch } = group.members.find((member) => member.memberId === memberId)!;
-        return viewOf(group, { groupId, instance: group.instance, memberId, epoch });
+        return viewOf(group, { groupId, instance: group.instance, memberId, memberEpoch: epoch });
       } catch (error) {
         if (!(error instanceof TablogError) || error.code !== 'MEMBER_EXISTS') throw error;
         if (!(await this.#expireIfDead(groupId, memberId))) throw error;
@@ -126,8 +127,11 @@ export class GroupCoordinator {
     }
   }
 
-  async release({ member, claims }: ReleaseRequest): Promise<MemberView> {
-    return mustView(await this.step(member.groupId, { kind: 'release', member, claims }), member);
+  async release({ member, partitions }: ReleaseRequest): Promise<MemberView> {
+    return mustView(
+      await this.step(member.groupId, { kind: 'release', member, partitions }),
+      member,
+    );
   }
 
   async leave({ member, offsets }: CommitRequest): Promise<void> {
@@ -249,10 +253,10 @@ export class GroupCoordinator {
 
   async #expireIfDead(groupId: string, memberId: string): Promise<boolean> {
     const { members } = await this.#read(groupId);
-    const holder = members.find((member) => member.memberId === memberId);
-    if (holder === undefined) return true; // it has left meanwhile
-    if (await this.#liveness.isAlive('client', holder.clientId)) return false;
-    await this.step(groupId, { kind: 'expire', members: [holder] });
+    const member = members.find((candidate) => candidate.memberId === memberId);
+    if (member === undefined) return true; // it has left meanwhile
+    if (await this.#liveness.isAlive('client', member.clientId)) return false;
+    await this.step(groupId, { kind: 'expire', members: [member] });
     return true;
   }
 

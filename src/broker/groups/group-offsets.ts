@@ -1,11 +1,16 @@
+import type { TopicIdPartition } from '../../base/topic-id-partition.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { newGroup } from '../../group/group-state.ts';
 import type { GroupState } from '../../group/group-state.ts';
-import { mustBeMember, mustHold } from '../../group/transitions.ts';
-import type { PartitionName } from '../../log/head.ts';
+import { mustBeMember, mustOwn } from '../../group/transitions.ts';
 import type { Request } from '../../protocol/broker.ts';
-import type { OffsetPlace } from '../../protocol/fetch.ts';
-import type { Claim, CommitRequest, CommittedOffset, GroupPosition } from '../../protocol/group.ts';
+import type { PositionSpec } from '../../protocol/fetch.ts';
+import type {
+  PartitionAssignment,
+  CommitRequest,
+  CommittedOffset,
+  GroupPosition,
+} from '../../protocol/group.ts';
 import { isInMemory } from '../../protocol/topic-id.ts';
 import { OFFSETS, logRef } from '../../store/schema.ts';
 import type { LogRow } from '../../store/schema.ts';
@@ -51,51 +56,58 @@ export class GroupOffsets {
 
   /**
    * The offsets at which a member begins its new partitions: the group's committed offset, else the
-   * member's origin, else `from`. An origin or `from` is committed at once: a member that takes
+   * member's startingOffset, else `from`. An startingOffset or `from` is committed at once: a member that takes
    * over before the first commit must begin at the same place, or it would skip records in between.
    */
   async position({
     member,
-    claims,
+    partitions,
     from,
-    origins,
+    startingOffsets,
   }: Request<'positionPartitions'>): Promise<GroupPosition[]> {
     const { groupId } = member;
-    const refs = claims.map((claim) => offsetRef(groupId, claim));
+    const refs = partitions.map((partition) => offsetRef(groupId, partition));
     const [all, [row, log, ...rows]] = await Promise.all([
-      this.#partitions.bounds(claims),
+      this.#partitions.bounds(partitions),
       this.#store.read([groupRef(groupId), logRef, ...refs] as const),
     ]);
     const group = row === undefined ? newGroup(groupId) : groupOf(row, groupId);
     mustBeMember(group, member);
-    for (const claim of claims) mustHold(group, member, claim);
+    for (const partition of partitions) mustOwn(group, member, partition);
     const committed = rows.map((found, i) => offsetOf(offsetRowOf(found, refs[i]!), log!.logId));
     const positions = await Promise.all(
-      claims.map(async (claim, i): Promise<GroupPosition> => {
+      partitions.map(async (assigned, i): Promise<GroupPosition> => {
         const { startOffset: start, endOffset: end } = all[i]!;
         const at = committed[i];
         if (at !== undefined && at >= start && at <= end) {
-          return { ...claim, offset: at, reset: null };
+          return { ...assigned, offset: at, reset: null };
         }
         // A partition that is new has been read by nobody; nor what is in memory where that was lost.
-        const isFirst = at === undefined ? isNew(group, claim) : isInMemory(claim.topicId);
-        const origin = at === undefined ? origins?.[i] : undefined;
-        const place = origin === undefined ? from : { offset: origin };
+        const isFirst = at === undefined ? isNew(group, assigned) : isInMemory(assigned.topicId);
+        const startingOffset = at === undefined ? startingOffsets?.[i] : undefined;
+        const place = startingOffset === undefined ? from : { offset: startingOffset };
         const offset = isFirst ? start : await this.#resolve(all[i]!, place);
-        return { ...claim, offset, reset: at === undefined ? null : { committed: at, start, end } };
+        return {
+          ...assigned,
+          offset,
+          reset: at === undefined ? null : { committed: at, start, end },
+        };
       }),
     );
     const begun = positions.filter(({ offset }, i) => offset !== committed[i]);
     if (begun.length > 0) {
-      await this.#write({ member, offsets: begun.map((place) => ({ ...place, metadata: '' })) });
+      await this.#write({
+        member,
+        offsets: begun.map((position) => ({ ...position, metadata: '' })),
+      });
     }
     return positions;
   }
 
   /** The offset of a place in each partition, within what there is. */
-  async resolve<P extends PartitionName>(
+  async resolve<P extends TopicIdPartition>(
     partitions: readonly P[],
-    to: OffsetPlace,
+    to: PositionSpec,
   ): Promise<(P & { readonly offset: number })[]> {
     const all = await this.#partitions.bounds(partitions);
     return Promise.all(
@@ -106,7 +118,7 @@ export class GroupOffsets {
   /** What each group has committed of a partition; `undefined`: nothing. */
   async committed(
     groupIds: readonly string[],
-    partition: PartitionName,
+    partition: TopicIdPartition,
   ): Promise<(number | undefined)[]> {
     const refs = groupIds.map((groupId) => offsetRef(groupId, partition));
     const [log, ...rows] = await this.#store.read([logRef, ...refs] as const);
@@ -165,7 +177,7 @@ export class GroupOffsets {
 
   async #resolve(
     { topicId, partition, startOffset, endOffset }: PartitionBounds,
-    to: OffsetPlace,
+    to: PositionSpec,
   ): Promise<number> {
     if ('at' in to) return this.#partitions.offset(topicId, partition, to.at);
     return Math.min(Math.max(to.offset, startOffset), endOffset);
@@ -177,6 +189,6 @@ function offsetOf(row: OffsetRow | undefined, logId: string): number | undefined
   return row?.logId === logId ? row.offset : undefined;
 }
 
-function isNew({ partitions }: GroupState, { topicId, partition }: Claim): boolean {
+function isNew({ partitions }: GroupState, { topicId, partition }: PartitionAssignment): boolean {
   return partitions.some((p) => p.isNew && p.topicId === topicId && p.partition === partition);
 }

@@ -87,7 +87,7 @@ export class MemberLiveness {
     if (this.#watched.has(clientId)) return;
     const watching = new AbortController();
     this.#watched.set(clientId, watching);
-    this.#options.liveness.whenDead('client', clientId, watching.signal, () => {
+    this.#options.liveness.onDeath('client', clientId, watching.signal, () => {
       this.#options.onGone(this.#members.filter((member) => member.clientId === clientId));
     });
   }

@@ -1,7 +1,7 @@
+import type { TopicIdPartition } from '../../base/topic-id-partition.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { STORAGE_UNAVAILABLE } from '../../base/error-rules.ts';
 import { TablogError } from '../../base/error.ts';
-import type { PartitionName } from '../../log/head.ts';
 import { headRef, newHead } from '../../log/head.ts';
 import { believedTime, trustTime } from '../../log/cleaning/retention.ts';
 import type { BelievedTime, TimeTrust } from '../../log/cleaning/retention.ts';
@@ -26,7 +26,7 @@ export interface MemoryLogOptions {
 }
 
 /** A partition that has been made. */
-interface Begun extends PartitionName {
+interface Begun extends TopicIdPartition {
   readonly store: string;
   readonly done: Promise<void>;
 }
@@ -94,7 +94,7 @@ export class MemoryLog {
   }
 
   /** The partition, which its first use creates. */
-  async #resolve(name: PartitionName): Promise<ResolvedPartition> {
+  async #resolve(name: TopicIdPartition): Promise<ResolvedPartition> {
     const resolved = await (await this.#catalog()).resolve(name);
     const { store } = resolved;
     let begun = this.#begun.get(store);
@@ -107,7 +107,7 @@ export class MemoryLog {
     return resolved;
   }
 
-  async #begin({ topicId, partition }: PartitionName, store: string): Promise<void> {
+  async #begin({ topicId, partition }: TopicIdPartition, store: string): Promise<void> {
     const from = await this.#ranges.begin(topicId);
     await this.#store.update([headRef(store)], (_, write) => {
       write.put(store, HEAD_KEY, newHead(topicId, partition, from));
@@ -127,7 +127,7 @@ export class MemoryLog {
   }
 
   /** Whatever `cleanup` says: of a topic that is compacted, too, no more than the newest is kept. */
-  async #fit(name: PartitionName, keeper: PartitionCleaner, config: TopicConfig): Promise<void> {
+  async #fit(name: TopicIdPartition, keeper: PartitionCleaner, config: TopicConfig): Promise<void> {
     if (await keeper.fit(boundOf(config), Infinity)) this.partitions.trimmed(name);
   }
 

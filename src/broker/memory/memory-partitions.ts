@@ -1,15 +1,15 @@
+import type { TopicIdPartition } from '../../base/topic-id-partition.ts';
 import { deadline } from '../../platform/clock.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { CLOSED, PROTOCOL_MISMATCH } from '../../base/error-rules.ts';
 import { TablogError, toTablogError } from '../../base/error.ts';
 import { randomId } from '../../platform/random-id.ts';
-import type { PartitionName } from '../../log/head.ts';
 import { PROTOCOL_VERSION } from '../../protocol/broker.ts';
 import type { Broker, ImportedPartition, Request } from '../../protocol/broker.ts';
 import type { FetchPartition, FetchedPartition, OffsetSpec } from '../../protocol/fetch.ts';
 import type { Append } from '../../protocol/produce.ts';
 import type { PartitionDescription } from '../../protocol/topic.ts';
-import { Leadership } from '../../platform/leadership.ts';
+import { LeaderElection } from '../../platform/leader-election.ts';
 import type { Liveness } from '../../platform/liveness.ts';
 import { PeerChannel } from '../../platform/peer-channel.ts';
 import type { Peer } from '../../platform/peer-channel.ts';
@@ -31,40 +31,41 @@ export interface MemoryPartitionsOptions {
   readonly broker: Broker & { forget(clientId: string): void };
 }
 
-/** Whoever has the records and does not answer for this long has lost them. */
+/** A leader that does not answer for this long is replaced. */
 const DIAL_MS = 5_000;
 
-/** What a call is tried again with, should those who have the records die one after the other. */
+/** A call is sent to this many leaders, should they die one after the other. */
 const MAX_TRIES = 3;
 
-/** Whom to ask, and as long as that makes sense. */
-interface Holder {
+/** The partitions of the broker that leads; `gone` aborts when it leads no more. */
+interface Leader {
   readonly partitions: PartitionHost;
   readonly gone: AbortSignal;
 }
 
 /**
- * The partitions of topics in memory. One broker of the log has their records, whichever used such a
- * topic first; the others ask it. When it is gone, so are the records, and the next one begins anew.
+ * The partitions of topics in memory. One broker of the log, the leader, has their records; the other
+ * brokers call it. When the leader is gone, so are the records, and the next leader begins with none.
  *
- * That promises less than the store does: a broker that wakes up may serve for a moment what another
- * one has taken over. Offsets tell the two apart, and what it takes in is lost with it.
+ * Topics in memory promise less than topics on disk: a broker that hung and wakes up may serve for a
+ * moment although another one leads. The offsets of the two differ, and records that the old leader
+ * takes in are lost with it.
  */
 export class MemoryPartitions implements PartitionHost {
   readonly #options: MemoryPartitionsOptions;
   readonly #name: string;
   readonly #closing = new AbortController();
-  /** Ends the connection with each of those who ask this one. */
+  /** Functions that end the connections of brokers that dialled this one. */
   readonly #peers = new Set<() => void>();
   #channel: PeerChannel | undefined;
-  #leadership: Leadership | undefined;
-  #standing: Promise<unknown> | undefined;
-  /** The records are here. */
+  #election: LeaderElection | undefined;
+  #campaign: Promise<unknown> | undefined;
+  /** The records, while this broker leads. */
   #own: MemoryLog | undefined;
-  #remote: Promise<Holder | undefined> | undefined;
-  /** Who leads as far as is known, once there is a connection. */
-  #leader: unknown;
-  /** Aborts when somebody else has the records than before. */
+  #remote: Promise<Leader | undefined> | undefined;
+  /** The Web Locks client id of the leader that `#remote` is connected to. */
+  #knownLeader: unknown;
+  /** Aborts when another broker has become the leader. */
   #moved = new AbortController();
 
   constructor(options: MemoryPartitionsOptions) {
@@ -77,14 +78,14 @@ export class MemoryPartitions implements PartitionHost {
   }
 
   async append(appends: readonly Append[], durability: Durability): Promise<AppendOutcome[]> {
-    const holder = await this.#holder().catch(toTablogError);
-    if (holder instanceof TablogError) return appends.map(() => holder);
-    return holder.partitions.append(appends, durability);
+    const leader = await this.#reachLeader().catch(toTablogError);
+    if (leader instanceof TablogError) return appends.map(() => leader);
+    return leader.partitions.append(appends, durability);
   }
 
   async fetch(wanted: readonly FetchPartition[], limits: FetchLimits): Promise<FetchedPartition[]> {
     for (;;) {
-      const { partitions, gone } = await this.#holder();
+      const { partitions, gone } = await this.#reachLeader();
       try {
         return await partitions.fetch(wanted, limits);
       } catch (error) {
@@ -98,7 +99,7 @@ export class MemoryPartitions implements PartitionHost {
     return this.#ask((partitions) => partitions.offset(topicId, partition, at));
   }
 
-  bounds(names: readonly PartitionName[]): Promise<PartitionBounds[]> {
+  bounds(names: readonly TopicIdPartition[]): Promise<PartitionBounds[]> {
     return this.#ask((partitions) => partitions.bounds(names));
   }
 
@@ -111,7 +112,7 @@ export class MemoryPartitions implements PartitionHost {
   }
 
   async importPartition(request: Request<'importPartition'>): Promise<ImportedPartition> {
-    const { partitions } = await this.#holder();
+    const { partitions } = await this.#reachLeader();
     return partitions.importPartition(request);
   }
 
@@ -121,10 +122,10 @@ export class MemoryPartitions implements PartitionHost {
   }
 
   close(): void {
-    this.#standing ??= Promise.resolve(); // whoever asks from now on stands for nothing
+    this.#campaign ??= Promise.resolve(); // whoever asks from now on stands for nothing
     this.#closing.abort();
     this.#hangUp();
-    this.#leadership?.close();
+    this.#election?.close();
     this.#channel?.close();
     this.#move();
     this.#own?.close();
@@ -133,7 +134,7 @@ export class MemoryPartitions implements PartitionHost {
   /** What `call` brings, which may be called more than once. */
   async #ask<T>(call: (partitions: PartitionHost) => Promise<T>): Promise<T> {
     for (let tries = 1; ; tries++) {
-      const { partitions, gone } = await this.#holder();
+      const { partitions, gone } = await this.#reachLeader();
       try {
         return await call(partitions);
       } catch (error) {
@@ -143,8 +144,9 @@ export class MemoryPartitions implements PartitionHost {
     }
   }
 
-  async #holder(): Promise<Holder> {
-    await (this.#standing ??= this.#stand());
+  /** The leader's partitions: this broker's own, or those of the one that it dials. */
+  async #reachLeader(): Promise<Leader> {
+    await (this.#campaign ??= this.#startCampaign());
     for (;;) {
       if (this.#closing.signal.aborted) throw new TablogError(CLOSED, 'the broker is closed');
       if (this.#own !== undefined) return this.#own;
@@ -157,11 +159,11 @@ export class MemoryPartitions implements PartitionHost {
     }
   }
 
-  #stand(): Promise<unknown> {
+  #startCampaign(): Promise<unknown> {
     const serve = (peer: Peer): void => this.#serve(peer);
     const channel = new PeerChannel(this.#name, serve, () => void this.#heardOfLeader());
     this.#channel = channel;
-    this.#leadership = new Leadership(`tablog/${this.#name}`, {
+    this.#election = new LeaderElection(`tablog/${this.#name}`, {
       onElected: () => {
         this.#own = new MemoryLog(this.#options);
         this.#move();
@@ -174,18 +176,18 @@ export class MemoryPartitions implements PartitionHost {
         this.#own = undefined;
       },
     });
-    return this.#leadership.stand();
+    return this.#election.campaign();
   }
 
   /** Connects to whoever has the records; takes over from one that does not answer. */
-  async #dial(moved: AbortSignal): Promise<Holder | undefined> {
+  async #dial(moved: AbortSignal): Promise<Leader | undefined> {
     const { clock, logId } = this.#options;
     const options = { clock, deadlineMs: DIAL_MS, signal: moved };
-    this.#leader = undefined; // who leads from now on may not have heard the call
-    const leader = await this.#leadership!.leader();
+    this.#knownLeader = undefined; // the next leader may not have heard the call
+    const leader = await this.#election!.leader();
     const peer = await this.#channel!.dial(randomId(), options);
     if (peer === undefined) {
-      if (!moved.aborted) await this.#leadership!.depose(leader);
+      if (!moved.aborted) await this.#election!.takeOver(leader);
       return undefined;
     }
     const remote = new RemotePartitions(peer, clock);
@@ -193,30 +195,30 @@ export class MemoryPartitions implements PartitionHost {
     if (moved.aborted) remote.close();
     await remote.greet(logId).catch((error: unknown) => {
       remote.close();
-      // One that does not greet is gone, too, and somebody else is looked for.
+      // A leader that does not greet counts as gone, and the next one is looked for.
       if (error instanceof TablogError && error.code === PROTOCOL_MISMATCH.code) throw error;
     });
-    if (!moved.aborted) this.#leader = leader;
+    if (!moved.aborted) this.#knownLeader = leader;
     return { partitions: remote, gone: remote.gone };
   }
 
   /**
-   * Any script of the origin can say so: a connection stays where the leader is the same. One that led
-   * before, too, has ended its connections.
+   * A notice that another broker leads. Any script of the origin can post one, so the lock is asked: a
+   * connection to the same leader stays.
    */
   async #heardOfLeader(): Promise<void> {
-    const leader = await this.#leadership!.leader().catch(() => null); // nobody can tell: look anew
-    if (leader !== this.#leader) this.#move();
+    const leader = await this.#election!.leader().catch(() => null); // unknown: dial anew
+    if (leader !== this.#knownLeader) this.#move();
   }
 
-  /** Whoever was being called does not have the records any more. */
+  /** Forgets the leader: the next call looks for it anew. */
   #move(): void {
     this.#moved.abort();
     this.#moved = new AbortController();
     this.#remote = undefined;
   }
 
-  /** What this one says from now on is not what the next one says. */
+  /** Ends the connections: this broker's answers no longer agree with the new leader's. */
   #hangUp(): void {
     for (const end of this.#peers) end();
   }
@@ -229,12 +231,12 @@ export class MemoryPartitions implements PartitionHost {
       peer.endpoint.postMessage(END, []);
       peer.close();
     };
-    // Whoever called may have given up before it was answered.
+    // The caller may have given up before the answer came.
     const cancel = deadline(clock, DIAL_MS, end);
     this.#peers.add(end);
     serveBroker(peer.endpoint, async ({ clientId }) => {
       cancel();
-      liveness.whenDead('client', clientId, this.#closing.signal, () => {
+      liveness.onDeath('client', clientId, this.#closing.signal, () => {
         broker.forget(clientId);
         end();
       });

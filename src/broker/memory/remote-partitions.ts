@@ -1,9 +1,9 @@
+import type { TopicIdPartition } from '../../base/topic-id-partition.ts';
 import { withDeadline } from '../../platform/clock.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { OUTCOME_UNKNOWN } from '../../base/error-rules.ts';
 import { TablogError, toTablogError } from '../../base/error.ts';
 import { randomId } from '../../platform/random-id.ts';
-import type { PartitionName } from '../../log/head.ts';
 import { PROTOCOL_VERSION } from '../../protocol/broker.ts';
 import type { ImportedPartition, Method, Request, Response } from '../../protocol/broker.ts';
 import type { FetchPartition, FetchedPartition, OffsetSpec } from '../../protocol/fetch.ts';
@@ -11,7 +11,7 @@ import type { Append } from '../../protocol/produce.ts';
 import type { PartitionDescription } from '../../protocol/topic.ts';
 import { BrokerPort } from '../../protocol/broker-port.ts';
 import { fromErrorData } from '../../protocol/error-data.ts';
-import { holdLife } from '../../platform/liveness.ts';
+import { holdLivenessLock } from '../../platform/liveness.ts';
 import { hasLocks } from '../../platform/locks.ts';
 import type { Peer } from '../../platform/peer-channel.ts';
 import type { Durability } from '../../store/store.ts';
@@ -51,7 +51,7 @@ export class RemotePartitions implements PartitionHost {
   /** Greets the other one; throws where it speaks another protocol or does not answer. */
   async greet(log: string): Promise<void> {
     const clientId = this.#clientId;
-    if (hasLocks()) await holdLife('client', clientId, this.gone);
+    if (hasLocks()) await holdLivenessLock('client', clientId, this.gone);
     this.gone.throwIfAborted(); // nobody would give up what is said now
     const hello = { protocol: PROTOCOL_VERSION, log, clientId, logId: null };
     await this.#inTime(this.#port.hello(hello));
@@ -91,7 +91,7 @@ export class RemotePartitions implements PartitionHost {
     return offset!;
   }
 
-  async bounds(partitions: readonly PartitionName[]): Promise<PartitionBounds[]> {
+  async bounds(partitions: readonly TopicIdPartition[]): Promise<PartitionBounds[]> {
     const at = (spec: OffsetSpec): Request<'listOffsets'> =>
       partitions.map(({ topicId, partition }) => ({ topicId, partition, at: spec }));
     const offsets = await this.#call('listOffsets', [...at('earliest'), ...at('latest')]);

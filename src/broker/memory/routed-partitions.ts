@@ -1,6 +1,6 @@
+import type { TopicIdPartition } from '../../base/topic-id-partition.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { deferred } from '../../base/deferred.ts';
-import type { PartitionName } from '../../log/head.ts';
 import type { ImportedPartition, Request } from '../../protocol/broker.ts';
 import type { FetchPartition, FetchedPartition, OffsetSpec } from '../../protocol/fetch.ts';
 import type { Append } from '../../protocol/produce.ts';
@@ -53,7 +53,7 @@ export class RoutedPartitions implements PartitionHost {
     return this.#hostOf(topicId).offset(topicId, partition, at);
   }
 
-  bounds(partitions: readonly PartitionName[]): Promise<PartitionBounds[]> {
+  bounds(partitions: readonly TopicIdPartition[]): Promise<PartitionBounds[]> {
     return this.#share(partitions, (host, share) => host.bounds(share));
   }
 

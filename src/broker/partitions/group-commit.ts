@@ -2,7 +2,7 @@ import type { Clock } from '../../platform/clock.ts';
 import { OUT_OF_ORDER_SEQUENCE } from '../../base/error-rules.ts';
 import { TablogError, toTablogError } from '../../base/error.ts';
 import { appendBatches } from '../../log/append.ts';
-import type { BatchPlace, NewBatch } from '../../log/append.ts';
+import type { LogAppendInfo, NewBatch } from '../../log/append.ts';
 import type { Segment } from '../../log/segment.ts';
 import { headOf, headRef } from '../../log/head.ts';
 import type { PartitionHead } from '../../log/head.ts';
@@ -21,7 +21,7 @@ export interface PendingAppend extends NewAppend {
 }
 
 /** The outcome of a batch: its place, or why it was not stored. */
-export type AppendOutcome = BatchPlace | TablogError;
+export type AppendOutcome = LogAppendInfo | TablogError;
 
 export interface Committed {
   readonly topicId: string;
@@ -96,7 +96,7 @@ export class GroupCommit {
     appends: readonly PendingAppend[],
     durability: Durability,
     writes: readonly RowWrites[],
-  ): Promise<BatchPlace[]> {
+  ): Promise<LogAppendInfo[]> {
     const groups = groupByStore(appends);
     const heads = groups.map((group) => headRef(group[0].store));
     const now = this.#clock.now();
@@ -192,7 +192,7 @@ function isKnown({ committed, outcomes }: Placed): boolean {
   return committed === undefined && outcomes.every((outcome) => 'baseOffset' in outcome);
 }
 
-function mustPlace(outcome: AppendOutcome): BatchPlace {
+function mustPlace(outcome: AppendOutcome): LogAppendInfo {
   if (outcome instanceof TablogError) throw outcome;
   return outcome;
 }

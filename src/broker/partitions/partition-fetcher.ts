@@ -1,9 +1,10 @@
+import type { TopicIdPartition } from '../../base/topic-id-partition.ts';
 import { mustBeInteger } from '../../base/argument.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { UNKNOWN_TOPIC } from '../../base/error-rules.ts';
 import { TablogError, toTablogError } from '../../base/error.ts';
 import { headOf, headRef } from '../../log/head.ts';
-import type { PartitionHead, PartitionName } from '../../log/head.ts';
+import type { PartitionHead } from '../../log/head.ts';
 import { hasCompressed, readPartition } from '../../log/segment-reader.ts';
 import type { SegmentsSlice } from '../../log/segment-reader.ts';
 import type { FetchPartition, FetchedPartition } from '../../protocol/fetch.ts';
@@ -22,7 +23,7 @@ export interface PartitionFetcherOptions {
   /** What fetches can be answered from memory with, without a look into the store. */
   readonly tailBytes: number;
   /** Looks up a partition by its topic's id. Throws `UNKNOWN_TOPIC`. */
-  readonly resolve: (partition: PartitionName) => Promise<ResolvedPartition>;
+  readonly resolve: (partition: TopicIdPartition) => Promise<ResolvedPartition>;
 }
 
 /** Records are served from memory for so long without a look whether they are gone: hints get lost. */
@@ -105,7 +106,7 @@ export class PartitionFetcher {
   }
 
   /** Records at the start of a partition are gone: nobody gets them from memory any more. */
-  trimmed({ topicId, partition }: PartitionName): void {
+  trimmed({ topicId, partition }: TopicIdPartition): void {
     this.#tails.doubt(topicId, partition);
     this.#waiters.wake(partitionKey(topicId, partition));
   }

@@ -1,4 +1,4 @@
-import type { PartitionName } from '../../log/head.ts';
+import type { TopicIdPartition } from '../../base/topic-id-partition.ts';
 import type { AppendOutcome } from './group-commit.ts';
 import type { ImportedPartition, Request } from '../../protocol/broker.ts';
 import type { FetchPartition, FetchedPartition, OffsetSpec } from '../../protocol/fetch.ts';
@@ -8,7 +8,7 @@ import type { Durability } from '../../store/store.ts';
 import type { TopicRow } from '../rows/topic-row.ts';
 
 /** What of a partition can be read. */
-export interface PartitionBounds extends PartitionName {
+export interface PartitionBounds extends TopicIdPartition {
   readonly startOffset: number;
   readonly endOffset: number;
 }
@@ -35,7 +35,7 @@ export interface PartitionHost {
   fetch(wanted: readonly FetchPartition[], limits: FetchLimits): Promise<FetchedPartition[]>;
   offset(topicId: string, partition: number, at: OffsetSpec): Promise<number>;
   /** Throws `UNKNOWN_TOPIC`. */
-  bounds(partitions: readonly PartitionName[]): Promise<PartitionBounds[]>;
+  bounds(partitions: readonly TopicIdPartition[]): Promise<PartitionBounds[]>;
   describe(row: TopicRow): Promise<PartitionDescription[]>;
   /** Moves the start of partitions, and tells where it is. Throws `OFFSET_OUT_OF_RANGE`. */
   deleteRecords(request: Request<'deleteRecords'>): Promise<number[]>;

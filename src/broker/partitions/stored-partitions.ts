@@ -1,9 +1,10 @@
+import type { TopicIdPartition } from '../../base/topic-id-partition.ts';
 import { mustBeInteger } from '../../base/argument.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { TablogError, toTablogError } from '../../base/error.ts';
-import type { BatchPlace } from '../../log/append.ts';
+import type { LogAppendInfo } from '../../log/append.ts';
 import { headOf, headRef } from '../../log/head.ts';
-import type { PartitionHead, PartitionName } from '../../log/head.ts';
+import type { PartitionHead } from '../../log/head.ts';
 import { importBatches, mustBeNew } from '../../log/file/import-batches.ts';
 import { LogFileReader } from '../../log/file/log-file-reader.ts';
 import { offsetAtTime } from '../../log/segment-reader.ts';
@@ -29,10 +30,10 @@ import type { TopicRow } from '../rows/topic-row.ts';
 
 export interface StoredPartitionsOptions extends PartitionFetcherOptions {
   /** A file is about to bring a partition as far as this offset. */
-  readonly beforeImport?: (partition: PartitionName, endOffset: number) => Promise<void>;
+  readonly beforeImport?: (partition: TopicIdPartition, endOffset: number) => Promise<void>;
   readonly onCommitted: (committed: readonly Committed[]) => void;
   /** Records at the start of a partition are gone. */
-  readonly onTrimmed: (partition: PartitionName) => void;
+  readonly onTrimmed: (partition: TopicIdPartition) => void;
 }
 
 const SCAN_BYTES = 1024 * 1024;
@@ -74,7 +75,7 @@ export class StoredPartitions implements PartitionHost {
     appends: readonly Append[],
     durability: Durability,
     rows: readonly RowWrites[],
-  ): Promise<BatchPlace[]> {
+  ): Promise<LogAppendInfo[]> {
     const prepared = await Promise.all(appends.map((append) => this.#prepare(append)));
     return this.#commits.transact(prepared, durability, rows);
   }
@@ -89,7 +90,7 @@ export class StoredPartitions implements PartitionHost {
   }
 
   /** Records at the start of a partition are gone. */
-  trimmed(name: PartitionName): void {
+  trimmed(name: TopicIdPartition): void {
     this.#fetcher.trimmed(name);
   }
 
@@ -151,7 +152,7 @@ export class StoredPartitions implements PartitionHost {
     return this.#offsetAtTime(store, head, at);
   }
 
-  bounds(partitions: readonly PartitionName[]): Promise<PartitionBounds[]> {
+  bounds(partitions: readonly TopicIdPartition[]): Promise<PartitionBounds[]> {
     return this.#heads(partitions);
   }
 
@@ -181,13 +182,13 @@ export class StoredPartitions implements PartitionHost {
     return { ...prepareAppend(append, config, this.#clock.now()), store };
   }
 
-  async #heads(partitions: readonly PartitionName[]): Promise<PartitionHead[]> {
+  async #heads(partitions: readonly TopicIdPartition[]): Promise<PartitionHead[]> {
     const resolved = await Promise.all(partitions.map((name) => this.#options.resolve(name)));
     const heads = await this.#store.read(resolved.map(({ store }) => headRef(store)));
     return heads.map((row, i) => headOf(row, { ...partitions[i]!, ...resolved[i]! }));
   }
 
-  #trim(name: PartitionName): void {
+  #trim(name: TopicIdPartition): void {
     this.trimmed(name);
     this.#options.onTrimmed(name);
   }

@@ -1,4 +1,4 @@
-import type { PartitionName } from '../../log/head.ts';
+import type { TopicIdPartition } from '../../base/topic-id-partition.ts';
 import type { Segment } from '../../log/segment.ts';
 import { PartitionTail } from './partition-tail.ts';
 
@@ -54,8 +54,8 @@ export class TailCache {
   }
 
   /** Forgets the tails of all topics but these; returns the partitions that were forgotten. */
-  retain(topicIds: ReadonlySet<string>): PartitionName[] {
-    const gone: PartitionName[] = [];
+  retain(topicIds: ReadonlySet<string>): TopicIdPartition[] {
+    const gone: TopicIdPartition[] = [];
     for (const [key, tail] of this.#tails) {
       const at = key.lastIndexOf('/');
       const name = { topicId: key.slice(0, at), partition: Number(key.slice(at + 1)) };

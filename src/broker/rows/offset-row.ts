@@ -1,3 +1,4 @@
+import type { TopicIdPartition } from '../../base/topic-id-partition.ts';
 import { damagedRow, hasShape } from '../../store/stored-row.ts';
 import type { RowShape } from '../../store/stored-row.ts';
 import { OFFSETS } from '../../store/schema.ts';
@@ -26,7 +27,7 @@ export interface CommitNumber {
 
 export function offsetRef(
   groupId: string,
-  { topicId, partition }: { readonly topicId: string; readonly partition: number },
+  { topicId, partition }: TopicIdPartition,
 ): RowRef<OffsetRow> {
   return { store: OFFSETS, key: [groupId, topicId, partition] };
 }

@@ -1,8 +1,8 @@
+import type { TopicIdPartition } from '../../base/topic-id-partition.ts';
 import { STORAGE_UNAVAILABLE, TOPIC_EXISTS, UNKNOWN_TOPIC } from '../../base/error-rules.ts';
 import { mustBeInteger, mustBeName } from '../../base/argument.ts';
 import { TablogError } from '../../base/error.ts';
 import type { SubscribedTopic } from '../../group/group-state.ts';
-import type { PartitionName } from '../../log/head.ts';
 import { headRef, topicGone } from '../../log/head.ts';
 import { MAX_PARTITIONS } from '../../protocol/topic.ts';
 import type { TopicConfig, TopicConfigChanges, TopicSpec } from '../../protocol/topic.ts';
@@ -98,7 +98,7 @@ export class TopicCatalog {
   }
 
   /** The store and the configuration of a partition. Throws `UNKNOWN_TOPIC`. */
-  async resolve({ topicId, partition }: PartitionName): Promise<ResolvedPartition> {
+  async resolve({ topicId, partition }: TopicIdPartition): Promise<ResolvedPartition> {
     for (const fresh of [false, true]) {
       const row = byId(await this.#read(fresh)).get(topicId);
       const store = row && storeOf(row, partition);

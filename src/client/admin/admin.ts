@@ -13,7 +13,7 @@ import type { CommittedOffset, GroupDescription, GroupListing } from '../../prot
 import { checkPosition } from '../fetch/position.ts';
 import type { Position } from '../fetch/position.ts';
 import type { Connection } from '../connection/connection.ts';
-import { bindFacade } from '../../base/facade.ts';
+import { bindFacade } from '../../base/handle.ts';
 import { CREATE_CHECKS, RESET_CHECKS } from './admin-options.ts';
 import type {
   AlterLogOptions,

@@ -5,11 +5,11 @@ import { randomId } from '../../platform/random-id.ts';
 import { isRepeatable } from '../../protocol/broker.ts';
 import type { Method, Request, Response } from '../../protocol/broker.ts';
 import type { TopicInfo } from '../../protocol/topic.ts';
-import { holdLife } from '../../platform/liveness.ts';
+import { holdLivenessLock } from '../../platform/liveness.ts';
 import type { InlineHost, WorkerKind } from './worker-host.ts';
 import { connectInline, connectToWorker } from './worker-connection.ts';
 import type { WorkerConnection } from './worker-connection.ts';
-import { PageLife } from '../../platform/page-lifecycle.ts';
+import { PageLifecycle } from '../../platform/page-lifecycle.ts';
 import type { WorkerUrl } from './worker-url.ts';
 
 export interface ConnectionOptions {
@@ -34,7 +34,7 @@ const SERVED_MS = 1_000;
 /** A tab's connection to the log, across the deaths of workers: the next call starts or joins another worker. */
 export class Connection {
   readonly clientId: string = randomId();
-  readonly page: PageLife;
+  readonly page: PageLifecycle;
   readonly #options: ConnectionOptions;
   readonly #closing = new AbortController();
   /** The id of the log; `undefined` until the log is open. */
@@ -44,7 +44,7 @@ export class Connection {
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
-    this.page = new PageLife(this.closed);
+    this.page = new PageLifecycle(this.closed);
   }
 
   /** The log's name. */
@@ -178,7 +178,7 @@ export class Connection {
    * this thread and dies with the tab, so a refused lock does no harm.
    */
   async #holdLife(alone: boolean): Promise<void> {
-    this.#alive ??= holdLife('client', this.clientId, this.closed);
+    this.#alive ??= holdLivenessLock('client', this.clientId, this.closed);
     try {
       await this.#alive;
     } catch (error) {

@@ -4,7 +4,7 @@ import { OUTCOME_UNKNOWN, WORKER_LOST } from '../../base/error-rules.ts';
 import { TablogError } from '../../base/error.ts';
 import { PROTOCOL_VERSION } from '../../protocol/broker.ts';
 import type { Method, Request, Response } from '../../protocol/broker.ts';
-import { whenDead } from '../../platform/liveness.ts';
+import { onDeath } from '../../platform/liveness.ts';
 import { BrokerPort } from '../../protocol/broker-port.ts';
 import { startError, startWorker } from './worker-host.ts';
 import type { InlineHost, WorkerHost, WorkerKind } from './worker-host.ts';
@@ -124,7 +124,7 @@ async function greet(host: WorkerHost, options: ConnectOptions): Promise<WorkerC
     end(unanswered(why));
     onLost();
   };
-  whenDead('broker', brokerId, ended.signal, () => lose('the worker died'));
+  onDeath('broker', brokerId, ended.signal, () => lose('the worker died'));
 
   return {
     async call<M extends Method>(

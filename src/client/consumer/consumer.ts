@@ -1,10 +1,10 @@
 import { checkArray, checkInteger, checkMs, withDefaults } from '../../base/argument.ts';
-import { Closable } from '../../base/closable.ts';
+import { Closable, bindFacade } from '../../base/handle.ts';
 import { deferred } from '../../base/deferred.ts';
 import { closed, isLogDeleted } from '../../base/error.ts';
 import { within } from '../../platform/clock.ts';
 import { randomId } from '../../platform/random-id.ts';
-import type { OffsetPlace } from '../../protocol/fetch.ts';
+import type { PositionSpec } from '../../protocol/fetch.ts';
 import { aborted } from '../../platform/liveness.ts';
 import { ManualAssignment } from '../fetch/manual-assignment.ts';
 import type { Assignment } from '../fetch/manual-assignment.ts';
@@ -20,7 +20,6 @@ import { checkPosition } from '../fetch/position.ts';
 import type { ConsumerOptions } from './consumer-options.ts';
 import type { Position } from '../fetch/position.ts';
 import type { DecodeErrorPolicy } from '../poll/decode-errors.ts';
-import { bindFacade } from '../../base/facade.ts';
 import { Fetcher } from '../fetch/fetcher.ts';
 import { lazyGroupMember } from '../group/lazy-group-member.ts';
 import { commitOffsets } from './offset-to-commit.ts';
@@ -133,15 +132,15 @@ export class Consumer<T extends TopicFilter = TopicLike>
       commitsItself: this.#commitsItself,
     });
     const place = checkPosition(from);
-    const origins = mayMove(place) || group === undefined ? this.#lookUp(place) : undefined;
-    origins?.catch(() => {}); // reported to the one who needs a place
+    const startingOffsets = mayMove(place) || group === undefined ? this.#lookUp(place) : undefined;
+    startingOffsets?.catch(() => {}); // reported to the one who needs a place
     const predecessors = this.#member === undefined ? undefined : haveLeft(this.#member);
     const positioned = deferred();
     this.#ready = this.#start(async () => {
       if (deadLetterTopic !== undefined) await topicMetadata.load(asTopic(deadLetterTopic).name);
       const common = { topicMetadata, selection, readers, from, listeners, onChange };
       if (group === undefined) {
-        return new ManualAssignment({ ...common, origins: origins!, mustExist });
+        return new ManualAssignment({ ...common, startingOffsets: startingOffsets!, mustExist });
       }
       const { GroupMember } = await lazyGroupMember.load();
       await Promise.race([predecessors, aborted(this.#closing.signal)]);
@@ -149,7 +148,7 @@ export class Consumer<T extends TopicFilter = TopicLike>
         ...common,
         // Where the look-up failed, the broker looks again when the group gives this member the
         // partition.
-        origins: Promise.resolve(origins).catch(() => undefined),
+        startingOffsets: Promise.resolve(startingOffsets).catch(() => undefined),
         connection,
         group: { ...checked, group, memberId: this.memberId!, assignor: checked.assignor ?? null },
         onRevoking: (reader) => this.#runner?.giveUp(reader),
@@ -300,14 +299,14 @@ export class Consumer<T extends TopicFilter = TopicLike>
   async seek(to: Position, where?: TopicPartition): Promise<void> {
     const place = checkPosition(to);
     const call = this.#readers.nextSeek();
-    let origins: StartingOffsets | undefined;
+    let startingOffsets: StartingOffsets | undefined;
     if (this.#readers.all.length === 0) {
       const looked = 'at' in place ? this.#lookUp(place) : undefined;
       looked?.catch(() => {}); // awaited below
       await this.#positioned;
-      origins = await looked;
+      startingOffsets = await looked;
     }
-    await this.#readers.seek(call, to, where, origins);
+    await this.#readers.seek(call, to, where, startingOffsets);
     this.#fetcher.pump();
     this.#fetcher.wake();
   }
@@ -373,7 +372,7 @@ export class Consumer<T extends TopicFilter = TopicLike>
     }
   }
 
-  #lookUp(place: OffsetPlace): Promise<StartingOffsets> {
+  #lookUp(place: PositionSpec): Promise<StartingOffsets> {
     return lookUpStartingOffsets(this.#connection, this.#selection.subscription, place);
   }
 
@@ -396,6 +395,6 @@ export class Consumer<T extends TopicFilter = TopicLike>
 }
 
 /** Whether later appends can move the place. */
-function mayMove(place: OffsetPlace): boolean {
+function mayMove(place: PositionSpec): boolean {
   return 'at' in place && place.at !== 'earliest';
 }

@@ -102,21 +102,21 @@ export class AssignedPartitions {
   }
 
   /**
-   * `origins`: the offsets of the place when the seek was called; without them the place is looked
+   * `startingOffsets`: the offsets of the place when the seek was called; without them the place is looked
    * up now.
    */
   async seek(
     call: number,
     to: Position,
     where: TopicPartition | undefined,
-    origins?: StartingOffsets,
+    startingOffsets?: StartingOffsets,
   ): Promise<void> {
     const readers = this.#select(where);
     for (const reader of readers) reader.seekCall = call;
     const offsets =
-      origins === undefined
+      startingOffsets === undefined
         ? await this.resolve(readers, to)
-        : readers.map((reader) => origins.of(reader));
+        : readers.map((reader) => startingOffsets.of(reader));
     readers.forEach((reader, i) => {
       if (reader.seekCall === call) reader.seek(offsets[i]!);
     });

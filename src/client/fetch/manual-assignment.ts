@@ -26,7 +26,7 @@ export interface ManualAssignmentOptions {
   readonly readers: AssignedPartitions;
   readonly from: Position;
   /** The offsets that `from` stood for when the consumer was made. */
-  readonly origins: Promise<StartingOffsets>;
+  readonly startingOffsets: Promise<StartingOffsets>;
   readonly listeners: ConsumerListeners;
   readonly mustExist: boolean;
   /** There may be more to read. */
@@ -49,12 +49,16 @@ export class ManualAssignment implements Assignment {
     const { topicMetadata, selection, readers, mustExist } = this.#options;
     const stop = topicMetadata.onChange(() => void this.#addNew());
     this.#closing.signal.addEventListener('abort', stop, { once: true });
-    const origins = await this.#options.origins;
-    if (mustExist) checkExist(selection, origins.topics);
+    const startingOffsets = await this.#options.startingOffsets;
+    if (mustExist) checkExist(selection, startingOffsets.topics);
     const found = this.#newReaders(
-      origins.topics.map(({ id, name, offsets }) => ({ id, name, partitions: offsets.length })),
+      startingOffsets.topics.map(({ id, name, offsets }) => ({
+        id,
+        name,
+        partitions: offsets.length,
+      })),
     );
-    for (const reader of found) reader.seek(origins.of(reader));
+    for (const reader of found) reader.seek(startingOffsets.of(reader));
     readers.all.push(...found);
     this.#started = true;
     this.#options.onChange();

@@ -1,6 +1,6 @@
 import { checkInteger, mistake } from '../../base/argument.ts';
 import { timeOf } from '../../base/brand.ts';
-import type { OffsetPlace } from '../../protocol/fetch.ts';
+import type { PositionSpec } from '../../protocol/fetch.ts';
 
 /**
  * A place in a partition: its first record, the end, an offset, or the first record at or after a
@@ -9,7 +9,7 @@ import type { OffsetPlace } from '../../protocol/fetch.ts';
 export type Position = 'earliest' | 'latest' | number | Date;
 
 /** Throws a `TypeError` or `RangeError` for what is no place in a partition. */
-export function checkPosition(position: Position): OffsetPlace {
+export function checkPosition(position: Position): PositionSpec {
   if (position === 'earliest' || position === 'latest') return { at: position };
   const time = timeOf(position) ?? NaN;
   if (!Number.isNaN(time)) return { at: time };

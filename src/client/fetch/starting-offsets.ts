@@ -1,4 +1,5 @@
-import type { OffsetPlace, TopicOffsets } from '../../protocol/fetch.ts';
+import type { TopicIdPartition } from '../../base/topic-id-partition.ts';
+import type { PositionSpec, TopicOffsets } from '../../protocol/fetch.ts';
 import type { Subscription } from '../../protocol/group.ts';
 import type { Connection } from '../connection/connection.ts';
 
@@ -15,7 +16,7 @@ export class StartingOffsets {
     this.#byId = new Map(topics.map(({ id, offsets }) => [id, offsets]));
   }
 
-  of({ topicId, partition }: { readonly topicId: string; readonly partition: number }): number {
+  of({ topicId, partition }: TopicIdPartition): number {
     return this.#byId.get(topicId)?.[partition] ?? 0;
   }
 }
@@ -27,7 +28,7 @@ export class StartingOffsets {
 export async function lookUpStartingOffsets(
   connection: Connection,
   subscription: Subscription,
-  place: OffsetPlace,
+  place: PositionSpec,
 ): Promise<StartingOffsets> {
   const at = 'at' in place ? place.at : 'earliest';
   const topics = await connection.call('listTopicOffsets', { subscription, at });

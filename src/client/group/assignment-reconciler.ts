@@ -3,7 +3,7 @@ import { deferred } from '../../base/deferred.ts';
 import { mayReadAgain } from '../../base/error.ts';
 import type { TablogError } from '../../base/error.ts';
 import type {
-  Claim,
+  PartitionAssignment,
   GroupPosition,
   MemberRef,
   MemberView,
@@ -37,7 +37,7 @@ export interface AssignmentReconcilerOptions {
    * The offsets that `from` stood for when the consumer was made; `undefined` where appends cannot
    * move `from`, or the look-up failed.
    */
-  readonly origins: Promise<StartingOffsets | undefined>;
+  readonly startingOffsets: Promise<StartingOffsets | undefined>;
   /** There may be more to read, or less. */
   readonly onChange: () => void;
   /** Nothing more of it is to begin: it is to be given up. */
@@ -78,36 +78,34 @@ export class AssignmentReconciler {
     return this.#view?.generation ?? -1;
   }
 
-  /**
-   * Whether the member has exactly the partitions that it is meant to have, and listeners are done.
-   */
+  /** Whether the member has exactly the partitions meant for it, and listeners are done. */
   get isComplete(): boolean {
     const isGivingUp = this.#view?.owned.some(({ revoked }) => revoked) ?? false;
     return this.isPositioned && this.#busy.size === 0 && !isGivingUp;
   }
 
-  /**
-   * Whether every partition that the member is meant to have has its place; listeners may still
-   * run.
-   */
+  /** Whether the member has a position in every partition of its own; listeners may still run. */
   get isPositioned(): boolean {
     const { pending = 1, owned = [] } = this.#view ?? {};
-    return pending === 0 && owned.every((claim) => claim.revoked || this.#held.has(keyOf(claim)));
+    return (
+      pending === 0 &&
+      owned.every((assigned) => assigned.revoked || this.#held.has(keyOf(assigned)))
+    );
   }
 
   /** The group as it is now, for this life of the member. */
   apply(member: MemberRef, view: MemberView): void {
-    if (this.#member?.epoch === member.epoch && view.generation < this.#view!.generation) return;
-    this.#member = member;
-    this.#view = view;
+    const isSameLife = this.#member?.memberEpoch === member.memberEpoch;
+    if (isSameLife && view.generation < this.#view!.generation) return;
+    [this.#member, this.#view] = [member, view];
     const owned = new Set(view.owned.map(keyOf));
     this.#lose([...this.#held].flatMap(([key, reader]) => (owned.has(key) ? [] : reader)));
-    const idle = view.owned.filter((claim) => !this.#busy.has(keyOf(claim)));
+    const idle = view.owned.filter((assigned) => !this.#busy.has(keyOf(assigned)));
     const toRelease = idle.filter(({ revoked }) => revoked);
-    const isToBegin = (claim: OwnedPartition): boolean =>
-      !claim.revoked && !this.#isEnding && !this.#held.has(keyOf(claim));
+    const isToBegin = (assigned: OwnedPartition): boolean =>
+      !assigned.revoked && !this.#isEnding && !this.#held.has(keyOf(assigned));
     const toBegin = idle.filter(isToBegin);
-    for (const claim of [...toRelease, ...toBegin]) this.#busy.add(keyOf(claim));
+    for (const assigned of [...toRelease, ...toBegin]) this.#busy.add(keyOf(assigned));
     if (toBegin.length > 0) void this.#begin(member, toBegin);
     this.#giveUp(member, toRelease);
     this.#options.onChange();
@@ -144,19 +142,19 @@ export class AssignmentReconciler {
     for (const reader of readers) this.#drop(reader);
   }
 
-  async #begin(member: MemberRef, claims: readonly OwnedPartition[]): Promise<void> {
-    const { connection, from, origins, readers } = this.#options;
-    const places = await origins;
+  async #begin(member: MemberRef, partitions: readonly OwnedPartition[]): Promise<void> {
+    const { connection, from, startingOffsets, readers } = this.#options;
+    const places = await startingOffsets;
     const request = {
       member,
-      claims,
+      partitions,
       from: checkPosition(from),
-      origins: places && claims.map((claim) => places.of(claim)),
+      startingOffsets: places && partitions.map((assigned) => places.of(assigned)),
     };
     const positions = await this.#tried(() => connection.call('positionPartitions', request));
     const begun = (positions ?? []).flatMap((position, i) => {
-      const isOver = this.#member !== member || this.#isEnding || !this.#owns(claims[i]!);
-      return isOver ? [] : this.#newReader(member, claims[i]!, position.offset);
+      const isOver = this.#member !== member || this.#isEnding || !this.#owns(partitions[i]!);
+      return isOver ? [] : this.#newReader(member, partitions[i]!, position.offset);
     });
     readers.all.push(...begun);
     for (const reader of begun) this.#held.set(keyOf(reader.progress!), reader);
@@ -166,7 +164,7 @@ export class AssignmentReconciler {
       await told;
       for (const reader of begun) reader.stopped = !reader.progress!.isOpen || this.#isEnding;
     }
-    this.#done(member, claims);
+    this.#done(member, partitions);
   }
 
   /** Emits 'assigned'; resolves when the partitions may be read. */
@@ -195,38 +193,38 @@ export class AssignmentReconciler {
     if (untold.length > 0) await this.#options.listeners.emit('revoked', partitionsEvent(untold));
   }
 
-  #newReader(member: MemberRef, claim: OwnedPartition, offset: number): PartitionReader {
+  #newReader(member: MemberRef, assigned: OwnedPartition, offset: number): PartitionReader {
     const { committer, readers } = this.#options;
-    const { topic, topicId, partition } = claim;
+    const { topic, topicId, partition } = assigned;
     const reader = readers.create(topic, topicId, partition);
     reader.seek(offset);
-    reader.progress = new PartitionProgress(member, claim, offset, committer);
+    reader.progress = new PartitionProgress(member, assigned, offset, committer);
     reader.stopped = true;
     reader.onError = (error) => this.#recover(reader, error);
     return reader;
   }
 
-  #giveUp(member: MemberRef, claims: readonly OwnedPartition[]): void {
+  #giveUp(member: MemberRef, partitions: readonly OwnedPartition[]): void {
     const idle: OwnedPartition[] = [];
-    for (const claim of claims) {
-      const reader = this.#held.get(keyOf(claim));
+    for (const assigned of partitions) {
+      const reader = this.#held.get(keyOf(assigned));
       if (reader === undefined) {
-        idle.push(claim);
+        idle.push(assigned);
         continue;
       }
       const progress = reader.progress!;
       progress.revoking = true;
       reader.stopped = true;
       this.#options.onRevoking(reader);
-      if (progress.isIdle) idle.push(claim);
-      else void progress.idle().then(() => this.#startRelease(member, [claim]));
+      if (progress.isIdle) idle.push(assigned);
+      else void progress.idle().then(() => this.#startRelease(member, [assigned]));
     }
     if (idle.length > 0) this.#startRelease(member, idle);
   }
 
-  #startRelease(member: MemberRef, claims: readonly OwnedPartition[]): void {
+  #startRelease(member: MemberRef, partitions: readonly OwnedPartition[]): void {
     if (this.#member !== member) return; // all of it is lost
-    const releasing = this.#release(member, claims);
+    const releasing = this.#release(member, partitions);
     this.#releasing.add(releasing);
     void releasing.then(() => this.#releasing.delete(releasing));
   }
@@ -241,25 +239,25 @@ export class AssignmentReconciler {
     }
   }
 
-  async #release(member: MemberRef, claims: readonly OwnedPartition[]): Promise<void> {
+  async #release(member: MemberRef, partitions: readonly OwnedPartition[]): Promise<void> {
     const { connection, onError, releaseTimeoutMs } = this.#options;
-    const held = claims.flatMap((claim) => this.#held.get(keyOf(claim)) ?? []);
+    const held = partitions.flatMap((assigned) => this.#held.get(keyOf(assigned)) ?? []);
     if (held.length > 0) {
       await this.#tellRevoked(held);
       await this.#flush(held, releaseTimeoutMs).catch(onError);
     }
     if (this.#member !== member) return; // all of it is lost
     for (const reader of held) this.#drop(reader);
-    const request = { member, claims };
+    const request = { member, partitions };
     const view = await this.#tried(() => connection.call('releasePartitions', request));
     if (view !== undefined && this.#member === member) this.apply(member, view);
-    this.#done(member, claims);
+    this.#done(member, partitions);
   }
 
   /** Looks again: the group may have changed since. */
-  #done(member: MemberRef, claims: readonly Claim[]): void {
+  #done(member: MemberRef, partitions: readonly PartitionAssignment[]): void {
     if (this.#member !== member) return;
-    for (const claim of claims) this.#busy.delete(keyOf(claim));
+    for (const assigned of partitions) this.#busy.delete(keyOf(assigned));
     this.apply(member, this.#view!);
   }
 
@@ -280,8 +278,8 @@ export class AssignmentReconciler {
     reader.progress!.lose();
   }
 
-  #owns(claim: Claim): boolean {
-    return this.#view!.owned.some((owned) => keyOf(owned) === keyOf(claim));
+  #owns(assigned: PartitionAssignment): boolean {
+    return this.#view!.owned.some((owned) => keyOf(owned) === keyOf(assigned));
   }
 
   /** What `call` brings; `undefined` where it failed, and then when it makes sense to try again. */
@@ -315,6 +313,6 @@ export class AssignmentReconciler {
   }
 }
 
-function keyOf({ topicId, partition, epoch }: Claim): string {
+function keyOf({ topicId, partition, assignmentEpoch: epoch }: PartitionAssignment): string {
   return `${topicId}/${partition}@${epoch}`;
 }

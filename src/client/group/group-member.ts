@@ -183,7 +183,7 @@ export class GroupMember implements Assignment {
       sessionTimeoutMs,
       rebalanceTimeoutMs,
     });
-    this.#member = { groupId, instance: view.instance, memberId, epoch: view.epoch };
+    this.#member = { groupId, instance: view.instance, memberId, memberEpoch: view.memberEpoch };
     if (this.#closing.signal.aborted) return; // `close` leaves
     this.#heard(this.#member, view, asked);
   }

@@ -2,7 +2,7 @@ import { FENCED } from '../../base/error-rules.ts';
 import { TablogError } from '../../base/error.ts';
 import { deferred } from '../../base/deferred.ts';
 import type { Deferred } from '../../base/deferred.ts';
-import type { Claim, MemberRef, OffsetCommit } from '../../protocol/group.ts';
+import type { PartitionAssignment, MemberRef, OffsetCommit } from '../../protocol/group.ts';
 
 /** Who commits what is processed. */
 export interface Committer {
@@ -32,12 +32,12 @@ export interface Handed {
  * A member's hold on a partition, from when it got it until it gave it up or lost it: which messages
  * are in the application's hands, and how far all of them are processed.
  */
-export class PartitionProgress implements Claim {
+export class PartitionProgress implements PartitionAssignment {
   readonly member: MemberRef;
   readonly committer: Committer;
   readonly topicId: string;
   readonly partition: number;
-  readonly epoch: number;
+  readonly assignmentEpoch: number;
   /** It is to be given up; nothing more is handed out. */
   revoking = false;
   /** What was committed last. */
@@ -59,7 +59,7 @@ export class PartitionProgress implements Claim {
 
   constructor(
     member: MemberRef,
-    { topicId, partition, epoch }: Claim,
+    { topicId, partition, assignmentEpoch: epoch }: PartitionAssignment,
     offset: number,
     committer: Committer,
   ) {
@@ -67,7 +67,7 @@ export class PartitionProgress implements Claim {
     this.committer = committer;
     this.topicId = topicId;
     this.partition = partition;
-    this.epoch = epoch;
+    this.assignmentEpoch = epoch;
     this.committed = offset;
     this.asked = offset;
     this.#processed = offset;
@@ -191,6 +191,13 @@ export function lost({ member, partition }: PartitionProgress): TablogError {
 
 /** What the store is asked to commit: numbered, so that it can tell the later one. */
 export function toCommit(progress: PartitionProgress, offset: number, metadata = ''): OffsetCommit {
-  const { topicId, partition, epoch } = progress;
-  return { sequence: ++progress.commits, topicId, partition, epoch, offset, metadata };
+  const { topicId, partition, assignmentEpoch: epoch } = progress;
+  return {
+    sequence: ++progress.commits,
+    topicId,
+    partition,
+    assignmentEpoch: epoch,
+    offset,
+    metadata,
+  };
 }

@@ -123,11 +123,11 @@ async function repeat(
 /** Whether the group has committed the partition up to `offset`. */
 async function isCommitted(
   connection: Connection,
-  { member, topicId, partition, epoch }: PartitionProgress,
+  { member, topicId, partition, assignmentEpoch }: PartitionProgress,
   offset: number,
 ): Promise<boolean> {
-  const claims = [{ topicId, partition, epoch }];
-  const request = { member, claims, from: { offset: 0 } };
+  const partitions = [{ topicId, partition, assignmentEpoch }];
+  const request = { member, partitions, from: { offset: 0 } };
   const [position] = await connection.call('positionPartitions', request);
   const { offset: committed, reset } = position!;
   return (reset?.committed ?? committed) >= offset;

@@ -5,14 +5,13 @@ import {
   checkNoOptions,
   withDefaults,
 } from '../../base/argument.ts';
-import { Closable } from '../../base/closable.ts';
+import { Closable, bindFacade } from '../../base/handle.ts';
 import { TablogError, closed } from '../../base/error.ts';
 import { randomProducerId } from '../../platform/random-id.ts';
 import type { TopicInfo } from '../../protocol/topic.ts';
 import type { RecordMetadata, Sink } from '../accumulator/partition-accumulator.ts';
 import { Admission, asError } from './admission.ts';
 import type { Connection } from '../connection/connection.ts';
-import { bindFacade } from '../../base/facade.ts';
 import { checkProducerOptions } from '../accumulator/producer-options.ts';
 import type { CheckedProducerOptions, ProducerOptions } from '../accumulator/producer-options.ts';
 import { encodeRecord } from '../accumulator/record-encoder.ts';

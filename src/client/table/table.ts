@@ -1,7 +1,6 @@
 import { mistake } from '../../base/argument.ts';
-import { Closable } from '../../base/closable.ts';
+import { Closable, bindFacade } from '../../base/handle.ts';
 import { closed, isLogDeleted } from '../../base/error.ts';
-import { bindFacade } from '../../base/facade.ts';
 import { Consumer } from '../consumer/consumer.ts';
 import type { ConsumerInternals } from '../consumer/consumer-internals.ts';
 import type { Log } from '../log.ts';

@@ -9,7 +9,7 @@ import { recordBytes } from '../../record/batch-writer.ts';
 import type { RecordMetadata } from '../accumulator/partition-accumulator.ts';
 import { Consumer } from '../consumer/consumer.ts';
 import { HOLDS_OF } from '../consumer/consumer-internals.ts';
-import { bindFacade } from '../../base/facade.ts';
+import { bindFacade } from '../../base/handle.ts';
 import { handedOut } from './transaction-offsets.ts';
 import type { Held } from './transaction-offsets.ts';
 import type { TopicFilter } from '../message/message.ts';

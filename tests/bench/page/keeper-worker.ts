@@ -3,7 +3,7 @@ import { PartitionCleaner } from '../../../src/broker/cleaner/partition-cleaner.
 import { serveWorker } from '../../../src/broker/serve-worker.ts';
 import type { WorkerScope } from '../../../src/broker/serve-worker.ts';
 import type { TopicRow } from '../../../src/broker/rows/topic-row.ts';
-import { alone } from '../../../src/platform/liveness.ts';
+import { runIfLockAvailable } from '../../../src/platform/liveness.ts';
 import { openIdbStore } from '../../../src/store/idb-store.ts';
 import { pacedStore } from '../../../src/store/paced-store.ts';
 import { TOPICS, logRef, partitionStore } from '../../../src/store/schema.ts';
@@ -70,7 +70,7 @@ async function openAlone(log: string): Promise<Store> {
       resolve();
       return new Promise(() => {});
     };
-    alone(`janitor/${row!.logId}`, hold).catch(reject);
+    runIfLockAvailable(`janitor/${row!.logId}`, hold).catch(reject);
   });
   return store;
 }

@@ -101,7 +101,7 @@ describe('a tab that dies', () => {
     await Member.join(one, 'b');
     tabs.kill('tab of a');
     await settle();
-    expect((await errorOf(a.commit(a.claim(0), 0))).code).toBe('FENCED');
+    expect((await errorOf(a.commit(a.assignment(0), 0))).code).toBe('FENCED');
   });
 });
 
@@ -129,7 +129,7 @@ describe('a memberId that a tab had before', () => {
     tabs.kill('tab of static'); // nobody watches
     const again = await Member.join(broker(), 'static', { clientId: 'next tab' });
     expect(again.partitions).toEqual([0, 1, 2, 3]);
-    expect(again.ref.epoch).toBeGreaterThan(before.ref.epoch);
+    expect(again.ref.memberEpoch).toBeGreaterThan(before.ref.memberEpoch);
     expect(await membersIn(log.store)).toEqual(['static']);
   });
 
@@ -185,7 +185,7 @@ describe('a group that was deleted and begins again', () => {
     await one.deleteGroups([GROUP_ID]);
     log.clock.advance(60_000);
     await Member.join(one, 'static', { clientId: 'another tab' });
-    expect((await errorOf(zombie.commit(zombie.claim(0), 0))).code).toBe('FENCED');
+    expect((await errorOf(zombie.commit(zombie.assignment(0), 0))).code).toBe('FENCED');
     expect(await membersIn(log.store)).toEqual(['static']);
   });
 });

@@ -3,9 +3,9 @@ import type { Clock } from '../../../src/platform/clock.ts';
 import { TablogError } from '../../../src/base/error.ts';
 import { LogBroker } from '../../../src/broker/log-broker.ts';
 import type { GroupState } from '../../../src/group/group-state.ts';
-import type { OffsetPlace } from '../../../src/protocol/fetch.ts';
+import type { PositionSpec } from '../../../src/protocol/fetch.ts';
 import type {
-  Claim,
+  PartitionAssignment,
   GroupPosition,
   JoinRequest,
   MemberRef,
@@ -26,7 +26,7 @@ export class Tabs implements Liveness {
   readonly #dead = new Set<string>();
   readonly #watching = new Map<string, Set<() => void>>();
 
-  whenDead(_: string, id: string, signal: AbortSignal, died: () => void): void {
+  onDeath(_: string, id: string, signal: AbortSignal, died: () => void): void {
     const tell = (): void => {
       if (!signal.aborted) died();
     };
@@ -83,8 +83,8 @@ export class Member {
 
   constructor(broker: LogBroker, memberId: string, view: MemberView) {
     this.broker = broker;
-    const { epoch, instance } = view;
-    this.ref = { groupId: GROUP_ID, instance, memberId, epoch };
+    const { memberEpoch: epoch, instance } = view;
+    this.ref = { groupId: GROUP_ID, instance, memberId, memberEpoch: epoch };
     this.view = view;
   }
 
@@ -101,10 +101,10 @@ export class Member {
     return this.view.owned.map(({ partition }) => partition);
   }
 
-  claim(partition: number): OwnedPartition {
-    const claim = this.view.owned.find((owned) => owned.partition === partition);
-    if (claim === undefined) throw new Error(`it does not have partition ${partition}`);
-    return claim;
+  assignment(partition: number): OwnedPartition {
+    const assignment = this.view.owned.find((owned) => owned.partition === partition);
+    if (assignment === undefined) throw new Error(`it does not have partition ${partition}`);
+    return assignment;
   }
 
   /** The group as it is now. */
@@ -122,25 +122,25 @@ export class Member {
 
   /** Gives up what it is asked for. */
   async release(): Promise<void> {
-    const claims = (await this.sync()).owned.filter(({ revoked }) => revoked);
-    this.view = await this.broker.releasePartitions({ member: this.ref, claims });
+    const assignments = (await this.sync()).owned.filter(({ revoked }) => revoked);
+    this.view = await this.broker.releasePartitions({ member: this.ref, partitions: assignments });
   }
 
   leave(): Promise<null> {
     return this.broker.leaveGroup({ member: this.ref, offsets: [] });
   }
 
-  commit(claim: Claim, offset: number, metadata = ''): Promise<null> {
+  commit(assignment: PartitionAssignment, offset: number, metadata = ''): Promise<null> {
     return this.broker.commitOffsets({
       member: this.ref,
-      offsets: [{ ...claim, offset, metadata }],
+      offsets: [{ ...assignment, offset, metadata }],
     });
   }
 
   /** Where it begins in what it has. */
-  async positions(from: OffsetPlace = { at: 'earliest' }): Promise<readonly GroupPosition[]> {
-    const { owned: claims } = await this.sync();
-    return this.broker.positionPartitions({ member: this.ref, claims, from });
+  async positions(from: PositionSpec = { at: 'earliest' }): Promise<readonly GroupPosition[]> {
+    const { owned: partitions } = await this.sync();
+    return this.broker.positionPartitions({ member: this.ref, partitions, from });
   }
 }
 

@@ -160,22 +160,22 @@ describe('syncGroup', () => {
 
 describe('who is no member is FENCED', () => {
   test.each([
-    ['another epoch', (epoch: number) => ({ epoch: epoch + 1 })],
-    ['an epoch of before', (epoch: number) => ({ epoch: epoch - 1 })],
+    ['another epoch', (epoch: number) => ({ memberEpoch: epoch + 1 })],
+    ['an epoch of before', (epoch: number) => ({ memberEpoch: epoch - 1 })],
     ['another id', () => ({ memberId: 'x' })],
     ['another group', () => ({ groupId: 'nobody' })],
   ])('%s', async (_, change) => {
     const { one } = await twoBrokers();
     const a = await Member.join(one, 'a');
-    const member = { ...a.ref, ...change(a.ref.epoch) };
-    const claims = a.view.owned;
-    const offsets = claims.map((claim) => ({ ...claim, offset: 0, metadata: '' }));
+    const member = { ...a.ref, ...change(a.ref.memberEpoch) };
+    const assignments = a.view.owned;
+    const offsets = assignments.map((assignment) => ({ ...assignment, offset: 0, metadata: '' }));
     const from = { at: 'earliest' } as const;
     const calls = [
       one.syncGroup({ member, generation: 0, hidden: false, maxWaitMs: 0 }),
-      one.releasePartitions({ member, claims }),
+      one.releasePartitions({ member, partitions: assignments }),
       one.commitOffsets({ member, offsets }),
-      one.positionPartitions({ member, claims, from }),
+      one.positionPartitions({ member, partitions: assignments, from }),
       one.leaveGroup({ member, offsets }),
     ];
     for (const call of calls) expect((await errorOf(call)).code).toBe('FENCED');
@@ -191,7 +191,7 @@ describe('who is no member is FENCED', () => {
     await other.leaveGroup({ member: a.ref, offsets: [] });
     expect((await news).code).toBe('FENCED');
     const again = await Member.join(one, 'a');
-    expect(again.ref.epoch).toBeGreaterThan(a.ref.epoch);
+    expect(again.ref.memberEpoch).toBeGreaterThan(a.ref.memberEpoch);
     expect((await errorOf(a.sync())).code).toBe('FENCED');
   });
 });
@@ -213,10 +213,10 @@ describe('releasePartitions', () => {
     const { log, one, other } = await twoBrokers();
     const a = await Member.join(one, 'a');
     const b = await Member.join(other, 'b');
-    const claims = (await a.sync()).owned.filter(({ revoked }) => revoked);
-    const view = await one.releasePartitions({ member: a.ref, claims });
+    const assignments = (await a.sync()).owned.filter(({ revoked }) => revoked);
+    const view = await one.releasePartitions({ member: a.ref, partitions: assignments });
     const before = await groupIn(log.store);
-    expect(await other.releasePartitions({ member: a.ref, claims })).toEqual(view);
+    expect(await other.releasePartitions({ member: a.ref, partitions: assignments })).toEqual(view);
     expect(await groupIn(log.store)).toEqual(before);
     await b.sync();
     expect(b.partitions).toEqual([2, 3]);
@@ -225,10 +225,10 @@ describe('releasePartitions', () => {
   test('of what is not to be given up gives it back with a new epoch', async () => {
     const { one } = await twoBrokers();
     const a = await Member.join(one, 'a');
-    const { epoch } = a.claim(0);
-    a.view = await one.releasePartitions({ member: a.ref, claims: [a.claim(0)] });
+    const { assignmentEpoch: epoch } = a.assignment(0);
+    a.view = await one.releasePartitions({ member: a.ref, partitions: [a.assignment(0)] });
     expect(a.partitions).toEqual([0, 1, 2, 3]);
-    expect(a.claim(0).epoch).toBeGreaterThan(epoch);
+    expect(a.assignment(0).assignmentEpoch).toBeGreaterThan(epoch);
   });
 });
 
@@ -274,7 +274,7 @@ describe('leaveGroup', () => {
     const a = await Member.join(one, 'a');
     const b = await Member.join(other, 'b');
     await a.positions();
-    const offsets = [{ ...a.claim(0), offset: 0, metadata: 'bye' }];
+    const offsets = [{ ...a.assignment(0), offset: 0, metadata: 'bye' }];
     await one.leaveGroup({ member: a.ref, offsets });
     expect(await ownersIn(log.store)).toBe('b b b b');
     expect((await other.fetchOffsets({ groupId: GROUP_ID }))[0]).toMatchObject({
@@ -288,7 +288,7 @@ describe('leaveGroup', () => {
   test('that is FENCED for an offset leaves nothing behind', async () => {
     const { log, one } = await twoBrokers();
     const a = await Member.join(one, 'a');
-    const offsets = [{ ...a.claim(0), epoch: 99, offset: 0, metadata: '' }];
+    const offsets = [{ ...a.assignment(0), assignmentEpoch: 99, offset: 0, metadata: '' }];
     expect((await errorOf(one.leaveGroup({ member: a.ref, offsets }))).code).toBe('FENCED');
     expect(await membersIn(log.store)).toEqual(['a']);
   });

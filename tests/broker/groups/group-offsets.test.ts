@@ -73,8 +73,8 @@ describe('positionPartitions', () => {
     const { one, other } = await tenRecords();
     const a = await Member.join(one.broker, 'a');
     await a.positions();
-    await a.commit(a.claim(0), 4);
-    await a.commit(a.claim(1), 10);
+    await a.commit(a.assignment(0), 4);
+    await a.commit(a.assignment(1), 10);
     await a.leave();
     const b = await Member.join(other.broker, 'b');
     const positions = await b.positions({ at: 'latest' });
@@ -135,7 +135,7 @@ describe('positionPartitions', () => {
     const { log, one } = await tenRecords();
     const a = await Member.join(one.broker, 'a');
     await a.positions();
-    await a.commit(a.claim(0), 5);
+    await a.commit(a.assignment(0), 5);
     await changeRows(log, () => ({ logId: 'one that was lost' }));
     expect(await offsetsIn(one)).toEqual([]);
     const [first] = await a.positions({ at: 'latest' });
@@ -146,8 +146,10 @@ describe('positionPartitions', () => {
   test('is FENCED for a partition that the member does not have', async () => {
     const { one } = await tenRecords();
     const a = await Member.join(one.broker, 'a');
-    const claims = [{ ...a.claim(0), epoch: a.claim(0).epoch - 1 }];
-    const request = { member: a.ref, claims, from: { at: 'earliest' } } as const;
+    const partitions = [
+      { ...a.assignment(0), assignmentEpoch: a.assignment(0).assignmentEpoch - 1 },
+    ];
+    const request = { member: a.ref, partitions, from: { at: 'earliest' } } as const;
     expect((await errorOf(one.broker.positionPartitions(request))).code).toBe('FENCED');
     expect(await offsetsIn(one)).toEqual([]);
   });
@@ -157,9 +159,9 @@ describe('commitOffsets', () => {
   test('keeps offset, metadata and time; the last one counts, also a lower one', async () => {
     const { log, one, other } = await tenRecords();
     const a = await Member.join(one.broker, 'a');
-    await a.commit(a.claim(1), 8);
+    await a.commit(a.assignment(1), 8);
     log.clock.advance(5);
-    await a.commit(a.claim(1), 3, 'back');
+    await a.commit(a.assignment(1), 3, 'back');
     expect(await other.broker.fetchOffsets({ groupId: GROUP_ID })).toEqual([
       {
         topic: 'orders',
@@ -175,8 +177,8 @@ describe('commitOffsets', () => {
     const { one } = await tenRecords();
     const a = await Member.join(one.broker, 'a');
     const offsets = [
-      { ...a.claim(0), offset: 10, metadata: '' },
-      { ...a.claim(1), offset: 11, metadata: '' },
+      { ...a.assignment(0), offset: 10, metadata: '' },
+      { ...a.assignment(1), offset: 11, metadata: '' },
     ];
     expect(await errorOf(one.broker.commitOffsets({ member: a.ref, offsets }))).toMatchObject({
       code: 'OFFSET_OUT_OF_RANGE',
@@ -189,19 +191,23 @@ describe('commitOffsets', () => {
     const { one, other } = await tenRecords();
     const a = await Member.join(one.broker, 'a');
     await a.positions();
-    const mine = a.claim(1);
+    const mine = a.assignment(1);
     const b = await Member.join(other.broker, 'b');
     await a.commit(mine, 2); // asked for, and not given up yet
     await a.release();
     await b.sync();
-    const offsets = [a.claim(0), mine].map((claim) => ({ ...claim, offset: 5, metadata: '' }));
+    const offsets = [a.assignment(0), mine].map((assignment) => ({
+      ...assignment,
+      offset: 5,
+      metadata: '',
+    }));
     const request = { member: a.ref, offsets };
     expect((await errorOf(one.broker.commitOffsets(request))).code).toBe('FENCED');
     expect(await offsetsIn(one)).toEqual([0, 2]);
     await b.leave();
     await a.sync(); // it has the partition again, in another life
     expect((await errorOf(a.commit(mine, 9))).code).toBe('FENCED');
-    await a.commit(a.claim(1), 9);
+    await a.commit(a.assignment(1), 9);
     expect(await offsetsIn(one)).toEqual([0, 9]);
   });
 
@@ -209,7 +215,7 @@ describe('commitOffsets', () => {
     const { one, other } = await tenRecords();
     const a = await Member.join(one.broker, 'a');
     await other.broker.deleteTopics(['orders']);
-    expect((await errorOf(a.commit(a.claim(0), 1))).code).toBe('UNKNOWN_TOPIC');
+    expect((await errorOf(a.commit(a.assignment(0), 1))).code).toBe('UNKNOWN_TOPIC');
   });
 });
 
@@ -232,7 +238,7 @@ describe('a topic that is deleted', () => {
     const { one, other } = await tenRecords();
     const a = await Member.join(one.broker, 'a');
     await a.positions();
-    await a.commit(a.claim(0), 7);
+    await a.commit(a.assignment(0), 7);
     await a.leave();
     await other.broker.deleteTopics(['orders']);
     const made = await other.create('orders', 2);

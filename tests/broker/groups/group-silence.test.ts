@@ -94,8 +94,8 @@ describe('a member that leaves four questions unanswered', () => {
     void live(await Member.join(broker, 'a'));
     await Member.join(broker, 'b');
     const groupId = 'other';
-    const { epoch, instance } = await broker.joinGroup(joinRequest('b', { groupId }));
-    const member = { groupId, instance, memberId: 'b', epoch };
+    const { memberEpoch, instance } = await broker.joinGroup(joinRequest('b', { groupId }));
+    const member = { groupId, instance, memberId: 'b', memberEpoch };
     for (let i = 0; i < 4; i++) {
       await broker.syncGroup({ member, generation: -1, hidden: false, maxWaitMs: 0 });
       await ask(1, log.clock);

@@ -57,13 +57,13 @@ describe('a group notices', () => {
     const [one, other] = [log.broker(), log.broker()];
     const before = await one.create('orders');
     const a = await Member.join(one.broker, 'a');
-    expect(a.claim(0).topicId).toBe(before.id);
+    expect(a.assignment(0).topicId).toBe(before.id);
     await other.broker.deleteTopics(['orders']);
     const after = await other.create('orders');
     await settle();
     await a.sync();
     expect(a.view.owned.map(({ topicId }) => topicId)).toEqual([after.id]);
-    expect((await errorOf(a.commit({ ...a.claim(0), topicId: before.id }, 0))).code).toBe(
+    expect((await errorOf(a.commit({ ...a.assignment(0), topicId: before.id }, 0))).code).toBe(
       'UNKNOWN_TOPIC',
     );
   });

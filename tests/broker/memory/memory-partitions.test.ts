@@ -6,7 +6,7 @@ import { PROTOCOL_VERSION } from '../../../src/protocol/broker.ts';
 import type { Broker } from '../../../src/protocol/broker.ts';
 import type { FetchedPartition } from '../../../src/protocol/fetch.ts';
 import type { TopicConfig, TopicInfo } from '../../../src/protocol/topic.ts';
-import { Leadership } from '../../../src/platform/leadership.ts';
+import { LeaderElection } from '../../../src/platform/leader-election.ts';
 import { PeerChannel } from '../../../src/platform/peer-channel.ts';
 import { serveBroker } from '../../../src/protocol/serve-broker.ts';
 import { logRef } from '../../../src/store/schema.ts';
@@ -71,7 +71,7 @@ interface Rival {
 async function rival(manner: Manner, protocol = PROTOCOL_VERSION): Promise<Rival> {
   const name = await nameOf(log);
   const told: string[] = [];
-  const leadership = new Leadership(`tablog/${name}`, {
+  const leadership = new LeaderElection(`tablog/${name}`, {
     onElected: () => void told.push('elected'),
     onDeposed: () => void told.push('deposed'),
   });
@@ -100,7 +100,7 @@ async function rival(manner: Manner, protocol = PROTOCOL_VERSION): Promise<Rival
     channel.close();
   };
   onTestFinished(die);
-  await leadership.stand();
+  await leadership.campaign();
   if (manner !== 'silent') channel.lead();
   return { dials, told, die };
 }
@@ -351,12 +351,12 @@ describe('who says that another one leads', () => {
     const other = log.broker();
     const poll = other.fetch(topic, { offset: 1, maxWaitMs: HOUR_MS });
     await settle();
-    const between = new Leadership(`tablog/${await nameOf(log)}`, {
+    const between = new LeaderElection(`tablog/${await nameOf(log)}`, {
       onElected() {},
       onDeposed() {},
     });
-    await between.stand();
-    await between.depose();
+    await between.campaign();
+    await between.takeOver();
     between.close();
     expect(await poll).toMatchObject({ error: { code: 'OFFSET_OUT_OF_RANGE' } });
     expect(await other.append(topic, 'b')).toBe(SECOND);

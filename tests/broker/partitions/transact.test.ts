@@ -103,7 +103,10 @@ describe('a transaction that fails leaves nothing behind', () => {
   test('FENCED: an epoch of before', async () => {
     const { broker, letters, member } = await aMember();
     const commit = commitOf(member, 1, 1);
-    const stale = { ...commit.offsets[1]!, epoch: commit.offsets[1]!.epoch - 1 };
+    const stale = {
+      ...commit.offsets[1]!,
+      assignmentEpoch: commit.offsets[1]!.assignmentEpoch - 1,
+    };
     const appends = [appendTo(letters, 0, 'a'), appendTo(letters, 1, 'b')];
     const request = { ...NOTHING, appends };
     const zombie = { ...commit, offsets: [commit.offsets[0]!, stale] };

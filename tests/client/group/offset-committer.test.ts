@@ -36,8 +36,13 @@ class Committing {
   }
 
   progress(partition = 0): PartitionProgress {
-    const member = { groupId: 'billing', instance: 'i', memberId: 'a', epoch: 1 };
-    return new PartitionProgress(member, { topicId: 'id', partition, epoch: 1 }, 0, this.committer);
+    const member = { groupId: 'billing', instance: 'i', memberId: 'a', memberEpoch: 1 };
+    return new PartitionProgress(
+      member,
+      { topicId: 'id', partition, assignmentEpoch: 1 },
+      0,
+      this.committer,
+    );
   }
 
   /** Answers the oldest call that waits. */

@@ -35,10 +35,10 @@ class Notes implements Committer {
 }
 
 function holdFrom(offset: number, committer: Committer = new Notes()): PartitionProgress {
-  const member = { groupId: 'billing', instance: 'i', memberId: 'a', epoch: 1 };
+  const member = { groupId: 'billing', instance: 'i', memberId: 'a', memberEpoch: 1 };
   return new PartitionProgress(
     member,
-    { topicId: 'id', partition: 0, epoch: 1 },
+    { topicId: 'id', partition: 0, assignmentEpoch: 1 },
     offset,
     committer,
   );

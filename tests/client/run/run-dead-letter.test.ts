@@ -43,7 +43,7 @@ function originOf(letter: Message<string, Uint8Array, Uint8Array>): string {
   return parts.map((part) => letter.header(`tablog.${part}`)).join('/');
 }
 
-async function origins(log: Log): Promise<string[]> {
+async function startingOffsets(log: Log): Promise<string[]> {
   return (await readAll(log, letters)).map(originOf);
 }
 
@@ -155,7 +155,7 @@ describe('a dead letter', () => {
       ...toLetters,
     });
     await until(async () => (await countOf(log, letters)) === 2);
-    expect(await origins(log)).toEqual(['raw/0/0/1', 'raw/0/1/1']);
+    expect(await startingOffsets(log)).toEqual(['raw/0/0/1', 'raw/0/1/1']);
   });
 
   test('comes when the retries are used up, with their number', async () => {
@@ -169,7 +169,7 @@ describe('a dead letter', () => {
     });
     for (let attempt = 1; attempt <= 3; attempt++) await hands.fail('a:0');
     await hands.end('a:1');
-    expect(await origins(log)).toEqual(['orders/0/0/3']);
+    expect(await startingOffsets(log)).toEqual(['orders/0/0/3']);
   });
 
   test('without a group is written without a commit', async () => {
@@ -177,7 +177,7 @@ describe('a dead letter', () => {
     const hands = handOut(log.consumer(asReader), toLetters);
     await hands.fail('a:0');
     await hands.end('a:1');
-    expect(await origins(log)).toEqual(['orders/0/0/1']);
+    expect(await startingOffsets(log)).toEqual(['orders/0/0/1']);
     expect(host.requests('transact').map(({ commits }) => commits)).toEqual([[]]);
   });
 });
@@ -206,7 +206,7 @@ describe('a dead letter and its commit', () => {
     expect(await committed(log)).toEqual([0, 0, 0, 0]);
     await hands.end('a:0');
     await until(async () => (await committed(log))[0] === 3);
-    expect(await origins(log)).toEqual(['orders/0/1/1']);
+    expect(await startingOffsets(log)).toEqual(['orders/0/1/1']);
   });
 
   test('come in order where several wait', async () => {
@@ -215,7 +215,7 @@ describe('a dead letter and its commit', () => {
     for (const value of ['d:0', 'b:0', 'c:0']) await hands.fail(value);
     await hands.end('a:0');
     await until(async () => (await committed(log))[0] === 4);
-    expect(await origins(log)).toEqual(['orders/0/1/1', 'orders/0/2/1', 'orders/0/3/1']);
+    expect(await startingOffsets(log)).toEqual(['orders/0/1/1', 'orders/0/2/1', 'orders/0/3/1']);
   });
 
   test('do not go behind a commit that was under way: no commit goes backwards', async () => {
@@ -266,7 +266,7 @@ describe('a dead letter and its commit', () => {
       await hands.fail('a:0');
       await hands.end('b:0', 'a:1');
       await until(async () => (await committed(log))[0] === 3);
-      expect(await origins(log)).toEqual(['orders/0/0/1']);
+      expect(await startingOffsets(log)).toEqual(['orders/0/0/1']);
       expect(host.requests('transact')).toHaveLength(when === 'after' ? 1 : times + 1);
     },
   );
@@ -283,7 +283,7 @@ describe('a dead letter and its commit', () => {
     await hands.fail('a:0');
     await until(async () => (await committed(log))[0] === 1);
     await goOn();
-    expect(await origins(log)).toEqual(['orders/0/0/1']);
+    expect(await startingOffsets(log)).toEqual(['orders/0/0/1']);
     expect(await committed(log)).toEqual([1, 0, 0, 0]);
   });
 
@@ -301,7 +301,7 @@ describe('a dead letter and its commit', () => {
     });
     await hands.fail('a:0');
     await hands.end('a:1');
-    expect(await origins(log)).toEqual(['orders/0/0/1']);
+    expect(await startingOffsets(log)).toEqual(['orders/0/0/1']);
     expect(host.requests('transact')).toHaveLength(1);
   });
 
@@ -334,7 +334,7 @@ describe('a dead letter and its commit', () => {
       return hands.inHand.includes('a:2');
     });
     expect((await committed(log))[0]).toBe(2);
-    expect(await origins(log)).toEqual(['orders/0/1/1']);
+    expect(await startingOffsets(log)).toEqual(['orders/0/1/1']);
     expect(host.requests('transact')).toHaveLength(1);
   });
 
@@ -351,7 +351,7 @@ describe('a dead letter and its commit', () => {
     const hands = handOut(log.consumer(options), toLetters);
     await hands.fail('a:0');
     await hands.end('a:1');
-    expect(await origins(log)).toEqual(['orders/0/0/1']);
+    expect(await startingOffsets(log)).toEqual(['orders/0/0/1']);
   });
 
   test('are both missing where storing fails: run rejects, and the message comes again', async () => {
@@ -367,7 +367,7 @@ describe('a dead letter and its commit', () => {
     const again = handOut(consumer, toLetters);
     await again.fail('a:0');
     await again.end('a:1');
-    expect(await origins(log)).toEqual(['orders/0/0/1']);
+    expect(await startingOffsets(log)).toEqual(['orders/0/0/1']);
   });
 
   test('do not keep a stop of another message from ending the run', async () => {

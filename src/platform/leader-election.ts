@@ -1,14 +1,14 @@
 import { aborted } from './liveness.ts';
 import { hasLocks, lockHolder, withLock } from './locks.ts';
 
-export interface LeadershipOptions {
+export interface LeaderElectionOptions {
   readonly onElected: () => void;
   /** Somebody else leads now. */
   readonly onDeposed: () => void;
 }
 
 /** Those who stand for each name, where there are no Web Locks: all in one thread. The first one leads. */
-const standing = new Map<string, Leadership[]>();
+const candidates = new Map<string, LeaderElection[]>();
 
 /**
  * Of all who stand for a name one leads, whoever was first; when it is gone, the next one does.
@@ -16,30 +16,30 @@ const standing = new Map<string, Leadership[]>();
  * One that hangs can be deposed, and learns of it when it wakes up. So a leader may believe for a
  * moment that it still leads: what must not be decided twice is decided in the store.
  */
-export class Leadership {
+export class LeaderElection {
   readonly #name: string;
-  readonly #options: LeadershipOptions;
+  readonly #options: LeaderElectionOptions;
   readonly #closing = new AbortController();
   #queued: AbortController | undefined;
   #isLeading = false;
 
-  constructor(name: string, options: LeadershipOptions) {
+  constructor(name: string, options: LeaderElectionOptions) {
     this.#name = name;
     this.#options = options;
   }
 
   /** Stands for the name from now on; resolves with whether this one leads at once. */
-  async stand(): Promise<boolean> {
+  async campaign(): Promise<boolean> {
     if (hasLocks()) return this.#ask({ ifAvailable: true });
-    const others = standing.get(this.#name) ?? [];
-    standing.set(this.#name, [...others, this]);
+    const others = candidates.get(this.#name) ?? [];
+    candidates.set(this.#name, [...others, this]);
     if (others.length === 0) this.#options.onElected();
     return others.length === 0;
   }
 
   /** Who leads now: whether it is another one later. */
   async leader(): Promise<unknown> {
-    if (!hasLocks()) return standing.get(this.#name)?.[0];
+    if (!hasLocks()) return candidates.get(this.#name)?.[0];
     return lockHolder(this.#name);
   }
 
@@ -47,12 +47,12 @@ export class Leadership {
    * Leads from now on, whoever did before; or only if that was this one: of all who waited for it in
    * vain one takes over, and nobody from that one.
    */
-  async depose(only?: unknown): Promise<void> {
+  async takeOver(only?: unknown): Promise<void> {
     const isOther = (leader: unknown): boolean => only !== undefined && leader !== only;
     if (!hasLocks()) {
-      const [leader, ...others] = standing.get(this.#name)!;
+      const [leader, ...others] = candidates.get(this.#name)!;
       if (leader === this || isOther(leader)) return;
-      standing.set(this.#name, [this, leader!, ...others.filter((other) => other !== this)]);
+      candidates.set(this.#name, [this, leader!, ...others.filter((other) => other !== this)]);
       leader!.#options.onDeposed();
       this.#options.onElected();
       return;
@@ -68,11 +68,11 @@ export class Leadership {
   close(): void {
     this.#closing.abort();
     this.#queued?.abort();
-    const all = standing.get(this.#name);
+    const all = candidates.get(this.#name);
     if (all === undefined) return;
     const left = all.filter((other) => other !== this);
-    if (left.length === 0) standing.delete(this.#name);
-    else standing.set(this.#name, left);
+    if (left.length === 0) candidates.delete(this.#name);
+    else candidates.set(this.#name, left);
     const [next] = left;
     if (all[0] === this && next !== undefined) next.#options.onElected();
   }

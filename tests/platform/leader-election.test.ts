@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Leadership } from '../../src/platform/leadership.ts';
+import type { LeaderElection } from '../../src/platform/leader-election.ts';
 import { ballot } from './ballot.ts';
 import { useNoLocks } from '../support/stub-globals.ts';
 
@@ -8,7 +8,7 @@ import { useNoLocks } from '../support/stub-globals.ts';
 useNoLocks();
 
 interface Stood {
-  readonly leadership: Leadership;
+  readonly leadership: LeaderElection;
   readonly leadsAtOnce: boolean;
 }
 
@@ -17,7 +17,7 @@ function election() {
   const { candidate, ...rest } = ballot();
   const stand = async (who: string): Promise<Stood> => {
     const leadership = candidate(who);
-    return { leadership, leadsAtOnce: await leadership.stand() };
+    return { leadership, leadsAtOnce: await leadership.campaign() };
   };
   return { ...rest, candidate, stand };
 }
@@ -65,7 +65,7 @@ describe('one that leads no longer', () => {
     const { told, stand } = election();
     await stand('a');
     const b = await stand('b');
-    await b.leadership.depose();
+    await b.leadership.takeOver();
     expect(told).toEqual(['a is elected', 'a is deposed', 'b is elected']);
   });
 
@@ -74,7 +74,7 @@ describe('one that leads no longer', () => {
     await stand('a');
     await stand('b');
     const c = await stand('c');
-    await c.leadership.depose();
+    await c.leadership.takeOver();
     c.leadership.close();
     expect(told.slice(3)).toEqual(['a is elected']);
   });
@@ -82,8 +82,8 @@ describe('one that leads no longer', () => {
   test('may take it back', async () => {
     const { told, stand } = election();
     const [a, b] = [await stand('a'), await stand('b')];
-    await b.leadership.depose();
-    await a.leadership.depose();
+    await b.leadership.takeOver();
+    await a.leadership.takeOver();
     expect(told.slice(3)).toEqual(['b is deposed', 'a is elected']);
   });
 });
@@ -91,7 +91,7 @@ describe('one that leads no longer', () => {
 test('whoever leads deposes nobody', async () => {
   const { told, stand } = election();
   const { leadership } = await stand('a');
-  await leadership.depose();
+  await leadership.takeOver();
   expect(told).toEqual(['a is elected']);
 });
 
@@ -110,7 +110,7 @@ describe('close', () => {
   test('of one that was deposed leaves the leader as it is', async () => {
     const { told, stand } = election();
     const [a, b] = [await stand('a'), await stand('b')];
-    await b.leadership.depose();
+    await b.leadership.takeOver();
     a.leadership.close();
     b.leadership.close();
     expect(told).toEqual(['a is elected', 'a is deposed', 'b is elected']);
@@ -125,16 +125,16 @@ test('whatever they do, one leads as long as anybody stands', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(act, { maxLength: 40 }), async (acts) => {
       const { leading, candidate } = election();
-      const standing = new Map<string, Leadership>();
+      const standing = new Map<string, LeaderElection>();
       for (const [i, { who, what }] of acts.entries()) {
         const key = String(who);
         const found = [...standing.keys()].find((name) => name.startsWith(`${key}/`));
         if (what === 'stand' && found === undefined) {
           const leadership = candidate(`${key}/${i}`);
           standing.set(`${key}/${i}`, leadership);
-          await leadership.stand();
+          await leadership.campaign();
         } else if (what === 'depose' && found !== undefined) {
-          await standing.get(found)!.depose();
+          await standing.get(found)!.takeOver();
           expect([...leading]).toEqual([found]);
         } else if (what === 'close' && found !== undefined) {
           standing.get(found)!.close();
