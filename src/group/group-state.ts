@@ -7,24 +7,24 @@ import type {
   Subscription,
 } from '../protocol/group.ts';
 
-/** A row of the store `groups`: the whole truth of who reads what. */
+/** A row of the store `groups`: the members, and the owner of each partition. */
 export interface GroupState {
   readonly groupId: string;
-  /** Made with the group: one of the same name, after it was deleted, has another. */
+  /** A random id made with the group: a group that is deleted and made again gets another one. */
   readonly instance: string;
-  /** Goes up with every change of the row. */
+  /** Goes up by one with every change of the row. */
   readonly generation: number;
   readonly assignor: AssignorName;
   /** In the order in which they joined. */
   readonly members: readonly GroupMember[];
-  /** By topic name and number. Each has one owner at most: there is no way to write down two. */
+  /** Sorted by topic name and number. The format has room for one owner of a partition only. */
   readonly partitions: readonly GroupPartition[];
 }
 
 export interface GroupMember {
   readonly memberId: string;
   readonly clientId: string;
-  /** The generation in which it joined. */
+  /** The generation in which the member joined. */
   readonly epoch: number;
   readonly subscription: Subscription;
   readonly hidden: boolean;
@@ -32,9 +32,12 @@ export interface GroupMember {
   readonly rebalanceTimeoutMs: number;
   /** Milliseconds since 1970. */
   readonly joinedAt: number;
-  /** Since when it is asked in this row whether it is alive, having answered nobody; null: it is not. */
+  /**
+   * When a broker asked in this row for a sign of life, because the member did not answer its probe,
+   * in ms since 1970; null: no question is open.
+   */
   readonly suspectedAt: number | null;
-  /** When it is late with what it was asked to release; null: nothing is asked of it. */
+  /** The deadline for releasing revoked partitions, in ms since 1970; null: none is revoked. */
   readonly releaseBy: number | null;
 }
 
@@ -42,13 +45,13 @@ export interface GroupPartition {
   readonly topicId: string;
   readonly topic: string;
   readonly partition: number;
-  /** It came while the group was subscribed to its topic: no record of it has been missed yet. */
+  /** The partition was added under a subscribed group, so the group reads it from its first record. */
   readonly isNew: boolean;
-  /** Who is to read it. */
+  /** The member that is to read the partition. */
   readonly target: string | null;
-  /** Who reads it. The target gets it when nobody does. */
+  /** The member that reads the partition. The target becomes the owner when there is no owner. */
   readonly owner: string | null;
-  /** The generation in which the owner got it. */
+  /** The generation in which the owner got the partition. */
   readonly epoch: number;
 }
 
@@ -59,7 +62,7 @@ export interface SubscribedTopic {
   readonly partitions: number;
 }
 
-/** A group without members; `instance` is its own, or '' where there is none. */
+/** A group without members; `instance` is '' until a member joins. */
 export function newGroup(groupId: string, instance = ''): GroupState {
   return { groupId, instance, generation: 0, assignor: 'sticky', members: [], partitions: [] };
 }
@@ -70,11 +73,11 @@ export function phaseOf({ members, partitions }: GroupState): GroupPhase {
 }
 
 export function subscribesTo({ topics, patterns }: Subscription, topic: string): boolean {
-  // `test` would begin where the last one ended, with the flags g and y.
+  // `search`, because `test` with the flag g or y begins where the last match ended.
   return topics.includes(topic) || patterns.some((pattern) => topic.search(pattern) !== -1);
 }
 
-/** What a member is told; who asks has to be one. See `mustBeMember`. */
+/** The group as one of its members sees it. Check the member with `mustBeMember` first. */
 export function viewOf(
   { instance, generation, partitions }: GroupState,
   { memberId, memberEpoch }: MemberRef,

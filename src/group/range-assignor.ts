@@ -2,9 +2,10 @@ import { byMemberId } from './assignor.ts';
 import type { AssignablePartition, MemberSubscription } from './assignor.ts';
 
 /**
- * Kafka's RangeAssignor: of each topic by itself, every member gets a run of partitions, and the
- * first members one more where the numbers do not divide. Topics with equal partitions and equal
- * members are co-partitioned by it: the same number of each goes to the same member.
+ * Kafka's RangeAssignor. It divides each topic by itself: every member gets a run of neighbouring
+ * partitions, and the first members get one more when the division has a remainder. Topics with the
+ * same number of partitions and the same members are co-partitioned: partition n of each goes to the
+ * same member.
  */
 export function assignRange(
   candidates: readonly MemberSubscription[],

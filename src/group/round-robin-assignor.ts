@@ -2,8 +2,8 @@ import { byMemberId } from './assignor.ts';
 import type { AssignablePartition, MemberSubscription } from './assignor.ts';
 
 /**
- * Kafka's RoundRobinAssignor: the partitions of all topics in one row, dealt out to the members in
- * turn; a member that does not want a topic is passed over.
+ * Kafka's RoundRobinAssignor. It deals the partitions of all topics out to the members in turn, and
+ * skips a member that does not subscribe to the topic.
  */
 export function assignRoundRobin(
   candidates: readonly MemberSubscription[],

@@ -2,61 +2,61 @@ import { byMemberId } from './assignor.ts';
 import type { AssignablePartition, MemberSubscription } from './assignor.ts';
 
 /**
- * Balanced first, then sticky, as Kafka's CooperativeStickyAssignor: nobody could have one more
- * partition for the sake of somebody who has two more; and little more is moved than that takes,
- * with equal subscriptions nothing more.
+ * Balanced first, then sticky, as Kafka's CooperativeStickyAssignor. Balanced: no member can take a
+ * partition from a member that has two more. Sticky: the balance is reached with few moves, and with
+ * equal subscriptions with the fewest.
  *
- * The balance is that of an optimal semi-matching (Harvey, Ladner, Lovász and Tamir, 2006): as long
- * as a chain of moves leads from a member to one with two partitions less, follow the shortest. With
- * equal subscriptions a chain is one move. Among equals, a visible tab's member comes first.
+ * The balance is an optimal semi-matching (Harvey, Ladner, Lovász and Tamir, 2006): while a chain of
+ * moves leads from a member to a member with two partitions less, apply the shortest such chain. With
+ * equal subscriptions a chain is one move. Of equal loads, that of a visible tab comes first.
  */
 export function assignSticky(
   candidates: readonly MemberSubscription[],
   partitions: readonly AssignablePartition[],
 ): (string | null)[] {
-  const hands = byMemberId(candidates).map(
+  const loads = byMemberId(candidates).map(
     (candidate) => new MemberLoad(candidate, (i) => partitions[i]!.owner === candidate.memberId),
   );
-  const byId = new Map(hands.map((hand) => [hand.memberId, hand]));
-  const owners = partitions.map(({ topic, owner: holder }, i) => {
-    const hand = holder === null ? undefined : byId.get(holder);
-    if (hand === undefined || !hand.wants(topic)) return undefined;
-    hand.take(topic, i);
-    return hand;
+  const byId = new Map(loads.map((load) => [load.memberId, load]));
+  const owners = partitions.map(({ topic, owner }, i) => {
+    const load = owner === null ? undefined : byId.get(owner);
+    if (load === undefined || !load.wants(topic)) return undefined;
+    load.take(topic, i);
+    return load;
   });
   const free = partitions
-    .map(({ topic }, i) => ({ topic, i, takers: hands.filter((hand) => hand.wants(topic)) }))
+    .map(({ topic }, i) => ({ topic, i, takers: loads.filter((load) => load.wants(topic)) }))
     .filter(({ i, takers }) => owners[i] === undefined && takers.length > 0)
-    .sort((a, b) => a.takers.length - b.takers.length); // those with a choice can wait
+    .sort((a, b) => a.takers.length - b.takers.length); // the fewest subscribers first
   for (const { topic, i, takers } of free) {
     const [lightest] = takers.sort(lightestFirst);
     lightest!.take(topic, i);
     owners[i] = lightest;
   }
-  for (let chain = findChain(hands); chain !== undefined; chain = findChain(hands)) {
+  for (let chain = findChain(loads); chain !== undefined; chain = findChain(loads)) {
     for (const { from, to, topic } of chain) {
       const moved = from.give(topic);
       to.take(topic, moved);
       owners[moved] = to;
     }
   }
-  return owners.map((hand) => hand?.memberId ?? null);
+  return owners.map((load) => load?.memberId ?? null);
 }
 
-/** A member and the partitions that it is to have, by topic. */
+/** A member with the partitions assigned to it so far, by topic. */
 class MemberLoad {
   readonly memberId: string;
   readonly hidden: boolean;
   readonly #candidate: MemberSubscription;
-  /** Whether the member has a partition already. */
-  readonly #has: (partition: number) => boolean;
-  /** Those that it has already come first. */
-  readonly #held = new Map<string, number[]>();
+  /** Whether the member owned the partition before this assignment. */
+  readonly #owned: (partition: number) => boolean;
+  /** The assigned partitions by topic; those that the member owned before come first. */
+  readonly #assigned = new Map<string, number[]>();
   #size = 0;
 
-  constructor(candidate: MemberSubscription, has: (partition: number) => boolean) {
+  constructor(candidate: MemberSubscription, owned: (partition: number) => boolean) {
     this.#candidate = candidate;
-    this.#has = has;
+    this.#owned = owned;
     this.memberId = candidate.memberId;
     this.hidden = candidate.hidden;
   }
@@ -65,10 +65,14 @@ class MemberLoad {
     return this.#size;
   }
 
-  /** What it can give up: first of topics of which it was to get something, and has it not yet. */
+  /**
+   * The topics of the assigned partitions. Topics whose last partition is new to the member come first,
+   * because to give up that partition costs no move.
+   */
   get topics(): string[] {
-    const has = (topic: string): number => Number(this.#has(this.#held.get(topic)!.at(-1)!));
-    return [...this.#held.keys()].sort((a, b) => has(a) - has(b));
+    const lastIsOwned = (topic: string): number =>
+      Number(this.#owned(this.#assigned.get(topic)!.at(-1)!));
+    return [...this.#assigned.keys()].sort((a, b) => lastIsOwned(a) - lastIsOwned(b));
   }
 
   wants(topic: string): boolean {
@@ -76,17 +80,17 @@ class MemberLoad {
   }
 
   take(topic: string, partition: number): void {
-    const held = this.#held.get(topic);
-    if (held === undefined) this.#held.set(topic, [partition]);
-    else held.push(partition);
+    const assigned = this.#assigned.get(topic);
+    if (assigned === undefined) this.#assigned.set(topic, [partition]);
+    else assigned.push(partition);
     this.#size++;
   }
 
   /** Gives up the last partition of `topic`. */
   give(topic: string): number {
-    const held = this.#held.get(topic)!;
-    const given = held.pop()!;
-    if (held.length === 0) this.#held.delete(topic);
+    const assigned = this.#assigned.get(topic)!;
+    const given = assigned.pop()!;
+    if (assigned.length === 0) this.#assigned.delete(topic);
     this.#size--;
     return given;
   }
@@ -98,14 +102,17 @@ interface Move {
   readonly topic: string;
 }
 
-/** The moves, from one of the fullest hands that have some, to one with two partitions less. */
-function findChain(hands: readonly MemberLoad[]): Move[] | undefined {
-  const lightest = [...hands].sort(lightestFirst);
+/**
+ * The moves from a load to another with two partitions less, as short a chain as there is; from the
+ * fullest load that has such a chain.
+ */
+function findChain(loads: readonly MemberLoad[]): Move[] | undefined {
+  const lightest = [...loads].sort(lightestFirst);
   const fullest = [...lightest].reverse();
-  for (const size of new Set(fullest.map((hand) => hand.size))) {
+  for (const size of new Set(fullest.map((load) => load.size))) {
     if (size - (lightest[0]?.size ?? size) < 2) return undefined;
     const chain = chainFrom(
-      fullest.filter((hand) => hand.size === size),
+      fullest.filter((load) => load.size === size),
       lightest,
     );
     if (chain !== undefined) return chain;
@@ -113,13 +120,13 @@ function findChain(hands: readonly MemberLoad[]): Move[] | undefined {
   return undefined;
 }
 
-/** Breadth first from hands of one size, so that the first chain found is one of the shortest. */
+/** Breadth first from loads of one size, so that the first chain found is one of the shortest. */
 function chainFrom(
   starts: readonly MemberLoad[],
   lightest: readonly MemberLoad[],
 ): Move[] | undefined {
   const { size } = starts[0]!;
-  const cameBy = new Map<MemberLoad, Move | undefined>(starts.map((hand) => [hand, undefined]));
+  const cameBy = new Map<MemberLoad, Move | undefined>(starts.map((load) => [load, undefined]));
   for (const [from] of cameBy) {
     const { topics } = from;
     for (const to of lightest) {
@@ -140,7 +147,7 @@ function backFrom(end: MemberLoad, cameBy: ReadonlyMap<MemberLoad, Move | undefi
   return chain;
 }
 
-/** Among equals the visible one; the sort is stable, so then by member id. */
+/** By size; then visible before hidden; then by member id, because the sort is stable. */
 function lightestFirst(a: MemberLoad, b: MemberLoad): number {
   return a.size - b.size || Number(a.hidden) - Number(b.hidden);
 }

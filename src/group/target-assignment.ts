@@ -4,9 +4,9 @@ import { subscribesTo } from './group-state.ts';
 import type { GroupMember, GroupPartition, GroupState, SubscribedTopic } from './group-state.ts';
 
 /**
- * The partitions of all topics that a member subscribes to; partitions that the group has already keep
- * their state. Returns the same array where nothing is new. A group without members keeps its
- * partitions.
+ * The partitions of all topics that some member subscribes to. Partitions that the group has already
+ * keep their state. Returns the same array when no partition came or went. A group without members
+ * keeps its partitions.
  */
 export function partitionsOf(
   { members, partitions }: GroupState,
@@ -68,7 +68,7 @@ function memoized(look: (topic: string) => boolean): (topic: string) => boolean 
   };
 }
 
-/** Names the partition in maps and sets. */
+/** The key of a partition in maps and sets. */
 export function partitionKey({ topicId, partition }: TopicIdPartition): string {
   return `${topicId}/${partition}`;
 }

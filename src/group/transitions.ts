@@ -7,18 +7,18 @@ import type { GroupMember, GroupPartition, GroupState, SubscribedTopic } from '.
 import { partitionKey, partitionsOf, retarget } from './target-assignment.ts';
 
 /**
- * What can happen to a group.
+ * The events of a group.
  *
- *     join     a member comes
- *     leave    a member goes, and says so
- *     expire   a member's tab died: it is removed, whatever it holds
- *     silent   members left questions unanswered: they are asked here, where no question gets lost,
- *              and are removed when that is in vain for half of their session timeout
- *     overdue  a member did not release in time what it was asked for: the same, where that is so
- *     release  a member gives up partitions, having finished with them
- *     refresh  topics were made, deleted, or got partitions
- *     show     a member's tab shows that it is alive, and whether somebody sees it
- *     restart  partitions are to be read from another offset: their owners begin anew
+ *     join     a member joins
+ *     leave    a member leaves on its own
+ *     expire   a member's tab died: the member is removed, and its partitions are free
+ *     silent   members did not answer a probe. Hints can be lost, so the row marks those members as
+ *              suspected; a member that shows no life for half of its session timeout is removed
+ *     overdue  members that did not release their revoked partitions by the deadline are removed
+ *     release  a member has finished with revoked partitions, and gives them up
+ *     refresh  topics were created or deleted, or got partitions
+ *     show     a member shows that it is alive, and whether its tab is visible
+ *     restart  offsets were reset: the owners of the partitions position them anew
  */
 export type GroupEvent =
   | { readonly kind: 'join'; readonly request: JoinRequest }
@@ -38,7 +38,7 @@ export type GroupEvent =
 /** A member's id and the generation in which it joined. */
 type MemberLife = Pick<GroupMember, 'memberId' | 'epoch'>;
 
-/** What a transition knows besides the group. */
+/** The input of a transition besides the group and the event. */
 export interface Surroundings {
   /** Every topic of the log. */
   readonly topics: readonly SubscribedTopic[];
@@ -58,7 +58,7 @@ const TRANSITIONS: Transitions = {
   join: (group, { request }, now) => {
     const existing = group.members.find(({ memberId }) => memberId === request.memberId);
     if (existing !== undefined) {
-      if (existing.clientId === request.clientId) return group; // its answer was lost: told again
+      if (existing.clientId === request.clientId) return group; // a retry: the first answer was lost
       throw memberExists(request);
     }
     return { ...group, assignor: assignorOf(group, request), members: joined(group, request, now) };
@@ -91,7 +91,7 @@ const TRANSITIONS: Transitions = {
     mustBeMember(group, member);
     const released = partitions.filter((partition) => owns(group, member.memberId, partition));
     const freed = changePartitions(group, released, () => ({ owner: null }));
-    // It does what it was asked for: for what is still to come it has its time again.
+    // A release is progress: the member gets the whole time again for the partitions still revoked.
     return freed === group ? group : changeMember(freed, member, { releaseBy: null });
   },
   refresh: (group) => group,
@@ -107,11 +107,11 @@ const TRANSITIONS: Transitions = {
 };
 
 /**
- * The group after `event`, or the very same `group` where it changes nothing. Every change of
- * members or topics computes the target assignment anew; every change gives partitions that are
- * free to whom they are meant for, and only those: nobody else stops.
+ * The group after `event`; the very same `group` when the event changes nothing. A change of members
+ * or topics computes the target assignment anew. Every change grants each free partition to its
+ * target. Partitions that stay where they are go on being read (KIP-429, KIP-848).
  *
- * Throws `FENCED`, `MEMBER_EXISTS` or `INCONSISTENT_GROUP_PROTOCOL`, and then nothing has changed.
+ * Throws `FENCED`, `MEMBER_EXISTS` or `INCONSISTENT_GROUP_PROTOCOL`; the group stays as it was then.
  */
 export function step(
   group: GroupState,
@@ -137,7 +137,7 @@ export function step(
   return { ...changed, generation, members, partitions: granted };
 }
 
-/** Throws `FENCED` for whoever is no member, or was one in an earlier life. */
+/** Throws `FENCED` unless the group has the member in this epoch. */
 export function mustBeMember(group: GroupState, ref: MemberRef): GroupMember {
   const { memberId, memberEpoch: epoch, instance } = ref;
   const member = group.members.find((candidate) => candidate.memberId === memberId);
@@ -148,7 +148,7 @@ export function mustBeMember(group: GroupState, ref: MemberRef): GroupMember {
   });
 }
 
-/** Throws `FENCED` where the member does not hold the partition, or not since then. */
+/** Throws `FENCED` unless the member owns the partition since that assignment epoch. */
 export function mustOwn(
   group: GroupState,
   { memberId }: MemberRef,
@@ -246,7 +246,7 @@ function changePartitions(
   return { ...group, partitions };
 }
 
-/** The time to release runs from when it is first asked of the member. */
+/** The deadline for a release counts from the first revocation, and later ones do not move it. */
 function withDeadline(
   member: GroupMember,
   partitions: readonly GroupPartition[],

@@ -1,6 +1,7 @@
 /**
- * A BroadcastChannel that never throws. A message that cannot be posted is lost, as any message on
- * a channel may be. In Deno `postMessage` throws after another channel was closed.
+ * A BroadcastChannel that never throws. A message that cannot be posted is lost: senders have to
+ * expect lost messages on every channel. In Deno `postMessage` throws after another channel was
+ * closed.
  */
 export interface Broadcast {
   post(message: unknown): void;
@@ -13,7 +14,7 @@ export function openBroadcast(name: string): Broadcast | undefined {
   let channel: BroadcastChannel | undefined;
   try {
     channel = new BroadcastChannel(name);
-    // An open channel would keep a Node process alive.
+    // An open channel would keep a Node process alive, so it is taken out of Node's count.
     (channel as { unref?: () => void }).unref?.();
   } catch {
     return undefined;

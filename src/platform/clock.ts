@@ -4,14 +4,14 @@ import { MAX_TIMER_MS } from '../base/argument.ts';
 export interface Clock {
   /** Milliseconds since 1970. */
   now(): number;
-  /** Calls `then` once, after `ms` milliseconds; returns how to call it off. */
+  /** Calls `then` once, after `ms` milliseconds. The returned function cancels the call. */
   after(ms: number, then: () => void): () => void;
 }
 
 export const systemClock: Clock = {
   now: () => Date.now(),
   after(ms, then) {
-    const timer = setTimeout(then, Math.min(ms, MAX_TIMER_MS)); // a sum may be more than each of it
+    const timer = setTimeout(then, Math.min(ms, MAX_TIMER_MS)); // a sum of two valid waits can exceed the limit
     return () => clearTimeout(timer);
   },
 };
@@ -23,7 +23,7 @@ export function sleep(clock: Clock, ms: number): Promise<void> {
 }
 
 /**
- * Waits until `promise` settles or `ms` milliseconds have passed, and leaves no timer. Rejects where
+ * Waits until `promise` settles or `ms` milliseconds have passed, and leaves no timer. Rejects when
  * `promise` rejects in time.
  */
 export async function within(clock: Clock, ms: number, promise: Promise<unknown>): Promise<void> {
@@ -37,12 +37,15 @@ export async function within(clock: Clock, ms: number, promise: Promise<unknown>
 }
 
 /**
- * After a sleep of the machine or the tab, a timer and what it limits are both due: that gets this
- * long to be heard first.
+ * When a machine or a tab wakes up, a timeout and the answer that it limits are due in the same turn.
+ * The timeout then waits this long, so that the answer wins.
  */
 const GRACE_MS = 250;
 
-/** Calls `expired` when `ms` have passed in which something could have come; returns how to call it off. */
+/**
+ * Calls `expired` after `ms` milliseconds and a grace period in which a late answer can still win.
+ * The returned function cancels the call.
+ */
 export function deadline(clock: Clock, ms: number, expired: () => void): () => void {
   let cancel = clock.after(ms, () => {
     cancel = clock.after(GRACE_MS, expired);
@@ -50,7 +53,7 @@ export function deadline(clock: Clock, ms: number, expired: () => void): () => v
   return () => cancel();
 }
 
-/** `promise`, or the rejection with `expired()` when it has not settled within `ms`, and a little more. */
+/** Settles as `promise` does; rejects with `expired()` when the deadline of `ms` passes first. */
 export function withDeadline<T>(
   clock: Clock,
   ms: number,

@@ -3,18 +3,22 @@ import { hasLocks, lockHolder, withLock } from './locks.ts';
 
 export interface LeaderElectionOptions {
   readonly onElected: () => void;
-  /** Somebody else leads now. */
+  /** Another candidate has become the leader. */
   readonly onDeposed: () => void;
 }
 
-/** Those who stand for each name, where there are no Web Locks: all in one thread. The first one leads. */
+/**
+ * The candidates of each name in a context without Web Locks, where all brokers share one thread. The
+ * first candidate leads.
+ */
 const candidates = new Map<string, LeaderElection[]>();
 
 /**
- * Of all who stand for a name one leads, whoever was first; when it is gone, the next one does.
+ * Elects one leader among the candidates of a name: the candidate that holds the name's Web Lock. The
+ * other candidates queue for the lock, in the order in which they came.
  *
- * One that hangs can be deposed, and learns of it when it wakes up. So a leader may believe for a
- * moment that it still leads: what must not be decided twice is decided in the store.
+ * A leader that hangs can be deposed, and learns of it when it wakes up. So two candidates can believe
+ * for a moment that they lead: a decision that must be taken once is taken in the store.
  */
 export class LeaderElection {
   readonly #name: string;
@@ -28,7 +32,7 @@ export class LeaderElection {
     this.#options = options;
   }
 
-  /** Stands for the name from now on; resolves with whether this one leads at once. */
+  /** Enters the election; resolves with whether this candidate leads at once. */
   async campaign(): Promise<boolean> {
     if (hasLocks()) return this.#ask({ ifAvailable: true });
     const others = candidates.get(this.#name) ?? [];
@@ -37,15 +41,18 @@ export class LeaderElection {
     return others.length === 0;
   }
 
-  /** Who leads now: whether it is another one later. */
+  /** An opaque identity of the leader, to compare with a later one. */
   async leader(): Promise<unknown> {
     if (!hasLocks()) return candidates.get(this.#name)?.[0];
     return lockHolder(this.#name);
   }
 
   /**
-   * Leads from now on, whoever did before; or only if that was this one: of all who waited for it in
-   * vain one takes over, and nobody from that one.
+   * Makes this candidate the leader, by stealing the lock. With `only`, it does so only while that
+   * leader leads: when several brokers give up waiting for a hung leader, the first one steals the
+   * lock, and the others must not steal it again.
+   *
+   * https://w3c.github.io/web-locks/#dom-lockoptions-steal
    */
   async takeOver(only?: unknown): Promise<void> {
     const isOther = (leader: unknown): boolean => only !== undefined && leader !== only;
@@ -77,7 +84,10 @@ export class LeaderElection {
     if (all[0] === this && next !== undefined) next.#options.onElected();
   }
 
-  /** Resolves with whether the lock is held now; it is as long as that is possible. */
+  /**
+   * Requests the lock, and holds it until the browser or `close()` ends that. Resolves with whether the
+   * request was granted.
+   */
   #ask(options: LockOptions): Promise<boolean> {
     const { signal } = this.#closing;
     return new Promise((resolve) => {
@@ -92,7 +102,7 @@ export class LeaderElection {
         resolve(true);
         await aborted(signal);
       })
-        .catch(() => {}) // stolen, or called off, or refused by the browser
+        .catch(() => {}) // the lock was stolen, the request aborted, or the browser refuses locks
         .finally(() => {
           if (isAnswered && !signal.aborted) {
             if (isLeading) {
@@ -101,7 +111,7 @@ export class LeaderElection {
             }
             this.#queue();
           }
-          resolve(false); // what is deposed from now on is not waited for as well
+          resolve(false); // has no effect on a candidate that was elected before
         });
     });
   }

@@ -1,16 +1,16 @@
 import { hasLocks, withLock } from './locks.ts';
 
 /**
- * Who is alive: each client and each broker holds a Web Lock named after its random id, and whoever
- * depends on it queues for that lock. The browser grants it when the holder is gone, for whatever
- * reason, within milliseconds and without a timer.
+ * Detects the death of tabs and workers. Each client and each broker holds a Web Lock named after its
+ * random id, and the peers of that client or broker queue for that lock. The browser grants the lock within
+ * milliseconds after its holder is gone, without a timer: closed, crashed or discarded.
  *
- * A lock tells of a death and of nothing else: it never decides who may write.
+ * A lock tells of a death and of nothing else: epochs, and never locks, decide who may write.
  */
 
 export type Role = 'client' | 'broker';
 
-/** How a broker learns of deaths. */
+/** Tells a broker of the deaths of clients and other brokers. */
 export interface Liveness {
   /** Calls `died` once when the holder of `id`'s lock is gone; never after `signal` aborts. */
   onDeath(role: Role, id: string, signal: AbortSignal, died: () => void): void;
@@ -18,7 +18,7 @@ export interface Liveness {
   isAlive(role: Role, id: string): Promise<boolean>;
 }
 
-/** By Web Locks; where there are none, in one thread with everybody else, nobody dies. */
+/** Liveness by Web Locks. Without Web Locks all clients share the broker's thread, and none dies alone. */
 export function lockLiveness(): Liveness {
   return { onDeath, isAlive };
 }
@@ -40,11 +40,11 @@ export function holdLivenessLock(role: Role, id: string, signal: AbortSignal): P
 /** Calls `died` once when the holder of `id`'s lock is gone; never after `signal` aborts. */
 export function onDeath(role: Role, id: string, signal: AbortSignal, died: () => void): void {
   if (!hasLocks()) return;
-  // 'shared', so that everyone who waits is told at once.
+  // 'shared', so that the browser grants the lock to all waiting peers at once.
   withLock(lockName(role, id), { mode: 'shared', signal }, () => {
     if (!signal.aborted) died();
   }).catch(() => {
-    // The wait was aborted, the page is going away, or the browser refuses: no caller can be told.
+    // The wait was aborted, the page is unloading, or the browser refuses locks: nobody is listening.
   });
 }
 
@@ -54,7 +54,10 @@ async function isAlive(role: Role, id: string): Promise<boolean> {
   return withLock(lockName(role, id), options, (lock) => lock === null);
 }
 
-/** Runs `work` unless somebody is at the work of this `name`; at once where there are no locks. */
+/**
+ * Runs `work` unless another context runs work of the same `name` now. Without Web Locks it always
+ * runs.
+ */
 export async function runIfLockAvailable(name: string, work: () => Promise<void>): Promise<void> {
   if (!hasLocks()) return work();
   await withLock(`tablog/${name}`, { ifAvailable: true }, async (lock) => {

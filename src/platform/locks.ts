@@ -8,8 +8,8 @@ import { errorText } from '../base/error-text.ts';
 const refusing = new WeakSet<LockManager>();
 
 /**
- * The Web Locks of this context; `undefined` where they are missing or have refused a request. They
- * are missing in an insecure context and in most runtimes without a page; happy-dom has null.
+ * The Web Locks of this context; `undefined` where they are missing or have refused a request. An
+ * insecure context and most runtimes without a page have none; in happy-dom the property is null.
  */
 function lockManager(): LockManager | undefined {
   const locks = globalThis.navigator?.locks as LockManager | null | undefined;
@@ -38,7 +38,7 @@ export async function withLock<T>(
       return granted(lock);
     });
   } catch (error) {
-    // A request that was aborted, or whose page is going away, says nothing about the next one.
+    // An aborted request, or one of a page that is unloading, says nothing about later requests.
     const isPassing = PASSING.has((error as Partial<Error> | null)?.name);
     if (isAnswered || isPassing) throw error;
     refusing.add(locks);

@@ -17,11 +17,11 @@ export function onFreeze(freeze: () => void, resume: () => void, signal: AbortSi
 }
 
 /**
- * Tells whether the page may be in its last turn: from the moment in which it is hidden, left or
- * frozen, until something shows that it lives on. A message not posted in that turn may never be.
+ * Tells whether the page may be in its last turn of the event loop: from the event by which it is
+ * hidden, left or frozen, until a sign of life. A message not posted in that turn may never be posted.
  *
  * Listeners are added for the capture phase, which comes first: the application's own listener of
- * the same event finds the page leaving, whichever was added first.
+ * the same event finds the page leaving, even if the application added it earlier.
  */
 export class PageLifecycle {
   readonly #listeners = new Set<() => void>();
@@ -52,7 +52,7 @@ export class PageLifecycle {
   }
 
   /**
-   * Ends the leaving: the page had another turn, because a worker answered or the page is visible.
+   * Ends the leaving. A worker's answer or a visible page proves that the page has another turn.
    */
   livesOn(): void {
     this.#isLeaving = false;

@@ -8,42 +8,43 @@ import { openBroadcast } from './broadcast.ts';
 import type { Broadcast } from './broadcast.ts';
 import type { Endpoint } from './endpoint.ts';
 
-/** A connection between two brokers; each has its end. */
+/** One end of a connection between two brokers. */
 export interface Peer {
   readonly endpoint: Endpoint;
   close(): void;
 }
 
 /**
- * What is said where all listen. It stays as it is for good: one leads for brokers of every build, and
- * those whose protocol is another one hear of that from its hello, and do not take over.
+ * A message on the channel that all brokers of a log share. The format never changes, because one
+ * leader serves brokers of every build. A broker with another protocol version gets
+ * `PROTOCOL_MISMATCH` from the leader's hello, and must not depose that leader.
  */
 type Notice =
   | { readonly kind: 'leads' }
-  /** Somebody wants a connection to whoever leads. */
+  /** The broker `from` wants a connection to the leader. */
   | { readonly kind: 'call'; readonly from: string }
-  /** Whoever leads listens there. */
+  /** The leader listens on the channel `at`. */
   | { readonly kind: 'answer'; readonly to: string; readonly at: string };
 
 /**
- * How brokers reach the one that leads. Workers of different tabs have no ports to each other, so a
- * connection is a BroadcastChannel that only its two ends know.
+ * Connects brokers to the leader. Workers of different tabs have no ports to each other, so a
+ * connection is a BroadcastChannel whose name only the two ends know.
  *
- * Its name comes from the one that answers: another one may still believe that it leads, as it wakes
- * up and hears calls of long ago, and would be the third on a channel that the caller named.
+ * The leader makes up the name, not the caller: a deposed leader that wakes up answers old calls too,
+ * and would become the third end of a channel that the caller had named.
  */
 export class PeerChannel {
   readonly #name: string;
   #channel: Broadcast | undefined;
   readonly #onCall: (peer: Peer) => void;
   readonly #onLeader: () => void;
-  /** Those who wait for an answer. */
+  /** The calls without an answer, by the caller's id. */
   readonly #calls = new Map<string, (at: string) => void>();
-  /** Whether there is a channel, or was before `close`. */
+  /** Whether this context has BroadcastChannel; stays true after `close`. */
   readonly #isHeard: boolean;
   #isLeading = false;
 
-  /** `onCall`: somebody wants a connection to this one. `onLeader`: somebody else leads from now on. */
+  /** `onCall`: a broker has connected to this leader. `onLeader`: another broker says that it leads. */
   constructor(name: string, onCall: (peer: Peer) => void, onLeader: () => void) {
     this.#name = `tablog/${name}`;
     this.#onCall = onCall;
@@ -63,7 +64,7 @@ export class PeerChannel {
     this.#isLeading = false;
   }
 
-  /** Connects to whoever leads; `undefined` where nobody answers in time, or `signal` aborts. */
+  /** Connects to the leader; `undefined` when no leader answers in time, or `signal` aborts. */
   async dial(
     id: string,
     { clock, deadlineMs, signal }: DialPeerOptions,
@@ -102,7 +103,7 @@ export class PeerChannel {
       const at = randomId();
       const peer = this.#open(at);
       if (peer === undefined) return; // the caller's deadline reports it
-      this.#onCall(peer); // listens before the peer knows where
+      this.#onCall(peer); // listen first: the caller sends as soon as it has the name
       this.#post({ kind: 'answer', to: data.from, at });
     }
   }
@@ -123,7 +124,7 @@ export interface DialPeerOptions {
   readonly signal: AbortSignal;
 }
 
-/** What goes through a BroadcastChannel is copied: nothing can be transferred. */
+/** A BroadcastChannel copies its messages, so the list of transferables is left out. */
 function peerOf(channel: Broadcast): Peer {
   return {
     endpoint: {
@@ -139,7 +140,7 @@ function unreachable(): TablogError {
   return new TablogError(STORAGE_UNAVAILABLE, happened);
 }
 
-/** Any script of the origin can post here. */
+/** Any script of the origin can post to the channel, so each message is checked. */
 function isNotice(data: unknown): data is Notice {
   if (typeof data !== 'object' || data === null) return false;
   const { kind, from, to, at } = data as Readonly<Record<string, unknown>>;

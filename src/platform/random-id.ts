@@ -7,14 +7,14 @@ export function randomId(): string {
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 }
 
-/** A random producer id: a safe integer that is not negative, so that none needs to be asked for. */
+/** A random producer id, a safe integer >= 0. Kafka's producers ask a broker for theirs instead. */
 export function randomProducerId(): number {
   const [high, low] = randomValues(new Uint32Array(2));
   return (high! % 2 ** 21) * 2 ** 32 + low!;
 }
 
 /**
- * Ids are not secrets: in a runtime without `crypto`, `Math.random` keeps them apart well enough.
+ * Ids are not secrets, only distinct: in a runtime without `crypto`, `Math.random` is good enough.
  */
 function randomValues<T extends Uint8Array<ArrayBuffer> | Uint32Array<ArrayBuffer>>(into: T): T {
   const { crypto } = globalThis as { crypto?: Partial<Crypto> };

@@ -11,7 +11,7 @@ interface Pending {
   readonly reject: (error: Error) => void;
 }
 
-/** A tab's side of a connection: calls, and the answers that they wait for. */
+/** A tab's side of a connection: sends calls, and settles each with its answer. */
 export class BrokerPort {
   readonly #endpoint: Endpoint;
   readonly #pending = new Map<string, Pending>();
@@ -29,7 +29,7 @@ export class BrokerPort {
     return this.#call(HELLO, request, []) as Promise<HelloResponse>;
   }
 
-  /** Settles when the answer comes, or when somebody gives up. */
+  /** Calls the broker. Settles with the answer, or rejects at `giveUp`. */
   call<M extends Method>(method: M, request: Request<M>): Promise<Response<M>> {
     return this.#call(method, request, buffersOf(method, request)) as Promise<Response<M>>;
   }
@@ -50,7 +50,7 @@ export class BrokerPort {
     });
   }
 
-  /** Whatever came: brokers talk where any script of the origin can post. */
+  /** Ignores messages without a known id: any script of the origin can post to a BroadcastChannel. */
   #settle(data: unknown): void {
     const reply = (data ?? {}) as Reply;
     const pending = this.#pending.get(reply.id);
@@ -64,7 +64,7 @@ export class BrokerPort {
   }
 }
 
-/** Throws the error that was sent instead, and where it is neither. */
+/** The value of a reply. Throws the error that the reply carries, and `INTERNAL` for other replies. */
 function valueOf({ type, value }: Reply): unknown {
   if (type !== 'RAW') throw new TablogError(INTERNAL, 'the worker could not send its answer');
   const answer = value as Answer<unknown>;
@@ -72,7 +72,7 @@ function valueOf({ type, value }: Reply): unknown {
   return answer.value;
 }
 
-/** What is moved to the worker, and not copied. */
+/** The buffers of a request that are transferred to the worker instead of copied. */
 function buffersOf<M extends Method>(method: M, request: Request<M>): ArrayBuffer[] {
   if (method === 'importPartition') return [(request as Request<'importPartition'>).file];
   if (method !== 'produce' && method !== 'transact') return [];

@@ -29,13 +29,13 @@ import type {
 import type { TopicConfigChanges, TopicDescription, TopicInfo, TopicSpec } from './topic.ts';
 
 /**
- * Goes up when an older tab and a newer worker (or the reverse) would misunderstand each other.
- * It is part of the worker's name, so builds that differ in it get a worker each: law 1 of the
- * design lets them share the log.
+ * Goes up when an older tab and a newer worker, or the reverse, would misunderstand each other. The
+ * worker's name contains the version, so builds with different versions get a worker each. The two
+ * workers can share the log, because IndexedDB orders their transactions.
  */
 export const PROTOCOL_VERSION = 3;
 
-/** What was imported. */
+/** The result of an import. */
 export interface ImportedPartition {
   readonly startOffset: number;
   readonly endOffset: number;
@@ -65,13 +65,13 @@ export interface OpenedLog {
 }
 
 export interface LogDescription {
-  /** Made with the database: another one means that the browser lost or the user cleared the log. */
+  /** A random id made with the database. It changes when the browser or the user clears the data. */
   readonly logId: string;
   /** Milliseconds since 1970. */
   readonly createdAt: number;
   /** Bytes of all segments of all topics on disk. */
   readonly bytes: number;
-  /** Beyond which the oldest records go; null: no bound. */
+  /** The bound of `bytes`: beyond it the oldest records are deleted; null: no bound. */
   readonly maxBytes: number | null;
 }
 
@@ -81,15 +81,15 @@ export interface ResetOffsetsRequest {
   /** null: all. */
   readonly partitions: readonly number[] | null;
   readonly to: PositionSpec;
-  /** Also while the group has members: they begin anew. */
+  /** Resets also while the group has members; the owners of the partitions position them anew. */
   readonly force: boolean;
 }
 
-/** What a broker does for its clients. Every call takes one value and answers with one. */
+/** The calls of a client to its broker. Each takes one value and answers with one value. */
 export interface Broker {
   /**
-   * Opens the log, creating it if it is new: no other call does. With the id of the log that the
-   * caller had open: `CLOSED` where that log has been deleted.
+   * Opens the log; the only call that creates it. A caller that had the log open before gives its id:
+   * `CLOSED` when that log has been deleted.
    */
   openLog(request: { readonly logId: string | null }): Promise<OpenedLog>;
   describeLog(request: null): Promise<LogDescription>;
@@ -109,7 +109,7 @@ export interface Broker {
     readonly name: string;
     readonly config: TopicConfigChanges;
   }): Promise<TopicInfo>;
-  /** Moves log start offsets; where each one is then. */
+  /** Moves log start offsets forward; returns the log start offset of each partition. */
   deleteRecords(request: {
     readonly topicId: string;
     readonly partitions: readonly { readonly partition: number; readonly before: number }[];
@@ -133,8 +133,8 @@ export interface Broker {
   fetch(request: FetchRequest): Promise<readonly FetchedPartition[]>;
   cancelFetch(request: { readonly clientId: string; readonly fetchId: number }): Promise<null>;
   /**
-   * As of the call: what the same client produces later is not counted. The same holds for
-   * `listTopicOffsets`.
+   * The offsets as of the call: records that the same client sends later do not count. The same holds
+   * for `listTopicOffsets`.
    */
   listOffsets(
     request: readonly {
@@ -150,26 +150,27 @@ export interface Broker {
   }): Promise<readonly TopicOffsets[]>;
 
   /**
-   * Gives the transactional id to `holder`, and fences who had it before, where that is who the caller
-   * has `seen`; and says who has it then. So a call that was given up, and that a worker that hung
-   * makes later, takes it from nobody. Who has seen itself renews it (KIP-360): `FENCED` where somebody
-   * else has taken it since.
+   * Compares and swaps the holder of the transactional id: `holder` gets it if the present holder is
+   * the one that the caller has `seen`, and the earlier holder is fenced. Returns the present holder.
+   * The comparison makes a late call harmless: a hung worker can make a call that was given up long
+   * ago. A holder that has seen itself renews its epoch (KIP-360), and gets `FENCED` when another
+   * producer has taken the id since.
    */
   initProducer(request: {
     readonly transactionalId: string;
     readonly holder: string;
     readonly seen: TransactionalHolder | null;
   }): Promise<TransactionalHolder>;
-  /** The place of each batch; all are stored, and the offsets committed, or nothing is. */
+  /** Stores all batches and commits all offsets, or does neither. Returns the place of each batch. */
   transact(request: TransactRequest): Promise<readonly BatchMetadata[]>;
 
   joinGroup(request: JoinRequest): Promise<MemberView>;
-  /** A long poll: answers when the group has changed, or to see whether the member is alive. */
+  /** A long poll: answers when the group has changed, and at a probe of the member's life. */
   syncGroup(request: SyncRequest): Promise<MemberView>;
   releasePartitions(request: ReleaseRequest): Promise<MemberView>;
   leaveGroup(request: CommitRequest): Promise<null>;
   commitOffsets(request: CommitRequest): Promise<null>;
-  /** Where the member begins in partitions that it got. */
+  /** The offsets at which the member begins to read its new partitions. */
   positionPartitions(request: {
     readonly member: MemberRef;
     readonly partitions: readonly PartitionAssignment[];
@@ -183,7 +184,7 @@ export interface Broker {
 
   listGroups(request: null): Promise<readonly GroupListing[]>;
   describeGroups(groupIds: readonly string[]): Promise<readonly GroupDescription[]>;
-  /** All or none. Throws `NON_EMPTY_GROUP` while one has members. */
+  /** Deletes all of the groups or none. Throws `NON_EMPTY_GROUP` while one of them has members. */
   deleteGroups(groupIds: readonly string[]): Promise<null>;
   fetchOffsets(request: { readonly groupId: string }): Promise<readonly CommittedOffset[]>;
   resetOffsets(request: ResetOffsetsRequest): Promise<readonly CommittedOffset[]>;
@@ -193,7 +194,7 @@ export type Method = keyof Broker;
 export type Request<M extends Method> = Parameters<Broker[M]>[0];
 export type Response<M extends Method> = Awaited<ReturnType<Broker[M]>>;
 
-/** Those of which a second call would do more than the first. */
+/** The methods that are not idempotent: a second call would do more than the first. */
 const ONCE: Readonly<Partial<Record<Method, true>>> = {
   produce: true,
   transact: true,
@@ -202,7 +203,7 @@ const ONCE: Readonly<Partial<Record<Method, true>>> = {
   deleteGroups: true,
 };
 
-/** Whether a second call changes nothing that the first has not: it is safe when an answer was lost. */
+/** Whether the method is idempotent, so that a call can be repeated when its answer was lost. */
 export function isRepeatable(method: Method): boolean {
   return ONCE[method] === undefined;
 }

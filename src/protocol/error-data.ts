@@ -7,7 +7,7 @@ import type { ErrorRule } from '../base/error-rule.ts';
 export interface ErrorData extends ErrorRule {
   readonly happened: string;
   readonly details: ErrorDetails;
-  /** As data: an error can carry what structured cloning refuses. */
+  /** A copy as data: structured cloning can refuse the properties of an error. */
   readonly cause?: { readonly name: string; readonly message: string; readonly stack: string };
 }
 

@@ -12,7 +12,7 @@ export interface FetchRequest {
   readonly clientId: string;
   /** For `cancelFetch`; unique within the client. */
   readonly fetchId: number;
-  /** How long to wait when there is nothing to read yet, in milliseconds. */
+  /** How long the broker waits for records when there are none, in milliseconds. */
   readonly maxWaitMs: number;
   /**
    * The most bytes of the whole answer (Kafka's `fetch.max.bytes`): approximate, and at least one
@@ -57,7 +57,7 @@ export type FetchedPartition = {
   | { readonly error: ErrorData }
 );
 
-/** A place in a partition, to be turned into an offset: a number is a time, in ms since 1970. */
+/** A place in a partition that the broker resolves to an offset; a number is a time in ms since 1970. */
 export type OffsetSpec = 'earliest' | 'latest' | number;
 
 /** A starting point: a place that the broker looks up, or an offset. */

@@ -3,39 +3,39 @@ export type AssignorName = 'sticky' | 'range' | 'roundRobin';
 
 export const ASSIGNOR_NAMES: readonly AssignorName[] = ['sticky', 'range', 'roundRobin'];
 
-/** What a member wants to read; topics that match and do not exist yet are waited for. */
+/** The topics of a member, by name and by pattern. Topics that are created later count as well. */
 export interface Subscription {
   readonly topics: readonly string[];
   readonly patterns: readonly RegExp[];
 }
 
-/** Who speaks: a member, and which of its lives. */
+/** A member in one of its epochs: the sender of a call. */
 export interface MemberRef {
   readonly groupId: string;
-  /** Which of the groups of this name, should it have been deleted and made again. */
+  /** The random id of the group: a group that was deleted and made again has another one. */
   readonly instance: string;
   readonly memberId: string;
-  /** The generation in which it joined; fences whoever had the id before. */
+  /** The generation in which the member joined; fences an earlier member with the same id. */
   readonly memberEpoch: number;
 }
 
 export interface JoinRequest {
   readonly groupId: string;
   readonly memberId: string;
-  /** The tab: it holds the lock of this id for as long as it lives. */
+  /** The id of the tab, which holds the Web Lock of this id for as long as it lives. */
   readonly clientId: string;
   readonly subscription: Subscription;
-  /** null: the group's, or 'sticky' where the group is new. */
+  /** null: the assignor that the group has, or 'sticky' for a new group. */
   readonly assignor: AssignorName | null;
-  /** Whether nobody sees the tab. */
+  /** Whether the tab is hidden. */
   readonly hidden: boolean;
   /** How long a member that does not answer keeps its partitions, in milliseconds. */
   readonly sessionTimeoutMs: number;
-  /** How long it may take to give up what it is asked for, in milliseconds. */
+  /** How long a member may take to release revoked partitions, in milliseconds. */
   readonly rebalanceTimeoutMs: number;
 }
 
-/** A member's hold on a partition: what it does there carries the epoch, and is checked by it. */
+/** A partition assigned to a member. The epoch fences the member's calls for the partition. */
 export interface PartitionAssignment {
   readonly topicId: string;
   readonly partition: number;
@@ -45,7 +45,7 @@ export interface PartitionAssignment {
 
 export interface OwnedPartition extends PartitionAssignment {
   readonly topic: string;
-  /** It is to be given up: finish, commit, release. */
+  /** The member has to finish with the partition, commit its offset, and release it. */
   readonly revoked: boolean;
 }
 
@@ -55,25 +55,25 @@ export interface MemberView {
   readonly memberEpoch: number;
   readonly generation: number;
   readonly owned: readonly OwnedPartition[];
-  /** Partitions that are meant for the member and that others have not released yet. */
+  /** The number of partitions with this member as target that other members have not released yet. */
   readonly pending: number;
 }
 
 export interface SyncRequest {
   readonly member: MemberRef;
-  /** Answer when the group is beyond this generation. */
+  /** The broker answers when the group's generation is greater than this one. */
   readonly generation: number;
   readonly hidden: boolean;
-  /** How long to wait for that, in milliseconds. */
+  /** The longest wait for a newer generation, in milliseconds. */
   readonly maxWaitMs: number;
 }
 
 export interface OffsetCommit extends PartitionAssignment {
-  /** Counts the commits of a hold: one that comes late does not undo later ones. */
+  /** Counts the commits of one assignment, so that a late commit does not undo a later one. */
   readonly sequence?: number;
-  /** The next offset to be read: the last one that was processed, plus one. */
+  /** The next offset to be read: the offset of the last processed record, plus one. */
   readonly offset: number;
-  /** Whatever the committer wants to find again. */
+  /** Free text of the application, stored with the offset (Kafka's commit metadata). */
   readonly metadata: string;
 }
 
@@ -87,10 +87,13 @@ export interface ReleaseRequest {
   readonly partitions: readonly PartitionAssignment[];
 }
 
-/** Where a group goes on in a partition. */
+/** The offset at which a group goes on in a partition. */
 export interface GroupPosition extends PartitionAssignment {
   readonly offset: number;
-  /** There is a committed offset, and it does not exist any more (or not yet): `from` was followed. */
+  /**
+   * Set when the committed offset is outside of the partition's range, before its start or beyond its
+   * end, and `from` was used instead.
+   */
   readonly reset: {
     readonly committed: number;
     readonly start: number;
@@ -102,16 +105,16 @@ export type GroupPhase = 'empty' | 'reconciling' | 'stable';
 
 export interface GroupListing {
   readonly groupId: string;
-  /** 'reconciling': some partition is still to move. */
+  /** 'reconciling': some partition is owned by another member than its target. */
   readonly state: GroupPhase;
   readonly members: number;
 }
 
 export interface GroupMemberDescription {
   readonly memberId: string;
-  /** Members of one tab have the same. */
+  /** The id of the tab: members of one tab have the same. */
   readonly clientId: string;
-  /** Whether somebody sees its tab. */
+  /** Whether the member's tab is visible. */
   readonly visible: boolean;
   /** Milliseconds since 1970. */
   readonly joinedAt: number;
@@ -122,27 +125,27 @@ export interface GroupMemberDescription {
 export interface GroupPartitionDescription {
   readonly topic: string;
   readonly partition: number;
-  /** The member that reads it; null: nobody. */
+  /** The member that reads the partition; null: none. */
   readonly owner: string | null;
-  /** The member that is to read it: another one than the owner while the partition moves. */
+  /** The member that is to read the partition; differs from the owner while the partition moves. */
   readonly target: string | null;
   /** The next offset to be read; null: nothing was committed. */
   readonly committedOffset: number | null;
   readonly metadata: string;
   readonly startOffset: number;
   readonly endOffset: number;
-  /** Records between the committed offset, or else the start, and the end. */
+  /** Offsets from the committed offset to the end; without a committed offset, from the start. */
   readonly lag: number;
 }
 
 export interface GroupDescription {
   readonly groupId: string;
   readonly state: GroupPhase;
-  /** Goes up with every change of who reads what. */
+  /** Goes up with every change of the members and of the assignment. */
   readonly generation: number;
   readonly assignor: AssignorName;
   readonly members: readonly GroupMemberDescription[];
-  /** Those that are assigned or have a committed offset, by topic and number. */
+  /** The partitions that are assigned or have a committed offset, sorted by topic and number. */
   readonly partitions: readonly GroupPartitionDescription[];
 }
 

@@ -2,25 +2,26 @@ import { openBroadcast } from '../platform/broadcast.ts';
 import { PROTOCOL_VERSION } from './broker.ts';
 
 /**
- * News between the tabs and workers of one log. A hint that is lost, late, repeated or forged
- * changes latency and nothing else: whoever hears one looks into the store.
+ * A message between the tabs and workers of one log. A hint that is lost, late, repeated or forged
+ * changes latency and nothing else, because its receiver reads the store before it acts.
  */
 export type Hint =
   | { readonly kind: 'appended'; readonly partitions: readonly AppendedHint[] }
   | { readonly kind: 'topics' }
-  /** The log was deleted, or may have been: a tab that waits for nothing has to ask. */
+  /** The log may have been deleted: a tab without an open call has to ask its broker. */
   | { readonly kind: 'deleted' }
   | TrimmedHint
   | GroupHint;
 
 /**
- * 'group': it has changed. 'probe': whose members answer? 'alive': this one does.
+ * 'group': the group has changed. 'probe': the group's members have to answer. 'alive': the answer of
+ * one member.
  */
 export type GroupHint =
   | { readonly kind: 'group' | 'probe'; readonly groupId: string }
   | { readonly kind: 'alive'; readonly groupId: string; readonly memberId: string };
 
-/** Records at the start of a partition are gone. */
+/** The log start offset of a partition has moved, so earlier records are deleted. */
 export interface TrimmedHint {
   readonly kind: 'trimmed';
   readonly topicId: string;
@@ -33,7 +34,7 @@ export interface AppendedHint {
   readonly endOffset: number;
 }
 
-/** More in one message is nobody's hint. */
+/** The bound of one message; a longer list was forged. */
 const MAX_PARTITIONS_A_HINT = 10_000;
 
 export interface HintChannel {
@@ -42,8 +43,8 @@ export interface HintChannel {
 }
 
 /**
- * Joins the log's channel; in a context without BroadcastChannel, a channel of its own. `onData`
- * gets whatever was posted: check with `isHint`.
+ * Joins the log's channel. Without BroadcastChannel nothing is posted or heard. `onData` gets every
+ * message, also forged ones: check it with `isHint`.
  */
 export function openHintChannel(log: string, onData: (data: unknown) => void): HintChannel {
   const channel = openBroadcast(`tablog/${PROTOCOL_VERSION}/${log}`);
@@ -51,7 +52,7 @@ export function openHintChannel(log: string, onData: (data: unknown) => void): H
   return { post: (hint) => channel?.post(hint), close: () => channel?.close() };
 }
 
-/** Any script of the origin can post here, so nothing is believed without a look. */
+/** Any script of the origin can post to the channel, so each message is checked. */
 export function isHint(data: unknown): data is Hint {
   if (typeof data !== 'object' || data === null) return false;
   const { kind, partitions, groupId, memberId, topicId, partition } = data as Readonly<

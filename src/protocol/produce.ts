@@ -8,11 +8,11 @@ export interface Append {
   /** One whole record batch, uncompressed, in a buffer of its own; the buffer is transferred. */
   readonly batch: ArrayBuffer;
   readonly compression: Compression;
-  /** The only offset at which the batch may be stored, else `CONFLICT`. Default: any, the end. */
+  /** The batch is stored at this offset, or refused as `CONFLICT`. Default: no condition. */
   readonly expectedOffset?: number | null;
   /**
-   * The records come from another topic, whose rules they kept, so this topic's rules for record
-   * size and keys do not apply. A record that cannot be buried would block its partition for good.
+   * The records are dead letters from another topic, so this topic's rules for record size and keys do
+   * not apply: a dead letter that no topic accepts would block its consumer for good.
    */
   readonly isDeadLetter?: boolean;
 }
@@ -25,17 +25,17 @@ export interface ProduceRequest {
 /** The result of one append of a request; an append that fails does not touch the others. */
 export type AppendResult = BatchMetadata | { readonly error: ErrorData };
 
-/** The place of a batch in its partition; of a batch that came again, the place of the first time. */
+/** The place of a batch in its partition. A retried batch has the place of its first try. */
 export interface BatchMetadata {
   readonly baseOffset: number;
-  /** Milliseconds since 1970, where the topic's records have the time of their append. */
+  /** Milliseconds since 1970; null unless the topic's `timestampType` is 'append'. */
   readonly appendTime: number | null;
 }
 
 /** Records and offsets that are stored together or not at all. */
 export interface TransactRequest extends ProduceRequest {
   readonly commits: readonly CommitRequest[];
-  /** The producer, which is fenced where another has its transactional id; null: it has none. */
+  /** The producer, to be fenced when it has lost its transactional id; null: it has no such id. */
   readonly producer: TransactionalProducer | null;
 }
 
@@ -47,7 +47,7 @@ export interface ProducerIdentity {
 
 /** The producer that has a transactional id. */
 export interface TransactionalHolder extends ProducerIdentity {
-  /** Made by the producer that has it. */
+  /** A random id made by the producer itself. */
   readonly holder: string;
 }
 

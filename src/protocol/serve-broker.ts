@@ -9,7 +9,7 @@ import { toErrorData } from './error-data.ts';
 import { HELLO } from './wire.ts';
 import type { Answer, HelloRequest, HelloResponse } from './wire.ts';
 
-/** Every method that a client may call; the type sees that none is missing. */
+/** The methods that a client may call. The type checks that none is missing. */
 const METHODS = Object.keys({
   addPartitions: true,
   alterTopic: true,
@@ -42,30 +42,30 @@ const METHODS = Object.keys({
   transact: true,
 } satisfies Record<Method, true>) as Method[];
 
-/** What is exposed: each function takes one value, and answers with a value or an error as data. */
+/** The exposed functions. Each takes one value, and answers with a value or an error as data. */
 type Exposed = Record<string, (request: never) => Promise<Answer<unknown>>>;
 
 /**
- * Serves a broker on a port. `greet` answers the first call and says which broker that is; until
- * then every other call is refused. The calls of a client that had the log open before wait until
- * the log has proved to be the same.
+ * Serves a broker on a port. `greet` answers the first call, `hello`, and returns the broker; every
+ * call before `hello` is refused. Calls of a client that had the log open before wait for the check
+ * that the log is still the same.
  *
- * Comlink stays behind a guard: as it is, any tab could set properties of the worker's objects,
- * `Object.prototype` included.
+ * A guard in front of Comlink lets only such calls through. Without it any tab could set properties of
+ * the worker's objects, `Object.prototype` included.
  */
 export function serveBroker(
   endpoint: Omit<Endpoint, 'removeEventListener'>,
   greet: (hello: HelloRequest) => Promise<{ response: HelloResponse; broker: Broker }>,
 ): void {
   let broker: Broker | undefined;
-  let had: string | null = null; // until the log is known to be the one of this id
+  let had: string | null = null; // the log's id, until the log has proved to have it
   let proof: Promise<unknown> | undefined;
   const prove = async (served: Broker, logId: string): Promise<void> => {
     try {
       await (proof ??= served.openLog({ logId }));
       had = null;
     } finally {
-      proof = undefined; // the next call asks again
+      proof = undefined; // after a failure the next call checks again
     }
   };
   const exposed: Exposed = Object.create(null) as Exposed;
@@ -119,7 +119,7 @@ function withTransfer(method: Method, value: unknown): unknown {
   return buffers.length === 0 ? value : new Transferred(value, buffers);
 }
 
-/** Lets through only calls of one allowed name with one value, and drops whatever else comes. */
+/** Lets calls of an allowed method with one value through, and drops all other messages. */
 function guarded(
   endpoint: Omit<Endpoint, 'removeEventListener'>,
   allowed: ReadonlySet<string>,

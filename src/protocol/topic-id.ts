@@ -1,9 +1,9 @@
 import { randomId } from '../platform/random-id.ts';
 
-/** Where a topic's records are. */
+/** The kind of storage of a topic's records. */
 export type TopicStorage = 'disk' | 'memory';
 
-/** So that whoever has an id knows, without a look, whom to ask for the records. */
+/** The prefix tells without a lookup that the records are in a broker's memory. */
 const IN_MEMORY = 'memory-';
 
 export function newTopicId(storage: TopicStorage): string {

@@ -1,6 +1,6 @@
 import type { TopicConfigChanges } from './topic.ts';
 
-/** Why a topic cannot be so: what does not go together in its configuration. */
+/** The reason why two options of a topic contradict each other; `undefined`: they do not. */
 export function contradiction({
   storage,
   retention,

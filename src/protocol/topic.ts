@@ -3,20 +3,20 @@ import type { TopicStorage } from './topic-id.ts';
 /** How a topic behaves. Kafka's name of each is in parentheses. */
 export interface TopicConfig {
   /**
-   * 'memory': no disk, and gone with the worker that has the records. Cannot be changed. Default
-   * 'disk'.
+   * 'memory': the records are never written to disk, and are lost with the worker that has them. It
+   * cannot be changed. Default 'disk'.
    */
   readonly storage: TopicStorage;
   /** Bytes of a record's key, value and headers (`max.message.bytes`). Default 1 MiB. */
   readonly maxRecordBytes: number;
   /**
-   * 'create': a record has the time its producer gave it; 'append': the time it was stored
-   * (`message.timestamp.type`). Default 'create'.
+   * The timestamp of a record (`message.timestamp.type`). 'create': the producer's; 'append': the time
+   * at which the broker stored the record. Default 'create'.
    */
   readonly timestampType: 'create' | 'append';
   /**
-   * What becomes of old records (`cleanup.policy`). 'delete': they go as `retention` says; 'compact':
-   * the last record of each key stays; 'compact,delete': both. Default 'delete'.
+   * How old records are removed (`cleanup.policy`). 'delete': by `retention`; 'compact': records with a
+   * later record of the same key; 'compact,delete': both. Default 'delete'.
    */
   readonly cleanup: 'delete' | 'compact' | 'compact,delete';
   readonly retention: Retention;
@@ -29,13 +29,13 @@ export interface TopicConfig {
   readonly protectUncommitted: readonly string[];
 }
 
-/** How much of a partition is kept; null: no bound. Whichever bound is reached first counts. */
+/** The bounds of a partition; null: no bound. Records beyond either bound are deleted. */
 export interface Retention {
-  /** Older records go, in milliseconds (`retention.ms`). Default null, where Kafka has 7 days. */
+  /** The age of a record in milliseconds (`retention.ms`). Default null; Kafka's is 7 days. */
   readonly ms: number | null;
   /**
-   * Bytes as stored of one partition, beyond which the oldest go (`retention.bytes`). Default null;
-   * of topics in memory 16 MiB.
+   * Stored bytes of a partition (`retention.bytes`): beyond them the oldest records are deleted. Default
+   * null; 16 MiB for a topic in memory.
    */
   readonly bytes: number | null;
 }
@@ -55,23 +55,23 @@ export const DEFAULT_TOPIC_CONFIG: TopicConfig = {
   protectUncommitted: [],
 };
 
-/** A topic's partitions at the most. */
+/** The most partitions of a topic. */
 export const MAX_PARTITIONS = 1000;
 
-/** A topic to be made; what is left out is not compared with an existing one. */
+/** A topic to be created. Options left out are not compared with those of an existing topic. */
 export interface TopicSpec {
   readonly name: string;
   readonly partitions?: number;
   readonly config?: TopicConfigChanges;
   /**
-   * The version of the application's topics: a topic of a lower one is brought in line. Default 0.
+   * The version of the application's topics: a topic of a lower version is brought in line. Default 0.
    */
   readonly version?: number;
 }
 
 export interface TopicInfo {
   readonly name: string;
-  /** Made with the topic: a topic of the same name that is made later has another. */
+  /** Made with the topic: a topic that is deleted and created again gets another id. */
   readonly id: string;
   readonly partitions: number;
   readonly config: TopicConfig;
