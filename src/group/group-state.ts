@@ -33,8 +33,8 @@ export interface GroupMember {
   /** Milliseconds since 1970. */
   readonly joinedAt: number;
   /**
-   * When a broker asked in this row for a sign of life, because the member did not answer its probe,
-   * in ms since 1970; null: no question is open.
+   * When a broker asked in this row for a sign of life, because the member did not answer its
+   * probe, in ms since 1970; null: no question is open.
    */
   readonly suspectedAt: number | null;
   /** The deadline for releasing revoked partitions, in ms since 1970; null: none is revoked. */
@@ -45,7 +45,9 @@ export interface GroupPartition {
   readonly topicId: string;
   readonly topic: string;
   readonly partition: number;
-  /** The partition was added under a subscribed group, so the group reads it from its first record. */
+  /**
+   * The partition was added under a subscribed group, so the group reads it from its first record.
+   */
   readonly isNew: boolean;
   /** The member that is to read the partition. */
   readonly target: string | null;
@@ -97,7 +99,10 @@ export function viewOf(
   return { instance, memberEpoch, generation, owned, pending };
 }
 
-/** Whether the member still owns the partition since that epoch: the fence of every commit (KIP-1251). */
+/**
+ * Whether the member still owns the partition since that epoch: the fence of every commit
+ * (KIP-1251).
+ */
 export function owns(
   { partitions }: GroupState,
   memberId: string,

@@ -4,8 +4,8 @@ import type { AssignablePartition, MemberSubscription } from './assignor.ts';
 /**
  * Kafka's RangeAssignor. It divides each topic by itself: every member gets a run of neighbouring
  * partitions, and the first members get one more when the division has a remainder. Topics with the
- * same number of partitions and the same members are co-partitioned: partition n of each goes to the
- * same member.
+ * same number of partitions and the same members are co-partitioned: partition n of each goes to
+ * the same member.
  */
 export function assignRange(
   candidates: readonly MemberSubscription[],

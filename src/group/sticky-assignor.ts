@@ -3,12 +3,12 @@ import type { AssignablePartition, MemberSubscription } from './assignor.ts';
 
 /**
  * Balanced first, then sticky, as Kafka's CooperativeStickyAssignor. Balanced: no member can take a
- * partition from a member that has two more. Sticky: the balance is reached with few moves, and with
- * equal subscriptions with the fewest.
+ * partition from a member that has two more. Sticky: the balance is reached with few moves, and
+ * with equal subscriptions with the fewest.
  *
- * The balance is an optimal semi-matching (Harvey, Ladner, Lovász and Tamir, 2006): while a chain of
- * moves leads from a member to a member with two partitions less, apply the shortest such chain. With
- * equal subscriptions a chain is one move. Of equal loads, that of a visible tab comes first.
+ * The balance is an optimal semi-matching (Harvey, Ladner, Lovász and Tamir, 2006): while a chain
+ * of moves leads from a member to a member with two partitions less, apply the shortest such chain.
+ * With equal subscriptions a chain is one move. Of equal loads, that of a visible tab comes first.
  */
 export function assignSticky(
   candidates: readonly MemberSubscription[],
@@ -66,8 +66,8 @@ class MemberLoad {
   }
 
   /**
-   * The topics of the assigned partitions. Topics whose last partition is new to the member come first,
-   * because to give up that partition costs no move.
+   * The topics of the assigned partitions. Topics whose last partition is new to the member come
+   * first, because to give up that partition costs no move.
    */
   get topics(): string[] {
     const lastIsOwned = (topic: string): number =>

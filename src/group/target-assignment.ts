@@ -4,9 +4,9 @@ import { subscribesTo } from './group-state.ts';
 import type { GroupMember, GroupPartition, GroupState, SubscribedTopic } from './group-state.ts';
 
 /**
- * The partitions of all topics that some member subscribes to. Partitions that the group has already
- * keep their state. Returns the same array when no partition came or went. A group without members
- * keeps its partitions.
+ * The partitions of all topics that some member subscribes to. Partitions that the group has
+ * already keep their state. Returns the same array when no partition came or went. A group without
+ * members keeps its partitions.
  */
 export function partitionsOf(
   { members, partitions }: GroupState,

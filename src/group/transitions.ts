@@ -58,7 +58,7 @@ const TRANSITIONS: Transitions = {
   join: (group, { request }, now) => {
     const existing = group.members.find(({ memberId }) => memberId === request.memberId);
     if (existing !== undefined) {
-      if (existing.clientId === request.clientId) return group; // a retry: the first answer was lost
+      if (existing.clientId === request.clientId) return group; // a retry
       throw memberExists(request);
     }
     return { ...group, assignor: assignorOf(group, request), members: joined(group, request, now) };
@@ -107,11 +107,12 @@ const TRANSITIONS: Transitions = {
 };
 
 /**
- * The group after `event`; the very same `group` when the event changes nothing. A change of members
- * or topics computes the target assignment anew. Every change grants each free partition to its
- * target. Partitions that stay where they are go on being read (KIP-429, KIP-848).
+ * The group after `event`; the very same `group` when the event changes nothing. A change of
+ * members or topics computes the target assignment anew. Every change grants each free partition to
+ * its target. Partitions that stay where they are go on being read (KIP-429, KIP-848).
  *
- * Throws `FENCED`, `MEMBER_EXISTS` or `INCONSISTENT_GROUP_PROTOCOL`; the group stays as it was then.
+ * Throws `FENCED`, `MEMBER_EXISTS` or `INCONSISTENT_GROUP_PROTOCOL`; the group stays as it was
+ * then.
  */
 export function step(
   group: GroupState,

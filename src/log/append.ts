@@ -8,16 +8,16 @@ import { packSegments } from './segment.ts';
 import type { Segment } from './segment.ts';
 import { extendTimeIndex } from './time-index.ts';
 
-/** A batch on its way into a partition. */
+/** A batch to be appended. */
 export interface NewBatch {
   readonly batch: RecordBatch;
-  /** Milliseconds since 1970, where the topic's records have the time of their append. */
+  /** Milliseconds since 1970; null unless the topic's `timestampType` is 'append'. */
   readonly appendTime: number | null;
-  /** Where it must be stored, or nowhere; null: at the end, wherever that is. */
+  /** The batch is stored at this offset, or refused as `CONFLICT`; null: no condition. */
   readonly expectedOffset: number | null;
 }
 
-/** Where a batch was stored, now or, when it comes once more, before. */
+/** The place of a batch in the partition; of a retried batch, that of its first try. */
 export interface LogAppendInfo {
   readonly baseOffset: number;
   readonly appendTime: number | null;
@@ -26,14 +26,14 @@ export interface LogAppendInfo {
 export interface Appended {
   readonly head: PartitionHead;
   readonly segments: readonly Segment[];
-  /** Of each batch, in order: its place, or why it was not stored. */
+  /** The place of each batch, or the reason why it was not stored; in the order of the batches. */
   readonly results: readonly (LogAppendInfo | TablogError)[];
 }
 
 /**
- * Places `batches` at the end of the partition: what to store, and the head to store with it. A
- * batch that its producer sends once more is not stored again, and one that is out of its producer's
- * order, or in conflict, not at all.
+ * Places `batches` at the end of the partition. Returns the segments and the head to be stored. A
+ * retried batch is not stored again. A batch that is out of its producer's order or in conflict is
+ * not stored at all.
  *
  * Pure but for the base offsets, which are written into the batches' own bytes.
  */
@@ -56,7 +56,7 @@ export function appendBatches(
       return conflict(head, expectedOffset, baseOffset);
     }
     placeBatch(batch.bytes, baseOffset);
-    // The batch's own base offset is what the producer wrote; only the distance counts here.
+    // The batch still has the producer's base offset: only the distance of the two offsets counts.
     next += batch.nextOffset - batch.baseOffset;
     producers.remember(batch, baseOffset, appendTime);
     placed.push(batch);
@@ -65,7 +65,7 @@ export function appendBatches(
   return { ...storeBatches(head, placed, producers), results };
 }
 
-/** What to store of batches that are in their places, and the head to store with it. */
+/** The segments of batches that have their base offsets, and the head to be stored with them. */
 export function storeBatches(
   head: PartitionHead,
   batches: readonly RecordBatch[],

@@ -4,8 +4,8 @@ import { gzipBatch } from '../record/compression/gzip.ts';
 import { packBatch } from '../record/pack-batch.ts';
 
 /**
- * The batch compressed with a loaded codec, not yet sealed; with gzip in place of a codec that is
- * read only; the batch itself where compression would not make it smaller.
+ * The batch compressed with a loaded codec, not yet sealed; the batch itself when compression would
+ * not make it smaller. Gzip replaces a codec that can only be read.
  */
 export function compressBatch(
   batch: Uint8Array<ArrayBuffer>,

@@ -10,15 +10,17 @@ import {
 import { RecordBatch } from '../record/batch-reader.ts';
 import { sealBatch, stampProducer } from '../record/batch-seal.ts';
 
-/** The most offsets of one batch: its header has the distance to the last one as an int32. */
+/** The most offsets of one batch: `last offset delta` in its header is an int32. */
 export const MAX_BATCH_OFFSETS: number = 2 ** 31;
 
-/** The largest gap that compaction in Kafka can leave; a base offset beyond it is damaged. */
+/**
+ * The largest gap that Kafka's compaction can leave. A base offset beyond it is taken for damage.
+ */
 export const MAX_GAP_OFFSETS: number = 2 ** 40;
 
 /**
  * Headers without records for the offsets from `from` up to `to`, so that the rows of a partition
- * tile its range. Exports leave them out.
+ * tile its range. Exports leave these headers out.
  */
 export function gapBatches(from: number, to: number): RecordBatch[] {
   const batches: RecordBatch[] = [];

@@ -10,20 +10,20 @@ import type { ProducerRows } from './producer-state.ts';
 import { EMPTY_TIME_INDEX, trimTimeIndex } from './time-index.ts';
 import type { TimeIndex } from './time-index.ts';
 
-/** A partition and the store that has its rows. */
+/** A partition, with the name of the object store that has its rows. */
 export interface LocatedPartition extends TopicIdPartition {
   readonly store: string;
 }
 
 /**
- * What a partition knows of itself: one row, read and written back in every append's transaction.
- * It is the only source of the next offset.
+ * The state of a partition: one row, which every append reads and writes back in its transaction.
+ * The head is the only source of the next offset.
  *
- * The segments tile the range from `startOffset` to `endOffset`: each ends where the next begins,
- * whatever retention and compaction do, so a gap always means lost data.
+ * The segments tile the range from `startOffset` to `endOffset`: each segment ends where the next
+ * one begins. Retention and compaction keep that, so a gap always means lost data.
  */
 export interface PartitionHead {
-  /** Whose partition this is now: an append for another topic is refused. */
+  /** The topic that has the object store now; the store of a deleted topic is reused. */
   readonly topicId: string;
   readonly partition: number;
   /** Kafka's log start offset: the first that can be read. */
@@ -33,29 +33,29 @@ export interface PartitionHead {
   /** Bytes of all segments. */
   readonly bytes: number;
   readonly segments: number;
-  /** Where the first row begins; before the start offset where not all of that row is deleted. */
+  /** The base offset of the first row; less than `startOffset` when the row is deleted in part. */
   readonly rowsFrom: number;
-  /** Rows from `from` on have not been merged yet. */
+  /** The rows from the offset `from` on, which have not been merged yet. */
   readonly unmerged: { readonly from: number; readonly rows: number; readonly bytes: number };
-  /** How often rows were replaced: whoever has read some can tell whether they are still there. */
+  /** Counts the replacements of rows, so that a reader can tell whether its rows still exist. */
   readonly rewrites: number;
   readonly compaction: CompactionState;
   readonly timeIndex: TimeIndex;
-  /** What idempotent producers stored last. */
+  /** The last batches of each idempotent producer. */
   readonly producers: ProducerRows;
 }
 
 /** How far a compacted partition is clean (Kafka's cleaner checkpoint). */
 export interface CompactionState {
-  /** At `at`, each key had one record at the most before `to`; ascending. */
+  /** Past passes, ascending: at the time `at`, no key had two records before the offset `to`. */
   readonly cleaned: readonly { readonly to: number; readonly at: number }[];
   /** Bytes of the rows that end before the last `to`. */
   readonly cleanBytes: number;
-  /** Before it, tombstones that had served were removed. */
+  /** Compaction has removed expired tombstones before this offset. */
   readonly tombstonesTo: number;
 }
 
-/** Of a partition whose first record gets the offset `from`. */
+/** The head of an empty partition, whose first record gets the offset `from`. */
 export function newHead(topicId: string, partition: number, from = 0): PartitionHead {
   return {
     topicId,
@@ -73,7 +73,10 @@ export function newHead(topicId: string, partition: number, from = 0): Partition
   };
 }
 
-/** The head with its start at `startOffset`; as it is where it is there already. */
+/**
+ * The head with its start moved up to `startOffset`; the same object when the start is there
+ * already.
+ */
 export function startedAt(head: PartitionHead, startOffset: number): PartitionHead {
   if (startOffset <= head.startOffset) return head;
   const isEmpty = startOffset === head.endOffset;
@@ -86,9 +89,9 @@ export function headRef(store: string): RowRef<PartitionHead> {
 }
 
 /**
- * The row as the head of the partition. Throws `UNKNOWN_TOPIC` where the row is missing or another
- * partition's, because the topic was deleted; and `LOG_CORRUPT` where the row has another shape
- * than a head, so that one damaged row fails this partition and no other.
+ * The row as the head of the partition. Throws `UNKNOWN_TOPIC` when the row is missing or belongs
+ * to another partition, because the topic was deleted. Throws `LOG_CORRUPT` when the row is not a
+ * head, so that one damaged row fails this partition and no other.
  */
 export function headOf(row: unknown, of: LocatedPartition): PartitionHead {
   if (row === undefined) throw topicGone(of);
@@ -113,7 +116,7 @@ const HEAD: RowShape<PartitionHead> = {
   producers: 'object',
 };
 
-/** Whether a row is a partition's head: as much of it as an append and a read rely on. */
+/** Whether a row is a partition's head. Checks the fields that appends and reads rely on. */
 export function isHead(row: unknown): row is PartitionHead {
   return hasShape(row, HEAD) && row.startOffset <= row.endOffset;
 }

@@ -3,31 +3,32 @@ import { TablogError } from '../base/error.ts';
 import type { RecordBatch } from '../record/batch-reader.ts';
 import { MAX_IN_FLIGHT, RECENT_MS, sequenceAfter } from '../record/sequence.ts';
 
-/** What became of a batch: sent once more, it gets the same answer. */
+/** A batch that was stored or refused. A retry of the batch gets the same answer. */
 export interface KnownBatch {
   readonly sequence: number;
   readonly recordCount: number;
-  /** Or `REFUSED`. */
+  /** The place of the batch, or `REFUSED`. */
   readonly baseOffset: number;
-  /** Of one that was refused: where the partition ended then. */
+  /** The append time; for a refused batch, the end offset of the partition at that time. */
   readonly appendTime: number | null;
 }
 
 /**
- * In place of a base offset: the batch was in conflict. That takes its number, so that a copy which a
- * worker that hung brings later is in conflict too, wherever the partition ends by then.
+ * The base offset of a batch that was in conflict. A refused batch uses up its sequence: a hung
+ * worker can bring a copy of the batch later, and that copy must be refused too, even if the
+ * partition ends at the expected offset by then.
  */
 export const REFUSED = -1;
 
 /**
- * What a partition remembers of its idempotent producers, in its head: of each one a row of
- * `ROW_LENGTH` numbers, the one that appended last at the end. Numbers, because the head is read and
- * written with every append, and a typed array of them is cloned in a tenth of the time of objects.
+ * The idempotent producers of a partition, in its head: a row of `ROW_LENGTH` numbers for each
+ * producer, in the order of their last appends. A typed array, because every append reads and
+ * writes the head, and structured cloning of objects takes ten times as long.
  *
  *     0  producer id
  *     1  producer epoch
- *     2  when it last appended, in milliseconds since 1970
- *     3  how many batches follow, the oldest first; of each one
+ *     2  time of the last append, in milliseconds since 1970
+ *     3  number of batches that follow, the oldest first; for each batch
  *        sequence, record count, base offset or `REFUSED`, append time or -1
  */
 export type ProducerRows = Float64Array<ArrayBuffer>;
@@ -38,10 +39,13 @@ const BATCH_LENGTH = 4;
 const HEADER_LENGTH = 4;
 const ROW_LENGTH = HEADER_LENGTH + MAX_IN_FLIGHT * BATCH_LENGTH;
 
-/** A head carries no more; those that have not appended for longest go. */
+/** The most producers of a head. Those that have not appended for longest are forgotten. */
 export const MAX_PRODUCERS = 64;
 
-/** Unless they may still send something again (KIP-91): then there may be so many. */
+/**
+ * The most producers that appended within `RECENT_MS`, and so may still send a batch again
+ * (KIP-91).
+ */
 export const MAX_RECENT_PRODUCERS = 512;
 
 /** Kafka's `producer.id.expiration.ms`. */
@@ -54,11 +58,11 @@ interface ProducerState {
   readonly batches: readonly KnownBatch[];
 }
 
-/** The producers of a partition, while batches are appended to it. */
+/** The producers of a partition during an append (Kafka's ProducerStateManager). */
 export class ProducerStates {
   readonly #before: ProducerRows;
   readonly #now: number;
-  /** Those that append now, in the order in which they did. */
+  /** The producers of this append, in the order of their batches. */
   readonly #changed = new Map<number, ProducerState>();
 
   constructor(rows: ProducerRows, now: number) {
@@ -67,11 +71,11 @@ export class ProducerStates {
   }
 
   /**
-   * What is known of the batch: `undefined`, it is new and the next in order; or what became of it
-   * before; or why it cannot be stored: `FENCED`, `OUT_OF_ORDER_SEQUENCE`.
+   * `undefined` for a batch that is the next in order; the outcome of a batch that came before; the
+   * error of a batch that cannot be stored: `FENCED`, `OUT_OF_ORDER_SEQUENCE`.
    *
-   * Unlike Kafka (KIP-360), a producer that nothing is known of has to begin at 0: its first batch may
-   * be late, and a later one must not take its place.
+   * Unlike in Kafka (KIP-360), an unknown producer has to begin at sequence 0: its first batch may
+   * be late, and a later batch must not overtake it.
    */
   find(batch: RecordBatch): KnownBatch | TablogError | undefined {
     const { producerId, producerEpoch, baseSequence, recordCount } = batch;
@@ -90,7 +94,7 @@ export class ProducerStates {
     return known ?? outOfOrder(batch, expected);
   }
 
-  /** The batch is stored at `baseOffset`; or it is `REFUSED`, and `appendTime` is the end offset. */
+  /** Remembers the outcome of a batch. For `REFUSED`, `appendTime` is the end offset. */
   remember(batch: RecordBatch, baseOffset: number, appendTime: number | null): void {
     const { producerId: id, producerEpoch: epoch, baseSequence: sequence, recordCount } = batch;
     if (id < 0) return;
@@ -102,7 +106,7 @@ export class ProducerStates {
     this.#changed.set(id, { id, epoch, usedAt: this.#now, batches });
   }
 
-  /** What the head is to carry. */
+  /** The producers to be stored in the head. */
   toRows(): ProducerRows {
     if (this.#changed.size === 0) return this.#before;
     const kept = rowsOf(this.#before).filter(

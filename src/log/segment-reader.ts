@@ -10,7 +10,7 @@ import type { LocatedPartition, PartitionHead } from './head.ts';
 import { sliceSegment } from './segment-slice.ts';
 import { inflateRecords } from './validate.ts';
 
-/** Where a reader stands in a partition, and how much it takes. */
+/** The offset at which a read of a partition begins, and its bound. */
 export interface ReadFrom extends LocatedPartition {
   readonly offset: number;
   /** Whole batches up to about this many bytes, and at least one. */
@@ -19,7 +19,9 @@ export interface ReadFrom extends LocatedPartition {
 
 /** Batches from several segments, without a gap. */
 export interface SegmentsSlice {
-  /** Whole batches; the first one covers the offset asked for. Empty at the end of the partition. */
+  /**
+   * Whole batches; the first one covers the offset asked for. Empty at the end of the partition.
+   */
   readonly segments: readonly ArrayBuffer[];
   /** The offset after the last record. */
   readonly nextOffset: number;
@@ -30,8 +32,9 @@ export interface PartitionRead extends SegmentsSlice {
 }
 
 /**
- * What a reader at `from` gets of what the store gave. Every read is held against the head, so that
- * data which the browser lost is an error with its range, and never a silent gap.
+ * Checks the segments that the store has read, and cuts them to the offset and bytes of `from`.
+ * Each read is compared with the head, so that data which the browser has lost is an error with its
+ * range, and never a silent gap.
  *
  * Throws `UNKNOWN_TOPIC`, `OFFSET_OUT_OF_RANGE`, `LOG_CORRUPT` or `BATCH_CORRUPT`.
  */
@@ -47,7 +50,7 @@ export function readPartition(read: SegmentsRead, from: ReadFrom): PartitionRead
     const rowEnd = read.segments[i + 1]?.baseOffset ?? read.nextBaseOffset ?? endOffset;
     if (segment === undefined) {
       if (segments.length === 0) throw lost(from.partition, nextOffset, rowEnd);
-      break; // the next read goes on here, and says so if there is nothing
+      break; // the next read begins here, and throws if the data is lost
     }
     if (segment.baseOffset > nextOffset) {
       if (segments.length === 0) throw lost(from.partition, nextOffset, segment.baseOffset);
@@ -68,7 +71,7 @@ export function readPartition(read: SegmentsRead, from: ReadFrom): PartitionRead
   return { head, nextOffset, segments };
 }
 
-/** Throws `OFFSET_OUT_OF_RANGE` unless `from.offset` can be read now or is the next to come. */
+/** Throws `OFFSET_OUT_OF_RANGE` unless `from.offset` can be read or is the next to be appended. */
 function checkRange(from: ReadFrom, startOffset: number, endOffset: number): void {
   const { partition, offset } = from;
   if (offset >= startOffset && offset <= endOffset) return;
@@ -79,7 +82,10 @@ function checkRange(from: ReadFrom, startOffset: number, endOffset: number): voi
   );
 }
 
-/** The offset of the first record in `segment` from `from` on at or after `timestamp`, if there is one. */
+/**
+ * The offset of the first record in `segment`, from the offset `from` on, with a timestamp of at
+ * least `timestamp`; `undefined`: there is none.
+ */
 export function offsetAtTime(
   segment: ArrayBuffer,
   from: number,

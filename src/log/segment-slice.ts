@@ -3,22 +3,23 @@ import { wholeBatchBytes } from '../record/batch-length.ts';
 import { crcMatches } from '../record/batch-seal.ts';
 import type { StoredSegment } from '../store/store.ts';
 
-/** Some whole batches of a segment. */
+/** A run of whole batches of a segment. */
 export interface SegmentSlice {
-  /** The segment's own buffer where it is all of it, else a copy; empty: nothing could be read. */
+  /** The segment's own buffer for the whole segment, else a copy; empty: nothing could be read. */
   readonly bytes: ArrayBuffer;
   /** The offset after the last record. */
   readonly nextOffset: number;
   /**
-   * Where the slice ends because a batch is damaged: the offset after that batch, or Infinity when
-   * not even its header can be believed.
+   * Set when a damaged batch ends the slice: the offset after that batch, or Infinity when the
+   * header of the batch is damaged too.
    */
   readonly damagedTo: number | undefined;
 }
 
 /**
- * The batches of `segment` from the one that covers `offset`, up to `maxBytes` and at least one.
- * `checkCrcs`: the bytes come from the disk, so end before the first batch whose CRC is wrong.
+ * The batches of `segment` from the batch that covers `offset`, up to `maxBytes` and at least one.
+ * With `checkCrcs`, for bytes from the disk, the slice ends before the first batch with a wrong
+ * CRC.
  */
 export function sliceSegment(
   segment: StoredSegment,
@@ -58,7 +59,7 @@ export function sliceSegment(
   };
 }
 
-/** The batch at `at`, if there is a whole one that begins with the offset `expected`. */
+/** The batch at `at`; `undefined` unless it is whole and has the base offset `expected`. */
 function batchAt(bytes: Uint8Array, at: number, expected: number): RecordBatch | undefined {
   try {
     const size = wholeBatchBytes(bytes, at);
@@ -66,6 +67,6 @@ function batchAt(bytes: Uint8Array, at: number, expected: number): RecordBatch |
     const batch = new RecordBatch(bytes.subarray(at, at + size));
     return batch.baseOffset === expected ? batch : undefined;
   } catch {
-    return undefined; // whatever is wrong with it, the caller reports its range
+    return undefined; // the caller reports the range of the damaged batch
   }
 }

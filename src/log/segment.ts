@@ -1,24 +1,29 @@
 import type { RecordBatch } from '../record/batch-reader.ts';
 import type { StoredSegment } from '../store/store.ts';
 
-/** A row of a partition store: whole batches, end to end, named by the first one's base offset. */
+/**
+ * A row of a partition's object store: whole batches end to end, with the first base offset as key.
+ */
 export interface Segment extends StoredSegment {
-  /** The offset after its last record. */
+  /** The offset after the segment's last record. */
   readonly nextOffset: number;
 }
 
-/** Rows as they lie: each ends where the next one begins, and the last one at `end`. */
+/**
+ * The rows with their end offsets: each row ends where the next one begins, and the last at `end`.
+ */
 export function rowsUpTo(end: number, rows: readonly StoredSegment[]): Segment[] {
   return rows.map((row, i) => ({ ...row, nextOffset: rows[i + 1]?.baseOffset ?? end }));
 }
 
 /**
- * A row holds at most this, unless one batch alone is larger: what one `getAll` brings stays
- * bounded, and Chrome stores larger values well (values from 64 KiB on cost a file each).
+ * The bound of a row, unless one batch alone is larger, so that the result of one `getAll` is
+ * bounded. Rows are not smaller, because Chrome stores each value of 64 KiB or more in a file of
+ * its own.
  */
 export const SEGMENT_BYTES: number = 1024 * 1024;
 
-/** Batches that follow each other from `baseOffset` on, in as few rows as that makes. */
+/** Packs batches that follow each other from `baseOffset` on into as few rows as possible. */
 export function packSegments(batches: readonly RecordBatch[], baseOffset: number): Segment[] {
   let next = baseOffset;
   return groupBySize(batches).map((group) => {
@@ -48,7 +53,7 @@ function groupBySize(batches: readonly RecordBatch[]): RecordBatch[][] {
 function joinBatches(batches: readonly RecordBatch[]): ArrayBuffer {
   const [first] = batches as [RecordBatch, ...RecordBatch[]];
   if (batches.length === 1 && first.bytes.length === first.bytes.buffer.byteLength) {
-    return first.bytes.buffer as ArrayBuffer; // it arrived as a buffer of its own: no copy
+    return first.bytes.buffer as ArrayBuffer; // a batch has a buffer of its own
   }
   const joined = new Uint8Array(batches.reduce((size, batch) => size + batch.bytes.length, 0));
   let at = 0;

@@ -1,26 +1,30 @@
 /**
  * A sparse index from time to offset, small enough to live in the partition's head.
  *
- * The partition is cut into strides of so many bytes, and each entry has the largest timestamp of its
- * stride. Timestamps are the producers' and may go back: what is at or after a time lies in the first
- * stride that has it, or later.
+ * The partition is cut into strides of `strideBytes`, and each entry has the largest timestamp of
+ * its stride. Producers choose the timestamps, so these can go back: the first record at or after a
+ * time lies in the first stride whose largest timestamp is at or after that time.
  */
 export interface TimeIndex {
-  /** Pairs, ascending: the offset at which a stride begins, and the largest timestamp in it. */
+  /**
+   * Pairs, ascending: the offset at which a stride begins, and the largest timestamp of the stride.
+   */
   readonly entries: Float64Array;
   /**
-   * For each entry, the time since which its timestamp is known to be ahead of the clock; 0: not
-   * known to be ahead. Missing: no entry is. Another length than the entries: an older build has
-   * added entries since.
+   * For each entry, the time since which its timestamp is known to be ahead of the clock; 0: the
+   * timestamp is not ahead. Missing: no timestamp is ahead. A shorter array than that of the
+   * entries: an older build has added entries since.
    */
   readonly aheadSince?: Float64Array;
-  /** The least that a stride has before the next one begins. */
+  /** The least size of a stride before the next one begins. */
   readonly strideBytes: number;
-  /** What the last stride has so far. */
+  /** The size of the last stride so far. */
   readonly lastBytes: number;
 }
 
-/** 128 entries are 2 KiB; when they are full every two become one, and strides twice as long. */
+/**
+ * 128 entries are 2 KiB. When there are more, each two are merged, and strides are twice as long.
+ */
 const MAX_ENTRIES = 128;
 const FIRST_STRIDE_BYTES = 64 * 1024;
 
@@ -57,8 +61,8 @@ export function extendTimeIndex(
 }
 
 /**
- * The index without the strides that lie before `startOffset`. The strides to come are as short as
- * those of a partition that never had more than what is left.
+ * The index without the strides that lie before `startOffset`. New strides are as short as in a
+ * partition that never had the deleted records.
  */
 export function trimTimeIndex(index: TimeIndex, startOffset: number): TimeIndex {
   const { entries, lastBytes } = index;
@@ -75,8 +79,8 @@ export function trimTimeIndex(index: TimeIndex, startOffset: number): TimeIndex 
 }
 
 /**
- * An offset at or before the first record with a timestamp of at least `timestamp`; `undefined`: there
- * is none.
+ * An offset at or before the first record with a timestamp of at least `timestamp`; `undefined`:
+ * there is no such record.
  */
 export function lookUpTime({ entries }: TimeIndex, timestamp: number): number | undefined {
   for (let i = 0; i < entries.length; i += 2) {
@@ -87,8 +91,8 @@ export function lookUpTime({ entries }: TimeIndex, timestamp: number): number | 
 
 /**
  * An offset at or before the first record from `cutoff` or later, by a clock that says `now`;
- * `undefined` where there is none. A stride whose timestamp is ahead of the clock counts as of when
- * it was first seen ahead.
+ * `undefined`: there is no such record. A timestamp that is ahead of the clock counts as the time
+ * at which it was first seen ahead.
  */
 export function lookUpAge(index: TimeIndex, cutoff: number, now: number): number | undefined {
   const { entries } = index;

@@ -20,8 +20,8 @@ export interface BatchLimits {
 }
 
 /**
- * Checks a batch that a producer sent, before any transaction: its lengths and every record in it,
- * so that what is stored can be read. As Kafka's `LogValidator` does.
+ * Checks a batch from a producer before its transaction, as Kafka's `LogValidator` does: the
+ * lengths and every record, so that each stored batch can be read.
  */
 export function validateBatch(bytes: Uint8Array, limits: BatchLimits): RecordBatch {
   const batch = readSingleBatch(bytes);
@@ -52,7 +52,7 @@ export function validateBatch(bytes: Uint8Array, limits: BatchLimits): RecordBat
       throw recordTooLarge(cursor.payloadBytes, limits.maxRecordBytes);
     }
   }
-  // Offsets are looked up by time in it.
+  // The time index relies on the max timestamp.
   if (maxTimestamp !== batch.maxTimestamp) throw corruptBatch('its max timestamp is wrong');
   return batch;
 }

@@ -11,7 +11,8 @@ export interface Clock {
 export const systemClock: Clock = {
   now: () => Date.now(),
   after(ms, then) {
-    const timer = setTimeout(then, Math.min(ms, MAX_TIMER_MS)); // a sum of two valid waits can exceed the limit
+    // The sum of two valid waits can exceed the limit of timers.
+    const timer = setTimeout(then, Math.min(ms, MAX_TIMER_MS));
     return () => clearTimeout(timer);
   },
 };
@@ -37,8 +38,8 @@ export async function within(clock: Clock, ms: number, promise: Promise<unknown>
 }
 
 /**
- * When a machine or a tab wakes up, a timeout and the answer that it limits are due in the same turn.
- * The timeout then waits this long, so that the answer wins.
+ * When a machine or a tab wakes up, a timeout and the answer that it limits are due in the same
+ * turn. The timeout then waits this long, so that the answer wins.
  */
 const GRACE_MS = 250;
 

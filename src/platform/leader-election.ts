@@ -8,17 +8,17 @@ export interface LeaderElectionOptions {
 }
 
 /**
- * The candidates of each name in a context without Web Locks, where all brokers share one thread. The
- * first candidate leads.
+ * The candidates of each name in a context without Web Locks, where all brokers share one thread.
+ * The first candidate leads.
  */
 const candidates = new Map<string, LeaderElection[]>();
 
 /**
- * Elects one leader among the candidates of a name: the candidate that holds the name's Web Lock. The
- * other candidates queue for the lock, in the order in which they came.
+ * Elects one leader among the candidates of a name: the candidate that holds the name's Web Lock.
+ * The other candidates queue for the lock, in the order in which they came.
  *
- * A leader that hangs can be deposed, and learns of it when it wakes up. So two candidates can believe
- * for a moment that they lead: a decision that must be taken once is taken in the store.
+ * A leader that hangs can be deposed, and learns of it when it wakes up. So two candidates can
+ * believe for a moment that they lead: a decision that must be taken once is taken in the store.
  */
 export class LeaderElection {
   readonly #name: string;
@@ -85,8 +85,8 @@ export class LeaderElection {
   }
 
   /**
-   * Requests the lock, and holds it until the browser or `close()` ends that. Resolves with whether the
-   * request was granted.
+   * Requests the lock, and holds it until the browser or `close()` ends that. Resolves with whether
+   * the request was granted.
    */
   #ask(options: LockOptions): Promise<boolean> {
     const { signal } = this.#closing;

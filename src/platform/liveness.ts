@@ -1,9 +1,9 @@
 import { hasLocks, withLock } from './locks.ts';
 
 /**
- * Detects the death of tabs and workers. Each client and each broker holds a Web Lock named after its
- * random id, and the peers of that client or broker queue for that lock. The browser grants the lock within
- * milliseconds after its holder is gone, without a timer: closed, crashed or discarded.
+ * Detects the death of tabs and workers. Each client and each broker holds a Web Lock named after
+ * its random id, and the peers of that client or broker queue for that lock. The browser grants the
+ * lock within milliseconds after its holder is gone, without a timer: closed, crashed or discarded.
  *
  * A lock tells of a death and of nothing else: epochs, and never locks, decide who may write.
  */
@@ -18,7 +18,10 @@ export interface Liveness {
   isAlive(role: Role, id: string): Promise<boolean>;
 }
 
-/** Liveness by Web Locks. Without Web Locks all clients share the broker's thread, and none dies alone. */
+/**
+ * Liveness by Web Locks. Without Web Locks all clients share the broker's thread, and none dies
+ * alone.
+ */
 export function lockLiveness(): Liveness {
   return { onDeath, isAlive };
 }
@@ -44,7 +47,7 @@ export function onDeath(role: Role, id: string, signal: AbortSignal, died: () =>
   withLock(lockName(role, id), { mode: 'shared', signal }, () => {
     if (!signal.aborted) died();
   }).catch(() => {
-    // The wait was aborted, the page is unloading, or the browser refuses locks: nobody is listening.
+    // The wait was aborted, the page is unloading, or the browser refuses locks. No caller can know.
   });
 }
 

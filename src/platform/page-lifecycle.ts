@@ -18,7 +18,8 @@ export function onFreeze(freeze: () => void, resume: () => void, signal: AbortSi
 
 /**
  * Tells whether the page may be in its last turn of the event loop: from the event by which it is
- * hidden, left or frozen, until a sign of life. A message not posted in that turn may never be posted.
+ * hidden, left or frozen, until a sign of life. A message not posted in that turn may never be
+ * posted.
  *
  * Listeners are added for the capture phase, which comes first: the application's own listener of
  * the same event finds the page leaving, even if the application added it earlier.

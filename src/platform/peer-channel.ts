@@ -30,8 +30,8 @@ type Notice =
  * Connects brokers to the leader. Workers of different tabs have no ports to each other, so a
  * connection is a BroadcastChannel whose name only the two ends know.
  *
- * The leader makes up the name, not the caller: a deposed leader that wakes up answers old calls too,
- * and would become the third end of a channel that the caller had named.
+ * The leader makes up the name, not the caller: a deposed leader that wakes up answers old calls
+ * too, and would become the third end of a channel that the caller had named.
  */
 export class PeerChannel {
   readonly #name: string;
@@ -44,7 +44,9 @@ export class PeerChannel {
   readonly #isHeard: boolean;
   #isLeading = false;
 
-  /** `onCall`: a broker has connected to this leader. `onLeader`: another broker says that it leads. */
+  /**
+   * `onCall`: a broker has connected to this leader. `onLeader`: another broker says that it leads.
+   */
   constructor(name: string, onCall: (peer: Peer) => void, onLeader: () => void) {
     this.#name = `tablog/${name}`;
     this.#onCall = onCall;

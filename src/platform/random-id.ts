@@ -1,4 +1,6 @@
-/** A random UUID (version 4), also where the context is not secure and has no `crypto.randomUUID`. */
+/**
+ * A random UUID (version 4), also where the context is not secure and has no `crypto.randomUUID`.
+ */
 export function randomId(): string {
   const bytes = randomValues(new Uint8Array(16));
   bytes[6] = (bytes[6]! & 0x0f) | 0x40;

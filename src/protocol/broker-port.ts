@@ -50,7 +50,9 @@ export class BrokerPort {
     });
   }
 
-  /** Ignores messages without a known id: any script of the origin can post to a BroadcastChannel. */
+  /**
+   * Ignores messages without a known id: any script of the origin can post to a BroadcastChannel.
+   */
   #settle(data: unknown): void {
     const reply = (data ?? {}) as Reply;
     const pending = this.#pending.get(reply.id);
@@ -64,7 +66,9 @@ export class BrokerPort {
   }
 }
 
-/** The value of a reply. Throws the error that the reply carries, and `INTERNAL` for other replies. */
+/**
+ * The value of a reply. Throws the error that the reply carries, and `INTERNAL` for other replies.
+ */
 function valueOf({ type, value }: Reply): unknown {
   if (type !== 'RAW') throw new TablogError(INTERNAL, 'the worker could not send its answer');
   const answer = value as Answer<unknown>;

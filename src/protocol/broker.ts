@@ -65,7 +65,9 @@ export interface OpenedLog {
 }
 
 export interface LogDescription {
-  /** A random id made with the database. It changes when the browser or the user clears the data. */
+  /**
+   * A random id made with the database. It changes when the browser or the user clears the data.
+   */
   readonly logId: string;
   /** Milliseconds since 1970. */
   readonly createdAt: number;
@@ -88,8 +90,8 @@ export interface ResetOffsetsRequest {
 /** The calls of a client to its broker. Each takes one value and answers with one value. */
 export interface Broker {
   /**
-   * Opens the log; the only call that creates it. A caller that had the log open before gives its id:
-   * `CLOSED` when that log has been deleted.
+   * Opens the log; the only call that creates it. A caller that had the log open before gives its
+   * id: `CLOSED` when that log has been deleted.
    */
   openLog(request: { readonly logId: string | null }): Promise<OpenedLog>;
   describeLog(request: null): Promise<LogDescription>;
@@ -133,8 +135,8 @@ export interface Broker {
   fetch(request: FetchRequest): Promise<readonly FetchedPartition[]>;
   cancelFetch(request: { readonly clientId: string; readonly fetchId: number }): Promise<null>;
   /**
-   * The offsets as of the call: records that the same client sends later do not count. The same holds
-   * for `listTopicOffsets`.
+   * The offsets as of the call: records that the same client sends later do not count. The same
+   * holds for `listTopicOffsets`.
    */
   listOffsets(
     request: readonly {
@@ -150,18 +152,20 @@ export interface Broker {
   }): Promise<readonly TopicOffsets[]>;
 
   /**
-   * Compares and swaps the holder of the transactional id: `holder` gets it if the present holder is
-   * the one that the caller has `seen`, and the earlier holder is fenced. Returns the present holder.
-   * The comparison makes a late call harmless: a hung worker can make a call that was given up long
-   * ago. A holder that has seen itself renews its epoch (KIP-360), and gets `FENCED` when another
-   * producer has taken the id since.
+   * Compares and swaps the holder of the transactional id: `holder` gets it if the present holder
+   * is the one that the caller has `seen`, and the earlier holder is fenced. Returns the present
+   * holder. The comparison makes a late call harmless: a hung worker can make a call that was given
+   * up long ago. A holder that has seen itself renews its epoch (KIP-360), and gets `FENCED` when
+   * another producer has taken the id since.
    */
   initProducer(request: {
     readonly transactionalId: string;
     readonly holder: string;
     readonly seen: TransactionalHolder | null;
   }): Promise<TransactionalHolder>;
-  /** Stores all batches and commits all offsets, or does neither. Returns the place of each batch. */
+  /**
+   * Stores all batches and commits all offsets, or does neither. Returns the place of each batch.
+   */
   transact(request: TransactRequest): Promise<readonly BatchMetadata[]>;
 
   joinGroup(request: JoinRequest): Promise<MemberView>;

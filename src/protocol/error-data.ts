@@ -3,7 +3,9 @@ import { TablogError } from '../base/error.ts';
 import type { ErrorDetails } from '../base/error.ts';
 import type { ErrorRule } from '../base/error-rule.ts';
 
-/** A `TablogError` as it crosses the thread border: Comlink keeps only name and message of an error. */
+/**
+ * A `TablogError` as it crosses the thread border: Comlink keeps only name and message of an error.
+ */
 export interface ErrorData extends ErrorRule {
   readonly happened: string;
   readonly details: ErrorDetails;

@@ -57,7 +57,10 @@ export type FetchedPartition = {
   | { readonly error: ErrorData }
 );
 
-/** A place in a partition that the broker resolves to an offset; a number is a time in ms since 1970. */
+/**
+ * A place in a partition that the broker resolves to an offset; a number is a time in ms since
+ * 1970.
+ */
 export type OffsetSpec = 'earliest' | 'latest' | number;
 
 /** A starting point: a place that the broker looks up, or an offset. */

@@ -55,7 +55,9 @@ export interface MemberView {
   readonly memberEpoch: number;
   readonly generation: number;
   readonly owned: readonly OwnedPartition[];
-  /** The number of partitions with this member as target that other members have not released yet. */
+  /**
+   * The number of partitions with this member as target that other members have not released yet.
+   */
   readonly pending: number;
 }
 
@@ -91,8 +93,8 @@ export interface ReleaseRequest {
 export interface GroupPosition extends PartitionAssignment {
   readonly offset: number;
   /**
-   * Set when the committed offset is outside of the partition's range, before its start or beyond its
-   * end, and `from` was used instead.
+   * Set when the committed offset is outside of the partition's range, before its start or beyond
+   * its end, and `from` was used instead.
    */
   readonly reset: {
     readonly committed: number;

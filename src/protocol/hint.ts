@@ -14,8 +14,8 @@ export type Hint =
   | GroupHint;
 
 /**
- * 'group': the group has changed. 'probe': the group's members have to answer. 'alive': the answer of
- * one member.
+ * 'group': the group has changed. 'probe': the group's members have to answer. 'alive': the answer
+ * of one member.
  */
 export type GroupHint =
   | { readonly kind: 'group' | 'probe'; readonly groupId: string }

@@ -11,8 +11,8 @@ export interface Append {
   /** The batch is stored at this offset, or refused as `CONFLICT`. Default: no condition. */
   readonly expectedOffset?: number | null;
   /**
-   * The records are dead letters from another topic, so this topic's rules for record size and keys do
-   * not apply: a dead letter that no topic accepts would block its consumer for good.
+   * The records are dead letters from another topic, so this topic's rules for record size and keys
+   * do not apply: a dead letter that no topic accepts would block its consumer for good.
    */
   readonly isDeadLetter?: boolean;
 }

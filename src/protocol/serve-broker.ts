@@ -50,8 +50,8 @@ type Exposed = Record<string, (request: never) => Promise<Answer<unknown>>>;
  * call before `hello` is refused. Calls of a client that had the log open before wait for the check
  * that the log is still the same.
  *
- * A guard in front of Comlink lets only such calls through. Without it any tab could set properties of
- * the worker's objects, `Object.prototype` included.
+ * A guard in front of Comlink lets only such calls through. Without it any tab could set properties
+ * of the worker's objects, `Object.prototype` included.
  */
 export function serveBroker(
   endpoint: Omit<Endpoint, 'removeEventListener'>,

@@ -10,13 +10,13 @@ export interface TopicConfig {
   /** Bytes of a record's key, value and headers (`max.message.bytes`). Default 1 MiB. */
   readonly maxRecordBytes: number;
   /**
-   * The timestamp of a record (`message.timestamp.type`). 'create': the producer's; 'append': the time
-   * at which the broker stored the record. Default 'create'.
+   * The timestamp of a record (`message.timestamp.type`). 'create': the producer's; 'append': the
+   * time at which the broker stored the record. Default 'create'.
    */
   readonly timestampType: 'create' | 'append';
   /**
-   * How old records are removed (`cleanup.policy`). 'delete': by `retention`; 'compact': records with a
-   * later record of the same key; 'compact,delete': both. Default 'delete'.
+   * How old records are removed (`cleanup.policy`). 'delete': by `retention`; 'compact': records
+   * with a later record of the same key; 'compact,delete': both. Default 'delete'.
    */
   readonly cleanup: 'delete' | 'compact' | 'compact,delete';
   readonly retention: Retention;
@@ -34,8 +34,8 @@ export interface Retention {
   /** The age of a record in milliseconds (`retention.ms`). Default null; Kafka's is 7 days. */
   readonly ms: number | null;
   /**
-   * Stored bytes of a partition (`retention.bytes`): beyond them the oldest records are deleted. Default
-   * null; 16 MiB for a topic in memory.
+   * Stored bytes of a partition (`retention.bytes`): beyond them the oldest records are deleted.
+   * Default null; 16 MiB for a topic in memory.
    */
   readonly bytes: number | null;
 }
@@ -64,7 +64,8 @@ export interface TopicSpec {
   readonly partitions?: number;
   readonly config?: TopicConfigChanges;
   /**
-   * The version of the application's topics: a topic of a lower version is brought in line. Default 0.
+   * The version of the application's topics: a topic of a lower version is brought in line. Default
+   * 0.
    */
   readonly version?: number;
 }

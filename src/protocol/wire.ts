@@ -1,10 +1,11 @@
 import type { ErrorData } from './error-data.ts';
 
 /**
- * The messages between a tab and its worker. They are Comlink's: a call is one `APPLY` of one allowed
- * name with one value, and its answer carries the call's id. The worker serves them with Comlink
- * behind a guard (serve-broker.ts). A tab has its own small client (broker-port.ts), because Comlink's
- * client never rejects when the other side dies, and loses answers when its proxy is collected.
+ * The messages between a tab and its worker. They are Comlink's: a call is one `APPLY` of one
+ * allowed name with one value, and its answer carries the call's id. The worker serves them with
+ * Comlink behind a guard (serve-broker.ts). A tab has its own small client (broker-port.ts),
+ * because Comlink's client never rejects when the other side dies, and loses answers when its proxy
+ * is collected.
  */
 export interface Call {
   readonly id: string;
@@ -13,7 +14,9 @@ export interface Call {
   readonly argumentList: readonly [{ readonly type: 'RAW'; readonly value: unknown }];
 }
 
-/** Errors travel as data inside the value: Comlink drops the code and the cause of a thrown error. */
+/**
+ * Errors travel as data inside the value: Comlink drops the code and the cause of a thrown error.
+ */
 export type Answer<T> = { readonly value: T } | { readonly error: ErrorData };
 
 /** An answer as Comlink sends it; 'HANDLER' is Comlink's own failure to send the value. */

@@ -6,7 +6,7 @@ import {
 } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 
-/** Bytes that are no whole, undamaged record batch. */
+/** The error for bytes that are not one whole, undamaged record batch. */
 export function corruptBatch(why: string): TablogError {
   return new TablogError(BATCH_CORRUPT, `a record batch is damaged: ${why}`);
 }

@@ -11,23 +11,25 @@ import {
 import type { Codec } from './batch-format.ts';
 import { wholeBatchBytes } from './batch-length.ts';
 
-/** A record of which every field is null or empty still takes a length and six bytes. */
+/** The size of a record with empty fields: its length, and six bytes more. */
 const MIN_RECORD_BYTES = 7;
 
-/** One whole batch, read where it lies: nothing is copied, and the header's bounds are checked. */
+/**
+ * One whole batch, read in place without a copy. The constructor checks the bounds in the header.
+ */
 export class RecordBatch {
   readonly #view: DataView;
-  /** The batch's own bytes, a view into what it was read from. */
+  /** The batch's own bytes, a view into the buffer that was read. */
   readonly bytes: Uint8Array;
   readonly baseOffset: number;
   readonly recordCount: number;
   readonly codec: Codec;
   readonly baseTimestamp: number;
   readonly maxTimestamp: number;
-  /** The offset after the batch; compaction may have removed records, but never this. */
+  /** The offset after the batch. It stays when compaction removes the last records. */
   readonly nextOffset: number;
 
-  /** Throws `BATCH_CORRUPT` or `UNSUPPORTED_CODEC`. The CRC is another question: `crcMatches`. */
+  /** Throws `BATCH_CORRUPT` or `UNSUPPORTED_CODEC`. Does not check the CRC: see `crcMatches`. */
   constructor(bytes: Uint8Array) {
     const view = viewOf(bytes);
     this.bytes = bytes;
@@ -95,13 +97,13 @@ export class RecordBatch {
     return this.#view.getInt32(FIELD.baseSequence);
   }
 
-  /** The records' bytes as they lie: compressed where `codec` is not 'none'. */
+  /** The records' stored bytes, compressed unless `codec` is 'none'. */
   get recordBytes(): Uint8Array {
     return this.bytes.subarray(BATCH_HEADER_BYTES);
   }
 }
 
-/** Walks the whole batches that lie one after the other in `bytes`; a partial one at the end is left. */
+/** Iterates over the batches that lie end to end in `bytes`. Ignores a partial batch at the end. */
 export function* readBatches(bytes: Uint8Array): Generator<RecordBatch, void, undefined> {
   let at = 0;
   for (;;) {
@@ -112,7 +114,7 @@ export function* readBatches(bytes: Uint8Array): Generator<RecordBatch, void, un
   }
 }
 
-/** `bytes` as the one whole batch that it must be, header checked. */
+/** Reads `bytes`, which must be exactly one batch, and checks its header. */
 export function readSingleBatch(bytes: Uint8Array): RecordBatch {
   const size = wholeBatchBytes(bytes, 0);
   if (size !== bytes.length) {

@@ -18,10 +18,10 @@ import {
   writeVarlong,
 } from './varint.ts';
 
-/** A field of a record: bytes, text to be written as UTF-8, or null, which is not the same as empty. */
+/** A field of a record: bytes, text to be written as UTF-8, or null, which differs from empty. */
 export type Field = Uint8Array | string | null;
 
-/** What a record is made of, before it has an offset. */
+/** The parts of a record, before it has an offset. */
 export interface RecordParts {
   readonly key: Field;
   readonly value: Field;
@@ -35,7 +35,7 @@ const NOBODY: ProducerStamp = { id: -1, epoch: -1, sequence: -1 };
 
 const MIN_CAPACITY = 4096;
 
-/** Packs records into one uncompressed RecordBatch, in one growing buffer that is used again. */
+/** Writes records into an uncompressed RecordBatch. It grows one buffer, and reuses it. */
 export class BatchWriter {
   #bytes: Uint8Array<ArrayBuffer> = new Uint8Array(MIN_CAPACITY);
   #end = BATCH_HEADER_BYTES;
@@ -47,7 +47,7 @@ export class BatchWriter {
     return this.#count;
   }
 
-  /** Bytes the batch has so far, its header included. */
+  /** The size of the batch so far, with its header. */
   get byteLength(): number {
     return this.#end;
   }
@@ -59,14 +59,17 @@ export class BatchWriter {
   append(record: RecordParts): number {
     const { timestamp } = record;
     const base = this.#count === 0 ? timestamp : this.#baseTimestamp;
-    // Text is taken for ASCII, whose size is known without a look; what is not is written again.
+    // Most text is ASCII, whose size is its length. A record with other text is written again.
     this.#end = this.#write(record, base, lengthOf) ?? this.#write(record, base, utf8Bytes)!;
     this.#baseTimestamp = base;
     this.#maxTimestamp = this.#count === 0 ? timestamp : Math.max(this.#maxTimestamp, timestamp);
     return this.#count++;
   }
 
-  /** Writes the record behind the others; the position after it, or `undefined`: texts are longer. */
+  /**
+   * Returns the position after the record; `undefined` when a text was longer than `textBytes`
+   * said.
+   */
   #write(record: RecordParts, baseTimestamp: number, textBytes: TextBytes): number | undefined {
     const { key, value, headers, timestamp } = record;
     const timestampDelta = timestamp - baseTimestamp;
@@ -132,17 +135,17 @@ export class BatchWriter {
   }
 }
 
-/** The most bytes that a record can take, without a look at its texts. */
+/** An upper bound of the size of a record, computed without reading its texts. */
 export function maxRecordBytes(record: RecordParts): number {
   return overheadBytes(record) + sumFields(record, (text) => text.length * 3);
 }
 
-/** The bytes that a record takes, or a few more. */
+/** The size of a record, or a few bytes more. */
 export function recordBytes(record: RecordParts): number {
   return overheadBytes(record) + payloadBytes(record);
 }
 
-/** Bytes of a record's key, value and headers: what `maxRecordBytes` of a topic bounds. */
+/** Bytes of a record's key, value and headers, which a topic's `maxRecordBytes` bounds. */
 export function payloadBytes(record: RecordParts): number {
   return sumFields(record, utf8Bytes);
 }
@@ -175,7 +178,10 @@ function sizedBytes(length: number): number {
   return varintBytes(length) + (length > 0 ? length : 0);
 }
 
-/** The position after the field; -1 where a text takes more than `length` bytes, now or before. */
+/**
+ * Returns the position after the field; -1 when a text takes more than `length` bytes, or `at` is
+ * -1.
+ */
 function writeField(bytes: Uint8Array, at: number, field: Field, length: number): number {
   if (at < 0) return at;
   at = writeVarint(bytes, at, length);

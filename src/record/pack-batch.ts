@@ -9,8 +9,8 @@ import {
 import type { Codec } from './batch-format.ts';
 
 /**
- * The batch with its records compressed, not yet sealed; the batch itself where that would not make
- * it smaller.
+ * The batch with its records compressed, not yet sealed; the batch itself when compression would
+ * not make it smaller.
  */
 export function packBatch(
   batch: Uint8Array<ArrayBuffer>,

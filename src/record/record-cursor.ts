@@ -4,24 +4,24 @@ import { ATTRIBUTE, FIELD, readInt64, viewOf } from './batch-format.ts';
 import { decodeLeniently } from './text-codec.ts';
 import { readAscii } from './utf8.ts';
 
-/** Where the last byte's bits go: the fifth of a varint, the tenth of a varlong. */
+/** The shift of the last byte: the fifth byte of a varint, the tenth of a varlong. */
 const MAX_VARINT_SHIFT = 28;
 const MAX_VARLONG_SHIFT = 63;
 
 /** A header of a record: its name, and its value's bytes or null. */
 export type Header = readonly [name: string, value: Uint8Array | null];
 
-/** A whole batch: a `RecordBatch`, or bytes whose header has been checked before. */
+/** A whole batch: a `RecordBatch`, or the fields of one whose header was checked before. */
 interface BatchBytes {
   readonly bytes: Uint8Array;
 }
 
 /**
- * Walks the records of one batch without making an object for each: after `next()` the fields say
- * where the current record's parts lie in `bytes`. A length of -1 is null.
+ * Iterates over the records of one batch without an object per record. After `next()` the fields
+ * tell where the current record's parts lie in `bytes`. A length of -1 is null.
  *
- * Every length is checked against what is left of the record before it is used; whatever does not
- * fit throws `BATCH_CORRUPT`.
+ * Each length is checked against the rest of the record before it is used, and throws
+ * `BATCH_CORRUPT` when it is larger.
  */
 export class RecordCursor {
   readonly bytes: Uint8Array;
@@ -35,7 +35,7 @@ export class RecordCursor {
   headerCount = 0;
   /** Bytes of key, value and headers. */
   payloadBytes = 0;
-  /** Where the record begins, with its length. */
+  /** The position of the record's length field, with which the record begins. */
   recordAt = 0;
 
   readonly #baseOffset: number;
@@ -59,12 +59,12 @@ export class RecordCursor {
     this.#left = view.getInt32(FIELD.recordCount);
   }
 
-  /** The offset after the batch; compaction may have removed records, but never this. */
+  /** The offset after the batch. It stays when compaction removes the last records. */
   get nextOffset(): number {
     return this.#nextOffset;
   }
 
-  /** Where the record ends. */
+  /** The position after the record. */
   get recordEnd(): number {
     return this.#recordEnd;
   }
@@ -113,14 +113,14 @@ export class RecordCursor {
     }
   }
 
-  /** Steps over a field; returns where it begins. */
+  /** Steps over a field, and returns the position of its first byte. */
   #skip(length: number): number {
     const at = this.#at;
     this.#at += Math.max(length, 0);
     return at;
   }
 
-  /** The length of a field: -1 for null, and never more than is left of the record. */
+  /** Reads the length of a field: -1 for null. Checks that the record is long enough. */
   #length(): number {
     const length = this.#varint();
     if (length < -1 || length > this.#recordEnd - this.#at) throw this.#damaged();
@@ -139,7 +139,7 @@ export class RecordCursor {
     let at = this.#at;
     let byte = at < end ? bytes[at++]! : 0x80;
     let zigzag = byte & 0x7f;
-    // The low 28 bits as integers; above them, rarely reached, as a float.
+    // The low 28 bits are an integer. Higher bits are rare, and need a float.
     for (let shift = 7; byte > 0x7f; shift += 7) {
       if (at >= end || shift > maxShift) throw this.#damaged();
       byte = bytes[at++]!;

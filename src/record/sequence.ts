@@ -1,16 +1,20 @@
-/** Sequences count a producer's records of a partition, from 0 to 2^31 - 1 and on from 0. */
+/** A sequence counts a producer's records of a partition, from 0 to 2^31 - 1, and wraps to 0. */
 const SEQUENCES = 2 ** 31;
 
-/** Of a producer; the header has 16 bits for it. */
+/** The highest producer epoch: the batch header has a signed 16-bit field. */
 export const MAX_EPOCH = 32_767;
 
 /**
- * So many batches of a producer may be under way to a partition, which remembers as many: each of them
- * can come twice. Kafka's `max.in.flight.requests.per.connection`, here for each partition.
+ * The most unanswered batches of a producer to a partition (Kafka's
+ * `max.in.flight.requests.per.connection`, here for each partition). The partition remembers as
+ * many batches of each producer, because each unanswered batch can be sent again.
  */
 export const MAX_IN_FLIGHT = 5;
 
-/** A partition remembers them for as long at the least; nothing is sent again later (KIP-91). */
+/**
+ * A producer sends a batch again for less than this time (KIP-91), and a partition remembers the
+ * batch for at least this time.
+ */
 export const RECENT_MS = 300_000;
 
 /** The sequence of the batch after one of `recordCount` records at `sequence`. */
@@ -18,7 +22,7 @@ export function sequenceAfter(sequence: number, recordCount: number): number {
   return (sequence + recordCount) % SEQUENCES;
 }
 
-/** Whether a sequence comes after `expected`; half the circle is before it. */
+/** Whether a sequence comes after `expected`: sequences wrap, so half of all others are ahead. */
 export function isAhead(sequence: number, expected: number): boolean {
   const distance = (sequence - expected + SEQUENCES) % SEQUENCES;
   return distance > 0 && distance < SEQUENCES / 2;

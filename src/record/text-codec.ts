@@ -1,6 +1,6 @@
 /**
- * Text as UTF-8, by TextEncoder and TextDecoder. Jest's jsdom has neither: the replacements here
- * are for such tests, correct and slow.
+ * Text as UTF-8, by TextEncoder and TextDecoder. Jest's jsdom has neither, so for tests in jsdom
+ * there are replacements here, correct and slow.
  */
 
 let encoder: TextEncoder | undefined;

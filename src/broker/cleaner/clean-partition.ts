@@ -16,8 +16,8 @@ export interface CleanOptions {
 }
 
 /**
- * Whether `cleanPartition` would change something, as the head has it: an idle partition costs no
- * transaction of its own.
+ * Whether `cleanPartition` would change the partition, by its head alone, so that an idle partition
+ * costs no transaction of its own.
  */
 export function needsCleaning(
   head: PartitionHead,
@@ -44,7 +44,7 @@ export async function cleanPartition(
   { now, protectedFrom: readProtected, onTrimmed }: CleanOptions,
 ): Promise<void> {
   const trim = async (work: () => Promise<unknown>): Promise<void> => {
-    let isTrimmed: unknown = true; // a step that fails may have deleted records all the same
+    let isTrimmed: unknown = true; // also when the step fails: it may have deleted records before
     try {
       isTrimmed = await work();
     } finally {

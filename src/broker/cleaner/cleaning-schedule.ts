@@ -3,10 +3,10 @@ import type { Clock } from '../../platform/clock.ts';
 /** Kafka's `log.retention.check.interval.ms`. */
 const ROUND_MS = 300_000;
 
-/** After something was appended. */
+/** The delay of a round after an append. */
 const SOON_MS = 10_000;
 
-/** Runs background work now and then, and soon after there is more of it; never twice at once. */
+/** Runs background work every 5 minutes, and 10 s after `soon()`; one run at a time. */
 export class CleaningSchedule {
   readonly #clock: Clock;
   readonly #work: (signal: AbortSignal) => Promise<void>;
@@ -15,14 +15,14 @@ export class CleaningSchedule {
   #isSoon = false;
   #isRunning = false;
 
-  /** What `work` cannot do, as it rejects, is tried again in the next round. */
+  /** `work` may reject: the error is dropped, and the next round tries again. */
   constructor(clock: Clock, work: (signal: AbortSignal) => Promise<void>) {
     this.#clock = clock;
     this.#work = work;
     this.#schedule(ROUND_MS);
   }
 
-  /** There is more to do. */
+  /** Brings the next round forward, because there is more to clean. */
   soon(): void {
     if (this.#isSoon) return;
     this.#isSoon = true;

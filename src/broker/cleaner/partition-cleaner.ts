@@ -27,55 +27,55 @@ import { loadCodecsFor } from '../../record/compression/codecs.ts';
 import { HEAD_KEY } from '../../store/schema.ts';
 import type { TendedStore } from '../../store/paced-store.ts';
 
-/** Rows as of one moment. */
+/** Rows that were read together, with the head at that time. */
 interface Rows {
   readonly head: PartitionHead;
   readonly rows: readonly Segment[];
-  /** Where they end; where the next ones would begin, if there are none. */
+  /** The offset after the last row; without rows, the offset at which the next row would begin. */
   readonly end: number;
 }
 
 /**
- * What one transaction reads. Browsers run it as a whole, and until it is over they serve nobody
- * else: reading 128 KiB takes about as long as storing a record does.
+ * The bounds of one reading transaction. A browser serves no other transaction during a read, and a
+ * read of 128 KiB takes about as long as an append.
  */
 const SLICE_BYTES = 128 * 1024;
 const SLICE_ROWS = 32;
 
-/** What one transaction replaces: what it costs is mostly by row. */
+/** The bounds of one replacing transaction, whose time depends mostly on the number of rows. */
 const STEP_BYTES = 256 * 1024;
 const STEP_ROWS = 256;
 
-/** What is cleaned at once: it keeps the broker's thread busy. */
+/** The bound of one step of compaction, which blocks the broker's thread. */
 const MAX_CLEANED_BYTES = 512 * 1024;
 
 /**
- * Keeps one partition small: moves its start, deletes rows before it, compacts, and merges small
- * rows. Each step is a transaction of its own that changes nothing if another broker was faster, so
- * that it can be stopped at any point, and several may try at once.
+ * Keeps one partition small: moves its log start offset, deletes the rows before it, compacts, and
+ * merges small rows. Each step is a transaction of its own, and changes nothing if another broker
+ * was faster. So cleaning can stop at any point, and several brokers can clean at once.
  */
 export class PartitionCleaner {
   readonly #store: TendedStore;
-  readonly #kept: LocatedPartition;
+  readonly #partition: LocatedPartition;
 
-  constructor(store: TendedStore, kept: LocatedPartition) {
+  constructor(store: TendedStore, partition: LocatedPartition) {
     this.#store = store;
-    this.#kept = kept;
+    this.#partition = partition;
   }
 
   async head(): Promise<PartitionHead> {
-    const [head] = await this.#store.read([headRef(this.#kept.store)]);
+    const [head] = await this.#store.read([headRef(this.#partition.store)]);
     return this.#mustBeOurs(head);
   }
 
   /**
-   * The head, with the timestamps marked that are ahead of a clock that says `now`
-   * (log/retention.ts).
+   * The head, with marks at the timestamps that are ahead of a clock that says `now`
+   * (log/cleaning/retention.ts).
    */
   async notedHead(now: number): Promise<PartitionHead> {
     const seen = await this.head();
     if (markAhead(seen.timeIndex, now) === seen.timeIndex) return seen;
-    const { store } = this.#kept;
+    const { store } = this.#partition;
     return this.#store.update([headRef(store)], ([found], write) => {
       const head = this.#mustBeOurs(found);
       const noted = { ...head, timeIndex: markAhead(head.timeIndex, now) };
@@ -84,9 +84,9 @@ export class PartitionCleaner {
     });
   }
 
-  /** Moves the log start offset up to `to`, and tells where it is. Throws `OFFSET_OUT_OF_RANGE`. */
+  /** Moves the log start offset up to `to`; returns it. Throws `OFFSET_OUT_OF_RANGE`. */
   async moveStart(to: number): Promise<number> {
-    const { store, partition } = this.#kept;
+    const { store, partition } = this.#partition;
     return this.#store.update([headRef(store)], ([found], write) => {
       const head = this.#mustBeOurs(found);
       const { startOffset, endOffset } = head;
@@ -103,7 +103,7 @@ export class PartitionCleaner {
     });
   }
 
-  /** Deletes the rows that lie before the start. */
+  /** Deletes the rows that lie before the log start offset. */
   async sweep(): Promise<void> {
     let head = await this.head();
     while (head.rowsFrom < head.startOffset) {
@@ -116,7 +116,7 @@ export class PartitionCleaner {
     }
   }
 
-  /** Deletes the oldest rows as long as `maxBytes` stay; tells whether it deleted something. */
+  /** Deletes the oldest rows while at least `maxBytes` stay; returns whether it deleted any. */
   async fit(maxBytes: number, protectedFrom: number): Promise<boolean> {
     let isTrimmed = false;
     for (;;) {
@@ -132,13 +132,13 @@ export class PartitionCleaner {
     }
   }
 
-  /** The row that goes first. */
+  /** The oldest row, which retention deletes first. */
   async oldestRow(): Promise<Segment | undefined> {
     const { rowsFrom } = await this.head();
     return (await this.#rowsAt(rowsFrom, 1)).rows[0];
   }
 
-  /** One pass of compaction, where it is worth it; tells whether records are gone. */
+  /** Runs a pass of compaction if there is enough to clean; returns whether it removed records. */
   async compact(deleteRetentionMs: number, now: BelievedTime): Promise<boolean> {
     const before = await this.head();
     let isReplaced = false;
@@ -161,13 +161,13 @@ export class PartitionCleaner {
         if (!(await this.#replace(head, { old: rows, fresh }))) return isReplaced;
         isReplaced = true;
       }
-      from = end; // rows that came since `to` may be among these: none of their records is replaced
+      from = end; // rows may reach beyond `to`: `latest` has none of the records there
     }
-    const { store } = this.#kept;
+    const { store } = this.#partition;
     await this.#store.update([headRef(store)], ([found], write) => {
       const head = this.#mustBeOurs(found);
-      const at = now(); // and not when it began: it may have taken long
-      if (at === undefined) return; // when tombstones became the last of their keys, nobody knows
+      const at = now(); // the end of the pass, because a pass can take long
+      if (at === undefined) return; // without a trusted clock, tombstones of this pass have no age
       const pass = { to, at };
       const compaction = cleaned(head.compaction, pass, cleanBytes, tombstonesTo);
       write.put(store, HEAD_KEY, { ...head, compaction });
@@ -175,7 +175,7 @@ export class PartitionCleaner {
     return isReplaced;
   }
 
-  /** Makes rows of up to 1 MiB of small ones. */
+  /** Merges small rows into rows of up to 1 MiB. */
   async merge(): Promise<void> {
     for (;;) {
       const head = await this.head();
@@ -185,14 +185,14 @@ export class PartitionCleaner {
       if (rows.length === 0) return;
       const rewrite = mergeRows(rows);
       const { baseOffset, nextOffset, bytes } = rewrite.fresh.at(-1)!;
-      // One that is still small is merged once more, with what comes.
+      // A merged row that is still small is merged once more, with later rows.
       const isSmall = rewrite.old.length > 1 && bytes.byteLength < SEGMENT_BYTES / 2;
       const mergedTo = isSmall ? baseOffset : nextOffset;
       if (!(await this.#replace(head, rewrite, {}, mergedTo))) return;
     }
   }
 
-  /** The last offset of each key from the offset `from` on, as far as that can be remembered. */
+  /** The last offset of each key in the offsets from `from` up to `to`, where the map is full. */
   async #latest(from: number, end: number): Promise<{ latest: LatestOffsets; to: number }> {
     const latest = new LatestOffsets();
     let to = from;
@@ -207,15 +207,16 @@ export class PartitionCleaner {
 
   /** Loads the codecs that the batches of these rows are compressed with. */
   async #loadCodecs(rows: readonly Segment[]): Promise<void> {
-    const { topicId, partition } = this.#kept;
+    const { topicId, partition } = this.#partition;
     for (const { bytes } of rows) {
       await loadCodecsFor(new Uint8Array(bytes), { topicId, partition });
     }
   }
 
   /**
-   * The row that covers `from`, and those after it, up to about `maxBytes`, and no more than one
-   * transaction is to replace. The first may be one that has grown and grows on: it does not count.
+   * The row that covers `from` and later rows, up to about `maxBytes` and to the bounds of one
+   * replacing transaction. The first row does not count, because it can be a merged row that grows
+   * further.
    */
   async #rowsAt(from: number, maxBytes: number): Promise<Rows> {
     const { head, rows: first, end } = await this.#sliceAt(from);
@@ -225,16 +226,16 @@ export class PartitionCleaner {
     let next = end;
     while (next < head.endOffset && bytesOf(rows) < bytes && rows.length < STEP_ROWS) {
       const slice = await this.#sliceAt(next);
-      if (slice.head.rewrites !== head.rewrites) break; // these are of another moment
+      if (slice.head.rewrites !== head.rewrites) break; // replaced since the first read
       rows.push(...slice.rows);
       next = slice.end;
     }
     return { head, rows, end: next };
   }
 
-  /** The row that covers `from`, and as many after it as one transaction is to read. */
+  /** The row that covers `from` and later rows, up to the bounds of one reading transaction. */
   async #sliceAt(from: number): Promise<Rows> {
-    const { store } = this.#kept;
+    const { store } = this.#partition;
     const request = { store, from, maxBytes: SLICE_BYTES, maxRows: SLICE_ROWS };
     const [read] = await this.#store.readSegments([request]);
     const head = this.#mustBeOurs(read!.head);
@@ -242,14 +243,16 @@ export class PartitionCleaner {
     return { head, rows: rowsUpTo(end, read!.segments), end };
   }
 
-  /** `false`: the rows are others by now, and nothing was changed. */
+  /**
+   * Replaces rows; `false`: another broker has replaced rows since `seen`, and nothing was changed.
+   */
   #replace(
     seen: PartitionHead,
     rewrite: Rewrite,
     change: Partial<Pick<PartitionHead, 'rowsFrom' | 'startOffset'>> = {},
     mergedTo?: number,
   ): Promise<boolean> {
-    const { store } = this.#kept;
+    const { store } = this.#partition;
     return this.#store.update([headRef(store)], ([found], write) => {
       const head = this.#mustBeOurs(found);
       if (head.rewrites !== seen.rewrites) return false;
@@ -267,6 +270,6 @@ export class PartitionCleaner {
   }
 
   #mustBeOurs(row: unknown): PartitionHead {
-    return headOf(row, this.#kept);
+    return headOf(row, this.#partition);
   }
 }

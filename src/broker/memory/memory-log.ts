@@ -21,17 +21,17 @@ import type { ResolvedPartition, TopicCatalog } from '../topics/topic-catalog.ts
 
 export interface MemoryLogOptions {
   readonly clock: Clock;
-  /** The topics, by the connection that there is now: this outlives connections. */
+  /** The catalog of the present connection to the store; a `MemoryLog` outlives connections. */
   readonly catalog: () => Promise<TopicCatalog>;
 }
 
-/** A partition that has been made. */
-interface Begun extends TopicIdPartition {
+/** A partition with a head, or whose head is being written until `done`. */
+interface CreatedPartition extends TopicIdPartition {
   readonly store: string;
   readonly done: Promise<void>;
 }
 
-/** The records of topics in memory, in the worker that has them. */
+/** The records of all topics in memory, in the broker that leads. */
 export class MemoryLog {
   readonly partitions: StoredPartitions;
   readonly #clock: Clock;
@@ -39,8 +39,8 @@ export class MemoryLog {
   readonly #store: Store;
   readonly #rounds: CleaningSchedule;
   readonly #ranges: OffsetRanges;
-  readonly #begun = new Map<string, Begun>();
-  /** Those that are being cut to their bound: an append comes more often than that takes. */
+  readonly #created = new Map<string, CreatedPartition>();
+  /** The partitions that are being cut to their bound, so that each is cut once at a time. */
   readonly #fitting = new Set<string>();
   #time: TimeTrust;
 
@@ -56,12 +56,12 @@ export class MemoryLog {
     this.partitions = new StoredPartitions({
       store: this.#store,
       clock,
-      tailBytes: 0, // the store is as near
+      tailBytes: 0, // a read of the store in memory is as fast as a cache
       resolve: (name) => this.#resolve(name),
       beforeImport: ({ topicId }, endOffset) => this.#ranges.reached(topicId, endOffset),
       onCommitted: (committed) => {
         this.#rounds.soon();
-        // What fails is tried again after the next append.
+        // A failure is dropped: the next append tries again.
         for (const one of committed) this.#grown(one).catch(() => {});
       },
       onTrimmed: () => {},
@@ -73,14 +73,14 @@ export class MemoryLog {
     return this.#store.closed;
   }
 
-  /** Deletes the records of topics that there are no longer. */
+  /** Deletes the records of deleted topics. */
   async topicsChanged(): Promise<void> {
-    if (this.#begun.size === 0) return;
-    const before = [...this.#begun]; // what is begun as this looks may be of a topic made since
+    if (this.#created.size === 0) return;
+    const before = [...this.#created]; // a later partition can be of a topic missing in the list
     const topics = new Set((await (await this.#catalog()).list()).map(({ id }) => id));
     for (const [store, { topicId }] of before) {
       if (topics.has(topicId)) continue;
-      this.#begun.delete(store);
+      this.#created.delete(store);
       this.#ranges.forget(topicId);
       await this.#store.update([headRef(store)], (_, write) => write.clear(store));
     }
@@ -93,42 +93,49 @@ export class MemoryLog {
     this.#store.close(new TablogError(STORAGE_UNAVAILABLE, happened));
   }
 
-  /** The partition, which its first use creates. */
+  /** Resolves the partition. Its first use writes its head. */
   async #resolve(name: TopicIdPartition): Promise<ResolvedPartition> {
     const resolved = await (await this.#catalog()).resolve(name);
     const { store } = resolved;
-    let begun = this.#begun.get(store);
-    if (begun === undefined) {
-      begun = { ...name, store, done: this.#begin(name, store) };
-      begun.done.catch(() => this.#begun.delete(store));
-      this.#begun.set(store, begun);
+    let created = this.#created.get(store);
+    if (created === undefined) {
+      created = { ...name, store, done: this.#create(name, store) };
+      created.done.catch(() => this.#created.delete(store));
+      this.#created.set(store, created);
     }
-    await begun.done;
+    await created.done;
     return resolved;
   }
 
-  async #begin({ topicId, partition }: TopicIdPartition, store: string): Promise<void> {
+  async #create({ topicId, partition }: TopicIdPartition, store: string): Promise<void> {
     const from = await this.#ranges.begin(topicId);
     await this.#store.update([headRef(store)], (_, write) => {
       write.put(store, HEAD_KEY, newHead(topicId, partition, from));
     });
   }
 
-  /** Keeps the partition within its bound, and offsets within what is reserved. */
+  /** After an append: reserves more offsets, and cuts the partition to its bound. */
   async #grown({ topicId, partition, store, head }: Committed): Promise<void> {
     const kept = { topicId, partition, store };
     await this.#ranges.reached(topicId, head.endOffset);
     const { config } = await (await this.#catalog()).resolve(kept);
-    // Not for each record: what a row of full size has is deleted at once.
+    // Not at each append: a partition is cut when it is a full row beyond its bound.
     if (head.bytes <= boundOf(config) + SEGMENT_BYTES || this.#fitting.has(store)) return;
     this.#fitting.add(store);
     const fitting = this.#fit(kept, new PartitionCleaner(this.#store, kept), config);
     await fitting.finally(() => this.#fitting.delete(store));
   }
 
-  /** Whatever `cleanup` says: of a topic that is compacted, too, no more than the newest is kept. */
-  async #fit(name: TopicIdPartition, keeper: PartitionCleaner, config: TopicConfig): Promise<void> {
-    if (await keeper.fit(boundOf(config), Infinity)) this.partitions.trimmed(name);
+  /**
+   * Deletes the oldest rows beyond the bound, also of a topic that is only compacted: memory is
+   * short.
+   */
+  async #fit(
+    name: TopicIdPartition,
+    cleaner: PartitionCleaner,
+    config: TopicConfig,
+  ): Promise<void> {
+    if (await cleaner.fit(boundOf(config), Infinity)) this.partitions.trimmed(name);
   }
 
   /** Retention by time, compaction and merging, as on disk. */
@@ -137,21 +144,25 @@ export class MemoryLog {
     this.#time = looked.trust;
     const now = believedTime(this.#clock, looked);
     const paced = pacedStore(this.#store, this.#clock);
-    for (const begun of this.#begun.values()) {
+    for (const created of this.#created.values()) {
       if (signal.aborted) return;
-      // One that is deleted meanwhile is left as it is.
-      await this.#tend(begun, new PartitionCleaner(paced, begun), now).catch(() => {});
+      // A partition of a topic that is deleted meanwhile fails, and the round goes on.
+      await this.#clean(created, new PartitionCleaner(paced, created), now).catch(() => {});
     }
   }
 
-  async #tend(begun: Begun, keeper: PartitionCleaner, now: BelievedTime): Promise<void> {
-    const { config } = await (await this.#catalog()).resolve(begun);
-    await cleanPartition(keeper, config, {
+  async #clean(
+    created: CreatedPartition,
+    cleaner: PartitionCleaner,
+    now: BelievedTime,
+  ): Promise<void> {
+    const { config } = await (await this.#catalog()).resolve(created);
+    await cleanPartition(cleaner, config, {
       now,
       protectedFrom: () => Promise.resolve(Infinity),
-      onTrimmed: () => this.partitions.trimmed(begun),
+      onTrimmed: () => this.partitions.trimmed(created),
     });
-    await this.#fit(begun, keeper, config);
+    await this.#fit(created, cleaner, config);
   }
 }
 

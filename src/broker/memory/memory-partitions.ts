@@ -27,14 +27,14 @@ export interface MemoryPartitionsOptions {
   readonly clock: Clock;
   readonly liveness: Liveness;
   readonly catalog: () => Promise<TopicCatalog>;
-  /** Answers the brokers that ask this one. */
+  /** The broker that answers the calls of other brokers. */
   readonly broker: Broker & { forget(clientId: string): void };
 }
 
-/** A leader that does not answer for this long is replaced. */
+/** A leader that does not answer for this long is deposed, in milliseconds. */
 const DIAL_MS = 5_000;
 
-/** A call is sent to this many leaders, should they die one after the other. */
+/** The most leaders to which a call is sent when they die one after the other. */
 const MAX_TRIES = 3;
 
 /** The partitions of the broker that leads; `gone` aborts when it leads no more. */
@@ -44,12 +44,12 @@ interface Leader {
 }
 
 /**
- * The partitions of topics in memory. One broker of the log, the leader, has their records; the other
- * brokers call it. When the leader is gone, so are the records, and the next leader begins with none.
+ * The partitions of topics in memory. One broker of the log, the leader, has their records; the
+ * other brokers call it. When the leader is gone, so are the records, and the next leader begins
+ * with none.
  *
- * Topics in memory promise less than topics on disk: a broker that hung and wakes up may serve for a
- * moment although another one leads. The offsets of the two differ, and records that the old leader
- * takes in are lost with it.
+ * Topics in memory promise less than topics on disk: a deposed leader that wakes up can serve for a
+ * moment. Its offsets differ from those of the new leader, and records that it takes in are lost.
  */
 export class MemoryPartitions implements PartitionHost {
   readonly #options: MemoryPartitionsOptions;
@@ -117,12 +117,12 @@ export class MemoryPartitions implements PartitionHost {
   }
 
   topicsChanged(): void {
-    // What cannot be looked up now is at the next change.
+    // A failure is dropped: the next change of topics tries again.
     this.#own?.topicsChanged().catch(() => {});
   }
 
   close(): void {
-    this.#campaign ??= Promise.resolve(); // whoever asks from now on stands for nothing
+    this.#campaign ??= Promise.resolve(); // later calls must not enter the election
     this.#closing.abort();
     this.#hangUp();
     this.#election?.close();
@@ -131,7 +131,7 @@ export class MemoryPartitions implements PartitionHost {
     this.#own?.close();
   }
 
-  /** What `call` brings, which may be called more than once. */
+  /** Calls the leader; calls the next leader when this one dies, so `call` has to be idempotent. */
   async #ask<T>(call: (partitions: PartitionHost) => Promise<T>): Promise<T> {
     for (let tries = 1; ; tries++) {
       const { partitions, gone } = await this.#reachLeader();
@@ -144,7 +144,7 @@ export class MemoryPartitions implements PartitionHost {
     }
   }
 
-  /** The leader's partitions: this broker's own, or those of the one that it dials. */
+  /** The leader: this broker itself, or the leader that it is connected to or dials. */
   async #reachLeader(): Promise<Leader> {
     await (this.#campaign ??= this.#startCampaign());
     for (;;) {
@@ -179,11 +179,11 @@ export class MemoryPartitions implements PartitionHost {
     return this.#election.campaign();
   }
 
-  /** Connects to whoever has the records; takes over from one that does not answer. */
+  /** Connects to the leader; deposes a leader that does not answer. */
   async #dial(moved: AbortSignal): Promise<Leader | undefined> {
     const { clock, logId } = this.#options;
     const options = { clock, deadlineMs: DIAL_MS, signal: moved };
-    this.#knownLeader = undefined; // the next leader may not have heard the call
+    this.#knownLeader = undefined; // a leader elected during the dial has not heard the call
     const leader = await this.#election!.leader();
     const peer = await this.#channel!.dial(randomId(), options);
     if (peer === undefined) {
@@ -195,7 +195,7 @@ export class MemoryPartitions implements PartitionHost {
     if (moved.aborted) remote.close();
     await remote.greet(logId).catch((error: unknown) => {
       remote.close();
-      // A leader that does not greet counts as gone, and the next one is looked for.
+      // A leader that does not answer the hello counts as gone, and `#reachLeader` dials again.
       if (error instanceof TablogError && error.code === PROTOCOL_MISMATCH.code) throw error;
     });
     if (!moved.aborted) this.#knownLeader = leader;
@@ -203,22 +203,25 @@ export class MemoryPartitions implements PartitionHost {
   }
 
   /**
-   * A notice that another broker leads. Any script of the origin can post one, so the lock is asked: a
-   * connection to the same leader stays.
+   * Handles a notice that another broker leads. Any script of the origin can post one, so the lock
+   * is queried, and a connection to the same leader stays.
    */
   async #heardOfLeader(): Promise<void> {
-    const leader = await this.#election!.leader().catch(() => null); // unknown: dial anew
+    const leader = await this.#election!.leader().catch(() => null); // null: dial anew
     if (leader !== this.#knownLeader) this.#move();
   }
 
-  /** Forgets the leader: the next call looks for it anew. */
+  /** Forgets the leader, so that the next call dials anew. */
   #move(): void {
     this.#moved.abort();
     this.#moved = new AbortController();
     this.#remote = undefined;
   }
 
-  /** Ends the connections: this broker's answers no longer agree with the new leader's. */
+  /**
+   * Ends the connections of other brokers, because this broker's records are no longer the
+   * leader's.
+   */
   #hangUp(): void {
     for (const end of this.#peers) end();
   }
@@ -231,7 +234,7 @@ export class MemoryPartitions implements PartitionHost {
       peer.endpoint.postMessage(END, []);
       peer.close();
     };
-    // The caller may have given up before the answer came.
+    // A caller that has given up never sends its hello.
     const cancel = deadline(clock, DIAL_MS, end);
     this.#peers.add(end);
     serveBroker(peer.endpoint, async ({ clientId }) => {

@@ -1,7 +1,7 @@
-/** Sets `count` offsets of a topic aside for good; the first of them. */
+/** Reserves `count` offsets of a topic for good; resolves with the first of them. */
 export type ReserveOffsets = (topicId: string, count: number) => Promise<number>;
 
-/** More than a worker gives out in a partition within days. */
+/** The size of a range: more offsets than a worker appends to a partition within days. */
 const RANGE = 1_000_000_000;
 
 interface Range {
@@ -11,9 +11,10 @@ interface Range {
 }
 
 /**
- * Offsets of topics whose records go with the worker. Whoever comes next cannot know how far the one
- * before got, so each has a range of its own: what was committed or read before lies before all that
- * is new, as after a retention that left nothing.
+ * The offset ranges of topics in memory. A new leader cannot know the last offset of the leader
+ * before, so each leader has a range of its own, after all earlier ones. Offsets that were
+ * committed or read before lie before all new records, as after a retention that has deleted every
+ * record.
  */
 export class OffsetRanges {
   readonly #reserve: ReserveOffsets;
@@ -23,7 +24,7 @@ export class OffsetRanges {
     this.#reserve = reserve;
   }
 
-  /** Where this worker's records of the topic begin. */
+  /** The first offset of this worker's records of the topic. */
   async begin(topicId: string): Promise<number> {
     let range = this.#ranges.get(topicId);
     if (range === undefined) {
@@ -38,11 +39,11 @@ export class OffsetRanges {
     return (await range).from;
   }
 
-  /** A partition got as far as `offset`: what it is given next is reserved long before it is needed. */
+  /** Reserves more offsets when a partition that ends at `offset` has used half of the range. */
   async reached(topicId: string, offset: number): Promise<void> {
     const range = await this.#ranges.get(topicId);
     if (range === undefined) return;
-    // What is under way may be for less than this.
+    // A reservation under way can be for a smaller offset.
     while (offset >= range.to - RANGE / 2) {
       range.growing ??= this.#grow(topicId, range, offset);
       await range.growing;
@@ -54,7 +55,7 @@ export class OffsetRanges {
       const count = Math.max(offset - range.to, 0) + RANGE;
       range.to = (await this.#reserve(topicId, count)) + count;
     } finally {
-      range.growing = undefined; // where it failed, the next append tries again
+      range.growing = undefined; // after a failure the next append tries again
     }
   }
 

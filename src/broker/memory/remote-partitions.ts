@@ -19,13 +19,16 @@ import type { AppendOutcome } from '../partitions/group-commit.ts';
 import type { FetchLimits, PartitionBounds, PartitionHost } from '../partitions/partition-host.ts';
 import type { TopicRow } from '../rows/topic-row.ts';
 
-/** Memory answers at once; two of these and a new connection are less than a tab waits. */
+/**
+ * The deadline of a call to the leader, which answers from memory. Two calls and a new connection
+ * take less than the deadline of a tab's call.
+ */
 const ANSWER_MS = 2_000;
 
-/** Says that a connection has ended. */
+/** The message that ends a connection. */
 export const END = 'end';
 
-/** Partitions that another broker has, as long as it answers. */
+/** The partitions of the leader, over one connection to it. */
 export class RemotePartitions implements PartitionHost {
   readonly #clientId = randomId();
   readonly #peer: Peer;
@@ -43,16 +46,16 @@ export class RemotePartitions implements PartitionHost {
     });
   }
 
-  /** Aborts when there is no connection any more. */
+  /** Aborts when the connection has ended. */
   get gone(): AbortSignal {
     return this.#ending.signal;
   }
 
-  /** Greets the other one; throws where it speaks another protocol or does not answer. */
+  /** Says hello to the leader. Throws when it speaks another protocol or does not answer. */
   async greet(log: string): Promise<void> {
     const clientId = this.#clientId;
     if (hasLocks()) await holdLivenessLock('client', clientId, this.gone);
-    this.gone.throwIfAborted(); // nobody would give up what is said now
+    this.gone.throwIfAborted(); // `close` has rejected earlier calls, and would miss this one
     const hello = { protocol: PROTOCOL_VERSION, log, clientId, logId: null };
     await this.#inTime(this.#port.hello(hello));
   }
@@ -128,11 +131,11 @@ export class RemotePartitions implements PartitionHost {
   }
 
   async #call<M extends Method>(method: M, request: Request<M>, extraMs = 0): Promise<Response<M>> {
-    this.gone.throwIfAborted(); // nobody would give up what is asked now
+    this.gone.throwIfAborted(); // `close` has rejected earlier calls, and would miss this one
     return this.#inTime(this.#port.call(method, request), extraMs);
   }
 
-  /** What is not answered in time ends the connection: who has the records then is looked up anew. */
+  /** A call without an answer in time ends the connection, so that the leader is looked up anew. */
   #inTime<T>(answer: Promise<T>, extraMs = 0): Promise<T> {
     return withDeadline(this.#clock, ANSWER_MS + extraMs, answer, () => {
       this.close();

@@ -11,10 +11,12 @@ import type { AppendOutcome } from '../partitions/group-commit.ts';
 import type { FetchLimits, PartitionBounds, PartitionHost } from '../partitions/partition-host.ts';
 import type { TopicRow } from '../rows/topic-row.ts';
 
-/** What a poll waits for those who have nothing yet, when somebody has something. */
+/**
+ * The time that a fetch waits for the slower host when the other one has records, in milliseconds.
+ */
 const LATE_MS = 250;
 
-/** The partitions of all topics: each call goes to who has the records, on disk or in memory. */
+/** The partitions of all topics. Routes each call to the host of the topic: the disk, or memory. */
 export class RoutedPartitions implements PartitionHost {
   readonly #disk: PartitionHost;
   readonly #memory: PartitionHost;
@@ -35,7 +37,7 @@ export class RoutedPartitions implements PartitionHost {
     if (memory.length === 0) return this.#disk.fetch(disk, limits);
     if (disk.length === 0) return this.#memory.fetch(memory, limits);
     const { signal } = limits;
-    // Whichever has something answers; of the other there is what it has by then.
+    // The first host with records ends the wait of the other host, which answers at once then.
     const enough = new AbortController();
     const stop = (): void => enough.abort();
     if (signal.aborted) stop();
@@ -43,7 +45,7 @@ export class RoutedPartitions implements PartitionHost {
     const half = { ...limits, maxBytes: limits.maxBytes / 2, signal: enough.signal };
     const onDisk = this.#disk.fetch(disk, half);
     const inMemory = this.#memory.fetch(memory, half);
-    // Whoever cannot ask for what is in memory still waits for the disk; a disk that fails ends it.
+    // A disk that fails ends the wait. If memory fails, the fetch still waits for the disk.
     await Promise.any([onDisk.catch(() => {}), inMemory]);
     stop();
     return this.#unlessLate([onDisk, inMemory]);
@@ -73,7 +75,7 @@ export class RoutedPartitions implements PartitionHost {
     return isInMemory(topicId) ? this.#memory : this.#disk;
   }
 
-  /** Asks each host for what it has; the answers in the order of `all`. */
+  /** Asks each host for its share; returns the answers in the order of `all`. */
   async #share<T extends { readonly topicId: string }, R>(
     all: readonly T[],
     ask: (host: PartitionHost, share: readonly T[]) => Promise<readonly R[]>,
@@ -89,8 +91,8 @@ export class RoutedPartitions implements PartitionHost {
   }
 
   /**
-   * What the shares bring within a moment: a broker that hangs and has records in memory is not to
-   * hold up those on disk. Rejects where there is nothing but a failure.
+   * The records of all shares that settle within `LATE_MS`, so that a hung leader of the topics in
+   * memory does not delay records on disk. Rejects when one share fails and the others are empty.
    */
   async #unlessLate(shares: readonly Promise<FetchedPartition[]>[]): Promise<FetchedPartition[]> {
     const late = deferred<FetchedPartition[]>();
@@ -106,7 +108,7 @@ export class RoutedPartitions implements PartitionHost {
   }
 }
 
-/** What is of topics on disk, and what of topics in memory. */
+/** Splits a list into items of topics on disk and items of topics in memory. */
 function byStorage<T extends { readonly topicId: string }>(
   all: readonly T[],
 ): { readonly disk: readonly T[]; readonly memory: readonly T[] } {

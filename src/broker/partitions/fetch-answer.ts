@@ -8,7 +8,7 @@ type News = Pick<
 >;
 
 /**
- * The answer of one fetch. The partition that reaches `maxBytes` is the last one answered (KIP-74).
+ * The answer to one fetch. The partition that reaches `maxBytes` is the last one answered (KIP-74).
  */
 export class FetchAnswer {
   readonly parts: FetchedPartition[] = [];
@@ -26,7 +26,7 @@ export class FetchAnswer {
     return this.#left <= 0;
   }
 
-  /** The wanted partition, with `maxBytes` cut to what the answer has left. */
+  /** The wanted partition, with `maxBytes` cut to the bytes that the answer has left. */
   cut(want: FetchPartition): FetchPartition {
     return want.maxBytes <= this.#left ? want : { ...want, maxBytes: this.#left };
   }

@@ -9,7 +9,7 @@ import type { PartitionHead } from '../../log/head.ts';
 import { HEAD_KEY } from '../../store/schema.ts';
 import type { Durability, RowRef, Store, Writer } from '../../store/store.ts';
 
-/** A validated batch on its way into a partition. */
+/** A validated batch to be appended. */
 export interface NewAppend extends NewBatch {
   readonly topicId: string;
   readonly partition: number;
@@ -20,7 +20,7 @@ export interface PendingAppend extends NewAppend {
   readonly store: string;
 }
 
-/** The outcome of a batch: its place, or why it was not stored. */
+/** The place of a batch, or the error that kept it from being stored. */
 export type AppendOutcome = LogAppendInfo | TablogError;
 
 export interface Committed {
@@ -34,7 +34,7 @@ export interface Committed {
 /** Rows of other stores that are written in the same transaction. */
 export interface RowWrites {
   readonly refs: readonly RowRef<unknown>[];
-  /** Gets what `refs` hold. Throws where nothing at all is to be written. */
+  /** Gets the rows of `refs`. Throws to abort the whole transaction. */
   write(rows: readonly unknown[], write: Writer): void;
 }
 
@@ -43,13 +43,13 @@ interface Waiting extends PendingAppend {
   readonly done: (outcome: AppendOutcome) => void;
 }
 
-/** Bounds how long one transaction, and so everybody's next one, can take. */
+/** The bound of one transaction: the next transaction has to wait for its end. */
 const MAX_COMMIT_BYTES = 8 * 1024 * 1024;
 
 /**
- * Group commit. One write transaction at a time; what arrives meanwhile goes into the next one, for
- * every partition together. More at a time would gain nothing: browsers run one readwrite
- * transaction a database.
+ * Group commit. One write transaction runs at a time; batches that arrive meanwhile, of all
+ * partitions, share the next one. Several at a time would gain nothing, because browsers run one
+ * readwrite transaction of a database at a time.
  */
 export class GroupCommit {
   readonly #store: Store;
@@ -64,7 +64,7 @@ export class GroupCommit {
     this.#onCommit = onCommit;
   }
 
-  /** Resolves with the batch's place, or with why it was not stored; never rejects. */
+  /** Resolves with the outcome of the batch; never rejects. */
   append(append: PendingAppend, durability: Durability): Promise<AppendOutcome> {
     return new Promise((done) => {
       this.#waiting.push({ ...append, durability, done });
@@ -74,7 +74,7 @@ export class GroupCommit {
 
   async #commitAll(): Promise<void> {
     this.#committing = true;
-    await Promise.resolve(); // for what comes in the same turn
+    await Promise.resolve(); // batches of the same turn share the transaction
     while (this.#waiting.length > 0) await this.#commitOnce(this.#take());
     this.#committing = false;
   }
@@ -89,8 +89,9 @@ export class GroupCommit {
   }
 
   /**
-   * Stores all of it in a transaction of its own, or nothing; the place of each batch. What was
-   * stored before is not stored again. Throws what prevents it.
+   * Stores all batches and rows in a transaction of their own, or none. Returns the place of each
+   * batch. A retried transaction is not stored again. Throws the error that prevents the
+   * transaction.
    */
   async transact(
     appends: readonly PendingAppend[],
@@ -104,17 +105,17 @@ export class GroupCommit {
       [...heads, ...writes.flatMap(({ refs }) => refs)],
       (found, write) => {
         const results = groups.map((group, i) => place(group, found[i], write, now));
-        // Sent once more, because its answer was lost: the offsets were stored with the batches.
+        // A retry, because the answer was lost: the rows were stored with the batches.
         const isOld = appends.length > 0 && results.every(isKnown);
         if (isOld) return results;
-        // Who has lost the transactional id is told that, not what partitions say of its batches.
+        // The rows come first: a producer that has lost its transactional id has to get that error.
         let at = heads.length;
         for (const rows of writes) {
           rows.write(found.slice(at, at + rows.refs.length), write);
           at += rows.refs.length;
         }
         for (const { outcomes } of results) outcomes.forEach(mustPlace);
-        // It was stored, and a partition has forgotten that meanwhile.
+        // A retry of which a partition has forgotten its part.
         if (results.some(isKnown)) {
           const happened = 'a part of the transaction was stored before';
           throw new TablogError(OUT_OF_ORDER_SEQUENCE, happened);
@@ -153,7 +154,7 @@ export class GroupCommit {
     });
   }
 
-  /** Called before the answers, in a turn of its own: an error there must not fail a stored batch. */
+  /** Runs in a microtask of its own: an error of the listener must not fail a stored batch. */
   #tell(placed: readonly Placed[]): void {
     const committed = placed.flatMap((one) => one.committed ?? []);
     queueMicrotask(() => this.#onCommit(committed));
@@ -163,31 +164,31 @@ export class GroupCommit {
 type Group<A> = [A, ...A[]];
 
 interface Placed {
-  /** `undefined`: nothing is new. */
+  /** The new segments and the head; `undefined`: nothing was stored. */
   readonly committed: Committed | undefined;
-  /** Of each batch of the group. */
+  /** The outcome of each batch of the group. */
   readonly outcomes: readonly AppendOutcome[];
 }
 
-/** Writes a partition's new batches, and its head where it has changed. */
+/** Writes a partition's new batches, and its head if the head has changed. */
 function place(group: Group<PendingAppend>, row: unknown, write: Writer, now: number): Placed {
   const { topicId, partition, store } = group[0];
   let head: PartitionHead;
   try {
     head = headOf(row, group[0]);
   } catch (error) {
-    const why = toTablogError(error); // of this partition, and of no other in the transaction
+    const why = toTablogError(error); // the other partitions of the transaction go on
     return { committed: undefined, outcomes: group.map(() => why) };
   }
   const { head: next, segments, results: outcomes } = appendBatches(head, group, now);
   for (const segment of segments) write.put(store, segment.baseOffset, segment.bytes);
-  // Also where nothing is stored: a batch that is refused takes its number.
+  // A refused batch stores no segment, and changes the head all the same: it uses up its sequence.
   if (next.producers !== head.producers || segments.length > 0) write.put(store, HEAD_KEY, next);
   if (segments.length === 0) return { committed: undefined, outcomes };
   return { committed: { topicId, partition, store, segments, head: next }, outcomes };
 }
 
-/** Whether all of it was stored before. */
+/** Whether all batches of the group were stored before. */
 function isKnown({ committed, outcomes }: Placed): boolean {
   return committed === undefined && outcomes.every((outcome) => 'baseOffset' in outcome);
 }
@@ -197,7 +198,10 @@ function mustPlace(outcome: AppendOutcome): LogAppendInfo {
   return outcome;
 }
 
-/** By store and topic: a store that changed hands meanwhile has two groups, and one of them fails. */
+/**
+ * Groups by store and topic. A store that a new topic has reused has two groups, of which one
+ * fails.
+ */
 function groupByStore<A extends PendingAppend>(appends: readonly A[]): Group<A>[] {
   const groups = new Map<string, Group<A>>();
   for (const append of appends) {

@@ -20,18 +20,23 @@ import { Waiters } from '../waiting/waiters.ts';
 export interface PartitionFetcherOptions {
   readonly store: Store;
   readonly clock: Clock;
-  /** What fetches can be answered from memory with, without a look into the store. */
+  /**
+   * The bytes of the newest records kept in memory, to answer fetches without a read of the store.
+   */
   readonly tailBytes: number;
   /** Looks up a partition by its topic's id. Throws `UNKNOWN_TOPIC`. */
   readonly resolve: (partition: TopicIdPartition) => Promise<ResolvedPartition>;
 }
 
-/** Records are served from memory for so long without a look whether they are gone: hints get lost. */
+/**
+ * The longest time for which records are served from memory without a read of the head. Hints that
+ * records were deleted can be lost.
+ */
 const LOOK_MS = 30_000;
 
 /**
- * The most partitions whose segments one transaction reads: a writer of any of them waits for its
- * end.
+ * The most partitions whose segments one transaction reads, because writers of these partitions
+ * have to wait for its end.
  */
 const READ_PARTITIONS = 32;
 
@@ -41,8 +46,8 @@ interface Located extends FetchPartition {
 }
 
 /**
- * Answers fetches: from what is remembered of the newest records, else with one short read, else when
- * there is something.
+ * Answers fetches: from the newest records in memory, else with one short read, else when records
+ * are appended.
  */
 export class PartitionFetcher {
   readonly #store: Store;
@@ -61,7 +66,7 @@ export class PartitionFetcher {
   }
 
   /**
-   * Answers a fetch as soon as a partition has records, or its time is up (Kafka's delayed fetch).
+   * Answers a fetch as soon as a partition has records or the fetch expires (Kafka's DelayedFetch).
    */
   async fetch(
     wanted: readonly FetchPartition[],
@@ -71,10 +76,10 @@ export class PartitionFetcher {
     for (;;) {
       const { closed } = this.#store;
       const left = expires - this.#clock.now();
-      // Waits begin before the look, so that no append falls between the two.
+      // The wait begins before the read, so that no append falls between the two.
       const wait = this.#waiters.wait(keys, left, this.#clock, signal);
       try {
-        // A hint may have been lost, so the last look reads the store and not what is remembered.
+        // A hint may have been lost, so the last read goes to the store and not to memory.
         const found = await this.#read(wanted, maxBytes, left <= 0);
         if (found.length > 0 || left <= 0 || signal.aborted) return found;
         await wait.woken;
@@ -85,7 +90,7 @@ export class PartitionFetcher {
     }
   }
 
-  /** This broker appended. */
+  /** Handles an append of this broker. */
   appended({ topicId, partition, segments, head }: Committed): void {
     const tail = this.#tails.of(topicId, partition);
     if (!tail.isDoubted && tail.see(head, this.#clock.now())) {
@@ -97,7 +102,7 @@ export class PartitionFetcher {
   /** Handles another broker's hint that it appended: waiting fetches look into the store. */
   heardOfAppend({ topicId, partition, endOffset }: AppendedHint): void {
     const tail = this.#tails.get(topicId, partition);
-    if (tail === undefined) return; // nothing is remembered of it that could be old
+    if (tail === undefined) return; // memory has nothing of the partition that could be stale
     if (tail.endOffset === undefined || endOffset > tail.endOffset) {
       tail.endOffset = undefined;
       tail.heard++;
@@ -105,7 +110,7 @@ export class PartitionFetcher {
     }
   }
 
-  /** Records at the start of a partition are gone: nobody gets them from memory any more. */
+  /** Records of a partition were deleted: no fetch gets them from memory any more. */
   trimmed({ topicId, partition }: TopicIdPartition): void {
     this.#tails.doubt(topicId, partition);
     this.#waiters.wake(partitionKey(topicId, partition));
@@ -130,14 +135,14 @@ export class PartitionFetcher {
     const answer = new FetchAnswer(maxBytes);
     const unknown: Located[] = [];
     /**
-     * Remembered partitions behind one that is not: they are answered after it, so that each gets
-     * its turn.
+     * Partitions with records in memory that come after one without. They are answered after the
+     * read of the store, so that no partition is passed over for good.
      */
     const behind: FetchPartition[] = [];
     for (const want of wanted) {
       if (answer.isFull) break;
       try {
-        // IndexedDB would refuse NaN as a key, and with it the read of every partition.
+        // IndexedDB refuses NaN as a key, which would fail the read of all partitions.
         mustBeInteger('an offset', want.offset, Number.MIN_SAFE_INTEGER);
         const remembered = this.#fromMemory(answer.cut(want), isLast);
         if (remembered === undefined) {
@@ -146,7 +151,7 @@ export class PartitionFetcher {
         } else if (unknown.length === 0) this.#answer(answer, want, remembered);
         else if (remembered.segments.length > 0) behind.push(want);
       } catch (error) {
-        // Topics in memory are looked up on disk: what goes wrong there is no fault of a partition.
+        // `resolve` reads the disk: a failure of the storage is no fault of one partition.
         const isOwn = !(error instanceof TablogError) || error.code === UNKNOWN_TOPIC.code;
         if (!isOwn) throw error;
         answer.fail(want, error);
@@ -164,7 +169,10 @@ export class PartitionFetcher {
     return answer.parts;
   }
 
-  /** The partitions with news, found by reading heads only: of many waited for, most are idle. */
+  /**
+   * The partitions with new records. Reads the heads only, because most of many partitions are
+   * idle.
+   */
   async #withNews(all: readonly Located[], answer: FetchAnswer): Promise<Located[]> {
     const looks = all.map((want) => this.#look(want));
     const heads = await this.#store.read(all.map(({ store }) => headRef(store)));
@@ -203,14 +211,13 @@ export class PartitionFetcher {
   }
 
   /**
-   * Call it before a read of the store, and the returned function with the head that the read
-   * found.
+   * Call it before a read of the store, and call the returned function with the head that was read.
    */
   #look({ topicId, partition }: FetchPartition): (head: PartitionHead) => void {
     const tail = this.#tails.of(topicId, partition);
     const { heard } = tail;
     return (head) => {
-      // A hint came during the read and may tell of an append that the read did not see.
+      // A hint that came during the read may be of an append that the read did not see.
       if (tail.heard !== heard) return;
       tail.isDoubted = false;
       tail.see(head, this.#clock.now());
@@ -218,7 +225,7 @@ export class PartitionFetcher {
     };
   }
 
-  /** What memory alone can answer: batches, nothing yet (no segments), or `undefined`: look. */
+  /** The answer from memory: batches, or no segments at the end; `undefined`: read the store. */
   #fromMemory(
     { topicId, partition, offset, maxBytes }: FetchPartition,
     isLast: boolean,

@@ -7,7 +7,7 @@ import type { PartitionDescription } from '../../protocol/topic.ts';
 import type { Durability } from '../../store/store.ts';
 import type { TopicRow } from '../rows/topic-row.ts';
 
-/** What of a partition can be read. */
+/** The range of offsets that can be read of a partition. */
 export interface PartitionBounds extends TopicIdPartition {
   readonly startOffset: number;
   readonly endOffset: number;
@@ -19,25 +19,25 @@ export interface FetchLimits {
   readonly expires: number;
   /** The bytes of all partitions together: approximate, and at least one batch. */
   readonly maxBytes: number;
-  /** Aborts when the fetch must be answered at once, with what is at hand. */
+  /** Aborts when the fetch must be answered at once, without a wait. */
   readonly signal: AbortSignal;
 }
 
-/** Who has the records of partitions, or knows whom to ask. */
+/** The host of partitions: a store, a connection to another broker, or a router to both. */
 export interface PartitionHost {
   /**
-   * The outcome of each batch; never rejects. The host that stores a batch prepares it. A host that
-   * passes a batch on sends it as the producer did: a batch already stamped with its append time
-   * would be refused by the next broker.
+   * Resolves with the outcome of each batch; never rejects. Only the host that stores a batch
+   * prepares it. Other hosts pass the producer's bytes on, because a broker refuses a batch that
+   * already has an append time.
    */
   append(appends: readonly Append[], durability: Durability): Promise<AppendOutcome[]>;
-  /** Answers a fetch as soon as a partition has records, or its time is up. */
+  /** Answers a fetch as soon as a partition has records or the fetch expires. */
   fetch(wanted: readonly FetchPartition[], limits: FetchLimits): Promise<FetchedPartition[]>;
   offset(topicId: string, partition: number, at: OffsetSpec): Promise<number>;
   /** Throws `UNKNOWN_TOPIC`. */
   bounds(partitions: readonly TopicIdPartition[]): Promise<PartitionBounds[]>;
   describe(row: TopicRow): Promise<PartitionDescription[]>;
-  /** Moves the start of partitions, and tells where it is. Throws `OFFSET_OUT_OF_RANGE`. */
+  /** Moves log start offsets forward; resolves with them. Throws `OFFSET_OUT_OF_RANGE`. */
   deleteRecords(request: Request<'deleteRecords'>): Promise<number[]>;
   /** Throws `INVALID_LOG_FILE`, `PARTITION_NOT_EMPTY`. */
   importPartition(request: Request<'importPartition'>): Promise<ImportedPartition>;

@@ -3,29 +3,29 @@ import type { Segment } from '../../log/segment.ts';
 import type { SegmentsSlice } from '../../log/segment-reader.ts';
 import { sliceSegment } from '../../log/segment-slice.ts';
 
-/** What this broker remembers of a partition: its newest segments, and the end as last seen. */
+/** The newest segments of a partition in this broker's memory, and the end offset as last seen. */
 export class PartitionTail {
-  /** The end offset when last seen; `undefined`: somebody may have moved it, so look. */
+  /** The end offset as last seen; `undefined`: another broker may have moved it. */
   endOffset: number | undefined;
-  /** How often somebody has said that it moved, or that records are gone. */
+  /** Counts the hints of appends and deletions of other brokers. */
   heard = 0;
-  /** When the store was last asked whether records are gone. */
+  /** The time at which the head was last seen, in ms since 1970. */
   seenAt: number = -Infinity;
-  /** Records are gone, and what commits that are under way say may be of before that. */
+  /** Records were deleted: appends that started earlier may still bring a head from before. */
   isDoubted = false;
-  /** Without gaps, from `#first` on: what lies before it has been dropped. */
+  /** Segments without gaps from the index `#first` on; those before it were dropped. */
   #segments: (Segment | undefined)[] = [];
   #first = 0;
   #startOffset = -1;
   #rewrites = -1;
 
   /**
-   * How the store has it: what was remembered before records were removed there is forgotten. `false`:
-   * that was before what has been seen already.
+   * Takes in a head that was read from the store. Forgets the segments when the head shows that
+   * records were removed. Returns `false` for a head that is older than the last one.
    */
   see({ startOffset, rewrites, compaction }: PartitionHead, now: number): boolean {
     if (startOffset < this.#startOffset || rewrites < this.#rewrites) return false;
-    // Rows are merged also, and nobody is to notice.
+    // Merging counts as a rewrite too, but changes no records.
     const isRewritten = compaction.cleaned.length > 0 && rewrites > this.#rewrites;
     if (startOffset > this.#startOffset || isRewritten) this.#reset();
     this.#startOffset = startOffset;
@@ -34,7 +34,7 @@ export class PartitionTail {
     return true;
   }
 
-  /** Somebody says that records are gone: nothing is known until the store has been asked. */
+  /** Records were deleted: forgets the partition until the next read of the head. */
   doubt(): void {
     this.#reset();
     this.endOffset = undefined;
@@ -43,7 +43,7 @@ export class PartitionTail {
   }
 
   push(segment: Segment): void {
-    // Another broker appended in between: what we had no longer reaches up to what is new.
+    // Another broker has appended in between, so the segments do not reach up to the new one.
     if (this.#segments.at(-1)?.nextOffset !== segment.baseOffset) this.#reset();
     this.#segments.push(segment);
     this.endOffset = segment.nextOffset;
@@ -70,7 +70,7 @@ export class PartitionTail {
     for (; i < this.#segments.length && (left > 0 || segments.length === 0); i++) {
       const segment = this.#segments[i]!;
       const slice = sliceSegment(segment, nextOffset, left, false);
-      // What is handed out is transferred away, so a whole segment is copied too.
+      // The buffers of an answer are transferred away, so a whole segment is copied too.
       segments.push(slice.bytes === segment.bytes ? slice.bytes.slice(0) : slice.bytes);
       nextOffset = slice.nextOffset;
       left -= slice.bytes.byteLength;

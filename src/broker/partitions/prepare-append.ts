@@ -8,8 +8,8 @@ import { sealBatch, stampAppendTime } from '../../record/batch-seal.ts';
 import type { NewAppend } from './group-commit.ts';
 
 /**
- * Validates and compresses a batch, as its topic wants it: all of the slow work, while another
- * transaction may be under way. Throws what is wrong with it.
+ * Validates a batch, and compresses it as the producer asks. This slow work is done before the
+ * transaction, while another one may be running. Throws the error that refuses the batch.
  */
 export function prepareAppend(append: Append, config: TopicConfig, now: number): NewAppend {
   const { topicId, partition, expectedOffset = null, isDeadLetter = false } = append;
@@ -21,7 +21,7 @@ export function prepareAppend(append: Append, config: TopicConfig, now: number):
   const { codec } = validateBatch(bytes, limits);
   const appendTime = timestampType === 'append' ? now : null;
   if (appendTime !== null) {
-    bytes = bytes.slice(); // what was sent stays as it is, should it be tried again
+    bytes = bytes.slice(); // the sent bytes must stay the same for a retry
     stampAppendTime(bytes, appendTime);
   }
   if (codec === 'none') bytes = compressBatch(bytes, append.compression);

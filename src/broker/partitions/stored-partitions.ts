@@ -29,7 +29,7 @@ import { prepareAppend } from './prepare-append.ts';
 import type { TopicRow } from '../rows/topic-row.ts';
 
 export interface StoredPartitionsOptions extends PartitionFetcherOptions {
-  /** A file is about to bring a partition as far as this offset. */
+  /** Called before an import, with the end offset that the partition is going to have. */
   readonly beforeImport?: (partition: TopicIdPartition, endOffset: number) => Promise<void>;
   readonly onCommitted: (committed: readonly Committed[]) => void;
   /** Records at the start of a partition are gone. */
@@ -62,7 +62,7 @@ export class StoredPartitions implements PartitionHost {
     const prepared = await Promise.all(
       appends.map((append) => this.#prepare(append).catch(toTablogError)),
     );
-    // All are queued in one turn, so that one transaction takes them.
+    // All batches are queued in one turn, so that they share one transaction.
     return Promise.all(
       prepared.map(async (append) =>
         append instanceof TablogError ? append : this.#commits.append(append, durability),
@@ -99,7 +99,7 @@ export class StoredPartitions implements PartitionHost {
     return this.#fetcher.isWaitedFor;
   }
 
-  /** Drops the state of all topics but these. */
+  /** Forgets all topics but these. */
   retain(topicIds: ReadonlySet<string>): void {
     this.#fetcher.retain(topicIds);
   }
@@ -107,13 +107,13 @@ export class StoredPartitions implements PartitionHost {
   deleteRecords({ topicId, partitions }: Request<'deleteRecords'>): Promise<number[]> {
     return Promise.all(
       partitions.map(async ({ partition, before }) => {
-        mustBeInteger('before', before, 0); // a start that is no number would be none to read from
+        mustBeInteger('before', before, 0); // NaN as a start offset could not be undone
         const name = { topicId, partition };
         const { store } = await this.#options.resolve(name);
-        const keeper = new PartitionCleaner(this.#store, { ...name, store });
-        // The start may have moved also where the call fails.
-        const start = await keeper.moveStart(before).finally(() => this.#trim(name));
-        keeper.sweep().catch(() => {}); // else the next round does
+        const cleaner = new PartitionCleaner(this.#store, { ...name, store });
+        // A call that fails may have moved the start all the same.
+        const start = await cleaner.moveStart(before).finally(() => this.#trim(name));
+        cleaner.sweep().catch(() => {}); // after a failure the next round sweeps
         return start;
       }),
     );
@@ -127,8 +127,8 @@ export class StoredPartitions implements PartitionHost {
     for (const segment of reader.segments) await loadCodecsFor(segment, name);
     await inSlices(reader.read(), this.#clock);
     const { batches, records, leftOut } = reader.finish();
-    const [begun] = await this.#heads([name]);
-    mustBeNew(begun!); // a file that is refused changes nothing
+    const [before] = await this.#heads([name]);
+    mustBeNew(before!); // before `beforeImport`, because a refused import must change nothing
     await this.#options.beforeImport?.(name, batches.at(-1)!.nextOffset);
     const now = this.#clock.now();
     const imported = await this.#store.update([headRef(store)], ([row], write) => {
@@ -137,7 +137,7 @@ export class StoredPartitions implements PartitionHost {
       write.put(store, HEAD_KEY, imported.head);
       return imported;
     });
-    this.#trim(name); // what was known of it is not so any more
+    this.#trim(name); // the import has moved the start offset
     const { startOffset, endOffset } = imported.head;
     this.#options.onCommitted([{ ...name, store, ...imported }]);
     return { startOffset, endOffset, records, ...(leftOut && { leftOut }) };
@@ -169,8 +169,8 @@ export class StoredPartitions implements PartitionHost {
   }
 
   /**
-   * Resolves the batch's partition, validates the batch and compresses it. Throws what is wrong with
-   * the batch. The slow work happens here, outside of the transaction.
+   * Resolves the batch's partition, validates the batch and compresses it, outside of the
+   * transaction. Throws the error that refuses the batch.
    */
   async #prepare(append: Append): Promise<PendingAppend> {
     const { topicId, partition } = append;

@@ -7,7 +7,9 @@ interface Remembered {
   readonly segment: Segment;
 }
 
-/** The tails of all partitions, within one budget of memory: the oldest segments go first. */
+/**
+ * The tails of all partitions, within one bound of memory: the oldest segments are dropped first.
+ */
 export class TailCache {
   readonly #maxBytes: number;
   readonly #tails = new Map<string, PartitionTail>();
@@ -23,7 +25,7 @@ export class TailCache {
     return this.#tails.get(`${topicId}/${partition}`);
   }
 
-  /** The tail of a partition, made if need be. */
+  /** The tail of a partition; creates it when there is none. */
   of(topicId: string, partition: number): PartitionTail {
     let tail = this.get(topicId, partition);
     if (tail === undefined) {
@@ -46,14 +48,14 @@ export class TailCache {
     }
   }
 
-  /** What is remembered of a partition, or about to be, is not to be read any more. */
+  /** Records of a partition were deleted: its segments must not be read from memory any more. */
   doubt(topicId: string, partition: number): void {
     const tail = this.of(topicId, partition);
     this.#forget(tail);
     tail.doubt();
   }
 
-  /** Forgets the tails of all topics but these; returns the partitions that were forgotten. */
+  /** Forgets the tails of all topics but these; returns the forgotten partitions. */
   retain(topicIds: ReadonlySet<string>): TopicIdPartition[] {
     const gone: TopicIdPartition[] = [];
     for (const [key, tail] of this.#tails) {

@@ -15,13 +15,13 @@ const GROUP: RowShape<GroupState> = {
   partitions: 'array',
 };
 
-/** Whether a row of the store `groups` is a group: as much of it as a transition relies on. */
+/** Whether a row of the store `groups` is a group. Checks the fields that transitions rely on. */
 export function isGroup(row: unknown): row is GroupState {
   return hasShape(row, GROUP);
 }
 
 /**
- * The row as a group. Throws `LOG_CORRUPT`, with the row's address, where it has another shape, so
+ * The row as a group. Throws `LOG_CORRUPT`, with the row's address, when the row is not a group, so
  * that one damaged row fails its group and no other.
  */
 export function groupOf(row: unknown, groupId: string): GroupState {

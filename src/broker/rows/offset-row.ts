@@ -4,7 +4,7 @@ import type { RowShape } from '../../store/stored-row.ts';
 import { OFFSETS } from '../../store/schema.ts';
 import type { RowRef } from '../../store/store.ts';
 
-/** A row of the store `offsets`: how far a group got in a partition. */
+/** A row of the store `offsets`: the committed offset of a group in a partition. */
 export interface OffsetRow {
   readonly groupId: string;
   readonly topicId: string;
@@ -14,9 +14,9 @@ export interface OffsetRow {
   readonly metadata: string;
   /** Milliseconds since 1970. */
   readonly committedAt: number;
-  /** The id of the log: an offset of a log that was lost says nothing about the one made since. */
+  /** The id of the log: an offset of a lost log means nothing in the log that was created since. */
   readonly logId: string;
-  /** The number of the commit, by the member that owned the partition; null: no member's. */
+  /** The number of the commit of the partition's owner; null: the commit was not a member's. */
   readonly number: CommitNumber | null;
 }
 
@@ -46,9 +46,9 @@ export function isOffset(row: unknown): row is OffsetRow {
 }
 
 /**
- * The row as a committed offset; `undefined`: nothing is committed. Throws `LOG_CORRUPT` where the
- * row has another shape: taken as nothing, a damaged offset would have records skipped, or read
- * again.
+ * The row as a committed offset; `undefined`: nothing is committed. Throws `LOG_CORRUPT` when the
+ * row is not an offset: a damaged offset that counted as missing would make the group skip records
+ * or read them again.
  */
 export function offsetRowOf(row: unknown, ref: RowRef<OffsetRow>): OffsetRow | undefined {
   if (row === undefined || isOffset(row)) return row;

@@ -6,15 +6,17 @@ import type { PoolRow } from '../../store/schema.ts';
 const POOL: RowShape<PoolRow> = { free: 'array', version: 'integer' };
 
 /**
- * The row as the pool of partition stores. Throws `LOG_CORRUPT` where the row is lost or has another
- * shape: without the pool no topic can be created or deleted, and all that exist go on.
+ * The row as the pool of partition stores. Throws `LOG_CORRUPT` when the row is lost or is not a
+ * pool: without the pool no topic can be created or deleted, and existing topics go on.
  */
 export function poolOf(row: unknown): PoolRow {
   if (isPool(row)) return row;
   throw damagedRow(poolRef, 'Copy what you need of the topics that exist, then delete the log.');
 }
 
-/** The version that each change of a topic raises. Groups go on with a constant where it is lost. */
+/**
+ * The version that each change of a topic raises. A constant when the row is lost, so groups go on.
+ */
 export function poolVersionOf(row: unknown): number {
   return isPool(row) ? row.version : -1;
 }

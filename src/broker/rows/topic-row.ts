@@ -9,13 +9,13 @@ import type { RowRef } from '../../store/store.ts';
 export interface TopicRow {
   readonly name: string;
   readonly id: string;
-  /** For each partition, the index of its store: in the pool, or in memory among the topic's own. */
+  /** For each partition, the index of its object store in the pool; in memory, in the topic. */
   readonly stores: readonly number[];
   readonly config: TopicConfig;
   readonly createdAt: number;
   /** The highest version that the topic was created with or brought in line with. Default 0. */
   readonly version?: number;
-  /** In memory: offsets before it may have been given out by a worker that is gone. Default 0. */
+  /** The end of the offsets reserved by workers, for a topic in memory. Default 0. */
   readonly reservedTo?: number;
 }
 
@@ -30,21 +30,20 @@ const TOPIC: RowShape<TopicRow> = {
   config: 'object',
 };
 
-/** Whether a row of the store `topics` is a topic: as much of it as resolving a partition relies on. */
+/** Whether a row of the store `topics` is a topic. Checks the fields that resolving relies on. */
 export function isTopic(row: unknown): row is TopicRow {
   return hasShape(row, TOPIC);
 }
 
 /**
- * The row as a topic; `undefined`: there is none. Throws `LOG_CORRUPT` where the row has another
- * shape.
+ * The row as a topic; `undefined`: there is none. Throws `LOG_CORRUPT` when the row is not a topic.
  */
 export function topicOf(row: unknown, name: string): TopicRow | undefined {
   if (row === undefined || isTopic(row)) return row;
   throw damagedRow(topicRef(name), 'Create a topic of another name; the other topics go on.');
 }
 
-/** The store of a partition, if the topic has it: on disk one of the pool. */
+/** The name of a partition's object store; `undefined`: the topic has no such partition. */
 export function storeOf({ id, stores }: TopicRow, partition: number): string | undefined {
   const index = stores[partition];
   if (index === undefined) return undefined;

@@ -1,10 +1,12 @@
 import { sleep } from '../../platform/clock.ts';
 import type { Clock } from '../../platform/clock.ts';
 
-/** So long the worker's thread may be kept from those who wait for it. */
+/** The longest time for which long work blocks the worker's other calls. */
 const SLICE_MS = 50;
 
-/** All of `work`, whose steps may take long together; between slices, everybody else has a turn. */
+/**
+ * Runs all steps of `work` in slices of `SLICE_MS`. Between slices the worker serves other calls.
+ */
 export async function inSlices<T>(work: Iterable<T>, clock: Clock): Promise<T[]> {
   const done: T[] = [];
   let since = clock.now();

@@ -2,13 +2,15 @@ import type { Clock } from '../../platform/clock.ts';
 import { deferred } from '../../base/deferred.ts';
 
 export interface Wait {
-  /** Resolves when one of the keys has news, when time is up, or when the signal aborts. */
+  /** Resolves when one of the keys is woken, when the time is up, or when the signal aborts. */
   readonly woken: Promise<void>;
-  /** Stops waiting; call it in any case. */
+  /** Removes the timer and the listeners. Call it in any case. */
   cancel(): void;
 }
 
-/** Those who wait for news of something: a partition, a group. */
+/**
+ * Long polls, each waiting for a change of some keys: partitions, or a group (Kafka's purgatory).
+ */
 export class Waiters {
   readonly #wakers = new Map<string, Set<() => void>>();
 

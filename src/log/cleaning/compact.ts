@@ -15,14 +15,14 @@ import { MAX_BATCH_OFFSETS } from '../gap.ts';
 import type { CompactionState, PartitionHead } from '../head.ts';
 import { inflateRecords } from '../validate.ts';
 
-/** The dirty part is cleaned when it is as large as the clean one (`min.cleanable.dirty.ratio` 0.5). */
+/** Kafka's `min.cleanable.dirty.ratio`: clean when the dirty part is as large as the clean part. */
 const MIN_DIRTY_RATIO = 0.5;
 
-/** What a pass of compaction remembers of keys; what comes later is left for the next pass. */
+/** The bounds of the key map of one pass. Records beyond them are left to the next pass. */
 const MAX_KEYS = 500_000;
 const MAX_KEY_BYTES = 32 * 1024 * 1024;
 
-/** As many passes are remembered, to tell which tombstones have served. */
+/** The number of passes that the head remembers, to tell which tombstones have expired. */
 const MAX_CLEANED = 8;
 
 /** The newest offset of each key in a part of a partition. */
@@ -30,13 +30,13 @@ export class LatestOffsets {
   readonly #offsets = new Map<string, number>();
   #keyBytes = 0;
 
-  /** Whether no more is to be remembered. */
+  /** Whether the map has reached a bound. */
   get isFull(): boolean {
     return this.#offsets.size >= MAX_KEYS || this.#keyBytes >= MAX_KEY_BYTES;
   }
 
   add(batch: RecordBatch): void {
-    if (batch.isControl) return; // the key of a marker is no record's key
+    if (batch.isControl) return; // the key of a transaction marker is its type
     const cursor = cursorOf(batch);
     while (cursor.next()) {
       if (cursor.keyLength < 0) continue;
@@ -46,9 +46,9 @@ export class LatestOffsets {
     }
   }
 
-  /** Whether a later record has the key of this one. */
+  /** Whether a later record has the same key. */
   hasLater(cursor: RecordCursor): boolean {
-    if (cursor.keyLength < 0) return false; // from before the topic was compacted: nobody replaces it
+    if (cursor.keyLength < 0) return false; // appended before the topic was compacted
     return (this.#offsets.get(this.#keyOf(cursor)) ?? -1) > cursor.offset;
   }
 
@@ -59,7 +59,7 @@ export class LatestOffsets {
 
 let decoder: TextDecoder | undefined;
 
-/** The bytes as text, one character each. `TextDecoder` is missing in Jest's jsdom. */
+/** The bytes as text, one character a byte. `TextDecoder` is missing in Jest's jsdom. */
 function latin1(bytes: Uint8Array): string {
   if (typeof TextDecoder === 'undefined') {
     return Array.from(bytes, (byte) => String.fromCharCode(byte)).join('');
@@ -68,7 +68,7 @@ function latin1(bytes: Uint8Array): string {
   return decoder.decode(bytes);
 }
 
-/** Whether a pass over the partition is worth it. */
+/** Whether there is enough to clean for a pass over the partition. */
 export function isWorthCompacting(
   head: PartitionHead,
   deleteRetentionMs: number,
@@ -80,14 +80,14 @@ export function isWorthCompacting(
   return endOffset > cleanedTo(head) && dirtyBytes >= bytes * MIN_DIRTY_RATIO;
 }
 
-/** Everything before it is clean. */
+/** The end of the clean part, in which no key has two records. */
 export function cleanedTo({ compaction, startOffset }: PartitionHead): number {
   return Math.max(compaction.cleaned.at(-1)?.to ?? 0, startOffset);
 }
 
 /**
- * Before it, tombstones have been the last record of their key for `deleteRetentionMs`: whoever was
- * reading when they became it has seen them by now.
+ * The offset before which tombstones have expired: each was the last record of its key for
+ * `deleteRetentionMs`, which is time enough for consumers to have read it.
  */
 export function servedTombstones(
   { cleaned, tombstonesTo }: CompactionState,
@@ -98,7 +98,7 @@ export function servedTombstones(
   return Math.max(served.at(-1)?.to ?? 0, tombstonesTo);
 }
 
-/** What is known after a pass up to `to`, which left `cleanBytes`. */
+/** The state after a pass that cleaned up to `pass.to` and left `cleanBytes`. */
 export function cleaned(
   state: CompactionState,
   pass: { readonly to: number; readonly at: number },
@@ -106,19 +106,19 @@ export function cleaned(
   servedTo: number,
 ): CompactionState {
   const { cleaned: before } = state;
-  if ((before.at(-1)?.to ?? 0) > pass.to) return state; // another pass has come further meanwhile
+  if ((before.at(-1)?.to ?? 0) > pass.to) return state; // another broker has cleaned further
   const tombstonesTo = Math.max(servedTo, state.tombstonesTo);
   const later = before.filter(({ to }) => to > tombstonesTo);
-  // Where there are too many, some tombstones stay longer.
+  // Too many passes: every other one is forgotten, so that some tombstones stay longer.
   const kept = later.length < MAX_CLEANED ? later : later.filter((_, i) => i % 2 === 1);
   return { cleaned: [...kept, pass], cleanBytes, tombstonesTo };
 }
 
 /**
- * The batches without records that a later one of the same key replaces, and without tombstones
- * before `tombstonesTo`. Offsets stay, and the batches cover the same range: of those of which
- * nothing is left, a header without records stays, one for all that follow each other. The very same
- * array where nothing was to be removed.
+ * Removes records with a later record of the same key, and tombstones before `tombstonesTo`.
+ * Offsets stay, and the batches cover the same range: neighbouring batches that lose all their
+ * records become one header without records. Returns the very same array when no record was
+ * removed.
  */
 export function compactBatches(
   batches: readonly RecordBatch[],
@@ -150,7 +150,7 @@ function canJoin(empty: RecordBatch, next: RecordBatch): boolean {
   return next.nextOffset - empty.baseOffset <= MAX_BATCH_OFFSETS;
 }
 
-/** The batch without the records that are done; the very same one where there are none. */
+/** The batch without the records that are done; the very same batch when none is. */
 function withoutRecords(
   batch: RecordBatch,
   isDone: (cursor: RecordCursor) => boolean,
@@ -168,7 +168,7 @@ function withoutRecords(
   }
   if (kept.length === batch.recordCount) return batch;
   if (kept.length === 0) return emptyBatch(batch, batch.baseOffset, batch.nextOffset);
-  // Records tell their offset and time by the distance to the batch's, which stay: they are copied.
+  // Records have deltas to the batch's offset and time, which stay, so their bytes are copied.
   const bytes = new Uint8Array(BATCH_HEADER_BYTES + size);
   let at = BATCH_HEADER_BYTES;
   for (const [from, to] of kept) {

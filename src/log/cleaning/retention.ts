@@ -6,12 +6,12 @@ import { lookUpAge } from '../time-index.ts';
  * The first offset that may be from `cutoff` or later, by a clock that says `now`; all records
  * before it are older.
  *
- * A browser's clock is its user's, so a record may be stamped a year ahead, and retention would
- * keep everything behind it for that year. (Kafka 4 refuses a record more than an hour ahead,
+ * A user can set a browser's clock, so a record can be stamped a year ahead, and would keep all
+ * records behind it for that year. (Kafka 4 refuses a record more than an hour ahead,
  * `message.timestamp.after.max.ms` of KIP-937; here the broker's clock is no better than the
- * producer's.) A timestamp that is ahead of the clock counts as of when retention first saw it
- * ahead. As soon as it is not ahead, it counts itself, so a clock that was set back and is right
- * again deletes nothing.
+ * producer's.) So a timestamp that is ahead of the clock counts as the time at which retention
+ * first saw it ahead. When the clock has passed the timestamp, the timestamp itself counts, so a
+ * clock that was set back for a while deletes nothing.
  */
 export function startByTime(
   { startOffset, endOffset, timeIndex }: PartitionHead,
@@ -22,8 +22,8 @@ export function startByTime(
 }
 
 /**
- * How many of the partition's first rows can go so that at least `maxBytes` of its `bytes` stay, as in
- * Kafka, and nothing from the offset `protectedFrom` on is lost.
+ * The number of first rows that can be deleted so that at least `maxBytes` of the partition's
+ * `bytes` stay, as in Kafka, and all records from the offset `protectedFrom` on.
  */
 export function rowsBeyond(
   bytes: number,
@@ -39,25 +39,24 @@ export function rowsBeyond(
   return first === -1 ? rows.length : first;
 }
 
-/** What is known of the clock: when it was last believed, and since when it is doubted. */
+/** The last time at which the clock was trusted, and the first time at which it was doubted. */
 export interface TimeTrust {
   readonly seenAt: number;
   readonly doubtedAt: number | null;
 }
 
-/** A clock that has moved further since it was last looked at is doubted. */
+/** The largest step between two readings of the clock. A larger step is doubted. */
 const MAX_STEP_MS = 30 * 86_400_000;
 
-/** A clock that still says the same after this is believed. */
+/** The time after which a doubted clock is trusted, if it has not jumped again. */
 const DOUBT_MS = 3_600_000;
 
-/** Milliseconds since 1970; `undefined`: the clock may be wrong, so nothing goes because of its age. */
+/** Milliseconds since 1970; `undefined`: the clock may be wrong, so no record counts as old. */
 export type BelievedTime = () => number | undefined;
 
 /**
- * Whether `now` may be used to say that records are old. A clock that jumps by years, and is set right
- * soon after, must not empty a log: so a time that is far from the last one is believed when it is
- * still so an hour later.
+ * Whether retention can trust the clock's `now`. A clock that jumps by years and is set right soon
+ * after must not empty a log, so a time far from the last one is trusted an hour later only.
  */
 export function trustTime(
   trust: TimeTrust,
@@ -74,7 +73,7 @@ export function trustTime(
   return { trust: { seenAt: now, doubtedAt: null }, isTrusted: true };
 }
 
-/** What the clock says from now on, for as long as it does not jump; it was looked at just now. */
+/** The clock's time, for as long as the clock does not jump away from the reading in `trust`. */
 export function believedTime(
   clock: { now(): number },
   { trust, isTrusted }: ReturnType<typeof trustTime>,

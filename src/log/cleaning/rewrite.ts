@@ -6,19 +6,19 @@ import type { PartitionHead } from '../head.ts';
 import { SEGMENT_BYTES, packSegments } from '../segment.ts';
 import type { Segment } from '../segment.ts';
 
-/** Rows that follow each other, and what comes in their place: the same offsets, in other rows. */
+/** Rows that follow each other, and their replacement: other rows with the same offsets. */
 export interface Rewrite {
   readonly old: readonly Segment[];
   readonly fresh: readonly Segment[];
 }
 
-/** Rows of less than this on average are worth merging; larger ones are stored well as they are. */
+/** The average size of a row below which rows are merged. Chrome stores larger rows well. */
 const SMALL_ROW_BYTES = SEGMENT_BYTES / 4;
 
-/** So many rows are merged, however little is in them. */
+/** The number of rows from which on rows are merged, even if they are tiny. */
 const MANY_ROWS = 256;
 
-/** The head after the rewrite; `mergedTo`: from where on rows are still to be merged. */
+/** The head after the rewrite. Rows from the offset `mergedTo` on are still to be merged. */
 export function rewritten(
   head: PartitionHead,
   { old, fresh }: Rewrite,
@@ -27,7 +27,7 @@ export function rewritten(
   const { from, rows, bytes } = head.unmerged;
   const { compaction } = head;
   const cleanTo = compaction.cleaned.at(-1)?.to ?? 0;
-  // What was merged with records that came later is not counted: at worst it is cleaned too soon.
+  // A clean row merged with a dirty one does not count: at worst, the next pass comes too early.
   const cleanBytes =
     compaction.cleanBytes -
     bytesOf(old.filter(({ nextOffset }) => nextOffset <= cleanTo)) +
@@ -52,13 +52,13 @@ export function bytesOf(rows: readonly { readonly bytes: ArrayBuffer }[]): numbe
   return rows.reduce((sum, { bytes }) => sum + bytes.byteLength, 0);
 }
 
-/** Whether the partition has small rows enough. */
+/** Whether the partition has enough small rows. */
 export function isWorthMerging({ unmerged: { rows, bytes } }: PartitionHead): boolean {
   if (rows < 2) return false;
   return rows >= MANY_ROWS || (bytes >= SEGMENT_BYTES && bytes < rows * SMALL_ROW_BYTES);
 }
 
-/** The first of these rows as one, as many as fit; a single one stays as it is. */
+/** Merges as many of the first rows as fit into one. A single row stays as it is. */
 export function mergeRows(rows: readonly Segment[]): Rewrite {
   let size = 0;
   const tooMany = rows.findIndex(({ bytes }) => (size += bytes.byteLength) > SEGMENT_BYTES);
@@ -67,8 +67,8 @@ export function mergeRows(rows: readonly Segment[]): Rewrite {
 }
 
 /**
- * The batches of rows that follow each other. Throws `BATCH_CORRUPT` where they are not what was
- * written: then nobody is to write them again.
+ * The batches of rows that follow each other. Throws `BATCH_CORRUPT` for damaged bytes, because a
+ * rewrite would give the damage a valid CRC.
  */
 export function checkedBatches(rows: readonly Segment[]): RecordBatch[] {
   const batches: RecordBatch[] = [];

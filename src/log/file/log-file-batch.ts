@@ -13,7 +13,7 @@ import { MAX_GAP_OFFSETS } from '../gap.ts';
 import { LogFileFault } from './log-file-error.ts';
 import type { LogFilePlace } from './log-file-error.ts';
 
-/** The bound of imported offsets: 2^52 leaves as many again for records sent after the import. */
+/** The bound of imported offsets. 2^52 leaves as many offsets for records sent after the import. */
 const MAX_END_OFFSET = 2 ** 52;
 
 /** The newest format before record batches. A message set has its magic at the same place. */

@@ -17,7 +17,7 @@ import type { LogFilePlace } from './log-file-error.ts';
 import { OpenTransactions } from './open-transactions.ts';
 import { inflateRecords } from '../validate.ts';
 
-/** The most inflated bytes of the files together: more would take minutes. */
+/** The most inflated bytes of all files: an import of more would take minutes. */
 const MAX_FILE_INFLATED_BYTES = 4 * 1024 ** 3;
 
 const LATER = 'Nothing was imported: pass the next segments too, in which the transactions end.';
