@@ -36,10 +36,10 @@ export interface GroupCoordinatorOptions {
   readonly post: (hint: Hint) => void;
 }
 
-/** Offsets that are written in the transaction of a step. */
+/** Offsets that a transition's transaction writes too. */
 export interface OffsetWrites {
   readonly of: readonly TopicIdPartition[];
-  /** Throws where the group, which is `undefined` where there is none, does not allow it. */
+  /** Throws where the group does not allow the offsets; `group` is `undefined` where none exists. */
   write(write: Writer, group: GroupState | undefined, stamp: CommitStamp): void;
 }
 
@@ -49,14 +49,14 @@ interface Watched {
   /** Updates the group after topics were created, deleted or changed. */
   readonly refreshed: Coalesced;
   readonly watch: MemberLiveness;
-  /** The newest that was seen. */
+  /** The newest state of the group that this broker has read. */
   seen: Pick<GroupState, 'instance' | 'generation'>;
 }
 
 /**
- * Moves groups from state to state. The row is the truth and the transaction that writes it the only
- * coordinator, so any broker can do this for any member, and several at once: whoever comes second
- * finds nothing left to do.
+ * Kafka's GroupCoordinator, without a coordinator: the transaction that reads and writes a group's row
+ * is the only one. So every broker can apply every event of a group, and several brokers the same event
+ * at once: the transition changes nothing the second time.
  */
 export class GroupCoordinator {
   readonly #store: Store;
@@ -65,11 +65,11 @@ export class GroupCoordinator {
   readonly #liveness: Liveness;
   readonly #post: (hint: Hint) => void;
   readonly #waiters = new Waiters();
-  /** The groups that this broker looks after: those that were there, and those of its members. */
+  /** The groups whose members this broker watches: all that existed at its start, and its members'. */
   readonly #watches = new Map<string, Watched>();
-  /** The members that sync here, by group. */
+  /** The members that call `syncGroup` of this broker, by group. */
   readonly #mine = new Map<string, Set<string>>();
-  /** Those of them of whom a sign of life is asked for, for all brokers to hear. */
+  /** The members of `#mine` that were probed; the hint 'alive' tells all brokers of their next sync. */
   readonly #asked = new Set<string>();
 
   constructor({ store, topics, clock, liveness, post }: GroupCoordinatorOptions) {
@@ -80,7 +80,7 @@ export class GroupCoordinator {
     this.#post = post;
   }
 
-  /** Looks after the groups that are there: tabs may have died while no broker was alive. */
+  /** Watches the groups that exist already: tabs may have died while no broker was alive. */
   start(): void {
     const looked = this.#store.readAll<unknown>(GROUPS).then((rows) => {
       for (const group of rows.filter(isGroup)) this.#saw(group);
@@ -108,7 +108,7 @@ export class GroupCoordinator {
     }
   }
 
-  /** Waits for a change of the group; any answer also asks the member for a sign of life. */
+  /** Waits for a change of the group. The answer is a probe, too: a member that lives syncs again. */
   async sync({ member, generation, hidden, maxWaitMs }: SyncRequest): Promise<MemberView> {
     this.#heard(member);
     const wait = this.#waiters.wait([member.groupId], maxWaitMs, this.#clock);
@@ -139,12 +139,12 @@ export class GroupCoordinator {
     await this.step(member.groupId, event, committing({ member, offsets }));
   }
 
-  /** Topics were made, changed or deleted, here or elsewhere. */
+  /** Updates the groups after any broker created, changed or deleted topics. */
   topicsChanged(): void {
     for (const { refreshed } of this.#watches.values()) refreshed.soon();
   }
 
-  /** What another broker says of a group; nothing but a reason to look. */
+  /** Takes a hint of another broker. A hint is a reason to read the row, and decides nothing. */
   heard(hint: GroupHint): void {
     const { groupId } = hint;
     const watch = this.#watches.get(groupId)?.watch;
@@ -160,7 +160,7 @@ export class GroupCoordinator {
     }
   }
 
-  /** Takes the group through the event, and writes offsets before, all in one transaction. */
+  /** Applies the event to the group and writes the offsets, all in one transaction. */
   async step(
     groupId: string,
     event: GroupEvent,
@@ -173,9 +173,9 @@ export class GroupCoordinator {
       const stepped = await this.#store.update(
         [groupRef(groupId), poolRef, logRef, ...refs] as const,
         ([row, pool, log], write) => {
-          if (poolVersionOf(pool) !== version) return undefined; // topics changed meanwhile: look again
+          if (poolVersionOf(pool) !== version) return undefined; // topics changed meanwhile: read them again
           const group = row === undefined ? newGroup(groupId, randomId()) : groupOf(row, groupId);
-          const now = this.#clock.now(); // not before: this worker may have slept until its turn
+          const now = this.#clock.now(); // read here: the worker may sleep before the transaction runs
           const stamp = { groupId, logId: log!.logId, committedAt: now };
           offsets.write(write, row, stamp);
           const next = step(group, event, { topics, now });
@@ -186,7 +186,7 @@ export class GroupCoordinator {
       isStale = stepped === undefined;
       if (stepped === undefined) continue;
       this.#saw(stepped.group);
-      this.#waiters.wake(groupId); // also where another broker was faster
+      this.#waiters.wake(groupId); // also where another broker applied the event first
       if (stepped.isNew) this.#post({ kind: 'group', groupId });
       return stepped.group;
     }
@@ -206,7 +206,7 @@ export class GroupCoordinator {
       watched = { watch: this.#newWatch(groupId), refreshed, seen: group };
       this.#watches.set(groupId, watched);
     }
-    // Reads overtake each other; a group that was deleted, and made again, begins again.
+    // A read may overtake an earlier one. A group made again has another instance, and counts from 0.
     const isOld = group.instance === watched.seen.instance && generation < watched.seen.generation;
     if (isOld) return;
     watched.seen = group;
@@ -231,12 +231,12 @@ export class GroupCoordinator {
       onOverdue: () => this.#inBackground(this.step(groupId, { kind: 'overdue' })),
       probe: () => {
         this.#post({ kind: 'probe', groupId });
-        this.#askMine(groupId); // the others count on this question, and put none themselves
+        this.#askMine(groupId); // other brokers hear the probe, and send none of their own
       },
     });
   }
 
-  /** Has its members sync again, and tells the other brokers who does. */
+  /** Answers the syncs of this broker's members; their next sync is told to all brokers. */
   #askMine(groupId: string): void {
     for (const memberId of this.#mine.get(groupId) ?? []) this.#asked.add(`${groupId}/${memberId}`);
     this.#waiters.wake(groupId);
@@ -260,7 +260,7 @@ export class GroupCoordinator {
     return true;
   }
 
-  /** What nobody waits for: where it fails, the next probe or the next change tries again. */
+  /** Runs work without a caller. A failure is dropped: the next probe or change repeats the work. */
   #inBackground(work: Promise<unknown>): void {
     work.catch(() => {});
   }

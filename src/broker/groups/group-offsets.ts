@@ -30,7 +30,7 @@ export interface GroupOffsetsOptions {
   readonly partitions: PartitionHost;
 }
 
-/** How far groups got: reads and writes the store `offsets`. */
+/** Committed offsets: reads and writes the store `offsets`. */
 export class GroupOffsets {
   readonly #store: Store;
   readonly #topics: TopicCatalog;
@@ -46,7 +46,7 @@ export class GroupOffsets {
 
   /** Throws `FENCED` where a partition is lost, and `OFFSET_OUT_OF_RANGE` for one beyond the end. */
   async commit({ member, offsets }: CommitRequest): Promise<void> {
-    const all = await this.#partitions.bounds(offsets); // ends only grow: no need to look in the transaction
+    const all = await this.#partitions.bounds(offsets); // end offsets only grow, so they may be read before the transaction
     offsets.forEach((offset, i) => {
       const { endOffset } = all[i]!;
       if (offset.offset > endOffset) throw beyondEnd(offset, endOffset);
@@ -56,8 +56,8 @@ export class GroupOffsets {
 
   /**
    * The offsets at which a member begins its new partitions: the group's committed offset, else the
-   * member's startingOffset, else `from`. An startingOffset or `from` is committed at once: a member that takes
-   * over before the first commit must begin at the same place, or it would skip records in between.
+   * member's starting offset, else `from`. The latter two are committed at once: a member that takes
+   * over before the first commit must begin at the same offset, or it would skip records in between.
    */
   async position({
     member,
@@ -82,7 +82,7 @@ export class GroupOffsets {
         if (at !== undefined && at >= start && at <= end) {
           return { ...assigned, offset: at, reset: null };
         }
-        // A partition that is new has been read by nobody; nor what is in memory where that was lost.
+        // A new partition is read from its first record, and so is a topic in memory whose records were lost.
         const isFirst = at === undefined ? isNew(group, assigned) : isInMemory(assigned.topicId);
         const startingOffset = at === undefined ? startingOffsets?.[i] : undefined;
         const place = startingOffset === undefined ? from : { offset: startingOffset };
@@ -104,7 +104,7 @@ export class GroupOffsets {
     return positions;
   }
 
-  /** The offset of a place in each partition, within what there is. */
+  /** The offset of a position in each partition, between its start and its end offset. */
   async resolve<P extends TopicIdPartition>(
     partitions: readonly P[],
     to: PositionSpec,
@@ -115,7 +115,7 @@ export class GroupOffsets {
     );
   }
 
-  /** What each group has committed of a partition; `undefined`: nothing. */
+  /** The offset that each group has committed for the partition; `undefined`: none. */
   async committed(
     groupIds: readonly string[],
     partition: TopicIdPartition,
@@ -125,7 +125,7 @@ export class GroupOffsets {
     return rows.map((row, i) => offsetOf(offsetRowOf(row, refs[i]!), log!.logId));
   }
 
-  /** What a group has committed, of the topics that there are, by topic and partition. */
+  /** The group's committed offsets for existing topics, sorted by topic and partition. */
   async list(groupId: string): Promise<CommittedOffset[]> {
     const [rows, topics, [log]] = await Promise.all([
       this.#store.readAll<unknown>(OFFSETS),
@@ -134,7 +134,7 @@ export class GroupOffsets {
     ]);
     const names = new Map(topics.map(({ id, name }) => [id, name]));
     return rows
-      .filter(isOffset) // positioning tells of a damaged one
+      .filter(isOffset) // `position` throws for a damaged row
       .filter((row) => row.groupId === groupId && row.logId === log!.logId)
       .flatMap(({ topicId, partition, offset, metadata, committedAt }) => {
         const topic = names.get(topicId);
@@ -143,7 +143,7 @@ export class GroupOffsets {
       .sort((a, b) => (a.topic < b.topic ? -1 : a.topic > b.topic ? 1 : a.partition - b.partition));
   }
 
-  /** What a commit writes, in whose transaction ever. Throws `FENCED` there. */
+  /** The writes of a commit, for any transaction; `write` throws `FENCED`. */
   writes({ member, offsets }: CommitRequest): RowWrites {
     const { groupId } = member;
     return {
@@ -158,7 +158,7 @@ export class GroupOffsets {
     };
   }
 
-  /** The same with records, which are not to be stored where the commit was overtaken. */
+  /** As `writes`, for a transaction with records: they must not be stored where the commit is late. */
   writesWithRecords(commit: CommitRequest): RowWrites {
     const writes = this.writes(commit);
     return {
@@ -184,7 +184,7 @@ export class GroupOffsets {
   }
 }
 
-/** What was committed, in this log; `undefined`: nothing. */
+/** The committed offset, unless it is of a log that was lost; `undefined`: none. */
 function offsetOf(row: OffsetRow | undefined, logId: string): number | undefined {
   return row?.logId === logId ? row.offset : undefined;
 }

@@ -5,33 +5,32 @@ import type { Liveness } from '../../platform/liveness.ts';
 export interface MemberLivenessOptions {
   readonly clock: Clock;
   readonly liveness: Liveness;
-  /** These members' tab died. */
+  /** Called when a tab has died, with its members. */
   readonly onGone: (members: readonly GroupMember[]) => void;
-  /** These members have not answered for half of their session timeout, or longer. */
+  /** Called with members that have been silent for half of their session timeout, or longer. */
   readonly onSilent: (members: readonly GroupMember[]) => void;
-  /** Somebody has not released in time what it was asked for. */
+  /** Called when a member has not released its revoked partitions by its deadline. */
   readonly onOverdue: () => void;
   /** Asks every member for a sign of life. */
   readonly probe: () => void;
 }
 
-/** A member is asked this often within its session timeout. */
+/** The number of probes within a session timeout. */
 const PROBES = 4;
 
 /**
- * Finds out which members of a group are no longer there.
+ * Detects the members of a group that are gone.
  *
- * A tab that died has lost its lock, and the browser says so at once. One that is frozen or
- * suspended keeps it: so members are asked for a sign of life, and one that leaves two questions in a
- * row unanswered is asked in the group's row, because messages get lost. Only the questions need a
- * timer: answers are messages, which hidden tabs get in time, and after a sleep of the whole machine
- * one question is missed and not two.
+ * A tab that died has lost its Web Lock, and the browser tells it at once. A frozen or suspended tab
+ * keeps its lock, so members are probed for a sign of life. A member that misses two probes in a row
+ * becomes suspected in the group's row, because messages can get lost. Only the probes need a timer:
+ * hidden tabs get messages in time. After a sleep of the machine a member misses one probe, not two.
  */
 export class MemberLiveness {
   readonly #options: MemberLivenessOptions;
   readonly #watched = new Map<string, AbortController>();
   readonly #heard = new Set<string>();
-  /** How many questions in a row each member has left unanswered. */
+  /** The number of probes in a row that each member has missed. */
   readonly #missed = new Map<string, number>();
   #members: readonly GroupMember[] = [];
   #probed = false;
@@ -42,7 +41,7 @@ export class MemberLiveness {
     this.#options = options;
   }
 
-  /** The members as they are now. */
+  /** Takes the members of the group's newest state. */
   update({ members }: GroupState): void {
     this.#members = members;
     for (const memberId of this.#missed.keys()) {
@@ -62,7 +61,7 @@ export class MemberLiveness {
       const left = Math.max(Math.min(...due) - clock.now(), 0);
       this.#cancelOverdue = clock.after(left, onOverdue);
     }
-    // Nobody could take over from the only member.
+    // A group's only member has nobody to hand its partitions to, so it is not probed.
     if (members.length < 2) this.#stopTicking();
     else if (this.#cancelTick === undefined) this.#ask();
   }
@@ -72,7 +71,7 @@ export class MemberLiveness {
     this.#heard.add(memberId);
   }
 
-  /** Another broker has asked: once is enough. */
+  /** Another broker has sent a probe, which replaces this broker's next one. */
   probed(): void {
     this.#probed = true;
   }

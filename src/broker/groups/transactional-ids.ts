@@ -18,7 +18,7 @@ export interface ProducerRow extends TransactionalProducer, TransactionalHolder 
   readonly usedAt: number;
 }
 
-/** An hour, of the 7 days after which an id that nobody uses is forgotten. */
+/** The use of an id is noted once an hour; an id unused for 7 days is forgotten. */
 const NOTED_EVERY_MS = 3_600_000;
 
 const TAKEN: ErrorRule = {
@@ -26,7 +26,7 @@ const TAKEN: ErrorRule = {
   next: 'Close this producer: whoever asked for the id later has it, and goes on with its work.',
 };
 
-/** Hands out transactional ids: whoever asks last has it, and those before are fenced. */
+/** Gives transactional ids to producers: the last producer to ask has the id, the earlier are fenced. */
 export class TransactionalIds {
   readonly #store: Store;
   readonly #clock: Clock;
@@ -37,12 +37,12 @@ export class TransactionalIds {
   }
 
   /**
-   * Kafka's `initTransactions`: the next epoch of the id, where whoever has it is known to the caller;
-   * else who has it. Throws `FENCED` for who only renews, and has lost it.
+   * Kafka's `initTransactions`: the id's next epoch, where the caller has `seen` its present holder;
+   * else the present holder. Throws `FENCED` for a holder that renews the id after it has lost it.
    */
   init({ transactionalId, holder, seen }: Request<'initProducer'>): Promise<TransactionalHolder> {
     return this.#store.update([producerRef(transactionalId)], ([found], write) => {
-      // A damaged row counts as none: the new id, a random one, fences whoever had the old one.
+      // A damaged row counts as none: the new producer id is random, and so fences the old holder.
       const row = isProducer(found) ? found : undefined;
       if (seen?.holder === holder && row?.holder !== holder) throw taken({ transactionalId });
       const isSeen = row === undefined || (row.id === seen?.id && row.epoch === seen.epoch);
@@ -56,7 +56,7 @@ export class TransactionalIds {
     });
   }
 
-  /** Notes that the id is used; throws `FENCED` where somebody else has it by now. */
+  /** Notes the use of the id; throws `FENCED` where another producer has taken it. */
   fence({ transactionalId, id, epoch }: TransactionalProducer): RowWrites {
     return {
       refs: [producerRef(transactionalId)],
