@@ -18,7 +18,7 @@ import * as gzip from './record/compression/gzip.ts';
 import { lz4 } from './record/compression/lz4.ts';
 import { snappy } from './record/compression/snappy.ts';
 import { zstd } from './record/compression/zstd.ts';
-import { openIdbStore } from './store/idb-store.ts';
+import { openIdbStore } from './store/indexeddb/idb-store.ts';
 import { SharedMemory } from './store/shared-memory.ts';
 
 export type { HostedLogs, InlineHost } from './client/connection/worker-host.ts';

@@ -26,6 +26,7 @@ const RULES: Rules = {
   },
   rooms: {
     record: ['', 'compression'],
+    store: ['', 'indexeddb', 'contract'],
     log: ['', 'cleaning', 'file'],
     broker: ['rows', 'waiting', 'topics', 'cleaner', 'partitions', 'memory', 'groups', ''],
     client: [

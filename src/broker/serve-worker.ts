@@ -2,7 +2,7 @@ import { randomId } from '../platform/random-id.ts';
 import { serveBroker } from '../protocol/serve-broker.ts';
 import { PROTOCOL_VERSION } from '../protocol/broker.ts';
 import { holdLivenessLock, onDeath } from '../platform/liveness.ts';
-import { openIdbStore } from '../store/idb-store.ts';
+import { openIdbStore } from '../store/indexeddb/idb-store.ts';
 import { LogBroker } from './log-broker.ts';
 
 /** A worker's global scope: `onconnect` tells a SharedWorker's from a dedicated worker's. */

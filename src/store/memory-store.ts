@@ -1,10 +1,11 @@
 import { CLOSED } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import { cloneRow } from './clone-row.ts';
-import { HEAD_KEY, META, growPool, logRef, newLogRow, poolRef } from './schema.ts';
-import type { PoolRow } from './schema.ts';
+import { NO_PARTITIONS, numberedPartitions } from './numbered-partitions.ts';
+import { HEAD_KEY, META, logRef, newLogRow, topicsVersionRef } from './schema.ts';
 import type {
   Key,
+  PartitionWriter,
   RowRef,
   RowsOf,
   SegmentsRead,
@@ -29,7 +30,7 @@ class MemoryStore implements Store {
 
   constructor(now: number) {
     this.#table(META).put(logRef.key, newLogRow(now));
-    this.#extend();
+    this.#table(META).put(topicsVersionRef.key, NO_PARTITIONS);
   }
 
   get closed(): AbortSignal {
@@ -62,6 +63,23 @@ class MemoryStore implements Store {
     refs: Refs,
     decide: (rows: RowsOf<Refs>, write: Writer) => Synchronous<Result>,
   ): Promise<Result> {
+    return this.#transact(refs, decide);
+  }
+
+  async updatePartitions<const Refs extends readonly RowRef<unknown>[], Result>(
+    refs: Refs,
+    decide: (rows: RowsOf<Refs>, write: PartitionWriter) => Synchronous<Result>,
+  ): Promise<Result> {
+    return this.#transact([topicsVersionRef, ...refs], ([row, ...rows], write, scope) => {
+      const partitions = numberedPartitions(row, write, (store) => scope.add(store));
+      return decide(rows as unknown as RowsOf<Refs>, partitions);
+    });
+  }
+
+  #transact<const Refs extends readonly RowRef<unknown>[], Result>(
+    refs: Refs,
+    decide: (rows: RowsOf<Refs>, write: Writer, scope: Set<string>) => Result,
+  ): Result {
     this.#checkOpen();
     const scope = new Set(refs.map((ref) => ref.store));
     const writes: (() => void)[] = [];
@@ -70,7 +88,7 @@ class MemoryStore implements Store {
       throw new Error(`a transaction writes to '${store}' and reads no row of it`);
     };
     const rows = refs.map((ref) => this.#table(ref.store).get(ref.key)) as RowsOf<Refs>;
-    const result = decide(rows, {
+    const write: Writer = {
       put: (store, key, value) => {
         const into = table(store);
         const copy = cloneRow(value);
@@ -88,20 +106,10 @@ class MemoryStore implements Store {
         const cleared = table(store);
         writes.push(() => cleared.clear());
       },
-    });
-    for (const write of writes) write();
+    };
+    const result = decide(rows, write, scope);
+    for (const each of writes) each();
     return result;
-  }
-
-  async extendPool(): Promise<void> {
-    this.#checkOpen();
-    this.#extend();
-  }
-
-  #extend(): void {
-    const meta = this.#table(META);
-    const { pool } = growPool(meta.get(poolRef.key) as PoolRow | undefined);
-    meta.put(poolRef.key, pool);
   }
 
   #table(store: string): MemoryTable {

@@ -1,12 +1,16 @@
+import type { TablogError } from '../base/error.ts';
 import { randomId } from '../platform/random-id.ts';
 import type { RowRef } from './store.ts';
+import { damagedRow, hasShape } from './stored-row.ts';
+import type { RowShape } from './stored-row.ts';
 
 /**
- * One IndexedDB database a log. Names and key shapes are stored: a change of any of them is a new
- * format version.
+ * The rows of a log, in named stores; in IndexedDB a database a log. Names and key shapes are stored:
+ * a change of any of them is a new format version.
  *
  *     store           key                             value
- *     meta            'log', 'pool'                   LogRow, PoolRow
+ *     meta            'log'                           LogRow
+ *                     'pool'                          TopicsVersionRow, and more that the store adds
  *     topics          topic name                      the topic's id, stores and configuration
  *     groups          group id                        group state
  *     offsets         [group, topic id, partition]    committed offset
@@ -29,9 +33,6 @@ export const SYSTEM_STORES: readonly string[] = [META, TOPICS, GROUPS, OFFSETS, 
  */
 export const FORMAT_VERSION = 1;
 
-/** Partition stores made at once: making stores later needs a version upgrade, which others can block. */
-const POOL_STEP = 64;
-
 export const HEAD_KEY = 'head';
 
 /** `meta` / 'log': what log this is. */
@@ -49,31 +50,35 @@ export interface LogRow {
 
 export const logRef: RowRef<LogRow> = { store: META, key: 'log' };
 
-/** `meta` / 'pool': which partition stores exist, and which of them no topic uses. */
-export interface PoolRow {
-  readonly size: number;
-  readonly free: readonly number[];
+/** `meta` / 'pool': the version of the topics, beside what the store itself keeps of its partitions. */
+export interface TopicsVersionRow {
   /** Goes up with every topic that is made, grown or deleted: whoever has read topics can tell. */
   readonly version: number;
 }
 
-export const poolRef: RowRef<PoolRow> = { store: META, key: 'pool' };
+export const topicsVersionRef: RowRef<TopicsVersionRow> = { store: META, key: 'pool' };
 
-export function partitionStore(index: number): string {
-  return `partition-${String(index).padStart(3, '0')}`;
+/** The version of the topics. Where the row is lost, a constant: groups go on. */
+export function topicsVersionOf(row: unknown): number {
+  return hasShape(row, TOPICS_VERSION) ? row.version : -1;
 }
 
-/** The row of a log that is made now. */
+const TOPICS_VERSION: RowShape<TopicsVersionRow> = { version: 'integer' };
+
+/**
+ * The error of a row at `topicsVersionRef` that is lost, or is not what the store wrote: no topic can
+ * be created or deleted without it, and all that exist go on.
+ */
+export function damagedPartitions(): TablogError {
+  const next = 'Copy what you need of the topics that exist, then delete the log.';
+  return damagedRow(topicsVersionRef, next);
+}
+
+export function partitionStore(number: number): string {
+  return `partition-${String(number).padStart(3, '0')}`;
+}
+
+/** The row of a log that is made now. A store puts it at `logRef` when it makes a log. */
 export function newLogRow(now: number): LogRow {
   return { format: FORMAT_VERSION, logId: randomId(), createdAt: now, maxBytes: null };
-}
-
-/** The pool with `POOL_STEP` more stores, all free, and which those are. */
-export function growPool({ size, free, version }: PoolRow = { size: 0, free: [], version: 0 }): {
-  readonly pool: PoolRow;
-  readonly added: readonly string[];
-} {
-  const added = Array.from({ length: POOL_STEP }, (_, i) => size + i);
-  const pool = { size: size + POOL_STEP, free: [...free, ...added], version };
-  return { pool, added: added.map(partitionStore) };
 }

@@ -54,7 +54,7 @@ function connect({ store, connections }: MemoryLog): Store {
     readAll: (name) => store.readAll(name),
     readSegments: (requests) => store.readSegments(requests),
     update: (refs, decide, options) => store.update(refs, decide, options),
-    extendPool: () => store.extendPool(),
+    updatePartitions: (refs, decide, options) => store.updatePartitions(refs, decide, options),
     closed: closing.signal,
     close: (reason?: TablogError) => {
       connections.delete(connection);

@@ -29,6 +29,24 @@ export interface Writer {
 }
 
 /**
+ * What a transaction writes that makes, grows or deletes topics. A topic's row has the numbers of its
+ * partition stores, and `partitionStore(number)` is the name of one.
+ */
+export interface PartitionWriter extends Writer {
+  /**
+   * Takes `count` partition stores that no topic has; returns their numbers. They are empty, and the
+   * transaction can write to them, although it reads no row of them.
+   */
+  takePartitions(count: number): readonly number[];
+  /**
+   * Gives partition stores back, and deletes their rows. The transaction must read a row of each.
+   */
+  freePartitions(numbers: readonly number[]): void;
+  /** Raises the `version` of the row at `topicsVersionRef`. Nobody else writes that row. */
+  topicsChanged(): void;
+}
+
+/**
  * How safe a write is when `update` resolves (IndexedDB's durability hint).
  * 'relaxed': handed to the operating system: survives a crash of the browser, not a power cut.
  * 'strict': flushed to the disk.
@@ -91,8 +109,15 @@ export interface Store {
     options?: { readonly durability?: Durability },
   ): Promise<Result>;
 
-  /** Makes more partition stores and lists them in the pool row. */
-  extendPool(): Promise<void>;
+  /**
+   * As `update`, and `decide` can take and free partition stores. `decide` may run more than once,
+   * where the store has to find out how many it takes: what it does the last time counts.
+   */
+  updatePartitions<const Refs extends readonly RowRef<unknown>[], Result>(
+    refs: Refs,
+    decide: (rows: RowsOf<Refs>, write: PartitionWriter) => Synchronous<Result>,
+    options?: { readonly durability?: Durability },
+  ): Promise<Result>;
 
   /** Aborted, with a `TablogError` as the reason, when the store is closed, by us or by the browser. */
   readonly closed: AbortSignal;

@@ -9,7 +9,7 @@ import type { TestBroker } from '../support/broker-fixture.ts';
 /** The records of one partition, v0 to v9, in five rows of two; the rows' keys are 0, 2, 4, 6, 8. */
 export const ROWS: readonly number[] = [0, 2, 4, 6, 8];
 
-// A topic of one partition takes the pool's first store.
+// A topic of one partition takes the first partition store.
 const STORE = partitionStore(0);
 
 export interface Reading {

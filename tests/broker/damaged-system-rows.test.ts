@@ -7,7 +7,7 @@ import {
   PRODUCERS,
   TOPICS,
   partitionStore,
-  poolRef,
+  topicsVersionRef,
 } from '../../src/store/schema.ts';
 import type { Key } from '../../src/store/store.ts';
 import { batch, errorOf, openTestLog } from '../support/broker-fixture.ts';
@@ -28,7 +28,7 @@ const DAMAGED: [string, unknown][] = [
 test.each(DAMAGED)('a head that is %s fails its partition, and no other', async (_, head) => {
   const log = openTestLog();
   const shop = log.broker();
-  const bad = await shop.create('bad'); // has the pool's first store
+  const bad = await shop.create('bad'); // has the first partition store
   const good = await shop.create('good');
   await shop.append(bad, 'b0');
   await put(log, partitionStore(0), HEAD_KEY, head);
@@ -167,15 +167,20 @@ test.each(DAMAGED)('a transactional id whose row is %s is given out anew', async
   expect(await broker.initProducer(request)).toMatchObject({ holder: 'me', epoch: 0 });
 });
 
-test('a pool that is lost keeps topics from being created and deleted, and nothing else', async () => {
+test('a row of partition stores that is lost keeps topics from being created and deleted, and nothing else', async () => {
   const log = openTestLog();
   const shop = log.broker();
   const topic = await shop.create('t');
-  await log.store.update([poolRef], (_, write) => write.delete(poolRef.store, poolRef.key));
+  await log.store.update([topicsVersionRef], (_, write) =>
+    write.delete(topicsVersionRef.store, topicsVersionRef.key),
+  );
   const other = log.broker();
   await other.append(topic, 'v');
   expect(await other.readAll(topic)).toEqual(['v']);
-  const corrupt = { code: 'LOG_CORRUPT', details: { store: poolRef.store, key: poolRef.key } };
+  const corrupt = {
+    code: 'LOG_CORRUPT',
+    details: { store: topicsVersionRef.store, key: topicsVersionRef.key },
+  };
   expect(await errorOf(other.broker.createTopics([{ name: 'u' }]))).toMatchObject(corrupt);
   expect(await errorOf(other.broker.deleteTopics(['t']))).toMatchObject(corrupt);
   const view = await other.broker.joinGroup({

@@ -1,11 +1,11 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { STORAGE_UNAVAILABLE } from '../../src/base/error-rules.ts';
 import { TablogError } from '../../src/base/error.ts';
-import { openIdbStore } from '../../src/store/idb-store.ts';
-import { poolRef } from '../../src/store/schema.ts';
+import { openIdbStore } from '../../src/store/indexeddb/idb-store.ts';
+import { poolRef } from '../../src/store/indexeddb/idb-pool.ts';
 import type { Store } from '../../src/store/store.ts';
 import { openHintChannel } from '../../src/protocol/hint.ts';
-import { stubIndexedDb } from '../store/fake-indexeddb.ts';
+import { stubIndexedDb } from '../store/indexeddb/fake-indexeddb.ts';
 import { batch, baseOffset, errorOf, openTestLog } from '../support/broker-fixture.ts';
 import type { TestBroker, TestLog } from '../support/broker-fixture.ts';
 

@@ -104,7 +104,8 @@ export class World {
       readAll: async (name) => perform(() => this.#store.readAll(name)),
       readSegments: async (requests) => perform(() => this.#store.readSegments(requests)),
       update: async (refs, decide, options) => perform(() => watched.update(refs, decide, options)),
-      extendPool: async () => perform(() => this.#store.extendPool()),
+      updatePartitions: async (refs, decide, options) =>
+        perform(() => this.#store.updatePartitions(refs, decide, options)),
       closed: closing.signal,
       close: (reason) => closing.abort(reason),
     };

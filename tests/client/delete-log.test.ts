@@ -3,7 +3,7 @@ import { TablogError, deleteLog, listLogs, openLog, string, topic } from '../../
 import type { Log } from '../../src/index.ts';
 import { inline } from '../../src/inline.ts';
 import type { InlineHost } from '../../src/inline.ts';
-import { stubIndexedDb } from '../store/fake-indexeddb.ts';
+import { stubIndexedDb } from '../store/indexeddb/fake-indexeddb.ts';
 import { AN_HOUR_MS, countOf, memoryHost, settle } from '../support/log-fixture.ts';
 
 /** The error of everything that a deleted log had open. */

@@ -1,4 +1,4 @@
 import { openMemoryStore } from '../../src/store/memory-store.ts';
-import { storeContract } from './store-contract.ts';
+import { testStoreContract } from './store-contract.ts';
 
-storeContract('memory', async () => openMemoryStore());
+testStoreContract('memory', async () => openMemoryStore());

@@ -1,6 +1,6 @@
 import { openMemoryStore } from '../../src/store/memory-store.ts';
-import { freshLog, openStore } from './fresh-database.ts';
-import { storeContract } from './store-contract.ts';
+import { freshLog, openStore } from './indexeddb/fresh-database.ts';
+import { testStoreContract } from './store-contract.ts';
 
-storeContract('memory, in a browser,', async () => openMemoryStore());
-storeContract('IndexedDB', () => openStore(freshLog()));
+testStoreContract('memory, in a browser,', async () => openMemoryStore());
+testStoreContract('IndexedDB', () => openStore(freshLog()));

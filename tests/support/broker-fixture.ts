@@ -119,10 +119,11 @@ export interface TestLog {
   broker(options?: { readonly name?: string; readonly openStore?: OpenStore }): TestBroker;
 }
 
-export function openTestLog(): TestLog {
+/** A log over a store of its own, in memory by default. */
+export function openTestLog(given?: Store): TestLog {
   const name = `test-${crypto.randomUUID()}`;
   const clock = new ManualClock();
-  const store = openMemoryStore(clock.now());
+  const store = given ?? openMemoryStore(clock.now());
   setMaxListeners(0, store.closed); // one a connection
   return {
     name,

@@ -2,6 +2,7 @@ import { CLOSED } from '../../src/base/error-rules.ts';
 import { TablogError } from '../../src/base/error.ts';
 import type {
   Durability,
+  PartitionWriter,
   RowRef,
   RowsOf,
   SegmentsRead,
@@ -86,26 +87,34 @@ export class FaultStore implements Store {
     return this.#read(() => this.#inner.readSegments(requests));
   }
 
-  async extendPool(): Promise<void> {
-    this.closed.throwIfAborted();
-    return this.#inner.extendPool();
-  }
-
   async update<const Refs extends readonly RowRef<unknown>[], Result>(
     refs: Refs,
     decide: (rows: RowsOf<Refs>, write: Writer) => Synchronous<Result>,
     options: { readonly durability?: Durability } = {},
   ): Promise<Result> {
+    return this.#update(() => this.#inner.update(refs, decide, options), options.durability);
+  }
+
+  async updatePartitions<const Refs extends readonly RowRef<unknown>[], Result>(
+    refs: Refs,
+    decide: (rows: RowsOf<Refs>, write: PartitionWriter) => Synchronous<Result>,
+    options: { readonly durability?: Durability } = {},
+  ): Promise<Result> {
+    const update = (): Promise<Result> => this.#inner.updatePartitions(refs, decide, options);
+    return this.#update(update, options.durability);
+  }
+
+  async #update<T>(update: () => Promise<T>, durability: Durability | undefined): Promise<T> {
     this.closed.throwIfAborted();
-    this.updates.push(options.durability);
+    this.updates.push(durability);
     const fault = this.#nextFault(this.#faults);
     const { until, answered, error, stored = error === undefined, closes } = fault;
     await until;
-    const result = stored ? await this.#inner.update(refs, decide, options) : undefined;
+    const result = stored ? await update() : undefined;
     if (closes !== undefined) this.close(closes);
     if (answered !== undefined) await answered;
     if (error !== undefined) throw error;
-    return result as Result;
+    return result as T;
   }
 
   async #read<T>(read: () => Promise<T>): Promise<T> {

@@ -27,4 +27,9 @@ export class RoughStore extends FaultStore {
     this.#roughen.update(this);
     return super.update(refs, decide, options);
   };
+
+  override updatePartitions: FaultStore['updatePartitions'] = (refs, decide, options) => {
+    this.#roughen.update(this);
+    return super.updatePartitions(refs, decide, options);
+  };
 }

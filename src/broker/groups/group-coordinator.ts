@@ -16,12 +16,11 @@ import type {
   SyncRequest,
 } from '../../protocol/group.ts';
 import type { Liveness } from '../../platform/liveness.ts';
-import { GROUPS, logRef, poolRef } from '../../store/schema.ts';
+import { GROUPS, logRef, topicsVersionOf, topicsVersionRef } from '../../store/schema.ts';
 import type { Store, Writer } from '../../store/store.ts';
 import { Coalesced } from '../waiting/coalesced.ts';
 import { commitOffsets } from './committed-offset.ts';
 import { groupOf, groupRef, isGroup } from '../rows/group-row.ts';
-import { poolVersionOf } from '../rows/pool-row.ts';
 import { offsetRef } from '../rows/offset-row.ts';
 import type { CommitStamp } from './committed-offset.ts';
 import { MemberLiveness } from './member-liveness.ts';
@@ -171,9 +170,9 @@ export class GroupCoordinator {
     for (;;) {
       const { topics, version } = await this.#topics.subscribable(isStale);
       const stepped = await this.#store.update(
-        [groupRef(groupId), poolRef, logRef, ...refs] as const,
-        ([row, pool, log], write) => {
-          if (poolVersionOf(pool) !== version) return undefined; // topics changed meanwhile: read them again
+        [groupRef(groupId), topicsVersionRef, logRef, ...refs] as const,
+        ([row, topicsVersion, log], write) => {
+          if (topicsVersionOf(topicsVersion) !== version) return undefined; // topics changed meanwhile: read them again
           const group = row === undefined ? newGroup(groupId, randomId()) : groupOf(row, groupId);
           const now = this.#clock.now(); // read here: the worker may sleep before the transaction runs
           const stamp = { groupId, logId: log!.logId, committedAt: now };

@@ -9,7 +9,7 @@ import type { RowRef } from '../../store/store.ts';
 export interface TopicRow {
   readonly name: string;
   readonly id: string;
-  /** For each partition, the index of its object store in the pool; in memory, in the topic. */
+  /** For each partition, the number of its store: on disk of the log, in memory of the topic. */
   readonly stores: readonly number[];
   readonly config: TopicConfig;
   readonly createdAt: number;
@@ -43,11 +43,11 @@ export function topicOf(row: unknown, name: string): TopicRow | undefined {
   throw damagedRow(topicRef(name), 'Create a topic of another name; the other topics go on.');
 }
 
-/** The name of a partition's object store; `undefined`: the topic has no such partition. */
+/** The name of a partition's store; `undefined`: the topic has no such partition. */
 export function storeOf({ id, stores }: TopicRow, partition: number): string | undefined {
-  const index = stores[partition];
-  if (index === undefined) return undefined;
-  return isInMemory(id) ? `${id}/${index}` : partitionStore(index);
+  const number = stores[partition];
+  if (number === undefined) return undefined;
+  return isInMemory(id) ? `${id}/${number}` : partitionStore(number);
 }
 
 export function topicInfo(row: TopicRow): TopicInfo {

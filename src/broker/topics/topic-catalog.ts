@@ -7,12 +7,17 @@ import { headRef, topicGone } from '../../log/head.ts';
 import { MAX_PARTITIONS } from '../../protocol/topic.ts';
 import type { TopicConfig, TopicConfigChanges, TopicSpec } from '../../protocol/topic.ts';
 import { isInMemory, newTopicId } from '../../protocol/topic-id.ts';
-import { OFFSETS, TOPICS, partitionStore, poolRef } from '../../store/schema.ts';
+import {
+  OFFSETS,
+  TOPICS,
+  partitionStore,
+  topicsVersionOf,
+  topicsVersionRef,
+} from '../../store/schema.ts';
 import type { RowRef, Store } from '../../store/store.ts';
 import { isOffset, offsetRef } from '../rows/offset-row.ts';
 import type { OffsetRow } from '../rows/offset-row.ts';
-import { withFreeStores } from './store-pool.ts';
-import type { Allocation } from './store-pool.ts';
+import { Allocation } from './allocation.ts';
 import {
   broughtInLine,
   checkAgrees,
@@ -20,7 +25,6 @@ import {
   defaultsOf,
   withChanges,
 } from './topic-config.ts';
-import { poolOf, poolVersionOf } from '../rows/pool-row.ts';
 import { isTopic, storeOf, topicOf, topicRef } from '../rows/topic-row.ts';
 import type { TopicRow } from '../rows/topic-row.ts';
 
@@ -31,7 +35,7 @@ export interface ResolvedPartition {
   readonly config: TopicConfig;
 }
 
-/** Topics as groups see them, at a version of the pool. */
+/** Topics as groups see them, and their version. */
 interface Subscribable {
   readonly topics: readonly SubscribedTopic[];
   readonly version: number;
@@ -83,10 +87,11 @@ export class TopicCatalog {
   }
 
   async #readSubscribable(): Promise<Subscribable> {
-    const [pool] = await this.#store.read([poolRef]); // first: what comes later has another version
+    // The version first: topics that are made after it was read have another one.
+    const [row] = await this.#store.read([topicsVersionRef]);
     const rows = await this.list();
     const topics = rows.map(({ id, name, stores }) => ({ id, name, partitions: stores.length }));
-    return { topics, version: poolVersionOf(pool) };
+    return { topics, version: topicsVersionOf(row) };
   }
 
   /** Throws `UNKNOWN_TOPIC`. */
@@ -192,33 +197,35 @@ export class TopicCatalog {
     const rows = await Promise.all([...new Set(names)].map((name) => this.mustGet(name)));
     const onDisk = rows.filter(({ id }) => !isInMemory(id));
     const taken = onDisk.flatMap(({ stores }) => stores);
-    const heads = taken.map((index) => headRef(partitionStore(index)));
+    const heads = taken.map((number) => headRef(partitionStore(number)));
     const topics = rows.map((row) => topicRef(row.name));
     const offsets = await this.#offsetsOf(new Set(rows.map(({ id }) => id)));
-    const refs = [poolRef, ...topics, ...heads, ...offsets] as const;
-    await this.#store.update(refs, (found, write) => {
-      const pool = poolOf(found[0]);
+    const refs = [...topics, ...heads, ...offsets] as const;
+    await this.#store.updatePartitions(refs, (found, write) => {
       rows.forEach((row, i) => {
-        const now = found[1 + i] as TopicRow | undefined;
+        const now = found[i] as TopicRow | undefined;
         if (now?.id !== row.id || now.stores.length !== row.stores.length) {
           throw changing(row.name);
         }
         write.delete(TOPICS, row.name);
       });
-      for (const { store } of heads) write.clear(store);
+      write.freePartitions(taken);
       for (const { store, key } of offsets) write.delete(store, key);
-      const free = [...pool.free, ...taken];
-      write.put(poolRef.store, poolRef.key, { ...pool, free, version: pool.version + 1 });
+      write.topicsChanged();
     });
     this.#onChanged();
   }
 
-  /** Changes topics that may need more stores. */
+  /** Changes topics that may need more partitions. */
   async #grow(
     refs: readonly RowRef<TopicRow>[],
     change: (rows: readonly (TopicRow | undefined)[], allocation: Allocation) => TopicRow[],
   ): Promise<readonly TopicRow[]> {
-    const { topics, hasChanged } = await withFreeStores(this.#store, refs, change);
+    const { topics, hasChanged } = await this.#store.updatePartitions(refs, (rows, write) => {
+      const allocation = new Allocation(write);
+      const topics = change(rows, allocation);
+      return { topics, hasChanged: allocation.hasChanged };
+    });
     if (hasChanged) this.#onChanged();
     return topics;
   }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { test } from 'vitest';
-import { openIdbStore } from '../../../src/store/idb-store.ts';
-import { deleteDatabase } from '../../store/fresh-database.ts';
+import { openIdbStore } from '../../../src/store/indexeddb/idb-store.ts';
+import { deleteDatabase } from '../../store/indexeddb/fresh-database.ts';
 import { partitionModel } from './partition-model.ts';
 
 /** The runs take 12 s, and more on a busy machine; a failure is made smaller for as long as this. */

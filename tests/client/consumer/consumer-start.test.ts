@@ -31,7 +31,7 @@ function shuffled(store: Store, random: Random): Store {
     readAll: (name) => later().then(() => store.readAll(name)),
     readSegments: (requests) => later().then(() => store.readSegments(requests)),
     update: (refs, decide, options) => later().then(() => store.update(refs, decide, options)),
-    extendPool: () => store.extendPool(),
+    updatePartitions: (refs, decide, options) => store.updatePartitions(refs, decide, options),
     closed: store.closed,
     close() {},
   };

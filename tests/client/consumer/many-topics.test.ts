@@ -25,7 +25,10 @@ function counting(store: Store, counted: Counted): Store {
     readAll: (name) => (count(0), store.readAll(name)),
     readSegments: (requests) => (count(requests.length), store.readSegments(requests)),
     update: (refs, decide, options) => (count(refs.length), store.update(refs, decide, options)),
-    extendPool: () => store.extendPool(),
+    updatePartitions: (refs, decide, options) => (
+      count(refs.length),
+      store.updatePartitions(refs, decide, options)
+    ),
     closed: store.closed,
     close() {},
   };

@@ -1,29 +1,29 @@
-import { openDB, unwrap } from 'idb';
-import type { IDBPDatabase } from 'idb';
-import { isError } from '../base/brand.ts';
-import { errorMessage } from '../base/error-text.ts';
-import { deadline, systemClock, withDeadline } from '../platform/clock.ts';
-import type { Clock } from '../platform/clock.ts';
+import { isError } from '../../base/brand.ts';
+import { errorMessage } from '../../base/error-text.ts';
+import { deadline, systemClock } from '../../platform/clock.ts';
+import type { Clock } from '../../platform/clock.ts';
 import {
   CLOSED,
   NO_INDEXEDDB,
   OUTCOME_UNKNOWN,
-  STORAGE_BLOCKED,
   STORAGE_TIMEOUT,
   STORAGE_UNAVAILABLE,
-} from '../base/error-rules.ts';
-import type { ErrorRule } from '../base/error-rule.ts';
-import { TablogError, logDeleted } from '../base/error.ts';
-import { databaseOf } from '../base/log-database.ts';
+} from '../../base/error-rules.ts';
+import type { ErrorRule } from '../../base/error-rule.ts';
+import { TablogError } from '../../base/error.ts';
+import { logDatabase } from './idb-connection.ts';
+import type { IdbConnection } from './idb-connection.ts';
+import { updateWithPool } from './idb-pool.ts';
 import { asIdbKey, onSuccess, storesOf } from './idb-request.ts';
-import { checkFormat, makeStores } from './idb-schema.ts';
+import { checkFormat } from './idb-schema.ts';
 import { readSegmentsFrom } from './idb-segments.ts';
 import { writerOf } from './idb-writer.ts';
 import type { FoundSegments } from './idb-segments.ts';
-import { HEAD_KEY, logRef } from './schema.ts';
+import { HEAD_KEY, logRef } from '../schema.ts';
 import { storageError } from './storage-error.ts';
 import type {
   Durability,
+  PartitionWriter,
   RowRef,
   RowsOf,
   SegmentsRead,
@@ -31,7 +31,7 @@ import type {
   Store,
   Synchronous,
   Writer,
-} from './store.ts';
+} from '../store.ts';
 
 export interface IdbStoreOptions {
   /** Default 5000: an open that another tab blocks may never fire any event (w3c/IndexedDB#223). */
@@ -52,8 +52,9 @@ const TRANSACTION_DEADLINE_MS = 7_500;
 /** Opens the database of the log `name`, and makes it if it is new. */
 export async function openIdbStore(name: string, options: IdbStoreOptions = {}): Promise<Store> {
   if (!hasIndexedDb()) throw new TablogError(NO_INDEXEDDB, 'this context has no IndexedDB');
-  const store = new IdbStore(name, options);
-  await store.open();
+  const { clock = systemClock, openDeadlineMs: deadlineMs = OPEN_DEADLINE_MS } = options;
+  const store = new IdbStore(name, logDatabase(name, { clock, deadlineMs }), options);
+  await store.open(options.mustExist ?? false);
   return store;
 }
 
@@ -69,53 +70,37 @@ function hasIndexedDb(): boolean {
   }
 }
 
-class IdbStore implements Store {
+/** A log's store over a connection to the database in which its object stores are. */
+export class IdbStore implements Store {
   readonly #name: string;
-  readonly #openDeadlineMs: number;
+  readonly #connection: IdbConnection;
   readonly #transactionDeadlineMs: number;
   readonly #clock: Clock;
-  readonly #mustExist: boolean;
   readonly #closing = new AbortController();
   /** Settles the transactions in flight when the browser closes the database under them. */
   readonly #inFlight = new Set<(why: ErrorRule, what: string) => void>();
   #db: Promise<IDBDatabase> | undefined;
 
-  constructor(name: string, options: IdbStoreOptions) {
+  constructor(
+    name: string,
+    connection: IdbConnection,
+    options: Pick<IdbStoreOptions, 'transactionDeadlineMs' | 'clock'> = {},
+  ) {
     this.#name = name;
-    this.#openDeadlineMs = options.openDeadlineMs ?? OPEN_DEADLINE_MS;
+    this.#connection = connection;
     this.#transactionDeadlineMs = options.transactionDeadlineMs ?? TRANSACTION_DEADLINE_MS;
     this.#clock = options.clock ?? systemClock;
-    this.#mustExist = options.mustExist ?? false;
   }
 
   get closed(): AbortSignal {
     return this.#closing.signal;
   }
 
-  async open(): Promise<void> {
-    this.#db = this.#connect(undefined, this.#mustExist);
+  async open(mustExist: boolean): Promise<void> {
+    this.#db = this.#connect(undefined, mustExist);
     try {
       const [log] = await this.read([logRef]);
       checkFormat(this.#name, log);
-    } catch (error) {
-      this.close(storageError(error));
-      throw error;
-    }
-  }
-
-  async extendPool(): Promise<void> {
-    this.closed.throwIfAborted();
-    // Chained in one turn, so that two who extend at once, or close meanwhile, leave no connection.
-    const opening = this.#db!.then((db) => {
-      db.close();
-      this.closed.throwIfAborted();
-      // A deletion while there is no connection goes unheard, so the database must not be created
-      // again.
-      return this.#connect(db.version + 1, true);
-    });
-    this.#db = opening;
-    try {
-      await opening;
     } catch (error) {
       this.close(storageError(error));
       throw error;
@@ -126,7 +111,7 @@ class IdbStore implements Store {
     if (this.closed.aborted) return;
     this.#closing.abort(reason);
     void this.#db?.then(
-      (db) => db.close(),
+      (db) => this.#connection.disconnect(db),
       () => {},
     );
   }
@@ -135,7 +120,7 @@ class IdbStore implements Store {
     const rows: unknown[] = [];
     await this.#transact(storesOf(refs), 'readonly', {}, (tx) => {
       refs.forEach((ref, i) => {
-        onSuccess(tx.objectStore(ref.store).get(asIdbKey(ref.key)), (row: unknown) => {
+        onSuccess(this.#row(tx, ref), (row) => {
           rows[i] = row;
         });
       });
@@ -146,7 +131,7 @@ class IdbStore implements Store {
   async readAll<T>(store: string): Promise<T[]> {
     let rows: T[] = [];
     await this.#transact([store], 'readonly', {}, (tx) => {
-      onSuccess(tx.objectStore(store).getAll(), (all: T[]) => {
+      onSuccess(this.#objectStore(tx, store).getAll(), (all: T[]) => {
         rows = all;
       });
     });
@@ -161,7 +146,7 @@ class IdbStore implements Store {
     }));
     await this.#transact(storesOf(requests), 'readonly', {}, (tx) => {
       requests.forEach((request, i) => {
-        const store = tx.objectStore(request.store);
+        const store = this.#objectStore(tx, request.store);
         const into = found[i]!;
         onSuccess(store.get(HEAD_KEY), (head: unknown) => {
           into.head = head;
@@ -183,11 +168,11 @@ class IdbStore implements Store {
       const rows: unknown[] = [];
       let left = refs.length;
       refs.forEach((ref, i) => {
-        onSuccess(tx.objectStore(ref.store).get(asIdbKey(ref.key)), (row) => {
+        onSuccess(this.#row(tx, ref), (row) => {
           rows[i] = row;
           if (--left > 0) return;
           try {
-            result = decide(rows as RowsOf<Refs>, writerOf(tx));
+            result = decide(rows as RowsOf<Refs>, writerOf(tx, this.#connection.prefix));
             // Without it the transaction waits for a turn of the event loop, which a frozen or
             // closing page does not get.
             tx.commit();
@@ -198,6 +183,47 @@ class IdbStore implements Store {
       });
     });
     return result as Result;
+  }
+
+  updatePartitions<const Refs extends readonly RowRef<unknown>[], Result>(
+    refs: Refs,
+    decide: (rows: RowsOf<Refs>, write: PartitionWriter) => Synchronous<Result>,
+    options: { readonly durability?: Durability } = {},
+  ): Promise<Result> {
+    const pooled = {
+      read: this.read.bind(this),
+      update: this.update.bind(this),
+      extendPool: () => this.#extendPool(),
+    };
+    return updateWithPool(pooled, refs, decide, options);
+  }
+
+  /** Makes more partition stores, and lists them in the pool row. */
+  async #extendPool(): Promise<void> {
+    this.closed.throwIfAborted();
+    // Chained in one turn, so that two who extend at once, or close meanwhile, leave no connection.
+    const opening = this.#db!.then((db) => {
+      this.#connection.disconnect(db);
+      this.closed.throwIfAborted();
+      // A deletion while there is no connection goes unheard, so the database must not be created
+      // again.
+      return this.#connect(db.version + 1, true);
+    });
+    this.#db = opening;
+    try {
+      await opening;
+    } catch (error) {
+      this.close(storageError(error));
+      throw error;
+    }
+  }
+
+  #objectStore(tx: IDBTransaction, store: string): IDBObjectStore {
+    return tx.objectStore(this.#connection.prefix + store);
+  }
+
+  #row(tx: IDBTransaction, { store, key }: RowRef<unknown>): IDBRequest<unknown> {
+    return this.#objectStore(tx, store).get(asIdbKey(key));
   }
 
   /** Runs `body` in a transaction; settles when the transaction has, or can no longer. */
@@ -218,7 +244,8 @@ class IdbStore implements Store {
       let thrown: Error | undefined;
       let tx: IDBTransaction;
       try {
-        tx = db.transaction(stores, mode, options);
+        const names = stores.map((store) => this.#connection.prefix + store);
+        tx = db.transaction(names, mode, options);
       } catch (error) {
         reject(storageError(error));
         this.#reopenNeeded(error);
@@ -266,55 +293,16 @@ class IdbStore implements Store {
     }
   }
 
-  /** Opens the database. Throws `CLOSED` where it `mustExist` and does not: it was deleted. */
-  async #connect(version: number | undefined, mustExist: boolean): Promise<IDBDatabase> {
-    let late = false;
-    let isMissing = false;
-    const open = (): Promise<IDBPDatabase> =>
-      openDB(databaseOf(this.#name), version, {
-        upgrade: (db, oldVersion, _newVersion, tx) => {
-          isMissing = mustExist && oldVersion === 0;
-          if (isMissing) {
-            tx.done.catch(() => {}); // the open fails by it, and says why
-            tx.abort(); // a failed upgrade from version 0 leaves no database behind
-            return;
-          }
-          makeStores(unwrap(db), unwrap(tx), oldVersion, this.#clock.now());
-        },
-        // An upgrade or a deletion must not wait for this connection. After an upgrade the broker
-        // opens the database again. A deletion is an upgrade to version null:
-        // https://w3c.github.io/IndexedDB/#delete-a-database
-        blocking: (_version, newVersion) => {
-          const isDeletion = newVersion === null;
-          const changed = new TablogError(STORAGE_UNAVAILABLE, 'another tab changes the database');
-          this.close(isDeletion ? logDeleted(this.#name) : changed);
-        },
-        terminated: () => {
-          this.close(new TablogError(STORAGE_UNAVAILABLE, 'the browser closed the database'));
-          const what = 'was cut off: the browser closed the database';
-          for (const lose of this.#inFlight) lose(STORAGE_UNAVAILABLE, what);
-        },
-      });
-    try {
-      const opening = open();
-      opening.then(
-        (db) => late && db.close(),
-        () => {},
-      );
-      const expired = (): Error => {
-        late = true;
-        return blocked(this.#name, this.#openDeadlineMs);
-      };
-      return unwrap(await withDeadline(this.#clock, this.#openDeadlineMs, opening, expired));
-    } catch (error) {
-      throw isMissing ? logDeleted(this.#name) : storageError(error);
-    }
+  #connect(version: number | undefined, mustExist: boolean): Promise<IDBDatabase> {
+    return this.#connection.connect({
+      version,
+      mustExist,
+      onBlocking: (reason) => this.close(reason),
+      onTerminated: () => {
+        this.close(new TablogError(STORAGE_UNAVAILABLE, 'the browser closed the database'));
+        const what = 'was cut off: the browser closed the database';
+        for (const lose of this.#inFlight) lose(STORAGE_UNAVAILABLE, what);
+      },
+    });
   }
-}
-
-function blocked(name: string, deadlineMs: number): TablogError {
-  return new TablogError(
-    STORAGE_BLOCKED,
-    `the database of the log '${name}' did not open within ${deadlineMs} ms`,
-  );
 }

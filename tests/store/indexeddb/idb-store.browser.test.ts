@@ -4,8 +4,8 @@ import {
   FORMAT_TOO_NEW,
   LOG_CORRUPT,
   STORAGE_UNAVAILABLE,
-} from '../../src/base/error-rules.ts';
-import { TablogError } from '../../src/base/error.ts';
+} from '../../../src/base/error-rules.ts';
+import { TablogError } from '../../../src/base/error.ts';
 import {
   GROUPS,
   META,
@@ -14,11 +14,11 @@ import {
   TOPICS,
   logRef,
   partitionStore,
-  poolRef,
-} from '../../src/store/schema.ts';
-import type { LogRow } from '../../src/store/schema.ts';
-import type { Durability, RowRef, Store } from '../../src/store/store.ts';
-import { openIdbStore } from '../../src/store/idb-store.ts';
+} from '../../../src/store/schema.ts';
+import { poolRef } from '../../../src/store/indexeddb/idb-pool.ts';
+import type { LogRow } from '../../../src/store/schema.ts';
+import type { Durability, RowRef, Store } from '../../../src/store/store.ts';
+import { openIdbStore } from '../../../src/store/indexeddb/idb-store.ts';
 import {
   databaseOf,
   deleteDatabase,
@@ -153,7 +153,7 @@ describe('a store whose database is deleted or upgraded elsewhere', () => {
     const log = freshLog();
     const one = await openStore(log);
     const other = await openStore(log);
-    await one.extendPool();
+    await one.updatePartitions([], (_, write) => write.takePartitions(65));
     expect(other.closed.reason).toMatchObject({ code: STORAGE_UNAVAILABLE.code });
     expect(one.closed.aborted).toBe(false);
     const [pool] = await (await openStore(log)).read([poolRef]);

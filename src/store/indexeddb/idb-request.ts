@@ -1,4 +1,4 @@
-import type { Key } from './store.ts';
+import type { Key } from '../store.ts';
 
 export function asIdbKey(key: Key): IDBValidKey {
   return key as IDBValidKey;

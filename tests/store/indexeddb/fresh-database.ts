@@ -1,7 +1,7 @@
 import { onTestFinished } from 'vitest';
-import { openIdbStore } from '../../src/store/idb-store.ts';
-import type { IdbStoreOptions } from '../../src/store/idb-store.ts';
-import type { Store } from '../../src/store/store.ts';
+import { openIdbStore } from '../../../src/store/indexeddb/idb-store.ts';
+import type { IdbStoreOptions } from '../../../src/store/indexeddb/idb-store.ts';
+import type { Store } from '../../../src/store/store.ts';
 
 const DELETE_DEADLINE_MS = 5_000;
 

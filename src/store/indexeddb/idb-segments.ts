@@ -1,5 +1,5 @@
 import { onSuccess } from './idb-request.ts';
-import type { SegmentsRequest, StoredSegment } from './store.ts';
+import type { SegmentsRequest, StoredSegment } from '../store.ts';
 
 /** Segments asked for in one `getAll`: 64 of 1 MiB bound what a mistaken guess can bring. */
 const MAX_SEGMENTS_A_READ = 64;

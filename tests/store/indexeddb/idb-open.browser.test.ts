@@ -1,7 +1,8 @@
 import { describe, expect, test, vi } from 'vitest';
-import { STORAGE_BLOCKED } from '../../src/base/error-rules.ts';
-import { openIdbStore } from '../../src/store/idb-store.ts';
-import { poolRef } from '../../src/store/schema.ts';
+import { STORAGE_BLOCKED } from '../../../src/base/error-rules.ts';
+import { openIdbStore } from '../../../src/store/indexeddb/idb-store.ts';
+import { poolRef } from '../../../src/store/indexeddb/idb-pool.ts';
+import type { Store } from '../../../src/store/store.ts';
 import {
   databaseOf,
   deleteDatabase,
@@ -10,6 +11,11 @@ import {
   openRaw,
   openStore,
 } from './fresh-database.ts';
+
+/** Takes more partition stores than there are, so that the pool grows. */
+function takeMany(store: Store): Promise<readonly number[]> {
+  return store.updatePartitions([], (_, write) => write.takePartitions(65));
+}
 
 /** A connection of an older time, which lets nobody upgrade or delete the database. */
 async function stubborn(log: string): Promise<IDBDatabase> {
@@ -40,11 +46,11 @@ describe('a connection that ignores versionchange', () => {
     (await done(upgrade)).close();
   });
 
-  test('makes extendPool fail with STORAGE_BLOCKED, and the store close for that reason', async () => {
+  test('makes a pool that grows fail with STORAGE_BLOCKED, and the store close for that reason', async () => {
     const log = freshLog();
     const db = await stubborn(log);
     const store = await openStore(log, { openDeadlineMs: 50 });
-    await expect(store.extendPool()).rejects.toMatchObject({ code: STORAGE_BLOCKED.code });
+    await expect(takeMany(store)).rejects.toMatchObject({ code: STORAGE_BLOCKED.code });
     expect(store.closed.reason).toMatchObject({ code: STORAGE_BLOCKED.code });
     db.close();
     const [pool] = await (await openStore(log)).read([poolRef]);
@@ -70,7 +76,7 @@ describe('a connection that ignores versionchange', () => {
 test('a store that is closed while it extends its pool leaves no handle', async () => {
   const log = freshLog();
   const store = await openStore(log);
-  const extended = store.extendPool().catch(() => {});
+  const extended = takeMany(store).catch(() => {});
   store.close();
   await extended;
   await deleteDatabase(log);

@@ -3,8 +3,8 @@ import {
   NO_INDEXEDDB,
   STORAGE_FULL,
   STORAGE_UNAVAILABLE,
-} from '../base/error-rules.ts';
-import { TablogError } from '../base/error.ts';
+} from '../../base/error-rules.ts';
+import { TablogError } from '../../base/error.ts';
 
 /** Chrome's LevelDB backend reports a full disk under the name `UnknownError`. */
 const NO_SPACE = /NO_SPACE|disk full/i;

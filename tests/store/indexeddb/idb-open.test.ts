@@ -8,13 +8,13 @@ import {
   STORAGE_FULL,
   STORAGE_TIMEOUT,
   STORAGE_UNAVAILABLE,
-} from '../../src/base/error-rules.ts';
-import { TablogError } from '../../src/base/error.ts';
-import { openIdbStore } from '../../src/store/idb-store.ts';
-import { TOPICS } from '../../src/store/schema.ts';
-import { storageError } from '../../src/store/storage-error.ts';
-import type { Store } from '../../src/store/store.ts';
-import { ManualClock } from '../support/manual-clock.ts';
+} from '../../../src/base/error-rules.ts';
+import { TablogError } from '../../../src/base/error.ts';
+import { openIdbStore } from '../../../src/store/indexeddb/idb-store.ts';
+import { TOPICS } from '../../../src/store/schema.ts';
+import { storageError } from '../../../src/store/indexeddb/storage-error.ts';
+import type { Store } from '../../../src/store/store.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
 import { stubIndexedDb } from './fake-indexeddb.ts';
 
 afterEach(() => vi.unstubAllGlobals());

@@ -1,0 +1,56 @@
+import { TOPICS } from '../schema.ts';
+import type { Key, RowRef, Store } from '../store.ts';
+
+/** One thing that a store promises. */
+export interface StoreContractCase {
+  /** A sentence about a store: 'a store' and then this. */
+  readonly name: string;
+  /**
+   * Runs the case: resolves where the store keeps the promise, and rejects with an `Error` that says
+   * what it got. `open` opens a store of a new, empty log at each call; the case closes it.
+   */
+  run(open: () => Promise<Store>): Promise<void>;
+}
+
+/** A store under test, with short words for what most cases do. */
+export class Subject {
+  readonly store: Store;
+
+  constructor(store: Store) {
+    this.store = store;
+  }
+
+  async get(key: Key, table: string = TOPICS): Promise<unknown> {
+    const [found] = await this.store.read([row(key, table)]);
+    return found;
+  }
+
+  all(table: string = TOPICS): Promise<unknown[]> {
+    return this.store.readAll(table);
+  }
+
+  put(key: Key, value: unknown, table: string = TOPICS): Promise<void> {
+    return this.store.update([row(key, table)], (_, write) => write.put(table, key, value));
+  }
+}
+
+export function row(key: Key, store: string = TOPICS): RowRef<unknown> {
+  return { store, key };
+}
+
+export type Check = (subject: Subject, open: () => Promise<Store>) => Promise<void>;
+
+/** A case over a store of its own, which is closed at its end. */
+export function contractCase(name: string, check: Check): StoreContractCase {
+  return {
+    name,
+    async run(open) {
+      const store = await open();
+      try {
+        await check(new Subject(store), open);
+      } finally {
+        store.close();
+      }
+    },
+  };
+}

@@ -1,0 +1,95 @@
+import { openDB, unwrap } from 'idb';
+import type { IDBPDatabase } from 'idb';
+import { STORAGE_BLOCKED, STORAGE_UNAVAILABLE } from '../../base/error-rules.ts';
+import { TablogError, logDeleted } from '../../base/error.ts';
+import { databaseOf } from '../../base/log-database.ts';
+import { withDeadline } from '../../platform/clock.ts';
+import type { Clock } from '../../platform/clock.ts';
+import { makeStores } from './idb-schema.ts';
+import { storageError } from './storage-error.ts';
+
+/**
+ * The place of a log's object stores: a database of its own. They could lie in an application's
+ * database as well, under names with a prefix, so that one IDBTransaction covers the application's rows
+ * and the log's; no such connection is offered yet.
+ */
+export interface IdbConnection {
+  /** What the names of the log's object stores begin with. */
+  readonly prefix: string;
+  /**
+   * Connects to the database; with a `version`, upgrades it, which adds to the pool. With
+   * `mustExist`, throws `CLOSED` where there is none: it was deleted.
+   */
+  connect(options: ConnectOptions): Promise<IDBDatabase>;
+  disconnect(db: IDBDatabase): void;
+}
+
+export interface ConnectOptions {
+  readonly version: number | undefined;
+  readonly mustExist: boolean;
+  /** The connection must be given up, because somebody changes or deletes the database. */
+  readonly onBlocking: (reason: TablogError) => void;
+  /** The browser has closed the connection, and what is under way fires no event any more. */
+  readonly onTerminated: () => void;
+}
+
+export interface LogDatabaseOptions {
+  readonly clock: Clock;
+  readonly deadlineMs: number;
+}
+
+/** The database of the log `name`. */
+export function logDatabase(
+  name: string,
+  { clock, deadlineMs }: LogDatabaseOptions,
+): IdbConnection {
+  const connect: IdbConnection['connect'] = async (options) => {
+    const { version, mustExist, onBlocking, onTerminated } = options;
+    let late = false;
+    let isMissing = false;
+    const open = (): Promise<IDBPDatabase> =>
+      openDB(databaseOf(name), version, {
+        upgrade: (db, oldVersion, _newVersion, tx) => {
+          const isNew = oldVersion === 0;
+          isMissing = mustExist && isNew;
+          if (isMissing) {
+            tx.done.catch(() => {}); // the open fails by it, and says why
+            tx.abort(); // a failed upgrade from version 0 leaves no database behind
+            return;
+          }
+          makeStores(unwrap(db), unwrap(tx), { isNew, now: clock.now(), prefix: '' });
+        },
+        // An upgrade or a deletion must not wait for this connection. After an upgrade the broker
+        // opens the database again. A deletion is an upgrade to version null:
+        // https://w3c.github.io/IndexedDB/#delete-a-database
+        blocking: (_version, newVersion) => {
+          const isDeletion = newVersion === null;
+          const changed = new TablogError(STORAGE_UNAVAILABLE, 'another tab changes the database');
+          onBlocking(isDeletion ? logDeleted(name) : changed);
+        },
+        terminated: onTerminated,
+      });
+    try {
+      const opening = open();
+      opening.then(
+        (db) => late && db.close(),
+        () => {},
+      );
+      const expired = (): Error => {
+        late = true;
+        return blocked(name, deadlineMs);
+      };
+      return unwrap(await withDeadline(clock, deadlineMs, opening, expired));
+    } catch (error) {
+      throw isMissing ? logDeleted(name) : storageError(error);
+    }
+  };
+  return { prefix: '', connect, disconnect: (db) => db.close() };
+}
+
+function blocked(name: string, deadlineMs: number): TablogError {
+  return new TablogError(
+    STORAGE_BLOCKED,
+    `the database of the log '${name}' did not open within ${deadlineMs} ms`,
+  );
+}
