@@ -72,7 +72,7 @@ class MemoryStore implements Store {
   ): Promise<Result> {
     return this.#transact([topicsVersionRef, ...refs], ([row, ...rows], write, scope) => {
       const partitions = numberedPartitions(row, write, (store) => scope.add(store));
-      return decide(rows as unknown as RowsOf<Refs>, partitions);
+      return decide(rows, partitions);
     });
   }
 

@@ -9,7 +9,7 @@ export interface StoreContractCase {
    * Runs the case: resolves where the store keeps the promise, and rejects with an `Error` that says
    * what it got. `open` opens a store of a new, empty log at each call; the case closes it.
    */
-  run(open: () => Promise<Store>): Promise<void>;
+  readonly run: (open: () => Promise<Store>) => Promise<void>;
 }
 
 /** A store under test, with short words for what most cases do. */

@@ -19,7 +19,8 @@ class Partitions {
     this.there = partitionStore(there!);
   }
 
-  fill(sizes: Sizes, store: string = this.here): Promise<void> {
+  /** Has a partition store hold these rows, and no other. */
+  hold(sizes: Sizes, store: string = this.here): Promise<void> {
     return this.store.update([row(HEAD_KEY, store)], (_, write) => {
       write.clear(store);
       write.put(store, HEAD_KEY, { for: store });
@@ -63,7 +64,7 @@ export function segmentsContract(): readonly StoreContractCase[] {
   return [
     segmentsCase('reads a head and no segments where nothing was appended', async (partitions) => {
       const { store, here, there } = partitions;
-      await partitions.fill([]);
+      await partitions.hold([]);
       const requests = [here, there].map((store) => ({ store, from: 7, maxBytes: 100 }));
       mustEqual('what was read', await store.readSegments(requests), [
         { head: { for: here }, segments: [], nextBaseOffset: undefined },
@@ -72,7 +73,7 @@ export function segmentsContract(): readonly StoreContractCase[] {
     }),
 
     segmentsCase('begins with the segment that covers the offset', async (partitions) => {
-      await partitions.fill(alike(3, 100));
+      await partitions.hold(alike(3, 100));
       const wanted = [
         [0, 0],
         [9, 0],
@@ -89,7 +90,7 @@ export function segmentsContract(): readonly StoreContractCase[] {
     segmentsCase(
       'begins with the first there is where none covers the offset',
       async (partitions) => {
-        await partitions.fill([
+        await partitions.hold([
           [10, 100],
           [25, 100],
         ]);
@@ -100,7 +101,7 @@ export function segmentsContract(): readonly StoreContractCase[] {
     segmentsCase(
       'stops when the bytes are reached, after at least one segment',
       async (partitions) => {
-        await partitions.fill(alike(4, 100));
+        await partitions.hold(alike(4, 100));
         const wanted = [
           [0, 0, [0]],
           [0, 1, [0]],
@@ -117,7 +118,7 @@ export function segmentsContract(): readonly StoreContractCase[] {
     ),
 
     segmentsCase('stops when there are as many segments as are wanted', async (partitions) => {
-      await partitions.fill(alike(100, 100));
+      await partitions.hold(alike(100, 100));
       for (const maxRows of [1, 2, 3, 64, 65, 100, 101]) {
         const request = { store: partitions.here, from: 0, maxBytes: 1_000_000, maxRows };
         const [found] = await partitions.store.readSegments([request]);
@@ -129,7 +130,7 @@ export function segmentsContract(): readonly StoreContractCase[] {
 
     segmentsCase('finds no segments of a range that was deleted', async (partitions) => {
       const { store, here } = partitions;
-      await partitions.fill(alike(4, 100));
+      await partitions.hold(alike(4, 100));
       await store.update([row(HEAD_KEY, here)], (_, write) => {
         write.deleteSegments(here, 10, 30);
         write.put(here, 10, new ArrayBuffer(200));
@@ -144,7 +145,7 @@ export function segmentsContract(): readonly StoreContractCase[] {
     }),
 
     segmentsCase('tells where the segment after those that it read begins', async (partitions) => {
-      await partitions.fill([
+      await partitions.hold([
         [0, 100],
         [10, 100],
         [25, 100],
@@ -165,7 +166,7 @@ export function segmentsContract(): readonly StoreContractCase[] {
     segmentsCase('goes on across large and small segments, in order', async (partitions) => {
       const size = (i: number): number => (i % 40 === 0 ? 70_000 : 64);
       const sizes = Array.from({ length: 150 }, (_, i) => [i * 5, size(i)] as const);
-      await partitions.fill(sizes);
+      await partitions.hold(sizes);
       mustEqual('all segments', sizesOf(await partitions.read(0, Infinity)), sizes);
       const part = await partitions.read(501, 70_000);
       mustEqual('some segments', sizesOf(part), sizes.slice(100, 121));
@@ -175,7 +176,7 @@ export function segmentsContract(): readonly StoreContractCase[] {
     segmentsCase(
       'reads segments that are empty, or too short for a batch, as they are',
       async (partitions) => {
-        await partitions.fill([
+        await partitions.hold([
           [0, 0],
           [1, 0],
           [2, 3],
@@ -190,17 +191,17 @@ export function segmentsContract(): readonly StoreContractCase[] {
 
     segmentsCase('sorts offsets as numbers', async (partitions) => {
       const offsets = [2, 10, 100, 2 ** 40];
-      await partitions.fill(offsets.toReversed().map((offset) => [offset, 50] as const));
+      await partitions.hold(offsets.toReversed().map((offset) => [offset, 50] as const));
       mustEqual('the offsets', await partitions.bases(0, 1_000), offsets);
     }),
 
     segmentsCase('answers several requests at once, each with its own head', async (partitions) => {
       const { store, here, there } = partitions;
-      await partitions.fill([
+      await partitions.hold([
         [0, 100],
         [10, 100],
       ]);
-      await partitions.fill([[0, 80]], there);
+      await partitions.hold([[0, 80]], there);
       const reads = await store.readSegments([
         { store: there, from: 0, maxBytes: 1 },
         { store: here, from: 10, maxBytes: 1 },
@@ -212,7 +213,7 @@ export function segmentsContract(): readonly StoreContractCase[] {
     }),
 
     segmentsCase('hands out copies of segments', async (partitions) => {
-      await partitions.fill([[0, 16]]);
+      await partitions.hold([[0, 16]]);
       const first = await partitions.read(0, 1);
       new Uint8Array(first.segments[0]!.bytes).fill(255);
       const again = await partitions.read(0, 1);
@@ -228,7 +229,7 @@ export function segmentsContract(): readonly StoreContractCase[] {
           next += 1 + random(9);
           return [base, random(401)] as const;
         });
-        await partitions.fill(sizes);
+        await partitions.hold(sizes);
         const [from, maxBytes] = [random(401), random(9_001)];
         const { expected, rest } = searched(sizes, from, maxBytes);
         const what = `from ${from}, up to ${maxBytes} bytes, of ${JSON.stringify(sizes)}`;

@@ -10,7 +10,8 @@ import { segmentsContract } from './segments-contract.ts';
  *
  *     for (const { name, run } of storeContract()) test(name, () => run(open));
  *
- * `open` opens a store of a new, empty log at each call. Nothing here needs a clock, a disk or Node.
+ * `open` opens a store of a new, empty log at each call. A case that does not end has failed as well:
+ * give it a time limit. Nothing here needs a clock, a disk or Node.
  */
 export function storeContract(): readonly StoreContractCase[] {
   return [...rowsContract(), ...partitionsContract(), ...segmentsContract(), ...lifetimeContract()];
