@@ -1,5 +1,5 @@
-import { checkOneOf, withDefaults } from './base/argument.ts';
-import { LogBroker } from './broker/log-broker.ts';
+import { checkEach, checkOneOf } from './base/argument.ts';
+import { openBroker } from './broker/open-broker.ts';
 import * as decodeErrors from './client/poll/decode-errors.ts';
 import { lazyCodecs } from './client/fetch/lazy-codecs.ts';
 import { lazyDecodeErrors } from './client/poll/lazy-decode-errors.ts';
@@ -18,8 +18,12 @@ import * as gzip from './record/compression/gzip.ts';
 import { lz4 } from './record/compression/lz4.ts';
 import { snappy } from './record/compression/snappy.ts';
 import { zstd } from './record/compression/zstd.ts';
-import { openIdbStore } from './store/indexeddb/idb-store.ts';
-import { SharedMemory } from './store/shared-memory.ts';
+import { checkPlatform } from './platform/platform.ts';
+import type { Platform } from './platform/platform.ts';
+import { idbStore } from './store/indexeddb/idb-store-factory.ts';
+import { memoryStore } from './store/memory-store-factory.ts';
+import { checkStoreFactory } from './store/store-factory.ts';
+import type { StoreFactory } from './store/store-factory.ts';
 
 export type { HostedLogs, InlineHost } from './client/connection/worker-host.ts';
 
@@ -29,6 +33,15 @@ export interface InlineOptions {
    * them through the same `inline()` share, gone with it.
    */
   readonly storage?: 'indexeddb' | 'memory';
+  /**
+   * A store of your own, in place of `storage`: see `StoreFactory` of 'tablog/broker'. Default: none.
+   */
+  readonly store?: StoreFactory;
+  /**
+   * What the broker takes from the place it runs in: see `Platform` of 'tablog/broker'. Default: what
+   * that has by the web's names. Leave it out unless those are missing, or are not to be trusted.
+   */
+  readonly platform?: Platform;
 }
 
 /**
@@ -39,23 +52,24 @@ export interface InlineOptions {
  * bad option.
  */
 export function inline(options: InlineOptions = {}): InlineHost {
-  const { storage } = withDefaults<Required<InlineOptions>>('inline()', options, {
-    storage: 'indexeddb',
+  const { storage, store, platform } = checkEach<InlineOptions>('inline()', options, {
+    storage: (what, value) => checkOneOf(what, value, ['indexeddb', 'memory']),
+    store: checkStoreFactory,
+    platform: checkPlatform,
   });
-  checkOneOf('storage', storage, ['indexeddb', 'memory']);
+  if (storage !== undefined && store !== undefined) {
+    throw new TypeError('inline() takes storage or store, and got both');
+  }
   haveParts();
-  const memory = storage === 'memory' ? new SharedMemory() : undefined;
-  const openStore = memory === undefined ? openIdbStore : memory.open.bind(memory);
+  const own = store ?? (storage === 'memory' ? memoryStore() : undefined);
+  const given = platform && { platform };
   const open: InlineHost['open'] = (log) => {
-    const broker = new LogBroker({ name: log, openStore: (options) => openStore(log, options) });
+    const broker = openBroker({ log, store: own ?? idbStore(), ...given });
     return { broker, close: () => broker.close() };
   };
-  if (memory === undefined) return { open };
-  const logs: HostedLogs = {
-    list: async () => memory.names(),
-    delete: async (log) => memory.delete(log),
-  };
-  return { open, logs };
+  if (own === undefined) return { open, ...given };
+  const logs: HostedLogs = { list: () => own.list(), delete: (log) => own.delete(log) };
+  return { open, logs, ...given };
 }
 
 /** Provides all of the tab's code at once: a service worker has no `import()`. */

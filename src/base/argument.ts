@@ -115,6 +115,13 @@ export function checkFunction(what: string, value: unknown): void {
   if (typeof value !== 'function') throw mistake(what, value);
 }
 
+/** An object that has the methods, of whatever class. */
+export function checkMethods(what: string, value: unknown, methods: readonly string[]): void {
+  const given = (value ?? {}) as Readonly<Record<string, unknown>>;
+  if (methods.every((method) => typeof given[method] === 'function')) return;
+  throw mistake(`${what} must have the methods ${methods.join(', ')}`, value);
+}
+
 /** `or`: what else there is, as 'a function'. */
 export function checkOneOf<T extends string>(
   what: string,

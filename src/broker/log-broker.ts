@@ -1,6 +1,6 @@
 import { mustBeInteger } from '../base/argument.ts';
 import { systemClock } from '../platform/clock.ts';
-import type { Clock } from '../platform/clock.ts';
+import type { Platform } from '../platform/platform.ts';
 import { TOPIC_IN_MEMORY } from '../base/error-rules.ts';
 import { TablogError, toTablogError } from '../base/error.ts';
 import type { LogAppendInfo } from '../log/append.ts';
@@ -37,14 +37,13 @@ import { readHeads } from './read-heads.ts';
 import { OffsetLookups } from './offset-lookups.ts';
 import { topicInfo } from './rows/topic-row.ts';
 
-export interface LogBrokerOptions {
+export interface LogBrokerOptions extends Platform {
   readonly name: string;
   /**
    * With `mustExist`, rejects with `CLOSED` where the log does not exist, instead of creating it.
    */
   readonly openStore: (options: { readonly mustExist: boolean }) => Promise<Store>;
-  readonly clock?: Clock;
-  /** Default: by Web Locks. */
+  /** Default: by the platform's locks. */
   readonly liveness?: Liveness;
 }
 
@@ -60,10 +59,12 @@ export class LogBroker implements Broker {
   readonly #lookups: OffsetLookups;
 
   constructor(options: LogBrokerOptions) {
-    const { name, openStore, clock = systemClock, liveness = lockLiveness() } = options;
-    this.#hints = openHintChannel(name, (data) => {
+    const { name, openStore, ...platform } = options;
+    const { clock = systemClock, liveness = lockLiveness(platform.locks) } = options;
+    const heard = (data: unknown): void => {
       if (isHint(data)) void this.#heard(data);
-    });
+    };
+    this.#hints = openHintChannel(name, heard, platform.openChannel);
     this.#sender = new HintSender(clock, (hint) => this.#hints.post(hint));
     this.#fetches = new Fetches(clock, (wanted, limits) =>
       this.#connection.run(({ partitions }) => partitions.fetch(wanted, limits)),
@@ -74,6 +75,7 @@ export class LogBroker implements Broker {
       openStore,
       clock,
       liveness,
+      platform,
       broker: this,
       post: (hint) => this.#hints.post(hint),
       onAppended: (appended) => this.#sender.appended(appended),

@@ -2,12 +2,24 @@ import { randomId } from '../platform/random-id.ts';
 import { serveBroker } from '../protocol/serve-broker.ts';
 import { PROTOCOL_VERSION } from '../protocol/broker.ts';
 import { holdLivenessLock, onDeath } from '../platform/liveness.ts';
-import { openIdbStore } from '../store/indexeddb/idb-store.ts';
-import { LogBroker } from './log-broker.ts';
+import type { Platform } from '../platform/platform.ts';
+import type { StoreFactory } from '../store/store-factory.ts';
+import type { LogBroker } from './log-broker.ts';
+import { openBroker } from './open-broker.ts';
 
-/** A worker's global scope: `onconnect` tells a SharedWorker's from a dedicated worker's. */
+/**
+ * A worker's global scope, or a port: `onconnect` tells a SharedWorker's scope, to which every tab has
+ * a port of its own, from a dedicated worker's.
+ */
 export interface WorkerScope extends EventTarget {
   postMessage(message: unknown, transfer?: Transferable[]): void;
+}
+
+export interface ServeWorkerOptions {
+  /** Where the logs are stored. */
+  readonly store: StoreFactory;
+  /** What the brokers take from the worker. Default: what that has by the web's names. */
+  readonly platform?: Platform;
 }
 
 /**
@@ -15,19 +27,23 @@ export interface WorkerScope extends EventTarget {
  * worker the tab that made it. Listeners are attached at once, before anything is awaited: a
  * message that comes earlier would be lost.
  */
-export function serveWorker(scope: WorkerScope): void {
-  const brokerId = randomId();
+export function serveWorker(
+  scope: WorkerScope,
+  { store, platform = {} }: ServeWorkerOptions,
+): void {
+  const { crypto, locks } = platform;
+  const brokerId = randomId(crypto);
   const forever = new AbortController().signal;
-  const alive = holdLivenessLock('broker', brokerId, forever);
+  const alive = holdLivenessLock('broker', brokerId, forever, locks);
   alive.catch(() => {}); // each tab that says hello gets the error
   const brokers = new Map<string, LogBroker>();
 
-  const brokerOf = (name: string): LogBroker => {
-    let broker = brokers.get(name);
+  const brokerOf = (log: string): LogBroker => {
+    let broker = brokers.get(log);
     // Clients of a deleted log keep their closed broker, which never creates the log again.
     if (broker === undefined || broker.isClosed) {
-      broker = new LogBroker({ name, openStore: (options) => openIdbStore(name, options) });
-      brokers.set(name, broker);
+      broker = openBroker({ log, store, platform });
+      brokers.set(log, broker);
     }
     return broker;
   };
@@ -36,10 +52,11 @@ export function serveWorker(scope: WorkerScope): void {
     serveBroker(endpoint, async ({ log, clientId }) => {
       await alive;
       const broker = brokerOf(log);
-      onDeath('client', clientId, forever, () => {
+      const died = (): void => {
         broker.forget(clientId);
         hangUp();
-      });
+      };
+      onDeath('client', clientId, forever, died, locks);
       return { response: { protocol: PROTOCOL_VERSION, brokerId }, broker };
     });
   };

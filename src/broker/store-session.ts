@@ -3,6 +3,7 @@ import type { LogAppendInfo } from '../log/append.ts';
 import type { Append, TransactRequest } from '../protocol/produce.ts';
 import type { AppendedHint, Hint, TrimmedHint } from '../protocol/hint.ts';
 import { runIfLockAvailable } from '../platform/liveness.ts';
+import type { Platform } from '../platform/platform.ts';
 import type { Liveness } from '../platform/liveness.ts';
 import { logRef } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
@@ -22,6 +23,7 @@ import { TransactionalIds } from './groups/transactional-ids.ts';
 export interface StoreSessionOptions {
   readonly clock: Clock;
   readonly liveness: Liveness;
+  readonly platform: Platform;
   /** Topics in memory, which outlive the connection. */
   readonly memory: MemoryPartitions;
   /** Tells the other brokers. */
@@ -48,14 +50,21 @@ export class StoreSession {
   readonly #memory: MemoryPartitions;
   readonly #retained = new Coalesced(() => this.#retain());
 
-  constructor(store: Store, { clock, liveness, memory, post, onAppended }: StoreSessionOptions) {
+  constructor(store: Store, options: StoreSessionOptions) {
+    const { clock, liveness, platform, memory, post, onAppended } = options;
+    const { crypto, locks } = platform;
     this.store = store;
     this.#memory = memory;
     const topicsChanged = (): void => {
       this.topicsChanged();
       post({ kind: 'topics' });
     };
-    const topics = (this.topics = new TopicCatalog(store, () => clock.now(), topicsChanged));
+    const topics = (this.topics = new TopicCatalog({
+      store,
+      clock,
+      crypto,
+      onChanged: topicsChanged,
+    }));
     const disk = (this.#disk = new StoredPartitions({
       store,
       clock,
@@ -74,9 +83,9 @@ export class StoreSession {
       onTrimmed: (name) => post({ kind: 'trimmed', ...name }),
     }));
     const partitions = (this.partitions = new RoutedPartitions(disk, memory, clock));
-    const coordinator = new GroupCoordinator({ store, topics, clock, liveness, post });
+    const coordinator = new GroupCoordinator({ store, topics, clock, liveness, crypto, post });
     const offsets = new GroupOffsets({ store, topics, clock, partitions });
-    this.transactionalProducers = new TransactionalIds(store, clock);
+    this.transactionalProducers = new TransactionalIds(store, clock, crypto);
     this.groups = coordinator;
     this.groupOffsets = offsets;
     this.groupAdmin = new GroupAdmin({ store, topics, coordinator, offsets, partitions });
@@ -92,7 +101,7 @@ export class StoreSession {
     });
     const rounds = new CleaningSchedule(clock, async (signal) => {
       const [log] = await store.read([logRef]);
-      await runIfLockAvailable(`janitor/${log!.logId}`, () => cleaner.clean(signal));
+      await runIfLockAvailable(`janitor/${log!.logId}`, () => cleaner.clean(signal), locks);
     });
     const closed = (): void => {
       rounds.close();

@@ -1,12 +1,11 @@
 import { checkEach, checkMs, checkName } from '../base/argument.ts';
 import { systemClock, withDeadline } from '../platform/clock.ts';
-import { STORAGE_BLOCKED, STORAGE_UNAVAILABLE } from '../base/error-rules.ts';
+import { STORAGE_BLOCKED } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
-import { databaseOf } from '../base/log-database.ts';
+import { deleteLogDatabase, mustHaveIndexedDb } from '../platform/log-databases.ts';
 import { openHintChannel } from '../protocol/hint.ts';
 import { checkInlineHost } from './connection/worker-host.ts';
 import type { InlineHost } from './connection/worker-host.ts';
-import { mustHaveIndexedDb } from './list-logs.ts';
 
 export interface DeleteLogOptions {
   /**
@@ -48,30 +47,14 @@ export async function deleteLog(name: string, options: DeleteLogOptions = {}): P
   // IndexedDB tells every worker that has a connection, and the others when they open one. Tabs
   // without a request under way need this hint, whatever became of the deletion: at the deadline
   // every worker has closed the log.
-  const hints = openHintChannel(name, () => {});
+  const hints = openHintChannel(name, () => {}, host?.platform?.openChannel);
   try {
-    const deleting = logs === undefined ? deleteDatabase(databaseOf(name)) : logs.delete(name);
+    const deleting = logs === undefined ? deleteLogDatabase(name) : logs.delete(name);
     await withDeadline(systemClock, deadlineMs, deleting, () => heldOpen(name, deadlineMs));
   } finally {
     hints.post({ kind: 'deleted' });
     hints.close();
   }
-}
-
-function deleteDatabase(database: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const fail = (cause: unknown): void =>
-      reject(
-        new TablogError(STORAGE_UNAVAILABLE, `IndexedDB failed (${String(cause)})`, { cause }),
-      );
-    try {
-      const request = indexedDB.deleteDatabase(database);
-      request.addEventListener('success', () => resolve());
-      request.addEventListener('error', () => fail(request.error));
-    } catch (error) {
-      fail(error);
-    }
-  });
 }
 
 function heldOpen(name: string, deadlineMs: number): TablogError {

@@ -9,11 +9,26 @@ export interface Broadcast {
   close(): void;
 }
 
-/** Opens a channel; `undefined` where BroadcastChannel is missing or forbidden. */
-export function openBroadcast(name: string): Broadcast | undefined {
-  let channel: BroadcastChannel | undefined;
+/** What tablog uses of a `BroadcastChannel`. */
+export interface Channel {
+  /** Posts a copy of the message to every other channel of the name. */
+  postMessage(message: unknown): void;
+  addEventListener(type: 'message', listener: (event: MessageEvent<unknown>) => void): void;
+  close(): void;
+}
+
+/** Opens a channel of a platform: `undefined`: a BroadcastChannel; `null`: there are none. */
+export type OpenChannel = ((name: string) => Channel) | null | undefined;
+
+/** Opens a channel; `undefined` where there are none, or BroadcastChannel is forbidden. */
+export function openBroadcast(
+  name: string,
+  open: OpenChannel = (of) => new BroadcastChannel(of),
+): Broadcast | undefined {
+  let channel: Channel | undefined;
   try {
-    channel = new BroadcastChannel(name);
+    if (open === null) return undefined;
+    channel = open(name);
     // An open channel would keep a Node process alive, so it is taken out of Node's count.
     (channel as { unref?: () => void }).unref?.();
   } catch {

@@ -1,10 +1,13 @@
 import { aborted } from './liveness.ts';
 import { hasLocks, lockHolder, withLock } from './locks.ts';
+import type { GivenLocks } from './locks.ts';
 
 export interface LeaderElectionOptions {
   readonly onElected: () => void;
   /** Another candidate has become the leader. */
   readonly onDeposed: () => void;
+  /** Default: the Web Locks of this context. */
+  readonly locks?: GivenLocks;
 }
 
 /**
@@ -34,7 +37,7 @@ export class LeaderElection {
 
   /** Enters the election; resolves with whether this candidate leads at once. */
   async campaign(): Promise<boolean> {
-    if (hasLocks()) return this.#ask({ ifAvailable: true });
+    if (this.#hasLocks) return this.#ask({ ifAvailable: true });
     const others = candidates.get(this.#name) ?? [];
     candidates.set(this.#name, [...others, this]);
     if (others.length === 0) this.#options.onElected();
@@ -43,8 +46,8 @@ export class LeaderElection {
 
   /** An opaque identity of the leader, to compare with a later one. */
   async leader(): Promise<unknown> {
-    if (!hasLocks()) return candidates.get(this.#name)?.[0];
-    return lockHolder(this.#name);
+    if (!this.#hasLocks) return candidates.get(this.#name)?.[0];
+    return lockHolder(this.#name, this.#options.locks);
   }
 
   /**
@@ -56,7 +59,7 @@ export class LeaderElection {
    */
   async takeOver(only?: unknown): Promise<void> {
     const isOther = (leader: unknown): boolean => only !== undefined && leader !== only;
-    if (!hasLocks()) {
+    if (!this.#hasLocks) {
       const [leader, ...others] = candidates.get(this.#name)!;
       if (leader === this || isOther(leader)) return;
       candidates.set(this.#name, [this, leader!, ...others.filter((other) => other !== this)]);
@@ -64,12 +67,13 @@ export class LeaderElection {
       this.#options.onElected();
       return;
     }
-    await withLock(`${this.#name}/depose`, { ifAvailable: true }, async (turn) => {
+    const depose = async (turn: Lock | null): Promise<void> => {
       if (turn === null || isOther(await this.leader())) return;
       if (this.#isLeading || this.#closing.signal.aborted) return;
       this.#queued?.abort();
       await this.#ask({ steal: true });
-    });
+    };
+    await withLock(`${this.#name}/depose`, { ifAvailable: true }, depose, this.#options.locks);
   }
 
   close(): void {
@@ -93,7 +97,7 @@ export class LeaderElection {
     return new Promise((resolve) => {
       let isAnswered = false;
       let isLeading = false;
-      withLock(this.#name, options, async (lock) => {
+      const granted = async (lock: Lock | null): Promise<void> => {
         isAnswered = true;
         isLeading = lock !== null && !signal.aborted;
         if (!isLeading) return;
@@ -101,7 +105,8 @@ export class LeaderElection {
         this.#options.onElected();
         resolve(true);
         await aborted(signal);
-      })
+      };
+      withLock(this.#name, options, granted, this.#options.locks)
         .catch(() => {}) // the lock was stolen, the request aborted, or the browser refuses locks
         .finally(() => {
           if (isAnswered && !signal.aborted) {
@@ -114,6 +119,10 @@ export class LeaderElection {
           resolve(false); // has no effect on a candidate that was elected before
         });
     });
+  }
+
+  get #hasLocks(): boolean {
+    return hasLocks(this.#options.locks);
   }
 
   #queue(): void {

@@ -1,4 +1,5 @@
 import { hasLocks, withLock } from './locks.ts';
+import type { GivenLocks } from './locks.ts';
 
 /**
  * Detects the death of tabs and workers. Each client and each broker holds a Web Lock named after
@@ -22,8 +23,11 @@ export interface Liveness {
  * Liveness by Web Locks. Without Web Locks all clients share the broker's thread, and none dies
  * alone.
  */
-export function lockLiveness(): Liveness {
-  return { onDeath, isAlive };
+export function lockLiveness(locks?: GivenLocks): Liveness {
+  return {
+    onDeath: (role, id, signal, died) => onDeath(role, id, signal, died, locks),
+    isAlive: (role, id) => isAlive(role, id, locks),
+  };
 }
 
 /**
@@ -31,41 +35,59 @@ export function lockLiveness(): Liveness {
  * `LOCKS_UNAVAILABLE` where Web Locks are missing or refused, as in a sandboxed frame and where
  * site data is blocked. From then on `hasLocks` is false.
  */
-export function holdLivenessLock(role: Role, id: string, signal: AbortSignal): Promise<void> {
+export function holdLivenessLock(
+  role: Role,
+  id: string,
+  signal: AbortSignal,
+  locks?: GivenLocks,
+): Promise<void> {
   return new Promise((held, failed) => {
-    withLock(lockName(role, id), {}, async () => {
+    const hold = (): Promise<void> => {
       held();
-      await aborted(signal);
-    }).catch(failed);
+      return aborted(signal);
+    };
+    withLock(lockName(role, id), {}, hold, locks).catch(failed);
   });
 }
 
 /** Calls `died` once when the holder of `id`'s lock is gone; never after `signal` aborts. */
-export function onDeath(role: Role, id: string, signal: AbortSignal, died: () => void): void {
-  if (!hasLocks()) return;
-  // 'shared', so that the browser grants the lock to all waiting peers at once.
-  withLock(lockName(role, id), { mode: 'shared', signal }, () => {
+export function onDeath(
+  role: Role,
+  id: string,
+  signal: AbortSignal,
+  died: () => void,
+  locks?: GivenLocks,
+): void {
+  if (!hasLocks(locks)) return;
+  const granted = (): void => {
     if (!signal.aborted) died();
-  }).catch(() => {
+  };
+  // 'shared', so that the browser grants the lock to all waiting peers at once.
+  withLock(lockName(role, id), { mode: 'shared', signal }, granted, locks).catch(() => {
     // The wait was aborted, the page is unloading, or the browser refuses locks. No caller can know.
   });
 }
 
-async function isAlive(role: Role, id: string): Promise<boolean> {
-  if (!hasLocks()) return true;
+async function isAlive(role: Role, id: string, locks: GivenLocks): Promise<boolean> {
+  if (!hasLocks(locks)) return true;
   const options = { mode: 'shared', ifAvailable: true } as const;
-  return withLock(lockName(role, id), options, (lock) => lock === null);
+  return withLock(lockName(role, id), options, (lock) => lock === null, locks);
 }
 
 /**
  * Runs `work` unless another context runs work of the same `name` now. Without Web Locks it always
  * runs.
  */
-export async function runIfLockAvailable(name: string, work: () => Promise<void>): Promise<void> {
-  if (!hasLocks()) return work();
-  await withLock(`tablog/${name}`, { ifAvailable: true }, async (lock) => {
+export async function runIfLockAvailable(
+  name: string,
+  work: () => Promise<void>,
+  locks?: GivenLocks,
+): Promise<void> {
+  if (!hasLocks(locks)) return work();
+  const granted = async (lock: Lock | null): Promise<void> => {
     if (lock !== null) await work();
-  });
+  };
+  await withLock(`tablog/${name}`, { ifAvailable: true }, granted, locks);
 }
 
 function lockName(role: Role, id: string): string {

@@ -2,22 +2,28 @@ import { LOCKS_UNAVAILABLE } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import { errorText } from '../base/error-text.ts';
 
+/** What tablog uses of a `LockManager`, in the shape that `navigator.locks` has. */
+export type Locks = Pick<LockManager, 'request' | 'query'>;
+
+/** The locks of a platform: `undefined`: the Web Locks of this context; `null`: none. */
+export type GivenLocks = Locks | null | undefined;
+
 /**
  * Lock managers that have refused a request, as in a sandboxed frame or where site data is blocked.
  */
-const refusing = new WeakSet<LockManager>();
+const refusing = new WeakSet<Locks>();
 
 /**
- * The Web Locks of this context; `undefined` where they are missing or have refused a request. An
+ * The locks that can be used; `undefined` where they are missing or have refused a request. An
  * insecure context and most runtimes without a page have none; in happy-dom the property is null.
  */
-function lockManager(): LockManager | undefined {
-  const locks = globalThis.navigator?.locks as LockManager | null | undefined;
+function usable(given: GivenLocks): Locks | undefined {
+  const locks = given === undefined ? (globalThis.navigator?.locks as GivenLocks) : given;
   return locks === null || locks === undefined || refusing.has(locks) ? undefined : locks;
 }
 
-export function hasLocks(): boolean {
-  return lockManager() !== undefined;
+export function hasLocks(given?: GivenLocks): boolean {
+  return usable(given) !== undefined;
 }
 
 /**
@@ -28,8 +34,9 @@ export async function withLock<T>(
   name: string,
   options: LockOptions,
   granted: (lock: Lock | null) => T | Promise<T>,
+  given?: GivenLocks,
 ): Promise<T> {
-  const locks = lockManager();
+  const locks = usable(given);
   if (locks === undefined) throw locksUnavailable('this context has no Web Locks');
   let isAnswered = false;
   try {
@@ -47,8 +54,8 @@ export async function withLock<T>(
 }
 
 /** The browser's id of the client that holds the lock `name`. */
-export async function lockHolder(name: string): Promise<string | undefined> {
-  const { held = [] } = (await lockManager()?.query()) ?? {};
+export async function lockHolder(name: string, given?: GivenLocks): Promise<string | undefined> {
+  const { held = [] } = (await usable(given)?.query()) ?? {};
   return held.find((lock) => lock.name === name)?.clientId;
 }
 

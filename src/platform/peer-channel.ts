@@ -6,6 +6,7 @@ import { TablogError } from '../base/error.ts';
 import { randomId } from './random-id.ts';
 import { openBroadcast } from './broadcast.ts';
 import type { Broadcast } from './broadcast.ts';
+import type { Platform } from './platform.ts';
 import type { Endpoint } from './endpoint.ts';
 
 /** One end of a connection between two brokers. */
@@ -42,16 +43,23 @@ export class PeerChannel {
   readonly #calls = new Map<string, (at: string) => void>();
   /** Whether this context has BroadcastChannel; stays true after `close`. */
   readonly #isHeard: boolean;
+  readonly #platform: Pick<Platform, 'openChannel' | 'crypto'>;
   #isLeading = false;
 
   /**
    * `onCall`: a broker has connected to this leader. `onLeader`: another broker says that it leads.
    */
-  constructor(name: string, onCall: (peer: Peer) => void, onLeader: () => void) {
+  constructor(
+    name: string,
+    onCall: (peer: Peer) => void,
+    onLeader: () => void,
+    platform: Pick<Platform, 'openChannel' | 'crypto'> = {},
+  ) {
     this.#name = `tablog/${name}`;
+    this.#platform = platform;
     this.#onCall = onCall;
     this.#onLeader = onLeader;
-    this.#channel = openBroadcast(this.#name);
+    this.#channel = openBroadcast(this.#name, platform.openChannel);
     this.#isHeard = this.#channel !== undefined;
     this.#channel?.listen(({ data }) => this.#heard(data));
   }
@@ -102,7 +110,7 @@ export class PeerChannel {
     } else if (data.kind === 'answer') {
       this.#calls.get(data.to)?.(data.at);
     } else if (this.#isLeading) {
-      const at = randomId();
+      const at = randomId(this.#platform.crypto);
       const peer = this.#open(at);
       if (peer === undefined) return; // the caller's deadline reports it
       this.#onCall(peer); // listen first: the caller sends as soon as it has the name
@@ -111,7 +119,7 @@ export class PeerChannel {
   }
 
   #open(at: string): Peer | undefined {
-    const channel = openBroadcast(`${this.#name}/${at}`);
+    const channel = openBroadcast(`${this.#name}/${at}`, this.#platform.openChannel);
     return channel && peerOf(channel);
   }
 

@@ -1,4 +1,5 @@
 import { openBroadcast } from '../platform/broadcast.ts';
+import type { OpenChannel } from '../platform/broadcast.ts';
 import { PROTOCOL_VERSION } from './broker.ts';
 
 /**
@@ -46,8 +47,12 @@ export interface HintChannel {
  * Joins the log's channel. Without BroadcastChannel nothing is posted or heard. `onData` gets every
  * message, also forged ones: check it with `isHint`.
  */
-export function openHintChannel(log: string, onData: (data: unknown) => void): HintChannel {
-  const channel = openBroadcast(`tablog/${PROTOCOL_VERSION}/${log}`);
+export function openHintChannel(
+  log: string,
+  onData: (data: unknown) => void,
+  open?: OpenChannel,
+): HintChannel {
+  const channel = openBroadcast(`tablog/${PROTOCOL_VERSION}/${log}`, open);
   channel?.listen(({ data }) => onData(data));
   return { post: (hint) => channel?.post(hint), close: () => channel?.close() };
 }

@@ -1,4 +1,5 @@
 import { randomId } from '../platform/random-id.ts';
+import type { RandomSource } from '../platform/random-id.ts';
 
 /** The kind of storage of a topic's records. */
 export type TopicStorage = 'disk' | 'memory';
@@ -6,8 +7,8 @@ export type TopicStorage = 'disk' | 'memory';
 /** The prefix tells without a lookup that the records are in a broker's memory. */
 const IN_MEMORY = 'memory-';
 
-export function newTopicId(storage: TopicStorage): string {
-  return storage === 'memory' ? `${IN_MEMORY}${randomId()}` : randomId();
+export function newTopicId(storage: TopicStorage, random?: RandomSource): string {
+  return `${storage === 'memory' ? IN_MEMORY : ''}${randomId(random)}`;
 }
 
 export function isInMemory(topicId: string): boolean {

@@ -1,8 +1,9 @@
 import { CLOSED } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import { cloneRow } from './clone-row.ts';
-import { NO_PARTITIONS, numberedPartitions } from './numbered-partitions.ts';
-import { HEAD_KEY, META, logRef, newLogRow, topicsVersionRef } from './schema.ts';
+import type { RandomSource } from '../platform/random-id.ts';
+import { newLogRows, numberedPartitions } from './numbered-partitions.ts';
+import { HEAD_KEY, topicsVersionRef } from './schema.ts';
 import type {
   Key,
   PartitionWriter,
@@ -20,17 +21,18 @@ import type {
  * A log in memory: gone with its context. For tests, demos and contexts without IndexedDB, and for
  * topics in memory. Its stores are made when they are first used.
  */
-export function openMemoryStore(now: number = Date.now()): Store {
-  return new MemoryStore(now);
+export function openMemoryStore(now: number = Date.now(), random?: RandomSource): Store {
+  return new MemoryStore(now, random);
 }
 
 class MemoryStore implements Store {
   readonly #stores = new Map<string, MemoryTable>();
   readonly #closing = new AbortController();
 
-  constructor(now: number) {
-    this.#table(META).put(logRef.key, newLogRow(now));
-    this.#table(META).put(topicsVersionRef.key, NO_PARTITIONS);
+  constructor(now: number, random: RandomSource | undefined) {
+    for (const { store, key, value } of newLogRows(now, random)) {
+      this.#table(store).put(key, value);
+    }
   }
 
   get closed(): AbortSignal {

@@ -1,6 +1,13 @@
-import { damagedPartitions, partitionStore, topicsVersionRef } from './schema.ts';
+import type { RandomSource } from '../platform/random-id.ts';
+import {
+  damagedPartitions,
+  logRef,
+  newLogRow,
+  partitionStore,
+  topicsVersionRef,
+} from './schema.ts';
 import type { TopicsVersionRow } from './schema.ts';
-import type { PartitionWriter, RowRef, Writer } from './store.ts';
+import type { Key, PartitionWriter, RowRef, Writer } from './store.ts';
 import { hasShape } from './stored-row.ts';
 import type { RowShape } from './stored-row.ts';
 
@@ -10,8 +17,25 @@ export interface NumberedPartitionsRow extends TopicsVersionRow {
   readonly size: number;
 }
 
-/** The row of a new log, which its store puts at `topicsVersionRef`. */
-export const NO_PARTITIONS: NumberedPartitionsRow = { size: 0, version: 0 };
+/** A row, and where it is. */
+export interface PlacedRow {
+  readonly store: string;
+  readonly key: Key;
+  readonly value: unknown;
+}
+
+/**
+ * The rows of a log that is made `now` (milliseconds since 1970), for stores that use
+ * `numberedPartitions`. A store puts them in the transaction that makes the log. `crypto` is what
+ * `open` has got: the log has a random id.
+ */
+export function newLogRows(now: number, crypto?: RandomSource): readonly PlacedRow[] {
+  const partitions: NumberedPartitionsRow = { size: 0, version: 0 };
+  return [
+    { ...logRef, value: newLogRow(now, crypto) },
+    { ...topicsVersionRef, value: partitions },
+  ];
+}
 
 /**
  * A `PartitionWriter` over a `Writer`, for stores that can make a partition store at any time: each

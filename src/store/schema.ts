@@ -1,5 +1,7 @@
-import type { TablogError } from '../base/error.ts';
+import { FORMAT_TOO_NEW, LOG_CORRUPT } from '../base/error-rules.ts';
+import { TablogError } from '../base/error.ts';
 import { randomId } from '../platform/random-id.ts';
+import type { RandomSource } from '../platform/random-id.ts';
 import type { RowRef } from './store.ts';
 import { damagedRow, hasShape } from './stored-row.ts';
 import type { RowShape } from './stored-row.ts';
@@ -79,6 +81,22 @@ export function partitionStore(number: number): string {
 }
 
 /** The row of a log that is made now. A store puts it at `logRef` when it makes a log. */
-export function newLogRow(now: number): LogRow {
-  return { format: FORMAT_VERSION, logId: randomId(), createdAt: now, maxBytes: null };
+export function newLogRow(now: number, random?: RandomSource): LogRow {
+  return { format: FORMAT_VERSION, logId: randomId(random), createdAt: now, maxBytes: null };
+}
+
+/**
+ * Checks the row at `logRef` of a log that has been opened, before anything else is read of it.
+ * Throws `FORMAT_TOO_NEW` or `LOG_CORRUPT` unless this version can read the log.
+ */
+export function checkFormat(name: string, log: LogRow | undefined): void {
+  if (log === undefined) {
+    throw new TablogError(LOG_CORRUPT, `the database of the log '${name}' has lost its first row`);
+  }
+  if (log.format <= FORMAT_VERSION) return;
+  throw new TablogError(
+    FORMAT_TOO_NEW,
+    `the log '${name}' has format ${log.format}, and this version of tablog reads ${FORMAT_VERSION}`,
+    { details: { format: log.format, reads: FORMAT_VERSION } },
+  );
 }

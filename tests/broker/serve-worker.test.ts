@@ -2,6 +2,7 @@ import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
 import { serveWorker } from '../../src/broker/serve-worker.ts';
 import { PROTOCOL_VERSION } from '../../src/protocol/broker.ts';
 import { BrokerPort } from '../../src/protocol/broker-port.ts';
+import { memoryStore } from '../../src/store/memory-store-factory.ts';
 import { errorOf } from '../support/broker-fixture.ts';
 
 afterEach(() => vi.unstubAllGlobals());
@@ -15,7 +16,7 @@ test('a worker that may hold no lock tells who greets it, with the reason', asyn
   process.on('unhandledRejection', unhandled);
   onTestFinished(() => void process.off('unhandledRejection', unhandled));
 
-  serveWorker(port2);
+  serveWorker(port2, { store: memoryStore() });
   port2.start();
   await new Promise((resolve) => setImmediate(resolve));
   expect(unhandled).not.toHaveBeenCalled();

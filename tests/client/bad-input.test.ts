@@ -151,7 +151,8 @@ const AT_THE_CALL: Readonly<Record<string, Case>> = {
   ],
   'resume: half of one': [() => consumer.resume({ topic: 'plain', partition: 0.5 }), '0.5'],
 
-  'inline: a misspelt option': [() => inline(wrong({ store: 'memory' })), '"store"'],
+  'inline: a misspelt option': [() => inline(wrong({ storrage: 'memory' })), '"storrage"'],
+  'inline: store': [() => inline({ store: wrong('memory') }), 'store', '"memory"'],
   'inline: storage': [() => inline({ storage: wrong('disk') }), '"memory"', '"disk"'],
 };
 

@@ -2,6 +2,7 @@ import type { TopicIdPartition } from '../../base/topic-id-partition.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { TablogError } from '../../base/error.ts';
 import { randomId } from '../../platform/random-id.ts';
+import type { RandomSource } from '../../platform/random-id.ts';
 import { newGroup, viewOf } from '../../group/group-state.ts';
 import type { GroupState } from '../../group/group-state.ts';
 import { mustBeMember, step } from '../../group/transitions.ts';
@@ -32,6 +33,7 @@ export interface GroupCoordinatorOptions {
   readonly topics: TopicCatalog;
   readonly clock: Clock;
   readonly liveness: Liveness;
+  readonly crypto?: RandomSource | undefined;
   readonly post: (hint: Hint) => void;
 }
 
@@ -62,6 +64,7 @@ export class GroupCoordinator {
   readonly #topics: TopicCatalog;
   readonly #clock: Clock;
   readonly #liveness: Liveness;
+  readonly #newInstance: () => string;
   readonly #post: (hint: Hint) => void;
   readonly #waiters = new Waiters();
   /** The groups whose members this broker watches: all that existed at its start, and its members'. */
@@ -71,7 +74,8 @@ export class GroupCoordinator {
   /** The members of `#mine` that were probed; the hint 'alive' tells all brokers of their next sync. */
   readonly #asked = new Set<string>();
 
-  constructor({ store, topics, clock, liveness, post }: GroupCoordinatorOptions) {
+  constructor({ store, topics, clock, liveness, crypto, post }: GroupCoordinatorOptions) {
+    this.#newInstance = () => randomId(crypto);
     this.#store = store;
     this.#topics = topics;
     this.#clock = clock;
@@ -173,7 +177,8 @@ export class GroupCoordinator {
         [groupRef(groupId), topicsVersionRef, logRef, ...refs] as const,
         ([row, topicsVersion, log], write) => {
           if (topicsVersionOf(topicsVersion) !== version) return undefined; // topics changed meanwhile: read them again
-          const group = row === undefined ? newGroup(groupId, randomId()) : groupOf(row, groupId);
+          const group =
+            row === undefined ? newGroup(groupId, this.#newInstance()) : groupOf(row, groupId);
           const now = this.#clock.now(); // read here: the worker may sleep before the transaction runs
           const stamp = { groupId, logId: log!.logId, committedAt: now };
           offsets.write(write, row, stamp);

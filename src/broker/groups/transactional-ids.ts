@@ -3,6 +3,7 @@ import { FENCED } from '../../base/error-rules.ts';
 import type { ErrorRule } from '../../base/error-rule.ts';
 import { TablogError } from '../../base/error.ts';
 import { randomProducerId } from '../../platform/random-id.ts';
+import type { RandomSource } from '../../platform/random-id.ts';
 import type { Request } from '../../protocol/broker.ts';
 import type { TransactionalHolder, TransactionalProducer } from '../../protocol/produce.ts';
 import { MAX_EPOCH } from '../../record/sequence.ts';
@@ -30,10 +31,12 @@ const TAKEN: ErrorRule = {
 export class TransactionalIds {
   readonly #store: Store;
   readonly #clock: Clock;
+  readonly #random: RandomSource | undefined;
 
-  constructor(store: Store, clock: Clock) {
+  constructor(store: Store, clock: Clock, random?: RandomSource) {
     this.#store = store;
     this.#clock = clock;
+    this.#random = random;
   }
 
   /**
@@ -48,7 +51,7 @@ export class TransactionalIds {
       const isSeen = row === undefined || (row.id === seen?.id && row.epoch === seen.epoch);
       if (!isSeen) return { id: row.id, epoch: row.epoch, holder: row.holder };
       const isNew = row === undefined || row.epoch >= MAX_EPOCH;
-      const id = isNew ? randomProducerId() : row.id;
+      const id = isNew ? randomProducerId(this.#random) : row.id;
       const epoch = isNew ? 0 : row.epoch + 1;
       const next: ProducerRow = { transactionalId, id, epoch, usedAt: this.#clock.now(), holder };
       write.put(PRODUCERS, transactionalId, next);

@@ -11,6 +11,7 @@ import type { Append } from '../../protocol/produce.ts';
 import type { PartitionDescription } from '../../protocol/topic.ts';
 import { LeaderElection } from '../../platform/leader-election.ts';
 import type { Liveness } from '../../platform/liveness.ts';
+import type { Platform } from '../../platform/platform.ts';
 import { PeerChannel } from '../../platform/peer-channel.ts';
 import type { Peer } from '../../platform/peer-channel.ts';
 import { serveBroker } from '../../protocol/serve-broker.ts';
@@ -26,6 +27,7 @@ export interface MemoryPartitionsOptions {
   readonly logId: string;
   readonly clock: Clock;
   readonly liveness: Liveness;
+  readonly platform: Platform;
   readonly catalog: () => Promise<TopicCatalog>;
   /** The broker that answers the calls of other brokers. */
   readonly broker: Broker & { forget(clientId: string): void };
@@ -160,10 +162,12 @@ export class MemoryPartitions implements PartitionHost {
   }
 
   #startCampaign(): Promise<unknown> {
+    const { platform } = this.#options;
     const serve = (peer: Peer): void => this.#serve(peer);
-    const channel = new PeerChannel(this.#name, serve, () => void this.#heardOfLeader());
+    const channel = new PeerChannel(this.#name, serve, () => void this.#heardOfLeader(), platform);
     this.#channel = channel;
     this.#election = new LeaderElection(`tablog/${this.#name}`, {
+      locks: platform.locks,
       onElected: () => {
         this.#own = new MemoryLog(this.#options);
         this.#move();
@@ -181,16 +185,16 @@ export class MemoryPartitions implements PartitionHost {
 
   /** Connects to the leader; deposes a leader that does not answer. */
   async #dial(moved: AbortSignal): Promise<Leader | undefined> {
-    const { clock, logId } = this.#options;
+    const { clock, logId, platform } = this.#options;
     const options = { clock, deadlineMs: DIAL_MS, signal: moved };
     this.#knownLeader = undefined; // a leader elected during the dial has not heard the call
     const leader = await this.#election!.leader();
-    const peer = await this.#channel!.dial(randomId(), options);
+    const peer = await this.#channel!.dial(randomId(platform.crypto), options);
     if (peer === undefined) {
       if (!moved.aborted) await this.#election!.takeOver(leader);
       return undefined;
     }
-    const remote = new RemotePartitions(peer, clock);
+    const remote = new RemotePartitions(peer, clock, platform);
     moved.addEventListener('abort', () => remote.close(), { once: true, signal: remote.gone });
     if (moved.aborted) remote.close();
     await remote.greet(logId).catch((error: unknown) => {

@@ -13,6 +13,8 @@ import { BrokerPort } from '../../protocol/broker-port.ts';
 import { fromErrorData } from '../../protocol/error-data.ts';
 import { holdLivenessLock } from '../../platform/liveness.ts';
 import { hasLocks } from '../../platform/locks.ts';
+import type { GivenLocks } from '../../platform/locks.ts';
+import type { Platform } from '../../platform/platform.ts';
 import type { Peer } from '../../platform/peer-channel.ts';
 import type { Durability } from '../../store/store.ts';
 import type { AppendOutcome } from '../partitions/group-commit.ts';
@@ -30,14 +32,17 @@ export const END = 'end';
 
 /** The partitions of the leader, over one connection to it. */
 export class RemotePartitions implements PartitionHost {
-  readonly #clientId = randomId();
+  readonly #clientId: string;
   readonly #peer: Peer;
   readonly #port: BrokerPort;
   readonly #clock: Clock;
+  readonly #locks: GivenLocks;
   readonly #ending = new AbortController();
   #lastFetchId = 0;
 
-  constructor(peer: Peer, clock: Clock) {
+  constructor(peer: Peer, clock: Clock, { crypto, locks }: Platform = {}) {
+    this.#clientId = randomId(crypto);
+    this.#locks = locks;
     this.#peer = peer;
     this.#port = new BrokerPort(peer.endpoint);
     this.#clock = clock;
@@ -54,7 +59,8 @@ export class RemotePartitions implements PartitionHost {
   /** Says hello to the leader. Throws when it speaks another protocol or does not answer. */
   async greet(log: string): Promise<void> {
     const clientId = this.#clientId;
-    if (hasLocks()) await holdLivenessLock('client', clientId, this.gone);
+    const locks = this.#locks;
+    if (hasLocks(locks)) await holdLivenessLock('client', clientId, this.gone, locks);
     this.gone.throwIfAborted(); // `close` has rejected earlier calls, and would miss this one
     const hello = { protocol: PROTOCOL_VERSION, log, clientId, logId: null };
     await this.#inTime(this.#port.hello(hello));

@@ -3,6 +3,8 @@ import { STORAGE_UNAVAILABLE, TOPIC_EXISTS, UNKNOWN_TOPIC } from '../../base/err
 import { mustBeInteger, mustBeName } from '../../base/argument.ts';
 import { TablogError } from '../../base/error.ts';
 import type { SubscribedTopic } from '../../group/group-state.ts';
+import type { Clock } from '../../platform/clock.ts';
+import type { RandomSource } from '../../platform/random-id.ts';
 import { headRef, topicGone } from '../../log/head.ts';
 import { MAX_PARTITIONS } from '../../protocol/topic.ts';
 import type { TopicConfig, TopicConfigChanges, TopicSpec } from '../../protocol/topic.ts';
@@ -41,18 +43,27 @@ interface Subscribable {
   readonly version: number;
 }
 
+export interface TopicCatalogOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly crypto?: RandomSource | undefined;
+  /** Called when this catalog has changed a topic. */
+  readonly onChanged: () => void;
+}
+
 /** The topics of a log: a cache of their rows, and the transactions that change them. */
 export class TopicCatalog {
   readonly #store: Store;
-  readonly #now: () => number;
+  readonly #clock: Clock;
+  readonly #random: RandomSource | undefined;
   readonly #onChanged: () => void;
   #rows: Promise<ReadonlyMap<string, TopicRow>> | undefined;
   #subscribable: Promise<Subscribable> | undefined;
 
-  /** `onChanged` is called when this has changed a topic. */
-  constructor(store: Store, now: () => number, onChanged: () => void) {
+  constructor({ store, clock, crypto, onChanged }: TopicCatalogOptions) {
     this.#store = store;
-    this.#now = now;
+    this.#clock = clock;
+    this.#random = crypto;
     this.#onChanged = onChanged;
   }
 
@@ -147,10 +158,10 @@ export class TopicCatalog {
         checkConfig(spec.name, config);
         const row: TopicRow = {
           name: spec.name,
-          id: newTopicId(config.storage),
+          id: newTopicId(config.storage, this.#random),
           stores: [],
           config,
-          createdAt: this.#now(),
+          createdAt: this.#clock.now(),
           ...(spec.version !== undefined && { version: spec.version }),
         };
         const allocated = allocation.grow(row, spec.partitions ?? 1);

@@ -9,6 +9,7 @@ import { holdLivenessLock } from '../../platform/liveness.ts';
 import type { InlineHost, WorkerKind } from './worker-host.ts';
 import { connectInline, connectToWorker } from './worker-connection.ts';
 import type { WorkerConnection } from './worker-connection.ts';
+import type { Platform } from '../../platform/platform.ts';
 import { PageLifecycle } from '../../platform/page-lifecycle.ts';
 import type { WorkerUrl } from './worker-url.ts';
 
@@ -54,6 +55,12 @@ export class Connection {
 
   get host(): WorkerKind | InlineHost {
     return this.#options.host;
+  }
+
+  /** The locks and channels of a broker in this thread; of any other, those of this context. */
+  get platform(): Platform {
+    const { host } = this.#options;
+    return (typeof host === 'object' ? host.platform : undefined) ?? {};
   }
 
   /**
@@ -178,7 +185,7 @@ export class Connection {
    * this thread and dies with the tab, so a refused lock does no harm.
    */
   async #holdLife(alone: boolean): Promise<void> {
-    this.#alive ??= holdLivenessLock('client', this.clientId, this.closed);
+    this.#alive ??= holdLivenessLock('client', this.clientId, this.closed, this.platform.locks);
     try {
       await this.#alive;
     } catch (error) {

@@ -4,6 +4,7 @@ import { TablogError } from '../../base/error.ts';
 import { PROTOCOL_VERSION } from '../../protocol/broker.ts';
 import type { Broker } from '../../protocol/broker.ts';
 import type { Endpoint } from '../../platform/endpoint.ts';
+import type { Platform } from '../../platform/platform.ts';
 import { newSharedWorker, newWorker } from '../../new-worker.ts';
 import type { WorkerUrl } from './worker-url.ts';
 
@@ -14,6 +15,8 @@ export interface InlineHost {
    * Logs that only this host has. Without it, the host's logs are those in the origin's IndexedDB.
    */
   readonly logs?: HostedLogs;
+  /** What the broker takes from the place it runs in. The tab takes its locks and channels from there. */
+  readonly platform?: Platform;
 }
 
 /** The logs of a host that does not keep them in the origin's IndexedDB. */

@@ -51,11 +51,12 @@ export class TopicMetadata {
   ) {
     this.#warn = warn;
     this.#connection = connection;
-    this.#channel = openHintChannel(log, (data) => {
+    const heard = (data: unknown): void => {
       const { kind } = (data ?? {}) as Partial<Hint>;
       if (kind === 'topics') this.forget();
       else if (kind === 'deleted') connection.heardOfDeletion();
-    });
+    };
+    this.#channel = openHintChannel(log, heard, connection.platform.openChannel);
     connection.closed.addEventListener('abort', () => this.#channel.close(), { once: true });
     const leave = (): void => {
       this.#leaving.resolve();

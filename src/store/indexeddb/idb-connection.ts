@@ -5,6 +5,7 @@ import { TablogError, logDeleted } from '../../base/error.ts';
 import { databaseOf } from '../../base/log-database.ts';
 import { withDeadline } from '../../platform/clock.ts';
 import type { Clock } from '../../platform/clock.ts';
+import type { RandomSource } from '../../platform/random-id.ts';
 import { makeStores } from './idb-schema.ts';
 import { storageError } from './storage-error.ts';
 
@@ -35,13 +36,14 @@ export interface ConnectOptions {
 
 export interface LogDatabaseOptions {
   readonly clock: Clock;
+  readonly crypto: RandomSource | undefined;
   readonly deadlineMs: number;
 }
 
 /** The database of the log `name`. */
 export function logDatabase(
   name: string,
-  { clock, deadlineMs }: LogDatabaseOptions,
+  { clock, crypto, deadlineMs }: LogDatabaseOptions,
 ): IdbConnection {
   const connect: IdbConnection['connect'] = async (options) => {
     const { version, mustExist, onBlocking, onTerminated } = options;
@@ -57,7 +59,7 @@ export function logDatabase(
             tx.abort(); // a failed upgrade from version 0 leaves no database behind
             return;
           }
-          makeStores(unwrap(db), unwrap(tx), { isNew, now: clock.now(), prefix: '' });
+          makeStores(unwrap(db), unwrap(tx), { isNew, now: clock.now(), crypto, prefix: '' });
         },
         // An upgrade or a deletion must not wait for this connection. After an upgrade the broker
         // opens the database again. A deletion is an upgrade to version null:

@@ -2,6 +2,7 @@ import { isError } from '../../base/brand.ts';
 import { errorMessage } from '../../base/error-text.ts';
 import { deadline, systemClock } from '../../platform/clock.ts';
 import type { Clock } from '../../platform/clock.ts';
+import type { RandomSource } from '../../platform/random-id.ts';
 import {
   CLOSED,
   NO_INDEXEDDB,
@@ -15,11 +16,10 @@ import { logDatabase } from './idb-connection.ts';
 import type { IdbConnection } from './idb-connection.ts';
 import { updateWithPool } from './idb-pool.ts';
 import { asIdbKey, onSuccess, storesOf } from './idb-request.ts';
-import { checkFormat } from './idb-schema.ts';
 import { readSegmentsFrom } from './idb-segments.ts';
 import { writerOf } from './idb-writer.ts';
 import type { FoundSegments } from './idb-segments.ts';
-import { HEAD_KEY, logRef } from '../schema.ts';
+import { HEAD_KEY, checkFormat, logRef } from '../schema.ts';
 import { storageError } from './storage-error.ts';
 import type {
   Durability,
@@ -39,6 +39,7 @@ export interface IdbStoreOptions {
   /** Default 7500: a transaction whose backend died fires neither `complete` nor `abort`. */
   readonly transactionDeadlineMs?: number;
   readonly clock?: Clock;
+  readonly crypto?: RandomSource | undefined;
   /**
    * Default false: a missing database is created. True: a missing database is `CLOSED`, because it
    * was deleted.
@@ -52,8 +53,9 @@ const TRANSACTION_DEADLINE_MS = 7_500;
 /** Opens the database of the log `name`, and makes it if it is new. */
 export async function openIdbStore(name: string, options: IdbStoreOptions = {}): Promise<Store> {
   if (!hasIndexedDb()) throw new TablogError(NO_INDEXEDDB, 'this context has no IndexedDB');
-  const { clock = systemClock, openDeadlineMs: deadlineMs = OPEN_DEADLINE_MS } = options;
-  const store = new IdbStore(name, logDatabase(name, { clock, deadlineMs }), options);
+  const { clock = systemClock, crypto, openDeadlineMs = OPEN_DEADLINE_MS } = options;
+  const database = logDatabase(name, { clock, crypto, deadlineMs: openDeadlineMs });
+  const store = new IdbStore(name, database, options);
   await store.open(options.mustExist ?? false);
   return store;
 }

@@ -5,6 +5,7 @@ import type { WorkerScope } from '../../../src/broker/serve-worker.ts';
 import type { TopicRow } from '../../../src/broker/rows/topic-row.ts';
 import { runIfLockAvailable } from '../../../src/platform/liveness.ts';
 import { openIdbStore } from '../../../src/store/indexeddb/idb-store.ts';
+import { idbStore } from '../../../src/store/indexeddb/idb-store-factory.ts';
 import { pacedStore } from '../../../src/store/paced-store.ts';
 import { TOPICS, logRef, partitionStore } from '../../../src/store/schema.ts';
 import type { RowRef, Store } from '../../../src/store/store.ts';
@@ -16,7 +17,7 @@ import { now } from './now.ts';
  * tablog's worker, which also merges and compacts when the page asks for it: in the broker's thread
  * and on its database, as the janitor does, which cannot be asked.
  */
-serveWorker(globalThis as unknown as WorkerScope);
+serveWorker(globalThis as unknown as WorkerScope, { store: idbStore() });
 
 let opening: Promise<Store> | undefined;
 

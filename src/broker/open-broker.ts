@@ -1,0 +1,26 @@
+import { systemClock } from '../platform/clock.ts';
+import type { Platform } from '../platform/platform.ts';
+import type { StoreFactory } from '../store/store-factory.ts';
+import { LogBroker } from './log-broker.ts';
+
+export interface BrokerOptions {
+  /** The log's name. */
+  readonly log: string;
+  /** Where the log is stored. */
+  readonly store: StoreFactory;
+  /** What the broker takes from the place it runs in. Default: what that has by the web's names. */
+  readonly platform?: Platform;
+}
+
+/** Makes a broker; it opens its store at the first call. */
+export function openBroker({ log, store, platform = {} }: BrokerOptions): LogBroker {
+  const { clock = systemClock, crypto, locks, openChannel } = platform;
+  return new LogBroker({
+    clock,
+    crypto,
+    locks,
+    openChannel,
+    name: log,
+    openStore: ({ mustExist }) => store.open(log, { mustExist, clock, crypto }),
+  });
+}

@@ -1,0 +1,52 @@
+import { checkEach, checkFunction, checkMethods } from '../base/argument.ts';
+import type { OpenChannel } from './broadcast.ts';
+import type { Clock } from './clock.ts';
+import type { GivenLocks } from './locks.ts';
+import type { RandomSource } from './random-id.ts';
+
+/**
+ * What a broker takes from the place in which it runs, beside the store. Leave out what the place has
+ * by the web's own names. All brokers of a log, and all tabs that use it, must have the same locks and
+ * the same channels.
+ *
+ * Neither locks nor channels decide what is stored: without them everything that is acknowledged
+ * stays acknowledged, in the same order.
+ */
+export interface Platform {
+  /** The time, and timers. Default: `Date.now` and `setTimeout`. */
+  readonly clock?: Clock | undefined;
+  /** The source of ids, which must be distinct and need not be secret. Default: `crypto`. */
+  readonly crypto?: RandomSource | undefined;
+  /**
+   * What tells the death of a tab or a worker, and elects the broker that has the topics in memory: an
+   * object with `request` and `query` as `navigator.locks` has them. Default: `navigator.locks`.
+   *
+   * `null`: none, as where the default is missing. Then everybody is thought to run in one thread:
+   * a member of a group that is gone keeps its partitions for its `sessionTimeoutMs`, background work
+   * may be done twice at once, and each thread has topics in memory of its own. Brokers in workers
+   * refuse to serve: `LOCKS_UNAVAILABLE`.
+   */
+  readonly locks?: GivenLocks;
+  /**
+   * Opens what brokers and tabs tell each other by: an object like `new BroadcastChannel(name)`.
+   * Default: `BroadcastChannel`.
+   *
+   * `null`: none, as where the default is missing. Then a record that another broker has stored is
+   * read when the fetch that waits for it ends, and not at once; other brokers' topics in memory
+   * cannot be reached, and are `STORAGE_UNAVAILABLE`.
+   */
+  readonly openChannel?: OpenChannel;
+}
+
+/** Throws a `TypeError` for what is no `Platform`. */
+export function checkPlatform(_: string, platform: unknown): void {
+  const { clock, crypto, locks, openChannel } = checkEach<Platform>(
+    'platform',
+    platform as Platform,
+    { clock: () => {}, crypto: () => {}, locks: () => {}, openChannel: () => {} },
+  );
+  if (clock !== undefined) checkMethods('platform.clock', clock, ['now', 'after']);
+  if (crypto !== undefined) checkMethods('platform.crypto', crypto, ['getRandomValues']);
+  if (locks) checkMethods('platform.locks', locks, ['request', 'query']);
+  if (openChannel) checkFunction('platform.openChannel must be a function or null', openChannel);
+}

@@ -1,0 +1,2 @@
+export type { StoreContractCase } from './store/contract/contract-case.ts';
+export { storeContract } from './store/contract/store-contract.ts';

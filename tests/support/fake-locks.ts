@@ -1,0 +1,84 @@
+import type { Locks } from '../../src/platform/locks.ts';
+
+interface Request {
+  readonly name: string;
+  readonly mode: LockMode;
+  readonly grant: (lock: Lock | null) => void;
+}
+
+/** A lock manager for one process, as Web Locks work; without `steal`. */
+export class FakeLocks implements Locks {
+  readonly #held = new Set<Request>();
+  #queue: Request[] = [];
+  /** The name of every lock that was ever asked for. */
+  readonly asked: string[] = [];
+
+  request = ((
+    name: string,
+    ...rest: [LockOptions | LockGrantedCallback<unknown>, ...unknown[]]
+  ) => {
+    const given = typeof rest[0] === 'function' ? {} : rest[0];
+    const granted = (typeof rest[0] === 'function' ? rest[0] : rest[1]) as (
+      lock: Lock | null,
+    ) => unknown;
+    this.asked.push(name);
+    return this.#ask(name, given, granted);
+  }) as Locks['request'];
+
+  async query(): Promise<LockManagerSnapshot> {
+    const held = [...this.#held].map(({ name, mode }) => ({ name, mode, clientId: 'this' }));
+    return { held, pending: [] };
+  }
+
+  get held(): readonly string[] {
+    return [...this.#held].map(({ name }) => name);
+  }
+
+  async #ask(
+    name: string,
+    { mode = 'exclusive', ifAvailable = false, signal }: LockOptions,
+    granted: (lock: Lock | null) => unknown,
+  ): Promise<unknown> {
+    signal?.throwIfAborted();
+    let request!: Request;
+    const lock = await new Promise<Lock | null>((grant, reject) => {
+      request = { name, mode, grant };
+      if (ifAvailable && !this.#isFree(request)) return grant(null);
+      this.#queue.push(request);
+      signal?.addEventListener(
+        'abort',
+        () => {
+          if (!this.#queue.includes(request)) return;
+          this.#queue = this.#queue.filter((other) => other !== request);
+          reject(signal.reason as Error);
+        },
+        { once: true },
+      );
+      this.#serve();
+    });
+    try {
+      return await granted(lock);
+    } finally {
+      this.#held.delete(request);
+      this.#serve();
+    }
+  }
+
+  #serve(): void {
+    const waiting = this.#queue;
+    this.#queue = [];
+    for (const request of waiting) {
+      if (!this.#isFree(request)) {
+        this.#queue.push(request);
+        continue;
+      }
+      this.#held.add(request);
+      request.grant({ name: request.name, mode: request.mode });
+    }
+  }
+
+  #isFree({ name, mode }: Request): boolean {
+    const others = [...this.#held, ...this.#queue].filter((other) => other.name === name);
+    return others.every((other) => mode === 'shared' && other.mode === 'shared');
+  }
+}
