@@ -5,7 +5,6 @@ import { serveWorker as serve } from './broker/serve-worker.ts';
 import type { ServeWorkerOptions, WorkerScope } from './broker/serve-worker.ts';
 import { checkPlatform } from './platform/platform.ts';
 import type { Broker } from './protocol/broker.ts';
-import { checkStoreFactory } from './store/store-factory.ts';
 
 export { logDeleted } from './base/error.ts';
 export type { BrokerOptions } from './broker/open-broker.ts';
@@ -43,7 +42,7 @@ export type {
 export interface OpenedBroker {
   readonly broker: Broker;
   /** Closes the broker and its store; calls reject with `CLOSED` from then on. Idempotent. */
-  close(): void;
+  readonly close: () => void;
 }
 
 /**
@@ -60,11 +59,11 @@ export interface OpenedBroker {
 export function openBroker(options: BrokerOptions): OpenedBroker {
   const checked = checkEach<BrokerOptions>('openBroker()', options, {
     log: (_, log) => checkName('log name', log),
-    store: checkStoreFactory,
+    store: checkOpens,
     platform: checkPlatform,
   });
   checkName('log name', checked.log);
-  checkStoreFactory('store', checked.store);
+  checkOpens('store', checked.store);
   const broker = open(checked);
   return { broker, close: () => broker.close() };
 }
@@ -87,9 +86,13 @@ export function openBroker(options: BrokerOptions): OpenedBroker {
 export function serveWorker(scope: WorkerScope, options: ServeWorkerOptions): void {
   checkMethods("serveWorker()'s scope", scope, ['postMessage', 'addEventListener']);
   const checked = checkEach<ServeWorkerOptions>('serveWorker()', options, {
-    store: checkStoreFactory,
+    store: checkOpens,
     platform: checkPlatform,
   });
-  checkStoreFactory('store', checked.store);
+  checkOpens('store', checked.store);
   serve(scope, checked);
+}
+
+function checkOpens(what: string, store: unknown): void {
+  checkMethods(what, store, ['open']);
 }

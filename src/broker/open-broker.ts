@@ -6,8 +6,8 @@ import { LogBroker } from './log-broker.ts';
 export interface BrokerOptions {
   /** The log's name. */
   readonly log: string;
-  /** Where the log is stored. */
-  readonly store: StoreFactory;
+  /** Where the log is stored; only `open` is used. */
+  readonly store: Pick<StoreFactory, 'open'>;
   /** What the broker takes from the place it runs in. Default: what that has by the web's names. */
   readonly platform?: Platform;
 }

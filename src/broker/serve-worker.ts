@@ -16,8 +16,8 @@ export interface WorkerScope extends EventTarget {
 }
 
 export interface ServeWorkerOptions {
-  /** Where the logs are stored. */
-  readonly store: StoreFactory;
+  /** Where the logs are stored; only `open` is used. */
+  readonly store: Pick<StoreFactory, 'open'>;
   /** What the brokers take from the worker. Default: what that has by the web's names. */
   readonly platform?: Platform;
 }

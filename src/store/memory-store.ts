@@ -1,201 +1,30 @@
-import { CLOSED } from '../base/error-rules.ts';
-import { TablogError } from '../base/error.ts';
-import { cloneRow } from './clone-row.ts';
 import type { RandomSource } from '../platform/random-id.ts';
+import { MemoryRows } from './memory-rows.ts';
 import { newLogRows, numberedPartitions } from './numbered-partitions.ts';
-import { HEAD_KEY, topicsVersionRef } from './schema.ts';
-import type {
-  Key,
-  PartitionWriter,
-  RowRef,
-  RowsOf,
-  SegmentsRead,
-  SegmentsRequest,
-  StoredSegment,
-  Store,
-  Synchronous,
-  Writer,
-} from './store.ts';
+import { topicsVersionRef } from './schema.ts';
+import type { PartitionWriter, RowRef, RowsOf, Store, Synchronous } from './store.ts';
 
-/**
- * A log in memory: gone with its context. For tests, demos and contexts without IndexedDB, and for
- * topics in memory. Its stores are made when they are first used.
- */
+/** A new log in memory, for tests, demos and contexts without IndexedDB: gone with its context. */
 export function openMemoryStore(now: number = Date.now(), random?: RandomSource): Store {
   return new MemoryStore(now, random);
 }
 
-class MemoryStore implements Store {
-  readonly #stores = new Map<string, MemoryTable>();
-  readonly #closing = new AbortController();
-
+class MemoryStore extends MemoryRows implements Store {
   constructor(now: number, random: RandomSource | undefined) {
-    for (const { store, key, value } of newLogRows(now, random)) {
-      this.#table(store).put(key, value);
-    }
-  }
-
-  get closed(): AbortSignal {
-    return this.#closing.signal;
-  }
-
-  close(reason: TablogError = new TablogError(CLOSED, 'the log is closed')): void {
-    this.#closing.abort(reason);
-  }
-
-  async read<const Refs extends readonly RowRef<unknown>[]>(refs: Refs): Promise<RowsOf<Refs>> {
-    this.#checkOpen();
-    return refs.map((ref) => this.#table(ref.store).get(ref.key)) as RowsOf<Refs>;
-  }
-
-  async readAll<T>(store: string): Promise<T[]> {
-    this.#checkOpen();
-    return this.#table(store).all() as T[];
-  }
-
-  async readSegments(requests: readonly SegmentsRequest[]): Promise<SegmentsRead[]> {
-    this.#checkOpen();
-    return requests.map(({ store, from, maxBytes, maxRows }) => {
-      const table = this.#table(store);
-      return { head: table.get(HEAD_KEY), ...table.segments(from, maxBytes, maxRows) };
+    super();
+    const rows = newLogRows(now, random);
+    void this.update(rows, (_, write) => {
+      for (const { store, key, value } of rows) write.put(store, key, value);
     });
   }
 
-  async update<const Refs extends readonly RowRef<unknown>[], Result>(
-    refs: Refs,
-    decide: (rows: RowsOf<Refs>, write: Writer) => Synchronous<Result>,
-  ): Promise<Result> {
-    return this.#transact(refs, decide);
-  }
-
-  async updatePartitions<const Refs extends readonly RowRef<unknown>[], Result>(
+  updatePartitions<const Refs extends readonly RowRef<unknown>[], Result>(
     refs: Refs,
     decide: (rows: RowsOf<Refs>, write: PartitionWriter) => Synchronous<Result>,
   ): Promise<Result> {
-    return this.#transact([topicsVersionRef, ...refs], ([row, ...rows], write, scope) => {
+    return this.update([topicsVersionRef, ...refs], ([row, ...rows], write, scope) => {
       const partitions = numberedPartitions(row, write, (store) => scope.add(store));
-      return decide(rows, partitions);
+      return decide(rows as unknown as RowsOf<Refs>, partitions);
     });
   }
-
-  #transact<const Refs extends readonly RowRef<unknown>[], Result>(
-    refs: Refs,
-    decide: (rows: RowsOf<Refs>, write: Writer, scope: Set<string>) => Result,
-  ): Result {
-    this.#checkOpen();
-    const scope = new Set(refs.map((ref) => ref.store));
-    const writes: (() => void)[] = [];
-    const table = (store: string): MemoryTable => {
-      if (scope.has(store)) return this.#table(store);
-      throw new Error(`a transaction writes to '${store}' and reads no row of it`);
-    };
-    const rows = refs.map((ref) => this.#table(ref.store).get(ref.key)) as RowsOf<Refs>;
-    const write: Writer = {
-      put: (store, key, value) => {
-        const into = table(store);
-        const copy = cloneRow(value);
-        writes.push(() => into.put(key, copy));
-      },
-      delete: (store, key) => {
-        const from = table(store);
-        writes.push(() => from.delete(key));
-      },
-      deleteSegments: (store, first, to) => {
-        const from = table(store);
-        writes.push(() => from.deleteSegments(first, to));
-      },
-      clear: (store) => {
-        const cleared = table(store);
-        writes.push(() => cleared.clear());
-      },
-    };
-    const result = decide(rows, write, scope);
-    for (const each of writes) each();
-    return result;
-  }
-
-  #table(store: string): MemoryTable {
-    let table = this.#stores.get(store);
-    if (table === undefined) this.#stores.set(store, (table = new MemoryTable()));
-    return table;
-  }
-
-  #checkOpen(): void {
-    this.closed.throwIfAborted();
-  }
-}
-
-/** One object store: rows by key, and its numeric keys in order. */
-class MemoryTable {
-  readonly #rows = new Map<string | number, unknown>();
-  readonly #offsets: number[] = [];
-
-  get(key: Key): unknown {
-    return cloneRow(this.#rows.get(mapKey(key)));
-  }
-
-  all(): unknown[] {
-    return [...this.#rows.keys()].sort(byKey).map((key) => cloneRow(this.#rows.get(key)));
-  }
-
-  put(key: Key, value: unknown): void {
-    const mapped = mapKey(key);
-    if (typeof mapped === 'number' && !this.#rows.has(mapped)) {
-      this.#offsets.splice(this.#after(mapped), 0, mapped);
-    }
-    this.#rows.set(mapped, value);
-  }
-
-  delete(key: Key): void {
-    const mapped = mapKey(key);
-    if (!this.#rows.delete(mapped) || typeof mapped !== 'number') return;
-    this.#offsets.splice(this.#after(mapped) - 1, 1);
-  }
-
-  deleteSegments(from: number, to: number): void {
-    const first = this.#after(from - 1);
-    const deleted = this.#offsets.splice(first, this.#after(to - 1) - first);
-    for (const offset of deleted) this.#rows.delete(offset);
-  }
-
-  clear(): void {
-    this.#rows.clear();
-    this.#offsets.length = 0;
-  }
-
-  segments(from: number, maxBytes: number, maxRows = Infinity): Omit<SegmentsRead, 'head'> {
-    const segments: StoredSegment[] = [];
-    let read = 0;
-    let i = Math.max(this.#after(from) - 1, 0);
-    const isEnough = (): boolean =>
-      segments.length > 0 && (read >= maxBytes || segments.length >= maxRows);
-    for (; i < this.#offsets.length && !isEnough(); i++) {
-      const baseOffset = this.#offsets[i]!;
-      const bytes = this.get(baseOffset) as ArrayBuffer;
-      segments.push({ baseOffset, bytes });
-      read += bytes.byteLength;
-    }
-    return { segments, nextBaseOffset: this.#offsets[i] };
-  }
-
-  /** How many offsets are at most `offset`. */
-  #after(offset: number): number {
-    let low = 0;
-    let high = this.#offsets.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.#offsets[middle]! <= offset) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  }
-}
-
-function mapKey(key: Key): string | number {
-  return typeof key === 'object' ? JSON.stringify(key) : key;
-}
-
-function byKey(a: string | number, b: string | number): number {
-  if (typeof a === typeof b) return a < b ? -1 : 1;
-  return typeof a === 'number' ? -1 : 1;
 }

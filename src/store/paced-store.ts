@@ -1,9 +1,9 @@
 import { sleep } from '../platform/clock.ts';
 import type { Clock } from '../platform/clock.ts';
-import type { Store } from './store.ts';
+import type { RowStore } from './store.ts';
 
 /** What background work does with a store. */
-export type TendedStore = Pick<Store, 'read' | 'readSegments' | 'update'>;
+export type TendedStore = Pick<RowStore, 'read' | 'readSegments' | 'update'>;
 
 /** For each millisecond of background work, so many are everybody else's. */
 const PAUSE_RATIO = 3;

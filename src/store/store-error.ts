@@ -13,7 +13,18 @@ import { mistake } from '../base/argument.ts';
 import { TablogError } from '../base/error.ts';
 import type { ErrorDetails } from '../base/error.ts';
 
-const RULES = {
+/** The codes of a store's own errors. */
+export type StoreErrorCode =
+  | 'CLOSED'
+  | 'FORMAT_TOO_NEW'
+  | 'LOG_CORRUPT'
+  | 'OUTCOME_UNKNOWN'
+  | 'STORAGE_BLOCKED'
+  | 'STORAGE_FULL'
+  | 'STORAGE_TIMEOUT'
+  | 'STORAGE_UNAVAILABLE';
+
+const RULES: Readonly<Record<StoreErrorCode, ErrorRule>> = {
   CLOSED,
   FORMAT_TOO_NEW,
   LOG_CORRUPT,
@@ -22,10 +33,7 @@ const RULES = {
   STORAGE_FULL,
   STORAGE_TIMEOUT,
   STORAGE_UNAVAILABLE,
-} as const satisfies Record<string, ErrorRule>;
-
-/** The codes of a store's own errors. */
-export type StoreErrorCode = keyof typeof RULES;
+};
 
 export interface StoreErrorOptions {
   /** What failed underneath. */

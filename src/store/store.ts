@@ -78,17 +78,8 @@ export interface SegmentsRead {
   readonly nextBaseOffset: number | undefined;
 }
 
-/**
- * Rows in named stores, with transactions. An implementation promises:
- * - `update` is atomic and serial: it reads, decides and writes with no other write in between;
- * - it resolves when the transaction has completed, and never earlier;
- * - every promise settles, also when the browser closes the database under it;
- * - values are copies: nothing is shared between the caller and what is stored.
- *
- * A rejection is a `TablogError`. `OUTCOME_UNKNOWN` where it may have been stored; any other code
- * means that nothing was.
- */
-export interface Store {
+/** Rows in named stores, with transactions: as much of a `Store` as a partition needs. */
+export interface RowStore {
   /** Reads rows as of one moment. */
   read<const Refs extends readonly RowRef<unknown>[]>(refs: Refs): Promise<RowsOf<Refs>>;
 
@@ -109,6 +100,31 @@ export interface Store {
     options?: { readonly durability?: Durability },
   ): Promise<Result>;
 
+  /** Aborted, with a `TablogError` as the reason, when the store is closed, by us or by the browser. */
+  readonly closed: AbortSignal;
+
+  /** Closes the store; what is in flight still settles. */
+  close(reason?: TablogError): void;
+}
+
+/**
+ * One connection to a log's rows. An implementation promises, and `storeContract()` of
+ * 'tablog/store-contract' tests:
+ * - `update` is atomic and serial: it reads, decides and writes with no other write in between, of
+ *   this connection or another;
+ * - it resolves when the transaction has completed, and never earlier;
+ * - every promise settles, also when the browser closes the database under it;
+ * - values are copies: nothing is shared between the caller and what is stored. They are of texts,
+ *   numbers, booleans, null, `undefined`, arrays, plain objects, buffers, typed arrays and regular
+ *   expressions, as `structuredClone` copies them;
+ * - stores need not be made before they are written to, except partition stores, which
+ *   `updatePartitions` takes. Keys of one store are all texts, all arrays, or numbers and the text
+ *   'head'; numbers come first.
+ *
+ * A rejection is a `TablogError`, as `storeError` makes it. `OUTCOME_UNKNOWN` where it may have been
+ * stored; any other code means that nothing was.
+ */
+export interface Store extends RowStore {
   /**
    * As `update`, and `decide` can take and free partition stores. `decide` may run more than once,
    * where the store has to find out how many it takes: what it does the last time counts.
@@ -118,12 +134,6 @@ export interface Store {
     decide: (rows: RowsOf<Refs>, write: PartitionWriter) => Synchronous<Result>,
     options?: { readonly durability?: Durability },
   ): Promise<Result>;
-
-  /** Aborted, with a `TablogError` as the reason, when the store is closed, by us or by the browser. */
-  readonly closed: AbortSignal;
-
-  /** Closes the store; what is in flight still settles. */
-  close(reason?: TablogError): void;
 }
 
 /** Anything but a promise: an `await` inside a transaction ends it in Firefox and WebKit. */

@@ -70,7 +70,7 @@ describe('openBroker', () => {
   test.each([
     ['no log', { store: valid.store }, 'a log name must be'],
     ['a log name that is none', { ...valid, log: 'a/b' }, 'got "a/b"'],
-    ['no store', { log: 'shop' }, 'store must have the methods open, list, delete, got undefined'],
+    ['no store', { log: 'shop' }, 'store must have the methods open, got undefined'],
     ['a store that is open', { ...valid, store: openMemoryStore() }, 'store must have the methods'],
     ['an option that there is not', { ...valid, openStore: () => {} }, '"openStore"'],
     ['a platform that is a word', { ...valid, platform: 'node' }, 'platform takes an object'],
@@ -101,7 +101,7 @@ describe('inline({ store })', () => {
 
   test('is told whether the log must exist, and gets the clock and the ids', async () => {
     const inner = memoryStore();
-    const opened = vi.fn(inner.open);
+    const opened = vi.fn<StoreFactory['open']>((...args) => inner.open(...args));
     const clock = new ManualClock(1_000);
     const host = inline({ store: { ...inner, open: opened }, platform: { clock, crypto } });
     await open(host);

@@ -7,10 +7,10 @@ import { believedTime, trustTime } from '../../log/cleaning/retention.ts';
 import type { BelievedTime, TimeTrust } from '../../log/cleaning/retention.ts';
 import { SEGMENT_BYTES } from '../../log/segment.ts';
 import type { TopicConfig } from '../../protocol/topic.ts';
-import { openMemoryStore } from '../../store/memory-store.ts';
+import { MemoryRows } from '../../store/memory-rows.ts';
 import { pacedStore } from '../../store/paced-store.ts';
 import { HEAD_KEY } from '../../store/schema.ts';
-import type { Store } from '../../store/store.ts';
+import type { RowStore } from '../../store/store.ts';
 import type { Committed } from '../partitions/group-commit.ts';
 import { OffsetRanges } from './offset-ranges.ts';
 import { PartitionCleaner } from '../cleaner/partition-cleaner.ts';
@@ -36,7 +36,7 @@ export class MemoryLog {
   readonly partitions: StoredPartitions;
   readonly #clock: Clock;
   readonly #catalog: () => Promise<TopicCatalog>;
-  readonly #store: Store;
+  readonly #store: RowStore;
   readonly #rounds: CleaningSchedule;
   readonly #ranges: OffsetRanges;
   readonly #created = new Map<string, CreatedPartition>();
@@ -48,7 +48,7 @@ export class MemoryLog {
     this.#clock = clock;
     this.#catalog = catalog;
     this.#time = { seenAt: clock.now(), doubtedAt: null };
-    this.#store = openMemoryStore(clock.now());
+    this.#store = new MemoryRows();
     this.#rounds = new CleaningSchedule(clock, (signal) => this.#goRound(signal));
     this.#ranges = new OffsetRanges(async (topicId, count) =>
       (await catalog()).reserveOffsets(topicId, count),

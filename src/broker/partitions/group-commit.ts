@@ -7,7 +7,7 @@ import type { Segment } from '../../log/segment.ts';
 import { headOf, headRef } from '../../log/head.ts';
 import type { PartitionHead } from '../../log/head.ts';
 import { HEAD_KEY } from '../../store/schema.ts';
-import type { Durability, RowRef, Store, Writer } from '../../store/store.ts';
+import type { Durability, RowRef, RowStore, Writer } from '../../store/store.ts';
 
 /** A validated batch to be appended. */
 export interface NewAppend extends NewBatch {
@@ -52,13 +52,13 @@ const MAX_COMMIT_BYTES = 8 * 1024 * 1024;
  * readwrite transaction of a database at a time.
  */
 export class GroupCommit {
-  readonly #store: Store;
+  readonly #store: RowStore;
   readonly #clock: Clock;
   readonly #onCommit: (committed: readonly Committed[]) => void;
   readonly #waiting: Waiting[] = [];
   #committing = false;
 
-  constructor(store: Store, clock: Clock, onCommit: (committed: readonly Committed[]) => void) {
+  constructor(store: RowStore, clock: Clock, onCommit: (committed: readonly Committed[]) => void) {
     this.#store = store;
     this.#clock = clock;
     this.#onCommit = onCommit;

@@ -9,7 +9,7 @@ import { hasCompressed, readPartition } from '../../log/segment-reader.ts';
 import type { SegmentsSlice } from '../../log/segment-reader.ts';
 import type { FetchPartition, FetchedPartition } from '../../protocol/fetch.ts';
 import type { AppendedHint } from '../../protocol/hint.ts';
-import type { Store } from '../../store/store.ts';
+import type { RowStore } from '../../store/store.ts';
 import type { ResolvedPartition } from '../topics/topic-catalog.ts';
 import type { Committed } from './group-commit.ts';
 import { FetchAnswer } from './fetch-answer.ts';
@@ -18,7 +18,7 @@ import { TailCache } from './tail-cache.ts';
 import { Waiters } from '../waiting/waiters.ts';
 
 export interface PartitionFetcherOptions {
-  readonly store: Store;
+  readonly store: RowStore;
   readonly clock: Clock;
   /**
    * The bytes of the newest records kept in memory, to answer fetches without a read of the store.
@@ -50,7 +50,7 @@ interface Located extends FetchPartition {
  * are appended.
  */
 export class PartitionFetcher {
-  readonly #store: Store;
+  readonly #store: RowStore;
   readonly #clock: Clock;
   readonly #resolve: PartitionFetcherOptions['resolve'];
   readonly #tails: TailCache;

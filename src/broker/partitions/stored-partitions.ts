@@ -17,7 +17,7 @@ import type { Append } from '../../protocol/produce.ts';
 import type { PartitionDescription } from '../../protocol/topic.ts';
 import type { AppendedHint } from '../../protocol/hint.ts';
 import { HEAD_KEY } from '../../store/schema.ts';
-import type { Durability, Store } from '../../store/store.ts';
+import type { Durability, RowStore } from '../../store/store.ts';
 import { GroupCommit } from './group-commit.ts';
 import type { AppendOutcome, Committed, PendingAppend, RowWrites } from './group-commit.ts';
 import { inSlices } from '../waiting/in-slices.ts';
@@ -41,7 +41,7 @@ const SCAN_BYTES = 1024 * 1024;
 /** Partitions in a store. */
 export class StoredPartitions implements PartitionHost {
   readonly #options: StoredPartitionsOptions;
-  readonly #store: Store;
+  readonly #store: RowStore;
   readonly #clock: Clock;
   readonly #fetcher: PartitionFetcher;
   readonly #commits: GroupCommit;
