@@ -292,9 +292,9 @@ export class LogBroker implements Broker {
     const session = await this.#connection.current;
     if (session === undefined) return; // nothing is remembered that a hint could correct
     if (hint.kind === 'topics') session.topicsChanged();
-    else if (hint.kind === 'trimmed') session.trimmed(hint);
+    else if (hint.kind === 'trimmed') session.disk.fetcher.trimmed(hint);
     else if (hint.kind !== 'appended') session.groups.heard(hint);
-    else for (const appended of hint.partitions) session.heardOfAppend(appended);
+    else for (const appended of hint.partitions) session.disk.fetcher.heardOfAppend(appended);
   }
 }
 

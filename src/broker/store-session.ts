@@ -1,7 +1,7 @@
 import type { Clock } from '../platform/clock.ts';
 import type { LogAppendInfo } from '../log/append.ts';
 import type { Append, TransactRequest } from '../protocol/produce.ts';
-import type { AppendedHint, Hint, TrimmedHint } from '../protocol/hint.ts';
+import type { AppendedHint, Hint } from '../protocol/hint.ts';
 import { runIfLockAvailable } from '../platform/liveness.ts';
 import type { Platform } from '../platform/platform.ts';
 import type { Liveness } from '../platform/liveness.ts';
@@ -46,7 +46,8 @@ export class StoreSession {
   readonly groupOffsets: GroupOffsets;
   readonly groupAdmin: GroupAdmin;
   readonly transactionalProducers: TransactionalIds;
-  readonly #disk: StoredPartitions;
+  /** The partitions on disk. */
+  readonly disk: StoredPartitions;
   readonly #memory: MemoryPartitions;
   readonly #retained = new Coalesced(() => this.#retain());
 
@@ -65,7 +66,7 @@ export class StoreSession {
       crypto,
       onChanged: topicsChanged,
     }));
-    const disk = (this.#disk = new StoredPartitions({
+    const disk = (this.disk = new StoredPartitions({
       store,
       clock,
       tailBytes: TAIL_BYTES,
@@ -95,7 +96,7 @@ export class StoreSession {
       offsets,
       clock,
       onTrimmed: (name) => {
-        disk.trimmed(name);
+        disk.fetcher.trimmed(name);
         post({ kind: 'trimmed', ...name });
       },
     });
@@ -119,17 +120,7 @@ export class StoreSession {
   ): Promise<LogAppendInfo[]> {
     const rows = commits.map((commit) => this.groupOffsets.writesWithRecords(commit));
     const fence = producer === null ? [] : [this.transactionalProducers.fence(producer)];
-    return this.#disk.transact(appends, durability, [...fence, ...rows]);
-  }
-
-  /** Handles another broker's hint that it appended. */
-  heardOfAppend(appended: AppendedHint): void {
-    this.#disk.heardOfAppend(appended);
-  }
-
-  /** Handles another broker's hint that records were deleted. */
-  trimmed(hint: TrimmedHint): void {
-    this.#disk.trimmed(hint);
+    return this.disk.transact(appends, durability, [...fence, ...rows]);
   }
 
   /** Topics were made, changed or deleted, here or elsewhere. */
@@ -146,6 +137,7 @@ export class StoreSession {
   async #retain(): Promise<void> {
     // Without waiting fetches the topics need not be read: nobody has to be told, and every cached
     // tail can be read again.
-    this.#disk.retain(this.#disk.isWaitedFor ? await this.topics.ids() : new Set());
+    const { fetcher } = this.disk;
+    fetcher.retain(fetcher.isWaitedFor ? await this.topics.ids() : new Set());
   }
 }

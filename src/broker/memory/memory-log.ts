@@ -84,7 +84,7 @@ export class MemoryLog {
       this.#ranges.forget(topicId);
       await this.#store.update([headRef(store)], (_, write) => write.clear(store));
     }
-    this.partitions.retain(topics);
+    this.partitions.fetcher.retain(topics);
   }
 
   close(): void {
@@ -135,7 +135,7 @@ export class MemoryLog {
     cleaner: PartitionCleaner,
     config: TopicConfig,
   ): Promise<void> {
-    if (await cleaner.fit(boundOf(config), Infinity)) this.partitions.trimmed(name);
+    if (await cleaner.fit(boundOf(config), Infinity)) this.partitions.fetcher.trimmed(name);
   }
 
   /** Retention by time, compaction and merging, as on disk. */
@@ -160,7 +160,7 @@ export class MemoryLog {
     await cleanPartition(cleaner, config, {
       now,
       protectedFrom: () => Promise.resolve(Infinity),
-      onTrimmed: () => this.partitions.trimmed(created),
+      onTrimmed: () => this.partitions.fetcher.trimmed(created),
     });
     await this.#fit(created, cleaner, config);
   }

@@ -15,7 +15,6 @@ import type { ImportedPartition, Request } from '../../protocol/broker.ts';
 import type { FetchPartition, FetchedPartition, OffsetSpec } from '../../protocol/fetch.ts';
 import type { Append } from '../../protocol/produce.ts';
 import type { PartitionDescription } from '../../protocol/topic.ts';
-import type { AppendedHint } from '../../protocol/hint.ts';
 import { HEAD_KEY } from '../../store/schema.ts';
 import type { Durability, RowStore } from '../../store/store.ts';
 import { GroupCommit } from './group-commit.ts';
@@ -43,7 +42,8 @@ export class StoredPartitions implements PartitionHost {
   readonly #options: StoredPartitionsOptions;
   readonly #store: RowStore;
   readonly #clock: Clock;
-  readonly #fetcher: PartitionFetcher;
+  /** Answers the fetches: hints of other brokers, and of cleaning, are for it. */
+  readonly fetcher: PartitionFetcher;
   readonly #commits: GroupCommit;
 
   constructor(options: StoredPartitionsOptions) {
@@ -51,9 +51,9 @@ export class StoredPartitions implements PartitionHost {
     const { store, clock, onCommitted } = options;
     this.#store = store;
     this.#clock = clock;
-    this.#fetcher = new PartitionFetcher(options);
+    this.fetcher = new PartitionFetcher(options);
     this.#commits = new GroupCommit(store, clock, (committed) => {
-      for (const one of committed) this.#fetcher.appended(one);
+      for (const one of committed) this.fetcher.appended(one);
       onCommitted(committed);
     });
   }
@@ -81,27 +81,7 @@ export class StoredPartitions implements PartitionHost {
   }
 
   fetch(wanted: readonly FetchPartition[], limits: FetchLimits): Promise<FetchedPartition[]> {
-    return this.#fetcher.fetch(wanted, limits);
-  }
-
-  /** Handles another broker's hint that it appended. */
-  heardOfAppend(appended: AppendedHint): void {
-    this.#fetcher.heardOfAppend(appended);
-  }
-
-  /** Records at the start of a partition are gone. */
-  trimmed(name: TopicIdPartition): void {
-    this.#fetcher.trimmed(name);
-  }
-
-  /** Whether a fetch is waiting for records. */
-  get isWaitedFor(): boolean {
-    return this.#fetcher.isWaitedFor;
-  }
-
-  /** Forgets all topics but these. */
-  retain(topicIds: ReadonlySet<string>): void {
-    this.#fetcher.retain(topicIds);
+    return this.fetcher.fetch(wanted, limits);
   }
 
   deleteRecords({ topicId, partitions }: Request<'deleteRecords'>): Promise<number[]> {
@@ -189,7 +169,7 @@ export class StoredPartitions implements PartitionHost {
   }
 
   #trim(name: TopicIdPartition): void {
-    this.trimmed(name);
+    this.fetcher.trimmed(name);
     this.#options.onTrimmed(name);
   }
 
