@@ -1,4 +1,6 @@
+import { memoryStore } from '../../src/store/memory-store-factory.ts';
 import { openMemoryStore } from '../../src/store/memory-store.ts';
-import { testStoreContract } from './store-contract.ts';
+import { testStoreContract, testStoreFactoryContract } from './store-contract.ts';
 
 testStoreContract('memory', async () => openMemoryStore());
+testStoreFactoryContract('memory', memoryStore());

@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { storeFactoryContract } from '../../src/store/contract/factory-contract.ts';
 import { storeContract } from '../../src/store/contract/store-contract.ts';
 import { HEAD_KEY, partitionStore } from '../../src/store/schema.ts';
+import type { StoreFactory } from '../../src/store/store-factory.ts';
 import type { Store } from '../../src/store/store.ts';
 
 /** Runs the contract, as everybody can, on stores that `open` opens, each of a new log. */
@@ -9,6 +11,12 @@ export function testStoreContract(name: string, open: () => Promise<Store>): voi
   describe(`${name} as a store`, () => {
     for (const { name, run } of storeContract()) test(name, () => run(open));
     testSegmentReads(open);
+  });
+}
+
+export function testStoreFactoryContract(name: string, factory: StoreFactory): void {
+  describe(`${name} as a store factory`, () => {
+    for (const { name, run } of storeFactoryContract()) test(name, () => run(factory));
   });
 }
 
