@@ -10,6 +10,7 @@ export { logDeleted } from './base/error.ts';
 export type { BrokerOptions } from './broker/open-broker.ts';
 export type { ServeWorkerOptions, WorkerScope } from './broker/serve-worker.ts';
 export type { Channel } from './platform/broadcast.ts';
+export { systemClock } from './platform/clock.ts';
 export type { Clock } from './platform/clock.ts';
 export type { Locks } from './platform/locks.ts';
 export type { Platform } from './platform/platform.ts';

@@ -44,7 +44,12 @@ export default defineConfig({
         // Found while a test runs, a dependency would reload the page under it.
         optimizeDeps: { include: ['comlink', 'fflate', 'idb', 'react-dom/client'] },
         // The README's examples import the package by its name.
-        resolve: { alias: { tablog: fileURLToPath(new URL('../src/index.ts', import.meta.url)) } },
+        resolve: {
+          alias: ['index', 'inline', 'broker', 'store-contract'].map((entry) => ({
+            find: new RegExp(`^tablog${entry === 'index' ? '' : `/${entry}`}$`),
+            replacement: fileURLToPath(new URL(`../src/${entry}.ts`, import.meta.url)),
+          })),
+        },
         worker: { format: 'es' },
         test: {
           name: 'browser',

@@ -24,7 +24,7 @@ class MemoryStore extends MemoryRows implements Store {
   ): Promise<Result> {
     return this.update([topicsVersionRef, ...refs], ([row, ...rows], write, scope) => {
       const partitions = numberedPartitions(row, write, (store) => scope.add(store));
-      return decide(rows as unknown as RowsOf<Refs>, partitions);
+      return decide(rows, partitions);
     });
   }
 }

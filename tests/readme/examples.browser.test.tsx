@@ -39,6 +39,11 @@ describe('README’s examples run as they are shown, with the worker that a user
     expect(printed).toEqual([[0], [1], [1, 1]]);
   });
 
+  test('a store of one’s own', async () => {
+    await import('./own-store.ts');
+    expect(printed).toEqual([[['tenant-1'], 0]]);
+  });
+
   test('the offline queue: posts again when the server says so, and each record by its id', async () => {
     const posted: { id: string; type: string }[][] = [];
     const answers = [

@@ -33,8 +33,9 @@ const DEFECTS: Readonly<
   Record<string, readonly [(f: StoreFactory) => Partial<StoreFactory>, string]>
 > = {
   'asks another clock': [
-    ({ open }) => ({
-      open: (log, options) => open(log, { ...options, clock: { ...options.clock, now: () => 1 } }),
+    (factory) => ({
+      open: (log, options) =>
+        factory.open(log, { ...options, clock: { ...options.clock, now: () => 1 } }),
     }),
     'makes a log that is missing, at the time of the clock',
   ],
@@ -43,13 +44,13 @@ const DEFECTS: Readonly<
     'keeps a log and its id from one opening to the next',
   ],
   'makes a log that must exist': [
-    ({ open }) => ({ open: (log, options) => open(log, { ...options, mustExist: false }) }),
+    (factory) => ({ open: (log, options) => factory.open(log, { ...options, mustExist: false }) }),
     'rejects with logDeleted() where a log must exist and does not',
   ],
   'has connections that decide upon what they have read before': [
-    ({ open }) => ({
+    (factory) => ({
       open: async (log, options) => {
-        const store = await open(log, options);
+        const store = await factory.open(log, options);
         return other(store, {
           update: async (refs, decide) => {
             const seen = await store.read(refs);
@@ -62,11 +63,11 @@ const DEFECTS: Readonly<
     'has several connections to one log',
   ],
   'closes all connections with one': [
-    ({ open }) => {
+    (factory) => {
       const opened: Store[] = [];
       return {
         open: async (log, options) => {
-          const store = await open(log, options);
+          const store = await factory.open(log, options);
           opened.push(store);
           return other(store, { close: (reason) => opened.forEach((each) => each.close(reason)) });
         },
@@ -75,9 +76,9 @@ const DEFECTS: Readonly<
     'has several connections to one log',
   ],
   'counts the partition stores of each connection': [
-    ({ open }) => ({
+    (factory) => ({
       open: async (log, options) => {
-        const store = await open(log, options);
+        const store = await factory.open(log, options);
         return other(store, {
           updatePartitions: (refs, decide) =>
             store.updatePartitions(refs, (rows, write) =>
@@ -92,30 +93,30 @@ const DEFECTS: Readonly<
     'gives no partition store to two connections',
   ],
   'has one log for all names': [
-    ({ open, list, delete: remove }) => ({
-      open: (_, options) => open('the-one', options),
-      list,
-      delete: () => remove('the-one'),
+    (factory) => ({
+      open: (_, options) => factory.open('the-one', options),
+      list: () => factory.list(),
+      delete: () => factory.delete('the-one'),
     }),
     'keeps two logs apart',
   ],
   'lists nothing': [() => ({ list: async () => [] }), 'lists its logs'],
   'lists what it has had': [
-    ({ open }) => {
+    (factory) => {
       const names = new Set<string>();
       return {
-        open: (log, options) => (names.add(log), open(log, options)),
+        open: (log, options) => (names.add(log), factory.open(log, options)),
         list: async () => [...names],
       };
     },
     'lists its logs',
   ],
   'deletes a log under its connections': [
-    ({ open, delete: remove }) => {
+    (factory) => {
       const silent = new AbortController().signal;
       return {
-        open: async (log, options) => other(await open(log, options), { closed: silent }),
-        delete: remove,
+        open: async (log, options) => other(await factory.open(log, options), { closed: silent }),
+        delete: (log) => factory.delete(log),
       };
     },
     'deletes a log, and closes its connections with logDeleted()',
@@ -125,18 +126,18 @@ const DEFECTS: Readonly<
     'makes a log of another id where one was deleted',
   ],
   'deletes all logs': [
-    ({ list, delete: remove }) => ({
+    (factory) => ({
       delete: async () => {
-        for (const name of await list()) await remove(name);
+        for (const name of await factory.list()) await factory.delete(name);
       },
     }),
     'deletes nothing where there is no such log',
   ],
   'deletes with an error what is not there': [
-    ({ list, delete: remove }) => ({
+    (factory) => ({
       delete: async (log) => {
-        if (!(await list()).includes(log)) throw logDeleted(log);
-        await remove(log);
+        if (!(await factory.list()).includes(log)) throw logDeleted(log);
+        await factory.delete(log);
       },
     }),
     'deletes nothing where there is no such log',
