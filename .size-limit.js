@@ -77,6 +77,21 @@ export default [
     modifyEsbuildConfig,
   },
   {
+    name: 'tablog/broker: a broker with every store, without codecs',
+    path: 'dist/broker.js',
+    ignore: CODECS,
+    gzip: true,
+    limit: '51 kB',
+    modifyEsbuildConfig,
+  },
+  {
+    name: 'tablog/store-contract',
+    path: 'dist/store-contract.js',
+    gzip: true,
+    limit: '7.5 kB',
+    modifyEsbuildConfig,
+  },
+  {
     name: 'the worker',
     path: 'dist/tablog-worker.js',
     gzip: true,

@@ -50,6 +50,9 @@ Object.assign(globalThis, {
 import { json, openLog, string, topic } from 'tablog';
 import type { Message, RecordMetadata } from 'tablog';
 import { inline } from 'tablog/inline';
+import { memoryStore, openBroker, storeError } from 'tablog/broker';
+import type { Broker, Platform, Request, Store, StoreFactory, Writer } from 'tablog/broker';
+import { storeContract } from 'tablog/store-contract';
 
 const orders = topic('orders', { key: string(), value: json<{ id: string }>() });
 const log = await openLog('shop', { host: inline({ storage: 'memory' }) });
@@ -65,6 +68,21 @@ export async function send(): Promise<void> {
   await using producer = log.producer();
   await producer.send(orders, { key: 'u1', value: { id: 'o2' } });
 }
+
+const store: StoreFactory = { ...memoryStore(), open: () => Promise.reject(storeError('STORAGE_FULL', 'no room')) };
+const platform: Platform = { locks: navigator.locks, openChannel: (name) => new BroadcastChannel(name), crypto };
+const { broker }: { broker: Broker } = openBroker({ log: 'shop', store, platform });
+export const request: Request<'openLog'> = { logId: null };
+await broker.openLog(request);
+export const host = inline({ store, platform: { locks: null } });
+export const names: string[] = storeContract().map(({ name }) => name);
+export function clear(store: Store, of: string): Promise<void> {
+  return store.update([{ store: of, key: 'a' }], (_, write: Writer) => write.clear(of));
+}
+// @ts-expect-error What decides is synchronous.
+await (null as unknown as Store).update([], async () => {});
+// @ts-expect-error A store has a delete, too.
+inline({ store: { open: store.open, list: store.list } });
 
 // @ts-expect-error The value has another type.
 await log.producer().send(orders, { key: 'u1', value: { id: 1 } });

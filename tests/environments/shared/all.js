@@ -1,4 +1,5 @@
 import { bytes, json, openLog, string, topic } from 'tablog';
+import { memoryStore, openBroker } from 'tablog/broker';
 import { inline } from 'tablog/inline';
 
 /**
@@ -6,6 +7,7 @@ import { inline } from 'tablog/inline';
  * not work, or comes back differently.
  */
 export async function useAll() {
+  await useBroker();
   const log = await openLog('all', { host: inline({ storage: 'memory' }) });
   const orders = topic('orders', { key: string(), value: json(), partitions: 2 });
   const files = topic('files', { value: bytes() });
@@ -72,6 +74,16 @@ export async function useAll() {
   }
   equal((await log.admin.storage()).persisted, false);
   await log.close();
+}
+
+/** A broker and a store, without a log around them. */
+async function useBroker() {
+  const store = memoryStore();
+  const { broker, close } = openBroker({ log: 'bare', store });
+  await broker.openLog({ logId: null });
+  const [{ name }] = await broker.createTopics([{ name: 'orders' }]);
+  equal([name, await store.list()], ['orders', ['bare']]);
+  close();
 }
 
 async function importAs(log, name, file, count) {

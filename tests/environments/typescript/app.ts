@@ -1,6 +1,9 @@
 import { json, openLog, string, topic } from 'tablog';
 import type { Message, RecordMetadata, Producer } from 'tablog';
+import { memoryStore, openBroker } from 'tablog/broker';
+import type { StoreFactory } from 'tablog/broker';
 import { inline } from 'tablog/inline';
+import { storeContract } from 'tablog/store-contract';
 
 interface Order {
   id: string;
@@ -25,6 +28,10 @@ export async function send(order: Order): Promise<void> {
   await using producer: Producer = log.producer();
   await producer.send(orders, { key: order.id, value: order });
 }
+
+const store: StoreFactory = memoryStore();
+openBroker({ log: 'bare', store }).close();
+export const cases: string[] = storeContract().map(({ name }) => name);
 
 // @ts-expect-error The value has another type.
 await log.producer().send(orders, { key: 'u1', value: { id: 1 } });
