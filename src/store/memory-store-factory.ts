@@ -1,5 +1,5 @@
-import { logDeleted } from '../base/error.ts';
-import type { TablogError } from '../base/error.ts';
+import { CLOSED } from '../base/error-rules.ts';
+import { TablogError, logDeleted } from '../base/error.ts';
 import { openMemoryStore } from './memory-store.ts';
 import type { StoreFactory } from './store-factory.ts';
 import type { Store } from './store.ts';
@@ -40,14 +40,19 @@ export function memoryStore(): StoreFactory {
 
 function connect({ store, connections }: MemoryLog): Store {
   const closing = new AbortController();
+  const open = (): Store => {
+    closing.signal.throwIfAborted();
+    return store;
+  };
   const connection: Store = {
-    read: (refs) => store.read(refs),
-    readAll: (name) => store.readAll(name),
-    readSegments: (requests) => store.readSegments(requests),
-    update: (refs, decide, options) => store.update(refs, decide, options),
-    updatePartitions: (refs, decide, options) => store.updatePartitions(refs, decide, options),
+    read: async (refs) => open().read(refs),
+    readAll: async (name) => open().readAll(name),
+    readSegments: async (requests) => open().readSegments(requests),
+    update: async (refs, decide, options) => open().update(refs, decide, options),
+    updatePartitions: async (refs, decide, options) =>
+      open().updatePartitions(refs, decide, options),
     closed: closing.signal,
-    close: (reason?: TablogError) => {
+    close: (reason = new TablogError(CLOSED, 'the log is closed')) => {
       connections.delete(connection);
       closing.abort(reason);
     },
