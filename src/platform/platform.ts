@@ -33,7 +33,8 @@ export interface Platform {
    *
    * `null`: none, as where the default is missing. Then a record that another broker has stored is
    * read when the fetch that waits for it ends, and not at once; other brokers' topics in memory
-   * cannot be reached, and are `STORAGE_UNAVAILABLE`.
+   * cannot be reached, and are `STORAGE_UNAVAILABLE`; and a member of a group can be taken for silent
+   * by the brokers of other members, and lose its partitions to them.
    */
   readonly openChannel?: OpenChannel;
 }
