@@ -92,7 +92,7 @@ export function showDemo(log: Log): void {
   };
   const refresh = async (): Promise<void> => {
     try {
-      const [storage] = await Promise.all([log.admin.storage(), follower.refresh()]);
+      const [storage] = await Promise.all([log.admin.describeLog(), follower.refresh()]);
       summary.showStorage(storage);
     } catch (error) {
       if (!isFromEmptying(error)) onError(error);

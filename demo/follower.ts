@@ -85,6 +85,6 @@ export class Follower {
   }
 
   #describe() {
-    return Promise.all(DEMO_TOPICS.map((topic) => this.#log.admin.describeTopic(topic)));
+    return this.#log.admin.describeTopics(DEMO_TOPICS);
   }
 }

@@ -55,7 +55,7 @@ export class GroupWatch {
 
   async #describe(): Promise<GroupDescription | undefined> {
     try {
-      return await this.#log.admin.describeGroup(CREW);
+      return (await this.#log.admin.describeGroups([CREW]))[0];
     } catch (error) {
       // Nobody has joined yet.
       if (error instanceof TablogError && error.code === 'GROUP_ID_NOT_FOUND') return undefined;

@@ -1,4 +1,4 @@
-import type { Log, StorageDescription } from '../src/index.ts';
+import type { Log, LogDescription } from '../src/index.ts';
 import { mustFind, mustGet, setText } from './dom.ts';
 import { formatBytes, formatCount } from './format.ts';
 import { colorByKey } from './key-color.ts';
@@ -24,7 +24,7 @@ export class LogSummary {
     setText(this.#records, formatCount(records));
   }
 
-  showStorage({ logBytes }: StorageDescription): void {
-    setText(this.#stored, formatBytes(logBytes));
+  showStorage({ bytes }: LogDescription): void {
+    setText(this.#stored, formatBytes(bytes));
   }
 }

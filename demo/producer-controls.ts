@@ -104,8 +104,8 @@ export class ProducerControls implements Work {
   }
 
   async #hasRoom(): Promise<boolean> {
-    const { logBytes } = await this.#options.log.admin.storage();
-    const hasRoom = logBytes < MOST_LOG_BYTES;
+    const { bytes } = await this.#options.log.admin.describeLog();
+    const hasRoom = bytes < MOST_LOG_BYTES;
     setText(this.#status, hasRoom ? 'Sending.' : FULL);
     return hasRoom;
   }

@@ -9,11 +9,20 @@ export { openLog } from './client/log.ts';
 export type { Log, OpenLogOptions } from './client/log.ts';
 export type { Admin } from './client/admin/admin.ts';
 export type {
-  AlterLogOptions,
+  AdminOptions,
+  AlterGroupOffsetsOptions,
   CreateTopicsOptions,
+  DeletedRecords,
+  EachOf,
+  ImportedPartition,
+  ListedOffset,
+  LogChanges,
+  LogDescription,
+  NewPartitions,
+  OffsetsToList,
+  OffsetsToReset,
   RecordsToDelete,
-  ResetOffsetsOptions,
-  StorageDescription,
+  TopicToAlter,
 } from './client/admin/admin-options.ts';
 export type { Producer, SendOptions } from './client/producer/producer.ts';
 export type { ProducerOptions } from './client/accumulator/producer-options.ts';
@@ -71,7 +80,7 @@ export type {
 } from './client/topics/topic.ts';
 export { bytes, double, float, integer, json, long, short, string } from './client/topics/serde.ts';
 export type { BytesOrText, Serde, StandardSchema } from './client/topics/serde.ts';
-export type { ImportedPartition, LeftOut } from './protocol/broker.ts';
+export type { ImportedRecords, LeftOut, StoredLog } from './protocol/broker.ts';
 export type {
   PartitionDescription,
   Retention,
@@ -86,6 +95,7 @@ export type {
   GroupDescription,
   GroupListing,
   GroupMemberDescription,
+  GroupOffset,
   GroupPartitionDescription,
   GroupPhase,
 } from './protocol/group.ts';

@@ -7,8 +7,8 @@ import * as groupMember from './client/group/group-member.ts';
 import { lazyGroupMember } from './client/group/lazy-group-member.ts';
 import { lazyGzip } from './client/fetch/lazy-gzip.ts';
 import type { HostedLogs, InlineHost } from './client/connection/worker-host.ts';
-import * as logFile from './client/admin/log-file.ts';
-import { lazyLogFile } from './client/admin/lazy-log-file.ts';
+import * as adminCalls from './client/admin/admin-calls.ts';
+import { lazyAdminCalls } from './client/admin/lazy-admin-calls.ts';
 import * as runner from './client/run/runner.ts';
 import { lazyRunner } from './client/run/lazy-runner.ts';
 import * as transactor from './client/transaction/transaction-manager.ts';
@@ -74,12 +74,12 @@ export function inline(options: InlineOptions = {}): InlineHost {
 
 /** Provides all of the tab's code at once: a service worker has no `import()`. */
 function haveParts(): void {
+  lazyAdminCalls.provide(adminCalls);
   lazyCodecs.provide(codecs);
   codecs.provideCodecs({ lz4, snappy, zstd });
   lazyDecodeErrors.provide(decodeErrors);
   lazyGroupMember.provide(groupMember);
   lazyGzip.provide(gzip);
-  lazyLogFile.provide(logFile);
   lazyRunner.provide(runner);
   lazyTransactionManager.provide(transactor);
 }

@@ -101,6 +101,7 @@ describe('src', () => {
     'poll/dead-letter',
     'poll/decode-errors',
     'group/group-member',
+    'admin/admin-calls',
     'admin/log-file',
     'run/runner',
     'transaction/transaction-manager',

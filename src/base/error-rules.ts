@@ -204,7 +204,7 @@ export const RECORD_TOO_LARGE: ErrorRule = {
   code: 'RECORD_TOO_LARGE',
   outcome: 'refused',
   retriable: false,
-  next: "Send a smaller record, or raise the topic's maxRecordBytes with alterTopic().",
+  next: "Send a smaller record, or raise the topic's maxRecordBytes with alterTopics().",
 };
 
 export const SERDE: ErrorRule = {

@@ -5,7 +5,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   eachMessage: 'consumer.run({ eachMessage })',
   fromBeginning: "from: 'earliest'",
   messages: 'sendBatch(topic, records)',
-  partitions: 'admin.addPartitions()',
+  partitions: 'admin.createPartitions()',
 };
 
 /** Options of a client that has a server; tablog has no counterpart. */

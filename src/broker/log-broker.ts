@@ -8,13 +8,7 @@ import { isInMemory } from '../protocol/topic-id.ts';
 import { logRef } from '../store/schema.ts';
 import type { Durability, Store } from '../store/store.ts';
 import { toErrorData } from '../protocol/error-data.ts';
-import type {
-  Broker,
-  ImportedPartition,
-  LogDescription,
-  OpenedLog,
-  Request,
-} from '../protocol/broker.ts';
+import type { Broker, ImportedRecords, StoredLog, OpenedLog, Request } from '../protocol/broker.ts';
 import type { FetchedPartition, TopicOffsets } from '../protocol/fetch.ts';
 import type { Append, AppendResult, TransactionalHolder } from '../protocol/produce.ts';
 import type { TopicDescription, TopicInfo, TopicSpec } from '../protocol/topic.ts';
@@ -97,7 +91,7 @@ export class LogBroker implements Broker {
     }, opening);
   }
 
-  async describeLog(): Promise<LogDescription> {
+  async describeLog(): Promise<StoredLog> {
     return this.#connection.run(async ({ store, topics }) => {
       const [log] = await store.read([logRef]);
       const partitions = await readHeads(store, await topics.list());
@@ -121,31 +115,28 @@ export class LogBroker implements Broker {
   }
 
   async describeTopics(names: readonly string[]): Promise<TopicDescription[]> {
-    return this.#connection.run((session) =>
-      Promise.all(
-        names.map(async (name) => {
-          const row = await session.topics.mustGet(name);
-          return { ...topicInfo(row), partitions: await session.partitions.describe(row) };
-        }),
-      ),
-    );
+    return this.#connection.run(async ({ topics, partitions }) => {
+      const rows = await topics.mustGet(names);
+      const described = await Promise.all(rows.map((row) => partitions.describe(row)));
+      return rows.map((row, i) => ({ ...topicInfo(row), partitions: described[i]! }));
+    });
   }
 
-  async addPartitions({ name, partitions }: Request<'addPartitions'>): Promise<TopicInfo> {
+  async createPartitions(request: Request<'createPartitions'>): Promise<TopicInfo[]> {
     return this.#connection.run(async ({ topics }) =>
-      topicInfo(await topics.addPartitions(name, partitions)),
+      (await topics.createPartitions(request)).map(topicInfo),
     );
   }
 
-  async alterTopic({ name, config }: Request<'alterTopic'>): Promise<TopicInfo> {
-    return this.#connection.run(async ({ topics }) => topicInfo(await topics.alter(name, config)));
+  async alterTopics(request: Request<'alterTopics'>): Promise<TopicInfo[]> {
+    return this.#connection.run(async ({ topics }) => (await topics.alter(request)).map(topicInfo));
   }
 
   async deleteRecords(request: Request<'deleteRecords'>): Promise<number[]> {
     return this.#connection.run(({ partitions }) => partitions.deleteRecords(request));
   }
 
-  async importPartition(request: Request<'importPartition'>): Promise<ImportedPartition> {
+  async importPartition(request: Request<'importPartition'>): Promise<ImportedRecords> {
     return this.#connection.run(({ partitions }) => partitions.importPartition(request));
   }
 
@@ -235,13 +226,13 @@ export class LogBroker implements Broker {
     return null;
   }
 
-  async fetchOffsets({ groupId }: Request<'fetchOffsets'>): Promise<CommittedOffset[]> {
-    return this.#connection.run(({ groupAdmin }) => groupAdmin.fetchOffsets(groupId));
+  async listGroupOffsets({ groupId }: Request<'listGroupOffsets'>): Promise<CommittedOffset[]> {
+    return this.#connection.run(({ groupAdmin }) => groupAdmin.listOffsets(groupId));
   }
 
-  async resetOffsets(request: Request<'resetOffsets'>): Promise<CommittedOffset[]> {
-    const reset = this.#connection.run(({ groupAdmin }) => groupAdmin.resetOffsets(request));
-    return this.#lookups.holdAppendsFor('disk', this.#lookups.holdAppendsFor('memory', reset));
+  async alterGroupOffsets(request: Request<'alterGroupOffsets'>): Promise<CommittedOffset[]> {
+    const altered = this.#connection.run(({ groupAdmin }) => groupAdmin.alterOffsets(request));
+    return this.#lookups.holdAppendsFor('disk', this.#lookups.holdAppendsFor('memory', altered));
   }
 
   /** A client is gone: nothing is kept for it. */

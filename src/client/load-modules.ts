@@ -1,10 +1,10 @@
 import { withDeadline } from '../platform/clock.ts';
 import type { Clock } from '../platform/clock.ts';
+import { lazyAdminCalls } from './admin/lazy-admin-calls.ts';
 import { lazyCodecs } from './fetch/lazy-codecs.ts';
 import { lazyDecodeErrors } from './poll/lazy-decode-errors.ts';
 import { lazyGroupMember } from './group/lazy-group-member.ts';
 import { lazyGzip } from './fetch/lazy-gzip.ts';
-import { lazyLogFile } from './admin/lazy-log-file.ts';
 import type { LazyModule } from '../base/lazy-module.ts';
 import { lazyRunner } from './run/lazy-runner.ts';
 import { lazyTransactionManager } from './transaction/lazy-transaction-manager.ts';
@@ -14,11 +14,11 @@ const LOAD_DEADLINE_MS = 20_000;
 
 /** Every part of the tab's code. */
 const PARTS: readonly AnyPart[] = [
+  lazyAdminCalls,
   lazyCodecs,
   lazyDecodeErrors,
   lazyGroupMember,
   lazyGzip,
-  lazyLogFile,
   lazyRunner,
   lazyTransactionManager,
 ];

@@ -102,7 +102,9 @@ type ConsumerHandle = Pick<Consumer, 'close' | 'group' | 'memberId' | typeof IS_
 
 /** An open log. Close it when done: that closes its producers and consumers too. */
 export class Log extends Closable {
+  /** The name that `openLog` was given: logs of one name are one log, in every tab of the origin. */
   readonly name: string;
+  /** Creates, changes and describes the log's topics and groups (Kafka's `Admin`). */
   readonly admin: Admin;
   readonly #connection: Connection;
   readonly #topicMetadata: TopicMetadata;

@@ -33,12 +33,15 @@ import type { TopicConfigChanges, TopicDescription, TopicInfo, TopicSpec } from 
  * worker's name contains the version, so builds with different versions get a worker each. The two
  * workers can share the log, because IndexedDB orders their transactions.
  */
-export const PROTOCOL_VERSION = 3;
+export const PROTOCOL_VERSION = 4;
 
 /** The result of an import. */
-export interface ImportedPartition {
+export interface ImportedRecords {
+  /** The offset of the partition's first record. */
   readonly startOffset: number;
+  /** The offset of the partition's next record (Kafka's log end offset). */
   readonly endOffset: number;
+  /** The number of records stored. */
   readonly records: number;
   /** The parts of the files that were not stored; missing where every byte was. */
   readonly leftOut?: LeftOut;
@@ -64,27 +67,37 @@ export interface OpenedLog {
   readonly topics: readonly TopicInfo[];
 }
 
-export interface LogDescription {
+/** The log as the broker describes it. */
+export interface StoredLog {
   /**
-   * A random id made with the database. It changes when the browser or the user clears the data.
+   * A random id made with the database. It changes when the browser or the user clears the data, and
+   * when the log is deleted.
    */
   readonly logId: string;
-  /** Milliseconds since 1970. */
+  /** When the log was created, in milliseconds since 1970. */
   readonly createdAt: number;
-  /** Bytes of all segments of all topics on disk. */
+  /** Bytes of all records on disk, as stored. */
   readonly bytes: number;
-  /** The bound of `bytes`: beyond it the oldest records are deleted; null: no bound. */
+  /** The bound of `bytes`: beyond it the oldest records are deleted; null: no bound. See `alterLog`. */
   readonly maxBytes: number | null;
 }
 
-export interface ResetOffsetsRequest {
+export interface AlterGroupOffsetsRequest {
   readonly groupId: string;
-  readonly topic: string;
-  /** null: all. */
-  readonly partitions: readonly number[] | null;
-  readonly to: PositionSpec;
-  /** Resets also while the group has members; the owners of the partitions position them anew. */
+  readonly partitions: readonly {
+    readonly topic: string;
+    /** `undefined`: every partition of the topic. */
+    readonly partition: number | undefined;
+    readonly to: PositionSpec;
+    readonly metadata: string;
+  }[];
+  /** Alters also while the group has members; the owners of the partitions position them anew. */
   readonly force: boolean;
+  /**
+   * `true`: the group must exist, and an offset out of range becomes the nearest in range. `false`: a
+   * new group is created, and an offset beyond the end is refused, as in a member's commit.
+   */
+  readonly isReset: boolean;
 }
 
 /** The calls of a client to its broker. Each takes one value and answers with one value. */
@@ -94,7 +107,7 @@ export interface Broker {
    * id: `CLOSED` when that log has been deleted.
    */
   openLog(request: { readonly logId: string | null }): Promise<OpenedLog>;
-  describeLog(request: null): Promise<LogDescription>;
+  describeLog(request: null): Promise<StoredLog>;
   /**
    * Creates topics, all or none. A topic that exists and agrees with its spec is kept; a topic of a
    * lower version is brought in line with it; a topic of a higher version is kept as it is.
@@ -103,19 +116,22 @@ export interface Broker {
   deleteTopics(names: readonly string[]): Promise<null>;
   listTopics(request: null): Promise<readonly TopicInfo[]>;
   describeTopics(names: readonly string[]): Promise<readonly TopicDescription[]>;
-  addPartitions(request: {
-    readonly name: string;
-    readonly partitions: number;
-  }): Promise<TopicInfo>;
-  alterTopic(request: {
-    readonly name: string;
-    readonly config: TopicConfigChanges;
-  }): Promise<TopicInfo>;
-  /** Moves log start offsets forward; returns the log start offset of each partition. */
-  deleteRecords(request: {
-    readonly topicId: string;
-    readonly partitions: readonly { readonly partition: number; readonly before: number }[];
-  }): Promise<readonly number[]>;
+  /** Raises the numbers of partitions of all of the topics or of none. */
+  createPartitions(
+    request: readonly { readonly name: string; readonly partitions: number }[],
+  ): Promise<readonly TopicInfo[]>;
+  /** Changes the configurations of all of the topics or of none. */
+  alterTopics(
+    request: readonly { readonly name: string; readonly config: TopicConfigChanges }[],
+  ): Promise<readonly TopicInfo[]>;
+  /** Moves log start offsets forward, each by itself; returns the log start offset of each partition. */
+  deleteRecords(
+    request: readonly {
+      readonly topicId: string;
+      readonly partition: number;
+      readonly before: number;
+    }[],
+  ): Promise<readonly number[]>;
   /** Stores a Kafka log file in an empty partition, whole or not at all. */
   importPartition(request: {
     readonly topicId: string;
@@ -124,7 +140,7 @@ export interface Broker {
     readonly file: ArrayBuffer;
     /** The size of each segment, in any order of offsets. Default: `file` is one segment. */
     readonly sizes?: readonly number[];
-  }): Promise<ImportedPartition>;
+  }): Promise<ImportedRecords>;
   /** Bounds the log as a whole. */
   alterLog(request: { readonly maxBytes: number | null }): Promise<null>;
   produce(request: ProduceRequest): Promise<readonly AppendResult[]>;
@@ -190,8 +206,12 @@ export interface Broker {
   describeGroups(groupIds: readonly string[]): Promise<readonly GroupDescription[]>;
   /** Deletes all of the groups or none. Throws `NON_EMPTY_GROUP` while one of them has members. */
   deleteGroups(groupIds: readonly string[]): Promise<null>;
-  fetchOffsets(request: { readonly groupId: string }): Promise<readonly CommittedOffset[]>;
-  resetOffsets(request: ResetOffsetsRequest): Promise<readonly CommittedOffset[]>;
+  listGroupOffsets(request: { readonly groupId: string }): Promise<readonly CommittedOffset[]>;
+  /**
+   * Commits all of the offsets or none, without a member (Kafka's OffsetCommit with the generation -1).
+   * Throws `NON_EMPTY_GROUP` while the group has members, unless forced.
+   */
+  alterGroupOffsets(request: AlterGroupOffsetsRequest): Promise<readonly CommittedOffset[]>;
 }
 
 export type Method = keyof Broker;

@@ -103,12 +103,17 @@ export interface GroupPosition extends PartitionAssignment {
   } | null;
 }
 
+/**
+ * The state of a group (Kafka's `GroupState`). 'empty': it has no members; 'reconciling': some partition
+ * is owned by another member than its target; 'stable': none is.
+ */
 export type GroupPhase = 'empty' | 'reconciling' | 'stable';
 
 export interface GroupListing {
-  readonly groupId: string;
-  /** 'reconciling': some partition is owned by another member than its target. */
+  /** The group's name. */
+  readonly group: string;
   readonly state: GroupPhase;
+  /** How many members it has. */
   readonly members: number;
 }
 
@@ -141,7 +146,8 @@ export interface GroupPartitionDescription {
 }
 
 export interface GroupDescription {
-  readonly groupId: string;
+  /** The group's name. */
+  readonly group: string;
   readonly state: GroupPhase;
   /** Goes up with every change of the members and of the assignment. */
   readonly generation: number;
@@ -151,11 +157,18 @@ export interface GroupDescription {
   readonly partitions: readonly GroupPartitionDescription[];
 }
 
-export interface CommittedOffset {
+/** An offset of a group in a partition, by the topic's name (Kafka's `OffsetAndMetadata`). */
+export interface GroupOffset {
   readonly topic: string;
   readonly partition: number;
+  /** The offset of the next record that the group reads. */
   readonly offset: number;
+  /** What the committer has stored with the offset; '' where nothing. */
   readonly metadata: string;
-  /** Milliseconds since 1970. */
+}
+
+/** What a group has committed of a partition. */
+export interface CommittedOffset extends GroupOffset {
+  /** When it was committed, in milliseconds since 1970. */
   readonly committedAt: number;
 }

@@ -11,11 +11,12 @@ import type { Answer, HelloRequest, HelloResponse } from './wire.ts';
 
 /** The methods that a client may call. The type checks that none is missing. */
 const METHODS = Object.keys({
-  addPartitions: true,
-  alterTopic: true,
+  alterGroupOffsets: true,
   alterLog: true,
+  alterTopics: true,
   cancelFetch: true,
   commitOffsets: true,
+  createPartitions: true,
   createTopics: true,
   deleteGroups: true,
   deleteRecords: true,
@@ -24,11 +25,11 @@ const METHODS = Object.keys({
   describeLog: true,
   describeTopics: true,
   fetch: true,
-  fetchOffsets: true,
   importPartition: true,
   initProducer: true,
   joinGroup: true,
   leaveGroup: true,
+  listGroupOffsets: true,
   listGroups: true,
   listOffsets: true,
   listTopicOffsets: true,
@@ -37,7 +38,6 @@ const METHODS = Object.keys({
   positionPartitions: true,
   produce: true,
   releasePartitions: true,
-  resetOffsets: true,
   syncGroup: true,
   transact: true,
 } satisfies Record<Method, true>) as Method[];

@@ -1,31 +1,57 @@
 import type { TopicStorage } from './topic-id.ts';
 
-/** How a topic behaves. Kafka's name of each is in parentheses. */
+/** How a topic behaves. `topic()` takes each as an option; Kafka's name is in parentheses. */
 export interface TopicConfig {
   /**
-   * 'memory': the records are never written to disk, and are lost with the worker that has them. It
-   * cannot be changed. Default 'disk'.
+   * Where the records are stored. It cannot be changed. 'disk' (default); 'memory': for messages
+   * between tabs. One worker has the records in memory, and they are lost with it: when the last tab
+   * closes or, where there are no SharedWorkers, when the tab of that worker does. Offsets go on from
+   * a higher number then, and readers at the first record that exists. Transactions cannot write to
+   * the topic. Each partition keeps the newest `retention.bytes`, whatever `cleanup` says.
    */
   readonly storage: TopicStorage;
-  /** Bytes of a record's key, value and headers (`max.message.bytes`). Default 1 MiB. */
+  /**
+   * The most bytes that a record's key, value and headers may have together (`max.message.bytes`): 1
+   * byte to 16 MiB, default 1 MiB.
+   */
   readonly maxRecordBytes: number;
   /**
-   * The timestamp of a record (`message.timestamp.type`). 'create': the producer's; 'append': the
-   * time at which the broker stored the record. Default 'create'.
+   * The timestamp of a record (`message.timestamp.type`). 'create' (default): the producer's;
+   * 'append': the time at which the broker stored the record.
    */
   readonly timestampType: 'create' | 'append';
   /**
-   * How old records are removed (`cleanup.policy`). 'delete': by `retention`; 'compact': records
-   * with a later record of the same key; 'compact,delete': both. Default 'delete'.
+   * How old records are removed (`cleanup.policy`). 'delete' (default): by `retention`; 'compact':
+   * records with a later record of the same key, and every record needs a key; 'compact,delete': both.
+   * Records without a key that exist when a topic becomes 'compact' stay.
    */
   readonly cleanup: 'delete' | 'compact' | 'compact,delete';
+  /**
+   * How much of each partition is kept, by age and by bytes. Default: everything, where Kafka keeps 7
+   * days; 16 MiB of topics in memory.
+   *
+   * The age of a record is that of its timestamp, which is the producer's or the append's
+   * (`timestampType`). A timestamp ahead of the clock counts as of when retention first saw it,
+   * some 10 s after the append. (Kafka 4 refuses a timestamp more than an hour ahead,
+   * `message.timestamp.after.max.ms`.)
+   *
+   * Whole rows are deleted, and times are known every 64 KiB or so: somewhat more may stay. On disk
+   * retention runs in the background, some 10 s after an append, else every 5 minutes, and not at
+   * all with 'compact' alone.
+   */
   readonly retention: Retention;
   /**
    * How long a tombstone stays in a compacted topic after it became the last record of its key, in
-   * milliseconds (`delete.retention.ms`). Default 24 hours.
+   * milliseconds (`delete.retention.ms`); without compaction it has no effect. Default 24 hours. Leave
+   * it out unless a reader may be away for longer, and has to hear of what was deleted.
    */
   readonly deleteRetentionMs: number;
-  /** Groups whose unread records `retention` keeps. Default: none. */
+  /**
+   * Groups whose unread records are kept, whatever `retention` says, and the log's `maxBytes` too. A
+   * group that has committed nothing, as one that nobody has ever joined, keeps everything.
+   * `deleteRecords` and compaction do not heed it. Kafka has no such option. Default: none. Not for
+   * topics in memory.
+   */
   readonly protectUncommitted: readonly string[];
 }
 
@@ -35,14 +61,16 @@ export interface Retention {
   readonly ms: number | null;
   /**
    * Stored bytes of a partition (`retention.bytes`): beyond them the oldest records are deleted.
-   * Default null; 16 MiB for a topic in memory.
+   * Default null; 16 MiB for a topic in memory, which needs a bound.
    */
   readonly bytes: number | null;
 }
 
 /** The part of a configuration that a caller names. */
-export type TopicConfigChanges = Partial<Omit<TopicConfig, 'retention'>> & {
-  readonly retention?: Partial<Retention>;
+export type TopicConfigChanges = {
+  readonly [Option in keyof TopicConfig]?: Option extends 'retention'
+    ? Partial<Retention>
+    : TopicConfig[Option];
 };
 
 export const DEFAULT_TOPIC_CONFIG: TopicConfig = {
@@ -70,13 +98,15 @@ export interface TopicSpec {
   readonly version?: number;
 }
 
+/** A topic as the log has it. */
 export interface TopicInfo {
   readonly name: string;
   /** Made with the topic: a topic that is deleted and created again gets another id. */
   readonly id: string;
+  /** How many partitions it has. */
   readonly partitions: number;
   readonly config: TopicConfig;
-  /** Milliseconds since 1970. */
+  /** When it was created, in milliseconds since 1970. */
   readonly createdAt: number;
   /** The highest `version` that `createTopics` was given for the topic; missing: none. */
   readonly version?: number;
@@ -94,6 +124,7 @@ export interface PartitionDescription {
   readonly segments: number;
 }
 
+/** A topic with what each of its partitions holds. */
 export interface TopicDescription extends Omit<TopicInfo, 'partitions'> {
   readonly partitions: readonly PartitionDescription[];
 }

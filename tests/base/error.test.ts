@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import * as rules from '../../src/base/error-rules.ts';
 import { TablogError, toTablogError } from '../../src/base/error.ts';
@@ -17,6 +18,13 @@ describe('the table of errors', () => {
       expect(rule.next).toMatch(STEP);
     },
   );
+
+  test('has a code each, which says when it comes and what it means', () => {
+    const source = readFileSync(new URL('../../src/base/error-rule.ts', import.meta.url), 'utf8');
+    const union = source.slice(source.indexOf('export type ErrorCode'), source.indexOf(';\n\n'));
+    const documented = [...union.matchAll(/\*\/\n {2}\| '(\w+)'/g)].map(([, code]) => code);
+    expect(new Set(documented)).toEqual(new Set(Object.keys(rules)));
+  });
 
   test('has each text once, but where two mean the same step', () => {
     const texts = Object.values(rules).map(({ next }) => next);

@@ -94,7 +94,7 @@ describe.each(WRAPS)('behind %s', (_, wrap) => {
     const consumer = wrap(log.consumer(options));
     await take(consumer, 1);
     await producer.transaction((tx) => wrap(tx).commitOffsets(consumer));
-    expect(await log.admin.fetchOffsets('g')).toMatchObject([{ offset: 1 }]);
+    expect(await log.admin.listGroupOffsets('g')).toMatchObject([{ offset: 1 }]);
   });
 });
 

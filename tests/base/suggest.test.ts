@@ -31,7 +31,7 @@ describe('a name that somebody may have meant', () => {
     ['messages', RECORD, 'did you mean sendBatch(topic, records)?'],
     ['acks', RECORD, ''],
     ['partitions', RECORD, 'did you mean partition?'],
-    ['partitions', ['cleanup'], 'did you mean admin.addPartitions()?'],
+    ['partitions', ['cleanup'], 'did you mean admin.createPartitions()?'],
     ['autoCommit', [...CONSUMER, 'commit'], 'did you mean commit?'],
     ['numPartitions', ['partitions'], 'did you mean partitions?'],
     ['values', RECORD, 'did you mean value?'],

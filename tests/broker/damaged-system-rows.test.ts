@@ -72,7 +72,7 @@ test('a group whose row is damaged fails by itself, and deleting it is the way o
     members: [],
     partitions: [],
   });
-  expect(await broker.listGroups()).toEqual([{ groupId: 'good', state: 'empty', members: 0 }]);
+  expect(await broker.listGroups()).toEqual([{ group: 'good', state: 'empty', members: 0 }]);
   expect(await errorOf(broker.describeGroups(['bad']))).toMatchObject({
     code: 'LOG_CORRUPT',
     details: { store: GROUPS, key: 'bad' },
@@ -99,8 +99,8 @@ test('a topic whose row is damaged keeps no other from being opened and listed',
   const corrupt = { code: 'LOG_CORRUPT', details: { store: TOPICS, key: 'bad' } };
   expect(await errorOf(broker.describeTopics(['bad']))).toMatchObject(corrupt);
   expect(await errorOf(broker.createTopics([{ name: 'bad' }]))).toMatchObject(corrupt);
-  expect(await errorOf(broker.alterTopic({ name: 'bad', config: {} }))).toMatchObject(corrupt);
-  expect(await errorOf(broker.addPartitions({ name: 'bad', partitions: 2 }))).toMatchObject(
+  expect(await errorOf(broker.alterTopics([{ name: 'bad', config: {} }]))).toMatchObject(corrupt);
+  expect(await errorOf(broker.createPartitions([{ name: 'bad', partitions: 2 }]))).toMatchObject(
     corrupt,
   );
   expect(await errorOf(broker.deleteTopics(['bad']))).toMatchObject(corrupt);
@@ -126,7 +126,7 @@ test.each(DAMAGED)(
     const view = await broker.joinGroup(join);
     await put(log, OFFSETS, ['g', t!.id, 0], row);
 
-    expect(await broker.fetchOffsets({ groupId: 'g' })).toEqual([]);
+    expect(await broker.listGroupOffsets({ groupId: 'g' })).toEqual([]);
     expect(await broker.describeGroups(['g'])).toHaveLength(1);
     const member = {
       groupId: 'g',
@@ -143,14 +143,15 @@ test.each(DAMAGED)(
       code: 'LOG_CORRUPT',
       details: { store: OFFSETS, key: `g/${t!.id}/0` },
     });
-    await broker.resetOffsets({
+    await broker.alterGroupOffsets({
       groupId: 'g',
-      topic: 't',
-      partitions: null,
-      to: { at: 'earliest' },
+      partitions: [{ topic: 't', partition: undefined, to: { at: 'earliest' }, metadata: '' }],
       force: true,
+      isReset: true,
     });
-    expect(await broker.fetchOffsets({ groupId: 'g' })).toMatchObject([{ topic: 't', offset: 0 }]);
+    expect(await broker.listGroupOffsets({ groupId: 'g' })).toMatchObject([
+      { topic: 't', offset: 0 },
+    ]);
 
     await put(log, OFFSETS, ['g', t!.id, 0], row);
     await broker.leaveGroup({ member, offsets: [] });

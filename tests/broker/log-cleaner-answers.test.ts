@@ -7,7 +7,7 @@ import type { Log } from '../../src/index.ts';
 import { openMemoryStore } from '../../src/store/memory-store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { FaultStore } from '../support/fault-store.ts';
-import { openTab, settle, take } from '../support/log-fixture.ts';
+import { offsetsOf, openTab, settle, take } from '../support/log-fixture.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
 const SOON_MS = 10_000;
@@ -41,8 +41,8 @@ async function send(log: Log, name: string, count: number, bytes: number): Promi
   for (let i = 0; i < count; i++) await producer.send(name, { value: 'x'.repeat(bytes) });
 }
 
-async function logBytes(log: Log): Promise<number> {
-  return (await log.admin.storage()).logBytes;
+async function bytes(log: Log): Promise<number> {
+  return (await log.admin.describeLog()).bytes;
 }
 
 describe('the budget of a log', () => {
@@ -51,10 +51,12 @@ describe('the budget of a log', () => {
     await log.admin.createTopics(['large', 'small']);
     await send(log, 'large', 5, 300_000);
     await send(log, 'small', 10, 1_000);
-    await log.admin.alterLog({ maxBytes: (await logBytes(log)) - 100_000 });
+    await log.admin.alterLog({ maxBytes: (await bytes(log)) - 100_000 });
     clock.advance(SOON_MS);
     await settle();
-    expect(await log.admin.listOffsets('small', 'earliest')).toEqual([0]);
+    expect(offsetsOf(await log.admin.listOffsets([{ topic: 'small', at: 'earliest' }]))).toEqual([
+      0,
+    ]);
   });
 
   test('takes from the next topic what the largest has no more of', async () => {
@@ -65,11 +67,15 @@ describe('the budget of a log', () => {
     ]);
     await send(log, 'large', 5, 300_000);
     await send(log, 'small', 10, 1_000);
-    await log.admin.alterLog({ maxBytes: (await logBytes(log)) - 5_000 });
+    await log.admin.alterLog({ maxBytes: (await bytes(log)) - 5_000 });
     clock.advance(SOON_MS);
     await settle();
-    expect(await log.admin.listOffsets('large', 'earliest')).toEqual([0]);
-    expect((await log.admin.listOffsets('small', 'earliest'))[0]).toBeGreaterThan(3);
+    expect(offsetsOf(await log.admin.listOffsets([{ topic: 'large', at: 'earliest' }]))).toEqual([
+      0,
+    ]);
+    expect(
+      offsetsOf(await log.admin.listOffsets([{ topic: 'small', at: 'earliest' }]))[0],
+    ).toBeGreaterThan(3);
   });
 
   test('takes no more than it must when the answer to a deletion is lost', async () => {
@@ -77,7 +83,7 @@ describe('the budget of a log', () => {
     await log.admin.createTopics(['a', 'b']);
     await send(log, 'a', 20, 1_000);
     await send(log, 'b', 19, 1_000);
-    const maxBytes = (await logBytes(log)) - 5_000;
+    const maxBytes = (await bytes(log)) - 5_000;
     await log.admin.alterLog({ maxBytes });
     await settle();
     const [ofTheClock, ofTheDeletion] = [{}, { error: unknown, stored: true }];
@@ -85,7 +91,7 @@ describe('the budget of a log', () => {
     clock.advance(SOON_MS);
     await settle();
     await settle();
-    expect(await logBytes(log)).toBeGreaterThanOrEqual(maxBytes);
+    expect(await bytes(log)).toBeGreaterThanOrEqual(maxBytes);
   });
 });
 

@@ -86,7 +86,7 @@ async function openTended(bound: Bound): Promise<Tended> {
     other: () => open(new ManualClock()),
     async result() {
       const names = ['orders', 'state'];
-      const described = await Promise.all(names.map((name) => log.admin.describeTopic(name)));
+      const described = await log.admin.describeTopics(names);
       const ids = await store.readAll(PRODUCERS);
       return { ids: ids.length, left: described.map((each) => each.partitions) };
     },

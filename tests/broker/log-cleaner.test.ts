@@ -8,7 +8,7 @@ import { openMemoryStore } from '../../src/store/memory-store.ts';
 import { PRODUCERS, partitionStore } from '../../src/store/schema.ts';
 import type { Store } from '../../src/store/store.ts';
 import { FaultStore } from '../support/fault-store.ts';
-import { openTab, readAll, settle, texts } from '../support/log-fixture.ts';
+import { offsetsOf, openTab, readAll, settle, texts } from '../support/log-fixture.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
 const MINUTE_MS = 60_000;
@@ -82,16 +82,16 @@ class Tended {
   }
 
   async range(of: TopicLike): Promise<readonly [start: number, end: number]> {
-    const { partitions } = await this.log.admin.describeTopic(of);
+    const [{ partitions }] = await this.log.admin.describeTopics([of]);
     return [partitions[0]!.startOffset, partitions[0]!.endOffset];
   }
 
   async rows(of: TopicLike): Promise<number> {
-    return (await this.log.admin.describeTopic(of)).partitions[0]!.segments;
+    return (await this.log.admin.describeTopics([of]))[0].partitions[0]!.segments;
   }
 
   async bytes(of: TopicLike): Promise<number> {
-    return (await this.log.admin.describeTopic(of)).partitions[0]!.bytes;
+    return (await this.log.admin.describeTopics([of]))[0].partitions[0]!.bytes;
   }
 }
 
@@ -162,7 +162,9 @@ describe('retention', () => {
     const tended = await Tended.open(orders());
     await tended.send('orders', ...TEN);
     await tended.pass(10_000);
-    await tended.log.admin.alterTopic('orders', { retention: { bytes: 5_000 } });
+    await tended.log.admin.alterTopics([
+      { topic: 'orders', config: { retention: { bytes: 5_000 } } },
+    ]);
     await tended.round();
     expect(await tended.range('orders')).toEqual([5, 10]);
   });
@@ -202,7 +204,9 @@ describe('a record that is ahead of the clock', () => {
     expect(await tended.range('orders')).toEqual([0, 3]);
     // It is still found by its time.
     const later = new Date(timestamp - DAY_MS);
-    expect(await tended.log.admin.listOffsets('orders', later)).toEqual([0]);
+    expect(offsetsOf(await tended.log.admin.listOffsets([{ topic: 'orders', at: later }]))).toEqual(
+      [0],
+    );
     await tended.pass(10 * MINUTE_MS);
     await tended.round();
     expect(await tended.range('orders')).toEqual([3, 3]);
@@ -230,7 +234,9 @@ describe('a record that is ahead of the clock', () => {
     await tended.pass(DAY_MS);
     const [head] = await tended.store.read([headRef(partitionStore(0))]);
     expect(head!.timeIndex).not.toHaveProperty('aheadSince'); // as older builds have it
-    await tended.log.admin.alterTopic('orders', { retention: { ms: keptMs } });
+    await tended.log.admin.alterTopics([
+      { topic: 'orders', config: { retention: { ms: keptMs } } },
+    ]);
     await tended.round();
     await tended.pass(keptMs + MINUTE_MS);
     await tended.round();
@@ -286,7 +292,7 @@ describe('the budget of the log', () => {
     const state = await tended.bytes('state');
     const budget = state + (await tended.bytes('small')) + 5_000;
     await tended.log.admin.alterLog({ maxBytes: budget });
-    expect((await tended.log.admin.storage()).maxLogBytes).toBe(budget);
+    expect((await tended.log.admin.describeLog()).maxBytes).toBe(budget);
     await tended.pass(10_000);
     expect(await tended.range('large')).toEqual([15, 20]);
     expect(await tended.range('small')).toEqual([0, 10]);
@@ -308,7 +314,7 @@ describe('the budget of the log', () => {
     await expect(log.admin.alterLog({ maxBytes })).rejects.toThrow(
       new RangeError(`maxBytes must be an integer of at least 1, got ${maxBytes}`),
     );
-    expect((await log.admin.storage()).maxLogBytes).toBeNull();
+    expect((await log.admin.describeLog()).maxBytes).toBeNull();
   });
 });
 
@@ -319,7 +325,7 @@ test('a record of the future holds up nothing, deleted or not', async () => {
     const timestamp = clock.now() + 100 * YEAR_MS;
     await log.producer().send('orders', { value: KIB.repeat(64), timestamp });
     await tended.send('orders', ...TEN);
-    if (isDeleted) await log.admin.deleteRecords('orders', [{ partition: 0, before: 1 }]);
+    if (isDeleted) await log.admin.deleteRecords([{ topic: 'orders', partition: 0, before: 1 }]);
     for (let days = 0; days < 3; days++) await tended.pass(DAY_MS);
     expect(await tended.range('orders')).toEqual([11, 11]);
   }
@@ -413,7 +419,7 @@ test('compaction goes on after what it had cleaned is deleted', async () => {
   const producer = log.producer();
   for (let i = 0; i < 20; i++) await producer.send('orders', { key: `k${i}`, value: KIB });
   await tended.pass(10_000);
-  await log.admin.deleteRecords('orders', [{ partition: 0, before: 'latest' }]);
+  await log.admin.deleteRecords([{ topic: 'orders', partition: 0, before: 'latest' }]);
   await tended.round();
   for (let i = 0; i < 18; i++) await producer.send('orders', { key: 'one', value: KIB });
   await tended.round();

@@ -47,8 +47,8 @@ describe('a connection that the browser closed', () => {
       () => shop.create('other'),
       () => shop.offset(orders, 'latest'),
       () => shop.fetch(orders),
-      () => shop.broker.alterTopic({ name: 'orders', config: { maxRecordBytes: 10 } }),
-      () => shop.broker.addPartitions({ name: 'orders', partitions: 2 }),
+      () => shop.broker.alterTopics([{ name: 'orders', config: { maxRecordBytes: 10 } }]),
+      () => shop.broker.createPartitions([{ name: 'orders', partitions: 2 }]),
       () => shop.broker.deleteTopics(['other']),
     ];
     for (const call of calls) {

@@ -51,7 +51,7 @@ test('1,000 idle partitions cost a round of cleaning a handful of transactions',
   await append();
   const afterAppend = await count(connection, () => clock.advance(SOON_MS));
   const idle = await count(connection, () => clock.advance(ROUND_MS));
-  const describe = await count(connection, () => log.admin.storage());
+  const describe = await count(connection, () => log.admin.describeLog());
   expect(afterAppend).toBeLessThanOrEqual(10);
   expect(idle).toBeLessThanOrEqual(10);
   expect(describe).toBeLessThanOrEqual(4);
@@ -76,7 +76,7 @@ test('records expire by time among many partitions that nobody appends to', asyn
   await settle();
   clock.advance(2 * HOUR_MS);
   await settle();
-  const { partitions } = await log.admin.describeTopic('idle');
+  const [{ partitions }] = await log.admin.describeTopics(['idle']);
   const starts = [0, 350, 699].map((partition) => partitions[partition]!.startOffset);
   expect(starts).toEqual([1, 1, 1]);
 });
@@ -90,7 +90,7 @@ test('openLog and storage() make as many transactions with 100 topics as with on
     await log.admin.createTopics(names);
     const { log: other, connection } = await openOn(store, log.name);
     counts.push(connection.calls);
-    counts.push(await count(connection, () => other.admin.storage()));
+    counts.push(await count(connection, () => other.admin.describeLog()));
   }
   const [open, storage] = counts;
   expect(counts).toEqual([open, storage, open, storage]);
@@ -109,7 +109,7 @@ test('openLog and storage() succeed while another tab creates and deletes topics
   })();
   for (let i = 0; i < 100; i++) {
     const other = await openOn(store, log.name);
-    await other.log.admin.storage();
+    await other.log.admin.describeLog();
   }
   over.abort();
   await changing;

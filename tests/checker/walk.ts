@@ -228,7 +228,11 @@ class Walker {
     const partitions = this.#partitions.get(topic)! + 1;
     if (running.length === 0 || partitions > MAX_PARTITIONS) return;
     const { log, name } = this.#random.pick(running);
-    const added = this.#expectNoError('add', log.admin.addPartitions(topic, partitions), name);
+    const added = this.#expectNoError(
+      'add',
+      log.admin.createPartitions([{ topic, partitions }]),
+      name,
+    );
     await this.#wait(500);
     await added;
     this.#partitions.set(topic, partitions);
@@ -279,8 +283,8 @@ class Walker {
     }
   }
 
-  #group(log: Log): Promise<GroupDescription> {
-    return log.admin.describeGroup(GROUP);
+  async #group(log: Log): Promise<GroupDescription> {
+    return (await log.admin.describeGroups([GROUP]))[0];
   }
 
   #fault(what: 'crash' | 'freeze' | 'thaw', member: string): void {

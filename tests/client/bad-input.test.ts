@@ -251,21 +251,85 @@ const REJECTED: Readonly<Record<string, Case>> = {
     '{ name, key, value, partitions, config }',
   ],
   'deleteTopics: a name': [() => log.admin.deleteTopics(['plain', wrong(5)]), name, '5'],
-  'describeTopic: a name': [() => log.admin.describeTopic(''), name, '""'],
-  'addPartitions: none': [() => log.admin.addPartitions('plain', 0), 'from 1 to 1000', '0'],
-  'addPartitions: text': [() => log.admin.addPartitions('plain', wrong('2')), 'integer', '"2"'],
-  'alterTopic: a name': [() => log.admin.alterTopic(wrong({}), {}), made, '{}'],
-  'alterTopic: bytes': [() => log.admin.alterTopic('plain', { maxRecordBytes: 0 }), '0'],
-  'alterTopic: misspelt': [
-    () => log.admin.alterTopic('plain', wrong({ maxBytes: 7 })),
+  'describeTopics: a name': [() => log.admin.describeTopics(['']), name, '""'],
+  'createPartitions: none': [
+    () => log.admin.createPartitions([{ topic: 'plain', partitions: 0 }]),
+    'from 1 to 1000',
+    '0',
+  ],
+  'createPartitions: text': [
+    () => log.admin.createPartitions([{ topic: 'plain', partitions: wrong('2') }]),
+    'integer',
+    '"2"',
+  ],
+  'alterTopics: a name': [
+    () => log.admin.alterTopics([{ topic: wrong({}), config: {} }]),
+    made,
+    '{}',
+  ],
+  'alterTopics: bytes': [
+    () => log.admin.alterTopics([{ topic: 'plain', config: { maxRecordBytes: 0 } }]),
+    '0',
+  ],
+  'alterTopics: misspelt': [
+    () => log.admin.alterTopics([{ topic: 'plain', config: wrong({ maxBytes: 7 }) }]),
     '"maxBytes"',
   ],
-  'alterTopic: storage': [
-    () => log.admin.alterTopic('plain', wrong({ storage: 'memory' })),
-    'alterTopic() has no option "storage": it takes maxRecordBytes,',
+  'alterTopics: storage': [
+    () => log.admin.alterTopics([{ topic: 'plain', config: wrong({ storage: 'memory' }) }]),
+    'alterTopics() has no option "storage": it takes maxRecordBytes,',
   ],
-  'listOffsets: an offset': [() => log.admin.listOffsets('plain', wrong(5)), 'no offset', '5'],
-  'listOffsets: a word': [() => log.admin.listOffsets('plain', wrong('end')), "'latest'", '"end"'],
+  'describeTopics: one topic': [() => log.admin.describeTopics(wrong('plain')), 'array', '"plain"'],
+  'createPartitions: a topic and a number': [
+    () => log.admin.createPartitions(wrong('plain')),
+    'an array of { topic, partitions }',
+    '"plain"',
+  ],
+  'createPartitions: one topic twice': [
+    () =>
+      log.admin.createPartitions([
+        { topic: 'plain', partitions: 2 },
+        { topic: 'plain', partitions: 3 },
+      ]),
+    'createPartitions() was given the topic "plain" twice',
+  ],
+  'alterTopics: an option beside the topic': [
+    () => log.admin.alterTopics([wrong({ topic: 'plain', cleanup: 'compact' })]),
+    'alterTopics() has no option "cleanup": it takes topic, config',
+  ],
+  'alterTopics: no config': [
+    () => log.admin.alterTopics([wrong({ topic: 'plain' })]),
+    'the config of alterTopics() takes an object of options',
+    'undefined',
+  ],
+  'listOffsets: a topic': [() => log.admin.listOffsets(wrong('plain')), 'an array', '"plain"'],
+  'listOffsets: a partition': [
+    () => log.admin.listOffsets([{ topic: 'plain', partition: 7, at: 'latest' }]),
+    'partition must be an integer from 0 to 0',
+    '7',
+  ],
+  'exportPartition: a topic': [
+    () => log.admin.exportPartition(wrong('plain'), wrong(0)).getReader().read(),
+    'exportPartition() takes { topic, partition }',
+    '"plain"',
+  ],
+  'importPartition: a topic': [
+    () => log.admin.importPartition(wrong('plain'), new Uint8Array()),
+    'importPartition() takes { topic, partition }',
+    '"plain"',
+  ],
+  'describeGroups: one group': [() => log.admin.describeGroups(wrong('g')), 'array', '"g"'],
+  'alterLog: nothing': [() => log.admin.alterLog(wrong({})), 'maxBytes must be', 'undefined'],
+  'listOffsets: an offset': [
+    () => log.admin.listOffsets([{ topic: 'plain', at: wrong(5) }]),
+    'no offset',
+    '5',
+  ],
+  'listOffsets: a word': [
+    () => log.admin.listOffsets([{ topic: 'plain', at: wrong('end') }]),
+    "'latest'",
+    '"end"',
+  ],
 
   'seek: a word': [() => consumer.seek(wrong('end')), "'latest'", '"end"'],
   'seek: nothing': [() => consumer.seek(wrong(undefined)), "'latest'", 'undefined'],

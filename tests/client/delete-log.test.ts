@@ -65,11 +65,11 @@ describe.each(PLACES)('a log %s', (_, place) => {
     const before = await open();
     await before.admin.createTopics(['t']);
     await before.producer().send('t', { value: 'v' });
-    const { logId } = await before.admin.storage();
+    const { logId } = await before.admin.describeLog();
     await remove();
     const after = await open();
     expect(await after.admin.listTopics()).toEqual([]);
-    expect((await after.admin.storage()).logId).not.toBe(logId);
+    expect((await after.admin.describeLog()).logId).not.toBe(logId);
     await after.admin.createTopics(['t']);
     expect(await after.producer().send('t', { value: 'v' })).toMatchObject({ offset: 0 });
     await expect(before.admin.listTopics()).rejects.toMatchObject(DELETED);
@@ -89,7 +89,7 @@ describe.each(PLACES)('a log %s', (_, place) => {
     await remove();
     const after = await open();
     expect(await after.admin.listGroups()).toEqual([]);
-    await expect(after.admin.fetchOffsets('g')).rejects.toMatchObject({
+    await expect(after.admin.listGroupOffsets('g')).rejects.toMatchObject({
       code: 'GROUP_ID_NOT_FOUND',
     });
     await after.admin.createTopics(['t']);

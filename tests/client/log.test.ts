@@ -30,7 +30,7 @@ test('logs of another name or another host are other logs', async () => {
   await logs[0]!.admin.createTopics(['t']);
   const topics = await Promise.all(logs.map(async (log) => (await log.admin.listTopics()).length));
   expect(topics).toEqual([1, 0, 0]);
-  const ids = await Promise.all(logs.map(async (log) => (await log.admin.storage()).logId));
+  const ids = await Promise.all(logs.map(async (log) => (await log.admin.describeLog()).logId));
   expect(new Set(ids).size).toBe(3);
 });
 
@@ -201,12 +201,15 @@ describe('after close everything is CLOSED', () => {
     ['createTopics', ({ admin }) => admin.createTopics(['t'])],
     ['deleteTopics', ({ admin }) => admin.deleteTopics(['t'])],
     ['listTopics', ({ admin }) => admin.listTopics()],
-    ['describeTopic', ({ admin }) => admin.describeTopic('t')],
-    ['addPartitions', ({ admin }) => admin.addPartitions('t', 2)],
-    ['alterTopic', ({ admin }) => admin.alterTopic('t', {})],
-    ['listOffsets', ({ admin }) => admin.listOffsets('t', 'latest')],
-    ['storage', ({ admin }) => admin.storage()],
-    ['exportPartition', (log) => log.admin.exportPartition('t', 0).getReader().read()],
+    ['describeTopics', ({ admin }) => admin.describeTopics(['t'])],
+    ['createPartitions', ({ admin }) => admin.createPartitions([{ topic: 't', partitions: 2 }])],
+    ['alterTopics', ({ admin }) => admin.alterTopics([{ topic: 't', config: {} }])],
+    ['listOffsets', ({ admin }) => admin.listOffsets([{ topic: 't', at: 'latest' }])],
+    ['describeLog', ({ admin }) => admin.describeLog()],
+    [
+      'exportPartition',
+      (log) => log.admin.exportPartition({ topic: 't', partition: 0 }).getReader().read(),
+    ],
     ['listGroups', ({ admin }) => admin.listGroups()],
   ];
 

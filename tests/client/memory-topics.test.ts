@@ -11,6 +11,7 @@ import { FaultStore } from '../support/fault-store.ts';
 import {
   logWith,
   numbered,
+  offsetsOf,
   openTab,
   openTwoTabs,
   readAll,
@@ -29,7 +30,7 @@ const late = new TablogError(STORAGE_TIMEOUT, 'the database does not answer');
 const SECOND = 1_000_000_000;
 
 async function offsets(log: Log, name: string): Promise<(readonly [number, number])[]> {
-  const { partitions } = await log.admin.describeTopic(name);
+  const [{ partitions }] = await log.admin.describeTopics([name]);
   return partitions.map(({ startOffset, endOffset }) => [startOffset, endOffset] as const);
 }
 
@@ -61,7 +62,7 @@ describe('a topic in memory', () => {
     const log = await openTab({ open: () => ({ broker, close: () => broker.close() }) }, 'log');
     await log.admin.createTopics([one]);
     await log.producer().sendBatch('one', numbered(100));
-    expect((await log.admin.describeTopic('one')).partitions[0]!.bytes).toBeGreaterThan(0);
+    expect((await log.admin.describeTopics(['one']))[0].partitions[0]!.bytes).toBeGreaterThan(0);
     expect((await broker.describeLog()).bytes).toBe(0);
     const partitions = Array.from({ length: 64 }, (_, index) => partitionStore(index));
     const rows = await Promise.all(partitions.map((partition) => store.readAll(partition)));
@@ -70,7 +71,7 @@ describe('a topic in memory', () => {
 
   test('says in its description that it is, and what bounds it', async () => {
     const log = await logWith(one);
-    expect((await log.admin.describeTopic('one')).config).toMatchObject({
+    expect((await log.admin.describeTopics(['one']))[0].config).toMatchObject({
       storage: 'memory',
       retention: { ms: null, bytes: 16 * 1024 * 1024 },
     });
@@ -81,7 +82,7 @@ describe('a topic in memory', () => {
     const log = await logWith(topic('one', { storage: 'memory', retention: { bytes } }));
     const value = new Uint8Array(100_000);
     for (let i = 0; i < 100; i++) await log.producer().send('one', { value });
-    const [partition] = (await log.admin.describeTopic('one')).partitions;
+    const [partition] = (await log.admin.describeTopics(['one']))[0].partitions;
     expect(partition!.endOffset).toBe(100);
     expect(partition!.bytes).toBeGreaterThanOrEqual(bytes);
     expect(partition!.bytes).toBeLessThan(bytes + 2 * 1024 * 1024);
@@ -91,9 +92,11 @@ describe('a topic in memory', () => {
   test('is deleted, made again, grown, and cut', async () => {
     const log = await logWith(one);
     await log.producer().sendBatch('one', numbered(5));
-    expect(await log.admin.deleteRecords('one', [{ partition: 0, before: 3 }])).toEqual([3]);
+    expect(await log.admin.deleteRecords([{ topic: 'one', partition: 0, before: 3 }])).toEqual([
+      { topic: 'one', partition: 0, startOffset: 3 },
+    ]);
     expect(texts(await readAll(log, 'one'))).toEqual(['3', '4']);
-    await log.admin.addPartitions('one', 2);
+    await log.admin.createPartitions([{ topic: 'one', partitions: 2 }]);
     expect(await offsets(log, 'one')).toEqual([
       [3, 5],
       [0, 0],
@@ -117,8 +120,12 @@ describe('a topic in memory', () => {
   test('is exported and imported', async () => {
     const log = await logWith(one, topic('two', { storage: 'memory' }));
     await log.producer().sendBatch('one', numbered(10));
-    const file = await new Response(log.admin.exportPartition('one', 0)).arrayBuffer();
-    expect(await log.admin.importPartition('two', 0, new Uint8Array(file))).toMatchObject({
+    const file = await new Response(
+      log.admin.exportPartition({ topic: 'one', partition: 0 }),
+    ).arrayBuffer();
+    expect(
+      await log.admin.importPartition({ topic: 'two', partition: 0 }, new Uint8Array(file)),
+    ).toMatchObject({
       records: 10,
     });
     expect(texts(await readAll(log, 'two'))).toEqual(texts(await readAll(log, 'one')));
@@ -130,7 +137,9 @@ describe('a topic in memory', () => {
     for (const timestamp of [1000, 2000, 3000]) {
       await producer.send('one', { value: 'x', timestamp: new Date(timestamp) });
     }
-    expect(await log.admin.listOffsets('one', new Date(1500))).toEqual([1]);
+    expect(offsetsOf(await log.admin.listOffsets([{ topic: 'one', at: new Date(1500) }]))).toEqual([
+      1,
+    ]);
     await expect(
       producer.send('one', { value: 'x', partition: 0 }, { expectedOffset: 2 }),
     ).rejects.toMatchObject({ code: 'CONFLICT' });
@@ -147,7 +156,7 @@ describe('what does not go together', () => {
   ])('is refused when it is described, and when it is changed: %s', async (_, options, named) => {
     expect(() => topic('one', { storage: 'memory', ...options })).toThrow(named);
     const log = await logWith(one);
-    await expect(log.admin.alterTopic('one', options)).rejects.toMatchObject({
+    await expect(log.admin.alterTopics([{ topic: 'one', config: options }])).rejects.toMatchObject({
       code: 'INVALID_CONFIG',
       message: expect.stringContaining(named) as string,
     });
@@ -155,9 +164,9 @@ describe('what does not go together', () => {
 
   test('is another storage for a topic that there is', async () => {
     const log = await logWith(disk);
-    await expect(log.admin.alterTopic('disk', { storage: 'memory' } as never)).rejects.toThrow(
-      'alterTopic() has no option "storage"',
-    );
+    await expect(
+      log.admin.alterTopics([{ topic: 'disk', config: { storage: 'memory' } as never }]),
+    ).rejects.toThrow('alterTopics() has no option "storage"');
     await expect(
       log.admin.createTopics([topic('disk', { storage: 'memory' })]),
     ).rejects.toMatchObject({ code: 'TOPIC_EXISTS' });
@@ -216,12 +225,18 @@ describe('tabs with a worker each', () => {
     const [first, second] = await tabsOf(one);
     await second.producer().sendBatch('one', numbered(10));
     expect(await offsets(second, 'one')).toEqual([[0, 10]]);
-    expect(await second.admin.listOffsets('one', 'latest')).toEqual([10]);
-    const file = await new Response(second.admin.exportPartition('one', 0)).arrayBuffer();
-    expect(await second.admin.deleteRecords('one', [{ partition: 0, before: 4 }])).toEqual([4]);
+    expect(offsetsOf(await second.admin.listOffsets([{ topic: 'one', at: 'latest' }]))).toEqual([
+      10,
+    ]);
+    const file = await new Response(
+      second.admin.exportPartition({ topic: 'one', partition: 0 }),
+    ).arrayBuffer();
+    expect(await second.admin.deleteRecords([{ topic: 'one', partition: 0, before: 4 }])).toEqual([
+      { topic: 'one', partition: 0, startOffset: 4 },
+    ]);
     expect(await offsets(first, 'one')).toEqual([[4, 10]]);
     await second.admin.createTopics([topic('two', { storage: 'memory' })]);
-    await second.admin.importPartition('two', 0, new Uint8Array(file));
+    await second.admin.importPartition({ topic: 'two', partition: 0 }, new Uint8Array(file));
     expect(texts(await readAll(first, 'two'))).toEqual(numbered(10).map(({ value }) => value));
   });
 
@@ -244,7 +259,7 @@ describe('tabs with a worker each', () => {
       [0, 1].map(() => numbered(5).map(({ value }) => value)),
     );
     await Promise.all(consumers.map((consumer) => consumer.close()));
-    const { partitions } = await second.admin.describeGroup('g');
+    const [{ partitions }] = await second.admin.describeGroups(['g']);
     // The last message of a loop that was left comes again.
     expect(partitions.map(({ lag }) => lag)).toEqual([1, 1]);
   });

@@ -53,7 +53,7 @@ test('blobs, buffers and streams of a frame are log files', async () => {
   await log.admin.createTopics([topic('from', { value: string() })]);
   await log.producer().send(topic('from', { value: string() }), { value: 'x' });
   const bytes = new Uint8Array(
-    await new Response(log.admin.exportPartition('from', 0)).arrayBuffer(),
+    await new Response(log.admin.exportPartition({ topic: 'from', partition: 0 })).arrayBuffer(),
   );
   const copy = other.Uint8Array.from(bytes);
   const stream = new other.ReadableStream<Uint8Array>({
@@ -70,6 +70,8 @@ test('blobs, buffers and streams of a frame are log files', async () => {
     stream,
   })) {
     await log.admin.createTopics([name]);
-    expect(await log.admin.importPartition(name, 0, file)).toMatchObject({ records: 1 });
+    expect(await log.admin.importPartition({ topic: name, partition: 0 }, file)).toMatchObject({
+      records: 1,
+    });
   }
 });

@@ -2,7 +2,7 @@ import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import { json, string, topic } from '../../src/index.ts';
 import type { LogFile, Partitioner, StandardSchema } from '../../src/index.ts';
-import { logWith, take, texts } from '../support/log-fixture.ts';
+import { logWith, offsetsOf, take, texts } from '../support/log-fixture.ts';
 
 /** What `source` is in a realm of its own: its classes are not those of this one. */
 function elsewhere(source: string): unknown {
@@ -57,7 +57,7 @@ describe('values of another realm', () => {
     const from = elsewhere('new Date(2000)') as Date;
     const [message] = await take(log.consumer({ topics: ['t'], from }), 1);
     expect(message!.timestamp).toBe(5000);
-    expect(await log.admin.listOffsets('t', from)).toEqual([1]);
+    expect(offsetsOf(await log.admin.listOffsets([{ topic: 't', at: from }]))).toEqual([1]);
   });
 
   test('a RegExp selects topics, with a group and without', async () => {
@@ -96,10 +96,16 @@ describe('values of another realm', () => {
     const log = await logWith('from', 'to');
     await log.producer().send('from', { value: 'x' });
     const bytes = [
-      ...new Uint8Array(await new Response(log.admin.exportPartition('from', 0)).arrayBuffer()),
+      ...new Uint8Array(
+        await new Response(
+          log.admin.exportPartition({ topic: 'from', partition: 0 }),
+        ).arrayBuffer(),
+      ),
     ];
     const file = runInNewContext(source, { bytes }) as LogFile;
-    expect(await log.admin.importPartition('to', 0, file)).toMatchObject({ records: 1 });
+    expect(await log.admin.importPartition({ topic: 'to', partition: 0 }, file)).toMatchObject({
+      records: 1,
+    });
   });
 
   test('arrays and objects are options, records and configuration', async () => {
@@ -110,7 +116,7 @@ describe('values of another realm', () => {
     await log
       .producer()
       .sendBatch('t', elsewhere("[{ value: 'a' }, { value: 'b' }]") as { value: string }[]);
-    const { config } = await log.admin.describeTopic('t');
+    const [{ config }] = await log.admin.describeTopics(['t']);
     expect(config).toMatchObject({ retention: { ms: 86_400_000 }, protectUncommitted: ['g'] });
   });
 

@@ -22,7 +22,7 @@ function mountTwice<T>(effect: () => { readonly made: T; readonly unmount: () =>
 }
 
 async function members(log: Log): Promise<string[]> {
-  return (await log.admin.describeGroup('g')).members.map(({ memberId }) => memberId);
+  return (await log.admin.describeGroups(['g']))[0].members.map(({ memberId }) => memberId);
 }
 
 describe('a member with a name, mounted twice', () => {

@@ -25,7 +25,7 @@ function group(generation: number, members: readonly string[], places: readonly 
   );
   const isStable = partitions.every(({ owner, target }) => owner === target);
   return {
-    groupId: 'crew',
+    group: 'crew',
     state: isStable ? 'stable' : 'reconciling',
     generation,
     assignor: 'sticky',

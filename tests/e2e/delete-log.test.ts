@@ -67,7 +67,7 @@ describe.each(HOSTS)('a log that tabs with %s, %s and %s have open', (...hosts) 
       const log = window.api.mustGetLog();
       await log.admin.createTopics([topic('disk'), topic('memory', { storage: 'memory' })]);
       await log.producer().send('disk', { value: 'v' });
-      return { logId: (await log.admin.storage()).logId, logs: await listLogs() };
+      return { logId: (await log.admin.describeLog()).logId, logs: await listLogs() };
     });
     expect(before.logs).toEqual(['shop']);
     const ended = tabs.map(waitForAll);
@@ -100,7 +100,7 @@ describe.each(HOSTS)('a log that tabs with %s, %s and %s have open', (...hosts) 
       const topics = await log.admin.listTopics();
       await log.admin.createTopics(['disk']);
       const { offset } = await log.producer().send('disk', { value: 'v' });
-      const { logId } = await log.admin.storage();
+      const { logId } = await log.admin.describeLog();
       return { topics, offset, logId };
     });
     expect(after).toEqual({ topics: [], offset: 0, logId: expect.any(String) });

@@ -70,7 +70,7 @@ class Chain {
   async end(): Promise<string[][]> {
     await this.#caughtUp(RECORDS / PARTITIONS);
     const read = await this.#tabs.keeper.page.evaluate(async () => {
-      const { partitions } = await window.api.mustGetLog().admin.describeTopic('out');
+      const [{ partitions }] = await window.api.mustGetLog().admin.describeTopics(['out']);
       const count = partitions.reduce((sum, { endOffset }) => sum + endOffset, 0);
       const out = window.api.topic('out', { value: window.api.string() });
       return window.api.readAll(out, count);
@@ -95,7 +95,7 @@ class Chain {
   async #caughtUp(end: number): Promise<void> {
     await until(async () => {
       const committed = await this.#tabs.keeper.page.evaluate(() =>
-        window.api.mustGetLog().admin.fetchOffsets('copiers'),
+        window.api.mustGetLog().admin.listGroupOffsets('copiers'),
       );
       const ends = Array.from({ length: PARTITIONS }, () => end);
       expect(committed.map(({ offset }) => offset)).toEqual(ends);

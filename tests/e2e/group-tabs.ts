@@ -177,7 +177,9 @@ export class Tabs {
 
   async addPartitions(partitions: number): Promise<void> {
     await this.keeper.page.evaluate(async (count) => {
-      await window.api.mustGetLog().admin.addPartitions('orders', count);
+      await window.api
+        .mustGetLog()
+        .admin.createPartitions([{ topic: 'orders', partitions: count }]);
     }, partitions);
   }
 
@@ -416,8 +418,8 @@ function checkDeliveries(told: readonly Event[], ends: readonly number[]): void 
   expect(next).toEqual(ends);
 }
 
-function describeBilling() {
-  return window.api.mustGetLog().admin.describeGroup('billing');
+async function describeBilling() {
+  return (await window.api.mustGetLog().admin.describeGroups(['billing']))[0];
 }
 
 /** The process that runs a tab. Chromium keeps a spare one, so the newest need not be it. */

@@ -84,8 +84,8 @@ async function sendWave([count, partitions]: readonly [number, number]): Promise
 async function readAll(records: number): Promise<{ count: number; wrong: string[] }> {
   const { topic, string } = window.api;
   const events = topic('events', { value: string() });
-  const ends = await window.api.mustGetLog().admin.listOffsets(events, 'latest');
-  let left = ends.reduce((sum, end) => sum + end, 0);
+  const ends = await window.api.mustGetLog().admin.listOffsets([{ topic: events, at: 'latest' }]);
+  let left = ends.reduce((sum, { offset }) => sum + offset, 0);
   const count = left;
   const last = new Map<string, number>();
   const wrong: string[] = [];

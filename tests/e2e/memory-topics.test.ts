@@ -346,8 +346,8 @@ describe('when the shared worker hangs', () => {
     await stopSending(sender);
     // Amid a transaction it would hold up all others for a minute.
     await until(async () => {
-      const { partitions } = await tabs.keeper.page.evaluate(() =>
-        window.api.mustGetLog().admin.describeGroup('of-reading'),
+      const [{ partitions }] = await tabs.keeper.page.evaluate(() =>
+        window.api.mustGetLog().admin.describeGroups(['of-reading']),
       );
       expect(partitions.map(({ lag }) => lag)).toEqual([0, 0]);
     });

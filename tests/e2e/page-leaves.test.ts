@@ -20,7 +20,7 @@ async function openKeeper(): Promise<Page> {
 /** All values that are stored, in order. */
 function stored(keeper: Page): Promise<string[]> {
   return keeper.evaluate(async () => {
-    const { partitions } = await window.api.mustGetLog().admin.describeTopic('events');
+    const [{ partitions }] = await window.api.mustGetLog().admin.describeTopics(['events']);
     const read = await window.api.readAll('events', partitions[0]!.endOffset);
     return read.map(({ value }) => new TextDecoder().decode(value as Uint8Array));
   });
@@ -127,7 +127,9 @@ it('a tab that is left has committed what it had processed', async () => {
   });
   await LEAVE.navigates(tab);
   await until(async () => {
-    const committed = await keeper.evaluate(() => window.api.mustGetLog().admin.fetchOffsets('g'));
+    const committed = await keeper.evaluate(() =>
+      window.api.mustGetLog().admin.listGroupOffsets('g'),
+    );
     expect(committed).toMatchObject([{ offset: 3 }]);
   });
 });

@@ -28,7 +28,7 @@ it('a sandboxed frame has logs in memory, with all that a log can do', async () 
     const { openLog, inline } = window.api;
     const log = await openLog('shop', { host: inline({ storage: 'memory' }) });
     const all = await window.api.useLog(log, 'sandboxed');
-    const { persisted, usageBytes } = await log.admin.storage();
+    const { persisted, usageBytes } = await log.admin.describeLog();
     await log.close();
     return { all, persisted, usageBytes };
   });

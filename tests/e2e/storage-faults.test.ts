@@ -66,7 +66,7 @@ describe('a browser that is killed', () => {
       await openTab()
     ).evaluate(async () => {
       const log = window.api.mustGetLog();
-      const { partitions } = await log.admin.describeTopic('killed');
+      const [{ partitions }] = await log.admin.describeTopics(['killed']);
       const read = await window.api.readAll(
         window.api.topic('killed', { value: window.api.string() }),
         partitions[0]!.endOffset,
@@ -85,7 +85,7 @@ describe('a database that goes', () => {
       const log = window.api.mustGetLog();
       await log.admin.createTopics(['gone']);
       await log.producer().send('gone', { value: 'x' });
-      return (await log.admin.storage()).logId;
+      return (await log.admin.describeLog()).logId;
     });
     const session = await browser.context.newCDPSession(tab);
     await session.send('Storage.clearDataForOrigin', {
@@ -100,7 +100,7 @@ describe('a database that goes', () => {
         .catch((error) => error.code);
       await window.api.open('shop', 'default');
       const log = window.api.mustGetLog();
-      const { logId } = await log.admin.storage();
+      const { logId } = await log.admin.describeLog();
       await log.admin.createTopics(['gone']);
       const placed = await log.producer().send('gone', { value: 'z' });
       return { logId, lost, offset: placed.offset };

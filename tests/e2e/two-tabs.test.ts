@@ -168,7 +168,7 @@ describe.each(HOSTS)('two tabs with $name', ({ kind, deleteSharedWorker }) => {
     const values = (all: readonly { value: unknown }[]): string[] =>
       all.map((e) => String(e.value)).sort();
     expect(values(read)).toEqual(values(events));
-    const both = await a.evaluate(() => window.api.mustGetLog().admin.describeTopic('both'));
+    const [both] = await a.evaluate(() => window.api.mustGetLog().admin.describeTopics(['both']));
     expect(both.partitions.map(({ endOffset }) => endOffset)).toEqual([500, 500, 500, 500]);
   });
 });

@@ -47,8 +47,8 @@ export async function useLog(log: Log, name: string): Promise<Used> {
   }
   await reader.close();
 
-  const file = await new Response(log.admin.exportPartition(texts, 0)).blob();
-  const { records } = await log.admin.importPartition(copies, 0, file);
+  const file = await new Response(log.admin.exportPartition({ topic: texts, partition: 0 })).blob();
+  const { records } = await log.admin.importPartition({ topic: copies, partition: 0 }, file);
   return { transaction: placements[0]?.offset, group, run, gzip, imported: records };
 }
 

@@ -52,7 +52,7 @@ describe.each(WITHOUT)('where Web Locks %s', (_, navigator) => {
     const read: unknown[] = [];
     for await (const { value } of consumer) if (read.push(value) === topics.length) break;
     expect(new Set(read)).toEqual(new Set(['disk', 'memory']));
-    await log.admin.storage();
+    await log.admin.describeLog();
     expect(unhandled).not.toHaveBeenCalled();
   });
 

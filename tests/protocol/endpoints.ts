@@ -15,11 +15,12 @@ export const WELCOME: HelloResponse = { protocol: PROTOCOL_VERSION, brokerId: 'b
 
 /** Every method of a broker; the type sees that none is missing. */
 export const METHODS = Object.keys({
-  addPartitions: 0,
-  alterTopic: 0,
+  alterGroupOffsets: 0,
   alterLog: 0,
+  alterTopics: 0,
   cancelFetch: 0,
   commitOffsets: 0,
+  createPartitions: 0,
   createTopics: 0,
   deleteGroups: 0,
   deleteRecords: 0,
@@ -29,11 +30,11 @@ export const METHODS = Object.keys({
   openLog: 0,
   describeTopics: 0,
   fetch: 0,
-  fetchOffsets: 0,
   importPartition: 0,
   initProducer: 0,
   joinGroup: 0,
   leaveGroup: 0,
+  listGroupOffsets: 0,
   listGroups: 0,
   listOffsets: 0,
   listTopicOffsets: 0,
@@ -41,7 +42,6 @@ export const METHODS = Object.keys({
   positionPartitions: 0,
   produce: 0,
   releasePartitions: 0,
-  resetOffsets: 0,
   syncGroup: 0,
   transact: 0,
 } satisfies Record<Method, 0>) as readonly Method[];

@@ -38,5 +38,5 @@ for await (const batch of worker.batches({ max: 500, maxWaitMs: 50 })) {
   if (left === 2) break;
 }
 
-const { partitions } = await log.admin.describeGroup('billing'); // members, owners, offsets, lag
+const [{ partitions }] = await log.admin.describeGroups(['billing']); // members, owners, offsets, lag
 console.log(partitions.map(({ lag }) => lag));

@@ -27,12 +27,15 @@ for await (const message of worker) {
 
 // Old data goes by rule, or at once.
 const retention = { ms: 7 * 86_400_000, bytes: 50_000_000 };
-await log.admin.alterTopic(orders, { retention, protectUncommitted: ['audit'] });
-await log.admin.alterTopic(audit, { cleanup: 'compact' });
+await log.admin.alterTopics([
+  { topic: orders, config: { retention, protectUncommitted: ['audit'] } },
+  { topic: audit, config: { cleanup: 'compact' } },
+]);
 await log.admin.alterLog({ maxBytes: 500_000_000 });
-await log.admin.deleteRecords(orders, [{ partition: 0, before: expectedOffset }]);
+await log.admin.deleteRecords([{ topic: orders, partition: 0, before: expectedOffset }]);
 
 // A partition as a Kafka log file, for a bug report, and back.
-const file = await new Response(log.admin.exportPartition(orders, 0)).blob();
-const { startOffset, records } = await log.admin.importPartition(replay, 0, file);
-console.log(startOffset, records);
+const exported = log.admin.exportPartition({ topic: orders, partition: 0 });
+const file = await new Response(exported).blob();
+const imported = await log.admin.importPartition({ topic: replay, partition: 0 }, file);
+console.log(imported.startOffset, imported.records);

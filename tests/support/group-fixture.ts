@@ -160,7 +160,7 @@ export async function fill(
 
 /** What a group has committed: { 't/0': 5 }. */
 export async function committed(log: Log, group = 'g'): Promise<Record<string, number>> {
-  const offsets = await log.admin.fetchOffsets(group);
+  const offsets = await log.admin.listGroupOffsets(group);
   return Object.fromEntries(
     offsets.map(({ topic: of, partition, offset }) => [`${of}/${partition}`, offset]),
   );

@@ -1,6 +1,13 @@
 import { onTestFinished } from 'vitest';
 import { openLog } from '../../src/index.ts';
-import type { Consumer, Log, Message, MessageOf, TopicLike } from '../../src/index.ts';
+import type {
+  Consumer,
+  ListedOffset,
+  Log,
+  Message,
+  MessageOf,
+  TopicLike,
+} from '../../src/index.ts';
 import { inline } from '../../src/inline.ts';
 import type { InlineHost } from '../../src/inline.ts';
 
@@ -52,7 +59,7 @@ export async function take<T extends TopicLike>(
 
 /** Everything that a topic holds now, partition by partition. */
 export async function readAll<T extends TopicLike>(log: Log, topic: T): Promise<MessageOf<T>[]> {
-  const { partitions } = await log.admin.describeTopic(topic);
+  const [{ partitions }] = await log.admin.describeTopics([topic]);
   const count = partitions.reduce(
     (sum, { startOffset, endOffset }) => sum + endOffset - startOffset,
     0,
@@ -65,8 +72,13 @@ export async function readAll<T extends TopicLike>(log: Log, topic: T): Promise<
 
 /** How many records a topic holds. */
 export async function countOf(log: Log, topic: TopicLike): Promise<number> {
-  const { partitions } = await log.admin.describeTopic(topic);
+  const [{ partitions }] = await log.admin.describeTopics([topic]);
   return partitions.reduce((sum, { startOffset, endOffset }) => sum + endOffset - startOffset, 0);
+}
+
+/** The offsets of `listOffsets`, by partition. */
+export function offsetsOf(listed: readonly ListedOffset[]): number[] {
+  return listed.map(({ offset }) => offset);
 }
 
 /** The values of messages of plain topics, as text. */

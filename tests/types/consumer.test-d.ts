@@ -10,6 +10,7 @@ import type {
   RawMessage,
   TablogError,
   TopicDescription,
+  ListedOffset,
   TopicInfo,
 } from '../../src/index.ts';
 
@@ -161,16 +162,22 @@ test('places', () => {
 test('admin', () => {
   const { admin } = log;
   expectTypeOf(admin.createTopics([orders, 'plain'])).toEqualTypeOf<
-    Promise<readonly TopicInfo[]>
+    Promise<readonly [TopicInfo, TopicInfo]>
   >();
-  expectTypeOf(admin.describeTopic(orders)).toEqualTypeOf<Promise<TopicDescription>>();
-  expectTypeOf(admin.listOffsets('t', 'latest')).toEqualTypeOf<Promise<readonly number[]>>();
+  const names: readonly string[] = [];
+  expectTypeOf(admin.createTopics(names)).toEqualTypeOf<Promise<readonly TopicInfo[]>>();
+  expectTypeOf(admin.describeTopics([orders])).toEqualTypeOf<
+    Promise<readonly [TopicDescription]>
+  >();
+  expectTypeOf(admin.listOffsets([{ topic: 't', at: 'latest' }])).toEqualTypeOf<
+    Promise<readonly ListedOffset[]>
+  >();
   // @ts-expect-error an offset is what it answers with
-  void admin.listOffsets('t', 5);
+  void admin.listOffsets([{ topic: 't', at: 5 }]);
   // @ts-expect-error misspelt
-  void admin.alterTopic('t', { maxBytes: 5 });
+  void admin.alterTopics([{ topic: 't', config: { maxBytes: 5 } }]);
   // @ts-expect-error it stays what it is
-  void admin.alterTopic('t', { storage: 'memory' });
+  void admin.alterTopics([{ topic: 't', config: { storage: 'memory' } }]);
   // @ts-expect-error no array
   void admin.createTopics(orders);
 });

@@ -188,12 +188,14 @@ test('places', () => {
 test('admin', () => {
   const { admin } = log;
   expectTypeOf(admin.listGroups()).resolves.toEqualTypeOf<readonly GroupListing[]>();
-  expectTypeOf(admin.describeGroup(group)).resolves.toEqualTypeOf<GroupDescription>();
-  expectTypeOf(admin.fetchOffsets(group)).resolves.toEqualTypeOf<readonly CommittedOffset[]>();
-  void admin.resetOffsets(group, orders, 'earliest', { partitions: [0], force: true });
-  void admin.resetOffsets(group, 'orders', new Date());
+  expectTypeOf(admin.describeGroups([group])).resolves.toEqualTypeOf<readonly [GroupDescription]>();
+  expectTypeOf(admin.listGroupOffsets(group)).resolves.toEqualTypeOf<readonly CommittedOffset[]>();
+  void admin.resetGroupOffsets(group, [{ topic: orders, partition: 0, to: 'earliest' }], {
+    force: true,
+  });
+  void admin.resetGroupOffsets(group, [{ topic: 'orders', to: new Date() }]);
   // @ts-expect-error no such place
-  void admin.resetOffsets(group, orders, 'beginning');
+  void admin.resetGroupOffsets(group, [{ topic: orders, to: 'beginning' }]);
   // @ts-expect-error an array
   void admin.deleteGroups(group);
 });

@@ -72,13 +72,17 @@ function laterBy(
   return stored.sequence - sequence;
 }
 
-export function beyondEnd(
-  { partition, offset }: { readonly partition: number; readonly offset: number },
-  endOffset: number,
-): TablogError {
-  return new TablogError(
+/** Throws `OFFSET_OUT_OF_RANGE` for an offset that no record can have yet. */
+export function mustNotBeBeyond(
+  commit: { readonly topic?: string; readonly partition: number; readonly offset: number },
+  { endOffset }: { readonly endOffset: number },
+): void {
+  const { topic, partition, offset } = commit;
+  if (offset <= endOffset) return;
+  const of = topic === undefined ? '' : ` of '${topic}'`;
+  throw new TablogError(
     OFFSET_OUT_OF_RANGE,
-    `offset ${offset} of partition ${partition} cannot be committed: the end is ${endOffset}`,
-    { details: { partition, offset, endOffset } },
+    `offset ${offset} of partition ${partition}${of} cannot be committed: the end is ${endOffset}`,
+    { details: { ...(topic !== undefined && { topic }), partition, offset, endOffset } },
   );
 }

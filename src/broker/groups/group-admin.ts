@@ -1,9 +1,10 @@
 import { mustBeInteger } from '../../base/argument.ts';
+import type { TopicIdPartition } from '../../base/topic-id-partition.ts';
 import { GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP } from '../../base/error-rules.ts';
 import { TablogError } from '../../base/error.ts';
 import { phaseOf } from '../../group/group-state.ts';
 import type { GroupState } from '../../group/group-state.ts';
-import type { ResetOffsetsRequest } from '../../protocol/broker.ts';
+import type { AlterGroupOffsetsRequest } from '../../protocol/broker.ts';
 import type {
   CommittedOffset,
   GroupDescription,
@@ -15,10 +16,13 @@ import type { Store } from '../../store/store.ts';
 import { writeOffset } from './committed-offset.ts';
 import { isOffset, offsetRef } from '../rows/offset-row.ts';
 import { groupOf, groupRef, isGroup } from '../rows/group-row.ts';
+import type { TopicRow } from '../rows/topic-row.ts';
 import type { GroupCoordinator } from './group-coordinator.ts';
 import type { GroupOffsets } from './group-offsets.ts';
 import type { PartitionHost } from '../partitions/partition-host.ts';
 import type { TopicCatalog } from '../topics/topic-catalog.ts';
+
+type NamedPartition = AlterGroupOffsetsRequest['partitions'][number];
 
 export interface GroupAdminOptions {
   readonly store: Store;
@@ -48,7 +52,7 @@ export class GroupAdmin {
     const rows = await this.#store.readAll<unknown>(GROUPS);
     // A damaged row is left out: whoever asks for its group is told.
     return rows.filter(isGroup).map((group) => ({
-      groupId: group.groupId,
+      group: group.groupId,
       state: phaseOf(group),
       members: group.members.length,
     }));
@@ -77,33 +81,39 @@ export class GroupAdmin {
     });
   }
 
-  async fetchOffsets(groupId: string): Promise<CommittedOffset[]> {
+  async listOffsets(groupId: string): Promise<CommittedOffset[]> {
     await this.#mustGet(groupId);
     return this.#offsets.list(groupId);
   }
 
-  async resetOffsets(request: ResetOffsetsRequest): Promise<CommittedOffset[]> {
-    const { groupId, topic, to, force } = request;
-    const row = await this.#topics.mustGet(topic);
-    const numbers = request.partitions ?? row.stores.map((_, partition) => partition);
-    for (const partition of numbers) {
-      mustBeInteger('partition', partition, 0, row.stores.length - 1);
-    }
-    const partitions = numbers.map((partition) => ({ topicId: row.id, partition }));
-    const places = await this.#offsets.resolve(partitions, to);
+  /**
+   * Commits offsets of a group without members, or of one whose members are forced to begin anew, in
+   * one transaction.
+   */
+  async alterOffsets(request: AlterGroupOffsetsRequest): Promise<CommittedOffset[]> {
+    const { groupId, partitions, force, isReset } = request;
+    const topics = await this.#topics.mustGet(partitions.map(({ topic }) => topic));
+    const located = partitions.flatMap((each, i) => locate(each, topics[i]!));
+    const offsets = await this.#offsets.resolve(located, { nearest: isReset });
+    let committed: CommittedOffset[] = [];
     await this.#coordinator.step(
       groupId,
-      { kind: 'restart', partitions },
+      { kind: 'restart', partitions: offsets },
       {
-        of: partitions,
+        of: offsets,
         write: (write, group, stamp) => {
-          if (group === undefined) throw unknownGroup(groupId);
-          if (group.members.length > 0 && !force) throw notEmpty(group);
-          for (const place of places) writeOffset(write, { ...place, metadata: '' }, stamp);
+          if (group === undefined && isReset) throw unknownGroup(groupId);
+          if (group !== undefined && group.members.length > 0 && !force) throw notEmpty(group);
+          const { committedAt } = stamp;
+          committed = offsets.map((at) => {
+            writeOffset(write, at, stamp);
+            const { topic, partition, offset, metadata } = at;
+            return { topic, partition, offset, metadata, committedAt };
+          });
         },
       },
     );
-    return this.#offsets.list(groupId);
+    return committed;
   }
 
   async #mustGet(groupId: string): Promise<GroupState> {
@@ -148,8 +158,19 @@ export class GroupAdmin {
       topics: subscription.topics,
       patterns: subscription.patterns,
     }));
-    return { groupId, state: phaseOf(group), generation, assignor, members, partitions };
+    return { group: groupId, state: phaseOf(group), generation, assignor, members, partitions };
   }
+}
+
+/** The partition by topic id, or every partition of the topic. */
+function locate(
+  each: NamedPartition,
+  { id, stores }: TopicRow,
+): (NamedPartition & TopicIdPartition)[] {
+  const { partition } = each;
+  if (partition !== undefined) mustBeInteger('partition', partition, 0, stores.length - 1);
+  const numbers = partition === undefined ? stores.keys() : [partition];
+  return Array.from(numbers, (number) => ({ ...each, topicId: id, partition: number }));
 }
 
 function unknownGroup(groupId: string): TablogError {

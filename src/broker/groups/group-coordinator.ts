@@ -183,8 +183,10 @@ export class GroupCoordinator {
           const stamp = { groupId, logId: log!.logId, committedAt: now };
           offsets.write(write, row, stamp);
           const next = step(group, event, { topics, now });
-          if (next !== group) write.put(GROUPS, groupId, next);
-          return { group: next, isNew: next !== group };
+          // Offsets that are committed without a member create the group.
+          const isNew = next !== group || (row === undefined && offsets.of.length > 0);
+          if (isNew) write.put(GROUPS, groupId, next);
+          return { group: next, isNew };
         },
       );
       isStale = stepped === undefined;

@@ -1,3 +1,4 @@
+import { mustBeInteger } from '../../base/argument.ts';
 import type { TopicIdPartition } from '../../base/topic-id-partition.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { newGroup } from '../../group/group-state.ts';
@@ -16,7 +17,7 @@ import { OFFSETS, logRef } from '../../store/schema.ts';
 import type { LogRow } from '../../store/schema.ts';
 import type { Store } from '../../store/store.ts';
 import type { RowWrites } from '../partitions/group-commit.ts';
-import { beyondEnd, commitOffsets, mustNotBeOvertaken } from './committed-offset.ts';
+import { commitOffsets, mustNotBeBeyond, mustNotBeOvertaken } from './committed-offset.ts';
 import { isOffset, offsetRef, offsetRowOf } from '../rows/offset-row.ts';
 import type { OffsetRow } from '../rows/offset-row.ts';
 import { groupOf, groupRef } from '../rows/group-row.ts';
@@ -47,10 +48,7 @@ export class GroupOffsets {
   /** Throws `FENCED` where a partition is lost, and `OFFSET_OUT_OF_RANGE` for one beyond the end. */
   async commit({ member, offsets }: CommitRequest): Promise<void> {
     const all = await this.#partitions.bounds(offsets); // end offsets only grow, so they may be read before the transaction
-    offsets.forEach((offset, i) => {
-      const { endOffset } = all[i]!;
-      if (offset.offset > endOffset) throw beyondEnd(offset, endOffset);
-    });
+    offsets.forEach((offset, i) => mustNotBeBeyond(offset, all[i]!));
     await this.#write({ member, offsets });
   }
 
@@ -104,14 +102,26 @@ export class GroupOffsets {
     return positions;
   }
 
-  /** The offset of a position in each partition, between its start and its end offset. */
-  async resolve<P extends TopicIdPartition>(
+  /**
+   * The offset of each partition's position. `nearest`: between its start and its end offset;
+   * otherwise an explicit offset stays as it is, and one beyond the end throws
+   * `OFFSET_OUT_OF_RANGE`.
+   */
+  async resolve<P extends TopicIdPartition & { readonly topic: string; readonly to: PositionSpec }>(
     partitions: readonly P[],
-    to: PositionSpec,
+    { nearest }: { readonly nearest: boolean },
   ): Promise<(P & { readonly offset: number })[]> {
     const all = await this.#partitions.bounds(partitions);
     return Promise.all(
-      partitions.map(async (name, i) => ({ ...name, offset: await this.#resolve(all[i]!, to) })),
+      partitions.map(async (each, i) => {
+        const { topic, partition, to } = each;
+        const bounds = all[i]!;
+        if (nearest || 'at' in to) return { ...each, offset: await this.#resolve(bounds, to) };
+        const { offset } = to;
+        mustBeInteger('an offset', offset, 0);
+        mustNotBeBeyond({ topic, partition, offset }, bounds);
+        return { ...each, offset };
+      }),
     );
   }
 

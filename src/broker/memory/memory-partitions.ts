@@ -5,7 +5,7 @@ import { CLOSED, PROTOCOL_MISMATCH } from '../../base/error-rules.ts';
 import { TablogError, toTablogError } from '../../base/error.ts';
 import { randomId } from '../../platform/random-id.ts';
 import { PROTOCOL_VERSION } from '../../protocol/broker.ts';
-import type { Broker, ImportedPartition, Request } from '../../protocol/broker.ts';
+import type { Broker, ImportedRecords, Request } from '../../protocol/broker.ts';
 import type { FetchPartition, FetchedPartition, OffsetSpec } from '../../protocol/fetch.ts';
 import type { Append } from '../../protocol/produce.ts';
 import type { PartitionDescription } from '../../protocol/topic.ts';
@@ -113,7 +113,7 @@ export class MemoryPartitions implements PartitionHost {
     return this.#ask((partitions) => partitions.deleteRecords(request));
   }
 
-  async importPartition(request: Request<'importPartition'>): Promise<ImportedPartition> {
+  async importPartition(request: Request<'importPartition'>): Promise<ImportedRecords> {
     const { partitions } = await this.#reachLeader();
     return partitions.importPartition(request);
   }

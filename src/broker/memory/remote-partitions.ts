@@ -5,7 +5,7 @@ import { OUTCOME_UNKNOWN } from '../../base/error-rules.ts';
 import { TablogError, toTablogError } from '../../base/error.ts';
 import { randomId } from '../../platform/random-id.ts';
 import { PROTOCOL_VERSION } from '../../protocol/broker.ts';
-import type { ImportedPartition, Method, Request, Response } from '../../protocol/broker.ts';
+import type { ImportedRecords, Method, Request, Response } from '../../protocol/broker.ts';
 import type { FetchPartition, FetchedPartition, OffsetSpec } from '../../protocol/fetch.ts';
 import type { Append } from '../../protocol/produce.ts';
 import type { PartitionDescription } from '../../protocol/topic.ts';
@@ -121,7 +121,7 @@ export class RemotePartitions implements PartitionHost {
     return this.#call('deleteRecords', request) as Promise<number[]>;
   }
 
-  importPartition(request: Request<'importPartition'>): Promise<ImportedPartition> {
+  importPartition(request: Request<'importPartition'>): Promise<ImportedRecords> {
     return this.#call('importPartition', request);
   }
 

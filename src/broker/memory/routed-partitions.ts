@@ -1,7 +1,7 @@
 import type { TopicIdPartition } from '../../base/topic-id-partition.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { deferred } from '../../base/deferred.ts';
-import type { ImportedPartition, Request } from '../../protocol/broker.ts';
+import type { ImportedRecords, Request } from '../../protocol/broker.ts';
 import type { FetchPartition, FetchedPartition, OffsetSpec } from '../../protocol/fetch.ts';
 import type { Append } from '../../protocol/produce.ts';
 import type { PartitionDescription } from '../../protocol/topic.ts';
@@ -64,10 +64,10 @@ export class RoutedPartitions implements PartitionHost {
   }
 
   deleteRecords(request: Request<'deleteRecords'>): Promise<number[]> {
-    return this.#hostOf(request.topicId).deleteRecords(request);
+    return this.#share(request, (host, share) => host.deleteRecords(share));
   }
 
-  importPartition(request: Request<'importPartition'>): Promise<ImportedPartition> {
+  importPartition(request: Request<'importPartition'>): Promise<ImportedRecords> {
     return this.#hostOf(request.topicId).importPartition(request);
   }
 

@@ -1,6 +1,6 @@
 import type { TopicIdPartition } from '../../base/topic-id-partition.ts';
 import type { AppendOutcome } from './group-commit.ts';
-import type { ImportedPartition, Request } from '../../protocol/broker.ts';
+import type { ImportedRecords, Request } from '../../protocol/broker.ts';
 import type { FetchPartition, FetchedPartition, OffsetSpec } from '../../protocol/fetch.ts';
 import type { Append } from '../../protocol/produce.ts';
 import type { PartitionDescription } from '../../protocol/topic.ts';
@@ -40,5 +40,5 @@ export interface PartitionHost {
   /** Moves log start offsets forward; resolves with them. Throws `OFFSET_OUT_OF_RANGE`. */
   deleteRecords(request: Request<'deleteRecords'>): Promise<number[]>;
   /** Throws `INVALID_LOG_FILE`, `PARTITION_NOT_EMPTY`. */
-  importPartition(request: Request<'importPartition'>): Promise<ImportedPartition>;
+  importPartition(request: Request<'importPartition'>): Promise<ImportedRecords>;
 }

@@ -11,7 +11,7 @@ import { offsetAtTime } from '../../log/segment-reader.ts';
 import { lookUpTime } from '../../log/time-index.ts';
 import { MAX_INFLATED_BYTES } from '../../record/batch-format.ts';
 import { loadCodec, loadCodecsFor } from '../../record/compression/codecs.ts';
-import type { ImportedPartition, Request } from '../../protocol/broker.ts';
+import type { ImportedRecords, Request } from '../../protocol/broker.ts';
 import type { FetchPartition, FetchedPartition, OffsetSpec } from '../../protocol/fetch.ts';
 import type { Append } from '../../protocol/produce.ts';
 import type { PartitionDescription } from '../../protocol/topic.ts';
@@ -84,11 +84,10 @@ export class StoredPartitions implements PartitionHost {
     return this.fetcher.fetch(wanted, limits);
   }
 
-  deleteRecords({ topicId, partitions }: Request<'deleteRecords'>): Promise<number[]> {
+  deleteRecords(request: Request<'deleteRecords'>): Promise<number[]> {
     return Promise.all(
-      partitions.map(async ({ partition, before }) => {
+      request.map(async ({ before, ...name }) => {
         mustBeInteger('before', before, 0); // NaN as a start offset could not be undone
-        const name = { topicId, partition };
         const { store } = await this.#options.resolve(name);
         const cleaner = new PartitionCleaner(this.#store, { ...name, store });
         // A call that fails may have moved the start all the same.
@@ -99,7 +98,7 @@ export class StoredPartitions implements PartitionHost {
     );
   }
 
-  async importPartition(request: Request<'importPartition'>): Promise<ImportedPartition> {
+  async importPartition(request: Request<'importPartition'>): Promise<ImportedRecords> {
     const { topicId, partition, file, sizes = [file.byteLength] } = request;
     const name = { topicId, partition };
     const { store } = await this.#options.resolve(name);

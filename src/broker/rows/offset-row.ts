@@ -52,5 +52,5 @@ export function isOffset(row: unknown): row is OffsetRow {
  */
 export function offsetRowOf(row: unknown, ref: RowRef<OffsetRow>): OffsetRow | undefined {
   if (row === undefined || isOffset(row)) return row;
-  throw damagedRow(ref, 'Commit an offset of the partition with resetOffsets().');
+  throw damagedRow(ref, 'Commit an offset of the partition with admin.alterGroupOffsets().');
 }

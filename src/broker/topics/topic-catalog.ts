@@ -7,7 +7,8 @@ import type { Clock } from '../../platform/clock.ts';
 import type { RandomSource } from '../../platform/random-id.ts';
 import { headRef, topicGone } from '../../log/head.ts';
 import { MAX_PARTITIONS } from '../../protocol/topic.ts';
-import type { TopicConfig, TopicConfigChanges, TopicSpec } from '../../protocol/topic.ts';
+import type { Request } from '../../protocol/broker.ts';
+import type { TopicConfig, TopicSpec } from '../../protocol/topic.ts';
 import { isInMemory, newTopicId } from '../../protocol/topic-id.ts';
 import {
   OFFSETS,
@@ -20,13 +21,8 @@ import type { RowRef, Store } from '../../store/store.ts';
 import { isOffset, offsetRef } from '../rows/offset-row.ts';
 import type { OffsetRow } from '../rows/offset-row.ts';
 import { Allocation } from './allocation.ts';
-import {
-  broughtInLine,
-  checkAgrees,
-  checkConfig,
-  defaultsOf,
-  withChanges,
-} from './topic-config.ts';
+import { keptTopic } from './kept-topic.ts';
+import { checkConfig, defaultsOf, withChanges } from './topic-config.ts';
 import { isTopic, storeOf, topicOf, topicRef } from '../rows/topic-row.ts';
 import type { TopicRow } from '../rows/topic-row.ts';
 
@@ -105,12 +101,13 @@ export class TopicCatalog {
     return { topics, version: topicsVersionOf(row) };
   }
 
-  /** Throws `UNKNOWN_TOPIC`. */
-  async mustGet(name: string): Promise<TopicRow> {
-    const row = (await this.#read(true)).get(name);
-    if (row !== undefined) return row;
-    const [found] = await this.#store.read([topicRef(name)]);
-    throw topicOf(found, name) === undefined ? unknownTopic(name) : changing(name);
+  /** The topics in the order of the names, from one read. Throws `UNKNOWN_TOPIC`. */
+  async mustGet(names: readonly string[]): Promise<TopicRow[]> {
+    const rows = await this.#read(true);
+    const missing = names.find((name) => !rows.has(name));
+    if (missing === undefined) return names.map((name) => rows.get(name)!);
+    const [found] = await this.#store.read([topicRef(missing)]);
+    throw topicOf(found, missing) === undefined ? unknownTopic(missing) : changing(missing);
   }
 
   /** The store and the configuration of a partition. Throws `UNKNOWN_TOPIC`. */
@@ -144,8 +141,7 @@ export class TopicCatalog {
       mustBeInteger('partitions', partitions, 1, MAX_PARTITIONS);
       mustBeInteger('version', version, 0);
     }
-    const refs = specs.map((spec) => topicRef(spec.name));
-    return this.#grow(refs, (rows, allocation) => {
+    return this.#grow(refsOf(specs), (rows, allocation) => {
       const made = new Map<string, TopicRow>(); // a topic may be named twice
       return specs.map((spec, i) => {
         const existing = topicOf(rows[i], spec.name) ?? made.get(spec.name);
@@ -171,41 +167,46 @@ export class TopicCatalog {
     });
   }
 
-  async addPartitions(name: string, partitions: number): Promise<TopicRow> {
-    mustBeInteger('partitions', partitions, 1, MAX_PARTITIONS);
-    const [row] = await this.#grow([topicRef(name)], ([found], allocation) => {
-      const existing = topicOf(found, name);
-      if (existing === undefined) throw unknownTopic(name);
-      const has = existing.stores.length;
-      if (partitions < has) {
-        throw new TablogError(
-          TOPIC_EXISTS,
-          `the topic '${name}' has ${has} partitions, and cannot have fewer`,
-          { details: { topic: name, partitions: has } },
-        );
-      }
-      return [allocation.grow(existing, partitions - has)];
-    });
-    return row!;
+  /** Raises numbers of partitions, all or none. Throws `UNKNOWN_TOPIC`, `TOPIC_EXISTS`. */
+  createPartitions(request: Request<'createPartitions'>): Promise<readonly TopicRow[]> {
+    for (const { partitions } of request) {
+      mustBeInteger('partitions', partitions, 1, MAX_PARTITIONS);
+    }
+    return this.#grow(refsOf(request), (rows, allocation) =>
+      request.map(({ name, partitions }, i) => {
+        const row = mustBeTopic(rows[i], name);
+        const has = row.stores.length;
+        if (partitions < has) {
+          throw new TablogError(
+            TOPIC_EXISTS,
+            `the topic '${name}' has ${has} partitions, and cannot have fewer`,
+            { details: { topic: name, partitions: has } },
+          );
+        }
+        return allocation.grow(row, partitions - has);
+      }),
+    );
   }
 
-  async alter(name: string, changes: TopicConfigChanges): Promise<TopicRow> {
-    const altered = await this.#store.update([topicRef(name)], ([found], write) => {
-      const row = topicOf(found, name);
-      if (row === undefined) throw unknownTopic(name);
-      const config = withChanges(row.config, changes);
-      checkConfig(name, config, row.config);
-      const next: TopicRow = { ...row, config };
-      write.put(TOPICS, name, next);
-      return next;
-    });
+  /** Changes configurations, all or none. Throws `UNKNOWN_TOPIC`, `INVALID_CONFIG`. */
+  async alter(request: Request<'alterTopics'>): Promise<readonly TopicRow[]> {
+    const altered = await this.#store.update(refsOf(request), (rows, write) =>
+      request.map(({ name, config: changes }, i) => {
+        const row = mustBeTopic(rows[i], name);
+        const config = withChanges(row.config, changes);
+        checkConfig(name, config, row.config);
+        const next: TopicRow = { ...row, config };
+        write.put(TOPICS, name, next);
+        return next;
+      }),
+    );
     this.#onChanged();
     return altered;
   }
 
   /** Deletes the topics and gives their stores back, all or none. Throws `UNKNOWN_TOPIC`. */
   async delete(names: readonly string[]): Promise<void> {
-    const rows = await Promise.all([...new Set(names)].map((name) => this.mustGet(name)));
+    const rows = await this.mustGet([...new Set(names)]);
     const onDisk = rows.filter(({ id }) => !isInMemory(id));
     const taken = onDisk.flatMap(({ stores }) => stores);
     const heads = taken.map((number) => headRef(partitionStore(number)));
@@ -272,25 +273,6 @@ export class TopicCatalog {
 }
 
 /**
- * An existing topic after `createTopics` with `spec`. A version below the topic's comes from an
- * older release: the topic stays as it is, so that a tab of that release never undoes a newer one's
- * changes.
- */
-function keptTopic(spec: TopicSpec, row: TopicRow, allocation: Allocation): TopicRow {
-  const { version: asked = 0 } = spec;
-  const { version = 0 } = row;
-  const partitions = row.stores.length;
-  const existing = { config: row.config, partitions, version };
-  if (asked < version) return row;
-  if (asked === version) {
-    checkAgrees(spec, existing);
-    return row;
-  }
-  const config = broughtInLine(spec, existing);
-  return allocation.change({ ...row, config, version: asked }, spec.partitions ?? partitions);
-}
-
-/**
  * Topics by id, computed once for each read of all topics: a fetch looks up each of its partitions.
  */
 const indices = new WeakMap<ReadonlyMap<string, TopicRow>, ReadonlyMap<string, TopicRow>>();
@@ -302,6 +284,17 @@ function byId(rows: ReadonlyMap<string, TopicRow>): ReadonlyMap<string, TopicRow
     indices.set(rows, index);
   }
   return index;
+}
+
+function refsOf(named: readonly { readonly name: string }[]): RowRef<TopicRow>[] {
+  return named.map(({ name }) => topicRef(name));
+}
+
+/** Throws `UNKNOWN_TOPIC`. */
+function mustBeTopic(row: unknown, name: string): TopicRow {
+  const topic = topicOf(row, name);
+  if (topic === undefined) throw unknownTopic(name);
+  return topic;
 }
 
 function changing(name: string): TablogError {

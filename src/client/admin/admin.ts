@@ -1,44 +1,51 @@
-import {
-  checkArray,
-  checkDistinct,
-  checkEach,
-  checkInteger,
-  checkName,
-  mistake,
-  withDefaults,
-} from '../../base/argument.ts';
-import type { ImportedPartition } from '../../protocol/broker.ts';
-import type { TopicDescription, TopicInfo } from '../../protocol/topic.ts';
-import type { CommittedOffset, GroupDescription, GroupListing } from '../../protocol/group.ts';
-import { checkPosition } from '../fetch/position.ts';
-import type { Position } from '../fetch/position.ts';
-import type { Connection } from '../connection/connection.ts';
 import { bindFacade } from '../../base/handle.ts';
-import { CREATE_CHECKS, RESET_CHECKS } from './admin-options.ts';
-import type {
-  AlterLogOptions,
-  CreateTopicsOptions,
-  RecordsToDelete,
-  ResetOffsetsOptions,
-  StorageDescription,
-} from './admin-options.ts';
-import type { LogFile } from './log-file.ts';
-import { lazyLogFile } from './lazy-log-file.ts';
-import { asSpec, asTopic, checkConfig, checkPartitions } from '../topics/topic.ts';
-import type { TopicChanges, TopicLike } from '../topics/topic.ts';
+import type { CommittedOffset, GroupDescription, GroupListing } from '../../protocol/group.ts';
+import type { TopicDescription, TopicInfo } from '../../protocol/topic.ts';
+import type { Connection } from '../connection/connection.ts';
+import type { OffsetToCommit } from '../consumer/offset-to-commit.ts';
+import type { TopicPartition } from '../fetch/assigned-partitions.ts';
 import type { TopicMetadata } from '../topics/topic-metadata.ts';
+import type { TopicLike } from '../topics/topic.ts';
+import type { AdminCalls } from './admin-calls.ts';
+import type {
+  AdminOptions,
+  AlterGroupOffsetsOptions,
+  CreateTopicsOptions,
+  DeletedRecords,
+  EachOf,
+  ImportedPartition,
+  ListedOffset,
+  LogChanges,
+  LogDescription,
+  NewPartitions,
+  OffsetsToList,
+  OffsetsToReset,
+  RecordsToDelete,
+  TopicToAlter,
+} from './admin-options.ts';
+import { lazyAdminCalls } from './lazy-admin-calls.ts';
+import type { LogFile } from './log-file.ts';
 
-interface CheckedAlterLogOptions {
-  readonly maxBytes: number | null | undefined;
-}
-
-/** To check a file takes longer than other calls: every record of it is read. */
-const MAX_IMPORT_MS = 120_000;
-
-/** Makes, changes and describes topics and groups. `log.admin`. */
+/**
+ * Creates, changes and describes topics and groups (Kafka's `Admin`). `log.admin`.
+ *
+ * A method takes an array and answers with an array, in the same order; what is of a partition is
+ * named by topic and partition. Those that are of one thing by nature take one: a log file is of
+ * one partition, and offsets are altered in one group at a time, as in Kafka.
+ *
+ * "All or none" means one transaction: where the call rejects, nothing has changed, and the error's
+ * `details` name the topic, partition or group that it is about.
+ *
+ * Besides what is listed, every method rejects with a `TypeError` or `RangeError` for an argument
+ * that breaks a rule, with the reason of its `signal`, with `CLOSED` once the log is closed, and
+ * where the worker or the storage is away, as every call to it does: `WORKER_FAILED`,
+ * `WORKER_LOST`, `STORAGE_UNAVAILABLE`, `STORAGE_TIMEOUT`, `STORAGE_FULL`, or `LOG_CORRUPT`. Nothing
+ * was changed then; it may have been where that is `OUTCOME_UNKNOWN`.
+ */
 export class Admin {
   readonly #connection: Connection;
   readonly #topicMetadata: TopicMetadata;
+  #calls: AdminCalls | undefined;
 
   constructor(connection: Connection, topicMetadata: TopicMetadata) {
     bindFacade(this);
@@ -47,120 +54,125 @@ export class Admin {
   }
 
   /**
-   * Creates topics, all or none. A topic that exists and agrees with what is asked for is kept; one
-   * that differs is `TOPIC_EXISTS`, unless a higher `version` brings it in line. Options that a
-   * topic leaves out are neither compared nor changed.
-   */
-  async createTopics(
-    topics: readonly TopicLike[],
-    options: CreateTopicsOptions = {},
-  ): Promise<readonly TopicInfo[]> {
-    checkArray('createTopics() takes an array of topics', topics);
-    const { version } = checkEach('createTopics()', options, CREATE_CHECKS);
-    const specs = topics.map((topic) => ({
-      ...asSpec(topic),
-      ...(version !== undefined && { version }),
-    }));
-    checkDistinct(
-      'createTopics() was given the topic',
-      specs.map(({ name }) => name),
-    );
-    return this.#change(this.#connection.call('createTopics', specs));
-  }
-
-  /** Deletes topics with all their records, all or none. Throws `UNKNOWN_TOPIC`. */
-  async deleteTopics(topics: readonly TopicLike[]): Promise<void> {
-    checkArray('deleteTopics() takes an array of topics', topics);
-    await this.#change(this.#connection.call('deleteTopics', topics.map(nameOf)));
-  }
-
-  listTopics(): Promise<readonly TopicInfo[]> {
-    return this.#connection.call('listTopics', null);
-  }
-
-  /** Its id, configuration, and each partition's start and end offsets and bytes. Throws `UNKNOWN_TOPIC`. */
-  async describeTopic(topic: TopicLike): Promise<TopicDescription> {
-    const [description] = await this.#connection.call('describeTopics', [nameOf(topic)]);
-    return description!;
-  }
-
-  /**
-   * Raises the number of partitions to `partitions`. Keys move to other partitions by it, as in
-   * Kafka; records that are stored stay where they are.
-   */
-  async addPartitions(topic: TopicLike, partitions: number): Promise<TopicInfo> {
-    const name = nameOf(topic);
-    checkPartitions(partitions);
-    return this.#change(this.#connection.call('addPartitions', { name, partitions }));
-  }
-
-  /** Changes a topic's configuration; what is not given stays. Throws `UNKNOWN_TOPIC`. */
-  async alterTopic(topic: TopicLike, config: TopicChanges): Promise<TopicInfo> {
-    const request = { name: nameOf(topic), config: checkConfig(config) };
-    return this.#change(this.#connection.call('alterTopic', request));
-  }
-
-  /**
-   * Deletes the records of partitions before an offset, or all that there are ('latest'), and tells
-   * where each of them begins then (Kafka's low watermark). They cannot be read any more when it
-   * resolves; their space is freed in the background. Who is behind goes on as its `from` says.
+   * Creates topics, all or none (Kafka's `createTopics`). A topic that exists and agrees with what is
+   * asked for is kept; one that differs is `TOPIC_EXISTS`, unless a higher `version` brings it in
+   * line. Options that a topic leaves out are neither compared nor changed. Each topic is named once.
    *
-   * Throws `UNKNOWN_TOPIC`, and `OFFSET_OUT_OF_RANGE` beyond the end; nothing is deleted then.
+   * Resolves to the topics as they are then. Throws `TOPIC_EXISTS`, `INVALID_CONFIG`.
    */
-  async deleteRecords(
-    topic: TopicLike,
-    partitions: readonly RecordsToDelete[],
-  ): Promise<readonly number[]> {
-    checkArray('deleteRecords() takes an array of partitions', partitions);
-    const { id } = await this.#topicMetadata.load(nameOf(topic));
-    const ends = await this.listOffsets(topic, 'latest');
-    const wanted = partitions.map((each) => {
-      const none = { partition: undefined, before: undefined };
-      const { partition, before } = withDefaults<object>(
-        'deleteRecords()',
-        each,
-        none,
-      ) as typeof each;
-      checkInteger('partition', partition, 0, ends.length - 1);
-      if (before === 'latest') return { partition, before: ends[partition]! };
-      checkInteger("before, unless it is 'latest',", before, 0);
-      return { partition, before };
-    });
-    checkDistinct(
-      'deleteRecords() was given the partition',
-      wanted.map(({ partition }) => partition),
-    );
-    const ask = (some: typeof wanted): Promise<readonly number[]> =>
-      this.#connection.call('deleteRecords', { topicId: id, partitions: some });
-    // Those that will be refused first, and alone: the others are not to be cut then.
-    const beyond = wanted.filter(({ partition, before }) => before > ends[partition]!);
-    if (beyond.length > 0) await ask(beyond);
-    return ask(wanted);
+  createTopics<const T extends readonly TopicLike[]>(
+    topics: T,
+    options?: CreateTopicsOptions,
+  ): Promise<EachOf<T, TopicInfo>> {
+    return this.#each<T, TopicInfo>((calls) => calls.createTopics(topics, options));
+  }
+
+  /**
+   * Raises numbers of partitions, all or none (Kafka's `createPartitions`). Keys move to other
+   * partitions by it, as in Kafka; records that are stored stay where they are. A topic that has the
+   * number is kept. Each topic is named once.
+   *
+   * Resolves to the topics as they are then. Throws `UNKNOWN_TOPIC`, and `TOPIC_EXISTS` for fewer
+   * partitions than there are.
+   */
+  createPartitions<const T extends readonly NewPartitions[]>(
+    topics: T,
+    options?: AdminOptions,
+  ): Promise<EachOf<T, TopicInfo>> {
+    return this.#each<T, TopicInfo>((calls) => calls.createPartitions(topics, options));
+  }
+
+  /**
+   * Changes topics' configurations, all or none (Kafka's `incrementalAlterConfigs`); what is not
+   * given stays. Each topic is named once.
+   *
+   * Resolves to the topics as they are then. Throws `UNKNOWN_TOPIC`, and `INVALID_CONFIG` for options
+   * that exclude each other.
+   */
+  alterTopics<const T extends readonly TopicToAlter[]>(
+    topics: T,
+    options?: AdminOptions,
+  ): Promise<EachOf<T, TopicInfo>> {
+    return this.#each<T, TopicInfo>((calls) => calls.alterTopics(topics, options));
+  }
+
+  /**
+   * Deletes topics with their records, and what groups have committed of them, all or none (Kafka's
+   * `deleteTopics`). Their consumers end with `UNKNOWN_TOPIC`.
+   *
+   * Throws `UNKNOWN_TOPIC`.
+   */
+  deleteTopics(topics: readonly TopicLike[], options?: AdminOptions): Promise<void> {
+    return this.#call((calls) => calls.deleteTopics(topics, options));
+  }
+
+  /** Every topic of the log, by name (Kafka's `listTopics`). */
+  listTopics(options?: AdminOptions): Promise<readonly TopicInfo[]> {
+    return this.#call((calls) => calls.listTopics(options));
+  }
+
+  /**
+   * Topics with their configuration, and each partition's start and end offsets and bytes (Kafka's
+   * `describeTopics`).
+   *
+   * Throws `UNKNOWN_TOPIC` where one of them does not exist.
+   */
+  describeTopics<const T extends readonly TopicLike[]>(
+    topics: T,
+    options?: AdminOptions,
+  ): Promise<EachOf<T, TopicDescription>> {
+    return this.#each<T, TopicDescription>((calls) => calls.describeTopics(topics, options));
+  }
+
+  /**
+   * The offset of a place in each partition, as of the call (Kafka's `listOffsets`). Where an entry
+   * names no partition, its topic's partitions follow each other in the result.
+   *
+   * Throws `UNKNOWN_TOPIC`, and a `RangeError` for a partition that the topic does not have.
+   */
+  listOffsets(
+    offsets: readonly OffsetsToList[],
+    options?: AdminOptions,
+  ): Promise<readonly ListedOffset[]> {
+    return this.#call((calls) => calls.listOffsets(offsets, options));
+  }
+
+  /**
+   * Deletes the records of partitions before an offset, or all that there are ('latest') (Kafka's
+   * `deleteRecords`). They cannot be read any more when it resolves; their space is freed in the
+   * background. Who is behind goes on as its `from` says. Each partition is named once.
+   *
+   * Resolves to where each partition begins then, which is later than asked for where it began later
+   * before. Throws `UNKNOWN_TOPIC`, a `RangeError` for a partition that the topic does not have, and
+   * `OFFSET_OUT_OF_RANGE` beyond an end: nothing is deleted then. Otherwise each partition is cut by
+   * itself: where the call rejects for another reason, some may be cut, and the same call cuts the
+   * rest.
+   */
+  deleteRecords<const T extends readonly RecordsToDelete[]>(
+    records: T,
+    options?: AdminOptions,
+  ): Promise<EachOf<T, DeletedRecords>> {
+    return this.#each<T, DeletedRecords>((calls) => calls.deleteRecords(records, options));
   }
 
   /**
    * The records of a partition, from its first to the last that there is now, as the bytes of a Kafka
    * log file (`00000000000000000000.log`): whole record batches, as they are stored, so the first one
-   * may have records from before the partition's start, deleted ones too.
+   * may have records from before the partition's start, deleted ones too. Kafka has no such call: its
+   * files lie on the broker's disk.
    *
-   * The stream fails with a `RangeError` for a partition that there is not, with `UNKNOWN_TOPIC`, with
-   * `WORKER_LOST` where the records were in memory and are gone, and with what else stops a reader.
+   * The stream fails with a `RangeError` for a partition that the topic does not have, with
+   * `UNKNOWN_TOPIC`, with `WORKER_LOST` where the records were in memory and are gone, with the reason
+   * of the `signal`, and with what else stops a reader.
    */
-  exportPartition(topic: TopicLike, partition: number): ReadableStream<Uint8Array> {
-    const name = nameOf(topic);
-    checkInteger('partition', partition, 0);
-    let batches: AsyncGenerator<Uint8Array, void> | undefined;
+  exportPartition(from: TopicPartition, options?: AdminOptions): ReadableStream<Uint8Array> {
+    let chunks: AsyncGenerator<Uint8Array, void> | undefined;
     return new ReadableStream<Uint8Array>({
       pull: async (controller) => {
-        if (batches === undefined) {
-          const { exportBatches } = await lazyLogFile.load();
-          const { id, partitions } = await this.#topicMetadata.load(name);
-          checkInteger('partition', partition, 0, partitions - 1);
-          batches = exportBatches(this.#connection, id, partition);
-        }
-        const next = await batches.next();
-        if (next.done === true) controller.close();
-        else controller.enqueue(next.value);
+        chunks ??= (await this.#load()).exportPartition(from, options);
+        const { done, value } = await chunks.next();
+        if (done === true) controller.close();
+        else controller.enqueue(value);
       },
     });
   }
@@ -182,126 +194,119 @@ export class Admin {
    * `PARTITION_NOT_EMPTY`, `UNKNOWN_TOPIC`, `LOAD_FAILED` where a codec's code cannot be loaded,
    * and a `RangeError` for more than 256 MiB.
    */
-  async importPartition(
-    topic: TopicLike,
-    partition: number,
+  importPartition(
+    to: TopicPartition,
     file: LogFile | readonly LogFile[],
+    options?: AdminOptions,
   ): Promise<ImportedPartition> {
-    const { id, partitions } = await this.#topicMetadata.load(nameOf(topic));
-    checkInteger('partition', partition, 0, partitions - 1);
-    const { joinFiles } = await lazyLogFile.load();
-    const request = { topicId: id, partition, ...(await joinFiles(file)) };
-    return this.#connection.call('importPartition', request, MAX_IMPORT_MS);
+    return this.#call((calls) => calls.importPartition(to, file, options));
+  }
+
+  /** Every group of the log, with the number of its members (Kafka's `listGroups`). */
+  listGroups(options?: AdminOptions): Promise<readonly GroupListing[]> {
+    return this.#call((calls) => calls.listGroups(options));
+  }
+
+  /**
+   * Groups with their members, who reads which partition, how far the group got there, and how many
+   * records it has still to read (Kafka's `describeConsumerGroups`).
+   *
+   * Throws `GROUP_ID_NOT_FOUND` where one of them does not exist.
+   */
+  describeGroups<const T extends readonly string[]>(
+    groups: T,
+    options?: AdminOptions,
+  ): Promise<EachOf<T, GroupDescription>> {
+    return this.#each<T, GroupDescription>((calls) => calls.describeGroups(groups, options));
+  }
+
+  /**
+   * Deletes groups with what they have committed, all or none (Kafka's `deleteConsumerGroups`). A
+   * consumer that joins under the name later begins where its `from` says.
+   *
+   * Throws `GROUP_ID_NOT_FOUND`, and `NON_EMPTY_GROUP` while one has members.
+   */
+  deleteGroups(groups: readonly string[], options?: AdminOptions): Promise<void> {
+    return this.#call((calls) => calls.deleteGroups(groups, options));
+  }
+
+  /**
+   * What a group has committed, by topic and partition (Kafka's `listConsumerGroupOffsets`; KafkaJS's
+   * `fetchOffsets`).
+   *
+   * Throws `GROUP_ID_NOT_FOUND`.
+   */
+  listGroupOffsets(group: string, options?: AdminOptions): Promise<readonly CommittedOffset[]> {
+    return this.#call((calls) => calls.listGroupOffsets(group, options));
+  }
+
+  /**
+   * Commits offsets of a group without being a member, all or none, and creates the group if it is
+   * new (Kafka's `alterConsumerGroupOffsets`; KafkaJS's `setOffsets`). For who keeps a group's place
+   * itself, as a connector does, or knows the offsets to go on from; `resetGroupOffsets` finds them.
+   * An offset may lie before the partition's start: a reader goes on as its `from` says then. Each
+   * partition is named once.
+   *
+   * Resolves to what is committed of them then. Throws `UNKNOWN_TOPIC`, a `RangeError` for a partition
+   * that the topic does not have, `OFFSET_OUT_OF_RANGE` beyond an end, and `NON_EMPTY_GROUP` while the
+   * group has members, unless forced.
+   */
+  alterGroupOffsets<const T extends readonly OffsetToCommit[]>(
+    group: string,
+    offsets: T,
+    options?: AlterGroupOffsetsOptions,
+  ): Promise<EachOf<T, CommittedOffset>> {
+    return this.#each<T, CommittedOffset>((calls) =>
+      calls.alterGroupOffsets(group, offsets, options),
+    );
+  }
+
+  /**
+   * Moves a group to other places, all or none (`kafka-consumer-groups.sh --reset-offsets`; KafkaJS's
+   * `resetOffsets`): to the first record, the end, an offset or a time, as of the call. Metadata of
+   * its commits is cleared. Each partition is named once.
+   *
+   * Resolves to what is committed of them then. Throws `GROUP_ID_NOT_FOUND`, `UNKNOWN_TOPIC`, a
+   * `RangeError` for a partition that the topic does not have, and `NON_EMPTY_GROUP` while the group
+   * has members, unless forced.
+   */
+  resetGroupOffsets(
+    group: string,
+    offsets: readonly OffsetsToReset[],
+    options?: AlterGroupOffsetsOptions,
+  ): Promise<readonly CommittedOffset[]> {
+    return this.#call((calls) => calls.resetGroupOffsets(group, offsets, options));
+  }
+
+  /**
+   * Which log it is, how much is stored, and whether the browser promises to keep it (of Kafka's calls
+   * `describeLogDirs` is the nearest).
+   */
+  describeLog(options?: AdminOptions): Promise<LogDescription> {
+    return this.#call((calls) => calls.describeLog(options));
   }
 
   /**
    * Bounds the log as a whole; null: by nothing but the browser's quota. It is looked after in the
-   * background, as `retention` is: some 10 s after an append, else every 5 minutes.
+   * background, as `retention` is: some 10 s after an append, else every 5 minutes. Kafka bounds
+   * partitions only.
    */
-  async alterLog(options: AlterLogOptions): Promise<void> {
-    const { maxBytes } = withDefaults<CheckedAlterLogOptions>('alterLog()', options, {
-      maxBytes: undefined,
-    });
-    if (maxBytes === undefined) throw new TypeError('alterLog() takes maxBytes');
-    if (maxBytes !== null) checkInteger('maxBytes', maxBytes, 1);
-    await this.#connection.call('alterLog', { maxBytes });
+  alterLog(changes: LogChanges, options?: AdminOptions): Promise<void> {
+    return this.#call((calls) => calls.alterLog(changes, options));
   }
 
-  /** The offset of a place in each partition; for a time after the last record, the end offset. */
-  async listOffsets(topic: TopicLike, at: Exclude<Position, number>): Promise<readonly number[]> {
-    const place = checkPosition(at);
-    if ('offset' in place) throw mistake('listOffsets() takes no offset', at);
-    const { id, partitions } = await this.#topicMetadata.load(nameOf(topic));
-    const request = Array.from({ length: partitions }, (_, partition) => ({
-      topicId: id,
-      partition,
-      at: place.at,
-    }));
-    return this.#connection.call('listOffsets', request);
+  async #each<Asked extends readonly unknown[], Result>(
+    call: (calls: AdminCalls) => Promise<readonly Result[]>,
+  ): Promise<EachOf<Asked, Result>> {
+    return (await this.#call(call)) as EachOf<Asked, Result>;
   }
 
-  listGroups(): Promise<readonly GroupListing[]> {
-    return this.#connection.call('listGroups', null);
+  async #call<T>(call: (calls: AdminCalls) => Promise<T>): Promise<T> {
+    return call(await this.#load());
   }
 
-  /**
-   * A group's members, who reads which partition, how far it got, and how many records it has still
-   * to read. Throws `GROUP_ID_NOT_FOUND`.
-   */
-  async describeGroup(group: string): Promise<GroupDescription> {
-    checkName('group name', group);
-    const [description] = await this.#connection.call('describeGroups', [group]);
-    return description!;
+  async #load(): Promise<AdminCalls> {
+    const { AdminCalls } = await lazyAdminCalls.load();
+    return (this.#calls ??= new AdminCalls(this.#connection, this.#topicMetadata));
   }
-
-  /**
-   * Deletes groups with their offsets, all or none. Throws `GROUP_ID_NOT_FOUND`, and `NON_EMPTY_GROUP`
-   * while one has members.
-   */
-  async deleteGroups(groups: readonly string[]): Promise<void> {
-    checkArray('deleteGroups() takes an array of group names', groups);
-    for (const group of groups) checkName('group name', group);
-    await this.#connection.call('deleteGroups', groups);
-  }
-
-  /** What a group has committed. Throws `GROUP_ID_NOT_FOUND`. */
-  async fetchOffsets(group: string): Promise<readonly CommittedOffset[]> {
-    checkName('group name', group);
-    return this.#connection.call('fetchOffsets', { groupId: group });
-  }
-
-  /**
-   * Moves a group to another place of a topic, and tells what it has committed then. An offset out of
-   * range is moved to the nearest there is. Throws `GROUP_ID_NOT_FOUND`, `UNKNOWN_TOPIC`, and
-   * `NON_EMPTY_GROUP` while it has members, unless forced.
-   */
-  async resetOffsets(
-    group: string,
-    topic: TopicLike,
-    to: Position,
-    options: ResetOffsetsOptions = {},
-  ): Promise<readonly CommittedOffset[]> {
-    checkName('group name', group);
-    const { partitions = null, force = false } = checkEach('resetOffsets()', options, RESET_CHECKS);
-    const request = {
-      groupId: group,
-      topic: nameOf(topic),
-      partitions,
-      to: checkPosition(to),
-      force,
-    };
-    return this.#connection.call('resetOffsets', request);
-  }
-
-  /** How much is stored, and whether the browser promises to keep it. */
-  async storage(): Promise<StorageDescription> {
-    const manager = globalThis.navigator?.storage;
-    const [log, estimate, persisted] = await Promise.all([
-      this.#connection.call('describeLog', null),
-      // In a sandboxed frame without storage, `estimate()` rejects.
-      manager?.estimate?.().catch(() => undefined),
-      manager?.persisted?.().catch(() => undefined),
-    ]);
-    return {
-      logId: log.logId,
-      createdAt: log.createdAt,
-      logBytes: log.bytes,
-      maxLogBytes: log.maxBytes,
-      usageBytes: estimate?.usage,
-      persisted: persisted ?? false,
-    };
-  }
-
-  /** The change is ours, so we know before the hint comes. */
-  async #change<T>(change: Promise<T>): Promise<T> {
-    try {
-      return await change;
-    } finally {
-      this.#topicMetadata.forget();
-    }
-  }
-}
-
-function nameOf(topicLike: TopicLike): string {
-  return asTopic(topicLike).name;
 }

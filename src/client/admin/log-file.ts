@@ -1,3 +1,4 @@
+import { abortable } from '../../base/abortable.ts';
 import { mistake } from '../../base/argument.ts';
 import { isBlob, isBytes, isReadableStream } from '../../base/brand.ts';
 import { WORKER_LOST } from '../../base/error-rules.ts';
@@ -76,8 +77,11 @@ export interface JoinedFiles {
   readonly sizes: readonly number[];
 }
 
-/** Joins the files. Throws as soon as more is read than the limit allows. */
-export async function joinFiles(given: LogFile | readonly LogFile[]): Promise<JoinedFiles> {
+/** Joins the files. Throws as soon as more is read than the limit allows, or `signal` aborts. */
+export async function joinFiles(
+  given: LogFile | readonly LogFile[],
+  signal?: AbortSignal,
+): Promise<JoinedFiles> {
   const files = Array.isArray(given) ? (given as readonly LogFile[]) : [given as LogFile];
   checkSize(
     files,
@@ -93,8 +97,8 @@ export async function joinFiles(given: LogFile | readonly LogFile[]): Promise<Jo
   };
   for (const file of files) {
     const before = size;
-    if (isReadableStream(file)) await readStream(file, take);
-    else take(isBlob(file) ? await readBlob(file) : file);
+    if (isReadableStream(file)) await readStream(file, take, signal);
+    else take(isBlob(file) ? await abortable(signal, readBlob(file)) : file);
     sizes.push(size - before);
   }
   return { file: concat(parts, size).buffer, sizes };
@@ -114,11 +118,12 @@ function readBlob(blob: Blob): Promise<ArrayBuffer> {
 async function readStream(
   stream: ReadableStream<Uint8Array>,
   take: (chunk: Uint8Array) => void,
+  signal: AbortSignal | undefined,
 ): Promise<void> {
   const reader = stream.getReader();
   try {
     for (;;) {
-      const { done, value } = await reader.read();
+      const { done, value } = await abortable(signal, reader.read());
       if (done) return;
       take(value);
     }

@@ -4,7 +4,7 @@ import type { AssignedPartitions, TopicPartition } from '../fetch/assigned-parti
 /** An offset to commit: that of the next record to read. */
 export interface OffsetToCommit extends TopicPartition {
   readonly offset: number;
-  /** Free text stored with the offset, and returned by `admin.fetchOffsets`. Default ''. */
+  /** Free text stored with the offset, and returned by `admin.listGroupOffsets`. Default ''. */
   readonly metadata?: string;
 }
 
@@ -15,21 +15,22 @@ const NO_COMMIT = {
   metadata: '',
 } as unknown as Required<OffsetToCommit>;
 
+/** The offset with its metadata, both checked; the topic and the partition are checked by their user. */
+export function checkOffsetToCommit(call: string, given: OffsetToCommit): Required<OffsetToCommit> {
+  const checked = withDefaults<Required<OffsetToCommit>>(call, given, NO_COMMIT);
+  const { offset, metadata } = checked;
+  checkInteger('an offset', offset, 0);
+  if (typeof metadata !== 'string') throw mistake('the metadata of a commit is a string', metadata);
+  return checked;
+}
+
 /** Commits offsets of partitions that a member has; none, where one of them is wrong. */
 export async function commitOffsets(
   readers: AssignedPartitions,
   offsets: readonly OffsetToCommit[],
 ): Promise<void> {
   const commits = offsets.map((each) => {
-    const { offset, metadata, ...where } = withDefaults<Required<OffsetToCommit>>(
-      'commit()',
-      each,
-      NO_COMMIT,
-    );
-    checkInteger('an offset', offset, 0);
-    if (typeof metadata !== 'string') {
-      throw mistake('the metadata of a commit is a string', metadata);
-    }
+    const { offset, metadata, ...where } = checkOffsetToCommit('commit()', each);
     const progress = readers.mustGet(where).progress!;
     return () => progress.committer.commitExactly(progress, offset, metadata);
   });

@@ -9,17 +9,13 @@ import {
 import { show } from '../../base/show.ts';
 import type { Checks } from '../../base/argument.ts';
 import { MAX_PARTITIONS } from '../../protocol/topic.ts';
-import type {
-  Retention,
-  TopicConfig,
-  TopicConfigChanges,
-  TopicSpec,
-} from '../../protocol/topic.ts';
+import type { Retention, TopicConfigChanges, TopicSpec } from '../../protocol/topic.ts';
 import { contradiction } from '../../protocol/topic-rules.ts';
 import { plain } from './serde.ts';
 import type { BytesOrText, Serde } from './serde.ts';
 
-export interface TopicOptions<K, V, KI = K, VI = V> {
+/** The options of a topic: `createTopics` sets those of `TopicConfig` that are given. */
+export interface TopicOptions<K, V, KI = K, VI = V> extends TopicConfigChanges {
   /**
    * The serde of keys. Default: takes bytes, and text, which is written as UTF-8; returns bytes.
    */
@@ -30,60 +26,10 @@ export interface TopicOptions<K, V, KI = K, VI = V> {
   readonly value?: Serde<V, VI>;
   /**
    * How many partitions `createTopics` makes: 1 to 1000, default 1. Records of one key stay in one
-   * partition, and so in order; partitions are what tabs can share the work by. They can be added
-   * later, which moves keys to other partitions.
+   * partition, and so in order; partitions are what tabs can share the work by. More can be created
+   * later (`createPartitions`), which moves keys to other partitions.
    */
   readonly partitions?: number;
-  /**
-   * 'disk' (default); 'memory': for messages between tabs. The records are in one worker and go with
-   * it: the last tab's end is theirs, and where there are no SharedWorkers, that of the tab whose
-   * worker has them. Offsets go on from a higher number then, and readers at the first record that is
-   * there. Not for transactions. Of each partition the newest `retention.bytes` are kept (default
-   * 16 MiB), whatever `cleanup` says.
-   */
-  readonly storage?: TopicConfig['storage'];
-  /**
-   * The most bytes that a record's key, value and headers may have together (Kafka's
-   * `max.message.bytes`). Default 1 MiB, at most 16 MiB.
-   */
-  readonly maxRecordBytes?: number;
-  /**
-   * 'create' (default): a record has the time its producer gave it; 'append': the time it was
-   * stored (Kafka's `message.timestamp.type`).
-   */
-  readonly timestampType?: 'create' | 'append';
-  /**
-   * What becomes of old records (Kafka's `cleanup.policy`). 'delete' (default): they go as `retention`
-   * says; 'compact': the last record of each key stays, and records need a key; 'compact,delete': both.
-   * Records without a key that are there when a topic becomes 'compact' stay.
-   */
-  readonly cleanup?: TopicConfig['cleanup'];
-  /**
-   * How much of each partition is kept: `ms` (`retention.ms`) and `bytes` (`retention.bytes`),
-   * whichever is reached first. Default: everything, where Kafka keeps 7 days; 16 MiB of topics in
-   * memory.
-   *
-   * The age of a record is that of its timestamp, which is the producer's or the append's
-   * (`timestampType`). A timestamp ahead of the clock counts as of when retention first saw it,
-   * some 10 s after the append. (Kafka 4 refuses a timestamp more than an hour ahead,
-   * `message.timestamp.after.max.ms`.)
-   *
-   * Whole rows are deleted, and times are known every 64 KiB or so: somewhat more may stay. On disk
-   * retention runs in the background, some 10 s after an append, else every 5 minutes, and not at
-   * all with 'compact' alone.
-   */
-  readonly retention?: Partial<Retention>;
-  /**
-   * How long a tombstone stays in a compacted topic (Kafka's `delete.retention.ms`), in milliseconds;
-   * without compaction it has no effect. Default 24 hours.
-   */
-  readonly deleteRetentionMs?: number;
-  /**
-   * Groups whose unread records are kept, whatever `retention` says, and the log's `maxBytes` too. A
-   * group that has committed nothing, as one that nobody has ever joined, keeps everything.
-   * `deleteRecords` and compaction do not heed it. Default: none.
-   */
-  readonly protectUncommitted?: readonly string[];
 }
 
 /**
@@ -98,7 +44,7 @@ export interface Topic<N extends string = string, K = unknown, V = unknown, KI =
   readonly config: TopicConfigChanges;
 }
 
-/** What `alterTopic` can change of a topic. */
+/** What `alterTopics` can change of a topic. */
 export type TopicChanges = Omit<TopicConfigChanges, 'storage'>;
 
 /** A typed topic, or the name of one whose keys and values are bytes or text. */
@@ -137,9 +83,9 @@ export function topic<
   return { name, key: key as Serde<K, KI>, value: value as Serde<V, VI>, partitions, config };
 }
 
-/** The configuration for `alterTopic`, checked. */
+/** The configuration for `alterTopics`, checked. */
 export function checkConfig(options: TopicChanges): TopicChanges {
-  return checkEach<TopicChanges>('alterTopic()', options, CHANGE_CHECKS);
+  return checkEach<TopicChanges>('the config of alterTopics()', options, CHANGE_CHECKS);
 }
 
 export function checkPartitions(partitions: unknown): asserts partitions is number {

@@ -80,7 +80,7 @@ export class GroupTab {
   }
 
   async describe(): Promise<GroupShape> {
-    const { state, members, partitions } = await this.#log.admin.describeGroup(GROUP);
+    const [{ state, members, partitions }] = await this.#log.admin.describeGroups([GROUP]);
     const shares = members.map(
       ({ memberId }) => partitions.filter(({ owner }) => owner === memberId).length,
     );

@@ -142,7 +142,7 @@ async function consume(
 }
 
 async function checkStored(log: Log, expected: number, where: BenchTopic = records): Promise<void> {
-  const { partitions } = await log.admin.describeTopic(where);
+  const [{ partitions }] = await log.admin.describeTopics([where]);
   const stored = partitions.reduce((sum, { endOffset }) => sum + endOffset, 0);
   if (stored !== expected) {
     throw new Error(`the log has had ${stored} records where ${expected} were written`);

@@ -135,8 +135,8 @@ class Walk {
 
   async #deleteRecords({ broker }: TestBroker): Promise<void> {
     const before = this.#place();
-    const request = { topicId: this.kept.topic.id, partitions: [{ partition: 0, before }] };
-    const [start] = await broker.deleteRecords(request);
+    const topicId = this.kept.topic.id;
+    const [start] = await broker.deleteRecords([{ topicId, partition: 0, before }]);
     expect(start).toBeGreaterThanOrEqual(before);
     this.#deleted = Math.max(this.#deleted, before);
   }

@@ -213,10 +213,7 @@ test('records before the start are out of range, also where a broker has them in
   await kept.append('a=1', 'a=2', 'a=3');
   for (const each of [broker, other]) found(await each.fetch(topic, { offset: 1 }));
   await other.produce(topic, batchOf([recordOf({ key: 'a' })]).buffer);
-  await broker.broker.deleteRecords({
-    topicId: topic.id,
-    partitions: [{ partition: 0, before: 5 }],
-  });
+  await broker.broker.deleteRecords([{ topicId: topic.id, partition: 0, before: 5 }]);
   expect(await broker.fetch(topic, { offset: 1 })).toMatchObject({
     error: { code: 'OFFSET_OUT_OF_RANGE' },
   });

@@ -77,8 +77,8 @@ describe('a tab that dies', () => {
     await settle();
     expect(await membersIn(log.store)).toEqual(['c']);
     expect(await one.listGroups()).toMatchObject([
-      { groupId: GROUP_ID, members: 1 },
-      { groupId: 'other', members: 0, state: 'empty' },
+      { group: GROUP_ID, members: 1 },
+      { group: 'other', members: 0, state: 'empty' },
     ]);
   });
 

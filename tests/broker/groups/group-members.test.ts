@@ -277,7 +277,7 @@ describe('leaveGroup', () => {
     const offsets = [{ ...a.assignment(0), offset: 0, metadata: 'bye' }];
     await one.leaveGroup({ member: a.ref, offsets });
     expect(await ownersIn(log.store)).toBe('b b b b');
-    expect((await other.fetchOffsets({ groupId: GROUP_ID }))[0]).toMatchObject({
+    expect((await other.listGroupOffsets({ groupId: GROUP_ID }))[0]).toMatchObject({
       metadata: 'bye',
     });
     expect((await errorOf(one.leaveGroup({ member: a.ref, offsets }))).code).toBe('FENCED');

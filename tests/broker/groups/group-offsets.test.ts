@@ -31,7 +31,7 @@ async function fill(
 }
 
 async function offsetsIn({ broker }: TestBroker): Promise<number[]> {
-  return (await broker.fetchOffsets({ groupId: GROUP_ID })).map(({ offset }) => offset);
+  return (await broker.listGroupOffsets({ groupId: GROUP_ID })).map(({ offset }) => offset);
 }
 
 async function begins(member: Member, ...from: Parameters<Member['positions']>): Promise<number[]> {
@@ -102,7 +102,7 @@ describe('positionPartitions', () => {
     await a.positions({ at: 'latest' });
     const later = await other.create('later');
     await other.append(later, 'x', 'y');
-    await other.broker.addPartitions({ name: 'orders', partitions: 3 });
+    await other.broker.createPartitions([{ name: 'orders', partitions: 3 }]);
     await fill(other, orders, 2, 3);
     const positions = await a.positions({ at: 'latest' });
     const found = positions.map(({ topicId, partition, offset }) => [
@@ -162,7 +162,7 @@ describe('commitOffsets', () => {
     await a.commit(a.assignment(1), 8);
     log.clock.advance(5);
     await a.commit(a.assignment(1), 3, 'back');
-    expect(await other.broker.fetchOffsets({ groupId: GROUP_ID })).toEqual([
+    expect(await other.broker.listGroupOffsets({ groupId: GROUP_ID })).toEqual([
       {
         topic: 'orders',
         partition: 1,
@@ -229,7 +229,7 @@ describe('a topic that is deleted', () => {
     await other.broker.deleteTopics(['orders']);
     const rows = await log.store.readAll<OffsetRow>(OFFSETS);
     expect(rows).toHaveLength(1);
-    expect(await one.broker.fetchOffsets({ groupId: GROUP_ID })).toMatchObject([
+    expect(await one.broker.listGroupOffsets({ groupId: GROUP_ID })).toMatchObject([
       { topic: 'refunds' },
     ]);
   });

@@ -35,7 +35,7 @@ describe('a group notices', () => {
     const news = a.news(1000);
     await settle();
     const by = which === 'another' ? other : one;
-    await by.broker.addPartitions({ name: 'orders', partitions: 3 });
+    await by.broker.createPartitions([{ name: 'orders', partitions: 3 }]);
     expect((await news).owned).toHaveLength(3);
   });
 
@@ -75,7 +75,7 @@ describe('a group notices', () => {
     await one.create('orders');
     await deaf.broker.listTopics(); // it knows of no group yet, and hears of none
     const a = await Member.join(one.broker, 'a', everything);
-    await deaf.broker.addPartitions({ name: 'orders', partitions: 2 });
+    await deaf.broker.createPartitions([{ name: 'orders', partitions: 2 }]);
     await deaf.create('offers');
     await settle();
     await a.sync();
@@ -96,7 +96,7 @@ test('topics that change between the look and the transaction are looked at agai
   const joining = Member.join(one.broker, 'a'); // it has read one partition
   await settle();
   const updates = one.connection.updates.length;
-  await other.broker.addPartitions({ name: 'orders', partitions: 3 });
+  await other.broker.createPartitions([{ name: 'orders', partitions: 3 }]);
   go();
   const a = await joining;
   expect(a.partitions).toEqual([0, 1, 2]);
@@ -113,7 +113,7 @@ test('changes of topics at several brokers at once end in one assignment', async
   await Promise.all(brokers.map((broker, i) => broker.create(`o${i}`, 3)));
   await Promise.all([
     brokers[0]!.broker.deleteTopics(['o1']),
-    brokers[1]!.broker.addPartitions({ name: 'o2', partitions: 6 }),
+    brokers[1]!.broker.createPartitions([{ name: 'o2', partitions: 6 }]),
     brokers[2]!.create('o3'),
   ]);
   for (let i = 0; i < 5; i++) await settle();

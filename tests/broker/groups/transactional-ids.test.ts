@@ -196,7 +196,7 @@ describe('who has the id no more is FENCED, and nothing is stored:', () => {
     const offset = { ...member.view.owned[0]!, offset: 1, metadata: '' };
     const commits = [{ member: member.ref, offsets: [offset] }];
     const offsets = async (): Promise<number[]> =>
-      (await shop.broker.fetchOffsets({ groupId: GROUP_ID })).map((row) => row.offset);
+      (await shop.broker.listGroupOffsets({ groupId: GROUP_ID })).map((row) => row.offset);
     expect(await errorOf(transact(first, [], { commits }))).toMatchObject(FENCED);
     expect(await offsets()).toEqual([0, 0]);
     await transact(second, [], { commits });
@@ -269,7 +269,7 @@ describe('a transaction that comes once more', () => {
     await transact(by, [appendOf('a', { by })], commit(1));
     await transact(by, [appendOf('b', { by, sequence: 1 })], commit(2));
     await transact(by, [appendOf('a', { by })], commit(1));
-    const [{ offset } = { offset: -1 }] = await shop.broker.fetchOffsets({ groupId: GROUP_ID });
+    const [{ offset } = { offset: -1 }] = await shop.broker.listGroupOffsets({ groupId: GROUP_ID });
     expect(offset).toBe(2);
     expect(await stored()).toEqual(['x', 'y', 'a', 'b']);
   });

@@ -129,8 +129,7 @@ const REPEATABLE: readonly [
   ],
   [
     'deleteRecords',
-    ({ id: topicId }) =>
-      shop.broker.deleteRecords({ topicId, partitions: [{ partition: 0, before: 0 }] }),
+    ({ id: topicId }) => shop.broker.deleteRecords([{ topicId, partition: 0, before: 0 }]),
     (at) => [at],
   ],
   [

@@ -46,8 +46,7 @@ async function deleteAt(nth: number, kind: FaultKind, isReleased: boolean): Prom
   const released = deferred();
   const calls = store.calls;
   store.failNth(nth, kind.fault(released.promise));
-  const partitions = [{ partition: 0, before: BEFORE }];
-  const request = { topicId: kept.topic.id, partitions };
+  const request = [{ topicId: kept.topic.id, partition: 0, before: BEFORE }];
   const told = toldBy(shop.broker.deleteRecords(request));
   await idle();
   if (store.calls <= calls + nth) return false;
@@ -164,12 +163,12 @@ async function exportAt(
   const opened = (): Store => (store.closed.aborted ? kept.connect() : store);
   const broker = new LogBroker({ name: kept.log.name, openStore: async () => opened() });
   const log = await openTab({ open: () => ({ broker, close: () => broker.close() }) });
-  await log.admin.describeTopic('orders');
+  await log.admin.describeTopics(['orders']);
   await idle();
   const released = deferred();
   const calls = store.calls;
   store.failNth(nth, kind.fault(released.promise));
-  const stream = log.admin.exportPartition('orders', 0);
+  const stream = log.admin.exportPartition({ topic: 'orders', partition: 0 });
   const exporting = new Response(stream as BodyInit).arrayBuffer();
   const told = toldBy(exporting);
   while (told.answer === undefined && told.error === undefined && store.calls <= calls + nth) {
@@ -205,7 +204,7 @@ test('an export of a partition that is compacted meanwhile can be imported', asy
   const { name, store } = kept.log;
   const broker = new LogBroker({ name, openStore: async () => store });
   const log = await openTab({ open: () => ({ broker, close: () => {} }) });
-  const reader = log.admin.exportPartition('orders', 0).getReader();
+  const reader = log.admin.exportPartition({ topic: 'orders', partition: 0 }).getReader();
   const parts: Uint8Array[] = [];
   for (let i = 0; i < 4; i++) parts.push((await reader.read()).value!);
   for (let i = 0; i < 7; i++) await kept.append([{ key: `k${i}`, value: 'x'.repeat(400_000) }]);
@@ -216,7 +215,10 @@ test('an export of a partition that is compacted meanwhile can be imported', asy
     parts.push(value);
   }
   await log.admin.createTopics(['to']);
-  const imported = await log.admin.importPartition('to', 0, new Blob(parts as BlobPart[]));
+  const imported = await log.admin.importPartition(
+    { topic: 'to', partition: 0 },
+    new Blob(parts as BlobPart[]),
+  );
   expect(imported.startOffset).toBe(0);
   expect(imported.records).toBeGreaterThanOrEqual(4);
 });

@@ -179,7 +179,7 @@ class Checked {
         return this.#fetch(by, Math.round(each.at * this.#model.length));
       case 'deleteRecords': {
         const before = Math.round(each.at * this.#model.length);
-        const request = { topicId: this.#kept!.topicId, partitions: [{ partition: 0, before }] };
+        const request = [{ topicId: this.#kept!.topicId, partition: 0, before }];
         const [start] = await by.broker.deleteRecords(request);
         expect(start).toBeGreaterThanOrEqual(before);
         this.#start = Math.max(this.#start, before);

@@ -21,7 +21,7 @@ function deafBroker(log: TestLog): TestBroker {
 }
 
 function deleteBefore({ broker }: TestBroker, topicId: string, before: number): Promise<number[]> {
-  return broker.deleteRecords({ topicId, partitions: [{ partition: 0, before }] });
+  return broker.deleteRecords([{ topicId, partition: 0, before }]);
 }
 
 /** Resolves when the brokers of the log have been told that records are gone. */

@@ -44,7 +44,7 @@ function commitOf({ ref, view }: Member, ...offsets: number[]): CommitRequest {
 }
 
 async function offsetsIn({ broker }: TestBroker): Promise<number[]> {
-  return (await broker.fetchOffsets({ groupId: GROUP_ID })).map(({ offset }) => offset);
+  return (await broker.listGroupOffsets({ groupId: GROUP_ID })).map(({ offset }) => offset);
 }
 
 describe('a transaction', () => {
@@ -61,7 +61,7 @@ describe('a transaction', () => {
     expect(placed).toEqual([1, 0, 3].map((baseOffset) => ({ baseOffset, appendTime: null })));
     expect(await broker.readAll(letters, { partition: 0 })).toEqual(['c']);
     expect(await broker.readAll(letters, { partition: 1 })).toEqual(['x', 'a', 'b', 'd']);
-    expect(await broker.broker.fetchOffsets({ groupId: GROUP_ID })).toMatchObject([
+    expect(await broker.broker.listGroupOffsets({ groupId: GROUP_ID })).toMatchObject([
       { topic: 'orders', partition: 0, offset: 2, metadata: 'm0' },
       { topic: 'orders', partition: 1, offset: 3, metadata: 'm1' },
     ]);
@@ -171,7 +171,7 @@ describe('a transaction that fails leaves nothing behind', () => {
 
   test('a record that is too large, and a batch that is damaged', async () => {
     const { broker, letters, member } = await aMember();
-    await broker.broker.alterTopic({ name: 'letters', config: { maxRecordBytes: 100 } });
+    await broker.broker.alterTopics([{ name: 'letters', config: { maxRecordBytes: 100 } }]);
     const commit = commitOf(member, 1);
     const damaged = appendTo(letters, 1, 'b');
     new Uint8Array(damaged.batch)[8] = 99;

@@ -67,11 +67,11 @@ describe('describeLog', () => {
   });
 });
 
-describe('addPartitions', () => {
+describe('createPartitions', () => {
   test('adds empty partitions and leaves the records where they are', async () => {
     const orders = await shop.create('orders', 2);
     await shop.append(orders, 'a');
-    const grown = await shop.broker.addPartitions({ name: 'orders', partitions: 5 });
+    const [grown] = await shop.broker.createPartitions([{ name: 'orders', partitions: 5 }]);
     expect(grown).toEqual({ ...orders, partitions: 5 });
     expect(await shop.readAll(orders)).toEqual(['a']);
     await shop.produce(orders, batch('b'), { partition: 4 });
@@ -82,7 +82,7 @@ describe('addPartitions', () => {
     const orders = await shop.create('orders');
     const other = log.broker();
     await other.append(orders, 'a');
-    await shop.broker.addPartitions({ name: 'orders', partitions: 2 });
+    await shop.broker.createPartitions([{ name: 'orders', partitions: 2 }]);
     expect(await other.produce(orders, batch('b'), { partition: 1 })).toMatchObject({
       baseOffset: 0,
     });
@@ -90,34 +90,38 @@ describe('addPartitions', () => {
 
   test('keeps the number it has, and refuses fewer', async () => {
     const orders = await shop.create('orders', 3);
-    expect(await shop.broker.addPartitions({ name: 'orders', partitions: 3 })).toEqual(orders);
-    const error = await errorOf(shop.broker.addPartitions({ name: 'orders', partitions: 2 }));
+    expect(await shop.broker.createPartitions([{ name: 'orders', partitions: 3 }])).toEqual([
+      orders,
+    ]);
+    const error = await errorOf(shop.broker.createPartitions([{ name: 'orders', partitions: 2 }]));
     expect(error).toMatchObject({ code: TOPIC_EXISTS.code, details: { partitions: 3 } });
   });
 
   test('is UNKNOWN_TOPIC for a topic that is not there', async () => {
-    const error = await errorOf(shop.broker.addPartitions({ name: 'none', partitions: 2 }));
+    const error = await errorOf(shop.broker.createPartitions([{ name: 'none', partitions: 2 }]));
     expect(error).toMatchObject({ code: UNKNOWN_TOPIC.code });
   });
 });
 
-describe('alterTopic', () => {
+describe('alterTopics', () => {
   test('changes what is given, for appends to come and for every broker', async () => {
     const orders = await shop.create('orders', 1, { timestampType: 'append' });
     const other = log.broker();
     await other.append(orders, 'before');
-    const altered = await other.broker.alterTopic({
-      name: 'orders',
-      config: { maxRecordBytes: 3 },
-    });
-    expect(altered.config).toEqual({ ...orders.config, maxRecordBytes: 3 });
+    const [altered] = await other.broker.alterTopics([
+      {
+        name: 'orders',
+        config: { maxRecordBytes: 3 },
+      },
+    ]);
+    expect(altered!.config).toEqual({ ...orders.config, maxRecordBytes: 3 });
     expect(await errorOf(other.append(orders, 'four'))).toMatchObject({ code: 'RECORD_TOO_LARGE' });
     expect((await shop.broker.listTopics())[0]).toEqual(altered);
     expect(await errorOf(shop.append(orders, 'four'))).toMatchObject({ code: 'RECORD_TOO_LARGE' });
   });
 
   test('is UNKNOWN_TOPIC for a topic that is not there', async () => {
-    const error = await errorOf(shop.broker.alterTopic({ name: 'none', config: {} }));
+    const error = await errorOf(shop.broker.alterTopics([{ name: 'none', config: {} }]));
     expect(error).toMatchObject({ ...UNKNOWN_TOPIC, details: { topic: 'none' } });
   });
 });

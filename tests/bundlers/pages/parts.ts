@@ -19,6 +19,6 @@ await new Promise<void>((resolve, reject) => {
   };
   member.run({ eachMessage }).catch(reject);
 });
-const file = await new Response(log.admin.exportPartition(events, 0)).blob();
+const file = await new Response(log.admin.exportPartition({ topic: events, partition: 0 })).blob();
 await log.close();
 console.log('parts', lengths.join(' '), file.size > 0);

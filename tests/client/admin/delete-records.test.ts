@@ -5,6 +5,7 @@ import {
   AN_HOUR_MS,
   logWith,
   numbered,
+  offsetsOf,
   readAll,
   settle,
   take,
@@ -20,33 +21,39 @@ async function logOf(count: number): Promise<Log> {
 }
 
 async function startOf(log: Log): Promise<number> {
-  return (await log.admin.describeTopic('t')).partitions[0]!.startOffset;
+  return (await log.admin.describeTopics(['t']))[0].partitions[0]!.startOffset;
 }
 
 describe('the start', () => {
   test('moves, and is told', async () => {
     const log = await logOf(10);
-    expect(await log.admin.deleteRecords('t', [{ partition: 0, before: 4 }])).toEqual([4]);
-    expect((await log.admin.describeTopic('t')).partitions[0]).toMatchObject({
+    expect(await log.admin.deleteRecords([{ topic: 't', partition: 0, before: 4 }])).toEqual([
+      { topic: 't', partition: 0, startOffset: 4 },
+    ]);
+    expect((await log.admin.describeTopics(['t']))[0].partitions[0]).toMatchObject({
       startOffset: 4,
       endOffset: 10,
     });
-    expect(await log.admin.listOffsets('t', 'earliest')).toEqual([4]);
+    expect(offsetsOf(await log.admin.listOffsets([{ topic: 't', at: 'earliest' }]))).toEqual([4]);
     expect(texts(await readAll(log, 't'))).toEqual(['4', '5', '6', '7', '8', '9']);
   });
 
   test('never moves back', async () => {
     const log = await logOf(10);
-    await log.admin.deleteRecords('t', [{ partition: 0, before: 4 }]);
-    expect(await log.admin.deleteRecords('t', [{ partition: 0, before: 2 }])).toEqual([4]);
+    await log.admin.deleteRecords([{ topic: 't', partition: 0, before: 4 }]);
+    expect(await log.admin.deleteRecords([{ topic: 't', partition: 0, before: 2 }])).toEqual([
+      { topic: 't', partition: 0, startOffset: 4 },
+    ]);
     expect(await startOf(log)).toBe(4);
   });
 
   test("'latest' deletes all that there are, and what comes goes on behind", async () => {
     const log = await logOf(10);
-    expect(await log.admin.deleteRecords('t', [{ partition: 0, before: 'latest' }])).toEqual([10]);
+    expect(await log.admin.deleteRecords([{ topic: 't', partition: 0, before: 'latest' }])).toEqual(
+      [{ topic: 't', partition: 0, startOffset: 10 }],
+    );
     await settle();
-    expect((await log.admin.describeTopic('t')).partitions[0]).toMatchObject({
+    expect((await log.admin.describeTopics(['t']))[0].partitions[0]).toMatchObject({
       bytes: 0,
       segments: 0,
     });
@@ -62,21 +69,55 @@ describe('the start', () => {
         numbered(5).map((record) => ({ ...record, partition })),
       );
     }
-    const starts = await log.admin.deleteRecords('t', [
-      { partition: 2, before: 'latest' },
-      { partition: 0, before: 2 },
+    const starts = await log.admin.deleteRecords([
+      { topic: 't', partition: 2, before: 'latest' },
+      { topic: 't', partition: 0, before: 2 },
     ]);
-    expect(starts).toEqual([5, 2]);
-    expect(await log.admin.listOffsets('t', 'earliest')).toEqual([2, 0, 5]);
+    expect(starts).toEqual([
+      { topic: 't', partition: 2, startOffset: 5 },
+      { topic: 't', partition: 0, startOffset: 2 },
+    ]);
+    expect(offsetsOf(await log.admin.listOffsets([{ topic: 't', at: 'earliest' }]))).toEqual([
+      2, 0, 5,
+    ]);
+  });
+
+  test('of several topics, on disk and in memory', async () => {
+    const log = await logWith('t', 'u', topic('m', { storage: 'memory' }));
+    for (const name of ['t', 'u', 'm']) await log.producer().sendBatch(name, numbered(5));
+    const starts = await log.admin.deleteRecords([
+      { topic: 'm', partition: 0, before: 3 },
+      { topic: 'u', partition: 0, before: 'latest' },
+      { topic: 't', partition: 0, before: 1 },
+    ]);
+    expect(starts.map(({ topic: of, startOffset }) => [of, startOffset])).toEqual([
+      ['m', 3],
+      ['u', 5],
+      ['t', 1],
+    ]);
+    const refused = log.admin.deleteRecords([
+      { topic: 't', partition: 0, before: 2 },
+      { topic: 'm', partition: 0, before: 6 },
+    ]);
+    await expect(refused).rejects.toMatchObject({
+      code: 'OFFSET_OUT_OF_RANGE',
+      details: { topic: 'm', partition: 0, offset: 6, endOffset: 5 },
+    });
+    expect(await startOf(log)).toBe(1);
+    expect(await log.admin.deleteRecords([])).toEqual([]);
   });
 
   test('is the first offset that a time can lead to', async () => {
     const log = await logWith('t');
     const records = numbered(10).map((record, i) => ({ ...record, timestamp: 1_000 * i }));
     await log.producer().sendBatch('t', records);
-    await log.admin.deleteRecords('t', [{ partition: 0, before: 5 }]);
-    expect(await log.admin.listOffsets('t', new Date(2_000))).toEqual([5]);
-    expect(await log.admin.listOffsets('t', new Date(7_000))).toEqual([7]);
+    await log.admin.deleteRecords([{ topic: 't', partition: 0, before: 5 }]);
+    expect(offsetsOf(await log.admin.listOffsets([{ topic: 't', at: new Date(2_000) }]))).toEqual([
+      5,
+    ]);
+    expect(offsetsOf(await log.admin.listOffsets([{ topic: 't', at: new Date(7_000) }]))).toEqual([
+      7,
+    ]);
   });
 });
 
@@ -87,7 +128,7 @@ test('a member of a group that is behind goes on by its `from`, and is told the 
   await take(before, 3);
   await before.commit([{ ...first, offset: 3 }]);
   await before.close();
-  await log.admin.deleteRecords('t', [{ partition: 0, before: 6 }]);
+  await log.admin.deleteRecords([{ topic: 't', partition: 0, before: 6 }]);
   const consumer = log.consumer(options);
   const resets: ResetEvent[] = [];
   consumer.on('reset', (event) => void resets.push(event));
@@ -99,10 +140,10 @@ describe('what cannot be deleted', () => {
   test('beyond the end: OFFSET_OUT_OF_RANGE, and nothing changes', async () => {
     const log = await logOf(10);
     await expect(
-      log.admin.deleteRecords('t', [{ partition: 0, before: 11 }]),
+      log.admin.deleteRecords([{ topic: 't', partition: 0, before: 11 }]),
     ).rejects.toMatchObject({
       code: 'OFFSET_OUT_OF_RANGE',
-      details: { partition: 0, offset: 11, endOffset: 10 },
+      details: { topic: 't', partition: 0, offset: 11, endOffset: 10 },
     });
     expect(await startOf(log)).toBe(0);
   });
@@ -113,52 +154,74 @@ describe('what cannot be deleted', () => {
       numbered(5).map((record) => ({ ...record, partition })),
     );
     await log.producer().sendBatch('t', records);
-    const deleting = log.admin.deleteRecords('t', [
-      { partition: 0, before: 'latest' },
-      { partition: 1, before: 6 },
-      { partition: 2, before: 3 },
+    const deleting = log.admin.deleteRecords([
+      { topic: 't', partition: 0, before: 'latest' },
+      { topic: 't', partition: 1, before: 6 },
+      { topic: 't', partition: 2, before: 3 },
     ]);
     await expect(deleting).rejects.toMatchObject({
       code: 'OFFSET_OUT_OF_RANGE',
-      details: { partition: 1, offset: 6, endOffset: 5 },
+      details: { topic: 't', partition: 1, offset: 6, endOffset: 5 },
     });
-    expect(await log.admin.listOffsets('t', 'earliest')).toEqual([0, 0, 0]);
+    expect(offsetsOf(await log.admin.listOffsets([{ topic: 't', at: 'earliest' }]))).toEqual([
+      0, 0, 0,
+    ]);
   });
 
   test('of a topic that does not exist: UNKNOWN_TOPIC', async () => {
     const log = await logWith();
-    await expect(log.admin.deleteRecords('t', [])).rejects.toMatchObject({ code: 'UNKNOWN_TOPIC' });
+    await expect(
+      log.admin.deleteRecords([{ topic: 't', partition: 0, before: 0 }]),
+    ).rejects.toMatchObject({ code: 'UNKNOWN_TOPIC' });
   });
 
   test.each<[string, unknown, string]>([
-    ['no array', { partition: 0, before: 1 }, 'deleteRecords() takes an array of partitions'],
-    ['null in it', [null], 'deleteRecords() takes'],
-    ['a partition that is none', [{ partition: 1, before: 1 }], 'partition must be an integer'],
-    ['a text', [{ partition: '0', before: 1 }], 'partition must be an integer'],
+    [
+      'no array',
+      { topic: 't', partition: 0, before: 1 },
+      'deleteRecords() takes an array of { topic, partition, before }',
+    ],
+    ['a topic alone', 't', 'deleteRecords() takes an array'],
+    ['no topic', [{ partition: 0, before: 1 }], 'a topic name must be'],
+    ['null in it', [null], 'deleteRecords() takes { topic, partition, before }, got null'],
+    [
+      'a partition that is none',
+      [{ topic: 't', partition: 1, before: 1 }],
+      'partition must be an integer',
+    ],
+    ['a text', [{ topic: 't', partition: '0', before: 1 }], 'partition must be an integer'],
     [
       'no before',
-      [{ partition: 0 }],
+      [{ topic: 't', partition: 0 }],
       "unless it is 'latest', must be an integer of at least 0, got undefined",
     ],
-    ['no partition', [{ before: 1 }], 'partition must be an integer from 0 to 0, got undefined'],
+    [
+      'no partition',
+      [{ topic: 't', before: 1 }],
+      'partition must be an integer of at least 0, got undefined',
+    ],
     [
       'one twice',
       [
-        { partition: 0, before: 1 },
-        { partition: 0, before: 2 },
+        { topic: 't', partition: 0, before: 1 },
+        { topic: 't', partition: 0, before: 2 },
       ],
-      'partition 0 twice',
+      'the partition "t/0" twice',
     ],
-    ['-1', [{ partition: 0, before: -1 }], 'must be an integer of at least 0, got -1'],
-    ['NaN', [{ partition: 0, before: Number.NaN }], 'must be an integer of at least 0, got NaN'],
+    ['-1', [{ topic: 't', partition: 0, before: -1 }], 'must be an integer of at least 0, got -1'],
+    [
+      'NaN',
+      [{ topic: 't', partition: 0, before: Number.NaN }],
+      'must be an integer of at least 0, got NaN',
+    ],
     [
       "'earliest'",
-      [{ partition: 0, before: 'earliest' }],
+      [{ topic: 't', partition: 0, before: 'earliest' }],
       'must be an integer of at least 0, got "earliest"',
     ],
-  ])('%s is refused', async (_, partitions, message) => {
+  ])('%s is refused', async (_, records, message) => {
     const log = await logOf(10);
-    await expect(log.admin.deleteRecords('t', partitions as never)).rejects.toThrow(message);
+    await expect(log.admin.deleteRecords(records as never)).rejects.toThrow(message);
     expect(await startOf(log)).toBe(0);
   });
 });

@@ -41,21 +41,21 @@ describe('listGroups', () => {
     await joined(mine!, { group: 'stable' });
     await (await joined(mine!, { group: 'empty' })).consumer.close();
     expect(await other!.admin.listGroups()).toEqual([
-      { groupId: 'empty', state: 'empty', members: 0 },
-      { groupId: 'moving', state: 'reconciling', members: 2 },
-      { groupId: 'stable', state: 'stable', members: 1 },
+      { group: 'empty', state: 'empty', members: 0 },
+      { group: 'moving', state: 'reconciling', members: 2 },
+      { group: 'stable', state: 'stable', members: 1 },
     ]);
     open();
     await b.consumer.ready;
     expect(await other!.admin.listGroups()).toContainEqual({
-      groupId: 'moving',
+      group: 'moving',
       state: 'stable',
       members: 2,
     });
   });
 });
 
-describe('describeGroup', () => {
+describe('describeGroups', () => {
   test('tells members, owners, offsets and lag', async () => {
     const [mine, other] = await openTabs(2, four, 'u');
     await fill(mine!, 10, [0, 1, 2, 3]);
@@ -63,8 +63,8 @@ describe('describeGroup', () => {
     const a = await joined(mine!, { memberId: 'a', commit: 'manual', assignor: 'range' });
     await joined(other!, { memberId: 'b', topics: ['t', /^v/] });
     await a.consumer.commit([{ topic: 't', partition: 0, offset: 4, metadata: 'm' }]);
-    const described = await other!.admin.describeGroup('g');
-    expect(described).toMatchObject({ groupId: 'g', state: 'stable', assignor: 'range' });
+    const [described] = await other!.admin.describeGroups(['g']);
+    expect(described).toMatchObject({ group: 'g', state: 'stable', assignor: 'range' });
     expect(described.members).toMatchObject([
       { memberId: 'a', visible: true, topics: ['t'], patterns: [] },
       { memberId: 'b', visible: true, topics: ['t'], patterns: [/^v/] },
@@ -95,27 +95,27 @@ describe('describeGroup', () => {
     const [mine, other] = await openTabs(2, 't');
     const { opened, open } = latch();
     const a = await joined(mine!, { memberId: 'a', topics: ['t', 'u'] });
-    const { generation } = await mine!.admin.describeGroup('g');
+    const [{ generation }] = await mine!.admin.describeGroups(['g']);
     a.consumer.on('revoked', () => opened);
     await mine!.admin.createTopics(['u']);
     await eventually(() => expect(a.owns).toHaveLength(2));
     const b = new Member(other!, { memberId: 'b', topics: ['t'] });
     await eventually(() => expect(a.events).toContain('revoked t/0'));
-    const described = await mine!.admin.describeGroup('g');
+    const [described] = await mine!.admin.describeGroups(['g']);
     expect(described.state).toBe('reconciling');
     expect(described.generation).toBeGreaterThan(generation);
     expect(described.partitions[0]).toMatchObject({ topic: 't', owner: 'a', target: 'b' });
     expect(described.partitions[1]).toMatchObject({ topic: 'u', owner: 'a', target: 'a' });
     open();
     await b.consumer.ready;
-    const [t] = (await mine!.admin.describeGroup('g')).partitions;
+    const [t] = (await mine!.admin.describeGroups(['g']))[0].partitions;
     expect(t).toMatchObject({ owner: 'b', target: 'b' });
   });
 
   test('of a group that is empty tells what it committed, and its lag grows', async () => {
     const log = await logOfReaders();
     await fill(log, 5, [2]);
-    const { members, state, partitions } = await log.admin.describeGroup('g');
+    const [{ members, state, partitions }] = await log.admin.describeGroups(['g']);
     expect({ members, state }).toEqual({ members: [], state: 'empty' });
     expect(partitions.map(({ owner }) => owner)).toEqual([null, null, null, null]);
     expect(partitions.map(({ target }) => target)).toEqual([null, null, null, null]);
@@ -124,14 +124,14 @@ describe('describeGroup', () => {
 
   test('of nobody is GROUP_ID_NOT_FOUND', async () => {
     const [log] = await openTabs(1);
-    await expect(log!.admin.describeGroup('nobody')).rejects.toMatchObject(notFound);
+    await expect(log!.admin.describeGroups(['nobody'])).rejects.toMatchObject(notFound);
   });
 });
 
-describe('fetchOffsets', () => {
+describe('listGroupOffsets', () => {
   test('tells what was committed, by topic and partition', async () => {
     const log = await logOfReaders();
-    const offsets = await log.admin.fetchOffsets('g');
+    const offsets = await log.admin.listGroupOffsets('g');
     expect(offsets).toMatchObject(
       [0, 1, 2, 3].map((partition) => ({ topic: 't', partition, offset: 10, metadata: '' })),
     );
@@ -139,7 +139,7 @@ describe('fetchOffsets', () => {
 
   test('of nobody is GROUP_ID_NOT_FOUND', async () => {
     const [log] = await openTabs(1);
-    await expect(log!.admin.fetchOffsets('nobody')).rejects.toMatchObject(notFound);
+    await expect(log!.admin.listGroupOffsets('nobody')).rejects.toMatchObject(notFound);
   });
 });
 
@@ -148,8 +148,10 @@ describe('deleteGroups', () => {
     const log = await logOfReaders();
     await (await joined(log, { group: 'h' })).consumer.close();
     await log.admin.deleteGroups(['g']);
-    expect(await log.admin.listGroups()).toMatchObject([{ groupId: 'h' }]);
-    await expect(log.admin.fetchOffsets('g')).rejects.toMatchObject({ code: 'GROUP_ID_NOT_FOUND' });
+    expect(await log.admin.listGroups()).toMatchObject([{ group: 'h' }]);
+    await expect(log.admin.listGroupOffsets('g')).rejects.toMatchObject({
+      code: 'GROUP_ID_NOT_FOUND',
+    });
     expect(await committed(log, 'h')).toEqual({ 't/0': 0, 't/1': 0, 't/2': 0, 't/3': 0 });
     const again = await joined(log, { from: 3 });
     expect(await committed(log)).toEqual({ 't/0': 3, 't/1': 3, 't/2': 3, 't/3': 3 });
@@ -175,7 +177,7 @@ describe('deleteGroups', () => {
   });
 });
 
-describe('resetOffsets', () => {
+describe('resetGroupOffsets', () => {
   test.each([
     ['earliest', 0],
     ['latest', 10],
@@ -184,9 +186,9 @@ describe('resetOffsets', () => {
     [new Date(6500), 7],
   ] as const)('to %s, of all partitions', async (to, offset) => {
     const log = await logOfReaders();
-    const told = await log.admin.resetOffsets('g', four, to);
+    const told = await log.admin.resetGroupOffsets('g', [{ topic: four, to }]);
     expect(told.map((at) => at.offset)).toEqual([offset, offset, offset, offset]);
-    expect(await log.admin.fetchOffsets('g')).toEqual(told);
+    expect(await log.admin.listGroupOffsets('g')).toEqual(told);
     const a = await joined(log, { from: 'latest' });
     expect(a.consumer.assignment.map((at) => a.consumer.position(at))).toEqual(
       Array(4).fill(offset),
@@ -195,7 +197,10 @@ describe('resetOffsets', () => {
 
   test('of some partitions', async () => {
     const log = await logOfReaders();
-    await log.admin.resetOffsets('g', 't', 2, { partitions: [1, 3] });
+    await log.admin.resetGroupOffsets('g', [
+      { topic: 't', partition: 1, to: 2 },
+      { topic: 't', partition: 3, to: 2 },
+    ]);
     expect(await committed(log)).toEqual({ 't/0': 10, 't/1': 2, 't/2': 10, 't/3': 2 });
     const a = await joined(log);
     const read = await take(a.consumer, 16);
@@ -206,7 +211,7 @@ describe('resetOffsets', () => {
     const log = await logOfReaders();
     await log.admin.createTopics(['u']);
     await fill(log, 5, [0], 'u');
-    await log.admin.resetOffsets('g', 'u', 3);
+    await log.admin.resetGroupOffsets('g', [{ topic: 'u', to: 3 }]);
     const a = await joined(log, { topics: ['u'] });
     expect(a.consumer.position({ topic: 'u', partition: 0 })).toBe(3);
   });
@@ -214,7 +219,7 @@ describe('resetOffsets', () => {
   test('while there are members is NON_EMPTY_GROUP, and changes nothing', async () => {
     const log = await logOfReaders();
     const a = await joined(log);
-    await expect(log.admin.resetOffsets('g', 't', 0)).rejects.toMatchObject({
+    await expect(log.admin.resetGroupOffsets('g', [{ topic: 't', to: 0 }])).rejects.toMatchObject({
       code: 'NON_EMPTY_GROUP',
       details: { group: 'g', members: 1 },
     });
@@ -226,7 +231,7 @@ describe('resetOffsets', () => {
   test('by force: every member goes on from there', async () => {
     const log = await logOfReaders();
     const members = [await reading(log), await reading(log)];
-    await log.admin.resetOffsets('g', 't', 'earliest', { force: true });
+    await log.admin.resetGroupOffsets('g', [{ topic: 't', to: 'earliest' }], { force: true });
     const read = (): string[] => members.flatMap((member) => member.read);
     await eventually(() => expect(new Set(read()).size).toBe(40));
     expect(read()).toHaveLength(40);
@@ -241,7 +246,7 @@ describe('resetOffsets', () => {
     const { opened, open } = latch();
     const a = await reading(log!, {}, ({ offset }) => (offset === 3 ? opened : undefined));
     await eventually(() => expect(a.read.at(-1)).toBe('t/0@3'));
-    await log!.admin.resetOffsets('g', 't', 1, { force: true });
+    await log!.admin.resetGroupOffsets('g', [{ topic: 't', to: 1 }], { force: true });
     await eventually(() => expect(a.events).toHaveLength(3));
     expect(await committed(log!)).toEqual({ 't/0': 1 });
     open();
@@ -252,11 +257,17 @@ describe('resetOffsets', () => {
   test('refuses what is not there', async () => {
     const log = await logOfReaders();
     const { admin } = log;
-    await expect(admin.resetOffsets('nobody', 't', 0)).rejects.toMatchObject(notFound);
-    await expect(admin.resetOffsets('g', 'nowhere', 0)).rejects.toMatchObject({
-      code: 'UNKNOWN_TOPIC',
-    });
-    await expect(admin.resetOffsets('g', 't', 0, { partitions: [4] })).rejects.toThrow(RangeError);
+    await expect(admin.resetGroupOffsets('nobody', [{ topic: 't', to: 0 }])).rejects.toMatchObject(
+      notFound,
+    );
+    await expect(admin.resetGroupOffsets('g', [{ topic: 'nowhere', to: 0 }])).rejects.toMatchObject(
+      {
+        code: 'UNKNOWN_TOPIC',
+      },
+    );
+    await expect(
+      admin.resetGroupOffsets('g', [{ topic: 't', partition: 4, to: 0 }]),
+    ).rejects.toThrow(RangeError);
     expect(await committed(log)).toMatchObject({ 't/0': 10 });
     expect(await admin.listGroups()).toHaveLength(1);
   });

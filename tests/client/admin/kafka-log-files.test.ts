@@ -12,13 +12,15 @@ import {
   kafkaSegment,
   kafkaSegments,
 } from '../../support/kafka-logs.ts';
-import { logWith, take, texts } from '../../support/log-fixture.ts';
+import { logWith, offsetsOf, take, texts } from '../../support/log-fixture.ts';
 import { asDecoded, decodedRecords, kafkajsDecode } from '../../record/kafkajs-codec.ts';
 
 const START = 1_700_000_000_000;
 
+const TO = { topic: 'to', partition: 0 };
+
 async function fileOf(log: Log, name: string): Promise<Buffer> {
-  const stream = log.admin.exportPartition(name, 0);
+  const stream = log.admin.exportPartition({ topic: name, partition: 0 });
   return Buffer.from(await new Response(stream as BodyInit).arrayBuffer());
 }
 
@@ -34,20 +36,22 @@ async function readToEnd(log: Log, to: TopicLike, count: number): Promise<unknow
 
 async function importing(file: LogFile | readonly LogFile[]): Promise<[Log, ImportedPartition]> {
   const log = await logWith('to');
-  return [log, await log.admin.importPartition('to', 0, file)];
+  return [log, await log.admin.importPartition(TO, file)];
 }
 
 async function refusal(file: LogFile | readonly LogFile[]): Promise<Error> {
   const log = await logWith('to');
-  const imported = log.admin.importPartition('to', 0, file);
+  const imported = log.admin.importPartition(TO, file);
   const error = await imported.then(
     () => undefined,
     (thrown: unknown) => thrown,
   );
   expect(error).toMatchObject({ code: 'INVALID_LOG_FILE' });
-  expect(await log.admin.describeTopic('to')).toMatchObject({
-    partitions: [{ startOffset: 0, endOffset: 0, bytes: 0, segments: 0 }],
-  });
+  expect(await log.admin.describeTopics(['to'])).toMatchObject([
+    {
+      partitions: [{ startOffset: 0, endOffset: 0, bytes: 0, segments: 0 }],
+    },
+  ]);
   return error as Error;
 }
 
@@ -89,7 +93,9 @@ describe.each(KAFKA_LOGS)('%s, as Kafka wrote it,', (name) => {
     const [log] = await importing(kafkaSegments(name));
     for (const { timestamp } of expected) {
       const first = expected.find((record) => record.timestamp >= timestamp)!;
-      expect(await log.admin.listOffsets('to', new Date(timestamp))).toEqual([first.offset]);
+      expect(
+        offsetsOf(await log.admin.listOffsets([{ topic: 'to', at: new Date(timestamp) }])),
+      ).toEqual([first.offset]);
     }
   });
 
@@ -121,6 +127,7 @@ describe('an import tells what it left out:', () => {
   ])('%s', async (name, endOffset, leftOut) => {
     const [, imported] = await importing(kafkaSegments(name));
     expect(imported).toEqual({
+      ...TO,
       startOffset: kafkaRecords(name)[0]!.offset,
       endOffset,
       records: kafkaRecords(name).length,
@@ -134,6 +141,7 @@ describe('an import tells what it left out:', () => {
     for (let cut = 1; cut < last; cut++) {
       const [log, imported] = await importing(file.subarray(0, -cut));
       expect(imported).toEqual({
+        ...TO,
         startOffset: 0,
         endOffset: 24,
         records: 24,
@@ -207,7 +215,7 @@ describe('segments of one partition', () => {
     const half = Object.defineProperty(new Blob(), 'size', { value: 2 ** 27 + 1 });
     await expect(refusal([half, half])).rejects.toThrow();
     const log = await logWith('to');
-    await expect(log.admin.importPartition('to', 0, [half, half])).rejects.toThrow(
+    await expect(log.admin.importPartition(TO, [half, half])).rejects.toThrow(
       /268435456 at the most, got 268435458/,
     );
   });
@@ -281,7 +289,7 @@ test('a gap of more offsets than a batch can cover is read over', async () => {
   const one = batchOf([recordOf({ value: 'a' })]);
   const two = batchOf([recordOf({ value: 'b' })], { baseOffset: far });
   const [log, imported] = await importing(new Uint8Array([...one, ...two]));
-  expect(imported).toEqual({ startOffset: 0, endOffset: far + 1, records: 2 });
+  expect(imported).toEqual({ ...TO, startOffset: 0, endOffset: far + 1, records: 2 });
   expect(await readToEnd(log, 'to', 2)).toMatchObject([{ offset: 0 }, { offset: far }]);
   const end = batchOf([recordOf({ value: 'the end' })], { baseOffset: far + 1 });
   const exported = await fileOf(log, 'to');
@@ -306,7 +314,7 @@ test('a control record of another kind ends no transaction, and nobody gets it',
   const [, imported] = await importing(Uint8Array.from(open));
   expect(imported).toMatchObject({ records: 1, endOffset: 3, leftOut: { openRecords: 1 } });
   const [log, committed] = await importing(Uint8Array.from([...open, ...control(3, COMMIT)]));
-  expect(committed).toEqual({ startOffset: 0, endOffset: 4, records: 2 });
+  expect(committed).toEqual({ ...TO, startOffset: 0, endOffset: 4, records: 2 });
   expect(await readToEnd(log, 'to', 2)).toMatchObject([{ offset: 0 }, { offset: 2 }]);
 });
 
@@ -325,7 +333,10 @@ describe('into memory, and with a topic of its own', () => {
   test('is as on disk', async () => {
     const to = topic('to', { storage: 'memory' });
     const log = await logWith(to);
-    const imported = await log.admin.importPartition(to, 0, kafkaSegments('transactions'));
+    const imported = await log.admin.importPartition(
+      { topic: to, partition: 0 },
+      kafkaSegments('transactions'),
+    );
     expect(imported).toMatchObject({ records: 8 });
     const consumer = log.consumer({ topics: ['to'], from: 'earliest' });
     const read = (await take(consumer, 8)).map((message) => asKafkaRecord(message as never));

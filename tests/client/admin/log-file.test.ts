@@ -6,8 +6,10 @@ import { batchOf, recordOf, resealed } from '../../support/batches.ts';
 import { logWith, numbered, openTab, readAll, texts } from '../../support/log-fixture.ts';
 import { stubHost } from '../../support/stub-broker.ts';
 
+const TO = { topic: 'to', partition: 0 };
+
 async function fileOf(log: Log, name: string, partition = 0): Promise<Uint8Array<ArrayBuffer>> {
-  const stream = log.admin.exportPartition(name, partition);
+  const stream = log.admin.exportPartition({ topic: name, partition });
   return new Uint8Array(await new Response(stream as BodyInit).arrayBuffer());
 }
 
@@ -29,7 +31,7 @@ describe('a partition', () => {
     const log = await logWith('from', 'to');
     const producer = log.producer();
     await producer.send('from', { value: 'a' });
-    await log.admin.importPartition('to', 0, await fileOf(log, 'from'));
+    await log.admin.importPartition(TO, await fileOf(log, 'from'));
     expect(await producer.send('to', { value: 'b' })).toMatchObject({ offset: 1 });
     expect(texts(await readAll(log, 'to'))).toEqual(['a', 'b']);
   });
@@ -40,7 +42,7 @@ describe('a partition', () => {
     const send = (value: string): Promise<unknown> => producer.send('from', { value });
     for (let i = 0; i < 6; i++) await send('x'.repeat(300_000));
     const before = await fileOf(log, 'from');
-    const reader = log.admin.exportPartition('from', 0).getReader();
+    const reader = log.admin.exportPartition({ topic: 'from', partition: 0 }).getReader();
     const parts = [(await reader.read()).value!];
     await send('meanwhile');
     for (;;) {
@@ -54,22 +56,24 @@ describe('a partition', () => {
   test('that is exported and imported is the same, byte for byte', async () => {
     const log = await logWithRecords();
     const file = await fileOf(log, 'from');
-    const imported = await log.admin.importPartition('to', 0, file);
-    expect(imported).toEqual({ startOffset: 0, endOffset: 1002, records: 1002 });
+    const imported = await log.admin.importPartition(TO, file);
+    expect(imported).toEqual({ ...TO, startOffset: 0, endOffset: 1002, records: 1002 });
     expect(await fileOf(log, 'to')).toEqual(file);
     expect(texts(await readAll(log, 'to'))).toEqual(texts(await readAll(log, 'from')));
   });
 
   test('keeps the offsets of the file, and goes on after them', async () => {
     const log = await logWithRecords();
-    await log.admin.deleteRecords('from', [{ partition: 0, before: 600 }]);
+    await log.admin.deleteRecords([{ topic: 'from', partition: 0, before: 600 }]);
     const file = await fileOf(log, 'from');
-    const { startOffset, endOffset } = await log.admin.importPartition('to', 0, new Blob([file]));
+    const { startOffset, endOffset } = await log.admin.importPartition(TO, new Blob([file]));
     expect([startOffset <= 600, startOffset > 0, endOffset]).toEqual([true, true, 1002]);
     expect(await log.producer().send('to', { value: 'next' })).toMatchObject({ offset: 1002 });
-    expect(await log.admin.describeTopic('to')).toMatchObject({
-      partitions: [{ startOffset, endOffset: 1003 }],
-    });
+    expect(await log.admin.describeTopics(['to'])).toMatchObject([
+      {
+        partitions: [{ startOffset, endOffset: 1003 }],
+      },
+    ]);
   });
 
   test.each<[string, (file: Uint8Array) => Buffer]>([
@@ -85,15 +89,15 @@ describe('a partition', () => {
   ])('is imported from %s, and nothing beside it', async (_, bufferOf) => {
     const log = await logWith('to');
     const file = good(0);
-    const imported = await log.admin.importPartition('to', 0, bufferOf(file));
-    expect(imported).toEqual({ startOffset: 0, endOffset: 2, records: 2 });
+    const imported = await log.admin.importPartition(TO, bufferOf(file));
+    expect(imported).toEqual({ ...TO, startOffset: 0, endOffset: 2, records: 2 });
     expect(await fileOf(log, 'to')).toEqual(new Uint8Array(file));
   });
 
   test('is imported as the bytes were at the call', async () => {
     const log = await logWith('to');
     const file = good(0);
-    const importing = log.admin.importPartition('to', 0, file);
+    const importing = log.admin.importPartition(TO, file);
     await importing;
     file.fill(0);
     expect(texts(await readAll(log, 'to'))).toEqual(['a', 'b']);
@@ -101,7 +105,10 @@ describe('a partition', () => {
 
   test('is imported from a stream', async () => {
     const log = await logWithRecords();
-    const imported = await log.admin.importPartition('to', 0, log.admin.exportPartition('from', 0));
+    const imported = await log.admin.importPartition(
+      TO,
+      log.admin.exportPartition({ topic: 'from', partition: 0 }),
+    );
     expect(imported.records).toBe(1002);
   });
 
@@ -111,7 +118,10 @@ describe('a partition', () => {
 
   test('that has had records takes no file', async () => {
     const log = await logWithRecords();
-    const importing = log.admin.importPartition('from', 0, await fileOf(log, 'from'));
+    const importing = log.admin.importPartition(
+      { topic: 'from', partition: 0 },
+      await fileOf(log, 'from'),
+    );
     await expect(importing).rejects.toMatchObject({ code: 'PARTITION_NOT_EMPTY' });
     expect(await readAll(log, 'from')).toHaveLength(1002);
   });
@@ -145,19 +155,21 @@ describe('a file is refused whole', () => {
     const log = await logWith('to');
     const first = good(0);
     const file = new Uint8Array([...first, ...second]);
-    const error = await log.admin.importPartition('to', 0, file).catch((e: unknown) => e);
+    const error = await log.admin.importPartition(TO, file).catch((e: unknown) => e);
     expect(error).toMatchObject({ code: 'INVALID_LOG_FILE', details: { at: first.length } });
     expect(String(error)).toMatch(why);
     expect(String(error).match(/[A-Z]+_[A-Z_]+:/g)).toHaveLength(1); // one code, one next step
-    expect(await log.admin.describeTopic('to')).toMatchObject({
-      partitions: [{ startOffset: 0, endOffset: 0, bytes: 0, segments: 0 }],
-    });
+    expect(await log.admin.describeTopics(['to'])).toMatchObject([
+      {
+        partitions: [{ startOffset: 0, endOffset: 0, bytes: 0, segments: 0 }],
+      },
+    ]);
   });
 
   test('that is larger than 256 MiB, before it is read', async () => {
     const log = await logWith('to');
     const huge = Object.defineProperty(new Blob(), 'size', { value: 2 ** 28 + 1 });
-    await expect(log.admin.importPartition('to', 0, huge)).rejects.toThrow(
+    await expect(log.admin.importPartition(TO, huge)).rejects.toThrow(
       new RangeError(
         'a log file is a Blob, bytes or a stream of bytes, 268435456 at the most, got 268435457',
       ),
@@ -179,7 +191,7 @@ describe('a file is refused whole', () => {
       },
       { highWaterMark: 0 },
     );
-    const importing = log.admin.importPartition('to', 0, endless);
+    const importing = log.admin.importPartition(TO, endless);
     await expect(importing).rejects.toThrow(/268435456 at the most, got 335544320/);
     expect(pulled).toBeLessThan(8);
     expect(reason).toBeInstanceOf(RangeError);
@@ -188,7 +200,7 @@ describe('a file is refused whole', () => {
   test('of a stream that is not of bytes', async () => {
     const log = await logWith('to');
     const stream = new ReadableStream({ start: (controller) => controller.enqueue('text') });
-    await expect(log.admin.importPartition('to', 0, stream as never)).rejects.toThrow(
+    await expect(log.admin.importPartition(TO, stream as never)).rejects.toThrow(
       new TypeError(
         'a log file is a Blob, bytes or a stream of bytes, 268435456 at the most, got "text"',
       ),
@@ -197,10 +209,10 @@ describe('a file is refused whole', () => {
 
   test('that is none, or empty', async () => {
     const log = await logWith(topic('to'));
-    const importing = log.admin.importPartition('to', 0, 'bytes' as never);
+    const importing = log.admin.importPartition(TO, 'bytes' as never);
     await expect(importing).rejects.toThrow(/a log file is a Blob, bytes or a stream.*"bytes"/);
-    await expect(log.admin.importPartition('to', 0, null as never)).rejects.toThrow(/got null/);
-    await expect(log.admin.importPartition('to', 0, new Uint8Array())).rejects.toMatchObject({
+    await expect(log.admin.importPartition(TO, null as never)).rejects.toThrow(/got null/);
+    await expect(log.admin.importPartition(TO, new Uint8Array())).rejects.toMatchObject({
       code: 'INVALID_LOG_FILE',
     });
   });
@@ -219,7 +231,7 @@ describe('an export', () => {
     const log = await openTab(host);
     await log.admin.createTopics([topic('from', { storage: 'memory' })]);
     for (let i = 0; i < 4; i++) await log.producer().send('from', { value: 'x'.repeat(600_000) });
-    const reader = log.admin.exportPartition('from', 0).getReader();
+    const reader = log.admin.exportPartition({ topic: 'from', partition: 0 }).getReader();
     await reader.read();
     host.answer('fetch', async () => []); // as a broker that asks another one in vain
     const rest = async (): Promise<void> => {

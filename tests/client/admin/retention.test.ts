@@ -27,17 +27,17 @@ describe.each(BAD)('%s', (_, options, message) => {
     expect(() => topic('t', options)).toThrow(message);
   });
 
-  test('is refused by alterTopic(), and nothing changes', async () => {
+  test('is refused by alterTopics(), and nothing changes', async () => {
     const log = await logWith('t');
-    const before = await log.admin.describeTopic('t');
-    await expect(log.admin.alterTopic('t', options)).rejects.toThrow(message);
-    expect(await log.admin.describeTopic('t')).toEqual(before);
+    const [before] = await log.admin.describeTopics(['t']);
+    await expect(log.admin.alterTopics([{ topic: 't', config: options }])).rejects.toThrow(message);
+    expect(await log.admin.describeTopics(['t'])).toEqual([before]);
   });
 });
 
 test('a topic keeps everything unless it says otherwise', async () => {
   const log = await logWith('t');
-  expect((await log.admin.describeTopic('t')).config).toMatchObject({
+  expect((await log.admin.describeTopics(['t']))[0].config).toMatchObject({
     cleanup: 'delete',
     retention: { ms: null, bytes: null },
     deleteRetentionMs: 86_400_000,
@@ -45,15 +45,18 @@ test('a topic keeps everything unless it says otherwise', async () => {
   });
 });
 
-test('alterTopic changes one bound, and the other stays', async () => {
+test('alterTopics changes one bound, and the other stays', async () => {
   const log = await logWith(topic('t', { retention: { ms: 1_000, bytes: 5_000 } }));
-  await log.admin.alterTopic('t', { retention: { ms: 2_000 } });
-  expect((await log.admin.describeTopic('t')).config.retention).toEqual({
+  await log.admin.alterTopics([{ topic: 't', config: { retention: { ms: 2_000 } } }]);
+  expect((await log.admin.describeTopics(['t']))[0].config.retention).toEqual({
     ms: 2_000,
     bytes: 5_000,
   });
-  await log.admin.alterTopic('t', { retention: { ms: null } });
-  expect((await log.admin.describeTopic('t')).config.retention).toEqual({ ms: null, bytes: 5_000 });
+  await log.admin.alterTopics([{ topic: 't', config: { retention: { ms: null } } }]);
+  expect((await log.admin.describeTopics(['t']))[0].config.retention).toEqual({
+    ms: null,
+    bytes: 5_000,
+  });
 });
 
 test('a topic that exists with other bounds is TOPIC_EXISTS', async () => {
@@ -76,6 +79,6 @@ describe('a compacted topic', () => {
     ];
     const settled = await Promise.allSettled(sends);
     expect(settled.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
-    expect((await log.admin.describeTopic('t')).partitions[0]!.endOffset).toBe(2);
+    expect((await log.admin.describeTopics(['t']))[0].partitions[0]!.endOffset).toBe(2);
   });
 });

@@ -262,7 +262,7 @@ describe('while the worker cannot be started', () => {
     await passing(
       (async () => {
         for (;;) {
-          const [committed] = await other.admin.fetchOffsets('g');
+          const [committed] = await other.admin.listGroupOffsets('g');
           if (committed?.offset === 2) return;
           await settle();
         }

@@ -224,7 +224,7 @@ describe('partitions that are added while it reads', () => {
     const consumer = tabs[0].consumer({ topics: ['t'], maxWaitMs: 1000 });
     await consumer.ready;
     const reading = take(consumer, 3);
-    await tabs[adder]!.admin.addPartitions('t', 3);
+    await tabs[adder]!.admin.createPartitions([{ topic: 't', partitions: 3 }]);
     const producer = tabs[adder]!.producer();
     for (const partition of [2, 1, 2]) await producer.send('t', { value: 'v', partition });
     const places = (await reading).map(({ partition, offset }) => `${partition}/${offset}`);
@@ -237,7 +237,7 @@ describe('partitions that are added while it reads', () => {
     await consumer.ready;
     consumer.pause({ topic: 'gone', partition: 0 });
     await log.admin.deleteTopics(['gone']);
-    await log.admin.addPartitions('grown', 2);
+    await log.admin.createPartitions([{ topic: 'grown', partitions: 2 }]);
     await log.producer().send('grown', { value: 'v', partition: 1 });
     expect(texts(await take(consumer, 1))).toEqual(['v']);
   });
@@ -247,7 +247,7 @@ describe('partitions that are added while it reads', () => {
     const [mine, other] = await openTwoTabs('t').finally(() => vi.unstubAllGlobals());
     const consumer = mine.consumer({ topics: ['t'], maxWaitMs: 20 });
     await consumer.ready;
-    await other.admin.addPartitions('t', 2);
+    await other.admin.createPartitions([{ topic: 't', partitions: 2 }]);
     await other.producer().send('t', { value: 'v', partition: 1 });
     const { now } = Date;
     const later = vi.spyOn(Date, 'now').mockImplementation(() => now() + METADATA_MAX_AGE_MS);
@@ -275,7 +275,7 @@ test('a place whose records were deleted: the reader goes where from says, and i
   consumer.on('reset', (event) => void resets.push(event));
   await consumer.ready;
   consumer.pause();
-  await log.admin.deleteRecords('t', [{ partition: 0, before: 7 }]);
+  await log.admin.deleteRecords([{ topic: 't', partition: 0, before: 7 }]);
   await consumer.seek(2);
   consumer.resume();
   expect((await take(consumer, 3)).map(({ offset }) => offset)).toEqual([7, 8, 9]);

@@ -163,7 +163,7 @@ describe('partitions do not starve each other', () => {
     if (partitions > 8) consumer.pause({ topic: 't', partition: 8 });
     const heard = listen(consumer);
     await settle();
-    await log.admin.addPartitions('t', 9);
+    await log.admin.createPartitions([{ topic: 't', partitions: 9 }]);
     await log.producer().send('t', { value: 'v', partition: 8 });
     consumer.resume();
     await expect.poll(() => heard).toEqual(['v']);

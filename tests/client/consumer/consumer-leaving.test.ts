@@ -73,7 +73,7 @@ test('what the application asked to commit is posted though another commit is un
   expect(commits().slice(before)).toEqual([2]);
   gate.open();
   await Promise.all(asked);
-  const [committed] = await log.admin.fetchOffsets('g');
+  const [committed] = await log.admin.listGroupOffsets('g');
   expect(committed).toMatchObject({ offset: 2, metadata: 'm' });
 });
 
@@ -92,6 +92,6 @@ test('a page that lives on commits as before, and nothing goes back', async () =
   page.show();
   for (let i = 0; i < 2; i++) await messages.next();
   await consumer.close();
-  const [committed] = await log.admin.fetchOffsets('g');
+  const [committed] = await log.admin.listGroupOffsets('g');
   expect(committed).toMatchObject({ offset: 4 });
 });

@@ -178,7 +178,7 @@ test('a topic that came since, and has lost its first records, is read from what
   await consumer.ready;
   await log.admin.createTopics(['later']);
   await log.producer().sendBatch('later', numbered(3));
-  await log.admin.deleteRecords('later', [{ partition: 0, before: 1 }]);
+  await log.admin.deleteRecords([{ topic: 'later', partition: 0, before: 1 }]);
   await log.producer().send('later', { value: 'last' });
   expect(texts(await take(consumer, 3))).toEqual(['1', '2', 'last']);
 });

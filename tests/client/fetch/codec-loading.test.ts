@@ -38,7 +38,10 @@ async function openWith(topic: string): Promise<Log> {
 
 test('an import whose codec cannot be loaded stores nothing, and can be tried again', async () => {
   const log = await openWith('to');
-  const importing = log.admin.importPartition('to', 0, kafkaSegments('codec-lz4'));
+  const importing = log.admin.importPartition(
+    { topic: 'to', partition: 0 },
+    kafkaSegments('codec-lz4'),
+  );
   await expect(importing).rejects.toMatchObject({
     code: 'LOAD_FAILED',
     retriable: false,
@@ -47,7 +50,9 @@ test('an import whose codec cannot be loaded stores nothing, and can be tried ag
       /code for lz4 could not be loaded .*partition 0, offset 0/,
     ) as string,
   });
-  expect(await log.admin.describeTopic('to')).toMatchObject({ partitions: [{ endOffset: 0 }] });
+  expect(await log.admin.describeTopics(['to'])).toMatchObject([
+    { partitions: [{ endOffset: 0 }] },
+  ]);
 });
 
 test('a producer of such a codec is told, and stores nothing', async () => {
@@ -61,7 +66,7 @@ test('a consumer is told where, reads what needs no such code, and goes on once 
   const log = await openTab(host);
   await log.admin.createTopics(['lz4', 'plain']);
   await log.producer().send('plain', { value: 'plain' });
-  const { id } = await log.admin.describeTopic('lz4');
+  const [{ id }] = await log.admin.describeTopics(['lz4']);
   host.answer('fetch', async (request, real) => {
     const others = request.partitions.filter(({ topicId }) => topicId !== id);
     const wanted = request.partitions.find(({ topicId }) => topicId === id);

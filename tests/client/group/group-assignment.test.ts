@@ -119,7 +119,7 @@ describe('ready', () => {
     let ready = false;
     void b.consumer.ready.then(() => (ready = true));
     await eventually(async () => {
-      expect((await first!.admin.describeGroup('g')).state).toBe('reconciling');
+      expect((await first!.admin.describeGroups(['g']))[0].state).toBe('reconciling');
     });
     await settle();
     expect(ready).toBe(false);
@@ -171,7 +171,7 @@ describe('ready', () => {
       details: { group: 'g', assignor: 'range' },
     });
     await joined(second!); // takes what there is
-    expect((await second!.admin.describeGroup('g')).assignor).toBe('range');
+    expect((await second!.admin.describeGroups(['g']))[0].assignor).toBe('range');
   });
 
   test('rejects with CLOSED where it is closed first, and nobody has joined', async () => {
@@ -225,7 +225,7 @@ test('two consumers of one tab share as those of two tabs do', async () => {
   const a = await reading(log!);
   const b = await reading(log!);
   expect([a.owns.length, b.owns.length]).toEqual([2, 2]);
-  const { members } = await log!.admin.describeGroup('g');
+  const [{ members }] = await log!.admin.describeGroups(['g']);
   expect(new Set(members.map(({ clientId }) => clientId)).size).toBe(1);
   await a.consumer.close();
   await eventually(() => expect(b.owns).toHaveLength(4));
@@ -241,7 +241,7 @@ test('groups know nothing of each other, nor of consumers without one', async ()
   const alone = second!.consumer({ topics: ['t'], from: 'earliest' });
   expect(await take(alone, 20)).toHaveLength(20);
   for (const { read } of members) await eventually(() => expect(new Set(read).size).toBe(20));
-  await first!.admin.resetOffsets('g', 't', 0, { force: true });
+  await first!.admin.resetGroupOffsets('g', [{ topic: 't', to: 0 }], { force: true });
   await eventually(() => expect(members[0].read).toHaveLength(40));
   expect(members[1].read).toHaveLength(20);
 });

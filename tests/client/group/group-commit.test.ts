@@ -207,7 +207,7 @@ describe("commit: 'manual'", () => {
       { topic: four, partition: 0, offset: 7, metadata: 'seven' },
       { topic: 't', partition: 3, offset: 10 },
     ]);
-    expect(await log!.admin.fetchOffsets('g')).toMatchObject([
+    expect(await log!.admin.listGroupOffsets('g')).toMatchObject([
       { ...first, offset: 7, metadata: 'seven' },
       { topic: 't', partition: 1, offset: 0, metadata: '' },
       { topic: 't', partition: 2, offset: 0, metadata: '' },
@@ -223,7 +223,7 @@ describe("commit: 'manual'", () => {
     const { consumer } = await joined(log, manual);
     const before = Date.now();
     await consumer.commit([{ ...first, offset: 1 }]);
-    const [{ committedAt } = { committedAt: 0 }] = await log.admin.fetchOffsets('g');
+    const [{ committedAt } = { committedAt: 0 }] = await log.admin.listGroupOffsets('g');
     expect(committedAt).toBeGreaterThanOrEqual(before);
     expect(committedAt).toBeLessThanOrEqual(Date.now());
   });

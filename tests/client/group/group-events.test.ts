@@ -73,7 +73,7 @@ describe('revoked', () => {
     await eventually(() => expect(a.events).toContain('revoked t/2 t/3'));
     await settle();
     expect(b.owns).toEqual([]);
-    expect((await other!.admin.describeGroup('g')).state).toBe('reconciling');
+    expect((await other!.admin.describeGroups(['g']))[0].state).toBe('reconciling');
     open();
     await b.consumer.ready;
     expect(b.owns).toEqual(['t/2', 't/3']);
@@ -99,7 +99,7 @@ describe('revoked', () => {
     await eventually(() => expect(a.read).toEqual(['t/1@0']));
     const b = new Member(other!);
     await eventually(async () => {
-      expect((await other!.admin.describeGroup('g')).state).toBe('reconciling');
+      expect((await other!.admin.describeGroups(['g']))[0].state).toBe('reconciling');
     });
     await settle();
     expect(a.events).toEqual(['assigned t/0 t/1']);

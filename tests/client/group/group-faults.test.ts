@@ -66,7 +66,7 @@ describe.each(FAULTS)('%s', (_, error) => {
     await pass(3000, 100);
     expect(a.owns).toEqual(['t/0', 't/1']);
     expect(b.owns).toEqual(['t/2', 't/3']);
-    expect((await log.admin.describeGroup('g')).state).toBe('stable');
+    expect((await log.admin.describeGroups(['g']))[0].state).toBe('stable');
     expect(a.events).toEqual(['assigned t/0 t/1 t/2 t/3', 'revoked t/2 t/3']);
   });
 
@@ -87,7 +87,7 @@ describe('a lost answer', () => {
     failNext(host, 'joinGroup', unknown);
     const a = await joined(stubbed);
     expect(a.owns).toHaveLength(4);
-    expect((await log.admin.describeGroup('g')).members).toHaveLength(1);
+    expect((await log.admin.describeGroups(['g']))[0].members).toHaveLength(1);
   });
 
   test('of commitOffsets: it is committed, and nobody hears of it', async () => {
@@ -106,7 +106,7 @@ describe('a lost answer', () => {
     let calls = 0;
     host.answer('commitOffsets', async (request, real) => {
       if (++calls > 1) return real(request);
-      await log.admin.resetOffsets('g', 't', 0, { force: true });
+      await log.admin.resetGroupOffsets('g', [{ topic: 't', to: 0 }], { force: true });
       throw unknown;
     });
     await expect(message.commit()).rejects.toMatchObject({ code: 'FENCED' });
@@ -211,7 +211,7 @@ describe('a busy disk', () => {
     const holder = new Member(log);
     holder.consumer.on('revoked', () => opened);
     await holder.consumer.ready;
-    await log.admin.addPartitions('t', 2);
+    await log.admin.createPartitions([{ topic: 't', partitions: 2 }]);
     await eventually(() => expect(holder.owns).toHaveLength(2));
     const a = new Member(stubbed);
     await eventually(() => expect(holder.events).toContain('revoked t/1'));

@@ -222,7 +222,14 @@ describe('offsets that were reset by force', () => {
     await fill(mine!, 5, [0, 1, 2, 3]);
     const a = await reading(mine!);
     await eventually(() => expect(a.read).toHaveLength(20));
-    await other!.admin.resetOffsets('g', 't', 3, { force: true, partitions: [1, 2] });
+    await other!.admin.resetGroupOffsets(
+      'g',
+      [
+        { topic: 't', partition: 1, to: 3 },
+        { topic: 't', partition: 2, to: 3 },
+      ],
+      { force: true },
+    );
     await eventually(() => expect(a.read).toHaveLength(24));
     expect(a.read.slice(20).sort()).toEqual(['t/1@3', 't/1@4', 't/2@3', 't/2@4']);
     expect(a.events).toEqual(['assigned t/0 t/1 t/2 t/3', 'lost t/1 t/2', 'assigned t/1 t/2']);
@@ -233,7 +240,7 @@ describe('offsets that were reset by force', () => {
     await fill(mine!, 5);
     const a = await joined(mine!, { commit: 'manual' });
     const messages = await take(a.consumer, 4);
-    await other!.admin.resetOffsets('g', 't', 1, { force: true });
+    await other!.admin.resetGroupOffsets('g', [{ topic: 't', to: 1 }], { force: true });
     await expect(messages[3]!.commit()).rejects.toMatchObject({ code: 'FENCED' });
     expect(await committed(mine!)).toEqual({ 't/0': 1 });
     const events = ['assigned t/0', 'lost t/0', 'assigned t/0'];
@@ -247,7 +254,7 @@ describe('offsets that were reset by force', () => {
     const a = await joined(stubbed, { commit: 'manual' });
     const messages = await take(a.consumer, 20);
     const frozen = host.hold('syncGroup'); // so that it does not know yet
-    await log.admin.resetOffsets('g', 't', 2, { force: true, partitions: [0] });
+    await log.admin.resetGroupOffsets('g', [{ topic: 't', partition: 0, to: 2 }], { force: true });
     const lasts = messages.filter(({ offset }) => offset === 4);
     const settled = await Promise.allSettled(lasts.map((message) => message.commit()));
     const outcomes = settled.map(({ status }, i) => `${lasts[i]!.partition} ${status}`);

@@ -187,7 +187,7 @@ describe('batches()', () => {
     const { signal } = value as MessageBatch;
     const b = new Member(other!);
     await eventually(async () => {
-      const { state, partitions } = await mine!.admin.describeGroup('g');
+      const [{ state, partitions }] = await mine!.admin.describeGroups(['g']);
       expect(state).toBe('reconciling');
       expect(partitions[2]).toMatchObject({ owner: b.consumer.memberId });
     });

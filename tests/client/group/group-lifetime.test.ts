@@ -38,7 +38,7 @@ describe.each(ENDS)('%s', (_, end) => {
     await loop;
     await eventually(() => expect(b.owns).toHaveLength(4));
     expect(await committed(other!)).toEqual({ 't/0': 3, 't/1': 3, 't/2': 3, 't/3': 3 });
-    expect((await other!.admin.describeGroup('g')).members).toHaveLength(1);
+    expect((await other!.admin.describeGroups(['g']))[0].members).toHaveLength(1);
     expect(b.events.filter((event) => event.startsWith('lost'))).toEqual([]);
   });
 
@@ -120,7 +120,7 @@ describe('what is left behind', () => {
       await consumer.close();
     }
     expect(getEventListeners(signal, 'abort')).toEqual([]);
-    const groups = await second.admin.describeGroup('g');
+    const [groups] = await second.admin.describeGroups(['g']);
     expect(groups.members).toHaveLength(1);
     await steady.close();
     await Promise.all([first.close(), second.close()]);

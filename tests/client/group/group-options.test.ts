@@ -105,20 +105,28 @@ describe('commit() and on()', () => {
   test('admin refuses what is no name, and what is no place', async () => {
     const [log] = await openTabs(1, 't');
     const { admin } = log!;
-    await expect(admin.describeGroup('')).rejects.toThrow(name);
-    await expect(admin.fetchOffsets(wrong(5))).rejects.toThrow(name);
+    await expect(admin.describeGroups([''])).rejects.toThrow(name);
+    await expect(admin.listGroupOffsets(wrong(5))).rejects.toThrow(name);
     await expect(admin.deleteGroups(wrong('g'))).rejects.toThrow('array');
     await expect(admin.deleteGroups(['g', ''])).rejects.toThrow(name);
-    await expect(admin.resetOffsets('', 't', 0)).rejects.toThrow(name);
-    await expect(admin.resetOffsets('g', 't', wrong('end'))).rejects.toThrow("'latest'");
-    await expect(admin.resetOffsets('g', 't', -1)).rejects.toThrow('at least 0');
-    await expect(admin.resetOffsets('g', 't', 0, wrong({ forced: true }))).rejects.toThrow(
-      'forced',
+    await expect(admin.resetGroupOffsets('', [{ topic: 't', to: 0 }])).rejects.toThrow(name);
+    await expect(admin.resetGroupOffsets('g', [{ topic: 't', to: wrong('end') }])).rejects.toThrow(
+      "'latest'",
     );
-    await expect(admin.resetOffsets('g', 't', 0, { force: wrong(1) })).rejects.toThrow('force');
-    await expect(admin.resetOffsets('g', 't', 0, { partitions: wrong(1) })).rejects.toThrow(
-      'array',
+    await expect(admin.resetGroupOffsets('g', [{ topic: 't', to: -1 }])).rejects.toThrow(
+      'at least 0',
     );
-    await expect(admin.resetOffsets('g', 't', 0, { partitions: [-1] })).rejects.toThrow('at least');
+    await expect(
+      admin.resetGroupOffsets('g', [{ topic: 't', to: 0 }], wrong({ forced: true })),
+    ).rejects.toThrow('forced');
+    await expect(
+      admin.resetGroupOffsets('g', [{ topic: 't', to: 0 }], { force: wrong(1) }),
+    ).rejects.toThrow('force');
+    await expect(
+      admin.resetGroupOffsets('g', wrong({ topic: 't', partition: 1, to: 0 })),
+    ).rejects.toThrow('array');
+    await expect(
+      admin.resetGroupOffsets('g', [{ topic: 't', partition: -1, to: 0 }]),
+    ).rejects.toThrow('at least');
   });
 });

@@ -86,7 +86,7 @@ describe('is read from its first record, whatever from says', () => {
     const [mine, other] = await openTabs(2, 't');
     await fill(mine!, 5);
     const a = await reading(mine!, { from });
-    await other!.admin.addPartitions('t', 2);
+    await other!.admin.createPartitions([{ topic: 't', partitions: 2 }]);
     await fill(other!, 3, [1]);
     await eventually(() => expect(a.read).toEqual(['t/1@0', 't/1@1', 't/1@2']));
   });
@@ -96,7 +96,7 @@ describe('is read from its first record, whatever from says', () => {
     await fill(log!, 5);
     const a = await joined(log!, { from });
     await a.consumer.close();
-    await log!.admin.addPartitions('t', 2);
+    await log!.admin.createPartitions([{ topic: 't', partitions: 2 }]);
     await fill(log!, 3, [0, 1]);
     const b = await reading(log!, { from });
     await eventually(() => expect(b.read).toHaveLength(6));
@@ -184,12 +184,12 @@ describe('an offset out of range', () => {
     const a = await joined(log);
     const partition = options.added === true ? 1 : 0;
     if (partition === 1) {
-      await log.admin.addPartitions('t', 2);
+      await log.admin.createPartitions([{ topic: 't', partitions: 2 }]);
       await eventually(() => expect(a.owns).toHaveLength(2));
     }
     await a.consumer.close();
     await fill(log, 10, [partition]);
-    const { id } = await log.admin.describeTopic('t');
+    const [{ id }] = await log.admin.describeTopics(['t']);
     const ref = offsetRef('g', { topicId: id, partition });
     await store.update([ref], ([row], write) => {
       write.put(ref.store, ref.key, { ...(row as OffsetRow), offset });
@@ -233,7 +233,7 @@ describe('an offset out of range', () => {
     await log.admin.createTopics(['t']);
     await fill(log, 10);
     await (await joined(log)).consumer.close();
-    const { id } = await log.admin.describeTopic('t');
+    const [{ id }] = await log.admin.describeTopics(['t']);
     const ref = offsetRef('g', { topicId: id, partition: 0 });
     await store.update([ref], ([row], write) => {
       write.put(ref.store, ref.key, { ...(row as OffsetRow), offset: 5, logId: 'another' });

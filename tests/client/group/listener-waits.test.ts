@@ -37,7 +37,7 @@ const CALLS: [string, Awaited][] = [
       consumer.commit(consumer.assignment.map((where) => ({ ...where, offset: 1 }))),
   ],
   ['admin.deleteGroups()', ({ mine }) => mine.admin.deleteGroups(['g'])],
-  ['admin.describeGroup()', ({ mine }) => mine.admin.describeGroup('g')],
+  ['admin.describeGroups()', ({ mine }) => mine.admin.describeGroups(['g'])],
   [
     'a transaction',
     ({ mine, consumer }) =>
@@ -62,7 +62,7 @@ const EVENTS: [keyof ConsumerEvents, (scene: Scene) => Promise<unknown>][] = [
   [
     'reset',
     async ({ other, consumer }) => {
-      await other.admin.deleteRecords('t', [{ partition: 0, before: 4 }]);
+      await other.admin.deleteRecords([{ topic: 't', partition: 0, before: 4 }]);
       await pass(100, 10); // until the reader's broker has heard of it
       void take(consumer, 20);
     },
@@ -171,8 +171,8 @@ describe('close()', () => {
     await mine!.close();
     await eventually(async () => {
       await expect(mine!.admin.listTopics()).rejects.toMatchObject({ code: 'CLOSED' });
-      expect((await other!.admin.describeGroup('g')).members).toEqual([]);
-      expect((await other!.admin.describeGroup('h')).members).toEqual([]);
+      expect((await other!.admin.describeGroups(['g']))[0].members).toEqual([]);
+      expect((await other!.admin.describeGroups(['h']))[0].members).toEqual([]);
     });
   });
 });

@@ -125,7 +125,7 @@ describe('in reactive state', () => {
     expect(state.last).toBe(message);
     expect(state.messages[0]).toBe(message);
     await state.messages[0]!.commit();
-    expect(await log.admin.fetchOffsets('g')).toMatchObject([{ offset: 1 }]);
+    expect(await log.admin.listGroupOffsets('g')).toMatchObject([{ offset: 1 }]);
   });
 
   test('behind another Proxy all properties are there, and header() and toJSON()', async () => {
@@ -194,7 +194,7 @@ describe('clone()', () => {
     const [message] = await take(consumer, 1);
     const clone = message!.clone();
     await clone.commit();
-    expect(await log.admin.fetchOffsets('g')).toMatchObject([{ offset: 1 }]);
+    expect(await log.admin.listGroupOffsets('g')).toMatchObject([{ offset: 1 }]);
     expect(clone.id).toBe(message!.id);
     expect(clone.header('trace')).toBe('jä');
   });

@@ -41,7 +41,7 @@ async function buryAll(
   await Promise.race([over, until(async () => (await countOf(log, dead)) >= count)]);
   await consumer.close();
   await over;
-  const { partitions } = await log.admin.describeGroup('g');
+  const [{ partitions }] = await log.admin.describeGroups(['g']);
   expect(partitions.every(({ lag }) => lag === 0)).toBe(true);
 }
 
@@ -290,7 +290,7 @@ describe('dead letters do not come back', () => {
       await consumer.close();
       await over;
       if (group === undefined) return;
-      const { partitions } = await log.admin.describeGroup(group);
+      const [{ partitions }] = await log.admin.describeGroups([group]);
       expect(partitions.map(({ lag }) => lag)).toEqual([0, 0, 0, 0, 0]); // they count as processed
     },
   );

@@ -38,7 +38,7 @@ async function values(consumer: Consumer<typeof numbers>, count: number): Promis
 /** The offset that the group 'g' has committed; `undefined`: there is no such group yet. */
 async function committed(log: Log): Promise<number | undefined> {
   const groups = await log.admin.listGroups();
-  return groups.length === 0 ? undefined : (await log.admin.fetchOffsets('g'))[0]?.offset;
+  return groups.length === 0 ? undefined : (await log.admin.listGroupOffsets('g'))[0]?.offset;
 }
 
 const AT_1 = {

@@ -12,13 +12,13 @@ const READ = [...WRITTEN, 'zstd'] as const;
 const events = webhookEvents().slice(0, 200);
 
 async function codecsOf(log: Log, name: string): Promise<string[]> {
-  const stream = log.admin.exportPartition(name, 0);
+  const stream = log.admin.exportPartition({ topic: name, partition: 0 });
   const file = new Uint8Array(await new Response(stream as BodyInit).arrayBuffer());
   return [...readBatches(file)].map(({ codec }) => codec);
 }
 
 async function bytesOf(log: Log, name: string): Promise<number> {
-  return (await log.admin.describeTopic(name)).partitions[0]!.bytes;
+  return (await log.admin.describeTopics([name]))[0].partitions[0]!.bytes;
 }
 
 describe.each(WRITTEN)('a producer with %s', (compression: Compression) => {
@@ -66,7 +66,7 @@ describe.each(READ)('records in %s', (codec) => {
 
   async function logWithFile(): Promise<Log> {
     const log = await logWith('to', 'dead');
-    await log.admin.importPartition('to', 0, kafkaSegments(name));
+    await log.admin.importPartition({ topic: 'to', partition: 0 }, kafkaSegments(name));
     return log;
   }
 

@@ -42,7 +42,7 @@ async function stubbed(): Promise<{ host: StubHost; log: Log; producer: Producer
   const host = stubHost();
   const log = await openTab(host);
   await log.admin.createTopics([t]);
-  await log.admin.listOffsets(t, 'latest'); // the topic is known now
+  await log.admin.listOffsets([{ topic: t, at: 'latest' }]); // the topic is known now
   return { host, log, producer: log.producer() };
 }
 

@@ -31,7 +31,7 @@ async function start(): Promise<Setup> {
   const clock = new ManualClock();
   const log = openTabWith(clock, host);
   await log.admin.createTopics(['t']);
-  await log.admin.listOffsets('t', 'latest'); // the topic is known now
+  await log.admin.listOffsets([{ topic: 't', at: 'latest' }]); // the topic is known now
   return { host, clock, log, producer: log.producer() };
 }
 

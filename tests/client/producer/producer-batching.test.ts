@@ -12,7 +12,7 @@ async function start(
   const host = stubHost();
   const log = await openTab(host);
   await log.admin.createTopics([topic('t', { partitions: 3 })]);
-  await log.admin.listOffsets('t', 'latest');
+  await log.admin.listOffsets([{ topic: 't', at: 'latest' }]);
   return { host, producer: log.producer(options) };
 }
 

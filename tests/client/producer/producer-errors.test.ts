@@ -55,7 +55,7 @@ describe('a record over maxRecordBytes', () => {
     const producer = log.producer();
     const record = { value: 'x'.repeat(20) };
     await expect(producer.send('t', record)).rejects.toMatchObject({ code: 'RECORD_TOO_LARGE' });
-    await log.admin.alterTopic('t', { maxRecordBytes: 20 });
+    await log.admin.alterTopics([{ topic: 't', config: { maxRecordBytes: 20 } }]);
     await producer.send('t', record);
   });
 });
@@ -173,7 +173,7 @@ describe('topics that come and go', () => {
     const [mine, other] = await openTwoTabs('t');
     const producer = mine.producer();
     await producer.send('t', { value: 'v' });
-    await other.admin.addPartitions('t', 3);
+    await other.admin.createPartitions([{ topic: 't', partitions: 3 }]);
     // As soon as the news has come.
     const placed = await vi.waitFor(() => producer.send('t', { value: 'v', partition: 2 }));
     expect(placed.offset).toBe(0);

@@ -98,7 +98,7 @@ export async function bench(options: ProducerOptions = alone): Promise<Bench> {
   const { log, host } = world.tab(connect);
   await log.admin.createTopics([topic('t', { partitions: PARTITIONS })]);
   const { log: reader } = world.tab();
-  await log.admin.listOffsets('t', 'latest'); // the topic is known now
+  await log.admin.listOffsets([{ topic: 't', at: 'latest' }]); // the topic is known now
   const values = async (partition = 0): Promise<(string | null)[]> =>
     texts((await readAll(reader, 't')).filter((message) => message.partition === partition));
   return { world, log, host, producer: log.producer(options), connections, values };

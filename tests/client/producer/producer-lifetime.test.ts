@@ -20,7 +20,7 @@ async function held(
   const host = stubHost();
   const log = await openTab(host);
   await log.admin.createTopics(['t']);
-  await log.admin.listOffsets('t', 'latest'); // the topic is known now
+  await log.admin.listOffsets([{ topic: 't', at: 'latest' }]); // the topic is known now
   return { host, log, producer: log.producer(options), gate: host.hold('produce') };
 }
 

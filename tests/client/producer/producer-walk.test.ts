@@ -93,7 +93,7 @@ async function walk(seed: number): Promise<string[]> {
     const lingerMs = random.pick([0, 0, 50]);
     return log.producer({ batchBytes, lingerMs, deliveryTimeoutMs });
   });
-  for (const { log } of tabs) await log.admin.listOffsets('t', 'latest');
+  for (const { log } of tabs) await log.admin.listOffsets([{ topic: 't', at: 'latest' }]);
   isRough = true;
 
   const sent: Walked[] = [];

@@ -135,7 +135,7 @@ test('gzip is read back as it was, and takes less room', async () => {
   expect(texts(await readAll(log, 'gzip'))).toEqual(records.map(({ value }) => value));
   const [plain, gzip] = await Promise.all(
     ['plain', 'gzip'].map(
-      async (name) => (await log.admin.describeTopic(name)).partitions[0]!.bytes,
+      async (name) => (await log.admin.describeTopics([name]))[0].partitions[0]!.bytes,
     ),
   );
   expect(gzip).toBeLessThan(plain! / 4);

@@ -346,7 +346,7 @@ describe('a record that cannot be decoded', () => {
     });
     await until(() => seen.length === 3);
     expect(seen).toEqual([[0, 1], ['SERDE', ['{no'], 1], [3]]);
-    await until(async () => (await log.admin.fetchOffsets('billing'))[0]!.offset === 4);
+    await until(async () => (await log.admin.listGroupOffsets('billing'))[0]!.offset === 4);
   });
 
   test("is what the consumer's onDecodeError says", async () => {
@@ -380,7 +380,7 @@ test('dead letters that a pattern comes upon are no part of batches, and count a
   });
   await consumer.ready;
   await until(async () => {
-    const { partitions } = await log.admin.describeGroup('billing');
+    const [{ partitions }] = await log.admin.describeGroups(['billing']);
     return (await countOf(log, dead)) === 2 && partitions.every(({ lag }) => lag === 0);
   });
   await log.producer().send(dead, { value: new TextEncoder().encode('none of them') });

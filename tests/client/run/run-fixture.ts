@@ -127,7 +127,7 @@ export function series(name: string, count: number): string[] {
 /** What the group has committed of the topic, by partition. */
 export async function committed(log: Log): Promise<number[]> {
   const offsets: number[] = [];
-  for (const { topic: of, partition, offset } of await log.admin.fetchOffsets('billing')) {
+  for (const { topic: of, partition, offset } of await log.admin.listGroupOffsets('billing')) {
     if (of === orders.name) offsets[partition] = offset;
   }
   return offsets;
@@ -138,7 +138,7 @@ export async function joinAnother(host: StubHost, log: Log): Promise<Consumer<Or
   const tab = await openTab(host, log.name);
   const consumer = tab.consumer(asMember);
   await until(async () => {
-    const { partitions } = await log.admin.describeGroup('billing');
+    const [{ partitions }] = await log.admin.describeGroups(['billing']);
     return partitions.filter(({ target }) => target === consumer.memberId).length === 2;
   });
   await settle(); // the others hear of it

@@ -225,7 +225,7 @@ describe('whatever the handlers take', () => {
       fc.asyncProperty(records, fc.integer({ min: 1, max: 5 }), async (wanted, concurrency) => {
         const { host, log, sent } = await logOf(wanted);
         const hands = new Hands();
-        const topicId = (await log.admin.describeTopic(orders)).id;
+        const topicId = (await log.admin.describeTopics([orders]))[0].id;
         host.answer('commitOffsets', (request, real) => {
           for (const { topicId: of, partition, offset } of request.offsets) {
             expect(of).toBe(topicId);

@@ -119,11 +119,11 @@ describe('ready', () => {
     const log = await logWith(prices);
     await send(log, 'a', 1);
     await send(log, 'b', 2);
-    await log.admin.deleteRecords(prices, [{ partition: 0, before: 1 }]);
+    await log.admin.deleteRecords([{ topic: prices, partition: 0, before: 1 }]);
     const latest = table(log, prices);
     await latest.ready;
     expect([...latest.keys()]).toEqual(['b']);
-    await log.admin.deleteRecords(prices, [{ partition: 0, before: 'latest' }]);
+    await log.admin.deleteRecords([{ topic: prices, partition: 0, before: 'latest' }]);
     const empty = table(log, prices);
     await empty.ready;
     expect(empty.size).toBe(0);
@@ -161,7 +161,7 @@ describe('ready', () => {
     const log = await logWith(prices);
     const latest = table(log, prices);
     await latest.ready;
-    await log.admin.addPartitions(prices, 3);
+    await log.admin.createPartitions([{ topic: prices, partitions: 3 }]);
     await log.producer().send(prices, { key: 'a', value: 1, partition: 2 });
     await until(latest, () => latest.get('a') === 1);
   });
@@ -373,7 +373,7 @@ describe('what stops a table', () => {
 describe('records that are lost', () => {
   test('of a topic in memory, with its worker: the table goes on with what there is', async () => {
     const [holder, log] = await openTwoTabs(presence);
-    await holder.admin.describeTopic(presence);
+    await holder.admin.describeTopics([presence]);
     await holder.producer().send(presence, { key: 'a', value: 'here' });
     const latest = table(log, presence);
     await latest.ready;
@@ -432,7 +432,7 @@ describe('records that are lost', () => {
     await gate.arrived(1);
     await send(log, 'b', 3);
     await send(log, 'c', 4);
-    await log.admin.deleteRecords(prices, [{ partition: 0, before: 3 }]);
+    await log.admin.deleteRecords([{ topic: prices, partition: 0, before: 3 }]);
     gate.open();
     await until(latest, () => latest.has('c'));
     expect([...latest]).toEqual([['c', 4]]);

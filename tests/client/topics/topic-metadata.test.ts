@@ -85,7 +85,7 @@ test('a log opens, and is described, while another tab deletes its topics', asyn
   const first = await openTab(memory, name);
   await first.admin.createTopics(Array.from({ length: 20 }, (_, i) => `t${i}`));
   const opening = Promise.all(Array.from({ length: 20 }, () => openTab(memory, name)));
-  const described = Promise.all(Array.from({ length: 20 }, () => first.admin.storage()));
+  const described = Promise.all(Array.from({ length: 20 }, () => first.admin.describeLog()));
   for (let i = 0; i < 20; i++) await first.admin.deleteTopics([`t${i}`]);
   expect(await opening).toHaveLength(20);
   expect(await described).toHaveLength(20);
@@ -115,7 +115,7 @@ describe('what is known only by its age to be old', () => {
     const deaf = openTabWith(clock, host, log.name);
     const producer = deaf.producer();
     await producer.send('t', { value: 'a' });
-    await other.admin.addPartitions('t', 2);
+    await other.admin.createPartitions([{ topic: 't', partitions: 2 }]);
     await expect(producer.send('t', { value: 'b', partition: 1 })).rejects.toThrow(RangeError);
     clock.advance(METADATA_MAX_AGE_MS);
     expect(await producer.send('t', { value: 'b', partition: 1 })).toMatchObject({ partition: 1 });

@@ -15,7 +15,7 @@ type Options = TopicOptions<Uint8Array, Uint8Array>;
 const orders = (options: Options = {}): TopicLike => topic('orders', options);
 
 async function described(log: Log): Promise<object> {
-  const { partitions, config, version } = await log.admin.describeTopic('orders');
+  const [{ partitions, config, version }] = await log.admin.describeTopics(['orders']);
   return { partitions: partitions.length, config, version };
 }
 
@@ -33,7 +33,7 @@ function create(log: Log, options: Options, version?: number): Promise<unknown> 
 describe('a higher version', () => {
   test('brings a topic in line: options, partitions, and records stay', async () => {
     const log = await logOf(undefined, { partitions: 2, maxRecordBytes: 5_000 });
-    const { id } = await log.admin.describeTopic('orders');
+    const [{ id }] = await log.admin.describeTopics(['orders']);
     await log.producer().send('orders', { value: 'a', partition: 1 });
     await create(log, { partitions: 4, retention: { ms: 1_000 }, cleanup: 'delete' }, 1);
     expect(await described(log)).toMatchObject({
@@ -41,7 +41,7 @@ describe('a higher version', () => {
       version: 1,
       config: { maxRecordBytes: 5_000, retention: { ms: 1_000, bytes: null } },
     });
-    expect((await log.admin.describeTopic('orders')).id).toBe(id);
+    expect((await log.admin.describeTopics(['orders']))[0].id).toBe(id);
     await log.producer().send('orders', { value: 'b', partition: 3 });
     expect(texts(await readAll(log, 'orders'))).toEqual(['a', 'b']);
   });
@@ -158,6 +158,6 @@ test('an option that there is not is refused', async () => {
   const log = await openTab();
   const options = { ifExists: 'alter' } as object;
   await expect(log.admin.createTopics([orders()], options)).rejects.toThrow(
-    'createTopics() has no option "ifExists": it takes version',
+    'createTopics() has no option "ifExists": it takes version, signal',
   );
 });

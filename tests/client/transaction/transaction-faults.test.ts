@@ -142,7 +142,7 @@ describe('a transaction is stored once, with one answer, though', () => {
 
   test('its time of append was told by a lost answer', async () => {
     const { log, tab, host, clock, outcome } = await bench();
-    await log.admin.alterTopic('out', { timestampType: 'append' });
+    await log.admin.alterTopics([{ topic: 'out', config: { timestampType: 'append' } }]);
     failNext(host, 'transact', lostAfter, gone, gone);
     const sending = tab
       .producer()

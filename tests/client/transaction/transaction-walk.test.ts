@@ -296,7 +296,7 @@ class Walk {
     const log = await this.#openCalm();
     const wrong: string[] = [];
     const [copied, counts] = [await readAll(log, sink), await readAll(log, audit)];
-    const offsets = await log.admin.fetchOffsets('g');
+    const offsets = await log.admin.listGroupOffsets('g');
     await log.close();
     for (const { partition, offset } of offsets) {
       if (offset !== RECORDS) wrong.push(`partition ${partition} is committed up to ${offset}`);

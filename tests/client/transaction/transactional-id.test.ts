@@ -82,7 +82,7 @@ describe('a transactional id', () => {
   test('is kept where a partition of the group was lost', async () => {
     const { log, stubbed, consumer, message } = await memberInHand({ hears: false });
     const producer = stubbed.producer(id);
-    await log.admin.resetOffsets('g', 't', 0, { force: true });
+    await log.admin.resetGroupOffsets('g', [{ topic: 't', to: 0 }], { force: true });
     await expect(copy(producer, consumer, message)).rejects.toMatchObject(FENCED);
     await say(producer, 'a');
     await say(log.producer(id), 'b');

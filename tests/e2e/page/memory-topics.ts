@@ -119,7 +119,9 @@ export async function ask(log: Log): Promise<string[]> {
   const codes: string[] = [];
   const { signal } = (ending = new AbortController());
   for (answered = 0; !signal.aborted; answered++) {
-    await log.admin.listOffsets(chat, 'latest').catch((error) => codes.push(codeOf(error)));
+    await log.admin
+      .listOffsets([{ topic: chat, at: 'latest' }])
+      .catch((error) => codes.push(codeOf(error)));
   }
   return codes;
 }

@@ -56,11 +56,11 @@ export async function useAll() {
   });
   equal(handled.sort(), [1, 2]);
   await Promise.all(members.map((member) => member.close()));
-  equal((await log.admin.describeGroup('g')).state, 'empty');
+  equal((await log.admin.describeGroups(['g']))[0].state, 'empty');
 
   if (typeof ReadableStream !== 'undefined') {
     const parts = [];
-    const reader = log.admin.exportPartition(files, 0).getReader();
+    const reader = log.admin.exportPartition({ topic: files, partition: 0 }).getReader();
     for (let part = await reader.read(); !part.done; part = await reader.read()) {
       parts.push(part.value);
     }
@@ -72,7 +72,7 @@ export async function useAll() {
       sent.length,
     );
   }
-  equal((await log.admin.storage()).persisted, false);
+  equal((await log.admin.describeLog()).persisted, false);
   await log.close();
 }
 
@@ -88,7 +88,7 @@ async function useBroker() {
 
 async function importAs(log, name, file, count) {
   await log.admin.createTopics([topic(name)]);
-  equal((await log.admin.importPartition(name, 0, file)).records, count);
+  equal((await log.admin.importPartition({ topic: name, partition: 0 }, file)).records, count);
 }
 
 async function take(log, options, count) {

@@ -1,0 +1,23 @@
+import type { TopicSpec } from '../../protocol/topic.ts';
+import type { TopicRow } from '../rows/topic-row.ts';
+import type { Allocation } from './allocation.ts';
+import { broughtInLine, checkAgrees } from './topic-config.ts';
+
+/**
+ * An existing topic after `createTopics` with `spec`. A version below the topic's comes from an
+ * older release: the topic stays as it is, so that a tab of that release never undoes a newer one's
+ * changes.
+ */
+export function keptTopic(spec: TopicSpec, row: TopicRow, allocation: Allocation): TopicRow {
+  const { version: asked = 0 } = spec;
+  const { version = 0 } = row;
+  const partitions = row.stores.length;
+  const existing = { config: row.config, partitions, version };
+  if (asked < version) return row;
+  if (asked === version) {
+    checkAgrees(spec, existing);
+    return row;
+  }
+  const config = broughtInLine(spec, existing);
+  return allocation.change({ ...row, config, version: asked }, spec.partitions ?? partitions);
+}

@@ -1,0 +1,109 @@
+import {
+  checkArray,
+  checkBoolean,
+  checkDistinct,
+  checkEach,
+  checkInteger,
+  checkName,
+  checkSignal,
+  mistake,
+  withDefaults,
+} from '../../base/argument.ts';
+import type { Checks } from '../../base/argument.ts';
+import { asTopic } from '../topics/topic.ts';
+import type { TopicLike } from '../topics/topic.ts';
+import type {
+  AdminOptions,
+  AlterGroupOffsetsOptions,
+  CreateTopicsOptions,
+} from './admin-options.ts';
+
+export interface NamedPartition {
+  readonly topic: string;
+  /** `undefined`: every partition of the topic. */
+  readonly partition: number | undefined;
+}
+
+const SIGNAL_CHECKS: Checks<AdminOptions> = { signal: checkSignal };
+
+export const CREATE_CHECKS: Checks<CreateTopicsOptions> = {
+  version: (name, value) => checkInteger(name, value, 1),
+  ...SIGNAL_CHECKS,
+};
+
+export const ALTER_CHECKS: Checks<AlterGroupOffsetsOptions> = {
+  ...SIGNAL_CHECKS,
+  force: checkBoolean,
+};
+
+export function signalOf(call: string, options: AdminOptions = {}): AbortSignal | undefined {
+  return checkEach(call, options, SIGNAL_CHECKS).signal;
+}
+
+/** An argument that has these fields and no others. */
+export function entry<T extends object>(
+  call: string,
+  given: T,
+  fields: readonly (keyof T & string)[],
+): T {
+  if (typeof given !== 'object' || given === null) throw mistake(shape(call, '', fields), given);
+  const none = Object.fromEntries(fields.map((field) => [field, undefined]));
+  return withDefaults<object>(call, given, none) as T;
+}
+
+/** An array of such arguments. */
+export function entries<T extends object>(
+  call: string,
+  given: readonly T[],
+  fields: readonly (keyof T & string)[],
+): T[] {
+  checkArray(shape(call, 'an array of ', fields), given);
+  return given.map((each) => entry(call, each, fields));
+}
+
+function shape(call: string, of: string, fields: readonly string[]): string {
+  return `${call} takes ${of}{ ${fields.join(', ')} }`;
+}
+
+export function named({
+  topic,
+  partition,
+}: {
+  readonly topic: TopicLike;
+  readonly partition?: number;
+}): NamedPartition {
+  if (partition !== undefined) checkInteger('partition', partition, 0);
+  return { topic: nameOf(topic), partition };
+}
+
+/** Refuses a topic that is named twice: which of the two is meant cannot be told. */
+export function checkTopicsOnce(call: string, topics: readonly { readonly name: string }[]): void {
+  checkDistinct(
+    `${call} was given the topic`,
+    topics.map(({ name }) => name),
+  );
+}
+
+/** Refuses a partition that is named twice, once by its topic alone also. */
+export function checkPartitionsOnce(call: string, all: readonly NamedPartition[]): void {
+  const isWhole = ({ partition }: NamedPartition): boolean => partition === undefined;
+  const whole = new Set(all.filter(isWhole).map(({ topic }) => topic));
+  checkDistinct(
+    `${call} was given the partition`,
+    all.map(({ topic, partition }) => (whole.has(topic) ? topic : `${topic}/${partition}`)),
+  );
+}
+
+export function checkGroups(call: string, groups: readonly string[]): void {
+  checkArray(`${call} takes an array of group names`, groups);
+  for (const group of groups) checkName('group name', group);
+}
+
+export function namesOf(call: string, topics: readonly TopicLike[]): string[] {
+  checkArray(`${call} takes an array of topics`, topics);
+  return topics.map(nameOf);
+}
+
+export function nameOf(topicLike: TopicLike): string {
+  return asTopic(topicLike).name;
+}

@@ -1,0 +1,312 @@
+import { abortable } from '../../base/abortable.ts';
+import { checkArray, checkEach, checkInteger, checkName, mistake } from '../../base/argument.ts';
+import { TablogError } from '../../base/error.ts';
+import type { Method, Request, Response } from '../../protocol/broker.ts';
+import type { CommittedOffset, GroupDescription, GroupListing } from '../../protocol/group.ts';
+import type { TopicDescription, TopicInfo } from '../../protocol/topic.ts';
+import type { Connection } from '../connection/connection.ts';
+import { checkOffsetToCommit } from '../consumer/offset-to-commit.ts';
+import type { OffsetToCommit } from '../consumer/offset-to-commit.ts';
+import type { TopicPartition } from '../fetch/assigned-partitions.ts';
+import { checkPosition } from '../fetch/position.ts';
+import type { TopicMetadata } from '../topics/topic-metadata.ts';
+import { asSpec, checkConfig, checkPartitions } from '../topics/topic.ts';
+import type { TopicLike } from '../topics/topic.ts';
+import {
+  ALTER_CHECKS,
+  CREATE_CHECKS,
+  checkGroups,
+  checkPartitionsOnce,
+  checkTopicsOnce,
+  entries,
+  entry,
+  nameOf,
+  named,
+  namesOf,
+  signalOf,
+} from './admin-arguments.ts';
+import type {
+  AdminOptions,
+  AlterGroupOffsetsOptions,
+  CreateTopicsOptions,
+  DeletedRecords,
+  ImportedPartition,
+  ListedOffset,
+  LogChanges,
+  LogDescription,
+  NewPartitions,
+  OffsetsToList,
+  OffsetsToReset,
+  RecordsToDelete,
+  TopicToAlter,
+} from './admin-options.ts';
+import { exportBatches, joinFiles } from './log-file.ts';
+import type { LogFile } from './log-file.ts';
+import { originStorage } from './origin-storage.ts';
+import type { ResolvedPartition } from './resolve-partitions.ts';
+import { resolvePartitions } from './resolve-partitions.ts';
+
+/** Checking a file takes longer than other calls: every record of it is read. */
+const MAX_IMPORT_MS = 120_000;
+
+/** The calls that change what topics there are, or what they are like. */
+const CHANGES: ReadonlySet<Method> = new Set([
+  'createTopics',
+  'createPartitions',
+  'alterTopics',
+  'deleteTopics',
+]);
+
+/** The methods of `Admin`, which has their documentation: loaded by the first of them. */
+export class AdminCalls {
+  readonly #connection: Connection;
+  readonly #topicMetadata: TopicMetadata;
+
+  constructor(connection: Connection, topicMetadata: TopicMetadata) {
+    this.#connection = connection;
+    this.#topicMetadata = topicMetadata;
+  }
+
+  async createTopics(
+    topics: readonly TopicLike[],
+    options: CreateTopicsOptions = {},
+  ): Promise<readonly TopicInfo[]> {
+    checkArray('createTopics() takes an array of topics', topics);
+    const { version, signal } = checkEach('createTopics()', options, CREATE_CHECKS);
+    const specs = topics.map((topic) => ({
+      ...asSpec(topic),
+      ...(version !== undefined && { version }),
+    }));
+    checkTopicsOnce('createTopics()', specs);
+    return this.#ask('createTopics', specs, signal);
+  }
+
+  async createPartitions(
+    topics: readonly NewPartitions[],
+    options?: AdminOptions,
+  ): Promise<readonly TopicInfo[]> {
+    const call = 'createPartitions()';
+    const request = entries(call, topics, ['topic', 'partitions']).map(({ topic, partitions }) => {
+      checkPartitions(partitions);
+      return { name: nameOf(topic), partitions };
+    });
+    checkTopicsOnce(call, request);
+    return this.#call('createPartitions', request, options);
+  }
+
+  async alterTopics(
+    topics: readonly TopicToAlter[],
+    options?: AdminOptions,
+  ): Promise<readonly TopicInfo[]> {
+    const call = 'alterTopics()';
+    const request = entries(call, topics, ['topic', 'config']).map(({ topic, config }) => ({
+      name: nameOf(topic),
+      config: checkConfig(config),
+    }));
+    checkTopicsOnce(call, request);
+    return this.#call('alterTopics', request, options);
+  }
+
+  async deleteTopics(topics: readonly TopicLike[], options?: AdminOptions): Promise<void> {
+    await this.#call('deleteTopics', namesOf('deleteTopics()', topics), options);
+  }
+
+  async listTopics(options?: AdminOptions): Promise<readonly TopicInfo[]> {
+    return this.#call('listTopics', null, options);
+  }
+
+  async describeTopics(
+    topics: readonly TopicLike[],
+    options?: AdminOptions,
+  ): Promise<readonly TopicDescription[]> {
+    return this.#call('describeTopics', namesOf('describeTopics()', topics), options);
+  }
+
+  async listOffsets(
+    offsets: readonly OffsetsToList[],
+    options?: AdminOptions,
+  ): Promise<readonly ListedOffset[]> {
+    const call = 'listOffsets()';
+    const signal = signalOf(call, options);
+    const wanted = entries(call, offsets, ['topic', 'partition', 'at']).map((each) => {
+      const place = checkPosition(each.at);
+      if ('offset' in place) throw mistake(`${call} takes no offset`, each.at);
+      return { ...named(each), at: place.at };
+    });
+    const resolved = await resolvePartitions(this.#topicMetadata, wanted, signal);
+    const found = await this.#ask('listOffsets', resolved, signal);
+    return resolved.map(({ topic, partition }, i) => ({ topic, partition, offset: found[i]! }));
+  }
+
+  async deleteRecords(
+    records: readonly RecordsToDelete[],
+    options?: AdminOptions,
+  ): Promise<readonly DeletedRecords[]> {
+    const call = 'deleteRecords()';
+    const signal = signalOf(call, options);
+    const wanted = entries(call, records, ['topic', 'partition', 'before']).map((each) => {
+      const { before } = each;
+      checkInteger('partition', each.partition, 0);
+      if (before !== 'latest') checkInteger("before, unless it is 'latest',", before, 0);
+      return { ...named(each), before };
+    });
+    checkPartitionsOnce(call, wanted);
+    const resolved = await resolvePartitions(this.#topicMetadata, wanted, signal);
+    const places = resolved.map((each) => ({ ...each, at: 'latest' as const }));
+    const ends = await this.#ask('listOffsets', places, signal);
+    const request = resolved.map(({ before, ...each }, i) => ({
+      ...each,
+      before: before === 'latest' ? ends[i]! : before,
+    }));
+    // Those that will be refused first, and alone: the others are not to be cut then.
+    for (const each of request.filter(({ before }, i) => before > ends[i]!)) {
+      await this.#ask('deleteRecords', [each], signal).catch((error: unknown) => {
+        if (!(error instanceof TablogError)) throw error;
+        throw error.at(`topic '${each.topic}'`, { topic: each.topic });
+      });
+    }
+    const starts = await this.#ask('deleteRecords', request, signal);
+    return request.map(({ topic, partition }, i) => ({
+      topic,
+      partition,
+      startOffset: starts[i]!,
+    }));
+  }
+
+  async *exportPartition(
+    from: TopicPartition,
+    options?: AdminOptions,
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    const { topicId, partition, signal } = await this.#locate('exportPartition()', from, options);
+    const batches = exportBatches(this.#connection, topicId, partition);
+    for (;;) {
+      signal?.throwIfAborted();
+      const { done, value } = await abortable(signal, batches.next());
+      if (done === true) return;
+      yield value;
+    }
+  }
+
+  async importPartition(
+    to: TopicPartition,
+    file: LogFile | readonly LogFile[],
+    options?: AdminOptions,
+  ): Promise<ImportedPartition> {
+    const located = await this.#locate('importPartition()', to, options);
+    const { topic, topicId, partition, signal } = located;
+    const request = { topicId, partition, ...(await joinFiles(file, signal)) };
+    const imported = await this.#ask('importPartition', request, signal, MAX_IMPORT_MS);
+    return { topic, partition, ...imported };
+  }
+
+  async listGroups(options?: AdminOptions): Promise<readonly GroupListing[]> {
+    return this.#call('listGroups', null, options);
+  }
+
+  async describeGroups(
+    groups: readonly string[],
+    options?: AdminOptions,
+  ): Promise<readonly GroupDescription[]> {
+    checkGroups('describeGroups()', groups);
+    return this.#call('describeGroups', groups, options);
+  }
+
+  async deleteGroups(groups: readonly string[], options?: AdminOptions): Promise<void> {
+    checkGroups('deleteGroups()', groups);
+    await this.#call('deleteGroups', groups, options);
+  }
+
+  async listGroupOffsets(
+    group: string,
+    options?: AdminOptions,
+  ): Promise<readonly CommittedOffset[]> {
+    checkName('group name', group);
+    return this.#call('listGroupOffsets', { groupId: group }, options);
+  }
+
+  async alterGroupOffsets(
+    group: string,
+    offsets: readonly OffsetToCommit[],
+    options: AlterGroupOffsetsOptions = {},
+  ): Promise<readonly CommittedOffset[]> {
+    const call = 'alterGroupOffsets()';
+    checkName('group name', group);
+    checkArray(`${call} takes an array of offsets`, offsets);
+    const { force = false, signal } = checkEach(call, options, ALTER_CHECKS);
+    const partitions = offsets.map((each) => {
+      const { offset, metadata, ...where } = checkOffsetToCommit(call, each);
+      checkInteger('partition', where.partition, 0);
+      return { ...named(where), to: { offset }, metadata };
+    });
+    checkPartitionsOnce(call, partitions);
+    const request = { groupId: group, partitions, force, isReset: false };
+    return this.#ask('alterGroupOffsets', request, signal);
+  }
+
+  async resetGroupOffsets(
+    group: string,
+    offsets: readonly OffsetsToReset[],
+    options: AlterGroupOffsetsOptions = {},
+  ): Promise<readonly CommittedOffset[]> {
+    const call = 'resetGroupOffsets()';
+    checkName('group name', group);
+    const { force = false, signal } = checkEach(call, options, ALTER_CHECKS);
+    const partitions = entries(call, offsets, ['topic', 'partition', 'to']).map((each) => ({
+      ...named(each),
+      to: checkPosition(each.to),
+      metadata: '',
+    }));
+    checkPartitionsOnce(call, partitions);
+    const request = { groupId: group, partitions, force, isReset: true };
+    return this.#ask('alterGroupOffsets', request, signal);
+  }
+
+  async describeLog(options?: AdminOptions): Promise<LogDescription> {
+    const signal = signalOf('describeLog()', options);
+    const [log, origin] = await Promise.all([
+      this.#ask('describeLog', null, signal),
+      abortable(signal, originStorage()),
+    ]);
+    return { ...log, ...origin };
+  }
+
+  async alterLog(changes: LogChanges, options?: AdminOptions): Promise<void> {
+    const { maxBytes } = entry('alterLog()', changes, ['maxBytes']);
+    if (maxBytes !== null) checkInteger('maxBytes', maxBytes, 1);
+    await this.#call('alterLog', { maxBytes }, options);
+  }
+
+  /** Calls the broker's method of the same name as the admin's. */
+  async #call<M extends Method & keyof AdminCalls>(
+    method: M,
+    request: Request<M>,
+    options: AdminOptions | undefined,
+  ): Promise<Response<M>> {
+    return this.#ask(method, request, signalOf(`${method}()`, options));
+  }
+
+  async #ask<M extends Method>(
+    method: M,
+    request: Request<M>,
+    signal: AbortSignal | undefined,
+    extraMs?: number,
+  ): Promise<Response<M>> {
+    signal?.throwIfAborted();
+    const asked = this.#connection.call(method, request, extraMs);
+    // The change is this tab's own, so the tab knows of it before the hint comes.
+    const known = CHANGES.has(method) ? asked.finally(() => this.#topicMetadata.forget()) : asked;
+    return abortable(signal, known);
+  }
+
+  async #locate(
+    call: string,
+    where: TopicPartition,
+    options: AdminOptions | undefined,
+  ): Promise<ResolvedPartition & { readonly signal: AbortSignal | undefined }> {
+    const wanted = named(entry(call, where, ['topic', 'partition']));
+    checkInteger('partition', wanted.partition, 0);
+    const signal = signalOf(call, options);
+    const [resolved] = await resolvePartitions(this.#topicMetadata, [wanted], signal);
+    return { ...resolved!, signal };
+  }
+}

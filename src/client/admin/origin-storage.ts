@@ -1,0 +1,12 @@
+import type { LogDescription } from './admin-options.ts';
+
+/** What the browser tells of the origin's storage. */
+export async function originStorage(): Promise<Pick<LogDescription, 'usageBytes' | 'persisted'>> {
+  const manager = globalThis.navigator?.storage;
+  const [estimate, persisted] = await Promise.all([
+    // In a sandboxed frame without storage, `estimate()` rejects.
+    manager?.estimate?.().catch(() => undefined),
+    manager?.persisted?.().catch(() => undefined),
+  ]);
+  return { usageBytes: estimate?.usage, persisted: persisted ?? false };
+}

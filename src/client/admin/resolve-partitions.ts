@@ -1,0 +1,34 @@
+import { abortable } from '../../base/abortable.ts';
+import type { TopicIdPartition } from '../../base/topic-id-partition.ts';
+import { checkInteger } from '../../base/argument.ts';
+import type { TopicMetadata } from '../topics/topic-metadata.ts';
+import type { NamedPartition } from './admin-arguments.ts';
+
+/** A partition by the names that the caller and the broker have for it. */
+export interface ResolvedPartition extends TopicIdPartition {
+  readonly topic: string;
+}
+
+/**
+ * The partitions by topic id; one without a number is every partition of its topic. Throws
+ * `UNKNOWN_TOPIC`, and a `RangeError` for a partition that the topic does not have.
+ */
+export async function resolvePartitions<P extends NamedPartition>(
+  topicMetadata: TopicMetadata,
+  wanted: readonly P[],
+  signal: AbortSignal | undefined,
+): Promise<(Omit<P, 'partition'> & ResolvedPartition)[]> {
+  signal?.throwIfAborted();
+  const loading = Promise.all(wanted.map(({ topic }) => topicMetadata.load(topic)));
+  const infos = await abortable(signal, loading);
+  return wanted.flatMap(({ partition, ...rest }, i) => {
+    const { id, partitions } = infos[i]!;
+    if (partition !== undefined) checkInteger('partition', partition, 0, partitions - 1);
+    const numbers = partition === undefined ? Array(partitions).keys() : [partition];
+    return Array.from(numbers, (number) => ({
+      ...rest,
+      topicId: id,
+      partition: number,
+    }));
+  });
+}
