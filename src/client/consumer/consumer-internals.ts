@@ -22,11 +22,21 @@ export interface ConsumerInternals {
   readonly closing: AbortSignal;
 }
 
+/** The parts of a consumer that transactions commit with. */
+export interface TransactionSource {
+  /** The name of the consumer's log. */
+  readonly log: string;
+  readonly isClosed: boolean;
+  readonly readers: AssignedPartitions;
+  /** Whether the consumer commits processed messages by itself. */
+  readonly commitsItself: boolean;
+}
+
 /**
- * The method by which transactions ask a consumer for its partitions: a method, because private
- * fields cannot be read through a Proxy of the consumer.
+ * The method by which transactions reach a consumer's partitions. Private fields cannot be read
+ * through a Proxy of the consumer, and what a getter returns may be wrapped in another Proxy.
  */
-export const HOLDS_OF: unique symbol = Symbol('holds');
+export const TRANSACTION_SOURCE: unique symbol = Symbol('transactionSource');
 
 /** The getter that tells whether a consumer is closing, so that its `memberId` is free again. */
 export const IS_CLOSING: unique symbol = Symbol('isClosing');

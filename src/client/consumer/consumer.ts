@@ -24,7 +24,6 @@ import { Fetcher } from '../fetch/fetcher.ts';
 import { lazyGroupMember } from '../group/lazy-group-member.ts';
 import { commitOffsets } from './offset-to-commit.ts';
 import type { OffsetToCommit } from './offset-to-commit.ts';
-import type { PartitionProgress } from '../message/partition-progress.ts';
 import { lookUpStartingOffsets } from '../fetch/starting-offsets.ts';
 import type { StartingOffsets } from '../fetch/starting-offsets.ts';
 import type { MessageBatch, MessageOf, TopicFilter } from '../message/message.ts';
@@ -32,8 +31,8 @@ import { MessageLoop, MAX_POLL_RECORDS } from '../poll/message-loop.ts';
 import { AssignedPartitions } from '../fetch/assigned-partitions.ts';
 import type { TopicPartition } from '../fetch/assigned-partitions.ts';
 import { haveLeft, isLeaving } from '../group/leaving-members.ts';
-import { HOLDS_OF, IS_CLOSING } from './consumer-internals.ts';
-import type { BatchesOptions, ConsumerInternals } from './consumer-internals.ts';
+import { IS_CLOSING, TRANSACTION_SOURCE } from './consumer-internals.ts';
+import type { BatchesOptions, ConsumerInternals, TransactionSource } from './consumer-internals.ts';
 import type { PageMember } from '../group/leaving-members.ts';
 import { tellMissingTopics } from './missing-topics.ts';
 import type { BatchRunOptions, RunOptions } from '../run/run-options.ts';
@@ -257,19 +256,14 @@ export class Consumer<T extends TopicFilter = TopicLike>
     await commitOffsets(this.#readers, offsets);
   }
 
-  /**
-   * What it holds, for transactions; `undefined`: it is closed. Throws `FENCED` where what is to be
-   * committed is of a partition that was taken away, and a `TypeError` where it reads another log than
-   * `log`, or several messages are in hand: some of them may not be meant.
-   * @internal
-   */
-  [HOLDS_OF](log: string): PartitionProgress[] | undefined {
-    const own = this.#connection.log;
-    if (own !== log) {
-      throw new TypeError(`commitOffsets() needs a consumer of the log '${log}', not '${own}'`);
-    }
-    if (this.#isClosed) return undefined;
-    return this.#readers.handedOut({ commitsItself: this.#commitsItself });
+  /** @internal */
+  [TRANSACTION_SOURCE](): TransactionSource {
+    return {
+      log: this.#connection.log,
+      isClosed: this.#isClosed,
+      readers: this.#readers,
+      commitsItself: this.#commitsItself,
+    };
   }
 
   /**
@@ -298,15 +292,12 @@ export class Consumer<T extends TopicFilter = TopicLike>
    */
   async seek(to: Position, where?: TopicPartition): Promise<void> {
     const place = checkPosition(to);
-    const call = this.#readers.nextSeek();
-    let startingOffsets: StartingOffsets | undefined;
-    if (this.#readers.all.length === 0) {
+    await this.#readers.seek(to, where, async () => {
       const looked = 'at' in place ? this.#lookUp(place) : undefined;
       looked?.catch(() => {}); // awaited below
       await this.#positioned;
-      startingOffsets = await looked;
-    }
-    await this.#readers.seek(call, to, where, startingOffsets);
+      return looked;
+    });
     this.#fetcher.pump();
     this.#fetcher.wake();
   }

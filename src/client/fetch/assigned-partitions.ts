@@ -6,9 +6,9 @@ import { checkPosition } from './position.ts';
 import type { Position } from './position.ts';
 import type { StartingOffsets } from './starting-offsets.ts';
 import { checkPartition } from '../accumulator/partitioner.ts';
-import { lost } from '../message/partition-progress.ts';
 import type { PartitionProgress } from '../message/partition-progress.ts';
 import { PartitionReader } from './partition-reader.ts';
+import type { PartitionReaderOptions } from './partition-reader.ts';
 import type { TopicLike } from '../topics/topic.ts';
 import type { TopicSubscription } from './topic-subscription.ts';
 
@@ -18,74 +18,83 @@ export interface TopicPartition {
   readonly partition: number;
 }
 
-/** The partitions that a consumer has now: where it is in each, and which are paused. */
+/** A partition that was taken away with messages that were delivered and not committed. */
+export interface LostPartition {
+  readonly topic: string;
+  readonly progress: PartitionProgress;
+}
+
+/** The readers of the partitions that are assigned to a consumer, and which of them are paused. */
 export class AssignedPartitions {
-  readonly all: PartitionReader[] = [];
+  readonly #readers: PartitionReader[] = [];
   readonly #connection: Connection;
   readonly #selection: TopicSubscription;
   readonly #isWhole: boolean;
-  /** Whether all are paused, but for those that differ: also when they go and come back. */
+  /**
+   * Whether all partitions are paused, but for those in `#differ`. Both outlast an assignment: a
+   * partition that comes back is paused as before.
+   */
   #allPaused = false;
   readonly #differ = new Set<string>();
-  #seeks = 0;
-  /** Progress in partitions that were taken away with messages handed out and not committed. */
-  #lost: readonly PartitionProgress[] = [];
+  /** Calls of `consumer.seek` under way, in their order: of each, the readers that a later one moves. */
+  readonly #seeks = new Set<Set<PartitionReader>>();
+  #lost: readonly LostPartition[] = [];
 
-  /** `isWhole`: it has every partition of its topics. */
+  /** `isWhole`: every partition of the topics is assigned, as without a group. */
   constructor(connection: Connection, selection: TopicSubscription, isWhole: boolean) {
     this.#connection = connection;
     this.#selection = selection;
     this.#isWhole = isWhole;
   }
 
-  /** A reader of a partition; it is to be added when it has its place. */
-  create(topicName: string, topicId: string, partition: number): PartitionReader {
-    const reader = new PartitionReader(this.#selection.mustGet(topicName), topicId, partition);
-    reader.paused = this.#allPaused !== this.#differ.has(keyOf(reader));
+  /** The readers: always the same array, in which they come and go. */
+  get all(): readonly PartitionReader[] {
+    return this.#readers;
+  }
+
+  /** Makes a reader; the caller adds it when the partition may be seen. */
+  create(topicName: string, options: Omit<PartitionReaderOptions, 'topic'>): PartitionReader {
+    const topic = this.#selection.mustGet(topicName);
+    const reader = new PartitionReader({ ...options, topic });
+    reader.setPaused(this.#allPaused !== this.#differ.has(keyOf(reader)));
     return reader;
   }
 
+  add(readers: readonly PartitionReader[]): void {
+    this.#readers.push(...readers);
+  }
+
   remove(reader: PartitionReader): void {
-    const at = this.all.indexOf(reader);
-    if (at !== -1) this.all.splice(at, 1);
-    const { progress } = reader;
+    const at = this.#readers.indexOf(reader);
+    if (at !== -1) this.#readers.splice(at, 1);
+    const { progress, topicId, partition } = reader;
     if (progress === undefined) return;
     if (progress.isIdle && progress.delivered <= progress.committed) return;
-    // A second idle entry would change nothing: the error of a transaction names one partition.
-    this.#lost = [...this.#lost.filter(({ isIdle }) => !isIdle), progress];
+    const isSame = ({ progress: other }: LostPartition): boolean =>
+      other.topicId === topicId && other.partition === partition;
+    // One idle entry of a partition is enough for a transaction to hear of the loss.
+    const kept = this.#lost.filter((lost) => !lost.progress.isIdle || !isSame(lost));
+    this.#lost = [...kept, { topic: reader.topic.name, progress }];
   }
 
-  /** Forgets that partitions were taken away with messages handed out: the loop that had them has ended. */
-  forgetLost(): void {
-    this.#lost = [];
+  /** Partitions that were taken away with messages that were delivered and not committed. */
+  get lost(): readonly LostPartition[] {
+    return this.#lost;
   }
 
-  /**
-   * The progress in every partition, for a transaction that commits what was handed out. Throws
-   * `FENCED` where a partition was taken away with messages that it would commit, and a `TypeError`
-   * while several messages are in the application's hands: the transaction may mean one of them.
-   */
-  handedOut({ commitsItself }: { readonly commitsItself: boolean }): PartitionProgress[] {
-    const isMeant = ({ isIdle }: PartitionProgress): boolean => !isIdle || !commitsItself;
-    const taken = this.#lost.find(isMeant);
-    // A message still in hand may be tried again; every other loss is told once.
-    this.#lost = this.#lost.filter(({ isIdle }) => !isIdle);
-    if (taken !== undefined) throw lost(taken);
-    const all = this.all.flatMap(({ progress }) => progress ?? []);
-    if (all.reduce((sum, { inHand }) => sum + inHand, 0) <= 1) return all;
-    throw new TypeError(
-      'commitOffsets() with several messages in hand: use run() with a concurrency of 1',
-    );
+  /** Forgets lost partitions: of `which`, else all. */
+  forgetLost(which: (lost: LostPartition) => boolean = () => true): void {
+    this.#lost = this.#lost.filter((lost) => !which(lost));
   }
 
   /**
-   * Throws `NOT_ASSIGNED` for a partition that the consumer does not have now, and a `TypeError` or
-   * `RangeError` for what it can never have.
+   * Throws `NOT_ASSIGNED` for a partition that is not assigned now, and a `TypeError` or `RangeError`
+   * for one that can never be.
    */
   mustGet({ topic: topicLike, partition }: TopicPartition): PartitionReader {
     const { name } = this.#selection.mustGet(topicLike);
     checkInteger('partition', partition, 0);
-    const mine = this.all.filter((reader) => reader.topic.name === name);
+    const mine = this.#readers.filter((reader) => reader.topic.name === name);
     const found = mine.find((reader) => reader.partition === partition);
     if (found !== undefined) return found;
     if (this.#isWhole && mine.length > 0) checkPartition(name, partition, mine.length);
@@ -96,30 +105,35 @@ export class AssignedPartitions {
     );
   }
 
-  /** To be called when a seek is asked for: of several the last one asked for counts. */
-  nextSeek(): number {
-    return ++this.#seeks;
-  }
-
   /**
-   * `startingOffsets`: the offsets of the place when the seek was called; without them the place is looked
-   * up now.
+   * Moves a partition, or all. Of several calls for a partition the last one counts, also where the
+   * look-up of an earlier one takes longer. `start` is awaited where no partition is assigned yet,
+   * and resolves with the offsets of the place as of the call, if they can be known.
    */
   async seek(
-    call: number,
     to: Position,
     where: TopicPartition | undefined,
-    startingOffsets?: StartingOffsets,
+    start: () => Promise<StartingOffsets | undefined>,
   ): Promise<void> {
-    const readers = this.#select(where);
-    for (const reader of readers) reader.seekCall = call;
-    const offsets =
-      startingOffsets === undefined
-        ? await this.resolve(readers, to)
-        : readers.map((reader) => startingOffsets.of(reader));
-    readers.forEach((reader, i) => {
-      if (reader.seekCall === call) reader.seek(offsets[i]!);
-    });
+    const overtaken = new Set<PartitionReader>();
+    this.#seeks.add(overtaken);
+    try {
+      const startingOffsets = this.#readers.length === 0 ? await start() : undefined;
+      const readers = this.#select(where);
+      for (const earlier of this.#seeks) {
+        if (earlier === overtaken) break;
+        for (const reader of readers) earlier.add(reader);
+      }
+      const offsets =
+        startingOffsets === undefined
+          ? await this.resolve(readers, to)
+          : readers.map((reader) => startingOffsets.of(reader));
+      readers.forEach((reader, i) => {
+        if (!overtaken.has(reader)) reader.seek(offsets[i]!);
+      });
+    } finally {
+      this.#seeks.delete(overtaken);
+    }
   }
 
   setPaused(paused: boolean, where: TopicPartition | undefined): void {
@@ -128,7 +142,7 @@ export class AssignedPartitions {
       this.#differ.clear();
     }
     for (const reader of this.#select(where)) {
-      reader.paused = paused;
+      reader.setPaused(paused);
       if (paused === this.#allPaused) this.#differ.delete(keyOf(reader));
       else this.#differ.add(keyOf(reader));
     }
@@ -146,7 +160,7 @@ export class AssignedPartitions {
   }
 
   #select(where: TopicPartition | undefined): readonly PartitionReader[] {
-    return where === undefined ? [...this.all] : [this.mustGet(where)];
+    return where === undefined ? [...this.#readers] : [this.mustGet(where)];
   }
 }
 

@@ -11,19 +11,22 @@ export interface PartitionsEvent {
   readonly partitions: readonly AssignedPartition[];
 }
 
-/** A place does not exist (any more): the consumer went where `from` says instead. */
+/** A position is out of range: the consumer goes on where `from` says instead. */
 export interface ResetEvent extends AssignedPartition {
-  /** The group's committed offset, or where the consumer was. */
+  /** The offset that is out of range: the group's committed one, or the consumer's position. */
   readonly outOfRange: number;
   readonly startOffset: number;
   readonly endOffset: number;
-  /** Where it goes on. */
+  /** The offset where the consumer goes on. */
   readonly offset: number;
 }
 
-/** What a consumer in a group tells. */
+/** The events of a consumer; all but 'reset' are of consumers in a group. */
 export interface ConsumerEvents {
-  /** Partitions were assigned, and have their place; what is awaited here comes before their first message. */
+  /**
+   * Partitions were assigned, and have their position. Their first message is delivered when the
+   * listeners have settled.
+   */
   readonly assigned: PartitionsEvent;
   /**
    * The consumer is about to give up these partitions, and has none of their messages in hand any
@@ -31,7 +34,7 @@ export interface ConsumerEvents {
    * are done, or after `rebalanceTimeoutMs`.
    */
   readonly revoked: PartitionsEvent;
-  /** Partitions are gone, and others may read them already: commits would be `FENCED`. */
+  /** Partitions are lost, and other members may read them already: commits would be `FENCED`. */
   readonly lost: PartitionsEvent;
   /** An offset was out of range. */
   readonly reset: ResetEvent;
@@ -46,7 +49,7 @@ const NAMES: readonly (keyof ConsumerEvents)[] = ['assigned', 'revoked', 'lost',
 /** The longest wait of a promise for listeners that may themselves be waiting for that promise. */
 export const LISTENER_GRACE_MS = 1_000;
 
-/** Who listens to a consumer. */
+/** The listeners of a consumer. */
 export class ConsumerListeners {
   readonly #listeners = new Map<string, Set<(event: never) => void | Promise<void>>>(
     NAMES.map((name) => [name, new Set()]),
@@ -54,7 +57,7 @@ export class ConsumerListeners {
   #running = 0;
   #calling = 0;
 
-  /** Returns how to stop. Throws a `TypeError` for an event that does not exist. */
+  /** Returns a function that removes the listener. Throws a `TypeError` for an unknown event. */
   add<E extends keyof ConsumerEvents>(event: E, listener: ConsumerListener<E>): () => void {
     checkOneOf('an event', event, NAMES);
     checkFunction('on() takes a function', listener);
@@ -113,7 +116,7 @@ function reportListenerError(error: unknown): void {
   else console.error('tablog: a listener of a consumer failed:', error);
 }
 
-/** The event of these partitions. */
+/** The detail of an event of these readers' partitions. */
 export function partitionsEvent(readers: readonly PartitionReader[]): PartitionsEvent {
   return {
     partitions: readers.map(({ topic, partition }) => ({ topic: topic.name, partition })),

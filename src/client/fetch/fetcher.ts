@@ -8,7 +8,7 @@ import { lazyCodecs } from './lazy-codecs.ts';
 import type { Connection } from '../connection/connection.ts';
 import { backOff } from '../connection/delivery.ts';
 import { lazyGzip } from './lazy-gzip.ts';
-import type { PartitionReader } from './partition-reader.ts';
+import type { Inflate, PartitionReader } from './partition-reader.ts';
 
 export interface FetcherOptions {
   readonly prefetchBytes: number;
@@ -16,14 +16,15 @@ export interface FetcherOptions {
   readonly maxWaitMs: number;
 }
 
-/** Told apart within one client. */
+/** Unique within one client. */
 let lastFetchId = 0;
 
 /** The broker's list of partitions that wait on behalf of this consumer (KIP-227). */
 class Session {
   readonly id: number;
   epoch = 0;
-  readonly asked = new Set<PartitionReader>();
+  /** The partitions on the list, with the offset that each was asked for. */
+  readonly asked = new Map<PartitionReader, number>();
 
   constructor(id: number) {
     this.id = id;
@@ -51,9 +52,9 @@ export class Fetcher {
   /** Answers in a row that failed for one partition, and are asked for again. */
   readonly #failed = new WeakMap<PartitionReader, number>();
   #answers = 0;
-  /** Why the last poll failed. */
+  /** The error of the last poll, until `check` has thrown it. */
   #error: { readonly error: unknown } | undefined;
-  /** What else whoever reads is to be told. */
+  /** Another error for whoever reads, until `check` has thrown it. */
   #failure: { readonly error: unknown } | undefined;
 
   constructor(
@@ -69,25 +70,25 @@ export class Fetcher {
   }
 
   /**
-   * Resolves at the next arrival. Ask for it before looking whether something is there: an arrival
-   * in between would be missed.
+   * Resolves at the next arrival. Read it before a look at the buffers: an arrival in between would
+   * be missed.
    */
   get arrival(): Promise<void> {
     return this.#arrival.promise;
   }
 
-  /** How many polls were answered: those who wait for an arrival are woken by much else. */
+  /** The number of polls that were answered. An arrival may have other causes. */
   get answers(): number {
     return this.#answers;
   }
 
-  /** Has whoever reads get this error, once. */
+  /** Has `check` throw this error, once. */
   fail(error: unknown): void {
     this.#failure = { error };
     this.wake();
   }
 
-  /** Throws, once, why nothing can be fetched. */
+  /** Throws the error that keeps the consumer from fetching, once. */
   check(): void {
     const failed = this.#failure ?? this.#error;
     if (this.#failure === undefined) this.#error = undefined;
@@ -101,13 +102,13 @@ export class Fetcher {
     this.pump();
   }
 
-  /** Stops asking; what has been fetched stays. */
+  /** Stops polling; the buffers stay. */
   stop(): void {
     this.#active = false;
     this.interrupt();
   }
 
-  /** Has the poll under way answered at once, and drops the session. */
+  /** Cancels the poll that waits, and drops the session. */
   interrupt(): void {
     const session = this.#session;
     if (session === undefined) return;
@@ -117,13 +118,13 @@ export class Fetcher {
     this.#connection.call('cancelFetch', { clientId, fetchId: session.id }).catch(() => {});
   }
 
-  /** Wakes who waits for an arrival. */
+  /** Settles `arrival`. */
   wake(): void {
     this.#arrival.resolve();
     this.#arrival = deferred();
   }
 
-  /** Asks for what there is room for. */
+  /** Polls for the partitions that have room. */
   pump(): void {
     // At most two polls: one that waits, and the next, which has the first one answered at once.
     // While polls fail, one is enough to learn that they work again.
@@ -132,16 +133,14 @@ export class Fetcher {
     const { prefetchBytes } = this.#options;
     const asked = this.#session?.asked;
     const wanted = this.#readers.filter((reader) => this.#isWanted(reader));
-    const changed = wanted.filter(
-      (reader) => !asked?.has(reader) || reader.askedOffset !== reader.fetchOffset,
-    );
+    const changed = wanted.filter((reader) => asked?.get(reader) !== reader.fetchOffset);
     if (wanted.length === 0 || (changed.length === 0 && this.#polls.size > 0)) return;
     const buffered = this.#readers.reduce((bytes, reader) => bytes + reader.bufferedBytes, 0);
     const reserved = [...this.#polls.values()].reduce((bytes, poll) => bytes + poll, 0);
     const room = prefetchBytes - buffered - reserved;
     // A paused partition may keep its buffer for ever: the buffer takes room, and keeps no loop busy.
     const atHand = this.#readers.some(
-      ({ paused, stopped, bufferedBytes }) => !paused && !stopped && bufferedBytes > 0,
+      ({ isReadable, bufferedBytes }) => isReadable && bufferedBytes > 0,
     );
     // With nothing at hand, one batch is asked for however small the room is.
     if (room <= 0 && (atHand || reserved > 0)) {
@@ -154,8 +153,8 @@ export class Fetcher {
   }
 
   #isWanted(reader: PartitionReader): boolean {
-    const { paused, stopped, failed, bufferedBytes } = reader;
-    return !paused && !stopped && !failed && bufferedBytes < this.#options.maxPartitionBytes;
+    const { isReadable, failed, bufferedBytes } = reader;
+    return isReadable && !failed && bufferedBytes < this.#options.maxPartitionBytes;
   }
 
   async #poll(
@@ -198,7 +197,7 @@ export class Fetcher {
     this.pump();
   }
 
-  /** The next fetch of the session: what joins, and what leaves. */
+  /** The next fetch of the session: the partitions that join its list, and those that leave it. */
   #request(
     session: Session,
     wanted: readonly PartitionReader[],
@@ -206,12 +205,9 @@ export class Fetcher {
   ): Omit<Request<'fetch'>, 'fetchId' | 'maxBytes'> {
     const { maxWaitMs, maxPartitionBytes: maxBytes } = this.#options;
     const { asked, id } = session;
-    for (const reader of changed) {
-      reader.askedOffset = reader.fetchOffset;
-      asked.add(reader);
-    }
-    const kept = new Set(asked.size > wanted.length ? wanted : asked);
-    const forgotten = [...asked].filter((reader) => !kept.has(reader));
+    for (const reader of changed) asked.set(reader, reader.fetchOffset);
+    const kept = new Set(asked.size > wanted.length ? wanted : asked.keys());
+    const forgotten = [...asked.keys()].filter((reader) => !kept.has(reader));
     for (const reader of forgotten) asked.delete(reader);
     return {
       clientId: this.#connection.clientId,
@@ -237,38 +233,44 @@ export class Fetcher {
       return undefined;
     }
     this.#failed.delete(reader);
-    const answered = (accepts: boolean): void => {
-      // An answered partition has left the session, unless a seek asked for another offset meanwhile.
-      if (reader.askedOffset === offset) session.asked.delete(reader);
-      if (accepts && reader.fetchOffset === offset) reader.accept(part); // else it has sought
+    const accept = (inflate?: Inflate): void => {
+      this.#answered(session, reader, offset);
+      if (reader.fetchOffset === offset) reader.accept(part, inflate); // else it has sought
     };
     if (!('error' in part) && part.compressed) {
-      return this.#inflatable(reader, part.segments).then(answered);
+      return this.#inflate(reader, part.segments).then((inflate) => {
+        if (inflate === undefined) this.#answered(session, reader, offset);
+        else accept(inflate);
+      });
     }
-    answered(true);
+    accept();
     return undefined;
   }
 
-  /**
-   * Has a partition whose storage failed asked for again after a back-off of its own: the other
-   * partitions go on.
-   */
+  /** Asks for a partition whose storage failed after a back-off of its own; the others go on. */
   async #askLater(session: Session, reader: PartitionReader, offset: number): Promise<void> {
     const failures = (this.#failed.get(reader) ?? 0) + 1;
     this.#failed.set(reader, failures);
     await backOff(this.#connection, failures);
-    if (reader.askedOffset === offset) session.asked.delete(reader);
+    this.#answered(session, reader, offset);
     this.pump();
   }
 
-  /** Loads what the segments need; `false`: that failed, and whoever reads is told. */
-  async #inflatable(reader: PartitionReader, segments: readonly ArrayBuffer[]): Promise<boolean> {
+  /** An answered partition has left the session, unless a seek asked for another offset meanwhile. */
+  #answered({ asked }: Session, reader: PartitionReader, offset: number): void {
+    if (asked.get(reader) === offset) asked.delete(reader);
+  }
+
+  /** What inflates the segments; `undefined` where it cannot be loaded, and whoever reads is told. */
+  async #inflate(
+    reader: PartitionReader,
+    segments: readonly ArrayBuffer[],
+  ): Promise<Inflate | undefined> {
     try {
-      await loadInflate(reader, segments);
-      return true;
+      return await loadInflate(reader, segments);
     } catch (error) {
       this.#error = { error: toTablogError(error) }; // thrown once; then fetching goes on
-      return false;
+      return undefined;
     }
   }
 
@@ -286,16 +288,16 @@ function nameOf({ topicId, partition }: PartitionReader): {
   return { topicId, partition };
 }
 
-/** Has the code of every codec that the segments need: gzip's is there, another's may have to be loaded. */
+/** Loads the code of every codec that the segments need. */
 async function loadInflate(
   reader: PartitionReader,
   segments: readonly ArrayBuffer[],
-): Promise<void> {
+): Promise<Inflate> {
   const { inflate, loadCodecsFor } = await lazyCodecs.load();
   const where = { topic: reader.topic.name, partition: reader.partition };
   const gzip = async (): Promise<RecordCodec> => (await lazyGzip.load()).gzip;
   for (const segment of segments) {
     await loadCodecsFor(new Uint8Array(segment), where, { gzip });
   }
-  reader.inflate = inflate;
+  return inflate;
 }

@@ -4,17 +4,17 @@ import type { TopicInfo } from '../../protocol/topic.ts';
 import type { ConsumerListeners } from './consumer-events.ts';
 import type { Position } from './position.ts';
 import type { StartingOffsets } from './starting-offsets.ts';
-import { isLeftBehind, resetPosition, resetReader } from './offset-reset.ts';
+import { isLeftBehind, resetOffset } from './offset-reset.ts';
 import type { PartitionReader } from './partition-reader.ts';
 import type { AssignedPartitions } from './assigned-partitions.ts';
 import type { TopicMetadata } from '../topics/topic-metadata.ts';
 import type { TopicSubscription } from './topic-subscription.ts';
 
-/** Who says which partitions a consumer reads: it adds readers to the set, and takes them out. */
+/** Decides which partitions a consumer reads: adds readers to `AssignedPartitions`, and removes them. */
 export interface Assignment {
-  /** Resolves when the first partitions have their place. */
+  /** Resolves when the first partitions have their position. */
   start(): Promise<void>;
-  /** Whether messages may be handed out now. */
+  /** Whether messages may be delivered now. */
   mayDeliver(): boolean;
   /** Gives everything back. Idempotent. */
   close(): Promise<void>;
@@ -29,7 +29,7 @@ export interface ManualAssignmentOptions {
   readonly startingOffsets: Promise<StartingOffsets>;
   readonly listeners: ConsumerListeners;
   readonly mustExist: boolean;
-  /** There may be more to read. */
+  /** Called when there may be more to read. */
   readonly onChange: () => void;
 }
 
@@ -51,18 +51,15 @@ export class ManualAssignment implements Assignment {
     this.#closing.signal.addEventListener('abort', stop, { once: true });
     const startingOffsets = await this.#options.startingOffsets;
     if (mustExist) checkExist(selection, startingOffsets.topics);
-    const found = this.#newReaders(
-      startingOffsets.topics.map(({ id, name, offsets }) => ({
-        id,
-        name,
-        partitions: offsets.length,
-      })),
-    );
-    for (const reader of found) reader.seek(startingOffsets.of(reader));
-    readers.all.push(...found);
+    const topics = startingOffsets.topics.map(({ id, name, offsets }) => ({
+      id,
+      name,
+      partitions: offsets.length,
+    }));
+    readers.add(this.#newReaders(topics, startingOffsets));
     this.#started = true;
     this.#options.onChange();
-    void this.#addNew(); // those that were added meanwhile
+    void this.#addNew(); // partitions that were added meanwhile
   }
 
   mayDeliver(): boolean {
@@ -73,20 +70,23 @@ export class ManualAssignment implements Assignment {
     this.#closing.abort();
   }
 
-  /** Topics and partitions that came since are read from their first record: nobody has seen it yet. */
+  /** Adds partitions that were created since. They are read from their first record. */
   async #addNew(): Promise<void> {
     if (!this.#started || this.#closing.signal.aborted) return;
     const { topicMetadata, readers, onChange } = this.#options;
-    // What cannot be listed now is asked for again at the next change.
+    // After a failure the topics are listed again at the next change.
     const topics = await topicMetadata.list().catch(() => []);
     if (this.#closing.signal.aborted) return;
     const later = this.#newReaders(topics);
     for (const reader of later) this.#later.add(reader);
-    readers.all.push(...later);
+    readers.add(later);
     onChange();
   }
 
-  #newReaders(topics: readonly Pick<TopicInfo, 'id' | 'name' | 'partitions'>[]): PartitionReader[] {
+  #newReaders(
+    topics: readonly Pick<TopicInfo, 'id' | 'name' | 'partitions'>[],
+    startingOffsets?: StartingOffsets,
+  ): PartitionReader[] {
     const { selection, readers } = this.#options;
     const known = new Map<string, { readonly id: string; partitions: number }>();
     for (const { topic, topicId: id } of readers.all) {
@@ -94,40 +94,40 @@ export class ManualAssignment implements Assignment {
       if (of === undefined) known.set(topic.name, { id, partitions: 1 });
       else of.partitions++;
     }
-    return topics.flatMap(({ id, name, partitions }) => {
+    return topics.flatMap(({ id: topicId, name, partitions }) => {
       const mine = known.get(name);
-      // One that was deleted and made again is another topic: its readers report that it is gone.
-      if (mine !== undefined && mine.id !== id) return [];
+      // A topic that was deleted and created again is another one; the readers of the old one throw.
+      if (mine !== undefined && mine.id !== topicId) return [];
       const first = mine?.partitions ?? 0;
       if (first >= partitions || selection.get(name) === undefined) return [];
       return Array.from({ length: Math.max(partitions - first, 0) }, (_, i) => {
-        const reader = readers.create(name, id, first + i);
-        reader.onError = (error) => this.#recover(reader, error);
-        return reader;
+        const partition = first + i;
+        const offset = startingOffsets?.of({ topicId, partition }) ?? 0;
+        const onError = this.#recover;
+        return readers.create(name, { topicId, partition, offset, onError });
       });
     });
   }
 
-  /** Moves a reader whose next record was deleted to where `from` says, or to the first record left. */
-  #recover(reader: PartitionReader, error: TablogError): boolean {
+  /**
+   * Moves a reader whose next record was deleted to where `from` says; one that has read nothing of a
+   * new partition, to the first record that is left.
+   */
+  readonly #recover = (reader: PartitionReader, error: TablogError): boolean => {
     if (!isLeftBehind(error)) return false;
-    const { readers, from, listeners, onChange } = this.#options;
-    const { epoch } = reader;
-    reader.stopped = true;
+    const { readers, from } = this.#options;
     const isUnread = this.#later.has(reader) && reader.position === 0;
-    const to = isUnread ? 'earliest' : resetPosition(reader, from);
-    const found = readers.resolve([reader], to);
-    void found
-      .then(
-        ([offset]) => resetReader(reader, error, { found: offset!, epoch, listeners }),
-        () => {}, // the next fetch says once more what is wrong
-      )
-      .then(() => {
-        reader.stopped = false;
-        onChange();
-      });
+    void resetOffset(reader, error, {
+      ...this.#options,
+      to: isUnread ? 'earliest' : from,
+      lookUp: (to) =>
+        readers.resolve([reader], to).then(
+          ([offset]) => offset,
+          () => undefined,
+        ),
+    });
     return true;
-  }
+  };
 }
 
 /** Throws `UNKNOWN_TOPIC` for a topic that was named and is not there. */

@@ -8,59 +8,87 @@ import { decodeRecord } from '../message/decode-record.ts';
 import type { Undecodable } from '../message/decode-record.ts';
 import type { PartitionProgress } from '../message/partition-progress.ts';
 import type { Message } from '../message/message.ts';
+import { PartitionState } from '../message/partition-state.ts';
 import { PartitionSource } from '../message/partition-source.ts';
 import type { Topic } from '../topics/topic.ts';
 
 /** Inflates a batch's records, given the id of its codec; throws beyond `limit` bytes. */
 export type Inflate = (codec: number, records: Uint8Array, limit: number) => Uint8Array;
 
+export interface PartitionReaderOptions {
+  readonly topic: Topic;
+  readonly topicId: string;
+  readonly partition: number;
+  /** The offset of the first message. Default 0. */
+  readonly offset?: number;
+  /** `undefined` without a group. */
+  readonly progress?: PartitionProgress | undefined;
+  /**
+   * Called with an error that a fetch brought for the partition. Returns true where something is
+   * done about it; else whoever reads gets the error.
+   */
+  readonly onError?: (reader: PartitionReader, error: TablogError) => boolean;
+}
+
 /**
- * A consumer's place in one partition: where it stands, what has been fetched and is not read yet,
- * and the cursor that decodes it, record by record.
+ * A consumer's position in one partition: the records that were fetched and not polled yet, and the
+ * cursor that decodes them, record by record.
  */
 export class PartitionReader {
   readonly source: PartitionSource;
   readonly topic: Topic;
   readonly topicId: string;
   readonly partition: number;
-  /** The offset of the next message. */
-  position = 0;
-  paused = false;
-  /** Nothing is handed out: it has no place yet, or is being given up. */
-  stopped = false;
-  /** Gets what stops it first; `true`: something is being done about it. */
-  onError: ((error: TablogError) => boolean) | undefined;
-  /** The offset that the broker was asked for; `undefined` while it is not asked. */
-  askedOffset: number | undefined;
-  /** The last `consumer.seek` that moves it. */
-  seekCall = 0;
-  /** Goes up at each seek: what was fetched before it is thrown away. */
-  epoch = 0;
-  endOffset = 0;
-  inflate: Inflate | undefined;
+  /** Decides what is fetched, polled and delivered. Seeks go through the reader. */
+  readonly state: PartitionState;
+  readonly #onError: PartitionReaderOptions['onError'];
+  #isPaused = false;
+  #position: number;
+  #fetchOffset: number;
+  #endOffset = 0;
   #segments: Uint8Array[] = [];
   #at = 0;
+  #bufferedBytes = 0;
+  #inflate: Inflate | undefined;
   #cursor: RecordCursor | undefined;
   /** Whether the record at the cursor was put back, and is the next one. */
   #isPutBack = false;
-  #fetchOffset = 0;
-  #bufferedBytes = 0;
   #error: TablogError | undefined;
 
-  constructor(topic: Topic, topicId: string, partition: number) {
-    this.source = new PartitionSource(topic, topicId, partition);
+  constructor(options: PartitionReaderOptions) {
+    const { topic, topicId, partition, offset = 0, progress, onError } = options;
+    this.source = new PartitionSource(topic, topicId, partition, progress);
     this.topic = topic;
     this.topicId = topicId;
     this.partition = partition;
+    this.#onError = onError;
+    this.state = progress?.state ?? new PartitionState('reading');
+    this.#position = offset;
+    this.#fetchOffset = offset;
   }
 
-  /** The member's hold on the partition; `undefined` without a group. */
+  /** What the group's member has done with the partition; `undefined` without a group. */
   get progress(): PartitionProgress | undefined {
     return this.source.progress;
   }
 
-  set progress(progress: PartitionProgress) {
-    this.source.progress = progress;
+  /** Whether records may be fetched and polled. */
+  get isReadable(): boolean {
+    return this.state.polls && !this.#isPaused;
+  }
+
+  get isPaused(): boolean {
+    return this.#isPaused;
+  }
+
+  /** The offset of the next message. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** The partition's end offset as of the last fetch. */
+  get endOffset(): number {
+    return this.#endOffset;
   }
 
   /** Where the next fetch begins: after what is buffered. */
@@ -78,14 +106,20 @@ export class PartitionReader {
     return this.#error !== undefined;
   }
 
-  /** Takes what a fetch brought. */
-  accept(fetched: FetchedPartition): void {
+  /** While paused, nothing is polled; the buffer stays. */
+  setPaused(paused: boolean): void {
+    this.#isPaused = paused;
+  }
+
+  /** Takes what a fetch brought; `inflate` where a batch of it is compressed. */
+  accept(fetched: FetchedPartition, inflate?: Inflate): void {
     if ('error' in fetched) {
       const error = fromErrorData(fetched.error);
-      if (!this.onError?.(error)) this.#error = this.#locate(error);
+      if (this.#onError?.(this, error) !== true) this.#error = this.#locate(error);
       return;
     }
-    this.endOffset = fetched.endOffset;
+    this.#inflate = inflate ?? this.#inflate;
+    this.#endOffset = fetched.endOffset;
     for (const segment of fetched.segments) {
       const bytes = new Uint8Array(segment);
       this.#segments.push(bytes);
@@ -96,23 +130,24 @@ export class PartitionReader {
 
   /** Moves to `offset`, and drops what was buffered. */
   seek(offset: number): void {
-    this.epoch++;
-    this.position = offset;
+    (this.progress ?? this.state).seek(offset);
+    this.#position = offset;
     this.#fetchOffset = offset;
     this.#drop();
     this.#error = undefined;
-    this.progress?.restart(offset);
   }
 
-  /** Has `offset` read again, unless somebody has sought since `epoch`, or it is to come anyway. */
-  rewind(epoch: number, offset: number): void {
-    if (this.stopped || offset >= this.position) return;
-    if (epoch === this.epoch) this.seek(offset);
+  /**
+   * Has `offset` read again, unless somebody has sought since `seekVersion`, or it is to come
+   * anyway.
+   */
+  rewind(seekVersion: number, offset: number): void {
+    if (offset < this.#position && this.state.isCurrent(seekVersion)) this.seek(offset);
   }
 
   /** The next message, or `undefined` where a fetch has to come first. Throws what stops the partition. */
   next(): Message | Undecodable | undefined {
-    if (this.paused || this.stopped) return undefined;
+    if (!this.isReadable) return undefined;
     for (;;) {
       const cursor = this.#cursor ?? this.#nextBatch();
       if (cursor === undefined) {
@@ -121,8 +156,8 @@ export class PartitionReader {
       }
       if (this.#isPutBack) this.#isPutBack = false;
       else if (!this.#advance(cursor)) continue;
-      if (cursor.offset < this.position) continue; // the batch began before the place sought
-      this.position = cursor.offset + 1;
+      if (cursor.offset < this.#position) continue; // the batch began before the place sought
+      this.#position = cursor.offset + 1;
       return decodeRecord(this.source, cursor);
     }
   }
@@ -138,14 +173,14 @@ export class PartitionReader {
   /** Puts the record that `next()` returned last back: the next call decodes it again. */
   putBack(): void {
     this.#isPutBack = true;
-    this.position = this.#cursor!.offset;
+    this.#position = this.#cursor!.offset;
   }
 
   /** Goes past the record that was put back; false where a seek has changed the next record. */
   pass(offset: number): boolean {
     if (!this.#isPutBack || this.#cursor?.offset !== offset) return false;
     this.#isPutBack = false;
-    this.position = offset + 1;
+    this.#position = offset + 1;
     return true;
   }
 
@@ -156,7 +191,7 @@ export class PartitionReader {
       throw this.#stop(error);
     }
     this.#cursor = undefined;
-    this.position = Math.max(this.position, cursor.nextOffset);
+    this.#position = Math.max(this.#position, cursor.nextOffset);
     return false;
   }
 
@@ -176,10 +211,10 @@ export class PartitionReader {
         this.#bufferedBytes -= size;
         // Control batches, the markers of transactions, have no records for applications.
         if ((bytes[FIELD.attributes + 1]! & ATTRIBUTE.control) !== 0) {
-          this.position = Math.max(this.position, new RecordCursor({ bytes }).nextOffset);
+          this.#position = Math.max(this.#position, new RecordCursor({ bytes }).nextOffset);
           continue;
         }
-        return (this.#cursor = new RecordCursor({ bytes }, this.#inflate(bytes)));
+        return (this.#cursor = new RecordCursor({ bytes }, this.#inflated(bytes)));
       } catch (error) {
         throw this.#stop(error);
       }
@@ -187,10 +222,10 @@ export class PartitionReader {
   }
 
   /** The records of a compressed batch. */
-  #inflate(batch: Uint8Array): Uint8Array | undefined {
+  #inflated(batch: Uint8Array): Uint8Array | undefined {
     const codec = batch[FIELD.attributes + 1]! & ATTRIBUTE.codec;
     if (codec === CODEC.none) return undefined;
-    return this.inflate!(codec, batch.subarray(FIELD.records), MAX_INFLATED_BYTES);
+    return this.#inflate!(codec, batch.subarray(FIELD.records), MAX_INFLATED_BYTES);
   }
 
   /** A batch that cannot be read: the partition stops before it until somebody seeks. */
@@ -202,7 +237,8 @@ export class PartitionReader {
   }
 
   #locate(error: TablogError): TablogError {
-    const { partition, position: offset } = this;
+    const { partition } = this;
+    const offset = this.#position;
     const topic = this.topic.name;
     const where = `topic '${topic}', partition ${partition}, offset ${offset}`;
     return error.at(where, { topic, partition, offset });

@@ -18,7 +18,7 @@ import { PartitionProgress } from '../message/partition-progress.ts';
 import { isGone } from './offset-committer.ts';
 import type { OffsetCommitter } from './offset-committer.ts';
 import type { StartingOffsets } from '../fetch/starting-offsets.ts';
-import { resetPosition, resetReader } from '../fetch/offset-reset.ts';
+import { resetOffset } from '../fetch/offset-reset.ts';
 import type { PartitionReader } from '../fetch/partition-reader.ts';
 import type { AssignedPartitions } from '../fetch/assigned-partitions.ts';
 
@@ -40,29 +40,31 @@ export interface AssignmentReconcilerOptions {
   readonly startingOffsets: Promise<StartingOffsets | undefined>;
   /** There may be more to read, or less. */
   readonly onChange: () => void;
-  /** Nothing more of it is to begin: it is to be given up. */
+  /** Called when a partition is to be given up: no message of it is to be started any more. */
   readonly onRevoking: (reader: PartitionReader) => void;
-  /** Something failed that nobody waits for. */
+  /** Called with an error of work that nobody waits for. */
   readonly onError: (error: unknown) => void;
 }
 
 /**
- * What a member holds, brought in line with what it owns: begins with partitions that it got, gives
- * up those that are asked for as soon as nothing of them is in hand, and drops those that are lost.
+ * Brings what the consumer reads in line with what the group has assigned to the member: starts new
+ * partitions, releases those that the group wants back as soon as none of their messages is in hand,
+ * and drops those that are lost.
  */
 export class AssignmentReconciler {
   readonly #options: AssignmentReconcilerOptions;
+  /** The readers of the member's partitions, by assignment. */
   readonly #held = new Map<string, PartitionReader>();
-  /** Claims with which something is being done. */
+  /** Assignments that are being started or released. */
   readonly #busy = new Set<string>();
   readonly #releasing = new Set<Promise<void>>();
   /** Readers whose revocation the application has been told of. */
   readonly #revoked = new WeakSet<PartitionReader>();
-  /** Lost, and perhaps in the application's hands still. */
+  /** Lost partitions, of which messages may still be in the application's hands. */
   #lost: PartitionProgress[] = [];
   #member: MemberRef | undefined;
   #view: MemberView | undefined;
-  /** Nothing begins any more. */
+  /** Whether the member leaves: no partition is started any more. */
   #isEnding = false;
 
   constructor(options: AssignmentReconcilerOptions) {
@@ -73,7 +75,7 @@ export class AssignmentReconciler {
     return [...this.#held.values()].map((reader) => reader.progress!);
   }
 
-  /** Of the group as last seen. */
+  /** The group's generation as of the last view. */
   get generation(): number {
     return this.#view?.generation ?? -1;
   }
@@ -93,7 +95,7 @@ export class AssignmentReconciler {
     );
   }
 
-  /** The group as it is now, for this life of the member. */
+  /** Takes a view of the group, as this life of the member sees it. */
   apply(member: MemberRef, view: MemberView): void {
     const isSameLife = this.#member?.memberEpoch === member.memberEpoch;
     if (isSameLife && view.generation < this.#view!.generation) return;
@@ -111,7 +113,7 @@ export class AssignmentReconciler {
     this.#options.onChange();
   }
 
-  /** The member is none any more. */
+  /** Drops everything: the group has removed the member, or it has left. */
   loseAll(): void {
     this.#member = undefined;
     this.#view = undefined;
@@ -119,7 +121,7 @@ export class AssignmentReconciler {
     this.#lose([...this.#held.values()]);
   }
 
-  /** Resolves when nothing of what was lost is in the application's hands. */
+  /** Resolves when no message of a lost partition is in the application's hands. */
   async lostIdle(): Promise<void> {
     await Promise.all(this.#lost.map((progress) => progress.idle()));
     this.#lost = [];
@@ -131,15 +133,16 @@ export class AssignmentReconciler {
    */
   async revokeAll(timeoutMs: number): Promise<void> {
     this.#isEnding = true;
+    const readers = [...this.#held.values()];
+    for (const { progress } of readers) progress!.revoke();
     const late = deferred();
     const cancel = this.#options.connection.clock.after(timeoutMs, late.resolve);
     await Promise.race([Promise.all(this.#releasing), late.promise]);
-    const readers = [...this.#held.values()];
-    for (const reader of readers) reader.stopped = true;
-    await Promise.race([this.#tellRevoked(readers), late.promise]);
+    const held = readers.filter((reader) => this.#held.has(keyOf(reader.progress!)));
+    await Promise.race([this.#tellRevoked(held), late.promise]);
     cancel();
-    await this.#flush(readers);
-    for (const reader of readers) this.#drop(reader);
+    await this.#flush(held);
+    for (const reader of held) this.#drop(reader);
   }
 
   async #begin(member: MemberRef, partitions: readonly OwnedPartition[]): Promise<void> {
@@ -156,13 +159,13 @@ export class AssignmentReconciler {
       const isOver = this.#member !== member || this.#isEnding || !this.#owns(partitions[i]!);
       return isOver ? [] : this.#newReader(member, partitions[i]!, position.offset);
     });
-    readers.all.push(...begun);
+    readers.add(begun);
     for (const reader of begun) this.#held.set(keyOf(reader.progress!), reader);
     if (begun.length > 0) {
       const told = this.#announce(begun, positions!);
       this.#options.onChange(); // the member is ready, whatever its listeners wait for
       await told;
-      for (const reader of begun) reader.stopped = !reader.progress!.isOpen || this.#isEnding;
+      for (const reader of begun) reader.state.enter('reading');
     }
     this.#done(member, partitions);
   }
@@ -181,7 +184,7 @@ export class AssignmentReconciler {
       const at = { outOfRange, startOffset, endOffset, offset };
       return listeners.emit('reset', { topic: topic.name, partition, ...at });
     });
-    const held = begun.filter(({ progress }) => progress!.isOpen && !this.#isEnding);
+    const held = begun.filter(({ state }) => state.delivers); // a 'reset' listener may have closed it
     if (held.length > 0) told.push(listeners.emit('assigned', partitionsEvent(held)));
     await Promise.all(told);
   }
@@ -196,12 +199,9 @@ export class AssignmentReconciler {
   #newReader(member: MemberRef, assigned: OwnedPartition, offset: number): PartitionReader {
     const { committer, readers } = this.#options;
     const { topic, topicId, partition } = assigned;
-    const reader = readers.create(topic, topicId, partition);
-    reader.seek(offset);
-    reader.progress = new PartitionProgress(member, assigned, offset, committer);
-    reader.stopped = true;
-    reader.onError = (error) => this.#recover(reader, error);
-    return reader;
+    const progress = new PartitionProgress(member, assigned, offset, committer);
+    const onError = this.#recover;
+    return readers.create(topic, { topicId, partition, offset, progress, onError });
   }
 
   #giveUp(member: MemberRef, partitions: readonly OwnedPartition[]): void {
@@ -213,8 +213,7 @@ export class AssignmentReconciler {
         continue;
       }
       const progress = reader.progress!;
-      progress.revoking = true;
-      reader.stopped = true;
+      progress.revoke();
       this.#options.onRevoking(reader);
       if (progress.isIdle) idle.push(assigned);
       else void progress.idle().then(() => this.#startRelease(member, [assigned]));
@@ -264,9 +263,10 @@ export class AssignmentReconciler {
   #lose(readers: readonly PartitionReader[]): void {
     if (readers.length === 0) return;
     for (const reader of readers) {
-      reader.stopped = true;
+      const progress = reader.progress!;
+      progress.revoke();
       this.#options.onRevoking(reader);
-      this.#lost.push(reader.progress!);
+      this.#lost.push(progress);
       this.#drop(reader);
     }
     void this.#options.listeners.emit('lost', partitionsEvent(readers));
@@ -294,23 +294,19 @@ export class AssignmentReconciler {
     }
   }
 
-  #recover(reader: PartitionReader, error: TablogError): boolean {
-    const isDeleted = error.code === 'UNKNOWN_TOPIC'; // the group takes the partition out
-    if (!isDeleted && error.code !== 'OFFSET_OUT_OF_RANGE') return false;
-    reader.stopped = true;
-    if (!isDeleted) void this.#reset(reader, error);
+  readonly #recover = (reader: PartitionReader, error: TablogError): boolean => {
+    const { from, readers } = this.#options;
+    if (error.code === 'UNKNOWN_TOPIC') reader.state.enter('deleted');
+    else if (error.code !== 'OFFSET_OUT_OF_RANGE') return false;
+    else {
+      void resetOffset(reader, error, {
+        ...this.#options,
+        to: from,
+        lookUp: async (to) => (await this.#tried(() => readers.resolve([reader], to)))?.[0],
+      });
+    }
     return true;
-  }
-
-  /** Goes where `from` says, because the place does not exist any more. */
-  async #reset(reader: PartitionReader, error: TablogError): Promise<void> {
-    const { from, listeners, onChange, readers } = this.#options;
-    const { epoch } = reader;
-    const offsets = await this.#tried(() => readers.resolve([reader], resetPosition(reader, from)));
-    reader.stopped = !reader.progress!.isOpen || this.#isEnding;
-    if (offsets !== undefined) resetReader(reader, error, { found: offsets[0]!, epoch, listeners });
-    onChange();
-  }
+  };
 }
 
 function keyOf({ topicId, partition, assignmentEpoch: epoch }: PartitionAssignment): string {

@@ -3,8 +3,7 @@ import { TablogError, closed, isAway, isFenced } from '../../base/error.ts';
 import type { OffsetCommit } from '../../protocol/group.ts';
 import type { Connection } from '../connection/connection.ts';
 import { backOff } from '../connection/delivery.ts';
-import { lost, toCommit } from '../message/partition-progress.ts';
-import type { Committer, PartitionProgress } from '../message/partition-progress.ts';
+import type { Committer, PartitionProgress, PendingCommit } from '../message/partition-progress.ts';
 
 /**
  * When what was processed is committed. 'processed': at once, in the background; `everyMs`: that
@@ -12,16 +11,14 @@ import type { Committer, PartitionProgress } from '../message/partition-progress
  */
 export type CommitMode = 'processed' | 'manual' | { readonly everyMs: number };
 
-/** How many were made, for their order. */
+/** The number of committers of this tab, for their order. */
 let committers = 0;
 
-interface Waiting {
-  offset: number;
-  metadata: string;
-  /** It may go back. */
+/** The next commit of a partition, until the one in flight has its answer. */
+interface QueuedCommit {
+  commit: PendingCommit;
+  /** Whether the offset is sent also where a later one is committed. */
   isExact: boolean;
-  /** The hold's, when this was asked for. */
-  restarts: number;
   readonly settled: Promise<void>;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
@@ -35,15 +32,17 @@ export interface OffsetCommitterOptions {
 }
 
 /**
- * Commits a member's offsets: one commit at a time, and what comes meanwhile goes into the next one,
- * so that no commit overtakes another.
+ * Commits a member's offsets: one call at a time, so that no commit overtakes another. Commits that
+ * are asked for meanwhile are queued, and go together in the next call.
  */
 export class OffsetCommitter implements Committer {
   readonly order: number = ++committers;
   readonly #options: OffsetCommitterOptions;
   readonly #clock: Clock;
-  #waiting = new Map<PartitionProgress, Waiting>();
+  #queue = new Map<PartitionProgress, QueuedCommit>();
+  /** Partitions in which more may be processed than is committed. */
   readonly #processed = new Set<PartitionProgress>();
+  /** The last call, or other work of `alone`: settled when nothing is in flight. */
   #last: Promise<void> = Promise.resolve();
   #sending = false;
   #cancelTimer: (() => void) | undefined;
@@ -54,10 +53,9 @@ export class OffsetCommitter implements Committer {
     this.#clock = options.connection.clock;
   }
 
-  /** More of a partition has been processed. */
   progressed(progress: PartitionProgress): void {
     const { mode } = this.#options;
-    if (mode === 'manual') return;
+    if (mode === 'manual' || this.#isClosed) return;
     this.#processed.add(progress);
     if (mode === 'processed') {
       if (!this.#sending) void this.#sendProcessed();
@@ -69,39 +67,38 @@ export class OffsetCommitter implements Committer {
     }
   }
 
-  /** Commits `offset`, unless more is committed when its turn comes. */
+  /** Commits `offset`, unless a later one is committed when it is to be sent. */
   commit(progress: PartitionProgress, offset: number): Promise<void> {
-    return this.#ask(progress, offset, '', false);
+    return this.#enqueue(progress, offset, '', false);
   }
 
   commitExactly(progress: PartitionProgress, offset: number, metadata: string): Promise<void> {
-    return this.#ask(progress, offset, metadata, true);
+    return this.#enqueue(progress, offset, metadata, true);
   }
 
-  /** Of several calls for a partition the last one counts; all of them settle alike. */
-  #ask(
+  /** Of several commits of a partition the last one is sent; all of them settle alike. */
+  #enqueue(
     progress: PartitionProgress,
     offset: number,
     metadata: string,
     isExact: boolean,
   ): Promise<void> {
     if (this.#isClosed) return Promise.reject(this.#closedError());
-    progress.asked = offset;
-    const { restarts } = progress;
-    const waiting = this.#waiting.get(progress);
-    if (waiting !== undefined) {
-      const isAll = isExact || waiting.isExact;
-      Object.assign(waiting, { offset, metadata, restarts, isExact: isAll });
-      return waiting.settled;
+    const commit = progress.beginCommit(offset, metadata);
+    const queued = this.#queue.get(progress);
+    if (queued !== undefined) {
+      queued.commit.end(false);
+      queued.commit = commit;
+      queued.isExact ||= isExact;
+      return queued.settled;
     }
-    if (this.#waiting.size === 0) void this.alone(() => this.#send());
-    let settle!: Pick<Waiting, 'resolve' | 'reject'>;
+    if (this.#queue.size === 0) void this.alone(() => this.#send());
+    let settle!: Pick<QueuedCommit, 'resolve' | 'reject'>;
     const settled = new Promise<void>((resolve, reject) => (settle = { resolve, reject }));
-    this.#waiting.set(progress, { offset, metadata, isExact, restarts, settled, ...settle });
+    this.#queue.set(progress, { commit, isExact, settled, ...settle });
     return settled;
   }
 
-  /** Runs `work` when no commit is under way; the next one waits for it. */
   async alone<T>(work: () => Promise<T>): Promise<T> {
     const result = this.#last.then(work);
     this.#last = result.then(
@@ -139,20 +136,20 @@ export class OffsetCommitter implements Committer {
     let last: Promise<void>;
     do {
       last = this.#last;
-      await last; // what fails there is tried once more here, and told
+      await last; // a commit that failed there is tried once more here, and its error thrown
       await Promise.all(this.#commitProcessed(holds));
     } while (last !== this.#last);
   }
 
   /**
-   * What is processed of these and not stored yet, unless the application commits by itself. Nothing
-   * where a transaction may have stored more: it would be taken back.
+   * The commits of what is processed and not committed, unless the application commits by itself.
+   * None where a transaction is under way: it may have committed more, which would be taken back.
    */
   uncommitted(holds: readonly PartitionProgress[]): OffsetCommit[] {
     if (this.#options.mode === 'manual') return [];
     return holds
-      .filter((progress) => progress.processed > progress.committed && progress.transactions === 0)
-      .map((progress) => toCommit(progress, progress.processed));
+      .filter((progress) => progress.processed > progress.committed && !progress.isInTransaction)
+      .map((progress) => progress.nextCommit(progress.processed));
   }
 
   /**
@@ -163,19 +160,19 @@ export class OffsetCommitter implements Committer {
   postNow(holds: readonly PartitionProgress[]): void {
     // A commit that overtakes a transaction under way would have the transaction fenced.
     const isFree = (progress: PartitionProgress): boolean =>
-      !progress.signal.aborted && progress.transactions === 0;
-    const asked = [...this.#waiting].filter(([progress]) => isFree(progress));
+      !progress.signal.aborted && !progress.isInTransaction;
+    const queued = [...this.#queue].filter(([progress]) => isFree(progress));
     const offsets = [
-      ...this.uncommitted(holds.filter((progress) => !this.#waiting.has(progress))),
-      ...asked.map(([progress, { offset, metadata }]) => toCommit(progress, offset, metadata)),
+      ...this.uncommitted(holds.filter((progress) => !this.#queue.has(progress))),
+      ...queued.map(([, { commit }]) => commit.toSend()),
     ];
-    const member = asked[0]?.[0].member ?? holds[0]?.member;
+    const member = queued[0]?.[0].member ?? holds[0]?.member;
     if (member === undefined || offsets.length === 0 || this.#isClosed) return;
     // The regular commit reports a failure; records whose commit was not stored come again.
     this.#options.connection.call('commitOffsets', { member, offsets }).catch(() => {});
   }
 
-  keep(progress: PartitionProgress): void {
+  beforeSeek(progress: PartitionProgress): void {
     for (const committing of this.#commitProcessed([progress])) {
       committing.catch((error: unknown) => this.#report(error));
     }
@@ -208,8 +205,8 @@ export class OffsetCommitter implements Committer {
   }
 
   /**
-   * Reports a commit that nobody waits for and that did not succeed. A partition that was lost is
-   * told by an event. A commit for lack of a worker or the storage is made up for by a later one.
+   * Reports the error of a commit that nobody waits for. The loss of a partition is told by an event
+   * instead. A commit that failed while the worker or the storage was away is repeated.
    */
   #report(error: unknown): void {
     if (!isGone(error) && !isAway(error)) this.#options.onError(error);
@@ -218,28 +215,35 @@ export class OffsetCommitter implements Committer {
   #commitProcessed(holds: readonly PartitionProgress[]): Promise<void>[] {
     if (this.#options.mode === 'manual') return [];
     return holds
-      .filter((progress) => progress.processed > progress.asked && !progress.signal.aborted)
+      .filter(
+        ({ processed, pending, isInTransaction, signal }) =>
+          processed > pending && !isInTransaction && !signal.aborted,
+      )
       .map((progress) => this.commit(progress, progress.processed));
   }
 
   async #send(): Promise<void> {
-    const waiting = [...this.#waiting];
-    this.#waiting = new Map();
-    const held: [PartitionProgress, Waiting][] = [];
-    for (const [progress, commit] of waiting) {
-      const { offset, isExact, resolve, reject } = commit;
-      if (progress.signal.aborted) reject(this.#isClosed ? this.#closedError() : lost(progress));
-      else if (isExact || offset > progress.committed) held.push([progress, commit]);
-      else resolve(); // meanwhile more was committed, with a dead letter
+    const queue = [...this.#queue];
+    this.#queue = new Map();
+    const sent: [PartitionProgress, QueuedCommit][] = [];
+    for (const [progress, queued] of queue) {
+      const { commit, isExact, resolve } = queued;
+      if (progress.signal.aborted) {
+        fail(queued, this.#isClosed ? this.#closedError() : progress.lostError());
+      } else if (isExact || commit.offset > progress.committed) sent.push([progress, queued]);
+      else {
+        commit.end(false); // a transaction has committed more meanwhile
+        resolve();
+      }
     }
     try {
-      await this.#call(held);
+      await this.#call(sent);
     } catch (error) {
-      // One partition that is refused fails all: each by itself, then.
-      const each = held.length > 1 && isRefusal(error);
-      for (const entry of held) {
-        if (each) await this.#call([entry]).catch((reason: unknown) => this.#fail(entry, reason));
-        else this.#fail(entry, error);
+      // One partition that is refused fails all: each is sent by itself, then.
+      const each = sent.length > 1 && isRefusal(error);
+      for (const entry of sent) {
+        if (each) await this.#call([entry]).catch((reason: unknown) => fail(entry[1], reason));
+        else fail(entry[1], error);
       }
     }
   }
@@ -248,24 +252,22 @@ export class OffsetCommitter implements Committer {
     return closed('consumer', this.#options.connection.closed);
   }
 
-  #fail([progress, { reject }]: readonly [PartitionProgress, Waiting], error: unknown): void {
-    progress.asked = this.#waiting.get(progress)?.offset ?? progress.committed;
-    reject(error);
-  }
-
-  async #call(waiting: readonly (readonly [PartitionProgress, Waiting])[]): Promise<void> {
-    if (waiting.length === 0) return;
+  async #call(sent: readonly (readonly [PartitionProgress, QueuedCommit])[]): Promise<void> {
+    if (sent.length === 0) return;
     await this.#options.connection.call('commitOffsets', {
-      member: waiting[0]![0].member,
-      offsets: waiting.map(([progress, { offset, metadata }]) =>
-        toCommit(progress, offset, metadata),
-      ),
+      member: sent[0]![0].member,
+      offsets: sent.map(([, { commit }]) => commit.toSend()),
     });
-    for (const [progress, { offset, restarts, resolve }] of waiting) {
-      if (progress.restarts === restarts) progress.committed = offset;
+    for (const [, { commit, resolve }] of sent) {
+      commit.end(true);
       resolve();
     }
   }
+}
+
+function fail({ commit, reject }: QueuedCommit, error: unknown): void {
+  commit.end(false);
+  reject(error);
 }
 
 /** Whether nothing was stored for a reason that may be of one partition only. */

@@ -3,34 +3,56 @@ import { TablogError } from '../../base/error.ts';
 import { deferred } from '../../base/deferred.ts';
 import type { Deferred } from '../../base/deferred.ts';
 import type { PartitionAssignment, MemberRef, OffsetCommit } from '../../protocol/group.ts';
+import { PartitionState } from './partition-state.ts';
 
-/** Who commits what is processed. */
+/** Sends the commits of a group's member. */
 export interface Committer {
-  /** For who has to wait for several: always in this order, so that no two wait for each other. */
+  /** Whoever waits for several committers does so in this order, so that no two wait for each other. */
   readonly order: number;
-  /** More has been processed. */
+  /** Called when there may be more to commit. */
   progressed(progress: PartitionProgress): void;
-  /** What is processed so far is to be committed, though the hold counts from elsewhere soon. */
-  keep(progress: PartitionProgress): void;
-  /** Resolves when it is stored, or more. */
+  /** Called before a seek, which changes what counts as processed. */
+  beforeSeek(progress: PartitionProgress): void;
+  /** Resolves when the offset, or a later one, is committed. */
   commit(progress: PartitionProgress, offset: number): Promise<void>;
-  /** Resolves when it is stored, though it be less than was. */
+  /** Resolves when the offset is committed, also where a later one was. */
   commitExactly(progress: PartitionProgress, offset: number, metadata: string): Promise<void>;
-  /** Runs `work` when no commit is under way; the next one waits for it. */
+  /** Runs `work` while no commit is in flight; later commits wait for it. */
   alone<T>(work: () => Promise<T>): Promise<T>;
 }
 
-/** A message, or a batch of them, that was handed out. */
-export interface Handed {
+/** A message, or a batch of messages, that was delivered to the application. */
+export interface MessageDelivery {
   readonly offset: number;
-  /** The offset after it. */
+  /** The offset after the last message. */
   readonly next: number;
-  state: 'inHand' | 'processed' | 'dropped';
 }
 
 /**
- * A member's hold on a partition, from when it got it until it gave it up or lost it: which messages
- * are in the application's hands, and how far all of them are processed.
+ * A commit whose outcome is not known yet: queued, in flight, or part of a transaction. A seek caps
+ * what its outcome says: what lies behind the new position is to be committed again.
+ */
+export interface PendingCommit {
+  readonly offset: number;
+  /** What to send. Each call takes a new sequence number: of two attempts the later one counts. */
+  toSend(): OffsetCommit;
+  /** Tells the outcome: stored; or failed, or given up. Only the first call counts. */
+  end(isStored: boolean): void;
+}
+
+interface TrackedDelivery extends MessageDelivery {
+  state: 'inHand' | 'finished' | 'dropped';
+}
+
+interface Outcome {
+  /** The offset that is committed if the commit is stored; a seek makes it smaller. */
+  committed: number;
+  readonly isTransaction: boolean;
+}
+
+/**
+ * What a group's member has done with a partition, from its assignment until it was released or
+ * lost: the messages that were delivered, finished and dropped, and the offsets that were committed.
  */
 export class PartitionProgress implements PartitionAssignment {
   readonly member: MemberRef;
@@ -38,28 +60,22 @@ export class PartitionProgress implements PartitionAssignment {
   readonly topicId: string;
   readonly partition: number;
   readonly assignmentEpoch: number;
-  /** It is to be given up; nothing more is handed out. */
-  revoking = false;
-  /** What was committed last. */
-  committed: number;
-  /** What is being committed, or is to be next; else as `committed`. */
-  asked: number;
-  /** How many commits were sent. */
-  commits = 0;
-  /** Transactions under way that commit some of it: what is committed is not known before they end. */
-  transactions = 0;
-  /** How often somebody has sought. */
-  restarts = 0;
+  readonly state: PartitionState = new PartitionState('starting');
   readonly #lost = new AbortController();
-  /** In the order of the offsets. */
-  readonly #handed: Handed[] = [];
+  /** In the order of offsets; the first one is in hand or dropped. */
+  readonly #deliveries: TrackedDelivery[] = [];
   #inHand = 0;
   #processed: number;
+  #committed: number;
+  /** Of the pending commits, in the order in which they were asked for. */
+  readonly #outcomes = new Set<Outcome>();
+  /** The sequence number of the last commit. */
+  #sequence = 0;
   #change: Deferred | undefined;
 
   constructor(
     member: MemberRef,
-    { topicId, partition, assignmentEpoch: epoch }: PartitionAssignment,
+    { topicId, partition, assignmentEpoch }: PartitionAssignment,
     offset: number,
     committer: Committer,
   ) {
@@ -67,37 +83,40 @@ export class PartitionProgress implements PartitionAssignment {
     this.committer = committer;
     this.topicId = topicId;
     this.partition = partition;
-    this.assignmentEpoch = epoch;
-    this.committed = offset;
-    this.asked = offset;
+    this.assignmentEpoch = assignmentEpoch;
+    this.#committed = offset;
     this.#processed = offset;
   }
 
-  /** Aborts when somebody else may have the partition. */
+  /** Aborts when another member may have the partition. */
   get signal(): AbortSignal {
     return this.#lost.signal;
   }
 
-  /** The offset up to which everything is processed. */
+  /** The offset before which every message is processed. */
   get processed(): number {
     return this.#processed;
   }
 
-  /** How many messages, or batches of them, are in the application's hands. */
+  /** The offset that was committed last; after a seek to a smaller one, that one. */
+  get committed(): number {
+    return this.#committed;
+  }
+
+  /** The offset of the last commit that is queued or in flight; without one, `committed`. */
+  get pending(): number {
+    const last = [...this.#outcomes].findLast(({ isTransaction }) => !isTransaction);
+    return last?.committed ?? this.#committed;
+  }
+
+  /** Whether a transaction commits the partition: what is committed is not known before it ends. */
+  get isInTransaction(): boolean {
+    return this.#coversInTransaction(0);
+  }
+
+  /** The number of messages, or batches of messages, in the application's hands. */
   get inHand(): number {
     return this.#inHand;
-  }
-
-  /** The offset after what was handed out, as far as nothing before it has to come again. */
-  get delivered(): number {
-    const dropped = this.#handed.findIndex(({ state }) => state === 'dropped');
-    const kept = dropped === -1 ? this.#handed : this.#handed.slice(0, dropped);
-    return kept.at(-1)?.next ?? this.#processed;
-  }
-
-  /** Whether more of it may be handed out. */
-  get isOpen(): boolean {
-    return !this.revoking && !this.signal.aborted;
   }
 
   /** Whether nothing is in the application's hands. */
@@ -105,70 +124,171 @@ export class PartitionProgress implements PartitionAssignment {
     return this.#inHand === 0;
   }
 
-  /** The message at `offset` goes to the application; the one after it is at `next`. */
-  begin(offset: number, next: number): Handed {
-    const handed: Handed = { offset, next, state: 'inHand' };
-    this.#handed.push(handed);
+  /** The offset after the messages that were delivered and not dropped. */
+  get delivered(): number {
+    const dropped = this.#deliveries.findIndex(({ state }) => state === 'dropped');
+    const kept = dropped === -1 ? this.#deliveries : this.#deliveries.slice(0, dropped);
+    return kept.at(-1)?.next ?? this.#processed;
+  }
+
+  /**
+   * The first message in hand, or dropped, that would not come again after a commit of `offset`;
+   * without the messages before the offsets in `except`.
+   */
+  firstPassedOver(offset: number, except: readonly number[]): number | undefined {
+    return this.#deliveries.find(
+      ({ next, state }) =>
+        next <= offset && state !== 'finished' && !(state === 'inHand' && except.includes(next)),
+    )?.offset;
+  }
+
+  /** Tracks a delivery of the messages from `offset` up to `next`, which it excludes. */
+  deliver(offset: number, next: number): MessageDelivery {
+    const delivery: TrackedDelivery = { offset, next, state: 'inHand' };
+    this.#deliveries.push(delivery);
     this.#inHand++;
-    return handed;
+    return delivery;
+  }
+
+  /** The application has processed the delivery. */
+  finish(delivery: MessageDelivery): void {
+    if (this.#end(delivery, 'finished')) this.committer.progressed(this);
+  }
+
+  /** The delivery has to come again: it, and later ones, are not committed before a seek. */
+  drop(delivery: MessageDelivery): void {
+    this.#end(delivery, 'dropped');
   }
 
   /**
-   * The application has done with it; or it was dropped, and has to come again: what comes after it
-   * does not count before a seek.
+   * Commits that every message before `next` is processed, unless that or a later offset is
+   * committed. A transaction that covers `next` is waited for: it may be stored, and its answer be
+   * lost, and this commit would take it back.
    */
-  end(handed: Handed, state: 'processed' | 'dropped'): void {
-    if (!this.#handed.includes(handed)) return; // somebody has sought meanwhile
-    handed.state = state;
-    this.#inHand--;
-    while (this.#handed[0]?.state === 'processed') this.#processed = this.#handed.shift()!.next;
-    this.#changed();
-    if (state === 'processed') this.committer.progressed(this);
-  }
-
-  /** Commits that everything before `next` is processed, unless that far is committed already. */
   async commit(next: number): Promise<void> {
-    if (next > this.committed) await this.committer.commit(this, Math.max(next, this.asked));
+    while (next > this.#committed && this.#coversInTransaction(next)) await this.#nextChange();
+    if (next > this.#committed) await this.committer.commit(this, Math.max(next, this.pending));
+  }
+
+  /** Tracks a commit that is queued or in flight. */
+  beginCommit(offset: number, metadata = ''): PendingCommit {
+    return this.#begin(offset, metadata, false);
   }
 
   /**
-   * Somebody seeks: what is in hand counts no longer; what is processed is committed, and what lies
-   * before the new place counts as processed, as in Kafka.
+   * Tracks a commit that is part of a transaction. It never goes back behind what is committed, and
+   * until it ends, nothing is committed without a word of the application.
    */
-  restart(offset: number): void {
-    this.committer.keep(this);
-    this.restarts++;
-    this.#handed.length = 0;
+  beginTransaction(offset: number, metadata = ''): PendingCommit {
+    return this.#begin(offset, metadata, true);
+  }
+
+  /** A commit with the next sequence number; the broker keeps the one with the highest. */
+  nextCommit(offset: number, metadata = ''): OffsetCommit {
+    const { topicId, partition, assignmentEpoch } = this;
+    return {
+      sequence: ++this.#sequence,
+      topicId,
+      partition,
+      assignmentEpoch,
+      offset,
+      metadata,
+    };
+  }
+
+  /**
+   * Moves to `offset`. Deliveries of before count no longer; what was processed is committed; and
+   * what lies before the new position counts as processed, as in Kafka.
+   */
+  seek(offset: number): void {
+    this.committer.beforeSeek(this);
+    this.state.seek();
+    this.#deliveries.length = 0;
     this.#inHand = 0;
     this.#processed = offset;
-    this.committed = Math.min(this.committed, offset);
-    this.asked = Math.min(this.asked, offset);
+    this.#committed = Math.min(this.#committed, offset);
+    for (const outcome of this.#outcomes) {
+      outcome.committed = Math.min(outcome.committed, offset);
+    }
     this.#changed();
   }
 
-  /** Resolves when it is idle. */
+  /** Resolves when nothing is in the application's hands. */
   async idle(): Promise<void> {
     while (!this.isIdle) await this.#nextChange();
   }
 
   /**
-   * Waits until everything before the message is processed; `false` where that will not be: something
-   * before it was dropped, somebody has sought, or the partition is lost.
+   * Waits until every message before the delivery is processed. False where that will not be: an
+   * earlier one was dropped, somebody has sought, or the partition is lost.
    */
-  async isFirst(handed: Handed): Promise<boolean> {
+  async isFirst(delivery: MessageDelivery): Promise<boolean> {
     for (;;) {
-      const [oldest] = this.#handed;
-      const counts = this.#handed.includes(handed) && !this.signal.aborted;
+      const [oldest] = this.#deliveries;
+      const counts = this.#find(delivery) !== undefined && !this.signal.aborted;
       if (!counts || oldest?.state === 'dropped') return false;
-      if (oldest === handed) return true;
+      if (oldest === delivery) return true;
       await this.#nextChange();
     }
   }
 
-  /** Somebody else may have the partition now. */
+  /** Nothing more is delivered; messages in hand may be finished and committed. */
+  revoke(): void {
+    this.state.enter('revoking');
+  }
+
+  /** Another member may have the partition now. */
   lose(): void {
+    this.state.enter('lost');
     this.#lost.abort();
     this.#changed();
+  }
+
+  /** The error of commits after the partition was lost. */
+  lostError(): TablogError {
+    const { partition } = this;
+    const { groupId: group, memberId: member } = this.member;
+    return new TablogError(FENCED, `the member '${member}' has lost partition ${partition}`, {
+      details: { group, member, partition },
+    });
+  }
+
+  #begin(offset: number, metadata: string, isTransaction: boolean): PendingCommit {
+    const outcome = { committed: offset, isTransaction };
+    const least = (): number => (isTransaction ? this.#committed : 0);
+    this.#outcomes.add(outcome);
+    return {
+      offset,
+      toSend: () => this.nextCommit(Math.max(offset, least()), metadata),
+      end: (isStored) => {
+        if (!this.#outcomes.delete(outcome)) return;
+        if (isStored) this.#committed = Math.max(outcome.committed, least());
+        this.#changed();
+        if (isTransaction && this.#processed > this.pending) this.committer.progressed(this);
+      },
+    };
+  }
+
+  /** Whether a transaction is under way that commits `next`, or more. */
+  #coversInTransaction(next: number): boolean {
+    return [...this.#outcomes].some((each) => each.isTransaction && each.committed >= next);
+  }
+
+  /** False where a seek has made the delivery count no longer. */
+  #end(delivery: MessageDelivery, state: 'finished' | 'dropped'): boolean {
+    const tracked = this.#find(delivery);
+    if (tracked === undefined) return false;
+    tracked.state = state;
+    this.#inHand--;
+    while (this.#deliveries[0]?.state === 'finished') {
+      this.#processed = this.#deliveries.shift()!.next;
+    }
+    this.#changed();
+    return true;
+  }
+
+  #find(delivery: MessageDelivery): TrackedDelivery | undefined {
+    return this.#deliveries.find((tracked) => tracked === delivery);
   }
 
   #nextChange(): Promise<void> {
@@ -179,25 +299,4 @@ export class PartitionProgress implements PartitionAssignment {
     this.#change?.resolve();
     this.#change = undefined;
   }
-}
-
-/** What who commits gets, where the partition was taken away. */
-export function lost({ member, partition }: PartitionProgress): TablogError {
-  const { groupId: group, memberId } = member;
-  return new TablogError(FENCED, `the member '${memberId}' has lost partition ${partition}`, {
-    details: { group, member: memberId, partition },
-  });
-}
-
-/** What the store is asked to commit: numbered, so that it can tell the later one. */
-export function toCommit(progress: PartitionProgress, offset: number, metadata = ''): OffsetCommit {
-  const { topicId, partition, assignmentEpoch: epoch } = progress;
-  return {
-    sequence: ++progress.commits,
-    topicId,
-    partition,
-    assignmentEpoch: epoch,
-    offset,
-    metadata,
-  };
 }

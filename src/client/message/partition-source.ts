@@ -11,14 +11,15 @@ export class PartitionSource {
   readonly partition: number;
   /** The beginning of each message's `id`; its offset follows. */
   readonly idPrefix: string;
-  /** The member's hold on the partition; `undefined` without a group. */
-  progress: PartitionProgress | undefined;
+  /** `undefined` without a group. */
+  readonly progress: PartitionProgress | undefined;
 
-  constructor(topic: Topic, topicId: string, partition: number) {
+  constructor(topic: Topic, topicId: string, partition: number, progress?: PartitionProgress) {
     this.topic = topic;
     this.topicId = topicId;
     this.partition = partition;
     this.idPrefix = `${topicId}-${partition}-`;
+    this.progress = progress;
   }
 
   /**

@@ -8,8 +8,7 @@ import type { TopicInfo } from '../../protocol/topic.ts';
 import type { CommitRequest } from '../../protocol/group.ts';
 import { backOff } from '../connection/delivery.ts';
 import type { Connection } from '../connection/connection.ts';
-import { toCommit } from '../message/partition-progress.ts';
-import type { Handed, PartitionProgress } from '../message/partition-progress.ts';
+import type { MessageDelivery, PartitionProgress } from '../message/partition-progress.ts';
 import type { Topic } from '../topics/topic.ts';
 import type { TopicMetadata } from '../topics/topic-metadata.ts';
 import { deadLetterHeaders } from './dead-letter-headers.ts';
@@ -40,7 +39,7 @@ const BATCH_BYTES = 1024 * 1024;
  */
 export async function sendDeadLetter(
   queue: DeadLetterQueue,
-  { reader, handed, records }: DeliveredRecords,
+  { reader, delivery, records }: DeliveredRecords,
   error: unknown,
   attempts: number,
 ): Promise<boolean> {
@@ -51,8 +50,8 @@ export async function sendDeadLetter(
     return { ...parts, headers: deadLetterHeaders(parts.headers, failed) };
   });
   const store: Store = (commit) => storeRecords(queue, deadLetters, partition, commit);
-  if (progress !== undefined && handed !== undefined) {
-    return storeWithCommit(queue, progress, handed, store);
+  if (progress !== undefined && delivery !== undefined) {
+    return storeWithCommit(queue, progress, delivery, store);
   }
   return repeat(queue, isPassing, async () => {
     await store(null);
@@ -64,38 +63,35 @@ export async function sendDeadLetter(
 async function storeWithCommit(
   queue: DeadLetterQueue,
   progress: PartitionProgress,
-  handed: Handed,
+  delivery: MessageDelivery,
   store: Store,
 ): Promise<boolean> {
-  const { restarts } = progress;
+  // The commits of earlier records go their own way until these records are the next ones.
+  if (!(await progress.isFirst(delivery))) return false;
+  // From here on, also between two attempts, no commit of earlier records may follow: it would set
+  // back the commit of an attempt that was stored, and the records would be stored twice.
+  const transaction = progress.beginTransaction(delivery.next);
   /** Whether the answer to an attempt was lost. */
   let mayBeStored = false;
   const attempt = async (): Promise<boolean> => {
-    if (!(await progress.isFirst(handed))) return false;
-    const offset = Math.max(handed.next, progress.committed);
-    if (!mayBeStored || !(await isCommitted(queue.connection, progress, offset))) {
+    if (!(await progress.isFirst(delivery))) return false;
+    const commit = transaction.toSend();
+    if (!mayBeStored || !(await isCommitted(queue.connection, progress, commit.offset))) {
       try {
-        await store({ member: progress.member, offsets: [toCommit(progress, offset)] });
+        await store({ member: progress.member, offsets: [commit] });
       } catch (failure) {
         mayBeStored ||= isUnknown(failure);
         throw failure;
       }
     }
-    if (progress.restarts === restarts) progress.committed = offset;
+    transaction.end(true);
     return true;
   };
-  // The commits of earlier records go their own way until these records are the next ones.
-  if (!(await progress.isFirst(handed))) return false;
-  // From here on, also between two attempts, no commit of earlier records may follow: it would set
-  // back the commit of an attempt that was stored, and the records would be stored twice.
-  progress.asked = Math.max(progress.asked, handed.next);
-  progress.transactions++;
   try {
-    // alone(): no attempt overtakes a commit that is under way.
+    // alone(): no attempt overtakes a commit that is in flight.
     return await repeat(queue, isAway, () => progress.committer.alone(attempt));
   } finally {
-    progress.transactions--;
-    if (progress.restarts === restarts) progress.asked = progress.committed;
+    transaction.end(false); // without effect where it is stored
   }
 }
 

@@ -23,8 +23,8 @@ export interface DecodeErrorPolicy {
 export interface PolledUndecodable {
   readonly reader: PartitionReader;
   readonly undecodable: Undecodable;
-  /** The reader's epoch when the record was found; a seek changes the reader's. */
-  readonly epoch: number;
+  /** The reader's, when the record was polled. */
+  readonly seekVersion: number;
   /** Aborts when the consumer closes. */
   readonly closing: AbortSignal;
 }
@@ -66,28 +66,29 @@ export async function settleUnlessClosed(
 
 /** Takes the policy's action and goes past the record. On an error the record stays the next one. */
 async function settle(
-  { reader, undecodable, epoch, closing }: PolledUndecodable,
+  { reader, undecodable, seekVersion, closing }: PolledUndecodable,
   policy: DecodeErrorPolicy,
 ): Promise<void> {
   const { progress } = reader;
   const { offset } = undecodable;
-  const isOver = (): boolean => reader.stopped || reader.epoch !== epoch || closing.aborted;
+  const isOver = (): boolean => !reader.state.isCurrent(seekVersion) || closing.aborted;
   const action = await decodeErrorAction(policy, undecodable);
   if (isOver()) return; // another member has the partition, or a seek moved the reader
   if (action === 'fail') throw undecodable.error;
   if (!reader.pass(offset)) return;
-  const handed = progress?.begin(offset, offset + 1);
+  const delivery = progress?.deliver(offset, offset + 1);
   let isDone = true;
   try {
     if (action === 'deadLetter') {
       const topic = asTopic(policy.deadLetterTopic!);
-      const delivered = { reader, handed, records: [new RawRecord(reader.cursor!)] };
+      const delivered = { reader, delivery, records: [new RawRecord(reader.cursor!)] };
       isDone = await sendDeadLetter({ ...policy, topic, isOver }, delivered, undecodable.error, 1);
     }
   } catch (error) {
-    progress?.end(handed!, 'dropped');
+    progress?.drop(delivery!);
     if (!isOver()) reader.seek(offset);
     throw error;
   }
-  progress?.end(handed!, isDone ? 'processed' : 'dropped');
+  if (isDone) progress?.finish(delivery!);
+  else progress?.drop(delivery!);
 }

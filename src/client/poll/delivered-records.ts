@@ -1,5 +1,5 @@
 import type { PartitionReader } from '../fetch/partition-reader.ts';
-import type { Handed } from '../message/partition-progress.ts';
+import type { MessageDelivery } from '../message/partition-progress.ts';
 import type { RawRecord } from '../message/raw-record.ts';
 
 /** Records of one partition that were delivered to the application, as they are stored. */
@@ -7,6 +7,6 @@ export interface DeliveredRecords {
   readonly reader: PartitionReader;
   /** In order of offsets; at least one. */
   readonly records: readonly RawRecord[];
-  /** The entry in the group member's progress; `undefined` without a group. */
-  readonly handed: Handed | undefined;
+  /** Tracks the delivery in the member's progress; `undefined` without a group. */
+  readonly delivery: MessageDelivery | undefined;
 }

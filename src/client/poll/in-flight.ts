@@ -1,12 +1,12 @@
 import type { PartitionReader } from '../fetch/partition-reader.ts';
-import type { Handed } from '../message/partition-progress.ts';
+import type { MessageDelivery } from '../message/partition-progress.ts';
 
 /** A message or batch that a loop delivered to a group's member. */
 interface Delivered {
   readonly reader: PartitionReader;
-  readonly handed: Handed;
-  /** The reader's epoch at the delivery; a seek changes the reader's. */
-  readonly epoch: number;
+  readonly delivery: MessageDelivery;
+  /** The reader's, at the delivery. */
+  readonly seekVersion: number;
 }
 
 /** The message or batch that a loop delivered last, until the loop asks for the next one. */
@@ -15,16 +15,17 @@ export class InFlight {
 
   /** Notes a delivery of the records from `offset` up to `next`, which it excludes. */
   begin(reader: PartitionReader, offset: number, next: number): void {
-    const handed = reader.progress?.begin(offset, next);
-    if (handed !== undefined) this.#delivered = { reader, handed, epoch: reader.epoch };
+    const delivery = reader.progress?.deliver(offset, next);
+    const { seekVersion } = reader.state;
+    if (delivery !== undefined) this.#delivered = { reader, delivery, seekVersion };
   }
 
   /** The loop asks for the next message: the last one is processed. */
   finish(): void {
     const delivered = this.#take();
     if (delivered === undefined) return;
-    const { reader, handed } = delivered;
-    reader.progress!.end(handed, 'processed');
+    const { reader, delivery } = delivered;
+    reader.progress!.finish(delivery);
   }
 
   /**
@@ -34,12 +35,11 @@ export class InFlight {
   abandon(commitsItself: boolean): void {
     const delivered = this.#take();
     if (delivered === undefined) return;
-    const { reader, handed, epoch } = delivered;
-    const isDone = !commitsItself || reader.progress!.committed >= handed.next;
-    reader.progress!.end(handed, isDone ? 'processed' : 'dropped');
-    if (isDone) return;
-    const from = Math.max(handed.offset, reader.progress!.committed);
-    reader.rewind(epoch, from);
+    const { reader, delivery, seekVersion } = delivered;
+    const progress = reader.progress!;
+    if (!commitsItself || progress.committed >= delivery.next) return progress.finish(delivery);
+    progress.drop(delivery);
+    reader.rewind(seekVersion, Math.max(delivery.offset, progress.committed));
   }
 
   #take(): Delivered | undefined {

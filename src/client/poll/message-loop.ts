@@ -188,7 +188,7 @@ export class MessageLoop {
         const messages = await this.#collect(reader, first, max, maxWaitMs);
         this.#fetcher.pump();
         // Messages of a partition that is given up, by a rebalance or by closing, are for others.
-        const isGivenUp = reader.stopped || (reader.progress && this.#closing.aborted);
+        const isGivenUp = !reader.state.delivers || (reader.progress && this.#closing.aborted);
         if (messages.length === 0 || isGivenUp) continue;
         this.#inFlight.begin(reader, first.offset, messages.at(-1)!.offset + 1);
         yield batchOf(reader, messages, this.#closing);
@@ -205,10 +205,10 @@ export class MessageLoop {
     const { decodeErrors } = this.#options;
     reader.putBack(); // until the record is settled
     if (decodeErrors.onDecodeError === 'fail') throw undecodable.error;
-    const { epoch } = reader;
+    const { seekVersion } = reader.state;
     const closing = this.#closing;
     const { settleUnlessClosed } = await lazyDecodeErrors.load();
-    await settleUnlessClosed({ reader, undecodable, epoch, closing }, decodeErrors);
+    await settleUnlessClosed({ reader, undecodable, seekVersion, closing }, decodeErrors);
   }
 
   /** `first` and the messages after it, of one partition; none where the partition may not be read. */
@@ -219,7 +219,7 @@ export class MessageLoop {
     maxWaitMs: number,
   ): Promise<Message[]> {
     const { clock } = this.#options;
-    const { epoch } = reader;
+    const { seekVersion } = reader.state;
     const messages = [first];
     const until = clock.now() + maxWaitMs;
     for (;;) {
@@ -231,8 +231,8 @@ export class MessageLoop {
       }
       this.#fetcher.pump();
       await within(clock, left, arrival);
-      if (reader.epoch !== epoch || reader.stopped) return [];
-      if (reader.paused || !this.mayDeliver) {
+      if (!reader.state.isCurrent(seekVersion)) return [];
+      if (reader.isPaused || !this.mayDeliver) {
         reader.seek(first.offset); // the messages are polled again when reading goes on
         return [];
       }

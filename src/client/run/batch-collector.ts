@@ -17,7 +17,8 @@ export interface BatchCollectorOptions {
 /** Consecutive messages of one partition. */
 export interface CollectedBatch {
   readonly reader: PartitionReader;
-  readonly epoch: number;
+  /** The reader's, when the first message was polled. */
+  readonly seekVersion: number;
   readonly messages: readonly Message[];
   readonly records: readonly RawRecord[];
   /** The offset after the last message polled, left-out ones included. */
@@ -56,7 +57,7 @@ export class BatchCollector {
     const { clock, maxWaitMs, onDue } = this.#options;
     this.#open.set(reader, {
       reader,
-      epoch: reader.epoch,
+      seekVersion: reader.state.seekVersion,
       messages: [message],
       records: [new RawRecord(reader.cursor!)],
       next: message.offset + 1,
@@ -70,12 +71,11 @@ export class BatchCollector {
   takeReady(): CollectedBatch | undefined {
     const { clock, max } = this.#options;
     for (const batch of this.#open.values()) {
-      const { reader, epoch, messages } = batch;
-      if (reader.epoch !== epoch) {
-        this.#close(batch); // a seek has moved the reader
+      const { reader, seekVersion, messages } = batch;
+      if (!reader.state.isCurrent(seekVersion)) {
+        this.#close(batch);
         continue;
       }
-      if (reader.stopped) continue;
       this.#fill(batch);
       const isDue = clock.now() >= batch.until || batch.isBlocked;
       if (messages.length < max && !isDue) continue;
@@ -94,9 +94,9 @@ export class BatchCollector {
   /** Puts all collected messages back, to be polled again. */
   putBack(): void {
     for (const batch of this.#open.values()) {
-      const { reader, epoch, messages } = batch;
+      const { reader, seekVersion, messages } = batch;
       this.#close(batch);
-      if (reader.epoch === epoch) reader.seek(messages[0]!.offset);
+      if (reader.state.isCurrent(seekVersion)) reader.seek(messages[0]!.offset);
     }
   }
 

@@ -12,26 +12,28 @@ export class DroppedItems {
 
   add(item: WorkItem): void {
     endItem(item, 'dropped');
-    const { reader, epoch } = item;
-    if (!reader.stopped && reader.epoch === epoch) this.#items.push(item);
+    const { reader, seekVersion } = item;
+    if (reader.state.isCurrent(seekVersion)) this.#items.push(item);
   }
 
   /**
    * Whether an earlier item of the shard was dropped and has to be handled first. The group fenced
    * the earlier item's dead letter, and the member has not heard yet that the partition is lost.
    */
-  blocks({ shardKey, reader, epoch }: WorkItem): boolean {
+  blocks({ shardKey, reader, seekVersion }: WorkItem): boolean {
     return this.#items.some(
       (earlier) =>
-        earlier.shardKey === shardKey && earlier.reader === reader && earlier.epoch === epoch,
+        earlier.shardKey === shardKey &&
+        earlier.reader === reader &&
+        earlier.seekVersion === seekVersion,
     );
   }
 
   /** Moves each reader back to the first dropped message, unless a seek has moved the reader. */
   rewind(): void {
     const first = new Map<PartitionReader, number>();
-    for (const { reader, epoch, offset } of this.#items) {
-      if (epoch !== reader.epoch || reader.stopped) continue;
+    for (const { reader, seekVersion, offset } of this.#items) {
+      if (!reader.state.isCurrent(seekVersion)) continue;
       first.set(reader, Math.min(offset, first.get(reader) ?? offset));
     }
     for (const [reader, offset] of first) {

@@ -81,7 +81,7 @@ export class ItemProcessor {
 
   /** The number of waiting items that are due. They are handled before items that were not started. */
   get due(): number {
-    return [...this.#due].filter(({ reader }) => !reader.paused).length;
+    return [...this.#due].filter(({ reader }) => !reader.isPaused).length;
   }
 
   /** Ends the delay of the items for which `which` is true. */
@@ -150,7 +150,7 @@ export class ItemProcessor {
     onSlotFreed();
     await delayed;
     this.#due.add(item);
-    const isKeptBack = (): boolean => !mayDeliver() || item.reader.paused || !hasFreeSlot();
+    const isKeptBack = (): boolean => !mayDeliver() || item.reader.isPaused || !hasFreeSlot();
     while (isKeptBack() && !isOver(item)) await change();
     this.#due.delete(item);
     this.#waiting.delete(item);

@@ -161,7 +161,7 @@ class Runner {
     for (const item of this.#queue.heads()) {
       const isFull = this.#handling + this.#processor.due >= this.#options.concurrency;
       if (isFull || !loop.mayDeliver) return;
-      if (this.#started.has(item) || item.reader.paused || this.#dropped.blocks(item)) continue;
+      if (this.#started.has(item) || item.reader.isPaused || this.#dropped.blocks(item)) continue;
       void this.#start(item);
     }
   }
@@ -192,8 +192,8 @@ class Runner {
    * Whether an item is obsolete, because its messages are delivered again, here or to another
    * member.
    */
-  #isOver({ reader, epoch }: WorkItem): boolean {
-    const isGone = reader.stopped || reader.epoch !== epoch;
+  #isOver({ reader, seekVersion }: WorkItem): boolean {
+    const isGone = !reader.state.isCurrent(seekVersion);
     return isGone || this.#source.closing.aborted || this.#failure !== undefined;
   }
 

@@ -18,8 +18,8 @@ export interface WorkItem extends DeliveredRecords {
   readonly isPassedOver: boolean;
   /** The offset of the first record. */
   readonly offset: number;
-  /** The reader's epoch when the first record was polled; a seek changes the reader's. */
-  readonly epoch: number;
+  /** The reader's, when the first record was polled. */
+  readonly seekVersion: number;
   /** Items with the same key are handled one after the other. */
   readonly shardKey: string;
 }
@@ -41,7 +41,8 @@ export function partitionShard({ source }: PartitionReader): string {
 }
 
 /** Reports the end of an item to the group member's progress. */
-export function endItem({ reader, handed }: WorkItem, end: ItemEnd): void {
-  if (handed === undefined) return;
-  reader.progress!.end(handed, end);
+export function endItem({ reader, delivery }: WorkItem, end: ItemEnd): void {
+  if (delivery === undefined) return;
+  if (end === 'processed') reader.progress!.finish(delivery);
+  else reader.progress!.drop(delivery);
 }

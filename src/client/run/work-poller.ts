@@ -106,18 +106,17 @@ export class WorkPoller {
     return true;
   }
 
-  #addBatch({ reader, epoch, messages, records, next }: CollectedBatch): void {
+  #addBatch({ reader, seekVersion, messages, records, next }: CollectedBatch): void {
     const { offset } = messages[0]!;
-    const handed = reader.progress?.begin(offset, next);
     this.#options.queue.add({
       reader,
       records,
-      handed,
+      delivery: reader.progress?.deliver(offset, next),
       subject: batchOf(reader, messages, this.#options.closing),
       undecodable: undefined,
       isPassedOver: false,
       offset,
-      epoch,
+      seekVersion,
       shardKey: partitionShard(reader),
     });
   }
@@ -127,20 +126,18 @@ export class WorkPoller {
     const { closing, queue, run } = this.#options;
     const undecodable = polled instanceof Undecodable ? polled : undefined;
     const message: Message = polled instanceof Undecodable ? polled.message : polled;
-    const { cursor, epoch } = reader;
-    const record = new RawRecord(cursor!);
+    const record = new RawRecord(reader.cursor!);
     const { offset } = message;
-    const handed = reader.progress?.begin(offset, offset + 1);
     const isBatch = run.batches !== undefined;
     queue.add({
       reader,
       records: [record],
-      handed,
+      delivery: reader.progress?.deliver(offset, offset + 1),
       subject: isBatch ? batchOf(reader, [message], closing) : message,
       undecodable,
       isPassedOver: undecodable === undefined && this.#isPassedOver(reader, message),
       offset,
-      epoch,
+      seekVersion: reader.state.seekVersion,
       shardKey: isBatch ? partitionShard(reader) : this.#shardOf(reader, record),
     });
   }

@@ -8,7 +8,7 @@ import type { RecordMetadata, SealedBatch } from '../accumulator/partition-accum
 import type { Connection } from '../connection/connection.ts';
 import { backOff, finalError, isSentAgain, outlive } from '../connection/delivery.ts';
 import { transactionOffsets } from './transaction-offsets.ts';
-import type { Held, TransactionOffsets } from './transaction-offsets.ts';
+import type { TransactionOffset, TransactionOffsets } from './transaction-offsets.ts';
 import type { CheckedProducerOptions } from '../accumulator/producer-options.ts';
 import { BatchSequencer } from '../accumulator/batch-sequencer.ts';
 import type { TopicMetadata } from '../topics/topic-metadata.ts';
@@ -79,8 +79,8 @@ export class TransactionManager {
       if (clock.now() - began > transactionTimeoutMs) expire(); // in a tab that slept timers come late
       signal.throwIfAborted();
       Transaction.end(transaction);
-      const { sent, holders } = Transaction.contentOf(transaction);
-      return { result, placements: await this.#inTurn(() => this.#store(sent, holders)) };
+      const { sent, offsets } = Transaction.contentOf(transaction);
+      return { result, placements: await this.#inTurn(() => this.#store(sent, offsets)) };
     } catch (error) {
       Transaction.end(transaction, error);
       throw error;
@@ -127,23 +127,23 @@ export class TransactionManager {
 
   async #store(
     sent: readonly SentRecord[],
-    holds: readonly (readonly Held[])[],
+    delivered: readonly (readonly TransactionOffset[])[],
   ): Promise<RecordMetadata[]> {
     const placements: RecordMetadata[] = [];
     const batches = await this.#pack(sent, placements);
     const commit = async (): Promise<void> => {
-      const offsets = holds.flatMap((held) => transactionOffsets(held) ?? []);
+      const offsets = delivered.flatMap((each) => transactionOffsets(each) ?? []);
       let isStored = false;
       try {
         const places = await this.#send(batches, offsets);
         isStored = true;
         batches.forEach((batch, i) => batch.settle(places[i]!));
       } finally {
-        for (const held of offsets) held.ended(isStored);
+        for (const each of offsets) each.ended(isStored);
       }
     };
-    // Behind the commits that are under way, so that none is overtaken.
-    const committers = [...new Set(holds.flatMap((held) => held[0]?.progress.committer ?? []))];
+    // Behind the commits that are in flight, so that none is overtaken.
+    const committers = [...new Set(delivered.flatMap((each) => each[0]?.progress.committer ?? []))];
     const inOrder = committers
       .sort((a, b) => a.order - b.order)
       .reduce((work, committer) => () => committer.alone(work), commit);

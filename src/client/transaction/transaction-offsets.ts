@@ -1,20 +1,21 @@
+import { checkArray } from '../../base/argument.ts';
 import type { CommitRequest } from '../../protocol/group.ts';
-import { toCommit } from '../message/partition-progress.ts';
+import type { TransactionSource } from '../consumer/consumer-internals.ts';
+import { checkOffsetToCommit } from '../consumer/offset-to-commit.ts';
+import type { OffsetToCommit } from '../consumer/offset-to-commit.ts';
+import type { LostPartition } from '../fetch/assigned-partitions.ts';
 import type { PartitionProgress } from '../message/partition-progress.ts';
+import { asTopic } from '../topics/topic.ts';
 
-/** How far a partition was handed out at some time. */
-export interface Held {
+/** What a transaction is to commit of a partition, as of the call of `commitOffsets`. */
+export interface TransactionOffset {
   readonly progress: PartitionProgress;
   readonly offset: number;
-  readonly restarts: number;
-}
-
-export function handedOut(holds: readonly PartitionProgress[]): Held[] {
-  return holds.map((progress) => ({
-    progress,
-    offset: progress.delivered,
-    restarts: progress.restarts,
-  }));
+  readonly metadata: string;
+  /** The partition's, at the call. */
+  readonly seekVersion: number;
+  /** The offsets that the application named; none where it left them to the consumer. */
+  readonly named: readonly number[];
 }
 
 /** The offsets of one consumer that a transaction commits. */
@@ -24,24 +25,104 @@ export interface TransactionOffsets {
   ended(isStored: boolean): void;
 }
 
-/** Begins the commit, in a transaction that starts now; `undefined`: no offset is new. */
-export function transactionOffsets(holds: readonly Held[]): TransactionOffsets | undefined {
-  const moved = holds.filter(
-    ({ progress, offset, restarts }) =>
-      progress.restarts === restarts && offset > progress.committed,
+/**
+ * What a consumer has delivered of each of its partitions. Throws `FENCED` where a partition was
+ * taken away with messages that would be committed, and a `TypeError` while several messages are in
+ * the application's hands: the transaction may mean one of them.
+ */
+export function deliveredOffsets(source: TransactionSource): TransactionOffset[] {
+  checkLost(source, () => true);
+  const all = source.readers.all.flatMap(({ progress }) => progress ?? []);
+  if (all.reduce((sum, { inHand }) => sum + inHand, 0) > 1) {
+    throw new TypeError(
+      'commitOffsets() with several messages in hand: name the offsets, ' +
+        'or use run() with a concurrency of 1',
+    );
+  }
+  return all.map((progress) => offsetOf(progress, progress.delivered));
+}
+
+/**
+ * The offsets that the application names, in addition to those of earlier calls. Of one partition
+ * the highest is committed; each of the others says that the message before it is part of the
+ * transaction, too. Throws a `TypeError` where a message would be passed over, a `RangeError` beyond
+ * the next message, `FENCED` where the partition was taken away, and `NOT_ASSIGNED`.
+ */
+export function namedOffsets(
+  source: TransactionSource,
+  given: readonly OffsetToCommit[],
+  earlier: readonly TransactionOffset[] = [],
+): TransactionOffset[] {
+  checkArray('commitOffsets() takes an array of offsets', given);
+  const checked = given.map((each) => checkOffsetToCommit('commitOffsets()', each));
+  checkLost(source, ({ topic, progress: { partition } }) =>
+    checked.some((each) => each.partition === partition && asTopic(each.topic).name === topic),
   );
-  if (moved.length === 0) return undefined;
-  const offsets = moved.map(({ progress, offset }) => toCommit(progress, offset));
-  for (const { progress } of moved) progress.transactions++;
+  const offsets = new Map(earlier.filter(isCurrent).map((each) => [each.progress, each]));
+  for (const { offset, metadata, ...where } of checked) {
+    const { position, progress } = source.readers.mustGet(where);
+    const what = `commitOffsets() of offset ${offset} of partition ${where.partition}`;
+    if (offset > position) throw new RangeError(`${what}: the next message is ${position}`);
+    // Messages that are collected for a batch are before the position, and not delivered yet.
+    const own = offsetOf(progress!, Math.min(offset, progress!.delivered), metadata);
+    const before = offsets.get(progress!);
+    const named = before?.named ?? [];
+    const highest = named.some((other) => other > offset) ? before! : own;
+    offsets.set(progress!, { ...highest, named: [...named, offset] });
+  }
+  for (const { progress, offset, named } of offsets.values()) {
+    const passed = named.length > 0 ? progress.firstPassedOver(offset, named) : undefined;
+    if (passed === undefined) continue;
+    throw new TypeError(
+      `commitOffsets() of offset ${offset} of partition ${progress.partition}: the message ` +
+        `${passed} is still in hand. Name its offset as well, or handle batches`,
+    );
+  }
+  return [...offsets.values()];
+}
+
+/** Begins the commit, in a transaction that starts now; `undefined`: there is nothing to commit. */
+export function transactionOffsets(
+  offsets: readonly TransactionOffset[],
+): TransactionOffsets | undefined {
+  // A named offset that is committed already is sent nevertheless, for the fence of its partition.
+  const current = offsets
+    .filter(isCurrent)
+    .filter(({ progress, offset, named }) => named.length > 0 || offset > progress.committed);
+  if (current.length === 0) return undefined;
+  const pending = current.map(({ progress, offset, metadata }) =>
+    progress.beginTransaction(offset, metadata),
+  );
   return {
-    commit: { member: moved[0]!.progress.member, offsets },
+    commit: {
+      member: current[0]!.progress.member,
+      offsets: pending.map((commit) => commit.toSend()),
+    },
     ended: (isStored) => {
-      for (const { progress, offset, restarts } of moved) {
-        progress.transactions--;
-        if (!isStored || progress.restarts !== restarts) continue; // somebody has sought meanwhile
-        progress.committed = Math.max(progress.committed, offset);
-        progress.asked = Math.max(progress.asked, offset);
-      }
+      for (const commit of pending) commit.end(isStored);
     },
   };
+}
+
+/** False where a seek came after the call: what was delivered before is delivered again. */
+function isCurrent({ progress, seekVersion }: TransactionOffset): boolean {
+  return progress.state.seekVersion === seekVersion;
+}
+
+function offsetOf(progress: PartitionProgress, offset: number, metadata = ''): TransactionOffset {
+  const { seekVersion } = progress.state;
+  return { progress, offset, metadata, seekVersion, named: [] };
+}
+
+/** Throws `FENCED` where one of `which` was taken away with messages that would be committed. */
+function checkLost(
+  { readers, commitsItself }: TransactionSource,
+  which: (lost: LostPartition) => boolean,
+): void {
+  const taken = readers.lost.find(
+    (lost) => which(lost) && (!lost.progress.isIdle || !commitsItself),
+  );
+  // A message that is still in hand may be tried again; every other loss is told once.
+  readers.forgetLost((lost) => which(lost) && lost.progress.isIdle);
+  if (taken !== undefined) throw taken.progress.lostError();
 }

@@ -8,10 +8,11 @@ import { TablogError, closed } from '../../base/error.ts';
 import { recordBytes } from '../../record/batch-writer.ts';
 import type { RecordMetadata } from '../accumulator/partition-accumulator.ts';
 import { Consumer } from '../consumer/consumer.ts';
-import { HOLDS_OF } from '../consumer/consumer-internals.ts';
+import { TRANSACTION_SOURCE } from '../consumer/consumer-internals.ts';
 import { bindFacade } from '../../base/handle.ts';
-import { handedOut } from './transaction-offsets.ts';
-import type { Held } from './transaction-offsets.ts';
+import type { OffsetToCommit } from '../consumer/offset-to-commit.ts';
+import { deliveredOffsets, namedOffsets } from './transaction-offsets.ts';
+import type { TransactionOffset } from './transaction-offsets.ts';
 import type { TopicFilter } from '../message/message.ts';
 import { encodeRecord } from '../accumulator/record-encoder.ts';
 import type { ProducerRecord } from '../accumulator/record-encoder.ts';
@@ -51,11 +52,8 @@ export class Transaction {
   readonly #options: TransactionOptions;
   readonly #ending = new AbortController();
   readonly #sent: SentRecord[] = [];
-  /**
-   * The partitions of each consumer, looked up when needed; by member, because there may be several
-   * Proxies of one consumer.
-   */
-  readonly #holders = new Map<string, readonly Held[]>();
+  /** The offsets of each consumer, by member, because there may be several Proxies of one consumer. */
+  readonly #offsets = new Map<string, readonly TransactionOffset[]>();
   #bytes = 0;
   /** Why it is not stored. */
   #failure: unknown;
@@ -116,18 +114,30 @@ export class Transaction {
   }
 
   /**
-   * Commits what the consumer has handed out so far, the message or batch in hand included, in this
-   * transaction (Kafka's `sendOffsetsToTransaction`). Where the group has given a partition to
-   * another member meanwhile, the transaction fails with `FENCED` and nothing is stored.
+   * Commits offsets of a consumer in this transaction (Kafka's `sendOffsetsToTransaction`): those in
+   * `offsets`, each the next one to read, or by default everything that the consumer has delivered,
+   * the message or batch in hand included. Where the group has given a partition to another member
+   * meanwhile, the transaction fails with `FENCED` and nothing is stored.
+   *
+   * Name the offsets where several messages are in hand, as under `run()` with a `concurrency`: there
+   * the call without them throws a `TypeError`. Handlers of batches have one batch of a partition at
+   * a time, and name the offset after it. Of several offsets of one partition the highest is
+   * committed; one that passes over a message in hand is refused, unless the message is named by an
+   * offset of its own, because that message would be lost with the tab. What is committed never goes
+   * back, but after a seek. A seek after the call leaves out the offsets of its partition.
    *
    * Use `commit: 'manual'`, so that nothing but the transaction commits. Await each transaction, and
-   * let its error leave the loop: the message then comes again. One that is caught inside the loop is
-   * passed over by the next commit.
+   * let its error leave the loop or handler: the message then comes again. One that is caught there
+   * is passed over by the next commit.
    *
-   * Throws a `TypeError` for a consumer without a group or of another log, and `CLOSED`,
-   * `INVALID_TXN_STATE`.
+   * Throws a `TypeError` for a consumer without a group or of another log, a `RangeError` for an
+   * offset beyond the next message, `NOT_ASSIGNED` for a partition that the consumer does not have,
+   * `FENCED` for one that was taken away with messages in hand, and `CLOSED`, `INVALID_TXN_STATE`.
    */
-  commitOffsets<T extends TopicFilter>(consumer: Consumer<T>): void {
+  commitOffsets<T extends TopicFilter>(
+    consumer: Consumer<T>,
+    offsets?: readonly OffsetToCommit[],
+  ): void {
     this.#mustBeOpen('commitOffsets()');
     if (!(consumer instanceof Consumer)) {
       throw mistake('commitOffsets() takes a consumer', consumer);
@@ -135,11 +145,21 @@ export class Transaction {
     if (consumer.group === undefined) {
       throw mistake('commitOffsets() needs a consumer with a group', consumer.group);
     }
-    const holds = consumer[HOLDS_OF](this.#options.log);
-    if (holds === undefined) {
-      throw closed('consumer');
+    const { log } = this.#options;
+    const source = consumer[TRANSACTION_SOURCE]();
+    if (source.log !== log) {
+      throw new TypeError(
+        `commitOffsets() needs a consumer of the log '${log}', not '${source.log}'`,
+      );
     }
-    this.#holders.set(`${consumer.group}/${consumer.memberId}`, handedOut(holds));
+    if (source.isClosed) throw closed('consumer');
+    const member = `${consumer.group}/${consumer.memberId}`;
+    this.#offsets.set(
+      member,
+      offsets === undefined
+        ? deliveredOffsets(source)
+        : namedOffsets(source, offsets, this.#offsets.get(member)),
+    );
   }
 
   /** Stores nothing: `producer.transaction` rejects with `TRANSACTION_ABORTED`. */
@@ -171,8 +191,9 @@ export class Transaction {
    */
   static contentOf(transaction: Transaction): {
     readonly sent: readonly SentRecord[];
-    readonly holders: readonly (readonly Held[])[];
+    /** Of each consumer. */
+    readonly offsets: readonly (readonly TransactionOffset[])[];
   } {
-    return { sent: transaction.#sent, holders: [...transaction.#holders.values()] };
+    return { sent: transaction.#sent, offsets: [...transaction.#offsets.values()] };
   }
 }

@@ -10,6 +10,7 @@ import {
   take,
   texts,
 } from '../../support/log-fixture.ts';
+import { latch } from '../../support/group-fixture.ts';
 import { stubHost } from '../../support/stub-broker.ts';
 
 /** Values 0 to 9, whose timestamps do not rise: 100, 300, 200, 400, 600, 500, ... */
@@ -135,6 +136,32 @@ describe('seek', () => {
     expect(consumer.position(at)).toBe(1);
   });
 
+  test('of several before the consumer is ready, the last one counts, whichever is looked up first', async () => {
+    const { consumer, host } = await stubbed(2);
+    const gate = latch();
+    host.answer('listTopicOffsets', async (request, real) => {
+      if (request.at === 'latest') await gate.opened;
+      return real(request);
+    });
+    const earlier = consumer.seek('latest');
+    await consumer.seek(1);
+    gate.open();
+    await earlier;
+    expect(consumer.position(at)).toBe(1);
+  });
+
+  test('ends a reset that is still looking for its place', async () => {
+    const { consumer, host, log } = await stubbed(4);
+    await consumer.ready;
+    await log.admin.deleteRecords('t', [{ partition: 0, before: 2 }]);
+    const gate = host.hold('listOffsets');
+    const taken = take(consumer, 1);
+    await gate.arrived(1);
+    await consumer.seek(3);
+    expect(texts(await taken)).toEqual(['3']);
+    gate.open();
+  });
+
   test('does not wait for the news that a loop waits for', async () => {
     const { consumer } = await stubbed(2);
     await take(consumer, 2);
@@ -158,10 +185,10 @@ describe('seek', () => {
 async function stubbed(
   count: number,
   maxWaitMs: number = AN_HOUR_MS,
-): Promise<{ host: ReturnType<typeof stubHost>; consumer: Consumer<'t'> }> {
+): Promise<{ host: ReturnType<typeof stubHost>; log: Log; consumer: Consumer<'t'> }> {
   const host = stubHost();
   const log = await openTab(host);
   await log.admin.createTopics(['t']);
   await log.producer().sendBatch('t', numbered(count));
-  return { host, consumer: log.consumer({ topics: ['t'], from: 'earliest', maxWaitMs }) };
+  return { host, log, consumer: log.consumer({ topics: ['t'], from: 'earliest', maxWaitMs }) };
 }

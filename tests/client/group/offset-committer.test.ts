@@ -57,7 +57,7 @@ class Committing {
 
 /** What comes before `next` is handed out and processed, all at once. */
 function process(progress: PartitionProgress, next: number): void {
-  progress.end(progress.begin(progress.processed, next), 'processed');
+  progress.finish(progress.deliver(progress.processed, next));
 }
 
 describe("mode 'processed'", () => {
@@ -255,7 +255,7 @@ describe('commit', () => {
     const progress = it.progress();
     process(progress, 5);
     await settle();
-    progress.restart(0);
+    progress.seek(0);
     await it.answer();
     process(progress, 1);
     await it.answer();
@@ -268,7 +268,7 @@ describe('a seek', () => {
     const it = new Committing({ everyMs: 1000 });
     const progress = it.progress();
     process(progress, 5);
-    progress.restart(5);
+    progress.seek(5);
     await it.answer();
     expect(it.calls).toEqual([['0:5']]);
   });
@@ -277,7 +277,7 @@ describe('a seek', () => {
     const it = new Committing({ everyMs: 1000 });
     const progress = it.progress();
     process(progress, 5);
-    progress.restart(0);
+    progress.seek(0);
     await it.answer();
     const again = progress.commit(1);
     await it.answer();
@@ -289,7 +289,7 @@ describe('a seek', () => {
     const it = new Committing('manual');
     const progress = it.progress();
     process(progress, 5);
-    progress.restart(0);
+    progress.seek(0);
     await settle();
     expect(it.calls).toEqual([]);
   });
@@ -298,7 +298,7 @@ describe('a seek', () => {
     const it = new Committing({ everyMs: 1000 });
     const progress = it.progress();
     process(progress, 5);
-    progress.restart(0);
+    progress.seek(0);
     await it.answer(full);
     expect(it.errors).toEqual([full]);
   });
@@ -326,7 +326,7 @@ test('alone: what it committed is not taken back by who asked for less meanwhile
   const work = it.committer.alone(() => new Promise<void>((resolve) => (done = resolve)));
   await settle();
   const less = it.committer.commit(progress, 2);
-  progress.committed = 3;
+  progress.beginTransaction(3).end(true);
   done();
   await Promise.all([work, less]);
   expect(it.calls).toEqual([]);

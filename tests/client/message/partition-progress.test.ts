@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { PartitionProgress } from '../../../src/client/message/partition-progress.ts';
-import type { Committer, Handed } from '../../../src/client/message/partition-progress.ts';
+import type { Committer, MessageDelivery } from '../../../src/client/message/partition-progress.ts';
 import { settle } from '../../support/log-fixture.ts';
 
 /** Writes down what it is asked for. */
@@ -11,7 +11,7 @@ class Notes implements Committer {
   readonly commits: number[] = [];
   readonly kept: number[] = [];
 
-  keep({ processed }: PartitionProgress): void {
+  beforeSeek({ processed }: PartitionProgress): void {
     this.kept.push(processed);
   }
 
@@ -21,8 +21,7 @@ class Notes implements Committer {
 
   async commit(progress: PartitionProgress, offset: number): Promise<void> {
     this.commits.push(offset);
-    progress.committed = offset;
-    progress.asked = offset;
+    progress.beginCommit(offset).end(true);
   }
 
   commitExactly(progress: PartitionProgress, offset: number): Promise<void> {
@@ -44,8 +43,8 @@ function holdFrom(offset: number, committer: Committer = new Notes()): Partition
   );
 }
 
-function begin(progress: PartitionProgress, ...offsets: number[]): Handed[] {
-  return offsets.map((offset) => progress.begin(offset, offset + 1));
+function begin(progress: PartitionProgress, ...offsets: number[]): MessageDelivery[] {
+  return offsets.map((offset) => progress.deliver(offset, offset + 1));
 }
 
 /** Whether a promise has settled, when all that can happen has. */
@@ -60,34 +59,34 @@ describe('what is processed', () => {
   test('goes up to the first message that is still in hand', () => {
     const progress = holdFrom(5);
     const [a, b, c] = begin(progress, 5, 6, 7);
-    progress.end(b!, 'processed');
+    progress.finish(b!);
     expect(progress.processed).toBe(5);
-    progress.end(a!, 'processed');
+    progress.finish(a!);
     expect(progress.processed).toBe(7);
-    progress.end(c!, 'processed');
+    progress.finish(c!);
     expect(progress.processed).toBe(8);
   });
 
   test('passes offsets that have no record', () => {
     const progress = holdFrom(0);
-    const first = progress.begin(3, 10); // a batch: 3 to 9
-    const second = progress.begin(20, 21);
-    progress.end(first, 'processed');
+    const first = progress.deliver(3, 10); // a batch: 3 to 9
+    const second = progress.deliver(20, 21);
+    progress.finish(first);
     expect(progress.processed).toBe(10);
-    progress.end(second, 'processed');
+    progress.finish(second);
     expect(progress.processed).toBe(21);
   });
 
   test('does not pass what was dropped, until somebody seeks', () => {
     const progress = holdFrom(0);
     const [a, b] = begin(progress, 0, 1);
-    progress.end(a!, 'dropped');
-    progress.end(b!, 'processed');
+    progress.drop(a!);
+    progress.finish(b!);
     expect(progress.processed).toBe(0);
     expect(progress.isIdle).toBe(true);
-    progress.restart(1);
+    progress.seek(1);
     const [again] = begin(progress, 1);
-    progress.end(again!, 'processed');
+    progress.finish(again!);
     expect(progress.processed).toBe(2);
   });
 
@@ -95,8 +94,8 @@ describe('what is processed', () => {
     const notes = new Notes();
     const progress = holdFrom(0, notes);
     const [a, b] = begin(progress, 0, 1);
-    progress.end(a!, 'processed');
-    progress.end(b!, 'dropped');
+    progress.finish(a!);
+    progress.drop(b!);
     expect(notes.progress).toEqual([1]);
   });
 
@@ -110,7 +109,8 @@ describe('what is processed', () => {
         const processed = new Set<number>();
         for (const i of ended) {
           const isDropped = dropped.includes(i);
-          progress.end(handed[i]!, isDropped ? 'dropped' : 'processed');
+          if (isDropped) progress.drop(handed[i]!);
+          else progress.finish(handed[i]!);
           if (!isDropped) processed.add(i);
           const open = handed.findIndex((_, at) => !processed.has(at));
           expect(progress.processed).toBe(open === -1 ? count : open);
@@ -132,7 +132,7 @@ describe('commit', () => {
   test('while a later one is under way waits for that one', async () => {
     const notes = new Notes();
     const progress = holdFrom(0, notes);
-    progress.asked = 7;
+    progress.beginCommit(7);
     await progress.commit(4);
     expect(notes.commits).toEqual([7]);
   });
@@ -140,9 +140,131 @@ describe('commit', () => {
   test('goes back after a seek', async () => {
     const notes = new Notes();
     const progress = holdFrom(5, notes);
-    progress.restart(0);
+    progress.seek(0);
     await progress.commit(1);
     expect(notes.commits).toEqual([1]);
+  });
+});
+
+describe('a pending commit', () => {
+  test('is what is pending until it is stored, or fails', () => {
+    const progress = holdFrom(1);
+    const first = progress.beginCommit(5);
+    const second = progress.beginCommit(3);
+    expect(progress).toMatchObject({ pending: 3, committed: 1 });
+    first.end(true);
+    expect(progress).toMatchObject({ pending: 3, committed: 5 });
+    second.end(false);
+    expect(progress).toMatchObject({ pending: 5, committed: 5 });
+  });
+
+  test('settles once', () => {
+    const progress = holdFrom(1);
+    const commit = progress.beginCommit(5);
+    commit.end(false);
+    commit.end(true);
+    expect(progress.committed).toBe(1);
+  });
+
+  test('takes a number whenever it is sent, and the one sent later has the higher one', () => {
+    const progress = holdFrom(1);
+    const commit = progress.beginCommit(5, 'text');
+    progress.nextCommit(4);
+    const number = { topicId: 'id', partition: 0, assignmentEpoch: 1 };
+    expect(commit.toSend()).toEqual({ ...number, sequence: 2, offset: 5, metadata: 'text' });
+    expect(commit.toSend().sequence).toBe(3);
+  });
+
+  test('that a seek went back behind says what is known from there', () => {
+    const progress = holdFrom(1);
+    const commit = progress.beginCommit(5);
+    progress.seek(3);
+    expect(progress).toMatchObject({ pending: 3, committed: 1 });
+    commit.end(true);
+    expect(progress.committed).toBe(3);
+  });
+
+  test('that a seek went forward from counts as ever', () => {
+    const progress = holdFrom(1);
+    const commit = progress.beginCommit(5);
+    progress.seek(8);
+    commit.end(true);
+    expect(progress.committed).toBe(5);
+  });
+});
+
+describe('a transaction', () => {
+  test('is under way until it is stored or fails; then there may be more to commit', () => {
+    const notes = new Notes();
+    const progress = holdFrom(0, notes);
+    const [a] = begin(progress, 0);
+    const transaction = progress.beginTransaction(0);
+    expect(progress).toMatchObject({ isInTransaction: true, pending: 0 });
+    progress.finish(a!);
+    transaction.end(false);
+    expect(progress).toMatchObject({ isInTransaction: false, committed: 0 });
+    expect(notes.progress).toEqual([1, 1]);
+  });
+
+  test('commits no less than is committed', () => {
+    const progress = holdFrom(0);
+    const transaction = progress.beginTransaction(3);
+    progress.beginCommit(7).end(true);
+    expect(transaction.toSend().offset).toBe(7);
+    transaction.end(true);
+    expect(progress.committed).toBe(7);
+  });
+
+  test('that a seek went back behind says what is known from there', () => {
+    const progress = holdFrom(0);
+    const transaction = progress.beginTransaction(5);
+    progress.seek(2);
+    transaction.end(true);
+    expect(progress.committed).toBe(2);
+  });
+
+  test.each([
+    ['stored', true, []],
+    ['not stored', false, [4]],
+  ])('is waited for by commits that it covers: %s', async (_, isStored, commits) => {
+    const notes = new Notes();
+    const progress = holdFrom(0, notes);
+    const transaction = progress.beginTransaction(6);
+    const covered = progress.commit(4);
+    expect(await isSettled(covered)).toBe(false);
+    transaction.end(isStored);
+    await covered;
+    expect(notes.commits).toEqual(commits);
+  });
+
+  test('is not waited for by commits of more', async () => {
+    const notes = new Notes();
+    const progress = holdFrom(0, notes);
+    progress.beginTransaction(6);
+    await progress.commit(7);
+    expect(notes.commits).toEqual([7]);
+  });
+});
+
+describe('firstPassedOver', () => {
+  test('is the first message in hand that a commit would leave behind', () => {
+    const progress = holdFrom(0);
+    const [a, b] = begin(progress, 0, 1, 2);
+    expect(progress.firstPassedOver(0, [])).toBeUndefined();
+    expect(progress.firstPassedOver(1, [])).toBe(0);
+    expect(progress.firstPassedOver(3, [3])).toBe(0);
+    expect(progress.firstPassedOver(3, [1, 2, 3])).toBeUndefined();
+    progress.finish(b!);
+    expect(progress.firstPassedOver(3, [1, 3])).toBeUndefined();
+    progress.drop(a!);
+    expect(progress.firstPassedOver(3, [1, 3])).toBe(0);
+  });
+
+  test('is no batch whose end a commit does not reach', () => {
+    const progress = holdFrom(0);
+    progress.deliver(0, 10);
+    expect(progress.firstPassedOver(9, [])).toBeUndefined();
+    expect(progress.firstPassedOver(10, [])).toBe(0);
   });
 });
 
@@ -151,24 +273,24 @@ describe('a seek', () => {
     const notes = new Notes();
     const progress = holdFrom(0, notes);
     const [a] = begin(progress, 0, 1);
-    progress.end(a!, 'processed');
-    progress.restart(7);
+    progress.finish(a!);
+    progress.seek(7);
     expect(notes.kept).toEqual([1]);
-    expect(progress).toMatchObject({ processed: 7, committed: 0, asked: 0, isIdle: true });
+    expect(progress).toMatchObject({ processed: 7, committed: 0, pending: 0, isIdle: true });
   });
 
   test('makes what is in hand count no longer', () => {
     const notes = new Notes();
     const progress = holdFrom(0, notes);
     const [old] = begin(progress, 0);
-    progress.restart(0);
+    progress.seek(0);
     expect(progress.isIdle).toBe(true);
     const [again] = begin(progress, 0);
-    progress.end(old!, 'processed'); // of the time before
+    progress.finish(old!); // of the time before
     expect(progress.processed).toBe(0);
     expect(progress.isIdle).toBe(false);
     expect(notes.progress).toEqual([]);
-    progress.end(again!, 'processed');
+    progress.finish(again!);
     expect(progress.processed).toBe(1);
   });
 });
@@ -179,9 +301,9 @@ describe('idle', () => {
     await progress.idle();
     const [a, b] = begin(progress, 0, 1);
     const idle = progress.idle();
-    progress.end(b!, 'processed');
+    progress.finish(b!);
     expect(await isSettled(idle)).toBe(false);
-    progress.end(a!, 'dropped');
+    progress.drop(a!);
     await idle;
   });
 
@@ -189,10 +311,10 @@ describe('idle', () => {
     const progress = holdFrom(0);
     const [a] = begin(progress, 0);
     const idle = progress.idle();
-    progress.end(a!, 'processed');
+    progress.finish(a!);
     const [b] = begin(progress, 1);
     expect(await isSettled(idle)).toBe(false);
-    progress.end(b!, 'processed');
+    progress.finish(b!);
     await idle;
   });
 
@@ -200,7 +322,7 @@ describe('idle', () => {
     const progress = holdFrom(0);
     begin(progress, 0, 1);
     const idle = progress.idle();
-    progress.restart(7);
+    progress.seek(7);
     await idle;
   });
 });
@@ -211,9 +333,9 @@ describe('isFirst', () => {
     const [a, b, c] = begin(progress, 0, 1, 2);
     await progress.isFirst(a!);
     const first = progress.isFirst(c!);
-    progress.end(b!, 'processed');
+    progress.finish(b!);
     expect(await isSettled(first)).toBe(false);
-    progress.end(a!, 'processed');
+    progress.finish(a!);
     await first;
   });
 
@@ -221,7 +343,7 @@ describe('isFirst', () => {
     const progress = holdFrom(0);
     const [, b] = begin(progress, 0, 1);
     const sought = progress.isFirst(b!);
-    progress.restart(9);
+    progress.seek(9);
     await sought;
     const [, d] = begin(progress, 9, 10);
     const lost = progress.isFirst(d!);
@@ -234,7 +356,7 @@ describe('isFirst', () => {
     const progress = holdFrom(0);
     const [a, b] = begin(progress, 0, 1);
     const first = progress.isFirst(b!);
-    progress.end(a!, 'dropped');
+    progress.drop(a!);
     expect(await isSettled(first)).toBe(true);
   });
 });

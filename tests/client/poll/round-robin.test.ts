@@ -7,7 +7,7 @@ import { batch } from '../../support/broker-fixture.ts';
 
 /** A reader of partition `partition` with `count` messages at hand. */
 function readerOf(partition: number, count: number): PartitionReader {
-  const reader = new PartitionReader(asTopic('t'), 'id', partition);
+  const reader = new PartitionReader({ topic: asTopic('t'), topicId: 'id', partition });
   if (count === 0) return reader;
   const segments = [batch(...Array.from({ length: count }, (_, i) => String(i)))];
   const place = { topicId: 'id', partition, offset: 0, endOffset: count, nextOffset: count };
@@ -57,15 +57,15 @@ describe('partitions take turns', () => {
     expect(pollAll(new RoundRobin([], 5))).toEqual([]);
   });
 
-  test('paused, stopped and refused ones too', () => {
+  test('paused, resetting and refused ones too', () => {
     const readers = readersOf(1, 1, 1, 1);
-    readers[0]!.paused = true;
-    readers[1]!.stopped = true;
+    readers[0]!.setPaused(true);
+    readers[1]!.state.enter('resetting');
     const roundRobin = new RoundRobin(readers, 5);
     const accepts = (reader: PartitionReader): boolean => reader.partition !== 2;
     expect(roundRobin.poll(accepts)!.reader.partition).toBe(3);
     expect(roundRobin.poll(accepts)).toBeUndefined();
-    readers[0]!.paused = false;
+    readers[0]!.setPaused(false);
     expect(pollAll(roundRobin)).toEqual(['0/0', '2/0']);
   });
 

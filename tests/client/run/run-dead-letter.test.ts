@@ -18,6 +18,7 @@ import {
   expel,
   handOut,
   joinAnother,
+  openClocked,
   openTabWith,
   orders,
   send,
@@ -336,6 +337,32 @@ describe('a dead letter and its commit', () => {
     expect((await committed(log))[0]).toBe(2);
     expect(await startingOffsets(log)).toEqual(['orders/0/1/1']);
     expect(host.requests('transact')).toHaveLength(1);
+  });
+
+  test('are not passed over by a commit of an earlier message while they are tried again', async () => {
+    const { clock, host, log } = await openClocked(0, 'a:0', 'a:1');
+    await log.admin.createTopics([letters]);
+    const away = new TablogError(STORAGE_UNAVAILABLE, 'the database was closed');
+    host.answer('transact', () => Promise.reject(away));
+    const hands = handOut(log.consumer({ ...asMember, commit: 'manual' }), toLetters);
+    const { message } = await hands.get('a:0');
+    await hands.end('a:0');
+    await hands.fail('a:1');
+    await until(() => host.requests('transact').length === 1);
+    let isCommitted = false;
+    const committing = message.commit().then(() => (isCommitted = true));
+    await settle();
+    expect(isCommitted).toBe(false);
+    expect(await committed(log)).toEqual([0, 0, 0, 0]);
+    host.answer('transact', undefined);
+    await until(() => {
+      clock.advance(50);
+      return isCommitted;
+    });
+    await committing;
+    expect((await committed(log))[0]).toBe(2);
+    expect(await startingOffsets(log)).toEqual(['orders/0/1/1']);
+    expect(host.requests('commitOffsets')).toEqual([]);
   });
 
   test.each([
