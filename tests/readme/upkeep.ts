@@ -25,6 +25,19 @@ for await (const message of worker) {
   if (message.offset === expectedOffset) break;
 }
 
+// Several messages in hand: a transaction names its offsets. Of a partition, one batch at a time.
+const group = 'audit-batches';
+await using copier = log.consumer({ group, topics: [orders], from, commit: 'manual' });
+void copier.run({
+  concurrency: 4,
+  async eachBatch({ topic, partition, messages, lastOffset }) {
+    await producer.transaction((tx) => {
+      for (const { key } of messages) tx.send(audit, { key, value: { who: group } });
+      tx.commitOffsets(copier, [{ topic, partition, offset: lastOffset + 1 }]);
+    });
+  },
+});
+
 // Old data goes by rule, or at once.
 const retention = { ms: 7 * 86_400_000, bytes: 50_000_000 };
 await log.admin.alterTopics([

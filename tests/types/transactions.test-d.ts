@@ -2,6 +2,7 @@ import { describe, expectTypeOf, test } from 'vitest';
 import { json, long, string, topic } from '../../src/index.ts';
 import type {
   Log,
+  OffsetToCommit,
   RecordMetadata,
   Producer,
   Transaction,
@@ -111,6 +112,18 @@ describe('transaction', () => {
     tx.commitOffsets(log.consumer({ group: 'g', topics: [orders, counts, 'plain', /^more/] }));
     // @ts-expect-error no consumer
     tx.commitOffsets('g');
+    const consumer = log.consumer({ group: 'g', topics: [orders] });
+    const offset: OffsetToCommit = { topic: orders, partition: 0, offset: 5 };
+    expectTypeOf(tx.commitOffsets(consumer, [offset])).toEqualTypeOf<void>();
+    tx.commitOffsets(consumer, [{ topic: 'orders', partition: 0, offset: 5, metadata: 'x' }]);
+    // @ts-expect-error an array
+    tx.commitOffsets(consumer, offset);
+    // @ts-expect-error of which partition?
+    tx.commitOffsets(consumer, [{ topic: orders, offset: 5 }]);
+    // @ts-expect-error not the text that KafkaJS has
+    tx.commitOffsets(consumer, [{ topic: orders, partition: 0, offset: '5' }]);
+    // @ts-expect-error a pattern is no topic
+    tx.commitOffsets(consumer, [{ topic: /^orders/, partition: 0, offset: 5 }]);
     // @ts-expect-error no consumer
     tx.commitOffsets([{ topic: orders, partition: 0, offset: 5 }]);
     // @ts-expect-error which one?
