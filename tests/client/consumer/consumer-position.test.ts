@@ -153,7 +153,7 @@ describe('seek', () => {
   test('ends a reset that is still looking for its place', async () => {
     const { consumer, host, log } = await stubbed(4);
     await consumer.ready;
-    await log.admin.deleteRecords('t', [{ partition: 0, before: 2 }]);
+    await log.admin.deleteRecords([{ topic: 't', partition: 0, before: 2 }]);
     const gate = host.hold('listOffsets');
     const taken = take(consumer, 1);
     await gate.arrived(1);

@@ -168,7 +168,7 @@ describe('offsets that are named', () => {
       { topic: 't', partition: 0, offset: 1, metadata: 'one' },
     ];
     await commit(log, consumer, offsets);
-    expect(await log.admin.fetchOffsets('g')).toMatchObject([{ offset: 2, metadata: 'two' }]);
+    expect(await log.admin.listGroupOffsets('g')).toMatchObject([{ offset: 2, metadata: 'two' }]);
   });
 
   test('may be of a topic without a name for text', async () => {
