@@ -24,9 +24,21 @@ export type {
   RecordsToDelete,
   TopicToAlter,
 } from './client/admin/admin-options.ts';
-export type { Producer, SendOptions } from './client/producer/producer.ts';
+export type { Producer } from './client/producer/producer.ts';
+export type { RawMetadata } from './client/producer/raw-batches.ts';
+export { SendBatchError } from './client/producer/send-batch-error.ts';
+export type {
+  FlushOptions,
+  SendOptions,
+  SendRawOptions,
+  TransactionOptions,
+} from './client/producer/send-options.ts';
 export type { ProducerOptions } from './client/accumulator/producer-options.ts';
-export type { Transaction, TransactionResult } from './client/transaction/transaction.ts';
+export type {
+  Transaction,
+  TransactionRecord,
+  TransactionResult,
+} from './client/transaction/transaction.ts';
 export type { RecordMetadata } from './client/accumulator/partition-accumulator.ts';
 export type { HeadersInput, ProducerRecord } from './client/accumulator/record-encoder.ts';
 export type { Partitioner, PartitionerInput } from './client/accumulator/partitioner.ts';

@@ -9,6 +9,10 @@ import { lazyGzip } from './client/fetch/lazy-gzip.ts';
 import type { HostedLogs, InlineHost } from './client/connection/worker-host.ts';
 import * as adminCalls from './client/admin/admin-calls.ts';
 import { lazyAdminCalls } from './client/admin/lazy-admin-calls.ts';
+import * as rawBatches from './client/producer/raw-batches.ts';
+import { lazyRawBatches } from './client/producer/lazy-raw-batches.ts';
+import * as batchFailure from './client/producer/batch-failure.ts';
+import { lazyBatchFailure } from './client/producer/lazy-batch-failure.ts';
 import * as runner from './client/run/runner.ts';
 import { lazyRunner } from './client/run/lazy-runner.ts';
 import * as transactor from './client/transaction/transaction-manager.ts';
@@ -80,6 +84,8 @@ function haveParts(): void {
   lazyDecodeErrors.provide(decodeErrors);
   lazyGroupMember.provide(groupMember);
   lazyGzip.provide(gzip);
+  lazyRawBatches.provide(rawBatches);
   lazyRunner.provide(runner);
+  lazyBatchFailure.provide(batchFailure);
   lazyTransactionManager.provide(transactor);
 }

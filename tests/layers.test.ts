@@ -103,6 +103,8 @@ describe('src', () => {
     'group/group-member',
     'admin/admin-calls',
     'admin/log-file',
+    'producer/batch-failure',
+    'producer/raw-batches',
     'run/runner',
     'transaction/transaction-manager',
   ].map((name) => `client/${name}.ts`);

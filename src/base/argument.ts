@@ -104,12 +104,6 @@ export function checkDistinct(what: string, values: readonly (string | number)[]
   if (twice !== undefined) throw new TypeError(`${what} ${show(twice)} twice`);
 }
 
-/** Refuses what only `producer.send` takes, and another call would ignore without a word. */
-export function checkNoOptions(what: string, options: unknown): void {
-  if (options === undefined) return;
-  throw mistake(`${what} takes no options, unlike producer.send()`, options);
-}
-
 /** `what` names the call and what it takes: 'on() takes a function'. */
 export function checkFunction(what: string, value: unknown): void {
   if (typeof value !== 'function') throw mistake(what, value);

@@ -4,6 +4,11 @@
  */
 export type ErrorCode =
   /**
+   * The record's batch was not sent, because `signal` aborted; among the results of a `sendBatch` whose
+   * other records are stored. Send it again if it is still wanted.
+   */
+  | 'ABORTED'
+  /**
    * A stored or received record batch differs from what was written (CRC, structure). Reading stops
    * before it; `seek` past it goes on.
    */

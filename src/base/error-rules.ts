@@ -3,6 +3,13 @@ import type { ErrorRule } from './error-rule.ts';
 // One export a code, so that a tab's bundle has only those that a tab can meet first: an error from
 // the worker brings its rule along.
 
+export const ABORTED: ErrorRule = {
+  code: 'ABORTED',
+  outcome: 'refused',
+  retriable: true,
+  next: 'Send it again if it is still wanted.',
+};
+
 export const BATCH_CORRUPT: ErrorRule = {
   code: 'BATCH_CORRUPT',
   outcome: 'refused',

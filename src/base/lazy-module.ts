@@ -10,11 +10,20 @@ export class LazyModule<Module extends object> {
   readonly #name: string;
   readonly #import: () => Promise<Module>;
   #loading: Promise<Module> | undefined;
+  #loaded: Module | undefined;
 
   /** `name` is the part's name in errors: 'transactions'. */
   constructor(name: string, load: () => Promise<Module>) {
     this.#name = name;
     this.#import = load;
+  }
+
+  /**
+   * The part, for callers that must not wait; `undefined` until it is loaded, which it is in a log
+   * that `openLog` has opened.
+   */
+  get loaded(): Module | undefined {
+    return this.#loaded;
   }
 
   /** Loads the part, once. Throws `LOAD_FAILED`; the next call tries again. */
@@ -34,6 +43,7 @@ export class LazyModule<Module extends object> {
    * (https://github.com/w3c/ServiceWorker/issues/1356).
    */
   provide(module: Module): void {
+    this.#loaded = module;
     this.#loading = Promise.resolve(module);
   }
 
@@ -45,7 +55,7 @@ export class LazyModule<Module extends object> {
 
   async #attempt(): Promise<Module> {
     try {
-      return await this.#import();
+      return (this.#loaded = await this.#import());
     } catch (cause) {
       throw this.failure(errorText(cause), cause); // WebKit names no URL
     }

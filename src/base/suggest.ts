@@ -1,8 +1,9 @@
-/** Names of KafkaJS that no spelling check would find, and their counterparts here. */
+/** Names in the wrong place, most of them KafkaJS's, and what they are here. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   acks: 'durability',
   eachBatch: 'consumer.batches()',
   eachMessage: 'consumer.run({ eachMessage })',
+  expectedOffset: 'send(topic, { key, value, expectedOffset })',
   fromBeginning: "from: 'earliest'",
   messages: 'sendBatch(topic, records)',
   partitions: 'admin.createPartitions()',

@@ -6,6 +6,8 @@ import { lazyDecodeErrors } from './poll/lazy-decode-errors.ts';
 import { lazyGroupMember } from './group/lazy-group-member.ts';
 import { lazyGzip } from './fetch/lazy-gzip.ts';
 import type { LazyModule } from '../base/lazy-module.ts';
+import { lazyRawBatches } from './producer/lazy-raw-batches.ts';
+import { lazyBatchFailure } from './producer/lazy-batch-failure.ts';
 import { lazyRunner } from './run/lazy-runner.ts';
 import { lazyTransactionManager } from './transaction/lazy-transaction-manager.ts';
 
@@ -19,7 +21,9 @@ const PARTS: readonly AnyPart[] = [
   lazyDecodeErrors,
   lazyGroupMember,
   lazyGzip,
+  lazyRawBatches,
   lazyRunner,
+  lazyBatchFailure,
   lazyTransactionManager,
 ];
 

@@ -4,6 +4,7 @@ import { placeBatch } from '../record/batch-seal.ts';
 import type { RecordBatch } from '../record/batch-reader.ts';
 import type { PartitionHead } from './head.ts';
 import { ProducerStates, REFUSED } from './producer-state.ts';
+import type { Sequenced } from './producer-state.ts';
 import { packSegments } from './segment.ts';
 import type { Segment } from './segment.ts';
 import { extendTimeIndex } from './time-index.ts';
@@ -15,6 +16,8 @@ export interface NewBatch {
   readonly appendTime: number | null;
   /** The batch is stored at this offset, or refused as `CONFLICT`; null: no condition. */
   readonly expectedOffset: number | null;
+  /** What numbers the batch instead of its header; missing: its header does. */
+  readonly sequenced?: Sequenced;
 }
 
 /** The place of a batch in the partition; of a retried batch, that of its first try. */
@@ -45,20 +48,20 @@ export function appendBatches(
   const producers = new ProducerStates(head.producers, now);
   const placed: RecordBatch[] = [];
   let next = head.endOffset;
-  const results = batches.map(({ batch, appendTime, expectedOffset }) => {
-    const known = producers.find(batch);
+  const results = batches.map(({ batch, appendTime, expectedOffset, sequenced = batch }) => {
+    const known = producers.find(sequenced);
     if (known instanceof TablogError) return known;
     if (known?.baseOffset === REFUSED) return conflict(head, expectedOffset, known.appendTime);
     if (known !== undefined) return { baseOffset: known.baseOffset, appendTime: known.appendTime };
     const baseOffset = next;
     if (expectedOffset !== null && expectedOffset !== baseOffset) {
-      producers.remember(batch, REFUSED, baseOffset);
+      producers.remember(sequenced, REFUSED, baseOffset);
       return conflict(head, expectedOffset, baseOffset);
     }
     placeBatch(batch.bytes, baseOffset);
     // The batch still has the producer's base offset: only the distance of the two offsets counts.
     next += batch.nextOffset - batch.baseOffset;
-    producers.remember(batch, baseOffset, appendTime);
+    producers.remember(sequenced, baseOffset, appendTime);
     placed.push(batch);
     return { baseOffset, appendTime };
   });

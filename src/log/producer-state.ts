@@ -1,7 +1,14 @@
 import { FENCED, OUT_OF_ORDER_SEQUENCE } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
-import type { RecordBatch } from '../record/batch-reader.ts';
 import { MAX_IN_FLIGHT, RECENT_MS, sequenceAfter } from '../record/sequence.ts';
+
+/** The producer that numbers a batch, -1: none; and the number. */
+export interface Sequenced {
+  readonly producerId: number;
+  readonly producerEpoch: number;
+  readonly baseSequence: number;
+  readonly recordCount: number;
+}
 
 /** A batch that was stored or refused. A retry of the batch gets the same answer. */
 export interface KnownBatch {
@@ -77,7 +84,7 @@ export class ProducerStates {
    * Unlike in Kafka (KIP-360), an unknown producer has to begin at sequence 0: its first batch may
    * be late, and a later batch must not overtake it.
    */
-  find(batch: RecordBatch): KnownBatch | TablogError | undefined {
+  find(batch: Sequenced): KnownBatch | TablogError | undefined {
     const { producerId, producerEpoch, baseSequence, recordCount } = batch;
     if (producerId < 0) return undefined;
     const state = this.#get(producerId);
@@ -95,7 +102,7 @@ export class ProducerStates {
   }
 
   /** Remembers the outcome of a batch. For `REFUSED`, `appendTime` is the end offset. */
-  remember(batch: RecordBatch, baseOffset: number, appendTime: number | null): void {
+  remember(batch: Sequenced, baseOffset: number, appendTime: number | null): void {
     const { producerId: id, producerEpoch: epoch, baseSequence: sequence, recordCount } = batch;
     if (id < 0) return;
     const state = this.#get(id);
@@ -161,7 +168,7 @@ function fromRow(row: Float64Array): ProducerState {
   return { id, epoch, usedAt, batches };
 }
 
-function fenced({ producerId, producerEpoch }: RecordBatch, { epoch }: ProducerState): TablogError {
+function fenced({ producerId, producerEpoch }: Sequenced, { epoch }: ProducerState): TablogError {
   return new TablogError(
     FENCED,
     `the producer ${producerId} is at epoch ${epoch}, and this batch of ${producerEpoch}`,
@@ -170,7 +177,7 @@ function fenced({ producerId, producerEpoch }: RecordBatch, { epoch }: ProducerS
 }
 
 function outOfOrder(
-  { producerId, baseSequence, producerEpoch }: RecordBatch,
+  { producerId, baseSequence, producerEpoch }: Sequenced,
   expected: number,
 ): TablogError {
   return new TablogError(

@@ -1,15 +1,25 @@
 import type { Compression } from '../record/batch-format.ts';
+import type { ProducerStamp } from '../record/batch-seal.ts';
 import type { ErrorData } from './error-data.ts';
 import type { CommitRequest } from './group.ts';
 
 export interface Append {
   readonly topicId: string;
   readonly partition: number;
-  /** One whole record batch, uncompressed, in a buffer of its own; the buffer is transferred. */
+  /**
+   * One whole record batch, uncompressed unless it is `raw`, in a buffer of its own; the buffer is
+   * transferred.
+   */
   readonly batch: ArrayBuffer;
   readonly compression: Compression;
   /** The batch is stored at this offset, or refused as `CONFLICT`. Default: no condition. */
   readonly expectedOffset?: number | null;
+  /**
+   * The batch was made elsewhere, and is stored as it is. Its CRC is checked; the producer in its
+   * header is of another log, so `producer` numbers it instead (null: nothing does). Missing: the
+   * batch is a producer's own, whose CRC the broker writes.
+   */
+  readonly raw?: { readonly producer: ProducerStamp | null };
   /**
    * The records are dead letters from another topic, so this topic's rules for record size and keys
    * do not apply: a dead letter that no topic accepts would block its consumer for good.

@@ -217,13 +217,63 @@ const REJECTED: Readonly<Record<string, Case>> = {
     '"no name"',
   ],
   'send: an offset for any partition': [
-    () => producer.send('plain', record, { expectedOffset: 0 }),
+    send({ expectedOffset: 0 }),
     'a key or a partition: pass partition: 0',
   ],
-  'sendBatch: an offset': [
-    () => (producer as unknown as Untyped).sendBatch('plain', [record], { expectedOffset: 0 }),
-    'sendBatch()',
-    'producer.send()',
+  'send: an offset beside the record': [
+    () => producer.send('plain', record, wrong({ expectedOffset: 0 })),
+    'send() has no option "expectedOffset"',
+    'did you mean send(topic, { key, value, expectedOffset })?',
+  ],
+  'send: a misspelt option': [
+    () => producer.send('plain', record, wrong({ signals: 0 })),
+    'did you mean signal?',
+  ],
+  'send: null as options': [() => producer.send('plain', record, wrong(null)), 'options', 'null'],
+  'send: no signal': [
+    () => producer.send('plain', record, { signal: wrong(new AbortController()) }),
+    'signal must be an AbortSignal',
+  ],
+  'sendBatch: an offset beside the records': [
+    () => producer.sendBatch('plain', [record], wrong({ expectedOffset: 0 })),
+    'sendBatch() has no option "expectedOffset"',
+    'did you mean send(topic, { key, value, expectedOffset })?',
+  ],
+  'sendBatch: an offset for any partition': [
+    () => producer.sendBatch('plain', [record, { ...record, expectedOffset: 0 }]),
+    'a key or a partition: pass partition: 0',
+  ],
+  'sendBatch: no signal': [
+    () => producer.sendBatch('plain', [], { signal: wrong('now') }),
+    'signal must be an AbortSignal',
+    '"now"',
+  ],
+  'sendRaw: text': [() => producer.sendRaw('plain', 0, wrong('abc')), 'bytes', '"abc"'],
+  'sendRaw: numbers': [() => producer.sendRaw('plain', 0, wrong([1])), 'bytes', 'an array of 1'],
+  'sendRaw: null as options': [
+    () => producer.sendRaw('plain', 0, new Uint8Array(), wrong(null)),
+    'sendRaw()',
+    'null',
+  ],
+  'sendRaw: a misspelt option': [
+    () => producer.sendRaw('plain', 0, new Uint8Array(), wrong({ expectOffset: 0 })),
+    'did you mean expectedOffset?',
+  ],
+  'sendRaw: a negative offset': [
+    () => producer.sendRaw('plain', 0, new Uint8Array(), { expectedOffset: -1 }),
+    'expectedOffset',
+    'at least 0',
+    '-1',
+  ],
+  'flush: no signal': [
+    () => producer.flush({ signal: wrong({}) }),
+    'signal must be an AbortSignal',
+  ],
+  'flush: a misspelt option': [() => producer.flush(wrong({ signals: 1 })), 'did you mean signal?'],
+  'transaction: no signal': [
+    () => producer.transaction(() => {}, { signal: wrong(1) }),
+    'signal must be an AbortSignal',
+    '1',
   ],
   'sendBatch: one record': [() => producer.sendBatch('plain', wrong(record)), 'array', '{ value }'],
   'sendBatch: a hole': [() => producer.sendBatch('plain', [record, wrong(null)]), 'object', 'null'],

@@ -141,10 +141,10 @@ describe('a topic in memory', () => {
       1,
     ]);
     await expect(
-      producer.send('one', { value: 'x', partition: 0 }, { expectedOffset: 2 }),
+      producer.send('one', { value: 'x', partition: 0, expectedOffset: 2 }),
     ).rejects.toMatchObject({ code: 'CONFLICT' });
     expect(
-      await producer.send('one', { value: 'x', partition: 0 }, { expectedOffset: 3 }),
+      await producer.send('one', { value: 'x', partition: 0, expectedOffset: 3 }),
     ).toMatchObject({ offset: 3 });
   });
 });
@@ -411,7 +411,7 @@ describe('a batch from a tab whose worker does not have the records', () => {
     const [, second] = await tabsOf(stamped);
     const producer = second.producer();
     const sent = [
-      producer.send(stamped, { value: 'a', partition: 0 }, { expectedOffset: 7 }),
+      producer.send(stamped, { value: 'a', partition: 0, expectedOffset: 7 }),
       producer.send(stamped, { value: 'b' }),
     ];
     const [conflict, placed] = await Promise.allSettled(sent);

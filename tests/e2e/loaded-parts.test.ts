@@ -10,16 +10,17 @@ import { ALL_USED } from './use-log.ts';
 declare const api: LeanApi;
 
 const PARTS = [
+  'batch-failure',
   'codecs',
   'decode-errors',
   'group-member',
   'gzip',
   'log-file',
+  'raw-batches',
   'runner',
   'transaction-manager',
 ];
-const LAZY_FILE =
-  /assets\/(codecs|decode-errors|group-member|gzip|log-file|runner|transaction-manager)-.*\.js$/;
+const LAZY_FILE = new RegExp(`assets/(${PARTS.join('|')})-.*\\.js$`);
 const TRANSACTION_FILE = /assets\/transaction-manager-.*\.js$/;
 const WORKER_FILE = /worker-.*\.js$/;
 

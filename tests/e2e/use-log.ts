@@ -1,5 +1,5 @@
 import { json, string, topic } from '../../src/index.ts';
-import type { Log } from '../../src/index.ts';
+import type { Log, SendBatchError } from '../../src/index.ts';
 
 /** What the parts of a tab's code did, one after the other. */
 export interface Used {
@@ -8,6 +8,8 @@ export interface Used {
   readonly run: unknown;
   readonly gzip: number | undefined;
   readonly imported: number;
+  readonly raw: number | undefined;
+  readonly failed: readonly string[];
 }
 
 /** Uses every part of a tab's code once, in topics whose names begin with `name`. */
@@ -49,8 +51,27 @@ export async function useLog(log: Log, name: string): Promise<Used> {
 
   const file = await new Response(log.admin.exportPartition({ topic: texts, partition: 0 })).blob();
   const { records } = await log.admin.importPartition({ topic: copies, partition: 0 }, file);
-  return { transaction: placements[0]?.offset, group, run, gzip, imported: records };
+  const batches = new Uint8Array(await file.arrayBuffer());
+  const [raw] = await log.producer().sendRaw(copies, 0, batches);
+
+  const conflicts = [{ value, partition: 0, expectedOffset: 7 }];
+  const error: unknown = await log
+    .producer()
+    .sendBatch(copies, conflicts)
+    .catch((thrown: unknown) => thrown);
+  const { results } = error as SendBatchError;
+  const failed = results.flatMap((result) => ('code' in result ? result.code : []));
+  const transaction = placements[0]?.offset;
+  return { transaction, group, run, gzip, imported: records, raw: raw?.offset, failed };
 }
 
 /** What `useLog` gives where all of it works. */
-export const ALL_USED: Used = { transaction: 0, group: 1, run: 1, gzip: 14_500, imported: 1 };
+export const ALL_USED: Used = {
+  transaction: 0,
+  group: 1,
+  run: 1,
+  gzip: 14_500,
+  imported: 1,
+  raw: 1,
+  failed: ['CONFLICT'],
+};

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { inflateRecords, validateBatch } from '../../src/log/validate.ts';
+import { inflateRecords, validateBatch, validateRawBatch } from '../../src/log/validate.ts';
 import type { BatchLimits } from '../../src/log/validate.ts';
 import { ATTRIBUTE, CODEC, FIELD } from '../../src/record/batch-format.ts';
 import { RecordBatch } from '../../src/record/batch-reader.ts';
@@ -173,5 +173,72 @@ describe('the batch files', () => {
 
   test('unknown_codec_7 is refused', () => {
     expect(codeOf(() => validateBatch(file('unknown_codec_7'), limits))).toBe('UNSUPPORTED_CODEC');
+  });
+});
+
+describe('a batch that was made elsewhere', () => {
+  const accepts = (bytes: Uint8Array): boolean =>
+    validateRawBatch(bytes, generous).bytes.length === bytes.length;
+
+  test('is accepted as a writer makes it, sealed', () => {
+    fc.assert(
+      fc.property(anyRecords, fc.boolean(), (records, gzip) => {
+        expect(accepts(batchOf([filler, ...records], { gzip, baseOffset: 1000 }))).toBe(true);
+      }),
+    );
+  });
+
+  test.each<[string, Uint8Array]>([
+    ['gaps that compaction has left', readFixture('recordbatch/offset_gaps_compacted.bin')],
+    ['append time', batchOf([filler], { appendTime: 5 })],
+    ['a producer', batchOf([filler], { producer: { id: 5, epoch: 0, sequence: 9 } })],
+    [
+      'a producer that cannot be',
+      batchOf([filler], { producer: { id: 5, epoch: -1, sequence: 9 } }),
+    ],
+    [
+      'a max timestamp of a record that compaction has removed',
+      resealed(batchOf([filler]), (_, view) => view.setBigInt64(FIELD.maxTimestamp, 9n)),
+    ],
+  ])('may have %s', (_, bytes) => {
+    expect(accepts(bytes)).toBe(true);
+  });
+
+  const unsealed = batchOf([filler]);
+  unsealed[unsealed.length - 1]! ^= 1;
+
+  test.each<[string, Uint8Array, RegExp]>([
+    ['a wrong CRC', unsealed, /CRC/],
+    ['no records', compactedBatch(3), /no records/],
+    ['a mark of a transaction', batchOf([filler], { attributes: ATTRIBUTE.transactional }), /mark/],
+    ['a mark of a control batch', readFixture('recordbatch/control_abort.bin'), /mark/],
+    [
+      'a max timestamp before that of a record',
+      resealed(batchOf([recordOf({ timestamp: 9 })]), (_, view) =>
+        view.setBigInt64(FIELD.maxTimestamp, 8n),
+      ),
+      /max timestamp/,
+    ],
+    [
+      'offsets out of order',
+      // Two records, both with the offset delta 1.
+      rawBatch([12, 0, 0, 2, 1, 1, 0, 12, 0, 0, 2, 1, 1, 0], {
+        recordCount: 2,
+        lastOffsetDelta: 2,
+      }),
+      /out of order|damaged/,
+    ],
+  ])('must not have %s', (_, bytes, why) => {
+    const error = errorOf(() => validateRawBatch(bytes, generous));
+    expect(codeOf(() => validateRawBatch(bytes, generous))).toBe('BATCH_CORRUPT');
+    expect(String(error)).toMatch(why);
+  });
+
+  test('keeps the rules of its topic', () => {
+    const bytes = batchOf([recordOf({ value: new Uint8Array(11) })]);
+    const small = { ...generous, maxRecordBytes: 10 };
+    expect(codeOf(() => validateRawBatch(bytes, small))).toBe('RECORD_TOO_LARGE');
+    const keyed = { ...generous, needsKeys: true };
+    expect(codeOf(() => validateRawBatch(bytes, keyed))).toBe('INVALID_RECORD');
   });
 });

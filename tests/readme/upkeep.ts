@@ -11,7 +11,7 @@ const first = await producer.send(orders, { key: 'u1', value: { qty: 2 } });
 
 // Only if nobody was faster: the next offset of the partition, or CONFLICT.
 const expectedOffset = first.offset + 1;
-await producer.send(orders, { key: 'u1', value: { qty: 3 } }, { expectedOffset });
+await producer.send(orders, { key: 'u1', value: { qty: 3 }, expectedOffset });
 
 // Records and offsets in one IndexedDB transaction: consume, transform, produce, exactly once.
 const from = 'earliest';

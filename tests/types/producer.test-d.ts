@@ -1,9 +1,19 @@
 import { describe, expectTypeOf, test } from 'vitest';
-import { json, long, openLog, string, topic } from '../../src/index.ts';
+import {
+  SendBatchError,
+  TablogError,
+  json,
+  long,
+  openLog,
+  string,
+  topic,
+} from '../../src/index.ts';
 import type {
+  ErrorCode,
   Log,
   Partitioner,
   PartitionerInput,
+  RawMetadata,
   RecordMetadata,
   Producer,
 } from '../../src/index.ts';
@@ -94,6 +104,49 @@ describe('send', () => {
     // @ts-expect-error no array
     void producer.sendBatch(orders, { value });
   });
+
+  test('takes the offset that the record is to get, in the record', () => {
+    void producer.send(orders, { key: 'u1', value, expectedOffset: 7 });
+    void producer.sendBatch(orders, [{ value }, { value, partition: 0, expectedOffset: 7 }]);
+    // @ts-expect-error it is no option
+    void producer.send(orders, { key: 'u1', value }, { expectedOffset: 7 });
+    // @ts-expect-error text is no offset
+    void producer.send(orders, { key: 'u1', value, expectedOffset: '7' });
+  });
+
+  test('takes a signal', () => {
+    const { signal } = new AbortController();
+    void producer.send(orders, { value }, { signal });
+    void producer.sendBatch(orders, [{ value }], { signal });
+    void producer.flush({ signal });
+    void producer.transaction((tx) => tx.send(orders, { value }), { signal });
+    // @ts-expect-error a controller is no signal
+    void producer.send(orders, { value }, { signal: new AbortController() });
+    // @ts-expect-error misspelt
+    void producer.flush({ signals: signal });
+  });
+});
+
+test('sendRaw takes bytes, and tells the place of each batch', () => {
+  expectTypeOf(producer.sendRaw(orders, 0, new Uint8Array())).toEqualTypeOf<
+    Promise<RawMetadata[]>
+  >();
+  void producer.sendRaw('plain', 0, new ArrayBuffer(), { expectedOffset: 7 });
+  expectTypeOf<RawMetadata>().toExtend<RecordMetadata>();
+  // @ts-expect-error text is no bytes
+  void producer.sendRaw(orders, 0, 'bytes');
+  // @ts-expect-error no partition
+  void producer.sendRaw(orders, new Uint8Array());
+});
+
+test('an error of sendBatch tells of each record', () => {
+  const error: unknown = undefined;
+  if (!(error instanceof SendBatchError)) return;
+  expectTypeOf(error).toExtend<TablogError>();
+  for (const result of error.results) {
+    if (result instanceof TablogError) expectTypeOf(result.code).toEqualTypeOf<ErrorCode>();
+    else expectTypeOf(result).toEqualTypeOf<RecordMetadata>();
+  }
 });
 
 test('options', () => {

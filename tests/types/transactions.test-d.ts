@@ -3,6 +3,7 @@ import { json, long, string, topic } from '../../src/index.ts';
 import type {
   Log,
   OffsetToCommit,
+  ProducerRecord,
   RecordMetadata,
   Producer,
   Transaction,
@@ -61,7 +62,11 @@ describe('send', () => {
     // @ts-expect-error a pattern is no topic
     tx.send(/^orders/, { value: 'x' });
     // @ts-expect-error what a transaction stores has no place yet
-    tx.send(orders, { value }, { expectedOffset: 5 });
+    tx.send(orders, { value, partition: 0, expectedOffset: 5 });
+    // @ts-expect-error it takes no options
+    tx.send(orders, { value }, { signal: new AbortController().signal });
+    const record: ProducerRecord<string, Order> = { value };
+    tx.send(orders, record);
   });
 
   test('sendBatch takes many', () => {

@@ -1,10 +1,12 @@
 import type { Append } from '../../protocol/produce.ts';
 import type { TopicConfig } from '../../protocol/topic.ts';
 import { compressBatch } from '../../log/compress.ts';
-import { validateBatch } from '../../log/validate.ts';
+import { checkSequence, validateBatch, validateRawBatch } from '../../log/validate.ts';
 import { MAX_INFLATED_BYTES } from '../../record/batch-format.ts';
 import { RecordBatch } from '../../record/batch-reader.ts';
 import { sealBatch, stampAppendTime } from '../../record/batch-seal.ts';
+import type { ProducerStamp } from '../../record/batch-seal.ts';
+import type { Sequenced } from '../../log/producer-state.ts';
 import type { NewAppend } from './group-commit.ts';
 
 /**
@@ -12,20 +14,27 @@ import type { NewAppend } from './group-commit.ts';
  * transaction, while another one may be running. Throws the error that refuses the batch.
  */
 export function prepareAppend(append: Append, config: TopicConfig, now: number): NewAppend {
-  const { topicId, partition, expectedOffset = null, isDeadLetter = false } = append;
+  const { topicId, partition, expectedOffset = null, isDeadLetter = false, raw } = append;
   const { cleanup, timestampType } = config;
   const maxRecordBytes = isDeadLetter ? MAX_INFLATED_BYTES : config.maxRecordBytes;
   const needsKeys = cleanup !== 'delete' && !isDeadLetter;
   let bytes = new Uint8Array(append.batch);
   const limits = { maxRecordBytes, maxBatchBytes: MAX_INFLATED_BYTES, needsKeys };
-  const { codec } = validateBatch(bytes, limits);
+  const { codec, recordCount } = (raw ? validateRawBatch : validateBatch)(bytes, limits);
   const appendTime = timestampType === 'append' ? now : null;
   if (appendTime !== null) {
     bytes = bytes.slice(); // the sent bytes must stay the same for a retry
     stampAppendTime(bytes, appendTime);
   }
-  if (codec === 'none') bytes = compressBatch(bytes, append.compression);
-  sealBatch(bytes);
+  if (codec === 'none' && !raw) bytes = compressBatch(bytes, append.compression);
+  if (!raw || appendTime !== null) sealBatch(bytes);
   const batch = new RecordBatch(bytes);
-  return { topicId, partition, batch, appendTime, expectedOffset };
+  const sequenced = raw ? { ...sequenceOf(raw.producer), recordCount } : batch;
+  checkSequence(sequenced);
+  return { topicId, partition, batch, appendTime, expectedOffset, sequenced };
+}
+
+function sequenceOf(producer: ProducerStamp | null): Omit<Sequenced, 'recordCount'> {
+  const { id, epoch, sequence } = producer ?? { id: -1, epoch: -1, sequence: -1 };
+  return { producerId: id, producerEpoch: epoch, baseSequence: sequence };
 }

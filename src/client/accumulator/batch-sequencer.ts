@@ -8,6 +8,8 @@ import { MAX_EPOCH, sequenceAfter } from '../../record/sequence.ts';
 export interface Numbered {
   readonly bytes: Uint8Array;
   readonly recordCount: number;
+  /** Made elsewhere: its bytes stay as they are, and its number travels beside them. */
+  readonly isRaw: boolean;
   /** How the batch was numbered last; `undefined`: not yet. */
   number: ProducerStamp | undefined;
 }
@@ -47,7 +49,7 @@ export class BatchSequencer {
     const { number } = batch;
     if (number?.id === this.#id && number.epoch === this.#epoch) return;
     batch.number = { id: this.#id, epoch: this.#epoch, sequence: this.#next };
-    stampProducer(batch.bytes, batch.number);
+    if (!batch.isRaw) stampProducer(batch.bytes, batch.number);
     this.#next = sequenceAfter(this.#next, batch.recordCount);
   }
 

@@ -15,8 +15,11 @@ export interface RecordMetadata {
   readonly timestamp: number;
 }
 
-/** Told what became of each record of a `send`, by its index there. */
-export type Sink = (index: number, result: RecordMetadata | Error) => void;
+/** Told what became of each record of a call, by its index there. */
+export type Sink<R extends RecordMetadata = RecordMetadata> = (
+  index: number,
+  result: R | Error,
+) => void;
 
 /** The outcome of a batch: its place, or why it was not stored. */
 export type BatchResult =
@@ -32,6 +35,8 @@ export interface SealedBatch extends Numbered {
   readonly byteLength: number;
   /** Where it must be stored, or nowhere; null: at the end, wherever that is. */
   readonly expectedOffset: number | null;
+  /** Withdraws all of its records, as long as it is certain that none is stored. */
+  readonly signal: AbortSignal | undefined;
   /** In milliseconds since 1970. */
   readonly sealedAt: number;
   /** Counts the partition's batches. */
@@ -44,6 +49,16 @@ export interface SealedBatch extends Numbered {
   failure: TablogError | undefined;
   /** How many batches of the partition were settled when it was sent last. */
   settledBefore: number;
+  settle(result: BatchResult): void;
+}
+
+/** A batch whose bytes are complete, and that is not sealed yet. */
+export interface FinishedBatch {
+  /** @internal TypeScript before 5.7 cannot parse the generic `Uint8Array`. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly recordCount: number;
+  readonly expectedOffset: number | null;
+  readonly signal: AbortSignal | undefined;
   settle(result: BatchResult): void;
 }
 
@@ -71,6 +86,8 @@ export class PartitionAccumulator {
   readonly #unsettled = new Set<SealedBatch>();
   #lastOrder = 0;
   #settled = 0;
+  /** Of the batch that is being filled. */
+  #signal: AbortSignal | undefined;
   #sinks: Sink[] = [];
   #indices: number[] = [];
   #timestamps: number[] = [];
@@ -90,12 +107,17 @@ export class PartitionAccumulator {
     return this.#sealed.length > 0;
   }
 
-  /** Adds a record of at most `size` bytes; returns how many bytes it took. */
-  add(record: RecordParts, size: number, sink: Sink, index: number): number {
+  /**
+   * Adds a record of at most `size` bytes; returns how many bytes it took. All records of a batch
+   * have the same signal, so that it withdraws whole batches.
+   */
+  add(record: RecordParts, size: number, sink: Sink, index: number, signal?: AbortSignal): number {
     const writer = this.#writer;
     // The size is a guess for text; it is counted only where the guess would not fit.
     const room = this.#options.batchBytes - writer.byteLength;
-    if (this.isOpen && size > room && recordBytes(record) > room) this.seal();
+    const isFull = size > room && recordBytes(record) > room;
+    if (this.isOpen && (isFull || signal !== this.#signal)) this.seal();
+    this.#signal = signal;
     const before = this.isOpen ? writer.byteLength : 0;
     writer.append(record);
     const taken = writer.byteLength - before;
@@ -106,11 +128,24 @@ export class PartitionAccumulator {
   }
 
   /** Adds a record that is to be stored at `expectedOffset`, in a batch of its own. */
-  addAlone(record: RecordParts, sink: Sink, index: number, expectedOffset: number): number {
+  addAlone(
+    record: RecordParts,
+    sink: Sink,
+    index: number,
+    expectedOffset: number,
+    signal: AbortSignal | undefined,
+  ): number {
     this.seal();
-    const taken = this.add(record, 0, sink, index);
+    const taken = this.add(record, 0, sink, index, signal);
     this.seal(expectedOffset);
     return taken;
+  }
+
+  /** Adds a batch behind the records so far; returns its bytes. */
+  addRaw(batch: FinishedBatch): number {
+    this.seal();
+    this.#seal(batch, true);
+    return batch.bytes.length;
   }
 
   /** Completes the batch that is being filled, if there is one. */
@@ -118,6 +153,8 @@ export class PartitionAccumulator {
     if (!this.isOpen) return;
     const { recordCount } = this.#writer;
     const bytes = this.#writer.finish();
+    const signal = this.#signal;
+    this.#signal = undefined;
     const { partition } = this;
     const topic = this.topic.name;
     const sinks = this.#sinks;
@@ -134,12 +171,18 @@ export class PartitionAccumulator {
         }
       }
     };
+    this.#sinks = [];
+    this.#indices = [];
+    this.#timestamps = [];
+    this.#seal({ bytes, recordCount, expectedOffset, signal, settle }, false);
+  }
+
+  #seal(batch: FinishedBatch, isRaw: boolean): void {
     const sealed: SealedBatch = {
+      ...batch,
       accumulator: this,
-      bytes,
-      byteLength: bytes.length,
-      recordCount,
-      expectedOffset,
+      isRaw,
+      byteLength: batch.bytes.length,
       sealedAt: this.#options.clock.now(),
       order: ++this.#lastOrder,
       number: undefined,
@@ -147,14 +190,19 @@ export class PartitionAccumulator {
       mayBeStored: false,
       failure: undefined,
       settledBefore: 0,
-      settle,
     };
-    this.#sinks = [];
-    this.#indices = [];
-    this.#timestamps = [];
     this.#sealed.push(sealed);
     this.#unsettled.add(sealed);
     this.#options.onSealed(sealed);
+  }
+
+  /** Takes the batches of the signal that wait to be sent and are certainly not stored. */
+  withdraw(signal: AbortSignal): SealedBatch[] {
+    if (this.#signal === signal) this.seal();
+    const withdrawn = this.#sealed.filter((batch) => batch.signal === signal && !batch.mayBeStored);
+    for (const batch of withdrawn) this.#sealed.splice(this.#sealed.indexOf(batch), 1);
+    this.inFlight += withdrawn.length; // until each is settled
+    return withdrawn;
   }
 
   /**

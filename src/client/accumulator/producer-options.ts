@@ -12,6 +12,10 @@ import type { Compression } from '../../record/batch-format.ts';
 import { RECENT_MS } from '../../record/sequence.ts';
 import type { Partitioner } from './partitioner.ts';
 
+/**
+ * What `log.producer()` takes. The defaults suit an application's own records; the comments say when
+ * to change one. A value that breaks a rule is a `TypeError` or a `RangeError` at the call.
+ */
 export interface ProducerOptions {
   /**
    * How long a batch that is not full waits for more records (Kafka's `linger.ms`), in
@@ -22,16 +26,19 @@ export interface ProducerOptions {
    */
   readonly lingerMs?: number;
   /**
-   * The size at which a batch is full (Kafka's `batch.size`), in bytes: a record that no longer
-   * fits begins the next batch, and the full one leaves at once; a larger record travels alone.
-   * Default 1 MiB, a row of the store, where Kafka has 16 KiB: in a browser the cost is per
-   * transaction. With compression 256 KiB, because the worker that compresses serves every tab, and
-   * gzip keeps it busy for some 10 ms a batch.
+   * The size at which a batch is full (Kafka's `batch.size`), in bytes, from 1 to 16 MiB: a record
+   * that no longer fits begins the next batch, and the full one leaves at once; a larger record
+   * travels alone. Default 1 MiB, a row of the store, where Kafka has 16 KiB: in a browser the cost
+   * is per transaction. With compression 256 KiB, because the worker that compresses serves every
+   * tab, and gzip keeps it busy for some 10 ms a batch. Leave it alone unless others wait for too
+   * long behind this producer's batches.
    */
   readonly batchBytes?: number;
   /**
    * How much may be buffered and under way (Kafka's `buffer.memory`), in bytes; a `send` beyond it
-   * waits for room. Default 32 MiB.
+   * waits for room, and its promise with it, where Kafka gives up after `max.block.ms`. Default 32
+   * MiB. Lower it where memory is scarce, and await `send` or `flush` where more is sent than is
+   * stored.
    */
   readonly bufferBytes?: number;
   /**
@@ -44,12 +51,15 @@ export interface ProducerOptions {
   /**
    * What an ack promises. 'relaxed' (default): the transaction has completed; the record survives a
    * crash of tab and browser. 'strict': it was flushed to the disk too, and survives a power cut as
-   * far as the disk does.
+   * far as the disk does. Leave it at 'relaxed' where the last moments before a power cut may be
+   * lost: a flush costs milliseconds, and everybody waits for it.
    */
   readonly durability?: 'relaxed' | 'strict';
   /**
    * Batches are numbered, so that one whose answer was lost is sent again and stored once, and none
-   * overtakes another (Kafka's `enable.idempotence`). Default `true`.
+   * overtakes another (Kafka's `enable.idempotence`). Default `true`. `false` saves a copy of each
+   * batch, and `send` is `OUTCOME_UNKNOWN` at once when an answer is lost: for records of which each
+   * replaces the one before, as a pointer's position.
    */
   readonly idempotent?: boolean;
   /**
@@ -57,7 +67,8 @@ export interface ProducerOptions {
    * worker cannot be started now, as when the tab is offline (Kafka's `delivery.timeout.ms`), in
    * milliseconds. The first retry comes at once, the next after 100 ms, and each later one after
    * twice as long, up to 1 s. Default 120,000. Less than 300,000, the time for which a partition
-   * remembers batches: a later retry could be stored twice.
+   * remembers batches: a later retry could be stored twice. Leave it alone, and give a `signal` to
+   * those `send`s that somebody waits for.
    */
   readonly deliveryTimeoutMs?: number;
   /**
@@ -65,17 +76,28 @@ export interface ProducerOptions {
    * and transactions of those who had it before fail with `FENCED` (Kafka's `transactional.id`). It is
    * taken by the first `transaction()`, and not by `log.producer()`, where Kafka has
    * `initTransactions`; unused for 7 days, it is forgotten. Such a producer sends within
-   * `transaction()` only, and is idempotent. Default: none.
+   * `transaction()` only, and is idempotent. Default: none. Leave it out where several tabs may write
+   * side by side: a transaction that commits offsets is fenced by their group.
    */
   readonly transactionalId?: string;
   /**
    * How long a transaction may be open (Kafka's `transaction.timeout.ms`), in milliseconds; at least 1.
-   * Default 60,000.
+   * A later one fails with `TRANSACTION_TIMED_OUT`, and nothing of it is stored. Default 60,000. Leave
+   * it alone, and do slow work before the transaction.
    */
   readonly transactionTimeoutMs?: number;
-  /** How large the records of a transaction may be in all, in bytes. Default 16 MiB. */
+  /**
+   * How large the records of a transaction may be in all, in bytes, up to 64 MiB; more are
+   * `TRANSACTION_TOO_LARGE`. Kafka has no such bound. Default 16 MiB. Leave it alone: a transaction is
+   * one of the store, for which everybody else waits.
+   */
   readonly maxTransactionBytes?: number;
-  /** Chooses partitions. Default: Java's murmur2 of the key; without a key, one batch after the other. */
+  /**
+   * Chooses the partitions of records that name none (Kafka's `partitioner.class`). Called once a
+   * record, with the encoded fields; what it throws, and a partition that does not exist, rejects the
+   * `send`. Default: Java's murmur2 of the key; without a key, one batch after the other. Leave it
+   * alone where a key's records are to meet those of other Kafka clients.
+   */
   readonly partitioner?: Partitioner;
 }
 

@@ -1,4 +1,4 @@
-import { kindFor, mistake, unknown } from '../../base/argument.ts';
+import { checkInteger, kindFor, mistake, unknown } from '../../base/argument.ts';
 import { isBytes, timeOf } from '../../base/brand.ts';
 import { show } from '../../base/show.ts';
 import type { Field, RecordParts } from '../../record/batch-writer.ts';
@@ -9,25 +9,58 @@ import { plain } from '../topics/serde.ts';
 import type { Serde } from '../topics/serde.ts';
 import type { Topic } from '../topics/topic.ts';
 
-/** Names and values; an iterable of pairs may have a name twice, and keeps the order. */
+/**
+ * Names and values: text is sent as UTF-8, and null is not the same as empty. An iterable of pairs
+ * may have a name twice, and keeps the order.
+ */
 export type HeadersInput =
   | Readonly<Record<string, string | Uint8Array | null>>
   | Iterable<readonly [name: string, value: string | Uint8Array | null]>;
 
-/** A record to be sent. */
+/** A record to be sent (Kafka's `ProducerRecord`). */
 export interface ProducerRecord<K, V> {
-  /** Default null: no key. Records of one key go to one partition and stay in order. */
+  /**
+   * Encoded by the topic's key serde; without one, bytes or text. Records of one key go to one
+   * partition and stay in order. Default null: no key, which a compacted topic refuses with
+   * `INVALID_RECORD`.
+   */
   readonly key?: K | null;
-  /** null is a tombstone: "this key has no value any more". `undefined` is an error. */
+  /**
+   * Encoded by the topic's value serde; without one, bytes or text. null is a tombstone: "this key
+   * has no value any more". `undefined` is an error.
+   */
   readonly value: V | null;
+  /** Default: none. They count towards the topic's `maxRecordBytes`, as key and value do. */
   readonly headers?: HeadersInput;
-  /** Default: chosen by the producer's partitioner. */
+  /**
+   * From 0 to the topic's `partitions` - 1. Default: chosen by the producer's partitioner. Leave it
+   * out where the key decides.
+   */
   readonly partition?: number;
-  /** Default: now. Milliseconds since 1970, or a `Date`. */
+  /**
+   * Milliseconds since 1970, or a `Date`. Default: now. Of a topic with `timestampType: 'append'`
+   * the time of storing replaces it.
+   */
   readonly timestamp?: number | Date;
+  /**
+   * The offset that the record is to get (optimistic concurrency, which Kafka does not have). Where
+   * the next offset of the partition is another one, the record is not stored, and its outcome is
+   * `CONFLICT`. Needs a key or a partition. The record travels in a batch of its own, so it is stored
+   * or refused alone: the records around it, also those of the same `sendBatch`, are stored in either
+   * case. A record of a transaction cannot have one. Default: the end of the partition, whatever it
+   * is. Leave it out unless the record depends on what was read before.
+   */
+  readonly expectedOffset?: number;
 }
 
-const FIELDS: ReadonlySet<string> = new Set(['key', 'value', 'headers', 'partition', 'timestamp']);
+const FIELDS: ReadonlySet<string> = new Set([
+  'key',
+  'value',
+  'headers',
+  'partition',
+  'timestamp',
+  'expectedOffset',
+]);
 
 /** The year 144683: the distance of any two timestamps stays exact as a varlong. */
 const MAX_TIMESTAMP = 2 ** 52 - 1;
@@ -61,6 +94,17 @@ export function encodeRecord(
     headers: headers === undefined ? NO_HEADERS : encodeHeaders(headers),
     timestamp: timestamp === undefined ? now : checkTimestamp(timestamp),
   };
+}
+
+/** The record's `expectedOffset`, checked; null: none. */
+export function expectedOffsetOf(record: ProducerRecord<unknown, unknown>): number | null {
+  const { expectedOffset, key = null, partition } = record;
+  if (expectedOffset === undefined) return null;
+  checkInteger('expectedOffset', expectedOffset, 0);
+  if (partition === undefined && key === null) {
+    throw new TypeError('expectedOffset needs a key or a partition: pass partition: 0');
+  }
+  return expectedOffset;
 }
 
 function encodeField(topic: Topic, what: string, serde: Serde<unknown>, value: unknown): Field {

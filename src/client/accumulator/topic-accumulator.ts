@@ -16,7 +16,7 @@ export interface OutgoingRecord {
   readonly parts: RecordParts;
   /** As the caller named it; `undefined`: to be chosen. */
   readonly partition: number | undefined;
-  /** Where it must be stored, or nowhere; null: at the end, wherever that is. */
+  /** Where the record must be stored, or nowhere; null: at the end, wherever that is. */
   readonly expectedOffset: number | null;
   /** The most bytes that it can take in a batch. */
   readonly size: number;
@@ -103,19 +103,33 @@ export class TopicAccumulator {
     }
   }
 
-  /** Where a checked record goes. Throws what a custom partitioner throws, or a `RangeError`. */
-  choose({ parts, partition }: OutgoingRecord): PartitionAccumulator {
-    const { name, partitions } = this.#topic;
-    if (partition !== undefined) return this.#accumulators[partition]!;
+  /**
+   * A checked record with the partition that a custom partitioner chooses. Throws what the
+   * partitioner throws, or a `RangeError`.
+   */
+  assign(record: OutgoingRecord): OutgoingRecord {
     const { partitioner } = this.#options;
-    if (partitioner !== undefined) {
-      const chosen = partitioner({ ...parts, topic: name, partitions });
-      checkPartition(name, chosen, partitions);
-      return this.#accumulators[chosen]!;
-    }
+    if (partitioner === undefined || record.partition !== undefined) return record;
+    const { name, partitions } = this.#topic;
+    const partition = partitioner({ ...record.parts, topic: name, partitions });
+    checkPartition(name, partition, partitions);
+    return { ...record, partition };
+  }
+
+  /** The accumulator of a checked record. Throws as `assign` does. */
+  choose(record: OutgoingRecord): PartitionAccumulator {
+    const { parts, partition } = this.assign(record);
+    if (partition !== undefined) return this.#accumulators[partition]!;
+    const { partitions } = this.#topic;
     const { key } = parts;
     const chosen = key === null ? this.#sticky.choose(partitions) : keyPartition(key, partitions);
     return this.#accumulators[chosen]!;
+  }
+
+  /** The accumulator of a partition. Throws a `RangeError` for one that does not exist. */
+  of(partition: number): PartitionAccumulator {
+    checkPartition(this.#topic.name, partition, this.#topic.partitions);
+    return this.#accumulators[partition]!;
   }
 }
 

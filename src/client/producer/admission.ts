@@ -4,32 +4,41 @@ import type { Deferred } from '../../base/deferred.ts';
 import { toTablogError } from '../../base/error.ts';
 import { Queue } from '../../base/queue.ts';
 import type { TopicInfo } from '../../protocol/topic.ts';
-import type { Sink } from '../accumulator/partition-accumulator.ts';
 import type { Connection } from '../connection/connection.ts';
 import { outlive } from '../connection/delivery.ts';
 import type { TopicMetadata } from '../topics/topic-metadata.ts';
-import { withOwnBytes } from '../accumulator/topic-accumulator.ts';
-import type { OutgoingRecord } from '../accumulator/topic-accumulator.ts';
 
-/** Records that wait until their topic is known, or for room. */
+/** What one call sends. */
+export interface Submission {
+  /** The topic's name. */
+  readonly topic: string;
+  /** Withdraws it. */
+  readonly signal: AbortSignal | undefined;
+  /** Whether all of it keeps the topic's rules. */
+  accepts(topic: TopicInfo): boolean;
+  /** Puts all of it into the buffer; throws, and adds nothing, where a part breaks a rule. */
+  add(topic: TopicInfo): void;
+  /** Copies the bytes that the caller may reuse after the call. */
+  own(): void;
+  /** Nothing of it was taken, because of `reason`. */
+  refuse(reason: unknown): void;
+}
+
+/** A submission that waits until its topic is known, or for room. */
 interface Waiting {
-  readonly name: string;
-  readonly records: readonly OutgoingRecord[];
-  readonly sink: Sink;
-  /** Resolves once the records are in the buffer; present when a `flush` waits for them. */
+  readonly submission: Submission;
+  /** Resolves once the submission is in the buffer; present when a `flush` waits for it. */
   admitted: Deferred | undefined;
 }
 
-/** The buffer that records are admitted to. */
+/** The buffer that submissions are admitted to. */
 export interface Buffer {
   readonly hasRoom: boolean;
   /** Resolves when room may have been made. */
   roomMade(): Promise<void>;
-  /** Whether the records keep the topic's rules. */
-  accepts(topic: TopicInfo, records: readonly OutgoingRecord[]): boolean;
-  /** Adds all records; throws, and adds none, where one breaks the topic's rules. */
-  add(topic: TopicInfo, records: readonly OutgoingRecord[], sink: Sink): void;
-  /** Called when every waiting record has been admitted: they travel together. */
+  /** Called when a submission was added and no other waits: batches that are due leave soon. */
+  drainSoon(): void;
+  /** Called when every waiting submission has been admitted: they travel together. */
   admittedAll(): void;
 }
 
@@ -42,7 +51,7 @@ export interface AdmissionOptions {
 }
 
 /**
- * Admits records to a producer's buffer, in order, once their topic is known and there is room:
+ * Admits submissions to a producer's buffer, in order, once their topic is known and there is room:
  * within the call, where both hold already.
  */
 export class Admission {
@@ -54,94 +63,111 @@ export class Admission {
     this.#options = options;
   }
 
-  /** Whether records are waiting to be admitted. They will travel together. */
-  get isAdmitting(): boolean {
-    return this.#isAdmitting;
-  }
-
-  /**
-   * Takes the records. Throws, and takes none, where one breaks the rules of a topic that is known.
-   */
-  accept(name: string, records: readonly OutgoingRecord[], sink: Sink): void {
+  /** Takes the submission, or refuses it where it breaks the rules of a topic that is known. */
+  accept(submission: Submission): void {
     const { buffer, connection, topicMetadata } = this.#options;
     const { isLeaving } = connection.page;
-    // While the page leaves, only records of topics not yet known are waiting.
+    // While the page leaves, only submissions to topics not yet known are waiting.
+    const name = submission.topic;
     const topic = isLeaving ? topicMetadata.lastKnown(name) : topicMetadata.get(name);
     const isNext = isLeaving || (!this.#isAdmitting && buffer.hasRoom);
-    if (topic !== undefined && isNext && (isLeaving || !this.#isRefusedByAge(topic, records))) {
-      buffer.add(topic, records, sink);
+    if (topic !== undefined && isNext && (isLeaving || !this.#isRefusedByAge(topic, submission))) {
+      this.#add(submission, topic);
       return;
     }
-    // The caller may reuse its buffers after the call.
-    this.#waiting.push({ name, records: records.map(withOwnBytes), sink, admitted: undefined });
+    submission.own();
+    this.#waiting.push({ submission, admitted: undefined });
     if (!this.#isAdmitting) void this.#admitAll();
   }
 
   /**
-   * Resolves when all records accepted so far are in the buffer; `undefined` when they already are.
+   * Resolves when all that was accepted so far is in the buffer; `undefined` when it already is.
    */
   admitted(): Promise<void> | undefined {
     const { last } = this.#waiting;
     return last === undefined ? undefined : (last.admitted ??= deferred()).promise;
   }
 
-  /** Admits all records of known topics at once: the page may be in its last turn. */
+  /** Admits all submissions to known topics at once: the page may be in its last turn. */
   leave(): void {
-    let before: Waiting | undefined;
-    for (let left = this.#waiting.length; left > 0; left--) {
-      const waiting = this.#waiting.shift()!;
-      const topic = this.#options.topicMetadata.lastKnown(waiting.name);
-      if (topic === undefined) {
-        this.#waiting.push(waiting);
-        before = waiting;
-      } else {
-        this.#admit(waiting, topic, before);
-      }
-    }
+    const { topicMetadata } = this.#options;
+    this.#takeOut(({ topic }) => topicMetadata.lastKnown(topic), this.#add);
+  }
+
+  /** Refuses all submissions that the signal withdraws. */
+  withdraw(signal: AbortSignal): void {
+    this.#takeOut(
+      (submission) => (submission.signal === signal ? signal : undefined),
+      (submission) => submission.refuse(signal.reason),
+    );
   }
 
   async #admitAll(): Promise<void> {
     const { buffer, topicMetadata } = this.#options;
     this.#isAdmitting = true;
     for (let next = this.#waiting.first; next !== undefined; next = this.#waiting.first) {
-      const { name, records } = next;
-      let topic: TopicInfo | Error;
+      const { submission } = next;
+      const name = submission.topic;
+      let topic: TopicInfo | undefined;
+      let failure: unknown;
       try {
         while (!buffer.hasRoom) await buffer.roomMade();
         topic = topicMetadata.get(name) ?? (await this.#load(name));
-        if (this.#isRefusedByAge(topic, records)) topic = await this.#load(name);
+        if (this.#isRefusedByAge(topic, submission)) topic = await this.#load(name);
       } catch (error) {
-        topic = asError(error);
+        topic = undefined;
+        failure = error;
       }
-      if (this.#waiting.first !== next) continue; // `leave()` admitted it meanwhile
+      if (this.#waiting.first !== next) continue; // it was taken out meanwhile
       this.#waiting.shift();
-      this.#admit(next, topic);
+      if (topic === undefined) submission.refuse(asError(failure));
+      else this.#add(submission, topic);
+      next.admitted?.resolve();
     }
     this.#isAdmitting = false;
     buffer.admittedAll();
   }
 
-  /** `before`: it waits on, and came earlier. */
-  #admit({ records, sink, admitted }: Waiting, topic: TopicInfo | Error, before?: Waiting): void {
-    try {
-      if (topic instanceof Error) throw topic;
-      this.#options.buffer.add(topic, records, sink);
-    } catch (error) {
-      records.forEach((_, i) => sink(i, asError(error)));
+  /** Hands the waiting submissions for which `choose` has something to `take`, in order. */
+  #takeOut<T>(
+    choose: (submission: Submission) => T | undefined,
+    take: (submission: Submission, chosen: T) => void,
+  ): void {
+    let before: Waiting | undefined;
+    for (let left = this.#waiting.length; left > 0; left--) {
+      const waiting = this.#waiting.shift()!;
+      const { submission, admitted } = waiting;
+      const chosen = choose(submission);
+      if (chosen === undefined) {
+        this.#waiting.push(waiting);
+        before = waiting;
+        continue;
+      }
+      take(submission, chosen);
+      if (admitted === undefined) continue;
+      // A flush waits for all that was sent before it.
+      if (before === undefined) admitted.resolve();
+      else void (before.admitted ??= deferred()).promise.then(admitted.resolve);
     }
-    if (admitted === undefined) return;
-    // A flush waits for all that was sent before it.
-    if (before === undefined) admitted.resolve();
-    else void (before.admitted ??= deferred()).promise.then(admitted.resolve);
   }
 
+  readonly #add = (submission: Submission, topic: TopicInfo): void => {
+    try {
+      submission.add(topic);
+    } catch (error) {
+      submission.refuse(asError(error));
+      return;
+    }
+    const { buffer, connection } = this.#options;
+    if (!this.#isAdmitting || connection.page.isLeaving) buffer.drainSoon();
+  };
+
   /**
-   * Whether the topic's rules, as remembered, refuse the records and may be out of date: a look-up
-   * decides.
+   * Whether the topic's rules, as remembered, refuse the submission and may be out of date: a
+   * look-up decides.
    */
-  #isRefusedByAge(topic: TopicInfo, records: readonly OutgoingRecord[]): boolean {
-    const { buffer, topicMetadata } = this.#options;
-    return !topicMetadata.isCurrent && !buffer.accepts(topic, records);
+  #isRefusedByAge(topic: TopicInfo, submission: Submission): boolean {
+    return !this.#options.topicMetadata.isCurrent && !submission.accepts(topic);
   }
 
   #load(name: string): Promise<TopicInfo> {
@@ -152,6 +178,6 @@ export class Admission {
 
 export function asError(error: unknown): Error {
   if (error instanceof Error) return error;
-  // An error of another realm is wrapped: `sink` tells errors by `instanceof`.
+  // An error of another realm is wrapped: sinks tell errors by `instanceof`.
   return isError(error) ? new Error(error.message, { cause: error }) : toTablogError(error);
 }

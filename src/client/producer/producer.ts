@@ -1,38 +1,44 @@
-import {
-  checkArray,
-  checkFunction,
-  checkInteger,
-  checkNoOptions,
-  withDefaults,
-} from '../../base/argument.ts';
+import { abortable } from '../../base/abortable.ts';
+import { checkArray, checkFunction } from '../../base/argument.ts';
 import { Closable, bindFacade } from '../../base/handle.ts';
 import { TablogError, closed } from '../../base/error.ts';
-import { randomProducerId } from '../../platform/random-id.ts';
-import type { TopicInfo } from '../../protocol/topic.ts';
 import type { RecordMetadata, Sink } from '../accumulator/partition-accumulator.ts';
-import { Admission, asError } from './admission.ts';
+import { Admission } from './admission.ts';
+import type { Submission } from './admission.ts';
 import type { Connection } from '../connection/connection.ts';
 import { checkProducerOptions } from '../accumulator/producer-options.ts';
 import type { CheckedProducerOptions, ProducerOptions } from '../accumulator/producer-options.ts';
-import { encodeRecord } from '../accumulator/record-encoder.ts';
+import { ABORTED } from '../../base/error-rules.ts';
+import { encodeRecord, expectedOffsetOf } from '../accumulator/record-encoder.ts';
 import type { ProducerRecord } from '../accumulator/record-encoder.ts';
-import { Sender } from './sender.ts';
+import { collectResults } from './collect-results.ts';
+import { lazyRawBatches } from './lazy-raw-batches.ts';
+import type { RawMetadata } from './raw-batches.ts';
+import { RecordBuffer } from './record-buffer.ts';
+import { RecordSubmission } from './record-submission.ts';
+import { signalOf } from './send-options.ts';
+import type {
+  FlushOptions,
+  SendOptions,
+  SendRawOptions,
+  SignalOptions,
+  TransactionOptions,
+} from './send-options.ts';
+import { SignalListeners } from './signal-listeners.ts';
 import { asTopic } from '../topics/topic.ts';
-import type { KeyInput, TopicLike, ValueInput } from '../topics/topic.ts';
+import type { KeyInput, Topic, TopicLike, ValueInput } from '../topics/topic.ts';
 import type { TopicMetadata } from '../topics/topic-metadata.ts';
-import { TopicAccumulator, outgoing } from '../accumulator/topic-accumulator.ts';
-import type { OutgoingRecord } from '../accumulator/topic-accumulator.ts';
+import { outgoing } from '../accumulator/topic-accumulator.ts';
 import type { Transaction, TransactionResult } from '../transaction/transaction.ts';
 import type { TransactionManager } from '../transaction/transaction-manager.ts';
 import { lazyTransactionManager } from '../transaction/lazy-transaction-manager.ts';
 
-export interface SendOptions {
-  /**
-   * The offset that the record is to get: where the partition has moved on, it is not stored and
-   * `send` rejects with `CONFLICT` (optimistic concurrency). Needs a key or a partition.
-   */
-  readonly expectedOffset?: number;
-}
+/** Begins a call, and settles it. */
+type Start<R> = (
+  signal: AbortSignal | undefined,
+  resolve: (result: R) => void,
+  reject: (reason: unknown) => void,
+) => void;
 
 /**
  * Writes records. Made by `log.producer()`; close it, or the log, when done.
@@ -46,21 +52,17 @@ export class Producer extends Closable {
   readonly #options: CheckedProducerOptions;
   readonly #onClosed: () => void;
   readonly #random: () => number;
-  readonly #writers = new Map<string, TopicAccumulator>();
   readonly #closing = new AbortController();
   readonly #closed = new AbortController();
+  readonly #buffer: RecordBuffer;
   readonly #admission: Admission;
-  readonly #sender: Sender;
-  #bufferedBytes = 0;
-  #drainQueued = false;
+  readonly #signals: SignalListeners;
   #transactionManager: TransactionManager | undefined;
-  /** Of an idempotent producer. */
-  readonly #producerId: number | undefined;
 
   constructor(
     connection: Connection,
     topicMetadata: TopicMetadata,
-    options: ProducerOptions,
+    given: ProducerOptions,
     onClosed: () => void,
     random: () => number = Math.random,
   ) {
@@ -69,36 +71,20 @@ export class Producer extends Closable {
     this.#onClosed = onClosed;
     this.#connection = connection;
     this.#topicMetadata = topicMetadata;
-    this.#options = checkProducerOptions(options);
-    this.#producerId = this.#options.idempotent ? randomProducerId() : undefined;
+    const options = (this.#options = checkProducerOptions(given));
     this.#random = random;
-    const sender = new Sender(connection, this.#options, random, (batch, result) => {
-      if (result instanceof TablogError && result.code === 'UNKNOWN_TOPIC') topicMetadata.forget();
-      this.#bufferedBytes -= batch.byteLength;
-    });
-    this.#sender = sender;
-    const { idempotent, deliveryTimeoutMs, bufferBytes } = this.#options;
-    const hasRoom = (): boolean => this.#bufferedBytes < bufferBytes;
-    this.#admission = new Admission({
-      connection,
-      topicMetadata,
-      patienceMs: idempotent ? deliveryTimeoutMs : 0,
-      buffer: {
-        get hasRoom() {
-          return hasRoom();
-        },
-        roomMade: () => sender.someSettled(),
-        accepts: (topic, records) => {
-          const writer = this.#writerOf(topic);
-          return records.every((record) => writer.accepts(record));
-        },
-        add: (topic, records, sink) => this.#buffer(topic, records, sink),
-        admittedAll: () => sender.drain('due'),
-      },
+    const buffer = new RecordBuffer({ connection, topicMetadata, options, random });
+    this.#buffer = buffer;
+    const patienceMs = options.idempotent ? options.deliveryTimeoutMs : 0;
+    const admission = new Admission({ connection, topicMetadata, patienceMs, buffer });
+    this.#admission = admission;
+    this.#signals = new SignalListeners((signal) => {
+      admission.withdraw(signal);
+      buffer.sender.withdraw(signal);
     });
     const leave = (): void => {
-      this.#admission.leave();
-      sender.drain('all');
+      admission.leave();
+      buffer.sender.drain('all');
     };
     connection.page.onLeave(leave, this.#closed.signal);
   }
@@ -108,71 +94,108 @@ export class Producer extends Closable {
    * hidden or left, as in a listener of `pagehide`, is posted to a SharedWorker in that same turn.
    * A worker of the tab's own, or `inline()`, may end with the page before the record is stored.
    *
-   * Rejects with a `TypeError` or `RangeError` for a record that breaks a rule, and with a
-   * `TablogError`: `UNKNOWN_TOPIC`, `RECORD_TOO_LARGE`, `STORAGE_FULL`, `CONFLICT`, `CLOSED`,
-   * `WORKER_FAILED` where no worker could be started, or `OUTCOME_UNKNOWN` when the worker died on
-   * the way. The last two come after `deliveryTimeoutMs`; at once, if the producer is not
-   * idempotent. A record that fails leaves others alone.
+   * Rejects with a `TypeError` or `RangeError` for a record that breaks a rule, with the reason of a
+   * signal that has withdrawn the record, and with a `TablogError`: `UNKNOWN_TOPIC`,
+   * `RECORD_TOO_LARGE`, `STORAGE_FULL`, `CONFLICT`, `CLOSED`, `WORKER_FAILED` where no worker could be
+   * started, or `OUTCOME_UNKNOWN` when the worker died on the way. The last two come after
+   * `deliveryTimeoutMs`; at once, if the producer is not idempotent. A record that fails leaves
+   * others alone.
    */
   send<T extends TopicLike>(
     topic: T,
     record: ProducerRecord<KeyInput<T>, ValueInput<T>>,
     options?: SendOptions,
   ): Promise<RecordMetadata> {
-    return new Promise((resolve, reject) => {
-      const { name, records } = this.#encode(topic, [record], options);
-      this.#admission.accept(name, records, (_index, result) => {
-        if (result instanceof Error) reject(result);
+    return this.#withdrawable('send()', options, (signal, resolve, reject) => {
+      const sink: Sink = (_index, result) => {
+        const isWithdrawn = result instanceof TablogError && result.code === ABORTED.code;
+        if (result instanceof Error) reject(isWithdrawn ? result.cause : result);
         else resolve(result);
-      });
+      };
+      this.#submit(topic, [record], signal, sink, reject);
     });
   }
 
   /**
    * Sends many records with one promise; resolves with their places, in the order given. Cheaper
    * than as many `send`s. Every record is checked before the first is taken, so a mistake in one
-   * sends none; it is not a transaction, and rejects when any record could not be stored.
+   * sends none, and rejects as in `send`.
+   *
+   * It is not a transaction: a record that could not be stored leaves the others alone. The promise
+   * then rejects, once the outcome of every record is known, with a `SendBatchError`, whose `results`
+   * have the place or the error of each record, by its index. A signal that has withdrawn all
+   * records rejects it with the signal's reason; a signal that has withdrawn some makes those
+   * `ABORTED` among the results.
    */
   sendBatch<T extends TopicLike>(
     topic: T,
     records: readonly ProducerRecord<KeyInput<T>, ValueInput<T>>[],
+    options?: SendOptions,
   ): Promise<RecordMetadata[]> {
-    return new Promise((resolve, reject) => {
-      checkNoOptions('sendBatch()', arguments[2]);
+    return this.#withdrawable('sendBatch()', options, (signal, resolve, reject) => {
       checkArray('sendBatch() takes an array of records', records);
-      const encoded = this.#encode(topic, records);
-      if (records.length === 0) return resolve([]);
-      const placements = Array.from<RecordMetadata>({ length: records.length });
-      let left = records.length;
-      let failure: Error | undefined;
-      this.#admission.accept(encoded.name, encoded.records, (index, result) => {
-        if (result instanceof Error) failure ??= result;
-        else placements[index] = result;
-        if (--left > 0) return;
-        if (failure === undefined) resolve(placements);
-        else reject(failure);
-      });
+      const sink = collectResults(records.length, resolve, reject);
+      this.#submit(topic, records, signal, sink, reject);
+      if (records.length === 0) resolve([]);
     });
   }
 
   /**
-   * Runs `work`, and stores all that it sends and commits in one transaction of the store: all of it,
-   * or nothing when `work` throws, when it calls `abort()`, or when it takes longer than
-   * `transactionTimeoutMs`. Resolves when it is stored, with what `work` returned and the place of
-   * each record. Nothing is sent while `work` runs, so several may run side by side.
+   * Sends record batches in Kafka's format (RecordBatch v2, magic 2) without decoding them: one or
+   * more, end to end, with any of Kafka's codecs or none. They come from
+   * `consumer.batches({ raw: true })`, from another log or from a Kafka broker. Resolves with the
+   * place of each batch.
    *
-   * Rejects with what `work` throws, and with a `TablogError`: `TRANSACTION_ABORTED`,
-   * `TRANSACTION_TIMED_OUT`; `FENCED` where a partition was taken from a consumer, or the
-   * transactional id from this producer; what `send` rejects with. Nothing is stored then, but for
-   * `OUTCOME_UNKNOWN`.
+   * A batch is stored byte for byte, except for its base offset, and for its timestamps where the
+   * topic has `timestampType: 'append'`. The producer's `compression` has no effect. The producer id,
+   * the epoch and the sequence in a batch belong to another log: they are kept, and not looked at.
+   * This producer numbers the batches beside them, so each is stored once and in order, also when an
+   * answer is lost. The worker checks the CRC, every record, and the topic's rules.
    *
-   * What `work` does otherwise is not part of it: `producer.send` stores by itself, and so does another
-   * `transaction`.
+   * Rejects, and sends nothing, with a `TypeError` for anything but bytes, for a batch of a
+   * transaction and for a control batch, and with `BATCH_CORRUPT` for bytes that are not whole
+   * batches. Rejects as `sendBatch` does where a batch could not be stored: `BATCH_CORRUPT` for a
+   * wrong CRC, `RECORD_TOO_LARGE`, `INVALID_RECORD`, and the errors of `send`.
+   */
+  async sendRaw(
+    topic: TopicLike,
+    partition: number,
+    batches: ArrayBuffer | Uint8Array,
+    options?: SendRawOptions,
+  ): Promise<RawMetadata[]> {
+    // Without a wait where the part is loaded, so that calls of one turn keep their order.
+    const raw = lazyRawBatches.loaded ?? (await lazyRawBatches.load());
+    const { signal, expectedOffset } = raw.checkRawOptions(options);
+    return this.#withdrawable('sendRaw()', { signal }, (_, resolve, reject) => {
+      const { name } = this.#open(topic);
+      const request = { topic: name, partition, batches, expectedOffset, signal };
+      const submission = raw.rawSubmission(this.#buffer, request, resolve, reject);
+      if (submission === undefined) resolve([]);
+      else this.#accept(submission);
+    });
+  }
+
+  /**
+   * Runs `work`, and stores all that it sends and commits in one transaction of the store: all of
+   * it, or nothing when `work` throws, when it calls `abort()`, when the signal aborts, or when it
+   * takes longer than `transactionTimeoutMs`. Resolves when it is stored, with what `work` returned
+   * and the place of each record. Nothing is sent while `work` runs, so several may run side by side.
+   *
+   * Rejects with what `work` throws, with the signal's reason, and with a `TablogError`:
+   * `TRANSACTION_ABORTED`, `TRANSACTION_TIMED_OUT`; `FENCED` where a partition was taken from a
+   * consumer, or the transactional id from this producer; what `send` rejects with. Nothing is
+   * stored then, but for `OUTCOME_UNKNOWN`.
+   *
+   * What `work` does otherwise is not part of it: `producer.send` stores by itself, and so does
+   * another `transaction`.
    */
   async transaction<R>(
     work: (transaction: Transaction) => R | PromiseLike<R>,
+    options?: TransactionOptions,
   ): Promise<TransactionResult<R>> {
     checkFunction('transaction() takes a function', work);
+    const signal = signalOf('transaction()', options);
+    signal?.throwIfAborted();
     const closing = this.#closing.signal;
     const { TransactionManager } = await lazyTransactionManager.load();
     if (closing.aborted) throw closed('producer', this.#connection.closed);
@@ -183,110 +206,69 @@ export class Producer extends Closable {
       random: this.#random,
       closing,
     });
-    return this.#transactionManager.run(work);
+    return this.#transactionManager.run(work, signal);
   }
 
   /** Sends what is buffered, without lingering; resolves when all of it is stored or has failed. */
-  async flush(): Promise<void> {
-    const admitted = this.#admission.admitted();
-    if (admitted !== undefined) await admitted; // otherwise all of it is sealed in this turn
-    await this.#sender.flush();
+  async flush(options?: FlushOptions): Promise<void> {
+    return abortable(signalOf('flush()', options), this.#flush());
   }
 
   /** Refuses what comes, and flushes what was sent. Idempotent. */
   override async close(): Promise<void> {
     this.#closing.abort();
-    await Promise.all([this.flush(), this.#transactionManager?.idle()]);
-    this.#sender.close();
+    await Promise.all([this.#flush(), this.#transactionManager?.idle()]);
+    this.#buffer.sender.close();
     this.#closed.abort();
     this.#onClosed();
   }
 
-  #encode(
-    topicLike: TopicLike,
-    records: readonly ProducerRecord<unknown, unknown>[],
-    options?: SendOptions,
-  ): { name: string; records: OutgoingRecord[] } {
+  async #flush(): Promise<void> {
+    const admitted = this.#admission.admitted();
+    if (admitted !== undefined) await admitted; // otherwise all of it is sealed in this turn
+    await this.#buffer.sender.flush();
+  }
+
+  /** The topic; throws where nothing can be sent to it. */
+  #open(topicLike: TopicLike): Topic {
     const topic = asTopic(topicLike);
     if (this.#closing.signal.aborted) throw closed('producer', this.#connection.closed);
     if (this.#options.transactionalId !== undefined) {
       throw new TypeError('a producer with a transactionalId sends within transaction() only');
     }
+    return topic;
+  }
+
+  #submit(
+    topicLike: TopicLike,
+    records: readonly ProducerRecord<unknown, unknown>[],
+    signal: AbortSignal | undefined,
+    sink: Sink,
+    refuse: (reason: unknown) => void,
+  ): void {
+    const topic = this.#open(topicLike);
     const now = this.#connection.clock.now();
-    return {
-      name: topic.name,
-      records: records.map((record) => {
-        const parts = encodeRecord(topic, record, now);
-        const expected = options === undefined ? null : expectedOffsetOf(options, record);
-        return outgoing(parts, record.partition, expected);
-      }),
-    };
-  }
-
-  /** Puts the records into batches. Throws, and takes none, where one breaks the topic's rules. */
-  #buffer(topic: TopicInfo, records: readonly OutgoingRecord[], sink: Sink): void {
-    const writer = this.#writerOf(topic);
-    for (const record of records) writer.check(record);
-    let full = false;
-    for (let i = 0; i < records.length; i++) {
-      const record = records[i]!;
-      try {
-        const { parts, size, expectedOffset } = record;
-        const accumulator = writer.choose(record);
-        this.#bufferedBytes +=
-          expectedOffset === null
-            ? accumulator.add(parts, size, sink, i)
-            : accumulator.addAlone(parts, sink, i, expectedOffset);
-        this.#sender.add(accumulator);
-        full ||= accumulator.hasSealed;
-      } catch (error) {
-        sink(i, asError(error)); // a custom partitioner's mistake
-      }
-    }
-    if (full) this.#sender.drain('full');
-    const { isLeaving } = this.#connection.page;
-    if (this.#drainQueued || (this.#admission.isAdmitting && !isLeaving)) return;
-    this.#drainQueued = true;
-    // Everything that is sent in one turn of the event loop goes into the same batches.
-    queueMicrotask(() => {
-      this.#drainQueued = false;
-      this.#sender.drain('due');
+    const encoded = records.map((record) => {
+      const parts = encodeRecord(topic, record, now);
+      return outgoing(parts, record.partition, expectedOffsetOf(record));
     });
+    if (encoded.length === 0) return;
+    this.#accept(new RecordSubmission(this.#buffer, topic.name, encoded, signal, sink, refuse));
   }
 
-  #writerOf(topic: TopicInfo): TopicAccumulator {
-    const { batchBytes, partitioner } = this.#options;
-    let writer = this.#writers.get(topic.name);
-    if (writer === undefined || writer.topicId !== topic.id) {
-      writer = new TopicAccumulator(topic, {
-        batchBytes,
-        partitioner,
-        random: this.#random,
-        clock: this.#connection.clock,
-        producerId: this.#producerId,
-        onSealed: (batch) => this.#sender.sealed(batch),
-      });
-      this.#writers.set(topic.name, writer);
-    } else {
-      writer.update(topic);
-    }
-    return writer;
+  #accept(submission: Submission): void {
+    submission.signal?.throwIfAborted();
+    this.#admission.accept(submission);
   }
-}
 
-function expectedOffsetOf(
-  options: SendOptions,
-  { key = null, partition }: ProducerRecord<unknown, unknown>,
-): number | null {
-  const { expectedOffset } = withDefaults<{ readonly expectedOffset: number | undefined }>(
-    'send()',
-    options,
-    { expectedOffset: undefined },
-  );
-  if (expectedOffset === undefined) return null;
-  checkInteger('expectedOffset', expectedOffset, 0);
-  if (partition === undefined && key === null) {
-    throw new TypeError('expectedOffset needs a key or a partition: pass partition: 0');
+  /** The promise of a call that the signal among its options withdraws. */
+  #withdrawable<R>(what: string, options: SignalOptions | undefined, start: Start<R>): Promise<R> {
+    let signal = undefined as AbortSignal | undefined;
+    const call = new Promise<R>((resolve, reject) => {
+      signal = signalOf(what, options);
+      start(signal, resolve, reject);
+    });
+    if (signal !== undefined) this.#signals.listen(signal, call);
+    return call;
   }
-  return expectedOffset;
 }

@@ -1,5 +1,6 @@
 import { deferred } from '../../base/deferred.ts';
 import type { Deferred } from '../../base/deferred.ts';
+import { ABORTED } from '../../base/error-rules.ts';
 import { TablogError, toTablogError } from '../../base/error.ts';
 import { fromErrorData } from '../../protocol/error-data.ts';
 import { MAX_IN_FLIGHT } from '../../record/sequence.ts';
@@ -60,6 +61,16 @@ export class Sender {
     this.drain('all');
     const unsettled = [...this.#unsettled.values()];
     if (unsettled.length > 0) await Promise.race(unsettled.map(({ promise }) => promise));
+  }
+
+  /** Settles, as `ABORTED`, the signal's batches that are neither under way nor possibly stored. */
+  withdraw(signal: AbortSignal): void {
+    for (const accumulator of this.#dirty) {
+      // The newest first, so that the numbers of batches that were sent before are free again.
+      const batches = accumulator.withdraw(signal).reverse();
+      for (const batch of batches) this.#settle(batch, withdrawn(signal));
+    }
+    this.drain('due');
   }
 
   /** When nothing is left to be sent. */
@@ -124,13 +135,16 @@ export class Sender {
   async #produce(batches: readonly SealedBatch[]): Promise<void> {
     const { durability, compression, idempotent } = this.#options;
     for (const batch of batches) batch.attempts++;
-    const appends = batches.map(({ accumulator: { topic, partition }, bytes, expectedOffset }) => ({
-      topicId: topic.id,
-      partition,
-      batch: (idempotent ? bytes.slice() : bytes).buffer, // which is transferred, and gone
-      compression,
-      expectedOffset,
-    }));
+    const appends = batches.map(
+      ({ accumulator: { topic, partition }, bytes, expectedOffset, isRaw, number = null }) => ({
+        topicId: topic.id,
+        partition,
+        batch: (idempotent ? bytes.slice() : bytes).buffer, // which is transferred, and gone
+        compression,
+        expectedOffset,
+        ...(isRaw && { raw: { producer: number } }),
+      }),
+    );
     const results = await this.#connection
       .call('produce', { appends, durability })
       .catch((error: unknown) => batches.map(() => toTablogError(error)));
@@ -150,7 +164,10 @@ export class Sender {
         ? !isLate && batch.accumulator.reorder(batch, Number(result.details['expected']))
         : isSentAgain(batch, result) && !isLate;
       batch.failure = result;
-      if (isToRepeat) this.#repeat(batch, isOutOfOrder);
+      const { signal } = batch;
+      if (isToRepeat && signal?.aborted && !batch.mayBeStored) {
+        this.#settle(batch, withdrawn(signal));
+      } else if (isToRepeat) this.#repeat(batch, isOutOfOrder);
       else this.#settle(batch, finalError(batch, result));
     } else {
       this.#settle(batch, result);
@@ -179,4 +196,8 @@ export class Sender {
     this.#unsettled.get(batch)?.resolve();
     this.#unsettled.delete(batch);
   }
+}
+
+function withdrawn({ reason }: AbortSignal): TablogError {
+  return new TablogError(ABORTED, 'its signal aborted before it was stored', { cause: reason });
 }

@@ -1,3 +1,4 @@
+import { abortable } from '../../base/abortable.ts';
 import { TRANSACTION_TIMED_OUT } from '../../base/error-rules.ts';
 import { TablogError, closed, toTablogError } from '../../base/error.ts';
 import { randomId, randomProducerId } from '../../platform/random-id.ts';
@@ -55,11 +56,14 @@ export class TransactionManager {
 
   async run<R>(
     work: (transaction: Transaction) => R | PromiseLike<R>,
+    given?: AbortSignal,
   ): Promise<TransactionResult<R>> {
     const { connection, options, closing } = this.#options;
     const { clock } = connection;
-    await this.#begin(); // whoever had the transactional id is fenced from now on
+    // Whoever had the transactional id is fenced from now on.
+    await abortable(given, this.#begin());
     if (closing.aborted) throw closed('producer', connection.closed);
+    given?.throwIfAborted();
     const { maxTransactionBytes, transactionTimeoutMs } = options;
     const transaction = new Transaction({
       log: connection.log,
@@ -74,17 +78,24 @@ export class TransactionManager {
     const expire = (): void => Transaction.end(transaction, timedOut(transactionTimeoutMs));
     const cancel = clock.after(transactionTimeoutMs, expire);
     this.#open.add(transaction);
+    const abort = (): void => Transaction.end(transaction, given!.reason);
+    given?.addEventListener('abort', abort);
     try {
       const result = await Promise.race([Promise.resolve(transaction).then(work), over]);
       if (clock.now() - began > transactionTimeoutMs) expire(); // in a tab that slept timers come late
       signal.throwIfAborted();
       Transaction.end(transaction);
       const { sent, offsets } = Transaction.contentOf(transaction);
-      return { result, placements: await this.#inTurn(() => this.#store(sent, offsets)) };
+      const placements = await this.#inTurn(() => {
+        given?.throwIfAborted(); // while others were stored
+        return this.#store(sent, offsets);
+      });
+      return { result, placements };
     } catch (error) {
       Transaction.end(transaction, error);
       throw error;
     } finally {
+      given?.removeEventListener('abort', abort);
       cancel();
       this.#open.delete(transaction);
     }

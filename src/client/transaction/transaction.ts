@@ -1,4 +1,4 @@
-import { checkArray, checkNoOptions, mistake } from '../../base/argument.ts';
+import { checkArray, mistake } from '../../base/argument.ts';
 import {
   INVALID_TXN_STATE,
   TRANSACTION_ABORTED,
@@ -29,7 +29,7 @@ export interface TransactionResult<R> {
   readonly placements: readonly RecordMetadata[];
 }
 
-export interface TransactionOptions {
+export interface TransactionContext {
   /** The name of the producer's log. */
   readonly log: string;
   /** Bytes of all records. */
@@ -37,6 +37,12 @@ export interface TransactionOptions {
   /** The time for records without one, in milliseconds since 1970. */
   readonly now: () => number;
 }
+
+/** A record of a transaction, which cannot have an `expectedOffset`. */
+export type TransactionRecord<T extends TopicLike> = Omit<
+  ProducerRecord<KeyInput<T>, ValueInput<T>>,
+  'expectedOffset'
+>;
 
 /** What a transaction is to store of one topic's record. */
 export interface SentRecord {
@@ -49,7 +55,7 @@ export interface SentRecord {
  * `producer.transaction` runs; nothing leaves the tab before that function has returned.
  */
 export class Transaction {
-  readonly #options: TransactionOptions;
+  readonly #options: TransactionContext;
   readonly #ending = new AbortController();
   readonly #sent: SentRecord[] = [];
   /** The offsets of each consumer, by member, because there may be several Proxies of one consumer. */
@@ -58,7 +64,7 @@ export class Transaction {
   /** Why it is not stored. */
   #failure: unknown;
 
-  constructor(options: TransactionOptions) {
+  constructor(options: TransactionContext) {
     bindFacade(this);
     this.#options = options;
   }
@@ -72,16 +78,21 @@ export class Transaction {
   }
 
   /**
-   * Adds a record. Throws a `TypeError` or `RangeError` for one that cannot be encoded, and a
-   * `TablogError`: `TRANSACTION_TOO_LARGE`, `INVALID_TXN_STATE` when the transaction is over.
+   * Adds a record. Throws a `TypeError` or `RangeError` for one that cannot be encoded or has an
+   * `expectedOffset`, and a `TablogError`: `TRANSACTION_TOO_LARGE`, `INVALID_TXN_STATE` when the transaction is over.
    *
    * What the topic has to say is known at the end, and rejects `transaction()`: `UNKNOWN_TOPIC`,
    * `RECORD_TOO_LARGE`, `INVALID_RECORD`, `TOPIC_IN_MEMORY`, a `RangeError` for the partition.
    */
-  send<T extends TopicLike>(topic: T, record: ProducerRecord<KeyInput<T>, ValueInput<T>>): void {
+  send<T extends TopicLike>(topic: T, record: TransactionRecord<T>): void {
     this.#mustBeOpen('send()', arguments[2]);
     const { name, ...serdes } = asTopic(topic);
     const parts = encodeRecord({ name, ...serdes }, record, this.#options.now());
+    const { expectedOffset } = record as Partial<ProducerRecord<unknown, unknown>>;
+    if (expectedOffset !== undefined) {
+      const rule = 'a record of a transaction has no expectedOffset: send it with producer.send()';
+      throw mistake(rule, expectedOffset);
+    }
     const bytes = this.#bytes + recordBytes(parts);
     const { maxBytes } = this.#options;
     if (bytes > maxBytes) {
@@ -97,10 +108,7 @@ export class Transaction {
   }
 
   /** Adds many records; throws as `send` does. */
-  sendBatch<T extends TopicLike>(
-    topic: T,
-    records: readonly ProducerRecord<KeyInput<T>, ValueInput<T>>[],
-  ): void {
+  sendBatch<T extends TopicLike>(topic: T, records: readonly TransactionRecord<T>[]): void {
     this.#mustBeOpen('sendBatch()', arguments[2]);
     checkArray('sendBatch() takes an array of records', records);
     const before = { bytes: this.#bytes, sent: this.#sent.length };
@@ -169,7 +177,10 @@ export class Transaction {
   }
 
   #mustBeOpen(what: string, options?: unknown): void {
-    checkNoOptions(`tx.${what}`, options);
+    if (options !== undefined) {
+      // It would be ignored without a word.
+      throw mistake(`tx.${what} takes no options, unlike producer.${what}`, options);
+    }
     if (!this.signal.aborted) return;
     throw new TablogError(INVALID_TXN_STATE, `${what} was called after the transaction had ended`, {
       cause: this.#failure,

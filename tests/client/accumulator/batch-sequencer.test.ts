@@ -13,7 +13,7 @@ type Batch = Numbered & { readonly bytes: Uint8Array<ArrayBuffer> };
 
 function batch(recordCount = 1): Batch {
   const records = Array.from({ length: recordCount }, () => recordOf());
-  return { bytes: batchOf(records), recordCount, number: undefined };
+  return { bytes: batchOf(records), recordCount, isRaw: false, number: undefined };
 }
 
 /** Numbers batches of these many records, one after the other. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { OUTCOME_UNKNOWN } from '../../../src/base/error-rules.ts';
 import { TablogError, string, topic } from '../../../src/index.ts';
-import type { Log, RecordMetadata, Producer, SendOptions } from '../../../src/index.ts';
+import type { Log, RecordMetadata, Producer } from '../../../src/index.ts';
 import { toErrorData } from '../../../src/protocol/error-data.ts';
 import {
   logWith,
@@ -31,8 +31,8 @@ function send(
   expectedOffset?: number,
   partition = 0,
 ): Promise<RecordMetadata> {
-  const options = expectedOffset === undefined ? {} : { expectedOffset };
-  return producer.send(t, { value, partition }, options);
+  const expected = expectedOffset === undefined ? {} : { expectedOffset };
+  return producer.send(t, { value, partition, ...expected });
 }
 
 const values = async (log: Log): Promise<(string | null)[]> =>
@@ -80,9 +80,9 @@ describe('a record that is expected at an offset', () => {
     const producer = log.producer();
     await send(producer, 'x', 0, 1);
     await send(producer, 'y', 0, 0);
-    const keyed = { key: 'k', value: 'z' };
-    expect(await producer.send(t, keyed, { expectedOffset: 1 })).toMatchObject({ offset: 1 });
-    await expect(producer.send(t, keyed, { expectedOffset: 1 })).rejects.toMatchObject({
+    const keyed = { key: 'k', value: 'z', expectedOffset: 1 };
+    expect(await producer.send(t, keyed)).toMatchObject({ offset: 1 });
+    await expect(producer.send(t, keyed)).rejects.toMatchObject({
       code: 'CONFLICT',
       details: { expectedOffset: 1, endOffset: 2 },
     });
@@ -307,57 +307,74 @@ describe('bad arguments are refused, and nothing is sent', () => {
   const wrong = (value: unknown): never => value as never;
   const good = { value: 'v', partition: 0 };
 
-  test.each<[string, object, SendOptions, typeof Error, RegExp]>([
-    ['negative', good, { expectedOffset: -1 }, RangeError, /expectedOffset.*at least 0, got -1/],
-    ['NaN', good, { expectedOffset: Number.NaN }, RangeError, /expectedOffset.*got NaN/],
-    ['a fraction', good, { expectedOffset: 0.5 }, RangeError, /expectedOffset.*got 0\.5/],
+  test.each<[string, object, typeof Error, RegExp]>([
+    ['negative', { ...good, expectedOffset: -1 }, RangeError, /expectedOffset.*at least 0, got -1/],
+    ['NaN', { ...good, expectedOffset: Number.NaN }, RangeError, /expectedOffset.*got NaN/],
+    ['a fraction', { ...good, expectedOffset: 0.5 }, RangeError, /expectedOffset.*got 0\.5/],
     [
       'unsafe',
-      good,
-      { expectedOffset: 2 ** 53 },
+      { ...good, expectedOffset: 2 ** 53 },
       RangeError,
       /expectedOffset.*got 9007199254740992/,
     ],
-    ['text', good, { expectedOffset: wrong('0') }, TypeError, /expectedOffset.*got "0"/],
-    ['a bigint', good, { expectedOffset: wrong(1n) }, TypeError, /expectedOffset.*got 1n/],
+    ['text', { ...good, expectedOffset: '0' }, TypeError, /expectedOffset.*got "0"/],
+    ['a bigint', { ...good, expectedOffset: 1n }, TypeError, /expectedOffset.*got 1n/],
     // Not as if it were left out: who reads an offset and has none would append anywhere.
-    ['null', good, { expectedOffset: wrong(null) }, TypeError, /expectedOffset.*got null/],
+    ['null', { ...good, expectedOffset: null }, TypeError, /expectedOffset.*got null/],
     [
-      'a misspelt option',
-      good,
-      wrong({ expectOffset: 0 }),
+      'a misspelt field',
+      { ...good, expectOffset: 0 },
       TypeError,
-      /"expectOffset".*expectedOffset/,
+      /"expectOffset": did you mean expectedOffset/,
     ],
-    ['no options', good, wrong(null), TypeError, /options, got null/],
-    ['a number for options', good, wrong(0), TypeError, /options, got 0/],
     [
       'neither key nor partition',
-      { value: 'v' },
-      { expectedOffset: 0 },
+      { value: 'v', expectedOffset: 0 },
       TypeError,
       /key or a partition/,
     ],
     [
       'a key of null',
-      { key: null, value: 'v' },
-      { expectedOffset: 0 },
+      { key: null, value: 'v', expectedOffset: 0 },
       TypeError,
       /key or a partition/,
     ],
-    ['no record', wrong(undefined), { expectedOffset: 0 }, TypeError, /record must be an object/],
     [
       'a partition that is not there',
-      { value: 'v', partition: 2 },
-      { expectedOffset: 0 },
+      { value: 'v', partition: 2, expectedOffset: 0 },
       RangeError,
       /none 2/,
     ],
-  ])('%s', async (_, record, options, type, message) => {
+  ])('%s', async (_, record, type, message) => {
+    for (const many of [false, true]) {
+      const { host, producer } = await stubbed();
+      const sent = many
+        ? producer.sendBatch('t', [{ value: 'w' }, wrong(record)])
+        : producer.send('t', wrong(record));
+      await expect(sent).rejects.toThrow(type);
+      await expect(sent).rejects.toThrow(message);
+      await producer.flush();
+      expect(sentBy(host)).toEqual([]);
+    }
+  });
+
+  test.each<[string, unknown, RegExp]>([
+    [
+      'where it was an option',
+      { expectedOffset: 0 },
+      /no option "expectedOffset": did you mean send\(topic, \{ key, value, expectedOffset \}\)/,
+    ],
+    ['no options', null, /options, got null/],
+    ['a number for options', 0, /options, got 0/],
+  ])('%s', async (_, options, message) => {
     const { host, producer } = await stubbed();
-    const sent = producer.send('t', wrong(record), options);
-    await expect(sent).rejects.toThrow(type);
-    await expect(sent).rejects.toThrow(message);
+    for (const sent of [
+      producer.send('t', good, wrong(options)),
+      producer.sendBatch('t', [good], wrong(options)),
+    ]) {
+      await expect(sent).rejects.toThrow(TypeError);
+      await expect(sent).rejects.toThrow(message);
+    }
     await producer.flush();
     expect(sentBy(host)).toEqual([]);
   });
@@ -365,7 +382,7 @@ describe('bad arguments are refused, and nothing is sent', () => {
   test('undefined is as if it were left out', async () => {
     const log = await logWith('t');
     const producer = log.producer();
-    await producer.send('t', { value: 'a' }, wrong({ expectedOffset: undefined }));
+    await producer.send('t', { value: 'a', expectedOffset: wrong(undefined) });
     await producer.send('t', { value: 'b' }, {});
     await producer.send('t', { value: 'c' }, wrong(undefined));
     expect(texts(await readAll(log, 't'))).toEqual(['a', 'b', 'c']);

@@ -55,7 +55,10 @@ describe('records behind a conflict do not wait', () => {
     const outcomes: PromiseSettledResult<unknown>[] = [];
     const sent = records.map((record, i) => {
       const expectedOffset = wrong[i];
-      return producer.send('t', record, expectedOffset === undefined ? {} : { expectedOffset });
+      return producer.send('t', {
+        ...record,
+        ...(expectedOffset !== undefined && { expectedOffset }),
+      });
     });
     void Promise.allSettled(sent).then((settled) => outcomes.push(...settled));
     await rest();
@@ -76,9 +79,9 @@ describe('records behind a conflict do not wait', () => {
       await released;
       throw new TablogError(OUTCOME_UNKNOWN, 'the answer was lost');
     });
-    const first = producer.send('t', { value: 'a', partition: 0 }, { expectedOffset: 0 });
+    const first = producer.send('t', { value: 'a', partition: 0, expectedOffset: 0 });
     await settle();
-    const second = producer.send('t', { value: 'b', partition: 0 }, { expectedOffset: 1 });
+    const second = producer.send('t', { value: 'b', partition: 0, expectedOffset: 1 });
     await rest();
     expect(calls).toBeLessThanOrEqual(3);
     expect(clock.timers).toBe(1);

@@ -496,7 +496,7 @@ describe('a record that is expected ahead of the end', () => {
       goesOn = () => real(request);
       throw told(OUTCOME_UNKNOWN);
     });
-    const ahead = producer.send('t', { value: 'A', partition: 0 }, { expectedOffset: 1 });
+    const ahead = producer.send('t', { value: 'A', partition: 0, expectedOffset: 1 });
     const outcome = ahead.catch((error: unknown) => error);
     await world.passing(producer.flush());
     expect(await outcome).toMatchObject({ code: 'CONFLICT' });
@@ -510,7 +510,7 @@ describe('a record that is expected ahead of the end', () => {
     const { world, host, producer, values } = await bench();
     await world.passing(sendNow(producer, 'warm'));
     const wrong = producer
-      .send('t', { value: 'no', partition: 0 }, { expectedOffset: 9 })
+      .send('t', { value: 'no', partition: 0, expectedOffset: 9 })
       .catch((error: unknown) => error);
     const sent = ['1', '2'].map((value) => send(producer, value));
     await world.passing(Promise.all([...sent, producer.flush()]));

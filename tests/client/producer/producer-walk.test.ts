@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import {
   OUTCOME_UNKNOWN,
   STORAGE_FULL,
@@ -6,11 +6,14 @@ import {
   WORKER_LOST,
 } from '../../../src/base/error-rules.ts';
 import { TablogError } from '../../../src/base/error.ts';
-import { topic } from '../../../src/index.ts';
-import type { RecordMetadata } from '../../../src/index.ts';
+import { loadModules } from '../../../src/client/load-modules.ts';
+import { systemClock } from '../../../src/platform/clock.ts';
+import { SendBatchError, topic } from '../../../src/index.ts';
+import type { Producer, RecordMetadata, SendRawOptions } from '../../../src/index.ts';
 import { openMemoryStore } from '../../../src/store/memory-store.ts';
 import type { Store } from '../../../src/store/store.ts';
 import { Random } from '../../checker/random.ts';
+import { batchOf, recordOf } from '../../support/batches.ts';
 import { idle } from '../../support/broker-fixture.ts';
 import { FaultStore } from '../../support/fault-store.ts';
 import { RoughStore } from '../../support/rough-store.ts';
@@ -22,13 +25,16 @@ import { useNoHints } from '../../support/stub-globals.ts';
 
 useNoHints();
 
+/** The reason of every signal that aborts. */
+const WITHDRAWN = 'withdrawn';
+
 /** A record that was sent on a walk, and what `send` said of it. */
 interface Walked {
   readonly value: string;
   readonly producer: number;
   readonly partition: number;
   readonly expectedOffset: number | undefined;
-  result: RecordMetadata | TablogError | undefined;
+  result: RecordMetadata | TablogError | typeof WITHDRAWN | undefined;
 }
 
 const seeds = seedsOf(300);
@@ -72,8 +78,29 @@ function roughRoad(random: Random, isRough: () => boolean, hangs: boolean): Fate
   };
 }
 
-/** Sends from two tabs while everything fails, then mends it and looks what there is. */
-async function walk(seed: number): Promise<string[]> {
+/** What `sendRaw` says of its only batch. */
+async function sendRaw(
+  producer: Producer,
+  partition: number,
+  value: string,
+  options: SendRawOptions,
+): Promise<RecordMetadata> {
+  const batch = batchOf([recordOf({ value: new TextEncoder().encode(value) })], {
+    producer: { id: 1, epoch: 2, sequence: 3 },
+  });
+  try {
+    const [place] = await producer.sendRaw('t', partition, batch, options);
+    return place!;
+  } catch (error) {
+    throw error instanceof SendBatchError ? error.results[0] : error;
+  }
+}
+
+/**
+ * Sends from two tabs while everything fails, then mends it and looks what there is. `isVaried`:
+ * some records are sent as raw batches, and some are withdrawn by signals.
+ */
+async function walk(seed: number, isVaried: boolean): Promise<string[]> {
   const random = new Random(seed);
   const store = openMemoryStore(0);
   const world = new World(store);
@@ -97,6 +124,7 @@ async function walk(seed: number): Promise<string[]> {
   isRough = true;
 
   const sent: Walked[] = [];
+  const aborting = producers.map(() => new AbortController());
   const steps = random.int(10, 40);
   for (let step = 0; step < steps; step++) {
     const which = random.int(0, 1);
@@ -116,11 +144,21 @@ async function walk(seed: number): Promise<string[]> {
         result: undefined,
       };
       sent.push(record);
-      const options = expectedOffset === undefined ? {} : { expectedOffset };
-      producer.send('t', { value, partition }, options).then(
+      const expected = expectedOffset === undefined ? {} : { expectedOffset };
+      const isSignalled = isVaried && random.chance(0.5);
+      const options = isSignalled ? { signal: aborting[which]!.signal } : {};
+      const placing =
+        isVaried && random.chance(0.3)
+          ? sendRaw(producer, partition, value, { ...options, ...expected })
+          : producer.send('t', { value, partition, ...expected }, options);
+      placing.then(
         (placement) => (record.result = placement),
-        (error: unknown) => (record.result = error as TablogError),
+        (error: unknown) => (record.result = error as TablogError | typeof WITHDRAWN),
       );
+    }
+    if (isVaried && random.chance(0.3)) {
+      aborting[which]!.abort(WITHDRAWN);
+      aborting[which] = new AbortController();
     }
     if (random.chance(0.3)) void producer.flush();
     if (random.chance(0.5)) await wait(random.int(1, 8));
@@ -173,6 +211,10 @@ function problemsOf(
     const places = stored.filter((message) => message.value === value);
     if (places.length > 1) problems.push(`${value} is stored ${places.length} times`);
     if (result === undefined) continue;
+    if (result === WITHDRAWN) {
+      if (places.length > 0) problems.push(`${value} is stored, and was withdrawn`);
+      continue;
+    }
     if (!(result instanceof TablogError)) {
       const [place] = places;
       if (place?.offset !== result.offset || place.partition !== partition) {
@@ -197,10 +239,21 @@ function problemsOf(
 /** What ends a record at once. */
 const FOR_GOOD: ReadonlySet<string> = new Set(['STORAGE_FULL', 'CONFLICT']);
 
-test('whatever fails, what is acked is stored once and in order, and nothing else twice', async () => {
-  const problems: string[] = [];
-  for (const seed of seeds) {
-    for (const problem of await walk(seed)) problems.push(`TABLOG_SEED=${seed}: ${problem}`);
-  }
-  expect(problems).toEqual([]);
-}, 600_000);
+beforeAll(() => loadModules(systemClock)); // as `openLog` does
+
+test.each([
+  ['whatever fails', false],
+  ['whatever fails, is withdrawn or was made elsewhere', true],
+])(
+  '%s, what is acked is stored once and in order, and nothing else twice',
+  async (_, isVaried) => {
+    const problems: string[] = [];
+    for (const seed of seeds) {
+      for (const problem of await walk(seed, isVaried)) {
+        problems.push(`TABLOG_SEED=${seed}: ${problem}`);
+      }
+    }
+    expect(problems).toEqual([]);
+  },
+  600_000,
+);

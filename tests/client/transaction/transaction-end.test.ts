@@ -1,6 +1,7 @@
+import { getEventListeners } from 'node:events';
 import { describe, expect, test } from 'vitest';
 import { topic } from '../../../src/index.ts';
-import type { Log, Producer, Transaction } from '../../../src/index.ts';
+import type { Log, Producer, Transaction, TransactionOptions } from '../../../src/index.ts';
 import {
   Member,
   committed,
@@ -9,7 +10,7 @@ import {
   openStubbed,
   readOne,
 } from '../../support/group-fixture.ts';
-import { countOf, logWith, memoryHost, settle } from '../../support/log-fixture.ts';
+import { countOf, logWith, memoryHost, openTab, settle } from '../../support/log-fixture.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { stubHost } from '../../support/stub-broker.ts';
 import { openTabWith } from '../run/run-fixture.ts';
@@ -288,5 +289,89 @@ describe('a producer that closes', () => {
     await expect(running).rejects.toMatchObject(CLOSED);
     expect(began).toBe(false);
     expect(await countOf(log, 'out')).toBe(0);
+  });
+});
+
+describe('a signal', () => {
+  const reason = new Error('not wanted');
+  const listeners = (signal: AbortSignal): number => getEventListeners(signal, 'abort').length;
+
+  test('that has aborted: the function is not called', async () => {
+    const log = await logWith('out');
+    let isCalled = false;
+    const signal = AbortSignal.abort(reason);
+    const running = log.producer().transaction(() => (isCalled = true), { signal });
+    await expect(running).rejects.toBe(reason);
+    expect(isCalled).toBe(false);
+  });
+
+  test('aborts it while its function runs: nothing is stored', async () => {
+    const log = await logWith('out');
+    const aborting = new AbortController();
+    const { signal } = aborting;
+    let tx!: Transaction;
+    const running = log.producer().transaction(
+      async (given) => {
+        tx = given;
+        tx.send('out', { value: 'a' });
+        await settle();
+        aborting.abort(reason);
+        await settle();
+      },
+      { signal },
+    );
+    await expect(running).rejects.toBe(reason);
+    expect(tx.signal.aborted).toBe(true);
+    expect(tx.signal.reason).toBe(reason);
+    expect(() => tx.send('out', { value: 'b' })).toThrow(/INVALID_TXN_STATE/);
+    expect(await countOf(log, 'out')).toBe(0);
+    expect(listeners(signal)).toBe(0);
+  });
+
+  test('withdraws one that waits for its turn, and no other', async () => {
+    const host = stubHost();
+    const log = await openTab(host);
+    await log.admin.createTopics(['out']);
+    const gate = host.hold('transact');
+    const producer = log.producer();
+    const aborting = new AbortController();
+    const { signal } = aborting;
+    const run = (value: string, options?: TransactionOptions): Promise<unknown> =>
+      producer.transaction((tx) => tx.send('out', { value }), options);
+    const first = run('a');
+    await gate.arrived(1);
+    const second = run('b', { signal });
+    const third = run('c');
+    await settle();
+    aborting.abort(reason);
+    gate.open();
+    await expect(second).rejects.toBe(reason);
+    await Promise.all([first, third]);
+    expect(await stored(log)).toEqual(['a', 'c']);
+    expect(listeners(signal)).toBe(0);
+  });
+
+  test('has no effect on what is with the worker: the promise tells what becomes of it', async () => {
+    const host = stubHost();
+    const log = await openTab(host);
+    await log.admin.createTopics(['out']);
+    const gate = host.hold('transact');
+    const aborting = new AbortController();
+    const { signal } = aborting;
+    const running = log.producer().transaction((tx) => tx.send('out', { value: 'a' }), { signal });
+    await gate.arrived(1);
+    aborting.abort(reason);
+    gate.open();
+    expect(await running).toMatchObject({ placements: [{ offset: 0 }] });
+    expect(await stored(log)).toEqual(['a']);
+    expect(listeners(signal)).toBe(0);
+  });
+
+  test('is left without a listener, whatever becomes of the transaction', async () => {
+    const producer = (await logWith('out')).producer();
+    const { signal } = new AbortController();
+    await producer.transaction((tx) => tx.send('out', { value: 'a' }), { signal });
+    await expect(producer.transaction(fail, { signal })).rejects.toBe(failure);
+    expect(listeners(signal)).toBe(0);
   });
 });

@@ -92,17 +92,34 @@ describe('a transaction', () => {
   });
 
   test.each(['send', 'sendBatch'] as const)(
-    'knows no expectedOffset: tx.%s() refuses it and says who takes it',
+    'takes no options: tx.%s() refuses them and says who takes some',
     async (method) => {
       const log = await logWith('out');
-      const expected = { expectedOffset: 0 };
+      const options = { signal: AbortSignal.abort() };
       const running = log.producer().transaction((tx) => {
         const records = method === 'send' ? { value: 'a' } : [{ value: 'a' }];
-        Reflect.apply(tx[method], tx, ['out', records, expected]);
+        Reflect.apply(tx[method], tx, ['out', records, options]);
       });
       await expect(running).rejects.toThrow(TypeError);
       await expect(running).rejects.toThrow(
-        `tx.${method}() takes no options, unlike producer.send(), got { expectedOffset }`,
+        `tx.${method}() takes no options, unlike producer.${method}(), got { signal }`,
+      );
+      expect(await countOf(log, 'out')).toBe(0);
+    },
+  );
+
+  test.each(['send', 'sendBatch'] as const)(
+    'knows no expectedOffset: tx.%s() refuses it and says who takes it',
+    async (method) => {
+      const log = await logWith('out');
+      const running = log.producer().transaction((tx) => {
+        const record = { value: 'a', partition: 0, expectedOffset: 0 };
+        const records = method === 'send' ? record : [{ value: 'b' }, record];
+        Reflect.apply(tx[method], tx, ['out', records]);
+      });
+      await expect(running).rejects.toThrow(TypeError);
+      await expect(running).rejects.toThrow(
+        'a record of a transaction has no expectedOffset: send it with producer.send(), got 0',
       );
       expect(await countOf(log, 'out')).toBe(0);
     },

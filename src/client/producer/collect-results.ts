@@ -1,0 +1,20 @@
+import type { RecordMetadata, Sink } from '../accumulator/partition-accumulator.ts';
+import { lazyBatchFailure } from './lazy-batch-failure.ts';
+
+/** Collects what became of a call's records; settles the call when it is known of all `count`. */
+export function collectResults<R extends RecordMetadata>(
+  count: number,
+  resolve: (results: R[]) => void,
+  reject: (reason: unknown) => void,
+): Sink<R> {
+  const results: (R | Error)[] = Array.from({ length: count });
+  let left = count;
+  let isStored = true;
+  return (index, result) => {
+    results[index] = result;
+    isStored &&= !(result instanceof Error);
+    if (--left > 0) return;
+    if (isStored) resolve(results as R[]);
+    else lazyBatchFailure.load().then(({ failureOf }) => reject(failureOf(results)), reject);
+  };
+}
