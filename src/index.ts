@@ -6,7 +6,9 @@ export type { DeleteLogOptions } from './client/delete-log.ts';
 export { listLogs } from './client/list-logs.ts';
 export type { ListLogsOptions } from './client/list-logs.ts';
 export { openLog } from './client/log.ts';
-export type { Log, OpenLogOptions } from './client/log.ts';
+export type { Log, OpenLogOptions, StatusOptions } from './client/log.ts';
+export type { LogStatus } from './client/status/log-status.ts';
+export type { LogLevel, Logger, LoggerFunction } from './client/status/logger.ts';
 export type { Admin } from './client/admin/admin.ts';
 export type {
   AdminOptions,

@@ -13,6 +13,8 @@ import * as rawBatches from './client/producer/raw-batches.ts';
 import { lazyRawBatches } from './client/producer/lazy-raw-batches.ts';
 import * as batchFailure from './client/producer/batch-failure.ts';
 import { lazyBatchFailure } from './client/producer/lazy-batch-failure.ts';
+import * as logStatuses from './client/status/log-statuses.ts';
+import { lazyLogStatuses } from './client/status/lazy-log-statuses.ts';
 import * as runner from './client/run/runner.ts';
 import { lazyRunner } from './client/run/lazy-runner.ts';
 import * as transactor from './client/transaction/transaction-manager.ts';
@@ -85,6 +87,7 @@ function haveParts(): void {
   lazyGroupMember.provide(groupMember);
   lazyGzip.provide(gzip);
   lazyRawBatches.provide(rawBatches);
+  lazyLogStatuses.provide(logStatuses);
   lazyRunner.provide(runner);
   lazyBatchFailure.provide(batchFailure);
   lazyTransactionManager.provide(transactor);

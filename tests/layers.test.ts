@@ -32,6 +32,7 @@ const RULES: Rules = {
     log: ['', 'cleaning', 'file'],
     broker: ['rows', 'waiting', 'topics', 'cleaner', 'partitions', 'memory', 'groups', ''],
     client: [
+      'status',
       'connection',
       'topics',
       'accumulator',
@@ -106,6 +107,7 @@ describe('src', () => {
     'producer/batch-failure',
     'producer/raw-batches',
     'run/runner',
+    'status/log-statuses',
     'transaction/transaction-manager',
   ].map((name) => `client/${name}.ts`);
   const codecs = ['codecs', 'gzip', 'lz4', 'snappy', 'zstd'];

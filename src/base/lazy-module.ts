@@ -47,6 +47,12 @@ export class LazyModule<Module extends object> {
     this.#loading = Promise.resolve(module);
   }
 
+  /** The part, for callers that cannot wait: `openLog` has loaded it. Throws `LOAD_FAILED`. */
+  mustGet(): Module {
+    if (this.#loaded === undefined) throw this.failure('it was not loaded before');
+    return this.#loaded;
+  }
+
   /** `LOAD_FAILED`, with what could not be loaded. */
   failure(why: string, cause?: unknown): TablogError {
     const happened = `the code of ${this.#name} could not be loaded (${why})`;

@@ -5,6 +5,7 @@ import { lazyCodecs } from './fetch/lazy-codecs.ts';
 import { lazyDecodeErrors } from './poll/lazy-decode-errors.ts';
 import { lazyGroupMember } from './group/lazy-group-member.ts';
 import { lazyGzip } from './fetch/lazy-gzip.ts';
+import { lazyLogStatuses } from './status/lazy-log-statuses.ts';
 import type { LazyModule } from '../base/lazy-module.ts';
 import { lazyRawBatches } from './producer/lazy-raw-batches.ts';
 import { lazyBatchFailure } from './producer/lazy-batch-failure.ts';
@@ -22,6 +23,7 @@ const PARTS: readonly AnyPart[] = [
   lazyGroupMember,
   lazyGzip,
   lazyRawBatches,
+  lazyLogStatuses,
   lazyRunner,
   lazyBatchFailure,
   lazyTransactionManager,

@@ -1,5 +1,5 @@
 import { abortable } from '../base/abortable.ts';
-import { checkName, checkSignal, mistake, withDefaults } from '../base/argument.ts';
+import { checkEach, checkName, checkSignal, mistake, withDefaults } from '../base/argument.ts';
 import { Closable, bindFacade } from '../base/handle.ts';
 import { systemClock } from '../platform/clock.ts';
 import { deferred } from '../base/deferred.ts';
@@ -14,6 +14,11 @@ import { IS_CLOSING } from './consumer/consumer-internals.ts';
 import type { ConsumerOptions } from './consumer/consumer-options.ts';
 import { defaultWorkerKind } from './connection/worker-host.ts';
 import type { InlineHost, WorkerKind } from './connection/worker-host.ts';
+import { lazyLogStatuses } from './status/lazy-log-statuses.ts';
+import type { LogStatus } from './status/log-status.ts';
+import type { LogStatuses } from './status/log-statuses.ts';
+import { checkLogger } from './status/logger.ts';
+import type { Logger } from './status/logger.ts';
 import { loadModules } from './load-modules.ts';
 import { Producer } from './producer/producer.ts';
 import type { ProducerOptions } from './accumulator/producer-options.ts';
@@ -43,12 +48,24 @@ export interface OpenLogOptions {
    * for less than the 20 s that opening takes at the most.
    */
   readonly signal?: AbortSignal;
+  /**
+   * Told each `LogStatus` as one line of text until the log closes: `console`, another object with
+   * the methods `debug`, `info`, `warn` and `error`, or a function. What it throws is reported as an
+   * uncaught error, and ends nothing. Default: none. Leave it out where `log.status()` is read.
+   */
+  readonly logger?: Logger;
+}
+
+export interface StatusOptions {
+  /** Ends the iterator when it aborts. Default: none; leaving the loop ends it as well. */
+  readonly signal?: AbortSignal;
 }
 
 interface CheckedOpenLogOptions {
   readonly host: WorkerKind | InlineHost;
   readonly workerUrl: WorkerUrl | undefined;
   readonly signal: AbortSignal | undefined;
+  readonly logger: Logger | undefined;
 }
 
 /**
@@ -64,15 +81,21 @@ interface CheckedOpenLogOptions {
  */
 export async function openLog(name: string, options: OpenLogOptions = {}): Promise<Log> {
   checkName('log name', name);
-  const { host, workerUrl, signal } = withDefaults<CheckedOpenLogOptions>('openLog()', options, {
-    host: defaultWorkerKind(),
-    workerUrl: undefined,
-    signal: undefined,
-  });
+  const { host, workerUrl, signal, logger } = withDefaults<CheckedOpenLogOptions>(
+    'openLog()',
+    options,
+    {
+      host: defaultWorkerKind(),
+      workerUrl: undefined,
+      signal: undefined,
+      logger: undefined,
+    },
+  );
   if (host !== 'shared' && host !== 'dedicated' && typeof host?.open !== 'function') {
     throw mistake("host must be 'shared', 'dedicated' or inline()", host);
   }
   if (signal !== undefined) checkSignal('signal', signal);
+  if (logger !== undefined) checkLogger(logger);
   if (typeof host === 'string') checkContext(host);
   if (workerUrl !== undefined) checkWorkerUrl(workerUrl);
   signal?.throwIfAborted();
@@ -80,13 +103,15 @@ export async function openLog(name: string, options: OpenLogOptions = {}): Promi
   loading.catch(() => {}); // where the worker does not start either, its error says more
   for (let tries = 1; ; tries++) {
     const connection = new Connection({ log: name, host, workerUrl, clock: systemClock });
-    const topicMetadata = new TopicMetadata(name, connection);
+    // A logger is told by a status.
+    const warn = logger && ((): void => {});
+    const topicMetadata = new TopicMetadata(name, connection, warn);
     try {
       // With the topics known, the page's first record leaves in the turn of `send`, which may be
       // the page's last.
       topicMetadata.opened(await abortable(signal, connection.open()));
       await abortable(signal, loading);
-      return new Log(name, connection, topicMetadata);
+      return new Log(name, connection, topicMetadata, logger);
     } catch (error) {
       connection.close();
       // The log of that name was deleted while it was opened: the next attempt creates a new one.
@@ -109,6 +134,7 @@ export class Log extends Closable {
   readonly #connection: Connection;
   readonly #topicMetadata: TopicMetadata;
   readonly #producers = new Set<Producer>();
+  #statuses: LogStatuses | undefined;
   #isClosed = false;
   /** The open consumers; each promise resolves when its consumer has left the group. */
   readonly #consumers = new Map<ConsumerHandle, Deferred>();
@@ -117,6 +143,7 @@ export class Log extends Closable {
     name: string,
     connection: Connection,
     topicMetadata: TopicMetadata = new TopicMetadata(name, connection),
+    logger?: Logger,
   ) {
     super();
     bindFacade(this);
@@ -126,6 +153,7 @@ export class Log extends Closable {
     this.admin = new Admin(connection, this.#topicMetadata);
     const deleted = (): void => void this.#closeUsers();
     connection.closed.addEventListener('abort', deleted, { once: true });
+    if (logger !== undefined) this.#mustGetStatuses().logTo(logger);
   }
 
   /**
@@ -160,6 +188,24 @@ export class Log extends Closable {
   }
 
   /**
+   * What happens by itself from now on, as this tab notices it: workers and storage that go and come
+   * back, records that were lost, rebalances, slow handlers, the end of the log. Nothing that
+   * happened before comes again; an iterator begins with what this tab knows to be away now. Call it
+   * as often as you like: each iterator gets everything, and costs nothing once it is left.
+   *
+   * An iterator ends when the log closes or is deleted, when its loop is left, and when `signal`
+   * aborts. Where nobody takes its statuses it keeps the newest 100, and `statusesDropped` says how
+   * many it dropped.
+   *
+   * Throws a `TypeError` for a bad option, and `CLOSED` once the log is closed.
+   */
+  status(options: StatusOptions = {}): AsyncIterableIterator<LogStatus> {
+    this.#mustBeOpen();
+    const { signal } = checkEach('status()', options, { signal: checkSignal });
+    return this.#mustGetStatuses().stream(signal);
+  }
+
+  /**
    * Flushes the producers, ends the consumers, and leaves the log. Rejects where something could
    * not be stored; the log is closed all the same. Idempotent. A consumer's listener may await it,
    * as `consumer.close()`.
@@ -174,6 +220,10 @@ export class Log extends Closable {
     if (left.length === 0) this.#connection.close();
     else void Promise.all(left).then(() => this.#connection.close());
     for (const result of settled) if (result.status === 'rejected') throw result.reason;
+  }
+
+  #mustGetStatuses(): LogStatuses {
+    return (this.#statuses ??= new (lazyLogStatuses.mustGet().LogStatuses)(this.#connection));
   }
 
   #mustBeOpen(): void {

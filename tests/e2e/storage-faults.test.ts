@@ -83,6 +83,7 @@ describe('a database that goes', () => {
     const tab = await openTab();
     const before = await tab.evaluate(async () => {
       const log = window.api.mustGetLog();
+      window.api.listen();
       await log.admin.createTopics(['gone']);
       await log.producer().send('gone', { value: 'x' });
       return (await log.admin.describeLog()).logId;
@@ -107,6 +108,7 @@ describe('a database that goes', () => {
     });
     expect(after.logId).not.toBe(before);
     expect(after.lost).toBe('CLOSED');
+    expect(await tab.evaluate(() => window.api.told)).toEqual(['logDeleted']);
     expect(after.offset).toBe(0);
   });
 
@@ -146,6 +148,7 @@ describe('a database that goes', () => {
     await quota(2_000_000);
     const full = await tab.evaluate(async () => {
       await window.api.open('shop', 'default');
+      window.api.listen();
       const log = window.api.mustGetLog();
       await log.admin.createTopics(['much']);
       const producer = log.producer();
@@ -171,5 +174,6 @@ describe('a database that goes', () => {
       return (await producer.send('much', { value: 'after' })).offset;
     });
     expect(offset).toBe(full!.stored);
+    expect(await tab.evaluate(() => window.api.told)).toEqual(['storageFull', 'storageAvailable']);
   });
 });

@@ -85,7 +85,10 @@ describe('a worker that dies', () => {
   it('settles what was in flight, and the tabs go on with a new one by themselves', async () => {
     const a = await newTab(browser.context, page.server.url);
     const b = await newTab(browser.context, page.server.url);
-    for (const tab of [a, b]) await tab.evaluate(() => window.api.open('shop', 'default'));
+    for (const tab of [a, b]) {
+      await tab.evaluate(() => window.api.open('shop', 'default'));
+      await tab.evaluate(() => window.api.listen());
+    }
     const session = await browserSession();
     const [worker] = await sharedWorkers(session);
     expect(worker).toBeDefined();
@@ -132,6 +135,8 @@ describe('a worker that dies', () => {
     expect(new Set(failed.map(({ code }) => code))).toEqual(new Set(['OUTCOME_UNKNOWN']));
     expect(new Set(seen).size).toBe(seen.length);
     // Every acked record is there, in order; one of unknown outcome may be.
+    const told = await Promise.all([a, b].map((tab) => tab.evaluate(() => window.api.told)));
+    expect(told).toEqual(told.map(() => ['workerLost', 'workerConnected']));
     const sent = new Set(acked);
     expect(seen.filter((value) => sent.has(value))).toEqual(acked);
     const unknown = new Set(failed.map(({ value }) => value));
@@ -154,14 +159,21 @@ describe('a worker that dies', () => {
     const settled = await tab.evaluate(async () => {
       const started = performance.now();
       const log = window.api.mustGetLog();
+      const statuses = log.status();
       const outcome = await log.admin.deleteTopics(['none']).catch((error) => error.code);
       const ms = performance.now() - started;
       await log.admin.createTopics(['after']);
       const topics = await log.admin.listTopics();
-      return { outcome, ms, topics: topics.map(({ name }) => name) };
+      const told: unknown[] = [];
+      for await (const { timestamp: _, ...status } of statuses) if (told.push(status) === 2) break;
+      return { outcome, ms, topics: topics.map(({ name }) => name), told };
     });
     expect(settled.outcome).toBe('OUTCOME_UNKNOWN');
     expect(settled.ms).toBeLessThan(11_000);
     expect(settled.topics).toEqual(['after']);
+    expect(settled.told).toEqual([
+      { type: 'workerLost', reason: 'silent' },
+      { type: 'workerConnected', attempts: 1 },
+    ]);
   });
 });

@@ -1,7 +1,7 @@
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { mount } from 'svelte';
-import { listLogs } from 'tablog';
+import { deleteLog, listLogs } from 'tablog';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { createApp } from 'vue';
 
@@ -100,6 +100,19 @@ describe('README’s examples run as they are shown, with the worker that a user
     expect(printed).toEqual([
       ['dark', 1],
       ['theme', 'light'],
+    ]);
+  });
+
+  test('what happens by itself', async () => {
+    const warn = vi.spyOn(console, 'warn').mockImplementation(() => {});
+    const { showNotices } = await import('./notices.ts');
+    const notices: string[] = [];
+    const showing = showNotices((notice) => notices.push(notice));
+    await deleteLog('notes');
+    await showing;
+    expect(notices).toEqual(['The data of this site was cleared.']);
+    expect(warn.mock.calls).toEqual([
+      [expect.stringMatching(/^tablog: log 'notes': CLOSED: the log 'notes' was deleted/)],
     ]);
   });
 

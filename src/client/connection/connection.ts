@@ -5,6 +5,7 @@ import { randomId } from '../../platform/random-id.ts';
 import { isRepeatable } from '../../protocol/broker.ts';
 import type { Method, Request, Response } from '../../protocol/broker.ts';
 import type { TopicInfo } from '../../protocol/topic.ts';
+import type { StatusObserver } from '../status/status-observer.ts';
 import { holdLivenessLock } from '../../platform/liveness.ts';
 import type { InlineHost, WorkerKind } from './worker-host.ts';
 import { connectInline, connectToWorker } from './worker-connection.ts';
@@ -42,6 +43,7 @@ export class Connection {
   #logId: string | undefined;
   #alive: Promise<void> | undefined;
   #worker: Promise<WorkerConnection> | undefined;
+  #observer: StatusObserver | undefined;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
@@ -75,6 +77,16 @@ export class Connection {
     return this.#options.clock;
   }
 
+  /** Who is told what happens by itself; `undefined` while nobody listens. */
+  get observer(): StatusObserver | undefined {
+    return this.#observer;
+  }
+
+  /** Has `observer` told from now on. */
+  observe(observer: StatusObserver | undefined): void {
+    this.#observer = observer;
+  }
+
   /** Opens the log, creating it if it is new; returns its topics. */
   async open(): Promise<readonly TopicInfo[]> {
     const { logId, topics } = await this.call('openLog', { logId: null });
@@ -98,8 +110,10 @@ export class Connection {
    * wait by request, on top of the deadline.
    */
   async call<M extends Method>(method: M, request: Request<M>, extraMs = 0): Promise<Response<M>> {
+    const answer = this.#call(method, request, extraMs);
+    this.#observer?.called(method, request, answer);
     try {
-      return await this.#call(method, request, extraMs);
+      return await answer;
     } finally {
       this.page.livesOn();
     }
@@ -152,8 +166,9 @@ export class Connection {
     if (this.closed.aborted) return Promise.reject(this.closedError());
     if (this.#worker === undefined) {
       const connecting = this.#connectToWorker();
-      connecting.catch(() => {
+      connecting.catch((error: unknown) => {
         if (this.#worker === connecting) this.#worker = undefined;
+        if (!this.closed.aborted) this.#observer?.workerFailed(error);
       });
       this.#worker = connecting;
     }
@@ -173,11 +188,17 @@ export class Connection {
       kind: host,
       workerUrl,
       clock,
-      onLost: () => (this.#worker = undefined),
+      onLost: (reason) => {
+        this.#worker = undefined;
+        this.#observer?.workerLost(reason);
+      },
     });
-    if (!this.closed.aborted) return worker;
-    worker.close();
-    throw this.closedError();
+    if (this.closed.aborted) {
+      worker.close();
+      throw this.closedError();
+    }
+    this.#observer?.workerConnected();
+    return worker;
   }
 
   /**

@@ -38,7 +38,8 @@ export interface ConnectOptions {
   readonly kind: WorkerKind;
   readonly workerUrl: WorkerUrl | undefined;
   readonly clock: Clock;
-  readonly onLost: () => void;
+  /** Called when the worker died, or was silent for so long that it is given up. */
+  readonly onLost: (reason: 'died' | 'silent') => void;
 }
 
 /** Starts or joins a worker and greets it. Throws `WORKER_FAILED` or `PROTOCOL_MISMATCH`. */
@@ -120,11 +121,11 @@ async function greet(host: WorkerHost, options: ConnectOptions): Promise<WorkerC
     host.close();
     port.giveUp(why);
   };
-  const lose = (why: string): void => {
+  const lose = (reason: 'died' | 'silent', why: string): void => {
     end(unanswered(why));
-    onLost();
+    onLost(reason);
   };
-  onDeath('broker', brokerId, ended.signal, () => lose('the worker died'));
+  onDeath('broker', brokerId, ended.signal, () => lose('died', 'the worker died'));
 
   return {
     async call<M extends Method>(
@@ -135,7 +136,7 @@ async function greet(host: WorkerHost, options: ConnectOptions): Promise<WorkerC
       if (ended.signal.aborted) {
         throw new TablogError(WORKER_LOST, 'the worker died before the call');
       }
-      const silent = (): void => lose(`the worker was silent for ${deadlineMs} ms`);
+      const silent = (): void => lose('silent', `the worker was silent for ${deadlineMs} ms`);
       const cancel = deadline(clock, deadlineMs, silent);
       try {
         return await port.call(method, request);

@@ -115,7 +115,11 @@ export class Consumer<T extends TopicFilter = TopicLike>
     ));
     this.#fetcher = new Fetcher(connection, checked, readers.all, () => topicMetadata.checkAge());
     const onError = (error: unknown): void => this.#fetcher.fail(error);
-    const listeners = (this.#listeners = new ConsumerListeners());
+    const { rebalanceTimeoutMs } = checked;
+    const member = this.#member && { ...this.#member, rebalanceTimeoutMs };
+    const listeners = (this.#listeners = new ConsumerListeners((event) =>
+      connection.observer?.consumerEvent(member, event),
+    ));
     const onChange = (): void => {
       this.#fetcher.pump();
       this.#fetcher.wake();
@@ -129,6 +133,7 @@ export class Consumer<T extends TopicFilter = TopicLike>
       mayDeliver: () => this.#assignment?.mayDeliver() ?? false,
       decodeErrors: this.#decodeErrors,
       commitsItself: this.#commitsItself,
+      handling: (reader, offset) => member && connection.observer?.handling(member, reader, offset),
     });
     const place = checkPosition(from);
     const startingOffsets = mayMove(place) || group === undefined ? this.#lookUp(place) : undefined;

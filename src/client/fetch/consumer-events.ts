@@ -1,5 +1,6 @@
 import { checkFunction, checkOneOf } from '../../base/argument.ts';
 import type { PartitionReader } from './partition-reader.ts';
+import { reportCallbackError } from '../../platform/report-callback-error.ts';
 
 /** A topic's name and a partition of it. */
 export interface AssignedPartition {
@@ -44,6 +45,11 @@ export type ConsumerListener<E extends keyof ConsumerEvents> = (
   event: ConsumerEvents[E],
 ) => void | Promise<void>;
 
+/** An event of a consumer, told apart by its name. */
+export type ConsumerEvent = {
+  [E in keyof ConsumerEvents]: { readonly event: E; readonly detail: ConsumerEvents[E] };
+}[keyof ConsumerEvents];
+
 const NAMES: readonly (keyof ConsumerEvents)[] = ['assigned', 'revoked', 'lost', 'reset'];
 
 /** The longest wait of a promise for listeners that may themselves be waiting for that promise. */
@@ -51,11 +57,17 @@ export const LISTENER_GRACE_MS = 1_000;
 
 /** The listeners of a consumer. */
 export class ConsumerListeners {
+  readonly #onEvent: (event: ConsumerEvent) => void;
   readonly #listeners = new Map<string, Set<(event: never) => void | Promise<void>>>(
     NAMES.map((name) => [name, new Set()]),
   );
   #running = 0;
   #calling = 0;
+
+  /** `onEvent` is told of every event, before the listeners. */
+  constructor(onEvent: (event: ConsumerEvent) => void = () => {}) {
+    this.#onEvent = onEvent;
+  }
 
   /** Returns a function that removes the listener. Throws a `TypeError` for an unknown event. */
   add<E extends keyof ConsumerEvents>(event: E, listener: ConsumerListener<E>): () => void {
@@ -78,6 +90,7 @@ export class ConsumerListeners {
 
   /** Calls the listeners at once; resolves when all of them have settled. */
   async emit<E extends keyof ConsumerEvents>(event: E, detail: ConsumerEvents[E]): Promise<void> {
+    this.#onEvent({ event, detail } as ConsumerEvent);
     const calls = [...this.#listeners.get(event)!].map((listener) =>
       this.#run(() => listener(detail as never)),
     );
@@ -89,7 +102,8 @@ export class ConsumerListeners {
     try {
       await this.#call(listener);
     } catch (error) {
-      reportListenerError(error);
+      // Reading, and the rebalance that waited for the listener, go on.
+      reportCallbackError('a listener of a consumer', error);
     } finally {
       this.#running--;
     }
@@ -103,17 +117,6 @@ export class ConsumerListeners {
       this.#calling--;
     }
   }
-}
-
-/**
- * Reports what a listener threw or rejected with, as an uncaught error: an `error` event of the
- * page or worker; elsewhere on the console. Reading, and the rebalance that waited for the
- * listener, go on.
- */
-function reportListenerError(error: unknown): void {
-  if (typeof globalThis.reportError === 'function') globalThis.reportError(error);
-  // oxlint-disable-next-line eslint/no-console -- an error of the application, which nobody catches
-  else console.error('tablog: a listener of a consumer failed:', error);
 }
 
 /** The detail of an event of these readers' partitions. */

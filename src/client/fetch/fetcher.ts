@@ -236,6 +236,9 @@ export class Fetcher {
     const accept = (inflate?: Inflate): void => {
       this.#answered(session, reader, offset);
       if (reader.fetchOffset === offset) reader.accept(part, inflate); // else it has sought
+      if (!('error' in part)) return;
+      const error = fromErrorData(part.error);
+      this.#connection.observer?.readFailed(reader.topic.name, partition, offset, error);
     };
     if (!('error' in part) && part.compressed) {
       return this.#inflate(reader, part.segments).then((inflate) => {

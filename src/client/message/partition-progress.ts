@@ -93,6 +93,11 @@ export class PartitionProgress implements PartitionAssignment {
     return this.#lost.signal;
   }
 
+  /** Whether another member waits for the partition. */
+  get isRevoking(): boolean {
+    return this.state.isRevoking;
+  }
+
   /** The offset before which every message is processed. */
   get processed(): number {
     return this.#processed;

@@ -55,6 +55,11 @@ export class PartitionState {
     return this.#rule.delivers ?? false;
   }
 
+  /** Whether the group wants the partition back. */
+  get isRevoking(): boolean {
+    return this.#rule === STATES.revoking;
+  }
+
   /**
    * The number of seeks. Whoever has to know later whether the position was moved meanwhile keeps
    * the version, and compares.

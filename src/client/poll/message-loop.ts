@@ -11,6 +11,7 @@ import type { DecodeErrorPolicy } from './decode-errors.ts';
 import { InFlight } from './in-flight.ts';
 import { lazyDecodeErrors } from './lazy-decode-errors.ts';
 import { batchOf, fill } from './message-batch.ts';
+import type { Handling } from '../status/status-observer.ts';
 import { RoundRobin } from './round-robin.ts';
 import type { PolledRecord } from './round-robin.ts';
 
@@ -30,6 +31,8 @@ export interface MessageLoopOptions {
   readonly decodeErrors: DecodeErrorPolicy;
   /** Whether the consumer commits processed messages by itself. */
   readonly commitsItself: boolean;
+  /** Says that the application got a message or batch; `undefined` where nobody listens. */
+  readonly handling: (reader: PartitionReader, offset: number) => Handling | undefined;
 }
 
 /**
@@ -47,7 +50,7 @@ export class MessageLoop {
   readonly #readers: AssignedPartitions;
   readonly #fetcher: Fetcher;
   readonly #closing: AbortSignal;
-  readonly #inFlight = new InFlight();
+  readonly #inFlight: InFlight;
   /** Whether somebody reads. */
   #isEntered = false;
   /** The error that ended the consumer; every reader gets it. */
@@ -58,6 +61,7 @@ export class MessageLoop {
     this.#readers = options.readers;
     this.#fetcher = options.fetcher;
     this.#closing = options.closing;
+    this.#inFlight = new InFlight(options.handling);
   }
 
   /** Fetches more, now that messages were polled and there is room. */
@@ -127,6 +131,11 @@ export class MessageLoop {
     await Promise.race([this.#options.ready(), arrival]); // closing is an arrival too
     this.#fetcher.pump();
     await arrival;
+  }
+
+  /** Says that `run()` calls a handler; `undefined` where nobody listens. */
+  handling(reader: PartitionReader, offset: number): Handling | undefined {
+    return this.#options.handling(reader, offset);
   }
 
   messages(): AsyncIterator<Message, undefined, undefined> {

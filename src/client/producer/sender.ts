@@ -1,7 +1,7 @@
 import { deferred } from '../../base/deferred.ts';
 import type { Deferred } from '../../base/deferred.ts';
 import { ABORTED } from '../../base/error-rules.ts';
-import { TablogError, toTablogError } from '../../base/error.ts';
+import { TablogError, isLogDeleted, toTablogError } from '../../base/error.ts';
 import { fromErrorData } from '../../protocol/error-data.ts';
 import { MAX_IN_FLIGHT } from '../../record/sequence.ts';
 import type {
@@ -157,6 +157,7 @@ export class Sender {
 
   #heard(batch: SealedBatch, result: BatchResult): void {
     if (result instanceof TablogError) {
+      if (isLogDeleted(result)) this.#connection.close(result); // no call says so: each batch does
       const isLate = !this.#options.idempotent || this.#isLate(batch);
       if (isCertain(result)) batch.mayBeStored = false;
       const isOutOfOrder = result.code === 'OUT_OF_ORDER_SEQUENCE';

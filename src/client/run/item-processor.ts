@@ -2,6 +2,7 @@ import { sendDeadLetter } from '../poll/dead-letter.ts';
 import { decodeErrorAction } from '../poll/decode-errors.ts';
 import type { DecodeErrorPolicy } from '../poll/decode-errors.ts';
 import { asTopic } from '../topics/topic.ts';
+import type { Handling } from '../status/status-observer.ts';
 import { resolveDecision } from './error-decision.ts';
 import type { ResolvedDecision } from './error-decision.ts';
 import { RetryAfter } from './retry-after.ts';
@@ -35,6 +36,8 @@ export interface ItemProcessorOptions {
    * slot is free for another item.
    */
   readonly onSlotFreed: () => void;
+  /** Says that a handler runs; `undefined` where nobody listens. */
+  readonly handling: (item: WorkItem) => Handling | undefined;
 }
 
 /** Takes a work item through its handler: attempts, delays, and the action on its last error. */
@@ -95,13 +98,16 @@ export class ItemProcessor {
     attempt: number,
   ): Promise<{ readonly error: unknown } | undefined> {
     if (item.undecodable !== undefined) return item.undecodable;
-    const { run, closing } = this.#options;
+    const { run, closing, handling } = this.#options;
     const signal = item.reader.progress?.signal ?? closing;
+    const handled = handling(item);
     try {
       await run.handle(item.subject, { signal, attempt, retryAfter });
       return undefined;
     } catch (error) {
       return { error };
+    } finally {
+      handled?.end();
     }
   }
 

@@ -87,6 +87,7 @@ class Runner {
       run: options,
       isOver: (item) => this.#isOver(item),
       mayDeliver: () => loop.mayDeliver,
+      handling: ({ reader, offset }) => loop.handling(reader, offset),
       hasFreeSlot: () => this.#handling < options.concurrency,
       change: () => Promise.race([loop.arrival, this.#change.promise]),
       onSlotFreed: () => {

@@ -5,6 +5,8 @@ import { TablogError } from '../../base/error.ts';
 import type { TopicInfo } from '../../protocol/topic.ts';
 import { openHintChannel } from '../../protocol/hint.ts';
 import type { Hint, HintChannel } from '../../protocol/hint.ts';
+import { lazyLogStatuses } from '../status/lazy-log-statuses.ts';
+import type { UntimedStatus } from '../status/log-status.ts';
 import type { Connection } from '../connection/connection.ts';
 
 /** Bounds how late a change of topics is noticed when its hint is lost (Kafka's `metadata.max.age.ms`). */
@@ -27,7 +29,7 @@ export class TopicMetadata {
   readonly #connection: Connection;
   readonly #channel: HintChannel;
   readonly #listeners = new Set<() => void>();
-  readonly #warn: (text: string) => void;
+  readonly #warn: (status: UntimedStatus) => void;
   readonly #toldMissing = new Set<string>();
   #topics: ReadonlyMap<string, TopicInfo> = new Map();
   /** When the topics were read, in milliseconds since 1970; `undefined`: not yet. */
@@ -42,12 +44,14 @@ export class TopicMetadata {
   /** Resolves when the page begins to leave. */
   #leaving: Deferred = deferred();
 
-  /** `warn` tells the application's developer something. */
+  /** `warn` tells the application's developer of a topic that is missing. Default: on the console. */
   constructor(
     log: string,
     connection: Connection,
-    // oxlint-disable-next-line eslint/no-console -- said to developers, once a topic
-    warn: (text: string) => void = (text) => console.warn(text),
+    warn: (status: UntimedStatus) => void = (status) => {
+      // oxlint-disable-next-line eslint/no-console -- said to developers, once a topic
+      console.warn(lazyLogStatuses.mustGet().lineOf(log, status)[1]);
+    },
   ) {
     this.#warn = warn;
     this.#connection = connection;
@@ -140,11 +144,9 @@ export class TopicMetadata {
   tellMissing(name: string): void {
     if (this.#toldMissing.has(name)) return;
     this.#toldMissing.add(name);
-    this.#warn(
-      `tablog: a consumer waits for the topic '${name}', which the log '${this.#connection.log}' ` +
-        'does not have. Create it with log.admin.createTopics(), or make the consumer with ' +
-        'mustExist: true, which throws instead.',
-    );
+    const status = { type: 'topicMissing', topic: name } as const;
+    this.#connection.observer?.emit(status);
+    this.#warn(status);
   }
 
   get #isStale(): boolean {

@@ -1,7 +1,7 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { table } from '../../../src/index.ts';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { openLog, table } from '../../../src/index.ts';
 import type { Log } from '../../../src/index.ts';
-import { openTab, settle } from '../../support/log-fixture.ts';
+import { memoryHost, openTab, settle } from '../../support/log-fixture.ts';
 
 const warn = vi.spyOn(console, 'warn');
 
@@ -27,11 +27,29 @@ describe('a consumer that waits for a topic that does not exist', () => {
     await after(1);
     expect(warn.mock.calls).toEqual([
       [
-        `tablog: a consumer waits for the topic 'orders', which the log '${log.name}' does not have. ` +
-          'Create it with log.admin.createTopics(), or make the consumer with mustExist: true, ' +
-          'which throws instead.',
+        `tablog: log '${log.name}': a consumer waits for the topic 'orders', which does not exist: ` +
+          'create it with log.admin.createTopics(), or make the consumer with mustExist: true, ' +
+          'which throws instead',
       ],
     ]);
+  });
+
+  test('is a status, and with a logger that instead of a word on the console', async () => {
+    const logger = vi.fn<(level: string, line: string) => void>();
+    const logged = await openLog('shop', { host: memoryHost(), logger });
+    onTestFinished(() => logged.close());
+    const statuses = logged.status();
+    logged.consumer({ topics: ['orders'] });
+    await after(1_000);
+    expect((await statuses.next()).value).toMatchObject({ type: 'topicMissing', topic: 'orders' });
+    expect(logger.mock.calls.map(([level, line]) => [level, line])).toEqual([
+      [
+        'warn',
+        "tablog: log 'shop': a consumer waits for the topic 'orders', which does not exist: create it " +
+          'with log.admin.createTopics(), or make the consumer with mustExist: true, which throws instead',
+      ],
+    ]);
+    expect(warn).not.toHaveBeenCalled();
   });
 
   test('once a topic, whoever waits', async () => {

@@ -1,6 +1,13 @@
 import { inline } from '../../../src/inline.ts';
 import * as tablog from '../../../src/index.ts';
-import type { InlineHost, Log, MessageOf, TopicLike, WorkerKind } from '../../../src/index.ts';
+import type {
+  InlineHost,
+  Log,
+  LogStatus,
+  MessageOf,
+  TopicLike,
+  WorkerKind,
+} from '../../../src/index.ts';
 import * as exactlyOnce from './exactly-once.ts';
 import * as member from './group-member.ts';
 import * as leaving from './leaving.ts';
@@ -27,6 +34,16 @@ const api = {
     const host: WorkerKind | InlineHost | undefined =
       kind === 'inline' ? inline() : kind === 'default' ? undefined : kind;
     api.log = await tablog.openLog(name, host === undefined ? {} : { host });
+  },
+
+  /** The types of what the log of this tab has told since `listen`. */
+  told: [] as LogStatus['type'][],
+
+  listen(): void {
+    const statuses = api.mustGetLog().status();
+    void (async () => {
+      for await (const { type } of statuses) api.told.push(type);
+    })();
   },
 
   mustGetLog(): Log {

@@ -1,0 +1,103 @@
+import type { Clock } from '../../platform/clock.ts';
+import { isLogDeleted } from '../../base/error.ts';
+import { reportCallbackError } from '../../platform/report-callback-error.ts';
+import type { LogStatus } from './log-status.ts';
+import type { Logger } from './logger.ts';
+import { Observation } from './observation.ts';
+import { lineOf } from './status-line.ts';
+import type { StatusObserver } from './status-observer.ts';
+import { StatusStream } from './status-stream.ts';
+
+export { lineOf };
+
+/** The connection of the log. */
+export interface ObservedConnection {
+  readonly log: string;
+  readonly clock: Clock;
+  /**
+   * Aborts when the connection is closed. The reason is `CLOSED` with `details.reason` 'deleted'
+   * where the log was deleted.
+   */
+  readonly closed: AbortSignal;
+  /** Has the observer told from now on; `undefined`: nobody. */
+  observe(observer: StatusObserver | undefined): void;
+}
+
+interface Listener {
+  push(status: LogStatus): void;
+  /** No status comes any more. */
+  end(): void;
+}
+
+/**
+ * The statuses of a log, for its iterators and its logger. The connection is observed while there
+ * are any.
+ */
+export class LogStatuses {
+  readonly #connection: ObservedConnection;
+  readonly #listeners = new Set<Listener>();
+  #observation: Observation | undefined;
+
+  constructor(connection: ObservedConnection) {
+    this.#connection = connection;
+    const { closed } = connection;
+    closed.addEventListener('abort', () => this.#close(closed.reason), { once: true });
+  }
+
+  /**
+   * An iterator of what happens from now on, and of what is away now. Ends when the log closes, or
+   * `signal` aborts.
+   */
+  stream(signal: AbortSignal | undefined): StatusStream {
+    const listening = new AbortController();
+    const stream = new StatusStream(() => {
+      this.#remove(stream);
+      listening.abort();
+    });
+    this.#add(stream);
+    for (const status of this.#observation!.away) stream.push(status);
+    const end = (): void => void stream.return();
+    signal?.addEventListener('abort', end, { once: true, signal: listening.signal });
+    if (signal?.aborted === true) end();
+    return stream;
+  }
+
+  /** Tells a logger what happens until the log closes. */
+  logTo(logger: Logger): void {
+    const log = (status: LogStatus): unknown => {
+      const [level, line] = lineOf(this.#connection.log, status);
+      return typeof logger === 'function' ? logger(level, line, status) : logger[level](line);
+    };
+    const report = (error: unknown): void => reportCallbackError('the logger of a log', error);
+    // A logger may be asynchronous, though its type has no word of it.
+    const push = (status: LogStatus): void => void (async () => log(status))().catch(report);
+    this.#add({ push, end: () => {} });
+  }
+
+  #add(listener: Listener): void {
+    this.#listeners.add(listener);
+    if (this.#observation !== undefined) return;
+    this.#observation = new Observation(this.#connection.clock, (status) => this.#push(status));
+    this.#connection.observe(this.#observation);
+  }
+
+  #remove(listener: Listener): void {
+    this.#listeners.delete(listener);
+    if (this.#listeners.size > 0) return;
+    this.#connection.observe(undefined);
+    this.#observation?.end();
+    this.#observation = undefined;
+  }
+
+  #push(status: LogStatus): void {
+    for (const listener of this.#listeners) listener.push(status);
+  }
+
+  #close(reason: unknown): void {
+    if (isLogDeleted(reason)) this.#observation?.emit({ type: 'logDeleted', error: reason });
+    for (const listener of this.#listeners) {
+      listener.end();
+      this.#remove(listener);
+    }
+  }
+}
