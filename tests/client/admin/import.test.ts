@@ -57,6 +57,7 @@ test('importing tablog runs nothing', async () => {
   const exported = runInContext(`${code}\nObject.keys(tablog)`, context) as string[];
   expect(touched).toEqual([]);
   expect([...exported].sort()).toEqual([
+    'SendBatchError',
     'TablogError',
     'bytes',
     'deleteLog',
