@@ -10,7 +10,7 @@ import { Admin } from './admin/admin.ts';
 import { checkContext } from './connection/check-context.ts';
 import { Connection } from './connection/connection.ts';
 import { Consumer } from './consumer/consumer.ts';
-import { IS_CLOSING } from './consumer/consumer-internals.ts';
+import { INTERNALS } from './consumer/consumer-internals.ts';
 import type { ConsumerOptions } from './consumer/consumer-options.ts';
 import { defaultWorkerKind } from './connection/worker-host.ts';
 import type { InlineHost, WorkerKind } from './connection/worker-host.ts';
@@ -123,7 +123,7 @@ export async function openLog(name: string, options: OpenLogOptions = {}): Promi
 /** The most attempts to open a log that is deleted again and again. */
 const MAX_TRIES = 3;
 
-type ConsumerHandle = Pick<Consumer, 'close' | 'group' | 'memberId' | typeof IS_CLOSING>;
+type ConsumerHandle = Pick<Consumer, 'close' | 'group' | 'memberId' | typeof INTERNALS>;
 
 /** An open log. Close it when done: that closes its producers and consumers too. */
 export class Log extends Closable {
@@ -244,7 +244,8 @@ export class Log extends Closable {
     const { group, memberId } = options ?? {}; // what is no options is refused later
     if (memberId === undefined) return;
     for (const other of this.#consumers.keys()) {
-      if (other.group !== group || other.memberId !== memberId || other[IS_CLOSING]) continue;
+      const isSame = other.group === group && other.memberId === memberId;
+      if (!isSame || other[INTERNALS]().closing.aborted) continue;
       throw new TablogError(
         MEMBER_EXISTS,
         `a consumer of this log is the member '${memberId}' of '${group}' already`,

@@ -10,33 +10,25 @@ export interface BatchesOptions {
   readonly maxWaitMs?: number;
 }
 
+/** The parts of a consumer that `table()`, transactions and the log work with. */
 export interface ConsumerInternals {
   readonly connection: Connection;
   readonly topicMetadata: TopicMetadata;
   readonly readers: AssignedPartitions;
   readonly reading: MessageLoop;
+  /** Whether the consumer commits processed messages by itself. */
+  readonly commitsItself: boolean;
   /**
    * Aborts when the consumer closes. The reason is `CLOSED` with `details.reason` 'deleted' where
    * the log was deleted.
    */
   readonly closing: AbortSignal;
-}
-
-/** The parts of a consumer that transactions commit with. */
-export interface TransactionSource {
-  /** The name of the consumer's log. */
-  readonly log: string;
+  /** Whether the consumer is closed: its 'revoked' listeners, which may commit, have settled. */
   readonly isClosed: boolean;
-  readonly readers: AssignedPartitions;
-  /** Whether the consumer commits processed messages by itself. */
-  readonly commitsItself: boolean;
 }
 
 /**
- * The method by which transactions reach a consumer's partitions. Private fields cannot be read
- * through a Proxy of the consumer, and what a getter returns may be wrapped in another Proxy.
+ * The method that returns a consumer's internals. Private fields cannot be read through a Proxy of
+ * the consumer, and what a getter returns may be wrapped in another Proxy.
  */
-export const TRANSACTION_SOURCE: unique symbol = Symbol('transactionSource');
-
-/** The getter that tells whether a consumer is closing, so that its `memberId` is free again. */
-export const IS_CLOSING: unique symbol = Symbol('isClosing');
+export const INTERNALS: unique symbol = Symbol('internals');

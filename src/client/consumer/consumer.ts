@@ -31,8 +31,8 @@ import { MessageLoop, MAX_POLL_RECORDS } from '../poll/message-loop.ts';
 import { AssignedPartitions } from '../fetch/assigned-partitions.ts';
 import type { TopicPartition } from '../fetch/assigned-partitions.ts';
 import { haveLeft, isLeaving } from '../group/leaving-members.ts';
-import { IS_CLOSING, TRANSACTION_SOURCE } from './consumer-internals.ts';
-import type { BatchesOptions, ConsumerInternals, TransactionSource } from './consumer-internals.ts';
+import { INTERNALS } from './consumer-internals.ts';
+import type { BatchesOptions, ConsumerInternals } from './consumer-internals.ts';
 import type { PageMember } from '../group/leaving-members.ts';
 import { tellMissingTopics } from './missing-topics.ts';
 import type { BatchRunOptions, RunOptions } from '../run/run-options.ts';
@@ -262,26 +262,15 @@ export class Consumer<T extends TopicFilter = TopicLike>
   }
 
   /** @internal */
-  [TRANSACTION_SOURCE](): TransactionSource {
+  [INTERNALS](): ConsumerInternals {
     return {
-      log: this.#connection.log,
-      isClosed: this.#isClosed,
+      connection: this.#connection,
+      topicMetadata: this.#decodeErrors.topicMetadata,
       readers: this.#readers,
+      reading: this.#reading,
       commitsItself: this.#commitsItself,
-    };
-  }
-
-  /**
-   * The parts of a consumer that `table()` reads with.
-   * @internal
-   */
-  static internalsOf<T extends TopicFilter>(consumer: Consumer<T>): ConsumerInternals {
-    return {
-      connection: consumer.#connection,
-      topicMetadata: consumer.#decodeErrors.topicMetadata,
-      readers: consumer.#readers,
-      reading: consumer.#reading,
-      closing: consumer.#closing.signal,
+      closing: this.#closing.signal,
+      isClosed: this.#isClosed,
     };
   }
 
@@ -339,11 +328,6 @@ export class Consumer<T extends TopicFilter = TopicLike>
     }
     if (this.#listeners.isCalling) return Promise.resolve();
     return this.#listeners.isRunning ? this.#closedOrLate(this.#closed) : this.#closed;
-  }
-
-  /** @internal */
-  get [IS_CLOSING](): boolean {
-    return this.#closing.signal.aborted;
   }
 
   /**

@@ -39,6 +39,8 @@ export class PartitionReader {
   readonly topic: Topic;
   readonly topicId: string;
   readonly partition: number;
+  /** What the group's member has done with the partition; `undefined` without a group. */
+  readonly progress: PartitionProgress | undefined;
   /** Decides what is fetched, polled and delivered. Seeks go through the reader. */
   readonly state: PartitionState;
   readonly #onError: PartitionReaderOptions['onError'];
@@ -61,15 +63,11 @@ export class PartitionReader {
     this.topic = topic;
     this.topicId = topicId;
     this.partition = partition;
+    this.progress = progress;
     this.#onError = onError;
     this.state = progress?.state ?? new PartitionState('reading');
     this.#position = offset;
     this.#fetchOffset = offset;
-  }
-
-  /** What the group's member has done with the partition; `undefined` without a group. */
-  get progress(): PartitionProgress | undefined {
-    return this.source.progress;
   }
 
   /** Whether records may be fetched and polled. */

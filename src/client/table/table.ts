@@ -1,7 +1,8 @@
 import { mistake } from '../../base/argument.ts';
 import { Closable, bindFacade } from '../../base/handle.ts';
 import { closed, isLogDeleted } from '../../base/error.ts';
-import { Consumer } from '../consumer/consumer.ts';
+import type { Consumer } from '../consumer/consumer.ts';
+import { INTERNALS } from '../consumer/consumer-internals.ts';
 import type { ConsumerInternals } from '../consumer/consumer-internals.ts';
 import type { Log } from '../log.ts';
 import type { MessageOf } from '../message/message.ts';
@@ -94,7 +95,7 @@ export class Table<K, V, I = K> extends Closable implements Iterable<[K, V]> {
     this.#state = new TableState(keyEncoder(known));
     this.#onError = onError;
     this.#consumer = log.consumer({ ...options, topics: [topic], from: 'earliest' });
-    this.#internals = Consumer.internalsOf(this.#consumer);
+    this.#internals = this.#consumer[INTERNALS]();
     this.ready = new Promise((resolve, reject) => (this.#settleReady = { resolve, reject }));
     // Records were lost before they were read, or with their worker: the partition is read from its
     // first record.

@@ -1,6 +1,6 @@
 import { checkArray } from '../../base/argument.ts';
 import type { CommitRequest } from '../../protocol/group.ts';
-import type { TransactionSource } from '../consumer/consumer-internals.ts';
+import type { ConsumerInternals } from '../consumer/consumer-internals.ts';
 import { checkOffsetToCommit } from '../consumer/offset-to-commit.ts';
 import type { OffsetToCommit } from '../consumer/offset-to-commit.ts';
 import type { LostPartition } from '../fetch/assigned-partitions.ts';
@@ -30,9 +30,9 @@ export interface TransactionOffsets {
  * taken away with messages that would be committed, and a `TypeError` while several messages are in
  * the application's hands: the transaction may mean one of them.
  */
-export function deliveredOffsets(source: TransactionSource): TransactionOffset[] {
-  checkLost(source, () => true);
-  const all = source.readers.all.flatMap(({ progress }) => progress ?? []);
+export function deliveredOffsets(consumer: ConsumerInternals): TransactionOffset[] {
+  checkLost(consumer, () => true);
+  const all = consumer.readers.all.flatMap(({ progress }) => progress ?? []);
   if (all.reduce((sum, { inHand }) => sum + inHand, 0) > 1) {
     throw new TypeError(
       'commitOffsets() with several messages in hand: name the offsets, ' +
@@ -49,18 +49,18 @@ export function deliveredOffsets(source: TransactionSource): TransactionOffset[]
  * the next message, `FENCED` where the partition was taken away, and `NOT_ASSIGNED`.
  */
 export function namedOffsets(
-  source: TransactionSource,
+  consumer: ConsumerInternals,
   given: readonly OffsetToCommit[],
   earlier: readonly TransactionOffset[] = [],
 ): TransactionOffset[] {
   checkArray('commitOffsets() takes an array of offsets', given);
   const checked = given.map((each) => checkOffsetToCommit('commitOffsets()', each));
-  checkLost(source, ({ topic, progress: { partition } }) =>
+  checkLost(consumer, ({ topic, progress: { partition } }) =>
     checked.some((each) => each.partition === partition && asTopic(each.topic).name === topic),
   );
   const offsets = new Map(earlier.filter(isCurrent).map((each) => [each.progress, each]));
   for (const { offset, metadata, ...where } of checked) {
-    const { position, progress } = source.readers.mustGet(where);
+    const { position, progress } = consumer.readers.mustGet(where);
     const what = `commitOffsets() of offset ${offset} of partition ${where.partition}`;
     if (offset > position) throw new RangeError(`${what}: the next message is ${position}`);
     // Messages that are collected for a batch are before the position, and not delivered yet.
@@ -116,7 +116,7 @@ function offsetOf(progress: PartitionProgress, offset: number, metadata = ''): T
 
 /** Throws `FENCED` where one of `which` was taken away with messages that would be committed. */
 function checkLost(
-  { readers, commitsItself }: TransactionSource,
+  { readers, commitsItself }: ConsumerInternals,
   which: (lost: LostPartition) => boolean,
 ): void {
   const taken = readers.lost.find(

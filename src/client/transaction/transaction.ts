@@ -8,7 +8,7 @@ import { TablogError, closed } from '../../base/error.ts';
 import { recordBytes } from '../../record/batch-writer.ts';
 import type { RecordMetadata } from '../accumulator/partition-accumulator.ts';
 import { Consumer } from '../consumer/consumer.ts';
-import { TRANSACTION_SOURCE } from '../consumer/consumer-internals.ts';
+import { INTERNALS } from '../consumer/consumer-internals.ts';
 import { bindFacade } from '../../base/handle.ts';
 import type { OffsetToCommit } from '../consumer/offset-to-commit.ts';
 import { deliveredOffsets, namedOffsets } from './transaction-offsets.ts';
@@ -154,19 +154,18 @@ export class Transaction {
       throw mistake('commitOffsets() needs a consumer with a group', consumer.group);
     }
     const { log } = this.#options;
-    const source = consumer[TRANSACTION_SOURCE]();
-    if (source.log !== log) {
-      throw new TypeError(
-        `commitOffsets() needs a consumer of the log '${log}', not '${source.log}'`,
-      );
+    const internals = consumer[INTERNALS]();
+    const own = internals.connection.log;
+    if (own !== log) {
+      throw new TypeError(`commitOffsets() needs a consumer of the log '${log}', not '${own}'`);
     }
-    if (source.isClosed) throw closed('consumer');
+    if (internals.isClosed) throw closed('consumer');
     const member = `${consumer.group}/${consumer.memberId}`;
     this.#offsets.set(
       member,
       offsets === undefined
-        ? deliveredOffsets(source)
-        : namedOffsets(source, offsets, this.#offsets.get(member)),
+        ? deliveredOffsets(internals)
+        : namedOffsets(internals, offsets, this.#offsets.get(member)),
     );
   }
 
