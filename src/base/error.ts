@@ -80,9 +80,16 @@ export function isLogDeleted(error: unknown): error is TablogError {
   );
 }
 
+// What an error means for a retry. Nothing else in tablog asks that of an error: see `Outcome`.
+
 /** Whether the call stored nothing, and may succeed once the worker or the storage is back. */
 export function isPassing(error: unknown): error is TablogError {
-  return error instanceof TablogError && error.outcome === 'passing';
+  return hasOutcome(error, 'passing');
+}
+
+/** Whether the call may have been made, and its answer was lost. */
+export function isUnknown(error: unknown): error is TablogError {
+  return hasOutcome(error, 'unknown');
 }
 
 /**
@@ -90,17 +97,29 @@ export function isPassing(error: unknown): error is TablogError {
  * call that stores nothing, or that cannot store twice, is repeated then.
  */
 export function isAway(error: unknown): error is TablogError {
-  return isPassing(error) || (error instanceof TablogError && error.outcome === 'unknown');
+  return isPassing(error) || isUnknown(error);
 }
 
-/** Whether a read is worth another try: it can succeed later, unchanged, and stores nothing. */
-export function mayReadAgain(error: unknown): error is TablogError {
+/**
+ * Whether the same call may succeed later, unchanged: by itself, or once somebody has made room, as
+ * on a full disk.
+ */
+export function maySucceedLater(error: unknown): error is TablogError {
   return isAway(error) || (error instanceof TablogError && error.retriable);
 }
 
 /** Whether another member or producer has taken over. */
 export function isFenced(error: unknown): error is TablogError {
-  return error instanceof TablogError && error.outcome === 'fenced';
+  return hasOutcome(error, 'fenced');
+}
+
+/** Whether a partition is not this member's any more: another one has it, or nobody, for good. */
+export function isGone(error: unknown): error is TablogError {
+  return isFenced(error) || (error instanceof TablogError && error.code === 'UNKNOWN_TOPIC');
+}
+
+function hasOutcome(error: unknown, outcome: Outcome): error is TablogError {
+  return error instanceof TablogError && error.outcome === outcome;
 }
 
 /** `error` as a `TablogError`: itself, or wrapped as a bug of ours with the original as its cause. */

@@ -7,7 +7,7 @@ import type { LogAppendInfo } from '../log/append.ts';
 import { isInMemory } from '../protocol/topic-id.ts';
 import { logRef } from '../store/schema.ts';
 import type { Durability, Store } from '../store/store.ts';
-import { toErrorData } from '../protocol/error-data.ts';
+import { fromErrorData, toErrorData } from '../protocol/error-data.ts';
 import type { Broker, ImportedRecords, StoredLog, OpenedLog, Request } from '../protocol/broker.ts';
 import type { FetchedPartition, TopicOffsets } from '../protocol/fetch.ts';
 import type { Append, AppendResult, TransactionalHolder } from '../protocol/produce.ts';
@@ -30,6 +30,7 @@ import { StoreConnection, isCutOff } from './store-connection.ts';
 import { readHeads } from './read-heads.ts';
 import { OffsetLookups } from './offset-lookups.ts';
 import { topicInfo } from './rows/topic-row.ts';
+import { explainMissing } from './topics/missing-head.ts';
 
 export interface LogBrokerOptions extends Platform {
   readonly name: string;
@@ -61,7 +62,16 @@ export class LogBroker implements Broker {
     this.#hints = openHintChannel(name, heard, platform.openChannel);
     this.#sender = new HintSender(clock, (hint) => this.#hints.post(hint));
     this.#fetches = new Fetches(clock, (wanted, limits) =>
-      this.#connection.run(({ partitions }) => partitions.fetch(wanted, limits)),
+      this.#connection.run(async ({ partitions, topics }) => {
+        const found = await partitions.fetch(wanted, limits);
+        return Promise.all(
+          found.map(async (part) => {
+            if (!('error' in part)) return part;
+            const error = await explainMissing(topics, fromErrorData(part.error));
+            return { ...part, error: toErrorData(error) };
+          }),
+        );
+      }),
     );
     this.#lookups = new OffsetLookups((use) => this.#connection.run(use));
     this.#connection = new StoreConnection({
@@ -263,9 +273,9 @@ export class LogBroker implements Broker {
         const session = await this.#connection.open();
         const asked = left.map(({ append }) => append);
         const outcomes = await session.partitions.append(asked, durability);
-        left.forEach(({ i }, at) => {
-          results[i] = outcomes[at]!;
-        });
+        for (const [at, { i }] of left.entries()) {
+          results[i] = await explainMissing(session.topics, outcomes[at]!);
+        }
         if (!session.store.closed.aborted) break;
       } catch (error) {
         for (const { i } of left) results[i] = toTablogError(error);

@@ -1,15 +1,13 @@
 import { UNKNOWN_TOPIC } from '../base/error-rules.ts';
-import { TablogError } from '../base/error.ts';
+import { TablogError, isPassing } from '../base/error.ts';
 import { subscribesTo } from '../group/group-state.ts';
 import type { Request } from '../protocol/broker.ts';
-import type { TopicOffsets } from '../protocol/fetch.ts';
+import type { OffsetSpec, TopicOffsets } from '../protocol/fetch.ts';
 import { isInMemory } from '../protocol/topic-id.ts';
 import type { TopicStorage } from '../protocol/topic-id.ts';
 import type { StoreSession } from './store-session.ts';
 import type { TopicRow } from './rows/topic-row.ts';
-
-/** A topic that is deleted during a look-up makes the look-up start over, up to this many times. */
-const MAX_TRIES = 3;
+import { explainMissing } from './topics/missing-head.ts';
 
 type Run = <T>(use: (session: StoreSession) => Promise<T>) => Promise<T>;
 
@@ -80,45 +78,63 @@ export class OffsetLookups {
   }
 
   async #ofStorage(
-    request: Request<'listTopicOffsets'>,
+    { at }: Request<'listTopicOffsets'>,
     storage: TopicStorage,
     listed: Promise<TopicRow[]>,
   ): Promise<TopicOffsets[]> {
-    for (let tries = 1; ; tries++) {
-      const all = await (tries === 1 ? listed : this.#matching(request));
-      const rows = all.filter(({ id }) => isInMemory(id) === (storage === 'memory'));
-      try {
-        return await this.#run((session) => offsetsOf(session, rows, request.at));
-      } catch (error) {
-        const isGone = error instanceof TablogError && error.code === UNKNOWN_TOPIC.code;
-        if (!isGone || tries === MAX_TRIES) throw error;
-      }
-    }
+    const rows = (await listed).filter(({ id }) => isInMemory(id) === (storage === 'memory'));
+    if (rows.length === 0) return [];
+    return this.#run((session) => offsetsOf(session, rows, at));
   }
 }
 
 async function offsetsOf(
-  { partitions }: StoreSession,
+  session: StoreSession,
   rows: readonly TopicRow[],
-  at: Request<'listTopicOffsets'>['at'],
+  at: OffsetSpec,
 ): Promise<TopicOffsets[]> {
-  const names = rows.flatMap(({ id, stores }) =>
-    stores.map((_, partition) => ({ topicId: id, partition })),
-  );
-  if (names.length === 0) return [];
-  const offsets =
-    typeof at === 'number'
-      ? await Promise.all(
-          names.map(({ topicId, partition }) => partitions.offset(topicId, partition, at)),
-        )
-      : (await partitions.bounds(names)).map(({ startOffset, endOffset }) =>
-          at === 'earliest' ? startOffset : endOffset,
-        );
-  let from = 0;
-  return rows.map(({ id, name, stores: { length } }) => {
-    const to = from + length;
-    const own = offsets.slice(from, to);
-    from = to;
-    return { id, name, offsets: own };
+  if (typeof at !== 'number') {
+    const all = rows.flatMap(({ id, stores }) =>
+      stores.map((_, partition) => ({ topicId: id, partition })),
+    );
+    // All in one read. It fails where one partition does: then each is looked up by itself.
+    const bounds = await session.partitions.bounds(all).catch((error: unknown) => {
+      if (isPassing(error)) throw error; // the storage is away
+    });
+    const offsets = bounds?.map((of) => (at === 'earliest' ? of.startOffset : of.endOffset));
+    if (offsets !== undefined) {
+      return rows.map(({ id, name, stores }) => ({
+        id,
+        name,
+        offsets: offsets.splice(0, stores.length),
+      }));
+    }
+  }
+  const each = await Promise.all(rows.map((row) => offsetsOfOne(session, row, at)));
+  return each.flatMap((topic) => topic ?? []);
+}
+
+/**
+ * The offsets of one topic; `undefined` where it was deleted meanwhile. A partition that is damaged
+ * has 0: whoever reads there is told what is wrong, and the other partitions go on.
+ */
+async function offsetsOfOne(
+  { partitions, store, topics }: StoreSession,
+  { id, name, stores }: TopicRow,
+  at: OffsetSpec,
+): Promise<TopicOffsets | undefined> {
+  let isGone = false;
+  const looked = stores.map(async (_, partition) => {
+    try {
+      return await partitions.offset(id, partition, at);
+    } catch (thrown) {
+      const error = await explainMissing(topics, thrown);
+      const isRefused = error instanceof TablogError && error.outcome === 'refused';
+      if (!isRefused || store.closed.aborted) throw error;
+      if (error.code === UNKNOWN_TOPIC.code) isGone = true;
+      return 0;
+    }
   });
+  const offsets = await Promise.all(looked);
+  return isGone ? undefined : { id, name, offsets };
 }

@@ -6,6 +6,7 @@ import { StoreSession } from './store-session.ts';
 import type { StoreSessionOptions } from './store-session.ts';
 import { MemoryPartitions } from './memory/memory-partitions.ts';
 import type { MemoryPartitionsOptions } from './memory/memory-partitions.ts';
+import { explainMissing } from './topics/missing-head.ts';
 import type { TopicCatalog } from './topics/topic-catalog.ts';
 
 export interface StoreConnectionOptions
@@ -91,7 +92,9 @@ export class StoreConnection {
       return await use(session);
     } catch (error) {
       if (this.deletion !== undefined) throw this.deletion;
-      if (!session.store.closed.aborted || !isCutOff(error)) throw error;
+      if (!session.store.closed.aborted || !isCutOff(error)) {
+        throw await explainMissing(session.topics, error);
+      }
       return use(await this.open());
     }
   }
@@ -145,6 +148,7 @@ export class StoreConnection {
   }
 
   async #openLog(mustExist: boolean): Promise<{ readonly store: Store; readonly logId: string }> {
+    // No back-off: the browser closed what it had just opened, and a second one is opened at once.
     for (let tries = 1; ; tries++) {
       const store = await this.#options.openStore({ mustExist });
       try {

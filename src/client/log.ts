@@ -2,6 +2,7 @@ import { abortable } from '../base/abortable.ts';
 import { checkEach, checkName, checkSignal, mistake, withDefaults } from '../base/argument.ts';
 import { Closable, bindFacade } from '../base/handle.ts';
 import { systemClock } from '../platform/clock.ts';
+import { retry } from '../platform/retry.ts';
 import { deferred } from '../base/deferred.ts';
 import type { Deferred } from '../base/deferred.ts';
 import { MEMBER_EXISTS } from '../base/error-rules.ts';
@@ -101,7 +102,9 @@ export async function openLog(name: string, options: OpenLogOptions = {}): Promi
   signal?.throwIfAborted();
   const loading = loadModules(systemClock);
   loading.catch(() => {}); // where the worker does not start either, its error says more
-  for (let tries = 1; ; tries++) {
+  // The log of that name may be deleted while it is opened: the next attempt creates a new one.
+  const policy = { isRetried: isLogDeleted, retries: MORE_LOGS, atOnce: Infinity };
+  return retry({ clock: systemClock }, policy, async () => {
     const connection = new Connection({ log: name, host, workerUrl, clock: systemClock });
     // A logger is told by a status.
     const warn = logger && ((): void => {});
@@ -114,14 +117,13 @@ export async function openLog(name: string, options: OpenLogOptions = {}): Promi
       return new Log(name, connection, topicMetadata, logger);
     } catch (error) {
       connection.close();
-      // The log of that name was deleted while it was opened: the next attempt creates a new one.
-      if (!isLogDeleted(error) || tries === MAX_TRIES) throw error;
+      throw error;
     }
-  }
+  });
 }
 
-/** The most attempts to open a log that is deleted again and again. */
-const MAX_TRIES = 3;
+/** How many more attempts a log gets that is deleted again and again. */
+const MORE_LOGS = 2;
 
 type ConsumerHandle = Pick<Consumer, 'close' | 'group' | 'memberId' | typeof INTERNALS>;
 

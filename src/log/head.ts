@@ -90,17 +90,21 @@ export function headRef(store: string): RowRef<PartitionHead> {
 
 /**
  * The row as the head of the partition. Throws `UNKNOWN_TOPIC` when the row is missing or belongs
- * to another partition, because the topic was deleted. Throws `LOG_CORRUPT` when the row is not a
+ * to another partition, because the topic was deleted: whether a missing row was lost instead, the
+ * catalog of topics tells. Throws `LOG_CORRUPT` when the row is not a
  * head, so that one damaged row fails this partition and no other.
  */
 export function headOf(row: unknown, of: LocatedPartition): PartitionHead {
-  if (row === undefined) throw topicGone(of);
-  if (!isHead(row)) throw damagedRow(headRef(of.store), ONLY_THIS);
+  if (row === undefined) throw topicGone(of, { missing: of.store });
+  if (!isHead(row)) throw headDamaged(of.store);
   if (row.topicId !== of.topicId || row.partition !== of.partition) throw topicGone(of);
   return row;
 }
 
-const ONLY_THIS = 'Delete the topic and create it again; other topics go on.';
+/** The error of a head that the browser damaged or lost. */
+export function headDamaged(store: string): TablogError {
+  return damagedRow(headRef(store), 'Delete the topic and create it again; other topics go on.');
+}
 
 const HEAD: RowShape<PartitionHead> = {
   topicId: 'string',
@@ -121,10 +125,14 @@ export function isHead(row: unknown): row is PartitionHead {
   return hasShape(row, HEAD) && row.startOffset <= row.endOffset;
 }
 
-export function topicGone(of: TopicIdPartition): TablogError {
+/** `where`: the store whose head is missing. */
+export function topicGone(
+  { topicId, partition }: TopicIdPartition,
+  where: { readonly missing?: string } = {},
+): TablogError {
   return new TablogError(
     UNKNOWN_TOPIC,
-    `the topic with id ${of.topicId} has been deleted, or has no partition ${of.partition}`,
-    { details: { topicId: of.topicId, partition: of.partition } },
+    `the topic with id ${topicId} has been deleted, or has no partition ${partition}`,
+    { details: { topicId, partition, ...where } },
   );
 }

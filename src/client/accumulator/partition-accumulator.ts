@@ -1,5 +1,5 @@
-import type { Clock } from '../../platform/clock.ts';
 import type { TablogError } from '../../base/error.ts';
+import type { Delivery } from '../connection/delivery.ts';
 import type { TopicInfo } from '../../protocol/topic.ts';
 import { BatchWriter, recordBytes } from '../../record/batch-writer.ts';
 import type { RecordParts } from '../../record/batch-writer.ts';
@@ -37,16 +37,10 @@ export interface SealedBatch extends Numbered {
   readonly expectedOffset: number | null;
   /** Withdraws all of its records, as long as it is certain that none is stored. */
   readonly signal: AbortSignal | undefined;
-  /** In milliseconds since 1970. */
-  readonly sealedAt: number;
+  /** How it fares, where a producer sends it by itself. */
+  readonly delivery: Delivery;
   /** Counts the partition's batches. */
   readonly order: number;
-  /** How often it was sent. */
-  attempts: number;
-  /** An answer was lost. */
-  mayBeStored: boolean;
-  /** Why it was not stored, as far as is known, when it was sent last. */
-  failure: TablogError | undefined;
   /** How many batches of the partition were settled when it was sent last. */
   settledBefore: number;
   settle(result: BatchResult): void;
@@ -66,7 +60,7 @@ export interface AccumulatorOptions {
   readonly topic: TopicInfo;
   readonly partition: number;
   readonly batchBytes: number;
-  readonly clock: Clock;
+  readonly newDelivery: () => Delivery;
   /** Numbers the batches of an idempotent producer. */
   readonly sequence: BatchSequencer | undefined;
   readonly onSealed: (batch: SealedBatch) => void;
@@ -183,12 +177,9 @@ export class PartitionAccumulator {
       accumulator: this,
       isRaw,
       byteLength: batch.bytes.length,
-      sealedAt: this.#options.clock.now(),
+      delivery: this.#options.newDelivery(),
       order: ++this.#lastOrder,
       number: undefined,
-      attempts: 0,
-      mayBeStored: false,
-      failure: undefined,
       settledBefore: 0,
     };
     this.#sealed.push(sealed);
@@ -199,7 +190,9 @@ export class PartitionAccumulator {
   /** Takes the batches of the signal that wait to be sent and are certainly not stored. */
   withdraw(signal: AbortSignal): SealedBatch[] {
     if (this.#signal === signal) this.seal();
-    const withdrawn = this.#sealed.filter((batch) => batch.signal === signal && !batch.mayBeStored);
+    const withdrawn = this.#sealed.filter(
+      (batch) => batch.signal === signal && !batch.delivery.mayBeStored,
+    );
     for (const batch of withdrawn) this.#sealed.splice(this.#sealed.indexOf(batch), 1);
     this.inFlight += withdrawn.length; // until each is settled
     return withdrawn;
@@ -219,7 +212,7 @@ export class PartitionAccumulator {
     const [oldest] = this.#unsettled;
     if (sequence !== undefined && batch.order - oldest!.order >= limit) return undefined;
     // One that may be stored comes again as it is: only its number can tell.
-    if (!(isBroken && batch.mayBeStored)) sequence?.number(batch);
+    if (!(isBroken && batch.delivery.mayBeStored)) sequence?.number(batch);
     this.#sealed.shift();
     batch.settledBefore = this.#settled;
     this.inFlight++;
@@ -240,7 +233,7 @@ export class PartitionAccumulator {
     this.#unsettled.delete(batch);
     // The partition has noted the number of one that is in conflict, as of one that it has stored.
     const hasNumber = 'baseOffset' in result || result.code === 'CONFLICT';
-    if (!hasNumber) this.#options.sequence?.drop(batch, !batch.mayBeStored);
+    if (!hasNumber) this.#options.sequence?.drop(batch, !batch.delivery.mayBeStored);
     batch.settle(result);
   }
 
@@ -255,8 +248,8 @@ export class PartitionAccumulator {
     if (this.hasMoved(batch) || this.#hasOlder(batch)) return true;
     if (!isAhead(batch.number!.sequence, expected)) return false;
     // A worker that hung may yet store the one before it, and then this one.
-    if (batch.mayBeStored && sequence.isDoubtful) return false;
-    batch.mayBeStored = false;
+    if (batch.delivery.mayBeStored && sequence.isDoubtful) return false;
+    batch.delivery.renumbered();
     sequence.restart();
     return true;
   }

@@ -1,4 +1,4 @@
-import type { Clock } from '../../platform/clock.ts';
+import type { Delivery } from '../connection/delivery.ts';
 import { INVALID_RECORD } from '../../base/error-rules.ts';
 import { TablogError } from '../../base/error.ts';
 import type { TopicInfo } from '../../protocol/topic.ts';
@@ -43,7 +43,7 @@ export interface TopicAccumulatorOptions {
   readonly batchBytes: number;
   readonly partitioner: Partitioner | undefined;
   readonly random: () => number;
-  readonly clock: Clock;
+  readonly newDelivery: () => Delivery;
   /** Of an idempotent producer. */
   readonly producerId: number | undefined;
   readonly onSealed: (batch: SealedBatch) => void;
@@ -70,7 +70,7 @@ export class TopicAccumulator {
   /** The same topic with more partitions or another configuration. */
   update(topic: TopicInfo): void {
     this.#topic = topic;
-    const { batchBytes, clock, producerId, onSealed } = this.#options;
+    const { batchBytes, newDelivery, producerId, onSealed } = this.#options;
     for (let partition = this.#accumulators.length; partition < topic.partitions; partition++) {
       const sealed = (batch: SealedBatch): void => {
         this.#sticky.moveFrom(partition, this.#topic.partitions);
@@ -78,7 +78,7 @@ export class TopicAccumulator {
       };
       const sequence =
         producerId === undefined ? undefined : new BatchSequencer({ id: producerId, epoch: 0 });
-      const options = { topic, partition, batchBytes, clock, sequence, onSealed: sealed };
+      const options = { topic, partition, batchBytes, newDelivery, sequence, onSealed: sealed };
       this.#accumulators.push(new PartitionAccumulator(options));
     }
   }

@@ -1,6 +1,6 @@
 import type { Clock } from '../../platform/clock.ts';
 import { CLOSED, LOCKS_UNAVAILABLE, WORKER_LOST } from '../../base/error-rules.ts';
-import { TablogError, isLogDeleted } from '../../base/error.ts';
+import { TablogError, isLogDeleted, isUnknown } from '../../base/error.ts';
 import { randomId } from '../../platform/random-id.ts';
 import { isRepeatable } from '../../protocol/broker.ts';
 import type { Method, Request, Response } from '../../protocol/broker.ts';
@@ -12,6 +12,7 @@ import { connectInline, connectToWorker } from './worker-connection.ts';
 import type { WorkerConnection } from './worker-connection.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { PageLifecycle } from '../../platform/page-lifecycle.ts';
+import { retry } from '../../platform/retry.ts';
 import type { WorkerUrl } from './worker-url.ts';
 
 export interface ConnectionOptions {
@@ -25,11 +26,11 @@ export interface ConnectionOptions {
 const CALL_DEADLINE_MS = 9_750;
 
 /** A call that is safe to repeat is sent to this many workers, should they die one after the other. */
-const MAX_TRIES = 3;
+const MAX_WORKERS = 3;
 
 /**
  * A worker that died in a long poll this long after the poll began has served: its death does not
- * count as one of the tries.
+ * count as one of them.
  */
 const SERVED_MS = 1_000;
 
@@ -124,24 +125,29 @@ export class Connection {
     request: Request<M>,
     extraMs: number,
   ): Promise<Response<M>> {
-    for (let tries = 1; ; tries++) {
-      const worker = await this.#connect();
-      const asked = this.clock.now();
-      try {
-        return await worker.call(method, request, CALL_DEADLINE_MS + extraMs);
-      } catch (error) {
-        if (isLogDeleted(error)) this.close(error);
-        const code = error instanceof TablogError ? error.code : undefined;
-        const again =
-          code === 'WORKER_LOST' || (code === 'OUTCOME_UNKNOWN' && isRepeatable(method));
-        if (!again || this.closed.aborted) throw error;
-        const waited = this.clock.now() - asked;
-        if (extraMs > 0 && waited > SERVED_MS && waited < CALL_DEADLINE_MS) tries = 0;
-        if (tries < MAX_TRIES) continue;
-        if (code === 'WORKER_LOST') throw error;
-        const happened = `${tries} workers died one after the other`;
-        throw new TablogError(WORKER_LOST, happened, { cause: error });
-      }
+    let asked = 0;
+    let deaths = 0;
+    const isRetried = (error: unknown): boolean => {
+      if (isLogDeleted(error)) this.close(error);
+      const isDeath = isUnknown(error)
+        ? isRepeatable(method)
+        : error instanceof TablogError && error.code === 'WORKER_LOST';
+      if (!isDeath || this.closed.aborted) return false;
+      const waited = this.clock.now() - asked;
+      const hasServed = extraMs > 0 && waited > SERVED_MS && waited < CALL_DEADLINE_MS;
+      deaths = hasServed ? 0 : deaths + 1;
+      return deaths < MAX_WORKERS;
+    };
+    try {
+      return await retry(this, { isRetried, atOnce: Infinity }, async () => {
+        const worker = await this.#connect();
+        asked = this.clock.now();
+        return worker.call(method, request, CALL_DEADLINE_MS + extraMs);
+      });
+    } catch (error) {
+      if (deaths < MAX_WORKERS || !isUnknown(error)) throw error;
+      const happened = `${deaths} workers died one after the other`;
+      throw new TablogError(WORKER_LOST, happened, { cause: error });
     }
   }
 

@@ -45,7 +45,7 @@ export interface ConnectOptions {
 /** Starts or joins a worker and greets it. Throws `WORKER_FAILED` or `PROTOCOL_MISMATCH`. */
 export async function connectToWorker(options: ConnectOptions): Promise<WorkerConnection> {
   try {
-    return await connectWithRetry(options);
+    return await connectToNextWorker(options);
   } catch (error) {
     if (!(error instanceof TablogError) || error.code !== 'WORKER_FAILED') throw error;
     throw await explained(error, options);
@@ -69,7 +69,8 @@ async function explained(error: TablogError, options: ConnectOptions): Promise<T
   }
 }
 
-async function connectWithRetry(options: ConnectOptions): Promise<WorkerConnection> {
+/** No `retry` of one call: each attempt decides by the failure which worker to ask for next. */
+async function connectToNextWorker(options: ConnectOptions): Promise<WorkerConnection> {
   const { kind, log, workerUrl, clock } = options;
   let generation = 1;
   let told: TablogError | undefined; // the browser's own error says more than a silent worker

@@ -68,6 +68,15 @@ export interface ConsumerOptions<T extends TopicFilter = TopicLike> {
    */
   readonly rebalanceTimeoutMs?: number;
   /**
+   * How long a member keeps its partitions after a loop of it ended with an error, by `run()` too,
+   * and no other began (Kafka's `max.poll.interval.ms`), in milliseconds. Then it leaves the group,
+   * so that others read on, and the next loop joins again. Default 300,000. It counts from errors
+   * alone, where Kafka's counts from each poll: a loop that is left by `break`, a handler that takes
+   * long, and a consumer that is not read yet keep their partitions. Shorten it where a failed loop
+   * is not started again soon.
+   */
+  readonly maxPollIntervalMs?: number;
+  /**
    * 'visible' (default): among equals, partitions go to tabs that somebody sees, and a tab that the
    * browser freezes gives its partitions up at once. 'any': tabs are all alike.
    */
@@ -119,6 +128,7 @@ const GROUP_CHECKS: Checks<Pick<ConsumerOptions, GroupOption>> = {
   assignor: (name, value) => checkOneOf(name, value, ASSIGNOR_NAMES),
   sessionTimeoutMs: (name, value) => checkMs(name, value, 100),
   rebalanceTimeoutMs: checkMs,
+  maxPollIntervalMs: checkMs,
   placement: (name, value) => checkOneOf(name, value, ['visible', 'any']),
 };
 
@@ -128,6 +138,7 @@ type GroupOption =
   | 'assignor'
   | 'sessionTimeoutMs'
   | 'rebalanceTimeoutMs'
+  | 'maxPollIntervalMs'
   | 'placement';
 
 const CHECKS: Checks<ConsumerOptions<TopicFilter>> = {
@@ -157,6 +168,7 @@ export function checkConsumerOptions(
     commit: 'processed',
     sessionTimeoutMs: 10_000,
     rebalanceTimeoutMs: 60_000,
+    maxPollIntervalMs: 300_000,
     placement: 'visible',
     prefetchBytes: 8 * 1024 * 1024,
     maxPartitionBytes: 1024 * 1024,

@@ -4,6 +4,7 @@ import { deferred } from '../../base/deferred.ts';
 import { closed, isLogDeleted } from '../../base/error.ts';
 import { within } from '../../platform/clock.ts';
 import { randomId } from '../../platform/random-id.ts';
+import { retry } from '../../platform/retry.ts';
 import type { PositionSpec } from '../../protocol/fetch.ts';
 import { aborted } from '../../platform/liveness.ts';
 import { ManualAssignment } from '../fetch/manual-assignment.ts';
@@ -134,6 +135,7 @@ export class Consumer<T extends TopicFilter = TopicLike>
       decodeErrors: this.#decodeErrors,
       commitsItself: this.#commitsItself,
       handling: (reader, offset) => member && connection.observer?.handling(member, reader, offset),
+      onPolling: (isPolling) => this.#assignment?.setPolling?.(isPolling),
     });
     const place = checkPosition(from);
     const startingOffsets = mayMove(place) || group === undefined ? this.#lookUp(place) : undefined;
@@ -141,8 +143,12 @@ export class Consumer<T extends TopicFilter = TopicLike>
     const predecessors = this.#member === undefined ? undefined : haveLeft(this.#member);
     const positioned = deferred();
     this.#ready = this.#start(async () => {
-      if (deadLetterTopic !== undefined) await topicMetadata.load(asTopic(deadLetterTopic).name);
-      const common = { topicMetadata, selection, readers, from, listeners, onChange };
+      if (deadLetterTopic !== undefined) {
+        const { name } = asTopic(deadLetterTopic);
+        const { signal } = this.#closing;
+        await retry(connection, { signal }, () => topicMetadata.load(name));
+      }
+      const common = { connection, topicMetadata, selection, readers, from, listeners, onChange };
       if (group === undefined) {
         return new ManualAssignment({ ...common, startingOffsets: startingOffsets!, mustExist });
       }
@@ -153,7 +159,6 @@ export class Consumer<T extends TopicFilter = TopicLike>
         // Where the look-up failed, the broker looks again when the group gives this member the
         // partition.
         startingOffsets: Promise.resolve(startingOffsets).catch(() => undefined),
-        connection,
         group: { ...checked, group, memberId: this.memberId!, assignor: checked.assignor ?? null },
         onRevoking: (reader) => this.#runner?.giveUp(reader),
         onError,
@@ -171,7 +176,8 @@ export class Consumer<T extends TopicFilter = TopicLike>
 
   /**
    * Resolves when every partition has its place. In a group: when the consumer has joined, has
-   * every partition that it is meant to have, and its 'assigned' listeners are done. Rejects with
+   * every partition that it is meant to have, and its 'assigned' listeners are done. While the worker
+   * or the storage is away it waits, as reading does. Rejects with
    * `UNKNOWN_TOPIC` (`mustExist`), `MEMBER_EXISTS`, `INCONSISTENT_GROUP_PROTOCOL`, `CLOSED`, and
    * any other error that keeps the consumer from starting.
    *
@@ -241,6 +247,9 @@ export class Consumer<T extends TopicFilter = TopicLike>
       });
       this.#runner = runner;
       await runner.run();
+    } catch (error) {
+      leave(true);
+      throw error;
     } finally {
       this.#runner = undefined;
       leave();
@@ -353,17 +362,22 @@ export class Consumer<T extends TopicFilter = TopicLike>
   }
 
   #lookUp(place: PositionSpec): Promise<StartingOffsets> {
-    return lookUpStartingOffsets(this.#connection, this.#selection.subscription, place);
+    const { subscription } = this.#selection;
+    return lookUpStartingOffsets(this.#connection, subscription, place, this.#closing.signal);
   }
 
   async #start(assign: () => Promise<Assignment>): Promise<void> {
-    const assignment = await assign();
-    if (this.#closing.signal.aborted) {
-      await assignment.close();
-      throw closed('consumer', this.#connection.closed);
+    const { signal } = this.#closing;
+    try {
+      const assignment = await assign();
+      if (signal.aborted) await assignment.close();
+      signal.throwIfAborted();
+      this.#assignment = assignment;
+      await assignment.start();
+    } catch (error) {
+      // What was away as it closed keeps nobody from anything any more.
+      throw signal.aborted ? closed('consumer', this.#connection.closed) : error;
     }
-    this.#assignment = assignment;
-    await assignment.start();
   }
 
   #closeWith(signal: AbortSignal): void {

@@ -1,12 +1,12 @@
 import { deferred } from '../../base/deferred.ts';
-import { mayReadAgain, toTablogError } from '../../base/error.ts';
+import { isAway, toTablogError } from '../../base/error.ts';
 import { fromErrorData } from '../../protocol/error-data.ts';
 import type { Request } from '../../protocol/broker.ts';
+import { BackOff } from '../../platform/retry.ts';
 import type { FetchedPartition } from '../../protocol/fetch.ts';
 import type { RecordCodec } from '../../record/compression/codec.ts';
 import { lazyCodecs } from './lazy-codecs.ts';
 import type { Connection } from '../connection/connection.ts';
-import { backOff } from '../connection/delivery.ts';
 import { lazyGzip } from './lazy-gzip.ts';
 import type { Inflate, PartitionReader } from './partition-reader.ts';
 
@@ -47,10 +47,10 @@ export class Fetcher {
   readonly #polls = new Map<number, number>();
   #arrival = deferred();
   #active = false;
-  /** Polls in a row that failed and are repeated. */
-  #failures = 0;
-  /** Answers in a row that failed for one partition, and are asked for again. */
-  readonly #failed = new WeakMap<PartitionReader, number>();
+  /** Of polls that failed as a whole. */
+  readonly #backOff: BackOff;
+  /** Of partitions whose share of an answer failed. */
+  readonly #backOffs = new WeakMap<PartitionReader, BackOff>();
   #answers = 0;
   /** The error of the last poll, until `check` has thrown it. */
   #error: { readonly error: unknown } | undefined;
@@ -65,6 +65,7 @@ export class Fetcher {
   ) {
     this.#onPolled = onPolled;
     this.#connection = connection;
+    this.#backOff = new BackOff(connection);
     this.#options = options;
     this.#readers = readers;
   }
@@ -128,7 +129,7 @@ export class Fetcher {
   pump(): void {
     // At most two polls: one that waits, and the next, which has the first one answered at once.
     // While polls fail, one is enough to learn that they work again.
-    const most = this.#failures > 0 ? 1 : 2;
+    const most = this.#backOff.isFailing ? 1 : 2;
     if (!this.#active || this.#error !== undefined || this.#polls.size >= most) return;
     const { prefetchBytes } = this.#options;
     const asked = this.#session?.asked;
@@ -180,7 +181,7 @@ export class Fetcher {
         this.pump();
         await Promise.all(loading);
       }
-      this.#failures = 0;
+      this.#backOff.succeeded();
       this.#answers++;
     } catch (cause) {
       this.#end(session);
@@ -188,7 +189,7 @@ export class Fetcher {
       // Another worker serves the tab now, and needs the whole list.
       const isLost = error.code === 'FETCH_SESSION_ID_NOT_FOUND';
       // Reading outlives what passes, the lack of a worker or of the storage, however long it lasts.
-      if (!isLost && mayReadAgain(error)) await backOff(this.#connection, ++this.#failures);
+      if (!isLost && isAway(error)) await this.#backOff.failed();
       else if (!isLost) this.#error = { error };
     }
     this.#polls.delete(fetchId);
@@ -228,11 +229,11 @@ export class Fetcher {
       (each) => each.topicId === topicId && each.partition === partition,
     );
     if (reader === undefined) return undefined;
-    if ('error' in part && mayReadAgain(fromErrorData(part.error))) {
+    if ('error' in part && isAway(fromErrorData(part.error))) {
       void this.#askLater(session, reader, offset);
       return undefined;
     }
-    this.#failed.delete(reader);
+    this.#backOffs.delete(reader);
     const accept = (inflate?: Inflate): void => {
       this.#answered(session, reader, offset);
       if (reader.fetchOffset === offset) reader.accept(part, inflate); // else it has sought
@@ -252,9 +253,9 @@ export class Fetcher {
 
   /** Asks for a partition whose storage failed after a back-off of its own; the others go on. */
   async #askLater(session: Session, reader: PartitionReader, offset: number): Promise<void> {
-    const failures = (this.#failed.get(reader) ?? 0) + 1;
-    this.#failed.set(reader, failures);
-    await backOff(this.#connection, failures);
+    const backOff = this.#backOffs.get(reader) ?? new BackOff(this.#connection);
+    this.#backOffs.set(reader, backOff);
+    await backOff.failed();
     this.#answered(session, reader, offset);
     this.pump();
   }

@@ -1,6 +1,8 @@
 import { UNKNOWN_TOPIC } from '../../base/error-rules.ts';
-import { TablogError } from '../../base/error.ts';
+import { TablogError, toTablogError } from '../../base/error.ts';
+import { retry } from '../../platform/retry.ts';
 import type { TopicInfo } from '../../protocol/topic.ts';
+import type { Connection } from '../connection/connection.ts';
 import type { ConsumerListeners } from './consumer-events.ts';
 import type { Position } from './position.ts';
 import type { StartingOffsets } from './starting-offsets.ts';
@@ -16,11 +18,14 @@ export interface Assignment {
   start(): Promise<void>;
   /** Whether messages may be delivered now. */
   mayDeliver(): boolean;
+  /** A loop begins to poll (true), or has ended with an error (false). */
+  setPolling?(isPolling: boolean): void;
   /** Gives everything back. Idempotent. */
   close(): Promise<void>;
 }
 
 export interface ManualAssignmentOptions {
+  readonly connection: Connection;
   readonly topicMetadata: TopicMetadata;
   readonly selection: TopicSubscription;
   readonly readers: AssignedPartitions;
@@ -115,16 +120,21 @@ export class ManualAssignment implements Assignment {
    */
   readonly #recover = (reader: PartitionReader, error: TablogError): boolean => {
     if (!isLeftBehind(error)) return false;
-    const { readers, from } = this.#options;
+    const { connection, readers, from } = this.#options;
     const isUnread = this.#later.has(reader) && reader.position === 0;
     void resetOffset(reader, error, {
       ...this.#options,
       to: isUnread ? 'earliest' : from,
-      lookUp: (to) =>
-        readers.resolve([reader], to).then(
-          ([offset]) => offset,
-          () => undefined,
-        ),
+      lookUp: async (to) => {
+        const { seekVersion } = reader.state;
+        const { signal } = this.#closing;
+        try {
+          return (await retry(connection, { signal }, () => readers.resolve([reader], to)))[0];
+        } catch (failure) {
+          if (reader.state.isCurrent(seekVersion)) reader.fail(toTablogError(failure));
+          return undefined;
+        }
+      },
     });
     return true;
   };

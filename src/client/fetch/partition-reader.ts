@@ -113,7 +113,7 @@ export class PartitionReader {
   accept(fetched: FetchedPartition, inflate?: Inflate): void {
     if ('error' in fetched) {
       const error = fromErrorData(fetched.error);
-      if (this.#onError?.(this, error) !== true) this.#error = this.#locate(error);
+      if (this.#onError?.(this, error) !== true) this.fail(error);
       return;
     }
     this.#inflate = inflate ?? this.#inflate;
@@ -124,6 +124,11 @@ export class PartitionReader {
       this.#bufferedBytes += bytes.length;
     }
     this.#fetchOffset = fetched.nextOffset;
+  }
+
+  /** Stops here: whoever reads gets the error, until a seek. */
+  fail(error: TablogError): void {
+    this.#error = this.#locate(error);
   }
 
   /** Moves to `offset`, and drops what was buffered. */

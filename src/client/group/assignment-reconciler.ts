@@ -1,7 +1,7 @@
-import { sleep } from '../../platform/clock.ts';
 import { deferred } from '../../base/deferred.ts';
-import { mayReadAgain } from '../../base/error.ts';
+import { isAway, isGone } from '../../base/error.ts';
 import type { TablogError } from '../../base/error.ts';
+import { BackOff } from '../../platform/retry.ts';
 import type {
   PartitionAssignment,
   GroupPosition,
@@ -15,15 +15,11 @@ import type { ConsumerListeners } from '../fetch/consumer-events.ts';
 import { checkPosition } from '../fetch/position.ts';
 import type { Position } from '../fetch/position.ts';
 import { PartitionProgress } from '../message/partition-progress.ts';
-import { isGone } from './offset-committer.ts';
 import type { OffsetCommitter } from './offset-committer.ts';
 import type { StartingOffsets } from '../fetch/starting-offsets.ts';
 import { resetOffset } from '../fetch/offset-reset.ts';
 import type { PartitionReader } from '../fetch/partition-reader.ts';
 import type { AssignedPartitions } from '../fetch/assigned-partitions.ts';
-
-/** What a group is asked is asked again after this, where storage or worker failed. */
-export const GROUP_RETRY_MS = 500;
 
 export interface AssignmentReconcilerOptions {
   readonly connection: Connection;
@@ -33,10 +29,7 @@ export interface AssignmentReconcilerOptions {
   readonly from: Position;
   /** How long a partition's commit is repeated before it is released without it, in milliseconds. */
   readonly releaseTimeoutMs: number;
-  /**
-   * The offsets that `from` stood for when the consumer was made; `undefined` where appends cannot
-   * move `from`, or the look-up failed.
-   */
+  /** The offsets of `from` when the consumer was made; `undefined` where `from` is not looked up. */
   readonly startingOffsets: Promise<StartingOffsets | undefined>;
   /** There may be more to read, or less. */
   readonly onChange: () => void;
@@ -53,6 +46,9 @@ export interface AssignmentReconcilerOptions {
  */
 export class AssignmentReconciler {
   readonly #options: AssignmentReconcilerOptions;
+  /** Aborts when the member is lost: what it waits for ends. */
+  #lifetime = new AbortController();
+  #backOff: BackOff | undefined;
   /** The readers of the member's partitions, by assignment. */
   readonly #held = new Map<string, PartitionReader>();
   /** Assignments that are being started or released. */
@@ -115,8 +111,9 @@ export class AssignmentReconciler {
 
   /** Drops everything: the group has removed the member, or it has left. */
   loseAll(): void {
-    this.#member = undefined;
-    this.#view = undefined;
+    [this.#member, this.#view] = [undefined, undefined];
+    this.#lifetime.abort();
+    [this.#lifetime, this.#backOff] = [new AbortController(), undefined];
     this.#busy.clear();
     this.#lose([...this.#held.values()]);
   }
@@ -284,12 +281,16 @@ export class AssignmentReconciler {
 
   /** What `call` brings; `undefined` where it failed, and then when it makes sense to try again. */
   async #tried<T>(call: () => Promise<T>): Promise<T | undefined> {
+    const { connection, onError } = this.#options;
+    const backOff = (this.#backOff ??= new BackOff(connection, this.#lifetime.signal));
     try {
-      return await call();
+      const answer = await call();
+      backOff.succeeded();
+      return answer;
     } catch (error) {
       // After a partition is gone, the next view of the group is on its way.
-      if (!mayReadAgain(error) && !isGone(error)) this.#options.onError(error);
-      await sleep(this.#options.connection.clock, GROUP_RETRY_MS);
+      if (!isAway(error) && !isGone(error)) onError(error);
+      await backOff.failed();
       return undefined;
     }
   }

@@ -1,18 +1,18 @@
-import { sleep } from '../../platform/clock.ts';
 import { deferred } from '../../base/deferred.ts';
 import type { Deferred } from '../../base/deferred.ts';
-import { closed, isFenced, mayReadAgain, toTablogError } from '../../base/error.ts';
+import { closed, isFenced, maySucceedLater, toTablogError } from '../../base/error.ts';
 import type { TablogError } from '../../base/error.ts';
 import type { AssignorName, CommitRequest, MemberRef, MemberView } from '../../protocol/group.ts';
 import type { Assignment } from '../fetch/manual-assignment.ts';
 import { checkExist } from '../fetch/manual-assignment.ts';
 import type { Connection } from '../connection/connection.ts';
 import { LISTENER_GRACE_MS } from '../fetch/consumer-events.ts';
-import { GROUP_RETRY_MS, AssignmentReconciler } from './assignment-reconciler.ts';
+import { AssignmentReconciler } from './assignment-reconciler.ts';
 import type { AssignmentReconcilerOptions } from './assignment-reconciler.ts';
 import { OffsetCommitter } from './offset-committer.ts';
 import type { CommitMode } from './offset-committer.ts';
 import { isHidden, onFreeze } from '../../platform/page-lifecycle.ts';
+import { BackOff, retry } from '../../platform/retry.ts';
 import type { TopicMetadata } from '../topics/topic-metadata.ts';
 import type { TopicSubscription } from '../fetch/topic-subscription.ts';
 
@@ -24,6 +24,7 @@ export interface GroupOptions {
   readonly assignor: AssignorName | null;
   readonly sessionTimeoutMs: number;
   readonly rebalanceTimeoutMs: number;
+  readonly maxPollIntervalMs: number;
   readonly placement: 'visible' | 'any';
   readonly mustExist: boolean;
 }
@@ -40,6 +41,9 @@ export interface GroupMemberOptions extends Omit<
   /** It can be a member no longer, and this is why. */
   readonly onEnd: (error: TablogError) => void;
 }
+
+/** The page stands still, or no loop polls any more. */
+type Absence = 'frozen' | 'notPolled';
 
 /** A poll is no shorter, whatever the timeouts. */
 const MIN_POLL_MS = 25;
@@ -60,8 +64,12 @@ export class GroupMember implements Assignment {
   #member: MemberRef | undefined;
   /** Until when nobody can have removed it for being silent. */
   #leaseUntil = 0;
-  /** While the page is frozen, or about to be. */
-  #frozen: Deferred | undefined;
+  /** Why the member stays out of the group for now. */
+  readonly #absences = new Set<Absence>();
+  /** Resolves when it may join again; `undefined` while it need not stay out. */
+  #absence: Deferred | undefined;
+  #cancelPollInterval: (() => void) | undefined;
+  #isEnded = false;
   #joining: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
 
@@ -82,17 +90,23 @@ export class GroupMember implements Assignment {
     const post = (): void => this.#committer.postNow(this.#reconciler.holds);
     connection.page.onLeave(post, this.#closing.signal);
     if (options.group.placement === 'visible') {
-      const freeze = (): void => this.#freeze();
-      onFreeze(freeze, () => this.#thaw(), this.#closing.signal);
+      // The page is about to stand still: others take over at once.
+      const freeze = (): void => this.#stayOut('frozen');
+      onFreeze(freeze, () => this.#comeBack('frozen'), this.#closing.signal);
     }
   }
 
   async start(): Promise<void> {
     const { group, topicMetadata, selection } = this.#options;
-    if (group.mustExist) checkExist(selection, await topicMetadata.list());
+    const { signal } = this.#closing;
+    const policy = { signal };
+    if (group.mustExist) {
+      checkExist(selection, await retry(this.#connection, policy, () => topicMetadata.list()));
+    }
     // Once it has joined, it would be for `close` to leave, and that is over.
-    if (this.#closing.signal.aborted) throw closed('consumer', this.#connection.closed);
-    await this.#join();
+    if (signal.aborted) throw closed('consumer', this.#connection.closed);
+    // A member whose answer was lost has joined, and the broker gives its client the answer again.
+    await retry(this.#connection, policy, () => this.#join());
     void this.#live();
     const ended = await Promise.race([this.#ready.promise, this.#ended.promise]);
     if (ended !== undefined) throw ended;
@@ -118,6 +132,20 @@ export class GroupMember implements Assignment {
     return this.#connection.clock.now() < this.#leaseUntil;
   }
 
+  /**
+   * After a loop has ended with an error the member has a while to begin another, as between two
+   * polls in Kafka: else its partitions would be read by nobody.
+   */
+  setPolling(isPolling: boolean): void {
+    this.#cancelPollInterval?.();
+    if (isPolling) this.#comeBack('notPolled');
+    else if (!this.#isEnded && !this.#closing.signal.aborted) {
+      const { maxPollIntervalMs } = this.#options.group;
+      const late = (): void => this.#stayOut('notPolled');
+      this.#cancelPollInterval = this.#connection.clock.after(maxPollIntervalMs, late);
+    }
+  }
+
   /** Commits what is processed, and leaves, so that others go on at once. */
   close(): Promise<void> {
     return (this.#closed ??= this.#close());
@@ -127,7 +155,8 @@ export class GroupMember implements Assignment {
     this.#closing.abort();
     this.#ended.resolve(closed('consumer', this.#connection.closed)); // for its listeners
     this.#cancelGrace?.();
-    this.#thaw();
+    this.#cancelPollInterval?.();
+    this.#absence?.resolve();
     await this.#joining?.catch(() => {}); // so that it is known what there is to leave
     try {
       if (this.#member !== undefined) {
@@ -152,14 +181,18 @@ export class GroupMember implements Assignment {
 
   /** Follows the group until the consumer closes. */
   async #live(): Promise<void> {
-    while (!this.#closing.signal.aborted) {
+    const { signal } = this.#closing;
+    const backOff = new BackOff(this.#connection, signal);
+    while (!signal.aborted) {
       try {
         if (this.#member === undefined) await this.#rejoin();
         else await this.#sync(this.#member);
+        backOff.succeeded();
       } catch (error) {
-        if (this.#closing.signal.aborted) return;
+        if (signal.aborted) return;
         if (isFenced(error)) this.#removed();
-        else if (isTriedAgain(error)) await this.#pause();
+        // A name that another member has is the user's to change.
+        else if (maySucceedLater(error) && error.code !== 'MEMBER_EXISTS') await backOff.failed();
         else return this.#end(toTablogError(error));
       }
     }
@@ -188,13 +221,13 @@ export class GroupMember implements Assignment {
     this.#heard(this.#member, view, asked);
   }
 
-  /** Not while the application works at what was lost, nor while the page cannot run. */
+  /** Not while the application works at what was lost, nor while the member stays out. */
   async #rejoin(): Promise<void> {
     const closing = new Promise<void>((resolve) => {
       this.#closing.signal.addEventListener('abort', () => resolve(), { once: true });
     });
     await Promise.race([this.#reconciler.lostIdle(), closing]);
-    await this.#frozen?.promise;
+    await this.#absence?.promise;
     if (!this.#closing.signal.aborted) await this.#join();
   }
 
@@ -226,15 +259,29 @@ export class GroupMember implements Assignment {
     this.#options.onChange();
   }
 
+  /** An error that does not pass ends the consumer: others get its partitions at once. */
   #end(error: TablogError): void {
-    this.#removed();
+    this.#isEnded = true;
+    this.#leaveNow();
     this.#options.onEnd(error);
     this.#ended.resolve(error);
   }
 
-  /** The page is about to stand still: others take over at once. One message, sent synchronously. */
-  #freeze(): void {
-    this.#frozen ??= deferred();
+  #stayOut(why: Absence): void {
+    this.#absences.add(why);
+    this.#absence ??= deferred();
+    this.#leaveNow();
+  }
+
+  #comeBack(why: Absence): void {
+    this.#absences.delete(why);
+    if (this.#absences.size > 0) return;
+    this.#absence?.resolve();
+    this.#absence = undefined;
+  }
+
+  /** Leaves in one message, sent synchronously: the page may be in its last turn. */
+  #leaveNow(): void {
     const member = this.#member;
     if (member === undefined) return;
     const offsets = this.#committer.uncommitted(this.#reconciler.holds);
@@ -244,21 +291,7 @@ export class GroupMember implements Assignment {
     this.#connection.call('leaveGroup', request).catch(() => {});
   }
 
-  #thaw(): void {
-    this.#frozen?.resolve();
-    this.#frozen = undefined;
-  }
-
   #isHidden(): boolean {
     return this.#options.group.placement === 'visible' && isHidden();
   }
-
-  #pause(): Promise<void> {
-    return sleep(this.#connection.clock, GROUP_RETRY_MS);
-  }
-}
-
-/** Whether a call to the group is tried again. A name that another member has is the user's to change. */
-function isTriedAgain(error: unknown): boolean {
-  return mayReadAgain(error) && error.code !== 'MEMBER_EXISTS';
 }

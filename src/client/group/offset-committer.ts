@@ -1,8 +1,8 @@
 import type { Clock } from '../../platform/clock.ts';
-import { TablogError, closed, isAway, isFenced } from '../../base/error.ts';
+import { TablogError, closed, isAway, isGone, maySucceedLater } from '../../base/error.ts';
+import { retry } from '../../platform/retry.ts';
 import type { OffsetCommit } from '../../protocol/group.ts';
 import type { Connection } from '../connection/connection.ts';
-import { backOff } from '../connection/delivery.ts';
 import type { Committer, PartitionProgress, PendingCommit } from '../message/partition-progress.ts';
 
 /**
@@ -119,17 +119,9 @@ export class OffsetCommitter implements Committer {
     forMs = 0,
     isOver: () => boolean = () => false,
   ): Promise<void> {
-    const { connection } = this.#options;
-    const until = connection.clock.now() + forMs;
-    for (let failures = 1; ; failures++) {
-      try {
-        return await this.#flushOnce(holds);
-      } catch (error) {
-        const left = until - connection.clock.now();
-        if (!isAway(error) || left <= 0 || isOver()) throw error;
-        await backOff(connection, failures, left);
-      }
-    }
+    const isRetried = (error: unknown): boolean => isAway(error) && !isOver();
+    const policy = { isRetried, deliveryTimeoutMs: forMs };
+    await retry(this.#options.connection, policy, () => this.#flushOnce(holds));
   }
 
   async #flushOnce(holds: readonly PartitionProgress[]): Promise<void> {
@@ -187,29 +179,38 @@ export class OffsetCommitter implements Committer {
   async #sendProcessed(): Promise<void> {
     if (this.#sending) return;
     this.#sending = true;
-    let failures = 0;
+    // Commits are numbered, so a repetition takes nothing back.
+    const isRetried = (error: unknown): boolean => isAway(error) && !this.#isClosed;
     while (this.#processed.size > 0) {
-      const holds = [...this.#processed];
-      this.#processed.clear();
-      const settled = await Promise.allSettled(this.#commitProcessed(holds));
-      const reasons = settled.flatMap((one): unknown[] =>
-        one.status === 'rejected' ? [one.reason] : [],
-      );
-      for (const reason of reasons) this.#report(reason);
-      // Commits are numbered, so a repetition takes nothing back.
-      if (!reasons.some(isAway) || this.#isClosed) continue;
-      for (const progress of holds) this.#processed.add(progress);
-      await backOff(this.#options.connection, ++failures);
+      const sending = retry(this.#options.connection, { isRetried }, () => this.#sendOnce());
+      await sending.catch(() => {}); // reported
     }
     this.#sending = false;
   }
 
+  /** Commits what is processed by now. Rejects where that, or more, is to be sent again. */
+  async #sendOnce(): Promise<void> {
+    const holds = [...this.#processed];
+    this.#processed.clear();
+    const settled = await Promise.allSettled(this.#commitProcessed(holds));
+    const reasons = settled.flatMap((one): unknown[] =>
+      one.status === 'rejected' ? [one.reason] : [],
+    );
+    for (const reason of reasons) this.#report(reason);
+    const away = reasons.find(isAway);
+    if (away === undefined || this.#isClosed) return;
+    for (const progress of holds) this.#processed.add(progress);
+    throw away;
+  }
+
   /**
    * Reports the error of a commit that nobody waits for. The loss of a partition is told by an event
-   * instead. A commit that failed while the worker or the storage was away is repeated.
+   * instead. A commit that failed while the worker or the storage was away is repeated. A place
+   * beyond the end, which somebody sought, is left by the reset that the next fetch brings.
    */
   #report(error: unknown): void {
-    if (!isGone(error) && !isAway(error)) this.#options.onError(error);
+    const isSought = error instanceof TablogError && error.code === 'OFFSET_OUT_OF_RANGE';
+    if (!isGone(error) && !isAway(error) && !isSought) this.#options.onError(error);
   }
 
   #commitProcessed(holds: readonly PartitionProgress[]): Promise<void>[] {
@@ -240,7 +241,7 @@ export class OffsetCommitter implements Committer {
       await this.#call(sent);
     } catch (error) {
       // One partition that is refused fails all: each is sent by itself, then.
-      const each = sent.length > 1 && isRefusal(error);
+      const each = sent.length > 1 && error instanceof TablogError && !maySucceedLater(error);
       for (const entry of sent) {
         if (each) await this.#call([entry]).catch((reason: unknown) => fail(entry[1], reason));
         else fail(entry[1], error);
@@ -268,14 +269,4 @@ export class OffsetCommitter implements Committer {
 function fail({ commit, reject }: QueuedCommit, error: unknown): void {
   commit.end(false);
   reject(error);
-}
-
-/** Whether nothing was stored for a reason that may be of one partition only. */
-function isRefusal(error: unknown): boolean {
-  return error instanceof TablogError && !error.retriable && error.code !== 'OUTCOME_UNKNOWN';
-}
-
-/** Whether the partition is not this member's any more, which the next view of the group tells too. */
-export function isGone(error: unknown): boolean {
-  return isFenced(error) || (error instanceof TablogError && error.code === 'UNKNOWN_TOPIC');
 }

@@ -1,4 +1,5 @@
-import { isAway, isFenced, isPassing, toTablogError } from '../../base/error.ts';
+import { isAway, isFenced, isPassing, isUnknown } from '../../base/error.ts';
+import { retry } from '../../platform/retry.ts';
 import { isInMemory } from '../../protocol/topic-id.ts';
 import { fromErrorData } from '../../protocol/error-data.ts';
 import { BatchWriter, recordBytes } from '../../record/batch-writer.ts';
@@ -6,7 +7,6 @@ import type { RecordParts } from '../../record/batch-writer.ts';
 import type { Append } from '../../protocol/produce.ts';
 import type { TopicInfo } from '../../protocol/topic.ts';
 import type { CommitRequest } from '../../protocol/group.ts';
-import { backOff } from '../connection/delivery.ts';
 import type { Connection } from '../connection/connection.ts';
 import type { MessageDelivery, PartitionProgress } from '../message/partition-progress.ts';
 import type { Topic } from '../topics/topic.ts';
@@ -104,15 +104,12 @@ async function repeat(
   isRepeatable: (failure: unknown) => boolean,
   attempt: () => Promise<boolean>,
 ): Promise<boolean> {
-  for (let failures = 1; ; failures++) {
-    try {
-      return await attempt();
-    } catch (failure) {
-      if (isFenced(failure)) return false;
-      if (!isRepeatable(failure)) throw failure;
-      if (!isOver()) await backOff(connection, failures);
-      if (isOver()) return false;
-    }
+  const isRetried = (failure: unknown): boolean => isRepeatable(failure) && !isOver();
+  try {
+    return await retry(connection, { isRetried }, async () => !isOver() && (await attempt()));
+  } catch (failure) {
+    if (isFenced(failure) || (isRepeatable(failure) && isOver())) return false;
+    throw failure;
   }
 }
 
@@ -139,7 +136,7 @@ async function storeRecords(
   try {
     await send(connection, appendsOf(known, deadLetters, partition), commit);
   } catch (error) {
-    if (toTablogError(error).outcome !== 'refused') throw error;
+    if (isAway(error) || isFenced(error)) throw error;
     topicMetadata.forget();
     const fresh = await topicMetadata.load(topic.name);
     if (fresh.id === known.id) throw error;
@@ -184,8 +181,4 @@ function appendsOf(
   }
   finish();
   return appends;
-}
-
-function isUnknown(failure: unknown): boolean {
-  return toTablogError(failure).outcome === 'unknown';
 }

@@ -33,6 +33,8 @@ export interface MessageLoopOptions {
   readonly commitsItself: boolean;
   /** Says that the application got a message or batch; `undefined` where nobody listens. */
   readonly handling: (reader: PartitionReader, offset: number) => Handling | undefined;
+  /** Called with true when a loop begins, and with false when one has ended with an error. */
+  readonly onPolling: (isPolling: boolean) => void;
 }
 
 /**
@@ -91,19 +93,21 @@ export class MessageLoop {
   }
 
   /**
-   * Begins to read, and returns the function that stops. Throws a `TypeError` where the consumer is
-   * being read.
+   * Begins to read, and returns the function that stops, to be called with true after an error.
+   * Throws a `TypeError` where the consumer is being read.
    */
-  enter(): () => void {
+  enter(): (hasFailed?: boolean) => void {
     if (this.#isEntered) {
       throw new TypeError('a consumer is read by one loop at a time: make another consumer');
     }
     this.#isEntered = true;
     this.#fetcher.start();
+    this.#options.onPolling(true);
     let hasLeft = false;
-    return () => {
+    return (hasFailed = false) => {
       if (hasLeft) return;
       hasLeft = true;
+      if (hasFailed) this.#options.onPolling(false);
       const { commitsItself } = this.#options;
       this.#inFlight.abandon(commitsItself);
       // Where the application commits, a later transaction still has to hear of a lost partition.
@@ -142,9 +146,9 @@ export class MessageLoop {
     const leave = this.enter();
     const roundRobin = new RoundRobin(this.#readers.all, MAX_POLL_RECORDS);
     let ended = false;
-    const end = (): { done: true; value: undefined } => {
+    const end = (hasFailed = false): { done: true; value: undefined } => {
       ended = true;
-      leave();
+      leave(hasFailed);
       return { done: true, value: undefined };
     };
     const goesOn = (): boolean => !ended && !this.#closing.aborted;
@@ -170,7 +174,7 @@ export class MessageLoop {
           if (!ended) throwIfDeleted(this.#closing);
           return end();
         } catch (error) {
-          end();
+          end(true);
           throw error;
         }
       },
@@ -204,6 +208,9 @@ export class MessageLoop {
         this.#inFlight.finish();
       }
       throwIfDeleted(this.#closing);
+    } catch (error) {
+      leave(true);
+      throw error;
     } finally {
       leave();
     }

@@ -2,10 +2,10 @@ import { isError } from '../../base/brand.ts';
 import { deferred } from '../../base/deferred.ts';
 import type { Deferred } from '../../base/deferred.ts';
 import { toTablogError } from '../../base/error.ts';
+import { retry } from '../../platform/retry.ts';
 import { Queue } from '../../base/queue.ts';
 import type { TopicInfo } from '../../protocol/topic.ts';
 import type { Connection } from '../connection/connection.ts';
-import { outlive } from '../connection/delivery.ts';
 import type { TopicMetadata } from '../topics/topic-metadata.ts';
 
 /** What one call sends. */
@@ -46,8 +46,8 @@ export interface AdmissionOptions {
   readonly connection: Connection;
   readonly topicMetadata: TopicMetadata;
   readonly buffer: Buffer;
-  /** How long to keep asking for a topic while no worker can be asked, in milliseconds. */
-  readonly patienceMs: number;
+  /** How long a topic is asked for while the worker or the storage is away, in milliseconds. */
+  readonly deliveryTimeoutMs: number;
 }
 
 /**
@@ -171,8 +171,8 @@ export class Admission {
   }
 
   #load(name: string): Promise<TopicInfo> {
-    const { connection, patienceMs, topicMetadata } = this.#options;
-    return outlive(connection, patienceMs, () => topicMetadata.load(name));
+    const { connection, deliveryTimeoutMs, topicMetadata } = this.#options;
+    return retry(connection, { deliveryTimeoutMs }, () => topicMetadata.load(name));
   }
 }
 

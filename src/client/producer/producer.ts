@@ -75,8 +75,8 @@ export class Producer extends Closable {
     this.#random = random;
     const buffer = new RecordBuffer({ connection, topicMetadata, options, random });
     this.#buffer = buffer;
-    const patienceMs = options.idempotent ? options.deliveryTimeoutMs : 0;
-    const admission = new Admission({ connection, topicMetadata, patienceMs, buffer });
+    const { deliveryTimeoutMs } = buffer;
+    const admission = new Admission({ connection, topicMetadata, deliveryTimeoutMs, buffer });
     this.#admission = admission;
     this.#signals = new SignalListeners((signal) => {
       admission.withdraw(signal);

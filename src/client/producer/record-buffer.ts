@@ -5,6 +5,7 @@ import type { PartitionAccumulator } from '../accumulator/partition-accumulator.
 import type { CheckedProducerOptions } from '../accumulator/producer-options.ts';
 import { TopicAccumulator } from '../accumulator/topic-accumulator.ts';
 import type { Connection } from '../connection/connection.ts';
+import { CERTAIN, Delivery } from '../connection/delivery.ts';
 import type { TopicMetadata } from '../topics/topic-metadata.ts';
 import type { Buffer } from './admission.ts';
 import { Sender } from './sender.ts';
@@ -40,6 +41,12 @@ export class RecordBuffer implements Buffer {
     });
   }
 
+  /** How long a batch is sent again, in milliseconds: a producer without sequences never does. */
+  get deliveryTimeoutMs(): number {
+    const { idempotent, deliveryTimeoutMs } = this.#options.options;
+    return idempotent ? deliveryTimeoutMs : 0;
+  }
+
   get hasRoom(): boolean {
     return this.#bytes < this.#options.options.bufferBytes;
   }
@@ -56,7 +63,7 @@ export class RecordBuffer implements Buffer {
         batchBytes: options.batchBytes,
         partitioner: options.partitioner,
         random,
-        clock: connection.clock,
+        newDelivery: () => new Delivery(connection.clock, this.deliveryTimeoutMs, CERTAIN),
         producerId: this.#producerId,
         onSealed: (batch) => this.sender.sealed(batch),
       });

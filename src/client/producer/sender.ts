@@ -10,7 +10,6 @@ import type {
   SealedBatch,
 } from '../accumulator/partition-accumulator.ts';
 import type { Connection } from '../connection/connection.ts';
-import { backOffMs, finalError, isCertain, isSentAgain } from '../connection/delivery.ts';
 import { isHidden } from '../../platform/page-lifecycle.ts';
 import type { CheckedProducerOptions } from '../accumulator/producer-options.ts';
 
@@ -104,9 +103,8 @@ export class Sender {
       while (accumulator.inFlight < limit) {
         const batch = accumulator.take(limit);
         if (batch === undefined) break;
-        // The tab may have slept, and the partition have forgotten what it stored.
-        const isUnknown = batch.mayBeStored && this.#isLate(batch);
-        if (isUnknown) this.#settle(batch, finalError(batch, batch.failure!));
+        const { delivery } = batch;
+        if (delivery.isLost) this.#settle(batch, delivery.error);
         else batches.push(batch);
       }
       lingering ||= accumulator.isOpen;
@@ -128,13 +126,9 @@ export class Sender {
     });
   }
 
-  #isLate({ sealedAt }: SealedBatch): boolean {
-    return this.#connection.clock.now() - sealedAt >= this.#options.deliveryTimeoutMs;
-  }
-
   async #produce(batches: readonly SealedBatch[]): Promise<void> {
     const { durability, compression, idempotent } = this.#options;
-    for (const batch of batches) batch.attempts++;
+    for (const { delivery } of batches) delivery.sent();
     const appends = batches.map(
       ({ accumulator: { topic, partition }, bytes, expectedOffset, isRaw, number = null }) => ({
         topicId: topic.id,
@@ -158,34 +152,31 @@ export class Sender {
   #heard(batch: SealedBatch, result: BatchResult): void {
     if (result instanceof TablogError) {
       if (isLogDeleted(result)) this.#connection.close(result); // no call says so: each batch does
-      const isLate = !this.#options.idempotent || this.#isLate(batch);
-      if (isCertain(result)) batch.mayBeStored = false;
+      const { accumulator, delivery, signal } = batch;
+      const passes = delivery.failed(result);
+      // The batch itself is well: one before it is missing, or has to come first.
       const isOutOfOrder = result.code === 'OUT_OF_ORDER_SEQUENCE';
       const isToRepeat = isOutOfOrder
-        ? !isLate && batch.accumulator.reorder(batch, Number(result.details['expected']))
-        : isSentAgain(batch, result) && !isLate;
-      batch.failure = result;
-      const { signal } = batch;
-      if (isToRepeat && signal?.aborted && !batch.mayBeStored) {
+        ? !delivery.isLate && accumulator.reorder(batch, Number(result.details['expected']))
+        : passes;
+      if (isToRepeat && signal?.aborted && !delivery.mayBeStored) {
         this.#settle(batch, withdrawn(signal));
       } else if (isToRepeat) this.#repeat(batch, isOutOfOrder);
-      else this.#settle(batch, finalError(batch, result));
+      else this.#settle(batch, delivery.error);
     } else {
       this.#settle(batch, result);
     }
   }
 
   #repeat(batch: SealedBatch, isOutOfOrder: boolean): void {
-    const { accumulator } = batch;
+    const { accumulator, delivery } = batch;
     accumulator.putBack(batch);
     this.#dirty.add(accumulator);
-    if (batch.attempts < 2) return; // most often another worker takes over at once
+    if (!delivery.isRepeated) return; // most often another worker takes over at once
     // It was only behind one that is settled now.
     if (isOutOfOrder && accumulator.hasMoved(batch)) return;
-    const { clock } = this.#connection;
-    const left = batch.sealedAt + this.#options.deliveryTimeoutMs - clock.now();
-    const ms = backOffMs(batch.attempts - 1, left, this.#random);
-    this.#cancelBackOff ??= clock.after(ms, () => {
+    const ms = delivery.backOffMs(this.#random);
+    this.#cancelBackOff ??= this.#connection.clock.after(ms, () => {
       this.#endBackOff();
       this.drain('all');
     });

@@ -1,5 +1,5 @@
-import { mayReadAgain } from '../../base/error.ts';
-import { backOff } from '../connection/delivery.ts';
+import { isAway } from '../../base/error.ts';
+import { BackOff } from '../../platform/retry.ts';
 import type { ConsumerInternals } from '../consumer/consumer-internals.ts';
 import type { PartitionReader } from '../fetch/partition-reader.ts';
 import { Undecodable } from '../message/decode-record.ts';
@@ -35,18 +35,18 @@ export async function readTable(options: TableReaderOptions): Promise<void> {
   const { connection, reading: loop, closing } = options;
   const leave = loop.enter();
   const reader = new TableReader(options);
-  let failures = 0;
+  const backOff = new BackOff(connection, closing);
   let answers = 0;
   try {
     while (!closing.aborted) {
       try {
         await reader.read();
       } catch (error) {
-        if (!mayReadAgain(error)) throw error;
+        if (!isAway(error)) throw error;
         // A read that waited in vain is no success: only an answered fetch resets the back-off.
-        if (loop.answers !== answers) failures = 0;
+        if (loop.answers !== answers) backOff.succeeded();
         answers = loop.answers;
-        await backOff(connection, ++failures);
+        await backOff.failed();
       }
     }
     throwIfDeleted(closing);

@@ -2,12 +2,13 @@ import { abortable } from '../../base/abortable.ts';
 import { TRANSACTION_TIMED_OUT } from '../../base/error-rules.ts';
 import { TablogError, closed, toTablogError } from '../../base/error.ts';
 import { randomId, randomProducerId } from '../../platform/random-id.ts';
-import type { Request } from '../../protocol/broker.ts';
+import { retry } from '../../platform/retry.ts';
+import type { Request, Response } from '../../protocol/broker.ts';
 import type { ProducerIdentity, TransactionalHolder } from '../../protocol/produce.ts';
 import type { TopicInfo } from '../../protocol/topic.ts';
 import type { RecordMetadata, SealedBatch } from '../accumulator/partition-accumulator.ts';
 import type { Connection } from '../connection/connection.ts';
-import { backOff, finalError, isSentAgain, outlive } from '../connection/delivery.ts';
+import { Delivery } from '../connection/delivery.ts';
 import { transactionOffsets } from './transaction-offsets.ts';
 import type { TransactionOffset, TransactionOffsets } from './transaction-offsets.ts';
 import type { CheckedProducerOptions } from '../accumulator/producer-options.ts';
@@ -127,11 +128,12 @@ export class TransactionManager {
     const { connection } = this.#options;
     const holder = this.#holder;
     let seen = this.#seen;
+    // Compare and set: the answer names who has the id, and the next call takes it from that one.
     do {
       const request = { transactionalId, holder, seen };
       const init = (): Promise<TransactionalHolder> => connection.call('initProducer', request);
-      seen = await outlive(connection, deliveryTimeoutMs, init);
-    } while (seen.holder !== holder); // who had it when it was asked for
+      seen = await retry(connection, { deliveryTimeoutMs }, init); // the holder may ask repeatedly
+    } while (seen.holder !== holder);
     this.#seen = seen;
     return seen;
   }
@@ -175,7 +177,7 @@ export class TransactionManager {
           batchBytes: options.maxTransactionBytes,
           partitioner: options.partitioner,
           random,
-          clock: connection.clock,
+          newDelivery: () => new Delivery(connection.clock, 0), // they are delivered as a whole
           producerId: undefined, // batches are numbered when it is their turn
           onSealed: (batch) => batches.push(batch),
         });
@@ -195,15 +197,16 @@ export class TransactionManager {
 
   #load(topic: string): Promise<TopicInfo> {
     const { connection, topicMetadata, options } = this.#options;
-    return outlive(connection, options.deliveryTimeoutMs, () => topicMetadata.load(topic));
+    const { deliveryTimeoutMs } = options;
+    return retry(connection, { deliveryTimeoutMs }, () => topicMetadata.load(topic));
   }
 
   /** Sends until it is known what became of it, as long as `deliveryTimeoutMs` allows. */
   async #send(
     batches: readonly SealedBatch[],
     offsets: readonly TransactionOffsets[],
-  ): Promise<readonly { readonly baseOffset: number; readonly appendTime: number | null }[]> {
-    const { connection, options } = this.#options;
+  ): Promise<Response<'transact'>> {
+    const { connection, options, topicMetadata } = this.#options;
     const { clock } = connection;
     const { compression, durability, deliveryTimeoutMs, transactionalId } = options;
     if (batches.length === 0 && offsets.length === 0) return [];
@@ -218,31 +221,31 @@ export class TransactionManager {
       producer: transactionalId === undefined ? null : { transactionalId, id, epoch },
       durability,
     });
-    const attempt = { attempts: 0, mayBeStored: false };
-    const began = clock.now();
-    const leftMs = (): number => began + deliveryTimeoutMs - clock.now();
-    let isRenewed = false;
-    for (;;) {
+    const delivery = new Delivery(clock, deliveryTimeoutMs);
+    const passes = (error: unknown): boolean => delivery.failed(toTablogError(error));
+    const send = async (): Promise<Response<'transact'>> => {
       const writing = await this.#number(batches);
-      attempt.attempts++;
+      const policy = { isRetried: passes, deliveryTimeoutMs, atOnce: 1 };
       try {
-        return await connection.call('transact', request(writing));
-      } catch (thrown) {
-        const error = toTablogError(thrown);
-        if (isSentAgain(attempt, error) && leftMs() > 0) {
-          const failures = attempt.attempts - 1; // another worker usually takes over at once
-          if (failures > 0) await backOff(connection, failures, leftMs());
-          // The tab may have slept, and a partition have forgotten what it stored.
-          if (!attempt.mayBeStored || leftMs() > 0) continue;
-        }
-        this.#writing = undefined; // another identity, or another epoch of it
-        const isForgotten = error.code === 'OUT_OF_ORDER_SEQUENCE' && !attempt.mayBeStored;
-        if (!isForgotten || isRenewed) {
-          if (error.code === 'UNKNOWN_TOPIC') this.#options.topicMetadata.forget();
-          throw finalError(attempt, error);
-        }
-        isRenewed = true;
+        return await retry(connection, policy, async () => {
+          if (delivery.isLost) throw delivery.error;
+          delivery.sent();
+          return connection.call('transact', request(writing));
+        });
+      } catch {
+        this.#writing = undefined; // the next numbers are of another identity, or of its next epoch
+        throw delivery.error;
       }
+    };
+    // A partition that has forgotten the producer refuses the numbers of a transaction that was
+    // certainly not stored: new numbers begin at 0, which it takes.
+    const isRetried = (error: unknown): boolean =>
+      error === delivery.failure && delivery.failure?.code === 'OUT_OF_ORDER_SEQUENCE';
+    try {
+      return await retry(connection, { isRetried, retries: 1, atOnce: 1 }, send);
+    } catch (error) {
+      if (delivery.failure?.code === 'UNKNOWN_TOPIC') topicMetadata.forget();
+      throw error;
     }
   }
 

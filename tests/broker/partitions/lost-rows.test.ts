@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { LOG_CORRUPT } from '../../../src/base/error-rules.ts';
+import { HEAD_KEY, partitionStore } from '../../../src/store/schema.ts';
 import { errorOf } from '../../support/broker-fixture.ts';
 import { ROWS, openDamagedLog, values } from '../damaged-log.ts';
 import type { DamagedLog } from '../damaged-log.ts';
@@ -63,8 +64,21 @@ describe('a row that the browser lost', () => {
     expect((await log.readFrom(0)).error).toMatchObject({ details: { from: 0, to: 10 } });
   });
 
-  test('where the head is gone as well, is an unknown topic and no empty one', async () => {
+  test('where the head is gone as well, is told by the address of its row: the topic is still there', async () => {
     await log.loseEverything();
+    const lost = {
+      code: 'LOG_CORRUPT',
+      details: { store: partitionStore(0), key: HEAD_KEY },
+      next: 'Delete the topic and create it again; other topics go on.',
+    };
+    const { broker } = log.broker();
+    const { id, name } = log.topic;
+    const at = { topicId: id, partition: 0, at: 'latest' } as const;
+    expect((await log.readFrom(0)).error).toMatchObject(lost);
+    expect(await errorOf(log.broker().append(log.topic, 'x'))).toMatchObject(lost);
+    expect(await errorOf(broker.listOffsets([at]))).toMatchObject(lost);
+    expect(await errorOf(broker.describeTopics([name]))).toMatchObject(lost);
+    await broker.deleteTopics([name]);
     expect((await log.readFrom(0)).error).toMatchObject({ code: 'UNKNOWN_TOPIC' });
     expect(await errorOf(log.broker().append(log.topic, 'x'))).toMatchObject({
       code: 'UNKNOWN_TOPIC',

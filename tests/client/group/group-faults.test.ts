@@ -115,13 +115,12 @@ describe('a lost answer', () => {
 });
 
 describe('a busy disk', () => {
-  test('of joinGroup is why it is not ready, and the next consumer is', async () => {
-    const { stubbed, host } = await openStubbed('t');
-    failNext(host, 'joinGroup', busy);
-    const a = new Member(stubbed);
-    await expect(a.consumer.ready).rejects.toBe(busy);
-    await expect(a.loop()).rejects.toBe(busy);
-    expect((await joined(stubbed)).owns).toEqual(['t/0']);
+  test('of joinGroup delays a member, no more', async () => {
+    const { log, stubbed, host } = await openStubbed('t');
+    failNext(host, 'joinGroup', busy, 2);
+    const a = await joined(stubbed);
+    expect(a.owns).toEqual(['t/0']);
+    expect((await log.admin.describeGroups(['g']))[0].members).toHaveLength(1);
   });
 
   test('of joinGroup, where it joins again: it tries until it can', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { FENCED, STORAGE_FULL } from '../../../src/base/error-rules.ts';
+import { FENCED, OFFSET_OUT_OF_RANGE, STORAGE_FULL } from '../../../src/base/error-rules.ts';
 import { TablogError } from '../../../src/base/error.ts';
 import type { Connection } from '../../../src/client/connection/connection.ts';
 import { PartitionProgress } from '../../../src/client/message/partition-progress.ts';
@@ -344,4 +344,17 @@ test('flush rejects where it is not stored', async () => {
   const failed = expect(flushed).rejects.toBe(full);
   await it.answer(full);
   await failed;
+});
+
+test('a place beyond the end that somebody sought is not reported: the next fetch resets it', async () => {
+  const committing = new Committing('processed');
+  const progress = committing.progress();
+  progress.seek(77);
+  process(progress, 78);
+  await committing.answer(new TablogError(OFFSET_OUT_OF_RANGE, 'the end is 10'));
+  expect(committing.errors).toEqual([]);
+  progress.seek(0);
+  process(progress, 1);
+  await committing.answer();
+  expect(committing.calls).toEqual([['0:78'], ['0:1']]);
 });

@@ -2,8 +2,8 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import { deferred } from '../../../src/base/deferred.ts';
 import { OUTCOME_UNKNOWN, STORAGE_UNAVAILABLE } from '../../../src/base/error-rules.ts';
 import { Connection } from '../../../src/client/connection/connection.ts';
-import { backOff } from '../../../src/client/connection/delivery.ts';
 import { TablogError } from '../../../src/index.ts';
+import { BackOff } from '../../../src/platform/retry.ts';
 import type { Log, Producer } from '../../../src/index.ts';
 import { toErrorData } from '../../../src/protocol/error-data.ts';
 import {
@@ -165,6 +165,6 @@ test('nothing backs off in a log that is closed: no timer is left', async () => 
   const host = memoryHost();
   const connection = new Connection({ log: 'closed', host, workerUrl: undefined, clock });
   connection.close();
-  await backOff(connection, 1);
+  await new BackOff(connection).failed();
   expect(clock.timers).toBe(0);
 });
