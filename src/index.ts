@@ -46,7 +46,7 @@ export type { HeadersInput, ProducerRecord } from './client/accumulator/record-e
 export type { Partitioner, PartitionerInput } from './client/accumulator/partitioner.ts';
 export type { TopicPartition } from './client/fetch/assigned-partitions.ts';
 export type { Consumer } from './client/consumer/consumer.ts';
-export type { BatchesOptions } from './client/consumer/consumer-internals.ts';
+export type { BatchesOptions, RawBatchesOptions } from './client/consumer/consumer-internals.ts';
 export type { OffsetToCommit } from './client/consumer/offset-to-commit.ts';
 export type {
   AssignedPartition,
@@ -71,6 +71,7 @@ export type {
   Message,
   MessageBatch,
   MessageOf,
+  RawBatch,
   RawMessage,
   TopicFilter,
 } from './client/message/message.ts';
@@ -93,7 +94,13 @@ export type {
   ValueInput,
 } from './client/topics/topic.ts';
 export { bytes, double, float, integer, json, long, short, string } from './client/topics/serde.ts';
-export type { BytesOrText, Serde, StandardSchema } from './client/topics/serde.ts';
+export type { BytesOrText, Serde, SimpleSerde, StandardSchema } from './client/topics/serde.ts';
+export type {
+  DecodeContext,
+  EncodeContext,
+  HeaderToSend,
+  SerdeContext,
+} from './client/topics/serde-context.ts';
 export type { ImportedRecords, LeftOut, StoredLog } from './protocol/broker.ts';
 export type {
   PartitionDescription,

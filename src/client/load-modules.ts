@@ -6,9 +6,11 @@ import { lazyDecodeErrors } from './poll/lazy-decode-errors.ts';
 import { lazyGroupMember } from './group/lazy-group-member.ts';
 import { lazyGzip } from './fetch/lazy-gzip.ts';
 import { lazyLogStatuses } from './status/lazy-log-statuses.ts';
+import { lazyHeldSubmissions } from './producer/lazy-held-submissions.ts';
 import type { LazyModule } from '../base/lazy-module.ts';
 import { lazyRawBatches } from './producer/lazy-raw-batches.ts';
 import { lazyBatchFailure } from './producer/lazy-batch-failure.ts';
+import { lazyStoredBatches } from './poll/lazy-stored-batches.ts';
 import { lazyRunner } from './run/lazy-runner.ts';
 import { lazyTransactionManager } from './transaction/lazy-transaction-manager.ts';
 
@@ -24,6 +26,8 @@ const PARTS: readonly AnyPart[] = [
   lazyGzip,
   lazyRawBatches,
   lazyLogStatuses,
+  lazyHeldSubmissions,
+  lazyStoredBatches,
   lazyRunner,
   lazyBatchFailure,
   lazyTransactionManager,

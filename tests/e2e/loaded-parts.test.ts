@@ -15,9 +15,11 @@ const PARTS = [
   'decode-errors',
   'group-member',
   'gzip',
+  'held-submissions',
   'log-file',
   'raw-batches',
   'runner',
+  'stored-batches',
   'transaction-manager',
 ];
 const LAZY_FILE = new RegExp(`assets/(${PARTS.join('|')})-.*\\.js$`);

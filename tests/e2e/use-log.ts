@@ -1,5 +1,5 @@
 import { json, string, topic } from '../../src/index.ts';
-import type { Log, SendBatchError } from '../../src/index.ts';
+import type { Log, SendBatchError, Serde, SerdeContext } from '../../src/index.ts';
 
 /** What the parts of a tab's code did, one after the other. */
 export interface Used {
@@ -10,6 +10,8 @@ export interface Used {
   readonly imported: number;
   readonly raw: number | undefined;
   readonly failed: readonly string[];
+  readonly stored: number | undefined;
+  readonly waited: string | null;
 }
 
 /** Uses every part of a tab's code once, in topics whose names begin with `name`. */
@@ -61,8 +63,54 @@ export async function useLog(log: Log, name: string): Promise<Used> {
     .catch((thrown: unknown) => thrown);
   const { results } = error as SendBatchError;
   const failed = results.flatMap((result) => ('code' in result ? result.code : []));
+
+  const forwarder = log.consumer({ topics: [copies], from: 'earliest' });
+  const { value: batch } = await forwarder.batches({ raw: true }).next();
+  await forwarder.close();
+
+  const waited = await waitForSchema(log, `${name}-schemas`);
   const transaction = placements[0]?.offset;
-  return { transaction, group, run, gzip, imported: records, raw: raw?.offset, failed };
+  const stored = batch?.recordCount;
+  return {
+    transaction,
+    group,
+    run,
+    gzip,
+    imported: records,
+    raw: raw?.offset,
+    failed,
+    stored,
+    waited,
+  };
+}
+
+/** Sends and reads a record whose serde waits each time. */
+async function waitForSchema(log: Log, name: string): Promise<string | null> {
+  let isKnown = false;
+  const look = (context: SerdeContext): void => {
+    if (!isKnown) context.waitFor(Promise.resolve().then(() => (isKnown = true)));
+    isKnown = false;
+  };
+  const text = string();
+  const value: Serde<string> = {
+    encode(given, context) {
+      look(context);
+      return text.encode(given);
+    },
+    decode(bytes, context) {
+      look(context);
+      return text.decode(bytes);
+    },
+  };
+  const schemas = topic(name, { value });
+  await log.admin.createTopics([schemas]);
+  await log.producer().send(schemas, { value: 'v' });
+  const consumer = log.consumer({ topics: [schemas], from: 'earliest' });
+  for await (const message of consumer) {
+    await consumer.close();
+    return message.value;
+  }
+  return null;
 }
 
 /** What `useLog` gives where all of it works. */
@@ -74,4 +122,6 @@ export const ALL_USED: Used = {
   imported: 1,
   raw: 1,
   failed: ['CONFLICT'],
+  stored: 1,
+  waited: 'v',
 };

@@ -116,6 +116,23 @@ describe('README’s examples run as they are shown, with the worker that a user
     ]);
   });
 
+  test('schemas that are looked up: a registry that is away holds up, and skips nothing', async () => {
+    const answers = [200, 503, 200];
+    const fetched: string[] = [];
+    vi.stubGlobal('fetch', async (url: string) => {
+      fetched.push(url);
+      return new Response('["id","qty"]', { status: answers.shift()! });
+    });
+    await import('./schemas.ts');
+    expect(printed).toEqual([[{ id: 'o1', qty: 2 }]]);
+    expect(fetched).toEqual(Array<string>(3).fill('/schemas/order-1'));
+  });
+
+  test('a mirror', async () => {
+    await import('./mirror.ts');
+    expect(printed).toEqual([[0, 1]]);
+  });
+
   test('a log a user', async () => {
     const { signIn, signOut, forgetEverybody } = await import('./accounts.ts');
     const log = await signIn('ada@example.org');

@@ -7,6 +7,7 @@ import type {
   Message,
   MessageBatch,
   MessageOf,
+  RawBatch,
   RawMessage,
   TablogError,
   TopicDescription,
@@ -97,6 +98,22 @@ describe('messages', () => {
     }
     // @ts-expect-error misspelt
     log.consumer({ topics: [orders] }).batches({ maximum: 5 });
+  });
+
+  test('in batches as they are stored', async () => {
+    const consumer = log.consumer({ topics: [orders, audit] });
+    for await (const batch of consumer.batches({ raw: true })) {
+      expectTypeOf(batch).toEqualTypeOf<RawBatch<Orders | AuditTopic>>();
+      expectTypeOf(batch.topic).toEqualTypeOf<'orders' | 'audit'>();
+      expectTypeOf(batch.bytes).toEqualTypeOf<Uint8Array>();
+      // @ts-expect-error nothing is decoded
+      void batch.messages;
+    }
+    for await (const batch of consumer.batches({ raw: false, max: 5 })) {
+      expectTypeOf(batch).toEqualTypeOf<MessageBatch<Orders | AuditTopic>>();
+    }
+    // @ts-expect-error stored batches have the size they have
+    consumer.batches({ raw: true, max: 5 });
   });
 
   test('in a handler', () => {

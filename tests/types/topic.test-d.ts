@@ -13,9 +13,14 @@ import {
 } from '../../src/index.ts';
 import type {
   BytesOrText,
+  DecodeContext,
+  EncodeContext,
+  Header,
+  HeaderToSend,
   KeyInput,
   MessageOf,
   Serde,
+  SimpleSerde,
   StandardSchema,
   Topic,
   ValueInput,
@@ -83,26 +88,26 @@ describe('topic', () => {
 
 describe('serdes', () => {
   test('say what they take and give', () => {
-    expectTypeOf(string()).toEqualTypeOf<Serde<string>>();
-    expectTypeOf(bytes()).toEqualTypeOf<Serde<Uint8Array>>();
-    expectTypeOf(short()).toEqualTypeOf<Serde<number>>();
-    expectTypeOf(integer()).toEqualTypeOf<Serde<number>>();
-    expectTypeOf(long()).toEqualTypeOf<Serde<bigint>>();
-    expectTypeOf(float()).toEqualTypeOf<Serde<number>>();
-    expectTypeOf(double()).toEqualTypeOf<Serde<number>>();
-    expectTypeOf(json<Order>()).toEqualTypeOf<Serde<Order>>();
-    expectTypeOf(json()).toEqualTypeOf<Serde<unknown>>();
+    expectTypeOf(string()).toEqualTypeOf<SimpleSerde<string>>();
+    expectTypeOf(bytes()).toEqualTypeOf<SimpleSerde<Uint8Array>>();
+    expectTypeOf(short()).toEqualTypeOf<SimpleSerde<number>>();
+    expectTypeOf(integer()).toEqualTypeOf<SimpleSerde<number>>();
+    expectTypeOf(long()).toEqualTypeOf<SimpleSerde<bigint>>();
+    expectTypeOf(float()).toEqualTypeOf<SimpleSerde<number>>();
+    expectTypeOf(double()).toEqualTypeOf<SimpleSerde<number>>();
+    expectTypeOf(json<Order>()).toEqualTypeOf<SimpleSerde<Order>>();
+    expectTypeOf(json()).toEqualTypeOf<SimpleSerde<unknown>>();
     // @ts-expect-error a long is a bigint
     long().encode(5);
   });
 
   test('json takes its type from a schema', () => {
     const schema = v.object({ id: v.string(), qty: v.number() });
-    expectTypeOf(json(schema)).toEqualTypeOf<Serde<Order>>();
+    expectTypeOf(json(schema)).toEqualTypeOf<SimpleSerde<Order>>();
     const handMade: StandardSchema<Order> = {
       '~standard': { version: 1, vendor: 'tests', validate: () => ({ issues: [] }) },
     };
-    expectTypeOf(json(handMade)).toEqualTypeOf<Serde<Order>>();
+    expectTypeOf(json(handMade)).toEqualTypeOf<SimpleSerde<Order>>();
     expectTypeOf(topic('t', { value: json(schema) })).toEqualTypeOf<
       Topic<'t', Uint8Array, Order, BytesOrText, Order>
     >();
@@ -114,6 +119,38 @@ describe('serdes', () => {
     const transforming = v.pipe(v.string(), v.transform(Number));
     // @ts-expect-error it takes a string and gives a number
     json(transforming);
+  });
+
+  test('have a context, and may wait for a promise', () => {
+    const schemas = new Map<number, { parse(text: string): Order }>();
+    const load = async (id: number): Promise<void> => void schemas.delete(id);
+    const order: Serde<Order> = {
+      encode(value, context) {
+        expectTypeOf(context).toEqualTypeOf<EncodeContext>();
+        expectTypeOf(context.topic).toEqualTypeOf<string>();
+        expectTypeOf(context.field).toEqualTypeOf<'key' | 'value'>();
+        expectTypeOf(context.headers).toEqualTypeOf<readonly HeaderToSend[]>();
+        context.setHeader('schema', Uint8Array.of(1));
+        // @ts-expect-error no text, bytes or null
+        context.setHeader('schema', 1);
+        return JSON.stringify(value);
+      },
+      decode(bytes, context) {
+        expectTypeOf(context).toEqualTypeOf<DecodeContext>();
+        expectTypeOf(context.headers).toEqualTypeOf<readonly Header[]>();
+        // Headers are set when a record is sent.
+        expectTypeOf(context).not.toHaveProperty('setHeader');
+        const schema = schemas.get(bytes[0]!) ?? context.waitFor(load(bytes[0]!));
+        expectTypeOf(schema).toEqualTypeOf<{ parse(text: string): Order }>();
+        // @ts-expect-error no promise
+        context.waitFor(5);
+        return schema.parse(new TextDecoder().decode(bytes));
+      },
+    };
+    expectTypeOf(topic('t', { value: order })).toExtend<Topic>();
+    // @ts-expect-error it may need a context
+    order.encode({ id: '', qty: 1 });
+    expectTypeOf(json<Order>().encode({ id: '', qty: 1 })).toEqualTypeOf<Uint8Array | string>();
   });
 
   test('one of your own fits', () => {

@@ -67,7 +67,8 @@ export interface ProducerOptions {
    * worker cannot be started now, as when the tab is offline (Kafka's `delivery.timeout.ms`), in
    * milliseconds. The first retry comes at once, the next after 100 ms, and each later one after
    * twice as long, up to 1 s. Default 120,000. Less than 300,000, the time for which a partition
-   * remembers batches: a later retry could be stored twice. Leave it alone, and give a `signal` to
+   * remembers batches: a later retry could be stored twice. It is also the longest that a record of
+   * any producer waits for what its serde looks up (`context.waitFor`). Leave it alone, and give a `signal` to
    * those `send`s that somebody waits for.
    */
   readonly deliveryTimeoutMs?: number;

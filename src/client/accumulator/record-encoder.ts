@@ -7,6 +7,8 @@ import { errorMessage } from '../../base/error-text.ts';
 import { checkUtf8 } from '../../record/utf8.ts';
 import { plain } from '../topics/serde.ts';
 import type { Serde } from '../topics/serde.ts';
+import { SerdeCalls } from '../topics/serde-context.ts';
+import type { EncodeContext } from '../topics/serde-context.ts';
 import type { Topic } from '../topics/topic.ts';
 
 /**
@@ -67,7 +69,37 @@ const MAX_TIMESTAMP = 2 ** 52 - 1;
 
 const NO_HEADERS: RecordParts['headers'] = [];
 
-/** The record as bytes and texts. Throws a `TypeError` or `RangeError` for what cannot be encoded. */
+/** The calls of the serdes of one record, and its headers. */
+export class EncodeCalls extends SerdeCalls implements EncodeContext {
+  /** As the application gave them, until somebody asks for them. */
+  #given: HeadersInput | undefined;
+  #headers: RecordParts['headers'] | undefined;
+
+  get headers(): RecordParts['headers'] {
+    return (this.#headers ??= this.#given === undefined ? NO_HEADERS : encodeHeaders(this.#given));
+  }
+
+  /** The next calls are for a record of this topic, with these headers. */
+  next(topic: string, headers?: HeadersInput): void {
+    this.reset(topic);
+    this.#given = headers;
+    this.#headers = undefined;
+  }
+
+  /** Works without `this`, as `waitFor` does. */
+  readonly setHeader = (name: string, value: string | Uint8Array | null): void => {
+    const added = encodeHeaders([[name, value]]);
+    this.#headers = [...this.headers.filter(([other]) => other !== name), ...added];
+  };
+}
+
+/** For the next record, so that none needs an object for it. A serde may send a record itself. */
+let idle: EncodeCalls | undefined;
+
+/**
+ * The record as bytes and texts. Throws a `TypeError` or `RangeError` for what cannot be encoded, and
+ * a `SerdeWait` where a serde has to be called again.
+ */
 export function encodeRecord(
   topic: Topic,
   record: ProducerRecord<unknown, unknown>,
@@ -88,12 +120,17 @@ export function encodeRecord(
       `a record for '${topic.name}' has the value undefined: send null for a tombstone`,
     );
   }
-  return {
-    key: encodeField(topic, 'key', topic.key, key),
-    value: encodeField(topic, 'value', topic.value, value),
-    headers: headers === undefined ? NO_HEADERS : encodeHeaders(headers),
+  const calls = idle ?? new EncodeCalls('');
+  idle = undefined;
+  calls.next(topic.name, headers);
+  const parts = {
+    key: encodeField(topic, 'key', topic.key, key, calls),
+    value: encodeField(topic, 'value', topic.value, value, calls),
+    headers: calls.headers,
     timestamp: timestamp === undefined ? now : checkTimestamp(timestamp),
   };
+  idle = calls;
+  return parts;
 }
 
 /** The record's `expectedOffset`, checked; null: none. */
@@ -107,7 +144,13 @@ export function expectedOffsetOf(record: ProducerRecord<unknown, unknown>): numb
   return expectedOffset;
 }
 
-function encodeField(topic: Topic, what: string, serde: Serde<unknown>, value: unknown): Field {
+function encodeField(
+  topic: Topic,
+  what: 'key' | 'value',
+  serde: Serde<unknown>,
+  value: unknown,
+  calls: EncodeCalls,
+): Field {
   if (value === null) return null;
   if (serde === plain && typeof value !== 'string' && !isBytes(value)) {
     throw new TypeError(
@@ -116,12 +159,14 @@ function encodeField(topic: Topic, what: string, serde: Serde<unknown>, value: u
     );
   }
   let encoded: unknown;
+  calls.begin(what);
   try {
-    encoded = serde.encode(value);
+    encoded = serde.encode(value, calls);
     if (typeof encoded === 'string') checkUtf8(encoded);
   } catch (cause) {
-    throw cannotEncode(topic, what, cause);
+    throw calls.wait ?? cannotEncode(topic, what, cause);
   }
+  if (calls.wait !== undefined) throw calls.wait;
   if (typeof encoded === 'string' || isBytes(encoded)) return encoded;
   throw mistake(
     `the ${what} serde of '${topic.name}' must encode to a Uint8Array or a string`,

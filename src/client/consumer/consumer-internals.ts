@@ -3,7 +3,18 @@ import type { AssignedPartitions } from '../fetch/assigned-partitions.ts';
 import type { MessageLoop } from '../poll/message-loop.ts';
 import type { TopicMetadata } from '../topics/topic-metadata.ts';
 
+/** Asks for batches as they are stored, instead of batches of messages. */
+export interface RawBatchesOptions {
+  readonly raw: true;
+}
+
 export interface BatchesOptions {
+  /**
+   * true: whole record batches as they are stored (`RawBatch`), not decoded, and so whatever their
+   * serdes say; the other options do not go with it. Default false: messages. Set it to forward
+   * bytes.
+   */
+  readonly raw?: false;
   /** The most messages in one batch. Default 500. */
   readonly max?: number;
   /** How long a batch that is not full waits for more messages, in milliseconds. Default 0. */

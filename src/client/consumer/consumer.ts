@@ -1,4 +1,10 @@
-import { checkArray, checkInteger, checkMs, withDefaults } from '../../base/argument.ts';
+import {
+  checkArray,
+  checkBoolean,
+  checkInteger,
+  checkMs,
+  withDefaults,
+} from '../../base/argument.ts';
 import { Closable, bindFacade } from '../../base/handle.ts';
 import { deferred } from '../../base/deferred.ts';
 import { closed, isLogDeleted } from '../../base/error.ts';
@@ -27,13 +33,16 @@ import { commitOffsets } from './offset-to-commit.ts';
 import type { OffsetToCommit } from './offset-to-commit.ts';
 import { lookUpStartingOffsets } from '../fetch/starting-offsets.ts';
 import type { StartingOffsets } from '../fetch/starting-offsets.ts';
-import type { MessageBatch, MessageOf, TopicFilter } from '../message/message.ts';
-import { MessageLoop, MAX_POLL_RECORDS } from '../poll/message-loop.ts';
+import type { MessageBatch, MessageOf, RawBatch, TopicFilter } from '../message/message.ts';
+import { lazyStoredBatches } from '../poll/lazy-stored-batches.ts';
+import { lazyDecodeErrors } from '../poll/lazy-decode-errors.ts';
+import { MAX_POLL_RECORDS, MessageLoop } from '../poll/message-loop.ts';
 import { AssignedPartitions } from '../fetch/assigned-partitions.ts';
 import type { TopicPartition } from '../fetch/assigned-partitions.ts';
+import type { OnWait } from '../fetch/partition-reader.ts';
 import { haveLeft, isLeaving } from '../group/leaving-members.ts';
 import { INTERNALS } from './consumer-internals.ts';
-import type { BatchesOptions, ConsumerInternals } from './consumer-internals.ts';
+import type { BatchesOptions, ConsumerInternals, RawBatchesOptions } from './consumer-internals.ts';
 import type { PageMember } from '../group/leaving-members.ts';
 import { tellMissingTopics } from './missing-topics.ts';
 import type { BatchRunOptions, RunOptions } from '../run/run-options.ts';
@@ -109,10 +118,16 @@ export class Consumer<T extends TopicFilter = TopicLike>
       onDecodeError: onDecodeError ?? 'fail',
       deadLetterTopic,
     };
+    const onWait: OnWait = (reader, wait) => {
+      const { awaitSerde } = lazyDecodeErrors.mustGet();
+      const closing = this.#closing.signal;
+      awaitSerde({ reader, wait, connection, closing, fetcher: this.#fetcher });
+    };
     const readers = (this.#readers = new AssignedPartitions(
       connection,
       selection,
       group === undefined,
+      onWait,
     ));
     this.#fetcher = new Fetcher(connection, checked, readers.all, () => topicMetadata.checkAge());
     const onError = (error: unknown): void => this.#fetcher.fail(error);
@@ -212,17 +227,32 @@ export class Consumer<T extends TopicFilter = TopicLike>
   }
 
   /** Batches of up to `max` messages, each of one partition. Ends and throws as the messages do. */
-  batches(options: BatchesOptions = {}): AsyncGenerator<MessageBatch<T>, void, undefined> {
-    const defaults = { max: MAX_POLL_RECORDS, maxWaitMs: 0 };
-    const { max, maxWaitMs } = withDefaults<Required<BatchesOptions>>(
-      'batches()',
-      options,
-      defaults,
-    );
+  batches(options?: BatchesOptions): AsyncGenerator<MessageBatch<T>, void, undefined>;
+  /**
+   * Whole batches as they are stored, without the markers of transactions. They are handed out,
+   * committed and read again as batches of messages are.
+   */
+  batches(options: RawBatchesOptions): AsyncGenerator<RawBatch<T>, void, undefined>;
+  batches(
+    options: BatchesOptions | RawBatchesOptions = {},
+  ): AsyncGenerator<MessageBatch<T> | RawBatch<T>, void, undefined> {
+    const batches = options?.raw ? this.#storedBatches(options) : this.#messageBatches(options);
+    return batches as AsyncGenerator<MessageBatch<T> | RawBatch<T>, void, undefined>;
+  }
+
+  #messageBatches(options: object): AsyncGenerator<MessageBatch, void, undefined> {
+    const defaults = { max: MAX_POLL_RECORDS, maxWaitMs: 0, raw: false };
+    const checked = withDefaults<typeof defaults>('batches()', options, defaults);
+    const { max, maxWaitMs, raw } = checked;
+    checkBoolean('raw', raw);
     checkInteger('max', max, 1);
     checkMs('maxWaitMs', maxWaitMs);
-    const batches = this.#reading.batches(max, maxWaitMs);
-    return batches as AsyncGenerator<MessageBatch<T>, void, undefined>;
+    return this.#reading.batches(max, maxWaitMs);
+  }
+
+  #storedBatches(options: object): AsyncGenerator<RawBatch, void, undefined> {
+    const { storedBatches } = lazyStoredBatches.mustGet();
+    return storedBatches(options, this[INTERNALS]());
   }
 
   /**

@@ -8,7 +8,7 @@ import type { StartingOffsets } from './starting-offsets.ts';
 import { checkPartition } from '../accumulator/partitioner.ts';
 import type { PartitionProgress } from '../message/partition-progress.ts';
 import { PartitionReader } from './partition-reader.ts';
-import type { PartitionReaderOptions } from './partition-reader.ts';
+import type { OnWait, PartitionReaderOptions } from './partition-reader.ts';
 import type { TopicLike } from '../topics/topic.ts';
 import type { TopicSubscription } from './topic-subscription.ts';
 
@@ -40,11 +40,22 @@ export class AssignedPartitions {
   readonly #seeks = new Set<Set<PartitionReader>>();
   #lost: readonly LostPartition[] = [];
 
-  /** `isWhole`: every partition of the topics is assigned, as without a group. */
-  constructor(connection: Connection, selection: TopicSubscription, isWhole: boolean) {
+  readonly #onWait: OnWait;
+
+  /**
+   * `isWhole`: every partition of the topics is assigned, as without a group. `onWait` is told of
+   * serdes that wait.
+   */
+  constructor(
+    connection: Connection,
+    selection: TopicSubscription,
+    isWhole: boolean,
+    onWait: OnWait,
+  ) {
     this.#connection = connection;
     this.#selection = selection;
     this.#isWhole = isWhole;
+    this.#onWait = onWait;
   }
 
   /** The readers: always the same array, in which they come and go. */
@@ -55,7 +66,7 @@ export class AssignedPartitions {
   /** Makes a reader; the caller adds it when the partition may be seen. */
   create(topicName: string, options: Omit<PartitionReaderOptions, 'topic'>): PartitionReader {
     const topic = this.#selection.mustGet(topicName);
-    const reader = new PartitionReader({ ...options, topic });
+    const reader = new PartitionReader({ ...options, topic, onWait: this.#onWait });
     reader.setPaused(this.#allPaused !== this.#differ.has(keyOf(reader)));
     return reader;
   }

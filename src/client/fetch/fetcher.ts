@@ -139,9 +139,10 @@ export class Fetcher {
     const buffered = this.#readers.reduce((bytes, reader) => bytes + reader.bufferedBytes, 0);
     const reserved = [...this.#polls.values()].reduce((bytes, poll) => bytes + poll, 0);
     const room = prefetchBytes - buffered - reserved;
-    // A paused partition may keep its buffer for ever: the buffer takes room, and keeps no loop busy.
+    // A partition that is paused, or whose serde waits, may keep its buffer for ever: the buffer takes
+    // room, and keeps no loop busy.
     const atHand = this.#readers.some(
-      ({ isReadable, bufferedBytes }) => isReadable && bufferedBytes > 0,
+      ({ isReadable, isWaiting, bufferedBytes }) => isReadable && !isWaiting && bufferedBytes > 0,
     );
     // With nothing at hand, one batch is asked for however small the room is.
     if (room <= 0 && (atHand || reserved > 0)) {

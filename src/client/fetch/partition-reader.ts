@@ -2,18 +2,22 @@ import { TablogError } from '../../base/error.ts';
 import type { FetchedPartition } from '../../protocol/fetch.ts';
 import { fromErrorData } from '../../protocol/error-data.ts';
 import { ATTRIBUTE, CODEC, FIELD, MAX_INFLATED_BYTES } from '../../record/batch-format.ts';
-import { wholeBatchBytes } from '../../record/batch-length.ts';
 import { RecordCursor } from '../../record/record-cursor.ts';
-import { decodeRecord } from '../message/decode-record.ts';
-import type { Undecodable } from '../message/decode-record.ts';
+import { DecodeCalls, decodeRecord } from '../message/decode-record.ts';
+import type { DecodeFailure, Undecodable } from '../message/decode-record.ts';
 import type { PartitionProgress } from '../message/partition-progress.ts';
 import type { Message } from '../message/message.ts';
 import { PartitionState } from '../message/partition-state.ts';
 import { PartitionSource } from '../message/partition-source.ts';
+import { FetchBuffer } from './fetch-buffer.ts';
+import type { SerdeWait } from '../topics/serde-context.ts';
 import type { Topic } from '../topics/topic.ts';
 
 /** Inflates a batch's records, given the id of its codec; throws beyond `limit` bytes. */
 export type Inflate = (codec: number, records: Uint8Array, limit: number) => Uint8Array;
+
+/** Called when the serde of a reader's next record waits; to be answered by `resume`. */
+export type OnWait = (reader: PartitionReader, wait: SerdeWait) => void;
 
 export interface PartitionReaderOptions {
   readonly topic: Topic;
@@ -28,6 +32,7 @@ export interface PartitionReaderOptions {
    * done about it; else whoever reads gets the error.
    */
   readonly onError?: (reader: PartitionReader, error: TablogError) => boolean;
+  readonly onWait?: OnWait;
 }
 
 /**
@@ -48,17 +53,23 @@ export class PartitionReader {
   #position: number;
   #fetchOffset: number;
   #endOffset = 0;
-  #segments: Uint8Array[] = [];
-  #at = 0;
-  #bufferedBytes = 0;
+  readonly #buffer = new FetchBuffer();
   #inflate: Inflate | undefined;
   #cursor: RecordCursor | undefined;
+  /** The batch at the cursor, as it was fetched. */
+  #batch: Uint8Array | undefined;
   /** Whether the record at the cursor was put back, and is the next one. */
   #isPutBack = false;
   #error: TablogError | undefined;
+  readonly #calls: DecodeCalls;
+  /** What the next record's serde waits for. */
+  #wait: SerdeWait | undefined;
+  /** Why the next record cannot be decoded, where that is known before. */
+  #failure: DecodeFailure | undefined;
+  readonly #onWait: OnWait | undefined;
 
   constructor(options: PartitionReaderOptions) {
-    const { topic, topicId, partition, offset = 0, progress, onError } = options;
+    const { topic, topicId, partition, offset = 0, progress, onError, onWait } = options;
     this.source = new PartitionSource(topic, topicId, partition, progress);
     this.topic = topic;
     this.topicId = topicId;
@@ -68,6 +79,8 @@ export class PartitionReader {
     this.state = progress?.state ?? new PartitionState('reading');
     this.#position = offset;
     this.#fetchOffset = offset;
+    this.#calls = new DecodeCalls(topic.name);
+    this.#onWait = onWait;
   }
 
   /** Whether records may be fetched and polled. */
@@ -96,7 +109,7 @@ export class PartitionReader {
 
   /** Bytes fetched and not read yet. */
   get bufferedBytes(): number {
-    return this.#bufferedBytes;
+    return this.#buffer.byteLength;
   }
 
   /** Nothing more can be fetched before a seek. */
@@ -118,11 +131,7 @@ export class PartitionReader {
     }
     this.#inflate = inflate ?? this.#inflate;
     this.#endOffset = fetched.endOffset;
-    for (const segment of fetched.segments) {
-      const bytes = new Uint8Array(segment);
-      this.#segments.push(bytes);
-      this.#bufferedBytes += bytes.length;
-    }
+    this.#buffer.add(fetched.segments);
     this.#fetchOffset = fetched.nextOffset;
   }
 
@@ -148,21 +157,64 @@ export class PartitionReader {
     if (offset < this.#position && this.state.isCurrent(seekVersion)) this.seek(offset);
   }
 
-  /** The next message, or `undefined` where a fetch has to come first. Throws what stops the partition. */
+  /**
+   * The next message, or `undefined` where a fetch or what its serde waits for has to come first.
+   * Throws what stops the partition.
+   */
   next(): Message | Undecodable | undefined {
-    if (!this.isReadable) return undefined;
+    if (!this.isReadable || this.#wait !== undefined) return undefined;
     for (;;) {
       const cursor = this.#cursor ?? this.#nextBatch();
-      if (cursor === undefined) {
-        if (this.#error !== undefined) throw this.#error;
-        return undefined;
-      }
+      if (cursor === undefined) return undefined;
       if (this.#isPutBack) this.#isPutBack = false;
       else if (!this.#advance(cursor)) continue;
       if (cursor.offset < this.#position) continue; // the batch began before the place sought
       this.#position = cursor.offset + 1;
-      return decodeRecord(this.source, cursor);
+      const decoded = decodeRecord(this.source, cursor, this.#calls, this.#failure);
+      if (this.#failure !== undefined) this.#failure = undefined;
+      if (decoded === undefined) this.suspend(this.#calls.wait!);
+      return decoded;
     }
+  }
+
+  /**
+   * The next batch as it is stored, whole, also where records of it were read before; `undefined`
+   * where a fetch has to come first. Throws what stops the partition.
+   */
+  nextRaw(): Uint8Array | undefined {
+    if (!this.isReadable) return undefined;
+    for (;;) {
+      const cursor = this.#cursor ?? this.#nextBatch(true);
+      if (cursor === undefined) return undefined;
+      const batch = this.#batch;
+      this.#leaveBatch();
+      if (cursor.nextOffset <= this.#position) continue;
+      this.#position = cursor.nextOffset;
+      return batch;
+    }
+  }
+
+  /** Whether the next record's serde waits for something: nothing is read before `resume`. */
+  get isWaiting(): boolean {
+    return this.#wait !== undefined;
+  }
+
+  /** Puts the record that `next()` returned last back, until its serde is to be called again. */
+  suspend(wait: SerdeWait): void {
+    this.putBack();
+    this.#wait = wait;
+    this.#onWait?.(this, wait);
+  }
+
+  /**
+   * Ends a wait, unless a seek has: the record is decoded again, or cannot be decoded because of
+   * `failure`. Returns whether it was the reader's wait.
+   */
+  resume(wait: SerdeWait, failure?: DecodeFailure): boolean {
+    if (this.#wait !== wait) return false;
+    this.#wait = undefined;
+    this.#failure = failure;
+    return true;
   }
 
   /**
@@ -193,35 +245,31 @@ export class PartitionReader {
     } catch (error) {
       throw this.#stop(error);
     }
-    this.#cursor = undefined;
+    this.#leaveBatch();
     this.#position = Math.max(this.#position, cursor.nextOffset);
     return false;
   }
 
-  #nextBatch(): RecordCursor | undefined {
+  /** A cursor for the next batch; it finds no records where they are compressed and `isRaw`. */
+  #nextBatch(isRaw = false): RecordCursor | undefined {
     for (;;) {
-      const segment = this.#segments[0];
-      if (segment === undefined) return undefined;
       try {
-        const size = wholeBatchBytes(segment, this.#at);
-        if (size === undefined) {
-          this.#segments.shift();
-          this.#at = 0;
-          continue;
-        }
-        const bytes = segment.subarray(this.#at, this.#at + size);
-        this.#at += size;
-        this.#bufferedBytes -= size;
+        const bytes = this.#buffer.take();
+        if (bytes === undefined) break;
         // Control batches, the markers of transactions, have no records for applications.
         if ((bytes[FIELD.attributes + 1]! & ATTRIBUTE.control) !== 0) {
           this.#position = Math.max(this.#position, new RecordCursor({ bytes }).nextOffset);
           continue;
         }
-        return (this.#cursor = new RecordCursor({ bytes }, this.#inflated(bytes)));
+        this.#batch = bytes;
+        const records = isRaw ? undefined : this.#inflated(bytes);
+        return (this.#cursor = new RecordCursor({ bytes }, records));
       } catch (error) {
         throw this.#stop(error);
       }
     }
+    if (this.#error !== undefined) throw this.#error;
+    return undefined;
   }
 
   /** The records of a compressed batch. */
@@ -248,10 +296,16 @@ export class PartitionReader {
   }
 
   #drop(): void {
-    this.#segments = [];
-    this.#at = 0;
+    this.#buffer.clear();
+    this.#leaveBatch();
+  }
+
+  /** Nothing of the batch at the cursor is to come any more. */
+  #leaveBatch(): void {
+    this.#batch = undefined;
     this.#cursor = undefined;
     this.#isPutBack = false;
-    this.#bufferedBytes = 0;
+    this.#wait = undefined;
+    this.#failure = undefined;
   }
 }

@@ -8,6 +8,8 @@ import type { RawMessage } from './message.ts';
 import type { PartitionSource } from './partition-source.ts';
 import { plain } from '../topics/serde.ts';
 import type { Serde } from '../topics/serde.ts';
+import { SerdeCalls } from '../topics/serde-context.ts';
+import type { DecodeContext } from '../topics/serde-context.ts';
 
 /** A record whose key or value its serde cannot decode. */
 export class Undecodable {
@@ -27,27 +29,66 @@ export class Undecodable {
 /** Shared by all messages without headers, which most are. */
 const NO_HEADERS: readonly Header[] = Object.freeze([]);
 
-/** Decodes the record at the cursor with its topic's serdes. */
-export function decodeRecord(source: PartitionSource, cursor: RecordCursor): Message | Undecodable {
+/** The serdes' calls for one record after the other. */
+export class DecodeCalls extends SerdeCalls implements DecodeContext {
+  #headers = NO_HEADERS;
+
+  get headers(): readonly Header[] {
+    return this.#headers;
+  }
+
+  /** The next calls are for a record with these headers. */
+  next(headers: readonly Header[]): void {
+    this.#headers = headers;
+    this.reset(this.topic);
+  }
+}
+
+/** A serde that cannot decode a record, whatever it would be told. */
+export interface DecodeFailure {
+  readonly field: string;
+  readonly cause: unknown;
+}
+
+/**
+ * Decodes the record at the cursor with its topic's serdes. `undefined`: one of them is to be called
+ * again, see `calls.wait`. `failure`: the record cannot be decoded, and no serde is called.
+ */
+export function decodeRecord(
+  source: PartitionSource,
+  cursor: RecordCursor,
+  calls: DecodeCalls,
+  failure?: DecodeFailure,
+): Message | Undecodable | undefined {
   const { key: keySerde, value: valueSerde } = source.topic;
   const { bytes, keyAt, keyLength, valueAt, valueLength, offset, timestamp } = cursor;
   const headers = cursor.headerCount === 0 ? NO_HEADERS : ownHeaders(cursor);
-  let field = 'key';
+  calls.next(headers);
   try {
-    const key = decodeField(keySerde, bytes, keyAt, keyLength);
-    field = 'value';
-    const value = decodeField(valueSerde, bytes, valueAt, valueLength);
+    if (failure !== undefined) throw failure.cause;
+    const key = decodeField(keySerde, bytes, keyAt, keyLength, calls);
+    calls.begin('value');
+    const value = decodeField(valueSerde, bytes, valueAt, valueLength, calls);
+    if (calls.wait !== undefined) return undefined;
     return new Message(source, offset, timestamp, key, value, headers);
   } catch (cause) {
-    const key = decodeField(plain, bytes, keyAt, keyLength);
-    const value = decodeField(plain, bytes, valueAt, valueLength);
+    if (calls.wait !== undefined) return undefined;
+    const key = decodeField(plain, bytes, keyAt, keyLength, calls);
+    const value = decodeField(plain, bytes, valueAt, valueLength, calls);
     const message = new Message(source, offset, timestamp, key, value, headers) as RawMessage;
+    const { field } = failure ?? calls;
     return new Undecodable(message, undecodable(message, field, cause));
   }
 }
 
-function decodeField<T>(serde: Serde<T>, bytes: Uint8Array, at: number, length: number): T | null {
-  return length < 0 ? null : serde.decode(bytes.subarray(at, at + length));
+function decodeField<T>(
+  serde: Serde<T>,
+  bytes: Uint8Array,
+  at: number,
+  length: number,
+  context: DecodeContext,
+): T | null {
+  return length < 0 ? null : serde.decode(bytes.subarray(at, at + length), context);
 }
 
 /**

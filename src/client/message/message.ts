@@ -152,3 +152,37 @@ export interface MessageBatch<T extends TopicFilter = TopicLike> {
   /** Commits that the whole batch is processed: as the `commit` of its last message. */
   commit(): Promise<void>;
 }
+
+/**
+ * A record batch of one partition as it is stored, for who forwards bytes without decoding them: to
+ * another topic or log, to a file, to a Kafka broker.
+ */
+export interface RawBatch<T extends TopicFilter = TopicLike> {
+  readonly topic: MessageOf<T>['topic'];
+  readonly partition: number;
+  /**
+   * The whole batch in Kafka's format (RecordBatch v2), compressed as it was stored. A view into
+   * what was fetched, of up to a megabyte: keep, or post, a `bytes.slice()`.
+   */
+  readonly bytes: Uint8Array;
+  /** At least one; compaction may have left fewer records than offsets. */
+  readonly recordCount: number;
+  /** The offset at which the batch begins. */
+  readonly baseOffset: number;
+  /**
+   * The offset at which the consumer was. Greater than `baseOffset` where the batch begins before
+   * it, as after a `seek` into its middle: the batch comes whole, and its records before this offset
+   * are not among those asked for.
+   */
+  readonly firstOffset: number;
+  /** The last offset of the batch. */
+  readonly lastOffset: number;
+  /** The partition's end offset when the batch was fetched. */
+  readonly endOffset: number;
+  /** Records between the batch and the end. */
+  readonly lag: number;
+  /** Aborts when the partition may have gone to another member; without a group, when the consumer closes. */
+  readonly signal: AbortSignal;
+  /** Commits that the whole batch is processed: as the `commit` of its last record's message. */
+  commit(): Promise<void>;
+}

@@ -11,6 +11,9 @@ import { asTopic } from '../topics/topic.ts';
 import type { TopicLike } from '../topics/topic.ts';
 import type { TopicMetadata } from '../topics/topic-metadata.ts';
 
+// One part of the tab's code: what becomes of records that cannot be decoded, or not yet.
+export { awaitSerde } from './serde-waits.ts';
+
 /** A consumer's policy for undecodable records, and what carrying it out needs. */
 export interface DecodeErrorPolicy {
   readonly connection: Connection;

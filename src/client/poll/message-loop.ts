@@ -13,7 +13,7 @@ import { lazyDecodeErrors } from './lazy-decode-errors.ts';
 import { batchOf, fill } from './message-batch.ts';
 import type { Handling } from '../status/status-observer.ts';
 import { RoundRobin } from './round-robin.ts';
-import type { PolledRecord } from './round-robin.ts';
+import type { Polled } from './round-robin.ts';
 
 export interface MessageLoopOptions {
   readonly readers: AssignedPartitions;
@@ -118,10 +118,10 @@ export class MessageLoop {
   }
 
   /** The next message, of a reader that `accepts`; `undefined` where none is buffered. */
-  poll(
-    roundRobin: RoundRobin,
+  poll<T>(
+    roundRobin: RoundRobin<T>,
     accepts?: (reader: PartitionReader) => boolean,
-  ): PolledRecord | undefined {
+  ): Polled<T> | undefined {
     if (!this.mayDeliver) return undefined;
     const polled = roundRobin.poll(accepts);
     if (roundRobin.isTurnOver) this.#fetcher.pump();
@@ -142,6 +142,16 @@ export class MessageLoop {
     return this.#options.handling(reader, offset);
   }
 
+  /** Notes a delivery of the records from `offset` up to `next`, which it excludes. */
+  deliver(reader: PartitionReader, offset: number, next: number): void {
+    this.#inFlight.begin(reader, offset, next);
+  }
+
+  /** The application asks for more: what was delivered last is processed. */
+  finish(): void {
+    this.#inFlight.finish();
+  }
+
   messages(): AsyncIterator<Message, undefined, undefined> {
     const leave = this.enter();
     const roundRobin = new RoundRobin(this.#readers.all, MAX_POLL_RECORDS);
@@ -155,7 +165,7 @@ export class MessageLoop {
     return {
       next: async () => {
         try {
-          this.#inFlight.finish();
+          this.finish();
           while (goesOn()) {
             const { arrival } = this;
             const polled = this.poll(roundRobin);
@@ -168,7 +178,7 @@ export class MessageLoop {
               await this.#settle(reader, message);
               continue;
             }
-            this.#inFlight.begin(reader, message.offset, message.offset + 1);
+            this.deliver(reader, message.offset, message.offset + 1);
             return { done: false, value: message };
           }
           if (!ended) throwIfDeleted(this.#closing);
@@ -203,9 +213,9 @@ export class MessageLoop {
         // Messages of a partition that is given up, by a rebalance or by closing, are for others.
         const isGivenUp = !reader.state.delivers || (reader.progress && this.#closing.aborted);
         if (messages.length === 0 || isGivenUp) continue;
-        this.#inFlight.begin(reader, first.offset, messages.at(-1)!.offset + 1);
+        this.deliver(reader, first.offset, messages.at(-1)!.offset + 1);
         yield batchOf(reader, messages, this.#closing);
-        this.#inFlight.finish();
+        this.finish();
       }
       throwIfDeleted(this.#closing);
     } catch (error) {

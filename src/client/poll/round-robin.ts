@@ -2,25 +2,37 @@ import type { Undecodable } from '../message/decode-record.ts';
 import type { Message } from '../message/message.ts';
 import type { PartitionReader } from '../fetch/partition-reader.ts';
 
-/** A message or an undecodable record, and its partition's reader. */
-export interface PolledRecord {
-  readonly message: Message | Undecodable;
+/** What was polled, and its partition's reader. */
+export interface Polled<T> {
+  readonly message: T;
   readonly reader: PartitionReader;
 }
 
+/** A message or an undecodable record. */
+export type PolledRecord = Polled<Message | Undecodable>;
+
 /** Polls the partitions in turn, so that a full partition does not keep out the others. */
-export class RoundRobin {
+export class RoundRobin<T = Message | Undecodable> {
   readonly #readers: readonly PartitionReader[];
   readonly #turnLength: number;
+  readonly #next: (reader: PartitionReader) => T | undefined;
   /** The index of the reader whose turn it is. */
   #current = 0;
   /** The number of messages left in the turn. */
   #left: number;
 
-  /** `turnLength`: the number of messages of one partition before the next one's turn. */
-  constructor(readers: readonly PartitionReader[], turnLength: number) {
+  /**
+   * `turnLength`: the number of messages of one partition before the next one's turn. `next`: what
+   * is polled of a reader, its messages by default.
+   */
+  constructor(
+    readers: readonly PartitionReader[],
+    turnLength: number,
+    next = (reader: PartitionReader) => reader.next() as T | undefined,
+  ) {
     this.#readers = readers;
     this.#turnLength = turnLength;
+    this.#next = next;
     this.#left = turnLength;
   }
 
@@ -33,11 +45,11 @@ export class RoundRobin {
    * The next buffered message, of a partition that `accepts`; `undefined` where there is none.
    * Throws the error that stopped a partition.
    */
-  poll(accepts?: (reader: PartitionReader) => boolean): PolledRecord | undefined {
+  poll(accepts?: (reader: PartitionReader) => boolean): Polled<T> | undefined {
     const current = this.#readers[this.#current];
     if (this.#left > 0 && current !== undefined && accepts?.(current) !== false) {
       this.#left--;
-      const message = current.next();
+      const message = this.#next(current);
       if (message !== undefined) return { message, reader: current };
     }
     this.#left = 0;
@@ -46,7 +58,7 @@ export class RoundRobin {
       this.#current = (this.#current + 1) % this.#readers.length;
       const reader = this.#readers[this.#current]!;
       if (accepts?.(reader) === false) continue;
-      const message = reader.next();
+      const message = this.#next(reader);
       if (message === undefined) continue;
       this.#left = this.#turnLength - 1;
       return { message, reader };

@@ -12,6 +12,8 @@ import { ABORTED } from '../../base/error-rules.ts';
 import { encodeRecord, expectedOffsetOf } from '../accumulator/record-encoder.ts';
 import type { ProducerRecord } from '../accumulator/record-encoder.ts';
 import { collectResults } from './collect-results.ts';
+import type { HeldSubmissions } from './held-submissions.ts';
+import { lazyHeldSubmissions } from './lazy-held-submissions.ts';
 import { lazyRawBatches } from './lazy-raw-batches.ts';
 import type { RawMetadata } from './raw-batches.ts';
 import { RecordBuffer } from './record-buffer.ts';
@@ -25,6 +27,7 @@ import type {
   TransactionOptions,
 } from './send-options.ts';
 import { SignalListeners } from './signal-listeners.ts';
+import { SerdeWait } from '../topics/serde-context.ts';
 import { asTopic } from '../topics/topic.ts';
 import type { KeyInput, Topic, TopicLike, ValueInput } from '../topics/topic.ts';
 import type { TopicMetadata } from '../topics/topic-metadata.ts';
@@ -57,6 +60,8 @@ export class Producer extends Closable {
   readonly #buffer: RecordBuffer;
   readonly #admission: Admission;
   readonly #signals: SignalListeners;
+  /** What serdes hold up; `undefined`: none ever has. */
+  #held: HeldSubmissions | undefined;
   #transactionManager: TransactionManager | undefined;
 
   constructor(
@@ -79,6 +84,7 @@ export class Producer extends Closable {
     const admission = new Admission({ connection, topicMetadata, deliveryTimeoutMs, buffer });
     this.#admission = admission;
     this.#signals = new SignalListeners((signal) => {
+      this.#held?.withdraw(signal);
       admission.withdraw(signal);
       buffer.sender.withdraw(signal);
     });
@@ -99,7 +105,8 @@ export class Producer extends Closable {
    * `RECORD_TOO_LARGE`, `STORAGE_FULL`, `CONFLICT`, `CLOSED`, `WORKER_FAILED` where no worker could be
    * started, or `OUTCOME_UNKNOWN` when the worker died on the way. The last two come after
    * `deliveryTimeoutMs`; at once, if the producer is not idempotent. A record that fails leaves
-   * others alone.
+   * others alone. Where a serde waits for something (`context.waitFor`), the record and those of its
+   * topic behind it wait as well; `SERDE` where that fails.
    */
   send<T extends TopicLike>(
     topic: T,
@@ -224,6 +231,8 @@ export class Producer extends Closable {
   }
 
   async #flush(): Promise<void> {
+    const released = this.#held?.released();
+    if (released !== undefined) await released;
     const admitted = this.#admission.admitted();
     if (admitted !== undefined) await admitted; // otherwise all of it is sealed in this turn
     await this.#buffer.sender.flush();
@@ -247,18 +256,36 @@ export class Producer extends Closable {
     refuse: (reason: unknown) => void,
   ): void {
     const topic = this.#open(topicLike);
+    const { name } = topic;
     const now = this.#connection.clock.now();
-    const encoded = records.map((record) => {
-      const parts = encodeRecord(topic, record, now);
-      return outgoing(parts, record.partition, expectedOffsetOf(record));
-    });
-    if (encoded.length === 0) return;
-    this.#accept(new RecordSubmission(this.#buffer, topic.name, encoded, signal, sink, refuse));
+    const encode = (of = records): Submission => {
+      const encoded = of.map((record) => {
+        const parts = encodeRecord(topic, record, now);
+        return outgoing(parts, record.partition, expectedOffsetOf(record));
+      });
+      return new RecordSubmission(this.#buffer, name, encoded, signal, sink, refuse);
+    };
+    if (records.length === 0) return;
+    try {
+      this.#accept(encode());
+    } catch (wait) {
+      if (!(wait instanceof SerdeWait)) throw wait;
+      signal?.throwIfAborted();
+      const later = [...records]; // the caller may change the array
+      const unencoded = { topic: name, signal, refuse, wait, encode: () => encode(later) };
+      this.#hold().addUnencoded(unencoded);
+    }
   }
 
   #accept(submission: Submission): void {
     submission.signal?.throwIfAborted();
-    this.#admission.accept(submission);
+    if (this.#held?.holds(submission.topic)) this.#held.add(submission);
+    else this.#admission.accept(submission);
+  }
+
+  #hold(): HeldSubmissions {
+    const { HeldSubmissions } = lazyHeldSubmissions.mustGet();
+    return (this.#held ??= new HeldSubmissions(this.#connection, this.#options, this.#admission));
   }
 
   /** The promise of a call that the signal among its options withdraws. */

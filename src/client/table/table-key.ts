@@ -1,4 +1,5 @@
 import { mistake } from '../../base/argument.ts';
+import { EncodeCalls } from '../accumulator/record-encoder.ts';
 import type { Topic } from '../topics/topic.ts';
 
 /** Maps each byte to one character, and ASCII bytes to themselves. */
@@ -11,8 +12,11 @@ const LATIN1 = 'latin1';
 export function keyEncoder({ name, key: serde }: Topic): (key: unknown) => string {
   const decoder = new TextDecoder(LATIN1);
   const encoder = new TextEncoder();
+  const calls = new EncodeCalls(name);
   return (key) => {
-    const encoded: unknown = serde.encode(key);
+    calls.next(name);
+    const encoded: unknown = serde.encode(key, calls);
+    if (calls.wait !== undefined) throw calls.wait;
     if (encoded instanceof Uint8Array) return decoder.decode(encoded);
     if (typeof encoded !== 'string') {
       throw mistake(`the key serde of '${name}' must encode to a Uint8Array or a string`, encoded);

@@ -4,6 +4,7 @@ import type { ConsumerInternals } from '../consumer/consumer-internals.ts';
 import type { PartitionReader } from '../fetch/partition-reader.ts';
 import { Undecodable } from '../message/decode-record.ts';
 import type { Message } from '../message/message.ts';
+import { SerdeWait } from '../topics/serde-context.ts';
 import { MAX_POLL_RECORDS, throwIfDeleted } from '../poll/message-loop.ts';
 import { RoundRobin } from '../poll/round-robin.ts';
 
@@ -98,9 +99,17 @@ class TableReader {
     for (;;) {
       const polled = loop.poll(this.#roundRobin);
       if (polled === undefined) return;
-      const { message } = polled;
-      if (!(message instanceof Undecodable)) onMessage(message);
-      else if (onDecodeError === 'fail') throw message.error;
+      const { message, reader } = polled;
+      if (message instanceof Undecodable) {
+        if (onDecodeError === 'fail') throw message.error;
+        continue;
+      }
+      try {
+        onMessage(message);
+      } catch (error) {
+        if (!(error instanceof SerdeWait)) throw error;
+        reader.suspend(error); // the key could not be encoded yet
+      }
     }
   }
 

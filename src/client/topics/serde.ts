@@ -3,17 +3,28 @@ import { isBytes, isPromise } from '../../base/brand.ts';
 import { errorMessage } from '../../base/error-text.ts';
 import { show } from '../../base/show.ts';
 import { readUtf8 } from '../../record/utf8.ts';
+import type { DecodeContext, EncodeContext } from './serde-context.ts';
 
 /**
- * Turns values into bytes and back. `encode` may return a string, which is written as UTF-8 into
- * the batch, without a copy in between. It throws a `TypeError` or `RangeError` for a value that it
- * cannot encode. `decode` is called when the record is delivered, with a view into the fetched
- * batch, which it must not keep or change. Whatever `decode` throws becomes the `cause` of a
- * `SERDE` error, which names the record.
+ * Turns values into bytes and back (Kafka's `Serializer` and `Deserializer`). `encode` may return a
+ * string, which is written as UTF-8 into the batch, without a copy in between. It throws a
+ * `TypeError` or `RangeError` for a value that it cannot encode. `decode` is called when the record
+ * is delivered, with a view into the fetched batch, which it must not keep or change. Whatever
+ * `decode` throws becomes the `cause` of a `SERDE` error, which names the record.
+ *
+ * Both are synchronous. A serde that has to look something up first, as the schema of a record,
+ * says so with `context.waitFor(promise)`, and is called again then. Both may be called more than
+ * once for a record.
  *
  * `I`: the type that `encode` takes, where that is wider than the type that `decode` returns.
  */
 export interface Serde<T, I = T> {
+  encode(value: I, context: EncodeContext): Uint8Array | string;
+  decode(bytes: Uint8Array, context: DecodeContext): T;
+}
+
+/** A serde that needs no context, and so can be called by hand: all that tablog brings along. */
+export interface SimpleSerde<T, I = T> extends Serde<T, I> {
   encode(value: I): Uint8Array | string;
   decode(bytes: Uint8Array): T;
 }
@@ -36,7 +47,7 @@ type SchemaResult<T> =
   | { readonly issues: readonly { readonly message: string }[] };
 
 /** Text as UTF-8. */
-export function string(): Serde<string> {
+export function string(): SimpleSerde<string> {
   return {
     encode(value) {
       if (typeof value === 'string') return value;
@@ -50,7 +61,7 @@ export function string(): Serde<string> {
  * Bytes, stored unchanged. A decoded value is a view into the fetched batch, of up to a megabyte:
  * keep a `message.clone()`.
  */
-export function bytes(): Serde<Uint8Array> {
+export function bytes(): SimpleSerde<Uint8Array> {
   return {
     encode(value) {
       if (isBytes(value)) return value;
@@ -64,7 +75,7 @@ export function bytes(): Serde<Uint8Array> {
  * JSON. With a schema every value is validated, when it is sent and when it is read; the schema
  * must be synchronous and must not transform.
  */
-export function json<T>(schema?: StandardSchema<T>): Serde<T> {
+export function json<T>(schema?: StandardSchema<T>): SimpleSerde<T> {
   if (schema !== undefined && typeof schema?.['~standard']?.validate !== 'function') {
     throw mistake('json() takes a schema of the Standard Schema interface', schema);
   }
@@ -88,7 +99,7 @@ export function json<T>(schema?: StandardSchema<T>): Serde<T> {
 }
 
 /** A 16-bit integer, as Kafka's `ShortSerializer` writes it. */
-export function short(): Serde<number> {
+export function short(): SimpleSerde<number> {
   return integerOf(
     'short',
     2,
@@ -98,7 +109,7 @@ export function short(): Serde<number> {
 }
 
 /** A 32-bit integer, as Kafka's `IntegerSerializer` writes it. */
-export function integer(): Serde<number> {
+export function integer(): SimpleSerde<number> {
   return integerOf(
     'integer',
     4,
@@ -108,7 +119,7 @@ export function integer(): Serde<number> {
 }
 
 /** A 64-bit integer, as Kafka's `LongSerializer` writes it. */
-export function long(): Serde<bigint> {
+export function long(): SimpleSerde<bigint> {
   return {
     encode(value) {
       const text = `long() takes a bigint of 64 bits, got ${show(value)}`;
@@ -121,7 +132,7 @@ export function long(): Serde<bigint> {
 }
 
 /** A 32-bit float, as Kafka's `FloatSerializer` writes it: rounded to single precision. */
-export function float(): Serde<number> {
+export function float(): SimpleSerde<number> {
   return {
     encode(value) {
       if (Number.isFinite(checkNumber('float', value)) && !Number.isFinite(Math.fround(value))) {
@@ -134,7 +145,7 @@ export function float(): Serde<number> {
 }
 
 /** A 64-bit float, as Kafka's `DoubleSerializer` writes it. */
-export function double(): Serde<number> {
+export function double(): SimpleSerde<number> {
   return {
     encode: (value) => fixed(8, (view) => view.setFloat64(0, checkNumber('double', value))),
     decode: (read) => exactly('double', 8, read).getFloat64(0),
@@ -145,7 +156,7 @@ export function double(): Serde<number> {
 export type BytesOrText = Uint8Array | string;
 
 /** The serde of a topic that names none: takes bytes or text, and returns bytes. */
-export const plain: Serde<Uint8Array, BytesOrText> = {
+export const plain: SimpleSerde<Uint8Array, BytesOrText> = {
   encode(value: unknown) {
     if (typeof value === 'string' || isBytes(value)) return value;
     throw mistake('what has no serde must be a Uint8Array or a string', value);
@@ -171,7 +182,7 @@ function integerOf(
   size: number,
   write: (view: DataView, value: number) => void,
   read: (view: DataView) => number,
-): Serde<number> {
+): SimpleSerde<number> {
   const bound = 2 ** (size * 8 - 1);
   return {
     encode(value) {

@@ -118,7 +118,7 @@ const CHECKS: Checks<TopicOptions<unknown, unknown>> = {
 
 function checkSerde(what: string, value: unknown): void {
   if (isSerde(value)) return;
-  const rule = `the ${what} of topic() must be a serde, as string() or json(), or an object with encode(value) and decode(bytes)`;
+  const rule = `the ${what} of topic() must be a serde, as string() or json(), or an object with encode(value, context) and decode(bytes, context)`;
   throw mistake(rule, value);
 }
 

@@ -83,6 +83,8 @@ export class TransactionManager {
     given?.addEventListener('abort', abort);
     try {
       const result = await Promise.race([Promise.resolve(transaction).then(work), over]);
+      const encoded = Transaction.encoded(transaction);
+      if (encoded !== undefined) await Promise.race([encoded, over]);
       if (clock.now() - began > transactionTimeoutMs) expire(); // in a tab that slept timers come late
       signal.throwIfAborted();
       Transaction.end(transaction);

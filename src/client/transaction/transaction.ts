@@ -6,6 +6,8 @@ import {
 } from '../../base/error-rules.ts';
 import { TablogError, closed } from '../../base/error.ts';
 import { recordBytes } from '../../record/batch-writer.ts';
+import type { RecordParts } from '../../record/batch-writer.ts';
+import { encodeLater } from '../accumulator/encode-later.ts';
 import type { RecordMetadata } from '../accumulator/partition-accumulator.ts';
 import { Consumer } from '../consumer/consumer.ts';
 import { INTERNALS } from '../consumer/consumer-internals.ts';
@@ -16,6 +18,7 @@ import type { TransactionOffset } from './transaction-offsets.ts';
 import type { TopicFilter } from '../message/message.ts';
 import { encodeRecord } from '../accumulator/record-encoder.ts';
 import type { ProducerRecord } from '../accumulator/record-encoder.ts';
+import { SerdeWait } from '../topics/serde-context.ts';
 import { asTopic } from '../topics/topic.ts';
 import type { KeyInput, TopicLike, ValueInput } from '../topics/topic.ts';
 import { outgoing, withOwnBytes } from '../accumulator/topic-accumulator.ts';
@@ -50,6 +53,12 @@ export interface SentRecord {
   readonly record: OutgoingRecord;
 }
 
+interface Sent {
+  readonly topic: string;
+  /** `undefined`: its serdes wait. */
+  record: OutgoingRecord | undefined;
+}
+
 /**
  * Records and offsets that are stored together, or not at all. Handed to the function that
  * `producer.transaction` runs; nothing leaves the tab before that function has returned.
@@ -57,7 +66,10 @@ export interface SentRecord {
 export class Transaction {
   readonly #options: TransactionContext;
   readonly #ending = new AbortController();
-  readonly #sent: SentRecord[] = [];
+  readonly #sent: Sent[] = [];
+  /** Records whose serdes wait; each promise resolves when its record is encoded. */
+  readonly #unencoded = new Map<Sent, Promise<void>>();
+  #hasReturned = false;
   /** The offsets of each consumer, by member, because there may be several Proxies of one consumer. */
   readonly #offsets = new Map<string, readonly TransactionOffset[]>();
   #bytes = 0;
@@ -82,29 +94,32 @@ export class Transaction {
    * `expectedOffset`, and a `TablogError`: `TRANSACTION_TOO_LARGE`, `INVALID_TXN_STATE` when the transaction is over.
    *
    * What the topic has to say is known at the end, and rejects `transaction()`: `UNKNOWN_TOPIC`,
-   * `RECORD_TOO_LARGE`, `INVALID_RECORD`, `TOPIC_IN_MEMORY`, a `RangeError` for the partition.
+   * `RECORD_TOO_LARGE`, `INVALID_RECORD`, `TOPIC_IN_MEMORY`, a `RangeError` for the partition. So is
+   * what becomes of a record whose serde waits for something: `SERDE` where that fails.
    */
   send<T extends TopicLike>(topic: T, record: TransactionRecord<T>): void {
     this.#mustBeOpen('send()', arguments[2]);
-    const { name, ...serdes } = asTopic(topic);
-    const parts = encodeRecord({ name, ...serdes }, record, this.#options.now());
+    const of = asTopic(topic);
+    const now = this.#options.now();
+    const encode = (): RecordParts => encodeRecord(of, record, now);
     const { expectedOffset } = record as Partial<ProducerRecord<unknown, unknown>>;
     if (expectedOffset !== undefined) {
       const rule = 'a record of a transaction has no expectedOffset: send it with producer.send()';
       throw mistake(rule, expectedOffset);
     }
-    const bytes = this.#bytes + recordBytes(parts);
-    const { maxBytes } = this.#options;
-    if (bytes > maxBytes) {
-      throw new TablogError(
-        TRANSACTION_TOO_LARGE,
-        `the records of the transaction would have ${bytes} bytes, and ${maxBytes} are allowed`,
-        { details: { bytes, maxBytes } },
-      );
+    const { partition } = record;
+    try {
+      this.#sent.push({ topic: of.name, record: this.#counted(encode(), partition) });
+    } catch (wait) {
+      if (!(wait instanceof SerdeWait)) throw wait;
+      const sent: Sent = { topic: of.name, record: undefined };
+      this.#sent.push(sent);
+      const encoded = encodeLater(wait, encode).then((parts) => {
+        if (this.#unencoded.has(sent)) sent.record = this.#counted(parts, partition);
+      });
+      encoded.catch(() => {}); // awaited at the end
+      this.#unencoded.set(sent, encoded);
     }
-    this.#bytes = bytes;
-    // The caller may change its bytes after the call.
-    this.#sent.push({ topic: name, record: withOwnBytes(outgoing(parts, record.partition)) });
   }
 
   /** Adds many records; throws as `send` does. */
@@ -116,7 +131,7 @@ export class Transaction {
       for (const record of records) this.send(topic, record);
     } catch (error) {
       this.#bytes = before.bytes;
-      this.#sent.length = before.sent;
+      for (const sent of this.#sent.splice(before.sent)) this.#unencoded.delete(sent);
       throw error;
     }
   }
@@ -175,12 +190,28 @@ export class Transaction {
     Transaction.end(this, new TablogError(TRANSACTION_ABORTED, 'abort() was called'));
   }
 
+  /** The record, on its way; its bytes count. Throws `TRANSACTION_TOO_LARGE`. */
+  #counted(parts: RecordParts, partition: number | undefined): OutgoingRecord {
+    const bytes = this.#bytes + recordBytes(parts);
+    const { maxBytes } = this.#options;
+    if (bytes > maxBytes) {
+      throw new TablogError(
+        TRANSACTION_TOO_LARGE,
+        `the records of the transaction would have ${bytes} bytes, and ${maxBytes} are allowed`,
+        { details: { bytes, maxBytes } },
+      );
+    }
+    this.#bytes = bytes;
+    // The caller may change its bytes after the call.
+    return withOwnBytes(outgoing(parts, partition));
+  }
+
   #mustBeOpen(what: string, options?: unknown): void {
     if (options !== undefined) {
       // It would be ignored without a word.
       throw mistake(`tx.${what} takes no options, unlike producer.${what}`, options);
     }
-    if (!this.signal.aborted) return;
+    if (!this.#hasReturned && !this.signal.aborted) return;
     throw new TablogError(INVALID_TXN_STATE, `${what} was called after the transaction had ended`, {
       cause: this.#failure,
     });
@@ -196,7 +227,18 @@ export class Transaction {
   }
 
   /**
-   * What is to be stored.
+   * The function has returned: resolves when all that it sent is encoded; `undefined` where it is.
+   * Rejects with `SERDE`.
+   * @internal
+   */
+  static encoded(transaction: Transaction): Promise<unknown> | undefined {
+    transaction.#hasReturned = true;
+    const unencoded = [...transaction.#unencoded.values()];
+    return unencoded.length === 0 ? undefined : Promise.all(unencoded);
+  }
+
+  /**
+   * What is to be stored, all of it encoded.
    * @internal
    */
   static contentOf(transaction: Transaction): {
@@ -204,6 +246,6 @@ export class Transaction {
     /** Of each consumer. */
     readonly offsets: readonly (readonly TransactionOffset[])[];
   } {
-    return { sent: transaction.#sent, offsets: [...transaction.#offsets.values()] };
+    return { sent: transaction.#sent as SentRecord[], offsets: [...transaction.#offsets.values()] };
   }
 }

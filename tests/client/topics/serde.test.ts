@@ -1,21 +1,21 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { bytes, double, float, integer, long, short, string, topic } from '../../../src/index.ts';
-import type { Serde, TablogError } from '../../../src/index.ts';
+import type { SimpleSerde, TablogError } from '../../../src/index.ts';
 import { countOf, logWith, readAll } from '../../support/log-fixture.ts';
 import { hexOf } from '../../support/batches.ts';
 
 /** Through bytes and back, as through a log. */
-function roundTrip<T>(serde: Serde<T>, value: T): T {
+function roundTrip<T>(serde: SimpleSerde<T>, value: T): T {
   return serde.decode(encoded(serde, value));
 }
 
-function encoded<T>(serde: Serde<T>, value: T): Uint8Array {
+function encoded<T>(serde: SimpleSerde<T>, value: T): Uint8Array {
   const result = serde.encode(value);
   return typeof result === 'string' ? new TextEncoder().encode(result) : result;
 }
 
-function expectRoundTrip<T>(serde: Serde<T>, values: fc.Arbitrary<T>): void {
+function expectRoundTrip<T>(serde: SimpleSerde<T>, values: fc.Arbitrary<T>): void {
   fc.assert(
     fc.property(values, (value) => {
       expect(roundTrip(serde, value)).toEqual(value);
@@ -53,7 +53,7 @@ describe('every value comes back', () => {
 });
 
 // What Kafka's serializers write: big endian, two's complement, IEEE 754.
-test.each<[string, Serde<unknown>, unknown, string]>([
+test.each<[string, SimpleSerde<unknown>, unknown, string]>([
   ['short', short(), 0, '0000'],
   ['short', short(), 1, '0001'],
   ['short', short(), -1, 'ffff'],
@@ -80,7 +80,7 @@ test.each<[string, Serde<unknown>, unknown, string]>([
 });
 
 describe('a value of the wrong kind is refused, by name', () => {
-  test.each<[string, Serde<unknown>, unknown, string]>([
+  test.each<[string, SimpleSerde<unknown>, unknown, string]>([
     ['string', string(), 5, '5'],
     ['string', string(), undefined, 'undefined'],
     ['string', string(), {}, '{}'],
@@ -106,7 +106,7 @@ describe('a value of the wrong kind is refused, by name', () => {
     expect(errorOf(encode)).toSatisfy((e) => e instanceof TypeError || e instanceof RangeError);
   });
 
-  test.each<[string, Serde<unknown>, number]>([
+  test.each<[string, SimpleSerde<unknown>, number]>([
     ['short', short(), 2],
     ['integer', integer(), 4],
     ['long', long(), 8],

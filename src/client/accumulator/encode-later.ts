@@ -1,0 +1,57 @@
+import { SERDE } from '../../base/error-rules.ts';
+import { TablogError } from '../../base/error.ts';
+import { errorText } from '../../base/error-text.ts';
+import { withDeadline } from '../../platform/clock.ts';
+import type { Clock } from '../../platform/clock.ts';
+import { MAX_WAITS, endlessWait } from '../topics/endless-wait.ts';
+import { SerdeWait } from '../topics/serde-context.ts';
+
+const MAX_CAUSE_LENGTH = 300;
+
+/** The longest wait for what serdes look up. */
+export interface EncodeDeadline {
+  readonly clock: Clock;
+  readonly timeoutMs: number;
+}
+
+/**
+ * The result of `encode`, which is called again whenever what its serdes wait for has come; `first`
+ * is what it waits for now. Rejects with what `encode` throws, and with `SERDE` where a wait fails,
+ * or the deadline passes.
+ */
+export function encodeLater<T>(
+  first: SerdeWait,
+  encode: () => T,
+  deadline?: EncodeDeadline,
+): Promise<T> {
+  const encoded = repeat(first, encode);
+  if (deadline === undefined) return encoded;
+  const { clock, timeoutMs } = deadline;
+  const late = (): TablogError => notEncoded(first, new Error(`it took more than ${timeoutMs} ms`));
+  return withDeadline(clock, timeoutMs, encoded, late);
+}
+
+async function repeat<T>(first: SerdeWait, encode: () => T): Promise<T> {
+  let wait = first;
+  for (let waits = 1; ; waits++) {
+    try {
+      await wait.promise;
+    } catch (error) {
+      throw notEncoded(wait, error);
+    }
+    if (waits > MAX_WAITS) throw notEncoded(wait, endlessWait(wait));
+    try {
+      return encode();
+    } catch (error) {
+      if (!(error instanceof SerdeWait)) throw error;
+      wait = error;
+    }
+  }
+}
+
+function notEncoded({ topic, field }: SerdeWait, cause: unknown): TablogError {
+  const why = errorText(cause, MAX_CAUSE_LENGTH);
+  const happened = `the ${field} of a record for '${topic}' cannot be encoded, because what its serde waits for failed: ${why}`;
+  const next = 'Nothing was stored: send it again when what the serde looks up can be had.';
+  return new TablogError({ ...SERDE, next }, happened, { details: { topic, field }, cause });
+}
