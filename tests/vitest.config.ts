@@ -18,6 +18,8 @@ process.once('exit', () => rmSync(profile, { recursive: true, force: true }));
 
 const BROWSER_TESTS = 'tests/**/*.browser.test.{ts,tsx}';
 const END_TO_END_TESTS = ['tests/e2e/**/*.test.ts', 'tests/package/**/*.test.ts'];
+/** Tests that hold a real deadline against the clock. */
+const TIMED_TESTS = ['memory-topics', 'worker-faults'].map((name) => `tests/e2e/${name}.test.ts`);
 
 export default defineConfig({
   root: fileURLToPath(new URL('..', import.meta.url)),
@@ -75,11 +77,25 @@ export default defineConfig({
           name: 'e2e',
           environment: 'node',
           include: END_TO_END_TESTS,
+          exclude: TIMED_TESTS,
           testTimeout: 60_000,
           hookTimeout: 120_000,
-          fileParallelism: false,
-          // After the others: what has time limits wants the machine for itself.
+          maxWorkers: 2,
+          isolate: false, // so that the files of a worker build the page once
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'e2e-timed',
+          environment: 'node',
+          include: TIMED_TESTS,
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+          maxWorkers: 1,
+          // After the others: what has time limits wants the machine for itself.
+          sequence: { groupOrder: 2 },
         },
       },
       {

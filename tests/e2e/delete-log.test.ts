@@ -1,10 +1,9 @@
 import type { Page } from 'playwright';
 import { describe, expect, it } from 'vitest';
 import { newTab } from '../support/browser.ts';
-import { useBrowser, usePage } from './fixture.ts';
+import { useOrigins } from './fixture.ts';
 
-const page = usePage();
-const browser = useBrowser();
+const page = useOrigins();
 
 type Host = 'shared' | 'dedicated' | 'inline';
 
@@ -16,7 +15,7 @@ const HOSTS: readonly (readonly Host[])[] = [
 ];
 
 async function openTab(host: Host): Promise<Page> {
-  const tab = await newTab(browser.context, page.server.url);
+  const tab = await newTab(page.context, page.url);
   await tab.evaluate((kind) => window.api.open('shop', kind), host);
   return tab;
 }

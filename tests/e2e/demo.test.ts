@@ -4,10 +4,10 @@ import { serveBuild } from '../support/page-server.ts';
 import type { PageServer } from '../support/page-server.ts';
 import { DemoTab, openDemo, until } from './demo-page.ts';
 import type { Demo } from './demo-page.ts';
-import { useBrowser } from './fixture.ts';
+import { useContext } from './fixture.ts';
 
 let server: PageServer;
-const browser = useBrowser();
+const browser = useContext();
 
 beforeAll(async () => {
   const configFile = fileURLToPath(new URL('../../vite.config.ts', import.meta.url));

@@ -1,6 +1,6 @@
-import type { BrowserContext } from 'playwright';
+import type { Browser, BrowserContext } from 'playwright';
 import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
-import { newProfile } from '../support/browser.ts';
+import { newProfile, startBrowser } from '../support/browser.ts';
 import type { Profile } from '../support/browser.ts';
 import { servePage } from '../support/page-server.ts';
 import type { PageServer } from '../support/page-server.ts';
@@ -23,5 +23,46 @@ export function useBrowser(): { readonly profile: Profile; context: BrowserConte
     used.context = await used.profile.start();
   });
   afterEach(() => used.profile.remove());
+  return used;
+}
+
+/**
+ * One browser for all tests of a file, and a context of its own for each: for tests that ask nothing
+ * of the disk, since such a context has its databases in memory.
+ */
+export function useContext(): { readonly context: BrowserContext } {
+  const used = {} as { context: BrowserContext };
+  let browser: Browser;
+  beforeAll(async () => {
+    browser = await startBrowser();
+  });
+  beforeEach(async () => {
+    used.context = await browser.newContext();
+  });
+  afterEach(() => used.context.close());
+  afterAll(() => browser.close());
+  return used;
+}
+
+/**
+ * The page of these tests and one browser with a profile on disk, for all tests of a file; each test
+ * has an origin of its own, and with it databases, locks and workers of its own.
+ */
+export function useOrigins(): { readonly context: BrowserContext; readonly url: string } {
+  const page = usePage();
+  const used = {} as { context: BrowserContext; url: string };
+  let profile: Profile;
+  let origins = 0;
+  beforeAll(async () => {
+    profile = await newProfile();
+    used.context = await profile.start();
+  });
+  beforeEach(() => {
+    used.url = page.server.url.replace('localhost', `test-${++origins}.localhost`);
+  });
+  afterEach(async () => {
+    for (const tab of used.context.pages().slice(1)) await tab.close(); // the first is the browser's own
+  });
+  afterAll(() => profile.remove());
   return used;
 }

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { newTab } from '../support/browser.ts';
 import { servePage } from '../support/page-server.ts';
 import type { PageServer } from '../support/page-server.ts';
-import { useBrowser } from './fixture.ts';
+import { useContext } from './fixture.ts';
 import type { LeanApi } from './lean-page/main.ts';
 import { ALL_USED } from './use-log.ts';
 
@@ -26,7 +26,7 @@ const LAZY_FILE = new RegExp(`assets/(${PARTS.join('|')})-.*\\.js$`);
 const TRANSACTION_FILE = /assets\/transaction-manager-.*\.js$/;
 const WORKER_FILE = /worker-.*\.js$/;
 
-const browser = useBrowser();
+const browser = useContext();
 let server: PageServer;
 
 beforeAll(async () => {

@@ -1,15 +1,14 @@
 import type { Page } from 'playwright';
 import { describe, expect, it } from 'vitest';
 import { newTab } from '../support/browser.ts';
-import { useBrowser, usePage } from './fixture.ts';
+import { useOrigins } from './fixture.ts';
 import { until } from './group-tabs.ts';
 
-const page = usePage();
-const browser = useBrowser();
+const page = useOrigins();
 
 /** A tab that stays, so that the worker does. */
 async function openKeeper(): Promise<Page> {
-  const keeper = await newTab(browser.context, page.server.url);
+  const keeper = await newTab(page.context, page.url);
   await keeper.evaluate(async () => {
     await window.api.open('shop', 'default');
     await window.api.mustGetLog().admin.createTopics([window.api.topic('events')]);
@@ -41,14 +40,13 @@ const STATES: readonly State[] = [
 
 const LEAVE = {
   navigates: async (tab: Page): Promise<unknown> => tab.goto('about:blank'),
-  'loads another page': async (tab: Page): Promise<unknown> =>
-    tab.goto(`${page.server.url}/?elsewhere`),
+  'loads another page': async (tab: Page): Promise<unknown> => tab.goto(`${page.url}/?elsewhere`),
   closes: async (tab: Page): Promise<unknown> => tab.close({ runBeforeUnload: true }),
 } as const;
 
 /** Opens a tab that sends in a listener of `event` and is in that state; what it sent before. */
 async function openTab(keeper: Page, state: State, event: string): Promise<Page> {
-  const tab = await newTab(browser.context, page.server.url);
+  const tab = await newTab(page.context, page.url);
   await tab.evaluate(
     async ([state, event]) => {
       await window.api.open('shop', 'default');
@@ -112,7 +110,7 @@ it('a tab that is hidden stores what it sends then', async () => {
 
 it('a tab that is left has committed what it had processed', async () => {
   const keeper = await openKeeper();
-  const tab = await newTab(browser.context, page.server.url);
+  const tab = await newTab(page.context, page.url);
   await tab.evaluate(async () => {
     await window.api.open('shop', 'default');
     const log = window.api.mustGetLog();

@@ -1,10 +1,10 @@
 import type { Frame } from 'playwright';
 import { expect, it } from 'vitest';
-import { useBrowser, usePage } from './fixture.ts';
+import { useContext, usePage } from './fixture.ts';
 import { ALL_USED } from './use-log.ts';
 
 const page = usePage();
-const browser = useBrowser();
+const browser = useContext();
 
 /** The page in a frame without an origin: locks, databases, workers and storage are there, and refused. */
 async function openFrame(): Promise<Frame> {

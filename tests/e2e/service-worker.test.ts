@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { newTab } from '../support/browser.ts';
 import { servePage } from '../support/page-server.ts';
-import { useBrowser } from './fixture.ts';
+import { useContext } from './fixture.ts';
 import type { ServiceWorkerApi } from './service-worker/register.ts';
 import { ALL_USED } from './use-log.ts';
 
 declare const api: ServiceWorkerApi;
 
-const browser = useBrowser();
+const browser = useContext();
 
 // Neither may call import(): the specification forbids it.
 describe.each(['module', 'classic'] as const)('in a service worker (%s)', (kind) => {

@@ -1,15 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { newTab } from '../support/browser.ts';
-import { useBrowser, usePage } from './fixture.ts';
+import { useOrigins } from './fixture.ts';
 
-const page = usePage();
-const browser = useBrowser();
+const page = useOrigins();
 
 describe.each(['shared', 'dedicated', 'inline'] as const)('a table in two tabs (%s)', (host) => {
   it('is the same in both, as either sends, and after a reload', async () => {
     const tabs = [
-      await newTab(browser.context, page.server.url),
-      await newTab(browser.context, page.server.url),
+      await newTab(page.context, page.url),
+      await newTab(page.context, page.url),
     ] as const;
     /** Opens a table, and shows in the title what it has, at each change. */
     const open = (tab: (typeof tabs)[number]): Promise<void> =>

@@ -2,7 +2,7 @@ import type { OutgoingHttpHeaders } from 'node:http';
 import type { Page } from 'playwright';
 import { afterEach, describe, expect, it } from 'vitest';
 import { newTab } from '../support/browser.ts';
-import { useBrowser, usePage } from './fixture.ts';
+import { useContext, usePage } from './fixture.ts';
 
 /** Why the worker's file cannot be had: what an app's author is told, and what to do about it. */
 
@@ -11,7 +11,7 @@ const PAGE = /^\/(index\.html)?$/;
 const SCRIPT = { 'content-type': 'text/javascript' };
 
 const page = usePage();
-const browser = useBrowser();
+const browser = useContext();
 
 afterEach(() => page.server.override(FILE, undefined));
 

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium } from 'playwright';
-import type { BrowserContext, Page } from 'playwright';
+import type { Browser, BrowserContext, Page } from 'playwright';
 import { BROWSER_ARGS, findBrowser } from './find-browser.mjs';
 
 /** A browser with a profile on disk, so that IndexedDB is on disk too. */
@@ -14,6 +14,15 @@ export interface Profile {
   kill(): Promise<void>;
   /** Quits, and deletes the profile. */
   remove(): Promise<void>;
+}
+
+/** Starts a browser whose contexts keep their data in memory. */
+export async function startBrowser(): Promise<Browser> {
+  const executablePath = await findBrowser();
+  return chromium.launch({
+    args: BROWSER_ARGS,
+    ...(executablePath !== undefined && { executablePath }),
+  });
 }
 
 export async function newProfile(): Promise<Profile> {

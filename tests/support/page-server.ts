@@ -27,12 +27,18 @@ export type ServiceWorkerKind =
   /** A classic script, all in one file. */
   | 'classic';
 
+/** The pages that were built: the suites of a file, and the files of a worker, share a build. */
+const pages = new Map<string, Promise<readonly BuiltFile[]>>();
+
 /** Builds the page at `root` as an app would, and serves it from memory on a port of its own. */
 export async function servePage(
   root: string,
   serviceWorker?: ServiceWorkerKind,
 ): Promise<PageServer> {
-  return serveFiles(await buildAll(root, serviceWorker));
+  const key = `${root} ${serviceWorker}`;
+  const files = pages.get(key) ?? buildAll(root, serviceWorker);
+  pages.set(key, files);
+  return serveFiles(await files);
 }
 
 /** Builds what Vite's `config` says, and serves it from memory on a port of its own. */
