@@ -3,8 +3,9 @@ import type { TopicInfo } from '../../src/protocol/topic.ts';
 import { fromErrorData } from '../../src/protocol/error-data.ts';
 import { HEAD_KEY, partitionStore } from '../../src/store/schema.ts';
 import type { RowRef } from '../../src/store/store.ts';
-import { openTestLog, recordsOf, valuesOf } from '../support/broker-fixture.ts';
+import { recordsOf, valuesOf } from '../support/broker-fixture.ts';
 import type { TestBroker } from '../support/broker-fixture.ts';
+import { World } from '../support/world.ts';
 
 /** The records of one partition, v0 to v9, in five rows of two; the rows' keys are 0, 2, 4, 6, 8. */
 export const ROWS: readonly number[] = [0, 2, 4, 6, 8];
@@ -33,7 +34,7 @@ export interface DamagedLog {
 }
 
 export async function openDamagedLog(): Promise<DamagedLog> {
-  const log = openTestLog();
+  const log = new World();
   const shop = log.broker();
   const topic = await shop.create('orders');
   for (const key of ROWS) await shop.append(topic, ...values(key, key + 2));

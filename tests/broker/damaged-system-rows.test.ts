@@ -10,11 +10,12 @@ import {
   topicsVersionRef,
 } from '../../src/store/schema.ts';
 import type { Key } from '../../src/store/store.ts';
-import { batch, errorOf, openTestLog } from '../support/broker-fixture.ts';
-import type { TestLog } from '../support/broker-fixture.ts';
+import { appendOf, batch, errorOf } from '../support/broker-fixture.ts';
+import { World } from '../support/world.ts';
+import { GROUP_ID, Member } from './groups/group-fixture.ts';
 
 /** Puts a value underneath the brokers, as a browser that damages data would. */
-async function put(log: TestLog, store: string, key: Key, value: unknown): Promise<void> {
+async function put(log: World, store: string, key: Key, value: unknown): Promise<void> {
   await log.store.update([{ store, key }], (_, write) => write.put(store, key, value));
 }
 
@@ -26,7 +27,7 @@ const DAMAGED: [string, unknown][] = [
 ];
 
 test.each(DAMAGED)('a head that is %s fails its partition, and no other', async (_, head) => {
-  const log = openTestLog();
+  const log = new World();
   const shop = log.broker();
   const bad = await shop.create('bad'); // has the first partition store
   const good = await shop.create('good');
@@ -35,12 +36,7 @@ test.each(DAMAGED)('a head that is %s fails its partition, and no other', async 
 
   // In one group commit, from a broker that remembers nothing.
   const { broker } = log.broker();
-  const appends = [bad, good].map(({ id }) => ({
-    topicId: id,
-    partition: 0,
-    batch: batch('v'),
-    compression: 'none' as const,
-  }));
+  const appends = [bad, good].map((topic) => appendOf(topic, batch('v')));
   const [refused, stored] = await broker.produce({ appends, durability: 'relaxed' });
   expect(stored).toMatchObject({ baseOffset: 0 });
   const error = fromErrorData((refused as { error: Parameters<typeof fromErrorData>[0] }).error);
@@ -61,7 +57,7 @@ test.each(DAMAGED)('a head that is %s fails its partition, and no other', async 
 });
 
 test('a group whose row is damaged fails by itself, and deleting it is the way out', async () => {
-  const log = openTestLog();
+  const log = new World();
   const { broker } = log.broker();
   await put(log, GROUPS, 'bad', { members: 'many' });
   await put(log, GROUPS, 'good', {
@@ -85,7 +81,7 @@ test('a group whose row is damaged fails by itself, and deleting it is the way o
 });
 
 test('a topic whose row is damaged keeps no other from being opened and listed', async () => {
-  const log = openTestLog();
+  const log = new World();
   const shop = log.broker();
   const good = await shop.create('good');
   await shop.append(good, 'v');
@@ -107,61 +103,43 @@ test('a topic whose row is damaged keeps no other from being opened and listed',
   await broker.createTopics([{ name: 'other' }]);
 });
 
+/** A member of a group that reads the topic `t`. */
+const inT = { subscription: { topics: ['t'], patterns: [] } };
+
 test.each(DAMAGED)(
   'a committed offset that is %s stops who begins there, and nobody else',
   async (_, row) => {
-    const log = openTestLog();
+    const log = new World();
     const { broker } = log.broker();
     const [t] = await broker.createTopics([{ name: 't' }, { name: 'u' }]);
-    const join = {
-      groupId: 'g',
-      memberId: 'm',
-      clientId: 'c',
-      subscription: { topics: ['t'], patterns: [] },
-      assignor: null,
-      hidden: false,
-      sessionTimeoutMs: 10_000,
-      rebalanceTimeoutMs: 60_000,
-    };
-    const view = await broker.joinGroup(join);
-    await put(log, OFFSETS, ['g', t!.id, 0], row);
+    const member = await Member.join(broker, 'm', inT);
+    await put(log, OFFSETS, [GROUP_ID, t!.id, 0], row);
 
-    expect(await broker.listGroupOffsets({ groupId: 'g' })).toEqual([]);
-    expect(await broker.describeGroups(['g'])).toHaveLength(1);
-    const member = {
-      groupId: 'g',
-      memberId: 'm',
-      instance: view.instance,
-      memberEpoch: view.memberEpoch,
-    };
-    const positioning = broker.positionPartitions({
-      member,
-      partitions: view.owned,
-      from: { at: 'earliest' },
-    });
-    expect(await errorOf(positioning)).toMatchObject({
+    expect(await broker.listGroupOffsets({ groupId: GROUP_ID })).toEqual([]);
+    expect(await broker.describeGroups([GROUP_ID])).toHaveLength(1);
+    expect(await errorOf(member.positions())).toMatchObject({
       code: 'LOG_CORRUPT',
-      details: { store: OFFSETS, key: `g/${t!.id}/0` },
+      details: { store: OFFSETS, key: `${GROUP_ID}/${t!.id}/0` },
     });
     await broker.alterGroupOffsets({
-      groupId: 'g',
+      groupId: GROUP_ID,
       partitions: [{ topic: 't', partition: undefined, to: { at: 'earliest' }, metadata: '' }],
       force: true,
       isReset: true,
     });
-    expect(await broker.listGroupOffsets({ groupId: 'g' })).toMatchObject([
+    expect(await broker.listGroupOffsets({ groupId: GROUP_ID })).toMatchObject([
       { topic: 't', offset: 0 },
     ]);
 
-    await put(log, OFFSETS, ['g', t!.id, 0], row);
-    await broker.leaveGroup({ member, offsets: [] });
-    await broker.deleteGroups(['g']);
+    await put(log, OFFSETS, [GROUP_ID, t!.id, 0], row);
+    await member.leave();
+    await broker.deleteGroups([GROUP_ID]);
     await broker.deleteTopics(['u']);
   },
 );
 
 test.each(DAMAGED)('a transactional id whose row is %s is given out anew', async (_, row) => {
-  const log = openTestLog();
+  const log = new World();
   const { broker } = log.broker();
   await put(log, PRODUCERS, 'tx', row);
   const request = { transactionalId: 'tx', holder: 'me', seen: null };
@@ -169,7 +147,7 @@ test.each(DAMAGED)('a transactional id whose row is %s is given out anew', async
 });
 
 test('a row of partition stores that is lost keeps topics from being created and deleted, and nothing else', async () => {
-  const log = openTestLog();
+  const log = new World();
   const shop = log.broker();
   const topic = await shop.create('t');
   await log.store.update([topicsVersionRef], (_, write) =>
@@ -184,15 +162,5 @@ test('a row of partition stores that is lost keeps topics from being created and
   };
   expect(await errorOf(other.broker.createTopics([{ name: 'u' }]))).toMatchObject(corrupt);
   expect(await errorOf(other.broker.deleteTopics(['t']))).toMatchObject(corrupt);
-  const view = await other.broker.joinGroup({
-    groupId: 'g',
-    memberId: 'm',
-    clientId: 'c',
-    subscription: { topics: ['t'], patterns: [] },
-    assignor: null,
-    hidden: false,
-    sessionTimeoutMs: 10_000,
-    rebalanceTimeoutMs: 60_000,
-  });
-  expect(view.owned).toHaveLength(1);
+  expect((await Member.join(other.broker, 'm', inT)).partitions).toHaveLength(1);
 });

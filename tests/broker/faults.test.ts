@@ -1,27 +1,18 @@
 import fc from 'fast-check';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { OUTCOME_UNKNOWN, STORAGE_FULL, STORAGE_UNAVAILABLE } from '../../src/base/error-rules.ts';
 import { deferred } from '../../src/base/deferred.ts';
 import { TablogError } from '../../src/base/error.ts';
-import type { TopicInfo } from '../../src/protocol/topic.ts';
-import { batch, idle, openTestLog, valuesOf } from '../support/broker-fixture.ts';
-import type { TestBroker, TestLog } from '../support/broker-fixture.ts';
+import { batch, valuesOf } from '../support/broker-fixture.ts';
 import type { Fault } from '../support/fault-store.ts';
+import { idle } from '../support/waiting.ts';
+import { log, orders, shop, stored, useShop } from './shop.ts';
 
 const full = new TablogError(STORAGE_FULL, 'no room');
 const gone = new TablogError(STORAGE_UNAVAILABLE, 'the browser closed the database');
 const unknown = new TablogError(OUTCOME_UNKNOWN, 'a write was cut off');
 
-let log: TestLog;
-let shop: TestBroker;
-let orders: TopicInfo;
-beforeEach(async () => {
-  log = openTestLog();
-  shop = log.broker();
-  orders = await shop.create('orders');
-});
-
-const stored = (): Promise<string[]> => log.broker().readAll(orders);
+useShop();
 
 describe('a write that fails', () => {
   test('is told, and nothing is stored', async () => {

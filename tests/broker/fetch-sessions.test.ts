@@ -1,26 +1,14 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { FetchPartition, FetchedPartition } from '../../src/protocol/fetch.ts';
-import type { TopicInfo } from '../../src/protocol/topic.ts';
-import {
-  batch,
-  errorOf,
-  found,
-  idle,
-  openTestLog,
-  valuesOf,
-  want,
-} from '../support/broker-fixture.ts';
-import type { TestBroker, TestLog } from '../support/broker-fixture.ts';
+import { batch, errorOf, found, valuesOf, want } from '../support/broker-fixture.ts';
+import type { TestBroker } from '../support/broker-fixture.ts';
+import { idle } from '../support/waiting.ts';
+import { log, orders, shop, useShop } from './shop.ts';
 
-let log: TestLog;
-let shop: TestBroker;
-let orders: TopicInfo;
 let fetchId = 0;
 
-beforeEach(async () => {
-  log = openTestLog();
-  shop = log.broker();
-  orders = await shop.create('orders', 40);
+useShop(40);
+beforeEach(() => {
   fetchId = 0;
 });
 
@@ -30,17 +18,24 @@ interface Ask {
   readonly forget?: readonly number[];
   readonly maxWaitMs?: number;
   readonly maxBytes?: number;
+  readonly through?: TestBroker;
 }
 
 /** The next fetch of the session 1. */
-function ask({ epoch, join = [], forget = [], ...rest }: Ask): Promise<FetchedPartition[]> {
+function ask({
+  epoch,
+  join = [],
+  forget = [],
+  through = shop,
+  ...rest
+}: Ask): Promise<FetchedPartition[]> {
   const session = {
     id: 1,
     epoch,
     forget: forget.map((partition) => ({ topicId: orders.id, partition })),
   };
   const common = { clientId: 'tab', fetchId: ++fetchId, maxWaitMs: 60_000 };
-  return shop.broker.fetch({ ...common, ...rest, session, partitions: join });
+  return through.broker.fetch({ ...common, ...rest, session, partitions: join });
 }
 
 const at = (partition: number, offset = 0): FetchPartition => want(orders, { partition, offset });
@@ -123,11 +118,11 @@ describe('maxBytes', () => {
   ])('bounds all partitions together, but for one batch: %s', async (_, isRemembered) => {
     const all = Array.from({ length: 40 }, (_, partition) => partition);
     for (const partition of all) await append(partition, value);
-    if (!isRemembered) shop = log.broker();
+    const through = isRemembered ? shop : log.broker();
     const join = all.map((partition) => at(partition));
     const seen = new Set<number>();
     for (let epoch = 0; seen.size < 40; epoch++) {
-      const parts = await ask({ epoch, maxBytes: 5000, ...(epoch === 0 && { join }) });
+      const parts = await ask({ epoch, through, maxBytes: 5000, ...(epoch === 0 && { join }) });
       expect(bytesOf(parts)).toBeLessThanOrEqual(5000 + 1100);
       expect(parts.length).toBeGreaterThan(0);
       for (const { partition } of parts) seen.add(partition);

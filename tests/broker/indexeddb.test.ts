@@ -6,17 +6,18 @@ import { poolRef } from '../../src/store/indexeddb/idb-pool.ts';
 import type { Store } from '../../src/store/store.ts';
 import { openHintChannel } from '../../src/protocol/hint.ts';
 import { stubIndexedDb } from '../store/indexeddb/fake-indexeddb.ts';
-import { batch, baseOffset, errorOf, openTestLog } from '../support/broker-fixture.ts';
-import type { TestBroker, TestLog } from '../support/broker-fixture.ts';
+import { batch, baseOffset, errorOf } from '../support/broker-fixture.ts';
+import type { TestBroker } from '../support/broker-fixture.ts';
+import { World } from '../support/world.ts';
 
 stubIndexedDb();
 
 // Each broker with a connection of its own to one database, as the workers of several tabs have.
-let log: TestLog;
+let log: World;
 let one: TestBroker;
 let other: TestBroker;
 beforeEach(async () => {
-  log = openTestLog();
+  log = new World();
   const openStore = (options: { readonly mustExist: boolean }): Promise<Store> =>
     openIdbStore(log.name, options);
   [one, other] = [log.broker({ openStore }), log.broker({ openStore })];

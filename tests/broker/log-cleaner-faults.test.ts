@@ -1,18 +1,16 @@
-import { setMaxListeners } from 'node:events';
-import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
-import type { Clock } from '../../src/platform/clock.ts';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { deferred } from '../../src/base/deferred.ts';
-import { LogBroker } from '../../src/broker/log-broker.ts';
 import { topic } from '../../src/index.ts';
 import type { Log } from '../../src/index.ts';
-import { openMemoryStore } from '../../src/store/memory-store.ts';
 import { PRODUCERS } from '../../src/store/schema.ts';
-import { batch, openTestLog } from '../support/broker-fixture.ts';
-import { FaultStore } from '../support/fault-store.ts';
-import { openTab, settle } from '../support/log-fixture.ts';
+import { batch } from '../support/broker-fixture.ts';
+import type { TestBroker } from '../support/broker-fixture.ts';
+import type { FaultStore } from '../support/fault-store.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { FAULT_KINDS } from './fault-kinds.ts';
 import type { FaultKind } from './fault-kinds.ts';
+import { World } from '../support/world.ts';
+import { settle } from '../support/waiting.ts';
 
 const ROUND_MS = 300_000;
 const DAY_MS = 86_400_000;
@@ -36,7 +34,7 @@ type Bound = 'retention' | 'budget';
 /** A log with something for a round to do, and a connection that a test breaks. */
 interface Tended {
   readonly log: Log;
-  readonly clock: ManualClock;
+  readonly world: World;
   /** The connection that is open. */
   readonly connection: () => FaultStore;
   /** The same log through another broker, which looks after nothing. */
@@ -48,20 +46,9 @@ interface Tended {
 const KIB = 'x'.repeat(1024);
 
 async function openTended(bound: Bound): Promise<Tended> {
-  const clock = new ManualClock();
-  const store = openMemoryStore(clock.now());
-  setMaxListeners(0, store.closed); // one a connection
-  const connections: FaultStore[] = [];
-  const openStore = async (): Promise<FaultStore> => {
-    const connection = new FaultStore(store);
-    connections.push(connection);
-    return connection;
-  };
-  const open = (through: Clock): Promise<Log> => {
-    const broker = new LogBroker({ name: crypto.randomUUID(), openStore, clock: through });
-    return openTab({ open: () => ({ broker, close: () => broker.close() }) });
-  };
-  const log = await open(clock);
+  const world = new World();
+  const { clock, store } = world;
+  const { log, connections } = await world.openTab();
   const retention = bound === 'retention' ? { ms: 9 * DAY_MS, bytes: 5_000 } : {};
   await log.admin.createTopics([
     topic('orders', { retention }),
@@ -81,9 +68,9 @@ async function openTended(bound: Bound): Promise<Tended> {
   await transactional.transaction((tx) => tx.send('orders', { value: 'last', timestamp }));
   return {
     log,
-    clock,
+    world,
     connection: () => connections.at(-1)!,
-    other: () => open(new ManualClock()),
+    other: async () => (await world.openTab({ clock: new ManualClock() })).log,
     async result() {
       const names = ['orders', 'state'];
       const described = await log.admin.describeTopics(names);
@@ -104,8 +91,7 @@ async function faultAt(
   const released = deferred();
   const calls = store.calls;
   store.failNth(nth, kind.fault(released.promise));
-  tended.clock.advance(8 * DAY_MS);
-  await settle();
+  await tended.world.pass(8 * DAY_MS);
   if (store.calls <= calls + nth) return undefined;
   return { ...tended, release: released.resolve };
 }
@@ -113,8 +99,7 @@ async function faultAt(
 describe.each<Bound>(['retention', 'budget'])('a round by %s, of which a call', (bound) => {
   test.each(FAULT_KINDS)('$name, is made good by the next one', async (kind) => {
     const whole = await openTended(bound);
-    whole.clock.advance(8 * DAY_MS);
-    await settle();
+    await whole.world.pass(8 * DAY_MS);
     const expected = await whole.result();
     let nth = 0;
     for (; ; nth++) {
@@ -123,8 +108,7 @@ describe.each<Bound>(['retention', 'budget'])('a round by %s, of which a call', 
       tended.release();
       for (let round = 0; round < 3; round++) {
         await tended.result(); // a connection that is lost is opened when somebody needs it
-        tended.clock.advance(ROUND_MS);
-        await settle();
+        await tended.world.pass(ROUND_MS);
       }
       expect(await tended.result(), `call ${nth}`).toEqual(expected);
       await tended.log.close();
@@ -139,7 +123,8 @@ describe.each<Bound>(['retention', 'budget'])('a round by %s, of which a call', 
       for (let nth = 0; ; nth++) {
         const tended = await faultAt(bound, nth, kind);
         if (tended === undefined) break;
-        const { log, clock, release } = tended;
+        const { log, release } = tended;
+        const { clock } = tended.world;
         const other = await tended.other();
         const sent = await other.producer().send('orders', { value: 'a' });
         expect(sent).toMatchObject({ offset: 12 });
@@ -187,47 +172,35 @@ describe('a broker whose round hangs', () => {
     vi.stubGlobal('navigator', { locks });
     const liveness = { onDeath() {}, isAlive: async () => true };
     for (let nth = 1; ; nth++) {
-      const { store, clock, name } = openTestLog();
-      const connection = new FaultStore(store);
-      const [slow, other] = [connection, new FaultStore(store)].map(
-        (opened) => new LogBroker({ name, openStore: async () => opened, clock, liveness }),
-      ) as [LogBroker, LogBroker];
-      onTestFinished(() => [slow, other].forEach((each) => each.close()));
-      const config = { retention: { ms: null, bytes: 5_000 } };
-      const [info] = await slow.createTopics([{ name: 'orders', partitions: 1, config }]);
-      const append = async (through: LogBroker): Promise<unknown> => {
-        const appends = [
-          { topicId: info!.id, partition: 0, batch: batch(KIB), compression: 'none' as const },
-        ];
-        return (await through.produce({ appends, durability: 'relaxed' }))[0];
-      };
+      const world = new World();
+      const [slow, other] = [world.broker({ liveness }), world.broker({ liveness })];
+      const info = await slow.create('orders', 1, { retention: { ms: null, bytes: 5_000 } });
+      const append = (through: TestBroker): Promise<unknown> => through.produce(info, batch(KIB));
       for (let i = 0; i < 20; i++) await append(slow);
-      const left = async (): Promise<unknown> => (await other.describeTopics(['orders']))[0];
+      const left = async (): Promise<unknown> => (await other.broker.describeTopics(['orders']))[0];
       const range = (startOffset: number, endOffset: number): object => ({
         partitions: [{ startOffset, endOffset }],
       });
       expect(await left()).toMatchObject(range(0, 20));
       const released = deferred();
-      const calls = connection.calls;
+      const { connection } = slow;
+      const { calls } = connection;
       // The first call is made before the lock is asked for.
       connection.failNth(nth, { until: released.promise });
-      clock.advance(10_000);
-      await settle();
+      await world.pass(10_000);
       if (connection.calls <= calls + nth) break;
       const before = await left();
-      clock.advance(ROUND_MS);
-      await settle();
+      await world.pass(ROUND_MS);
       expect(await left()).toEqual(before);
       expect(await append(other)).toMatchObject({ baseOffset: 20 });
       locks.release();
-      clock.advance(ROUND_MS);
-      await settle();
+      await world.pass(ROUND_MS);
       expect(await left()).toMatchObject(range(16, 21));
       released.resolve();
       await settle();
       expect(await left()).toMatchObject(range(16, 21));
       expect(await append(slow)).toMatchObject({ baseOffset: 21 });
-      for (const each of [slow, other]) each.close();
+      for (const { broker } of [slow, other]) broker.close();
       locks.release();
     }
   });

@@ -1,15 +1,14 @@
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { deferred } from '../../src/base/deferred.ts';
-import { LogBroker } from '../../src/broker/log-broker.ts';
 import { topic } from '../../src/index.ts';
 import { headRef } from '../../src/log/head.ts';
 import type { Log, TopicLike, TopicOptions } from '../../src/index.ts';
-import { openMemoryStore } from '../../src/store/memory-store.ts';
 import { PRODUCERS, partitionStore } from '../../src/store/schema.ts';
-import type { Store } from '../../src/store/store.ts';
-import { FaultStore } from '../support/fault-store.ts';
-import { offsetsOf, openTab, readAll, settle, texts } from '../support/log-fixture.ts';
-import { ManualClock } from '../support/manual-clock.ts';
+import type { FaultStore } from '../support/fault-store.ts';
+import { offsetsOf, readAll, texts } from '../support/log-fixture.ts';
+import { World } from '../support/world.ts';
+import type { Tab } from '../support/world.ts';
+import { settle } from '../support/waiting.ts';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -18,48 +17,23 @@ const YEAR_MS = 365 * DAY_MS;
 
 const KIB = 'x'.repeat(1024);
 
-/** A log whose broker has a clock that a test moves. */
-class Tended {
-  readonly log: Log;
-  readonly store: Store;
-  /** What the broker of `log` sees of the store. */
-  readonly connection: FaultStore;
-  readonly clock: ManualClock;
-
-  private constructor(log: Log, store: Store, connection: FaultStore, clock: ManualClock) {
-    this.log = log;
-    this.store = store;
-    this.connection = connection;
-    this.clock = clock;
-  }
+/** A log in a tab, which is cleaned as its broker's clock is moved. */
+class Tended extends World {
+  #tab!: Tab;
 
   static async open(...topics: readonly TopicLike[]): Promise<Tended> {
-    const clock = new ManualClock();
-    const store = openMemoryStore(clock.now());
-    onTestFinished(() => store.close());
-    const connection = new FaultStore(store);
-    const log = await openTab({
-      open(name) {
-        const broker = new LogBroker({ name, openStore: async () => connection, clock });
-        return { broker, close: () => broker.close() };
-      },
-    });
-    await log.admin.createTopics(topics);
-    return new Tended(log, store, connection, clock);
+    const tended = new Tended();
+    tended.#tab = await tended.openTab({}, ...topics);
+    return tended;
   }
 
-  /** The same log in a tab with a broker of its own. */
-  other(): Promise<Log> {
-    const { store, clock } = this;
-    return openTab(
-      {
-        open: (name) => ({
-          broker: new LogBroker({ name, openStore: async () => store, clock }),
-          close() {}, // it would close the store
-        }),
-      },
-      this.log.name,
-    );
+  get log(): Log {
+    return this.#tab.log;
+  }
+
+  /** The connection of the broker of `log`. */
+  get connection(): FaultStore {
+    return this.#tab.connection;
   }
 
   /** Records of the clock's time, one row each. */
@@ -68,12 +42,6 @@ class Tended {
     for (const value of values) {
       await producer.send(to as string, { key: 'k', value, timestamp: this.clock.now() });
     }
-  }
-
-  /** Time goes by, and the round that is due on the way is over. */
-  async pass(ms: number): Promise<void> {
-    this.clock.advance(ms);
-    await settle();
   }
 
   /** The next round, at the present time but for the minutes until it is due. */
@@ -443,7 +411,7 @@ describe('tombstones', () => {
 test('a deleted key does not come back from the memory of a broker that knows its value', async () => {
   const tended = await Tended.open(orders({ cleanup: 'compact', deleteRetentionMs: HOUR_MS }));
   await tended.send('orders', 'a');
-  const other = await tended.other();
+  const { log: other } = await tended.openTab();
   await other.producer().send('orders', { key: 'k', value: null });
   await tended.pass(10_000);
   await tended.pass(2 * HOUR_MS);

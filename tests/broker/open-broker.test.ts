@@ -10,8 +10,9 @@ import { openMemoryStore } from '../../src/store/memory-store.ts';
 import { stubIndexedDb } from '../store/indexeddb/fake-indexeddb.ts';
 import { errorOf } from '../support/broker-fixture.ts';
 import { FakeLocks } from '../support/fake-locks.ts';
-import { settle, take } from '../support/log-fixture.ts';
+import { take } from '../support/log-fixture.ts';
 import { ManualClock } from '../support/manual-clock.ts';
+import { settle } from '../support/waiting.ts';
 
 stubIndexedDb();
 

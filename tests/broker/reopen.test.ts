@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
   CLOSED,
   STORAGE_BLOCKED,
@@ -6,24 +6,15 @@ import {
   STORAGE_UNAVAILABLE,
 } from '../../src/base/error-rules.ts';
 import { TablogError } from '../../src/base/error.ts';
-import type { TopicInfo } from '../../src/protocol/topic.ts';
 import { openMemoryStore } from '../../src/store/memory-store.ts';
-import { batch, errorOf, idle, openTestLog, valuesOf } from '../support/broker-fixture.ts';
-import type { TestBroker, TestLog } from '../support/broker-fixture.ts';
+import { batch, errorOf, valuesOf } from '../support/broker-fixture.ts';
 import { FaultStore } from '../support/fault-store.ts';
+import { idle } from '../support/waiting.ts';
+import { log, orders, shop, stored, useShop } from './shop.ts';
 
 const gone = new TablogError(STORAGE_UNAVAILABLE, 'the browser closed the database');
 
-let log: TestLog;
-let shop: TestBroker;
-let orders: TopicInfo;
-beforeEach(async () => {
-  log = openTestLog();
-  shop = log.broker();
-  orders = await shop.create('orders');
-});
-
-const stored = (): Promise<string[]> => log.broker().readAll(orders);
+useShop();
 
 describe('a connection that the browser closed', () => {
   test('is opened anew, once, and the call succeeds', async () => {
@@ -69,7 +60,7 @@ describe('a connection that the browser closed', () => {
     let opened = 0;
     const flaky = log.broker({
       openStore: async () => {
-        const store = new FaultStore(log.store);
+        const store = log.connect();
         if (opened++ < 2) store.failNext({ error: gone, closes: gone });
         return store;
       },
@@ -97,7 +88,7 @@ describe('a connection that the browser closed', () => {
     let opened = 0;
     const late = log.broker({
       openStore: async () => {
-        const store = new FaultStore(log.store);
+        const store = log.connect();
         if (opened++ === 0) store.close(gone);
         return store;
       },

@@ -1,16 +1,11 @@
 import fc from 'fast-check';
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { PROTOCOL_VERSION } from '../../src/protocol/broker.ts';
 import type { TopicInfo } from '../../src/protocol/topic.ts';
-import { openMemoryStore } from '../../src/store/memory-store.ts';
-import { ManualClock } from '../support/manual-clock.ts';
-import {
-  TestBroker,
-  baseOffset,
-  batch,
-  openTestLog,
-  recordsOf,
-} from '../support/broker-fixture.ts';
+import { baseOffset, batch, recordsOf } from '../support/broker-fixture.ts';
+import type { TestBroker } from '../support/broker-fixture.ts';
+import { World } from '../support/world.ts';
+import { eventually } from '../support/waiting.ts';
 
 /** One append: by which broker, into which partition, how many records, and after a turn or not. */
 const step = fc.record({
@@ -27,12 +22,8 @@ describe('several brokers over one store', () => {
         fc.integer({ min: 2, max: 4 }),
         fc.array(step, { minLength: 1, maxLength: 40 }),
         async (count, steps) => {
-          const store = openMemoryStore();
-          const name = crypto.randomUUID();
-          const brokers = Array.from(
-            { length: count },
-            () => new TestBroker(name, new ManualClock(), async () => store),
-          );
+          const world = new World();
+          const brokers = Array.from({ length: count }, () => world.broker());
           const topic = await brokers[0]!.create('orders', 3);
           const model = await appendAll(brokers, topic, steps);
           for (const broker of brokers) {
@@ -74,7 +65,7 @@ describe('several brokers over one store', () => {
   }
 
   test('keep the order of what one broker appends', async () => {
-    const log = openTestLog();
+    const log = new World();
     const [one, other] = [log.broker(), log.broker()];
     const topic = await one.create('orders');
     const numbers = Array.from({ length: 50 }, (_, i) => i);
@@ -89,7 +80,7 @@ describe('several brokers over one store', () => {
   });
 
   test('read on where another broker was asked before', async () => {
-    const log = openTestLog();
+    const log = new World();
     const brokers = [log.broker(), log.broker(), log.broker()];
     const topic = await brokers[0]!.create('orders');
     for (let i = 0; i < 12; i++) {
@@ -111,7 +102,7 @@ describe('hints', () => {
   ];
 
   test('that are forged change nothing but what is looked up again', async () => {
-    const log = openTestLog();
+    const log = new World();
     const shop = log.broker();
     const topic = await shop.create('orders');
     await shop.append(topic, 'a', 'b');
@@ -136,7 +127,7 @@ describe('hints', () => {
   });
 
   test('go out for what is appended, in one message for many', async () => {
-    const log = openTestLog();
+    const log = new World();
     const shop = log.broker();
     const topic = await shop.create('orders', 2);
     log.clock.advance(20);
@@ -153,7 +144,7 @@ describe('hints', () => {
     await shop.append(topic, 'b', 'c');
     await shop.produce(topic, batch('x'), { partition: 1 });
     log.clock.advance(20);
-    await vi.waitFor(() => expect(messages).toHaveLength(2));
+    await eventually(() => expect(messages).toHaveLength(2));
     expect(messages).toEqual([
       { kind: 'appended', partitions: [told(0, 1)] },
       { kind: 'appended', partitions: [told(0, 3), told(1, 1)] },

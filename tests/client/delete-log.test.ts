@@ -4,7 +4,8 @@ import type { Log } from '../../src/index.ts';
 import { inline } from '../../src/inline.ts';
 import type { InlineHost } from '../../src/inline.ts';
 import { stubIndexedDb } from '../store/indexeddb/fake-indexeddb.ts';
-import { AN_HOUR_MS, countOf, memoryHost, settle } from '../support/log-fixture.ts';
+import { AN_HOUR_MS, countOf, memoryHost } from '../support/log-fixture.ts';
+import { eventually, settle } from '../support/waiting.ts';
 
 /** The error of everything that a deleted log had open. */
 const DELETED = {
@@ -127,7 +128,7 @@ describe.each(PLACES)('a log %s', (_, place) => {
     const ended = [...waiting, lingering, transaction].map((promise) =>
       expect(promise).rejects.toMatchObject(DELETED),
     );
-    await vi.waitFor(() => expect(signal).toBeDefined());
+    await eventually(() => expect(signal).toBeDefined());
     await remove();
     await Promise.all(ended);
     expect(signal!.reason).toMatchObject(DELETED);
@@ -140,7 +141,7 @@ describe.each(PLACES)('a log %s', (_, place) => {
     const consumer = log.consumer({ topics: ['t'], group: 'g', commit: 'manual' });
     await consumer.ready;
     await remove();
-    await vi.waitFor(() => expect(() => log.producer()).toThrow(TablogError));
+    await eventually(() => expect(() => log.producer()).toThrow(TablogError));
     expect(() => log.producer()).toThrow(expect.objectContaining(DELETED));
     expect(() => log.consumer({ topics: ['t'] })).toThrow(expect.objectContaining(DELETED));
     const calls = [
@@ -162,7 +163,7 @@ describe.each(PLACES)('a log %s', (_, place) => {
   test('tells a tab that does nothing', async () => {
     const log = await open();
     await remove();
-    await vi.waitFor(() => expect(() => log.producer()).toThrow('was deleted'));
+    await eventually(() => expect(() => log.producer()).toThrow('was deleted'));
     expect(await list()).toEqual([]);
   });
 

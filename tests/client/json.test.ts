@@ -3,7 +3,8 @@ import * as v from 'valibot';
 import { describe, expect, test, vi } from 'vitest';
 import { json, topic } from '../../src/index.ts';
 import type { StandardSchema } from '../../src/index.ts';
-import { countOf, logWith, readAll, settle } from '../support/log-fixture.ts';
+import { countOf, logWith, readAll } from '../support/log-fixture.ts';
+import { settle } from '../support/waiting.ts';
 
 const order = v.object({ id: v.string(), qty: v.pipe(v.number(), v.integer(), v.minValue(1)) });
 const orders = topic('orders', { value: json(order) });

@@ -14,7 +14,8 @@ import {
   take,
   texts,
 } from '../support/log-fixture.ts';
-import { stubHost } from '../support/stub-broker.ts';
+import { stubHost, stubbedLog } from '../support/stub-broker.ts';
+import { eventually } from '../support/waiting.ts';
 
 test('a log has the name it was opened by', async () => {
   expect((await openTab(memoryHost(), 'shop.v2')).name).toBe('shop.v2');
@@ -63,7 +64,7 @@ describe('the signal of openLog', () => {
     abort.abort(reason);
     await expect(opening).rejects.toBe(reason);
     gate.open();
-    await vi.waitFor(() => expect(closes).toBe(1));
+    await eventually(() => expect(closes).toBe(1));
   });
 
   test('opens nothing where it is aborted already', async () => {
@@ -183,9 +184,7 @@ describe('close', () => {
   });
 
   test('settles what is under way', async () => {
-    const host = stubHost();
-    const log = await openTab(host);
-    await log.admin.createTopics(['t']);
+    const { log, host } = await stubbedLog('t');
     const gate = host.hold('produce');
     const sent = log.producer().send('t', { value: 'v' });
     await gate.arrived(1);

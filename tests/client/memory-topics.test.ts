@@ -1,24 +1,22 @@
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { deferred } from '../../src/base/deferred.ts';
 import { STORAGE_TIMEOUT } from '../../src/base/error-rules.ts';
 import { TablogError } from '../../src/base/error.ts';
-import { LogBroker } from '../../src/broker/log-broker.ts';
 import { string, topic } from '../../src/index.ts';
 import type { Log, ResetEvent, TopicLike } from '../../src/index.ts';
-import { openMemoryStore } from '../../src/store/memory-store.ts';
 import { partitionStore } from '../../src/store/schema.ts';
-import { FaultStore } from '../support/fault-store.ts';
 import {
   logWith,
   numbered,
   offsetsOf,
-  openTab,
   openTwoTabs,
   readAll,
-  settle,
   take,
   texts,
 } from '../support/log-fixture.ts';
+import { eventually, settle } from '../support/waiting.ts';
+import { World } from '../support/world.ts';
+import { systemClock } from '../../src/platform/clock.ts';
 
 const chat = topic('chat', { storage: 'memory', partitions: 2 });
 const one = topic('one', { storage: 'memory' });
@@ -57,15 +55,13 @@ describe('a topic in memory', () => {
   });
 
   test('takes nothing of the disk', async () => {
-    const store = openMemoryStore();
-    const broker = new LogBroker({ name: 'log', openStore: async () => store });
-    const log = await openTab({ open: () => ({ broker, close: () => broker.close() }) }, 'log');
-    await log.admin.createTopics([one]);
+    const world = new World();
+    const { log } = await world.openTab({}, one);
     await log.producer().sendBatch('one', numbered(100));
     expect((await log.admin.describeTopics(['one']))[0].partitions[0]!.bytes).toBeGreaterThan(0);
-    expect((await broker.describeLog()).bytes).toBe(0);
+    expect((await world.broker().broker.describeLog()).bytes).toBe(0);
     const partitions = Array.from({ length: 64 }, (_, index) => partitionStore(index));
-    const rows = await Promise.all(partitions.map((partition) => store.readAll(partition)));
+    const rows = await Promise.all(partitions.map((partition) => world.store.readAll(partition)));
     expect(rows.flat()).toEqual([]);
   });
 
@@ -268,19 +264,9 @@ describe('tabs with a worker each', () => {
 test.each([undefined, 'g'])(
   'a disk that failed stops no reader for good: group %s',
   async (group) => {
-    const inner = openMemoryStore();
-    const stores: FaultStore[] = [];
-    const openStore = async (): Promise<FaultStore> => {
-      const store = new FaultStore(inner);
-      stores.push(store);
-      return store;
-    };
-    const open = (): Promise<Log> => {
-      const broker = new LogBroker({ name: 'failing', openStore });
-      return openTab({ open: () => ({ broker, close: () => broker.close() }) }, 'failing');
-    };
-    const [log, other] = [await open(), await open()];
-    await log.admin.createTopics([one]);
+    const world = new World();
+    const { log, connections } = await world.openTab({ clock: systemClock }, one);
+    const { log: other } = await world.openTab({ clock: systemClock });
     await log.producer().send('one', { value: 'a' });
     const options = { topics: ['one'] as const, from: 'earliest', maxWaitMs: 1 } as const;
     const consumer = log.consumer(group === undefined ? options : { ...options, group });
@@ -298,14 +284,14 @@ test.each([undefined, 'g'])(
         }
       }
     })();
-    await vi.waitFor(() => expect([...read]).toEqual(['a']));
+    await eventually(() => expect([...read]).toEqual(['a']));
     const ends = deferred();
     const hangs = { until: ends.promise, error: late, closes: late };
-    stores[0]!.failNextRead(...Array.from({ length: 5 }, () => hangs));
+    connections[0]!.failNextRead(...Array.from({ length: 5 }, () => hangs));
     await other.admin.createTopics([disk]); // all look up anew whose partitions they read
-    for (let turn = 0; turn < 20; turn++) await settle();
+    await settle(100);
     ends.resolve();
-    await vi.waitFor(() => expect(stores.length).toBeGreaterThan(2));
+    await eventually(() => expect(connections.length).toBeGreaterThan(1));
     await other.producer().send('one', { value: 'b' });
     await reading;
     expect([...read]).toEqual(['a', 'b']);

@@ -2,15 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { openLog } from '../../src/index.ts';
 import type { Consumer, Log } from '../../src/index.ts';
 import { memoryHost, openTab, take } from '../support/log-fixture.ts';
-import {
-  committed,
-  fill,
-  four,
-  joined,
-  latch,
-  openTabs,
-  options,
-} from '../support/group-fixture.ts';
+import { committed, fill, four, joined, openTabs, options } from '../support/group-fixture.ts';
+import { latch } from '../support/waiting.ts';
 
 const named = { ...options, memberId: 'tab' } as const;
 

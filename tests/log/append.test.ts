@@ -89,7 +89,7 @@ test('whatever is appended, the partition is what a plain list of batches is', (
         expectTiles(appended.segments, head.endOffset, model.endOffset);
         ({ head } = appended);
         expect(head).toMatchObject({ topicId: 'topic', partition: 3, startOffset: 0, ...model });
-        expect(lookUpTime(head.timeIndex, maxTimestamp)).toBeDefined();
+        expect(lookUpTime(head.timeIndex, maxTimestamp)).toBeLessThan(head.endOffset);
         expect(lookUpTime(head.timeIndex, maxTimestamp + 1)).toBeUndefined();
       }
     }),

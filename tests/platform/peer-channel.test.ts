@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } fro
 import { PeerChannel } from '../../src/platform/peer-channel.ts';
 import type { Peer } from '../../src/platform/peer-channel.ts';
 import { ManualClock } from '../support/manual-clock.ts';
-import { settle } from '../support/log-fixture.ts';
+import { eventually, settle } from '../support/waiting.ts';
 
 const DEADLINE_MS = 5_000;
 /** What an answer that is there by then has to be heard. */
@@ -51,13 +51,13 @@ function heardOn({ endpoint }: Peer): unknown[] {
 
 /** What `peer` says is heard by the last that connected to `leader`, and what that one answers, by it. */
 async function expectConnected(peer: Peer | undefined, leader: Party): Promise<void> {
-  await vi.waitFor(() => expect(leader.peers).not.toEqual([]));
+  await eventually(() => expect(leader.peers).not.toEqual([]));
   const other = leader.peers.at(-1)!;
   const [atLeader, atCaller] = [heardOn(other), heardOn(peer!)];
   peer!.endpoint.postMessage('question', []);
-  await vi.waitFor(() => expect(atLeader).toEqual(['question']));
+  await eventually(() => expect(atLeader).toEqual(['question']));
   other.endpoint.postMessage('answer', []);
-  await vi.waitFor(() => expect(atCaller).toContain('answer'));
+  await eventually(() => expect(atCaller).toContain('answer'));
 }
 
 /** What any script of the origin can do. */
@@ -75,9 +75,9 @@ describe('a connection', () => {
     expect([leader.peers.length, other.peers.length]).toEqual([1, 0]);
     const [atLeader, atCaller] = [heardOn(leader.peers[0]!), heardOn(peer!)];
     peer!.endpoint.postMessage('question', []);
-    await vi.waitFor(() => expect(atLeader).toEqual(['question']));
+    await eventually(() => expect(atLeader).toEqual(['question']));
     leader.peers[0]!.endpoint.postMessage('answer', []);
-    await vi.waitFor(() => expect(atCaller).toContain('answer'));
+    await eventually(() => expect(atCaller).toContain('answer'));
   });
 
   test('is its two ends’ own', async () => {
@@ -88,7 +88,7 @@ describe('a connection', () => {
     const atOther = heardOn(peers[1]!);
     peers[0]!.endpoint.postMessage('from one', []);
     leader.peers[0]!.endpoint.postMessage('to one', []);
-    await vi.waitFor(() => expect(heard[0]).toEqual(['from one']));
+    await eventually(() => expect(heard[0]).toEqual(['from one']));
     await settle();
     expect(heard[1]).toEqual([]);
     expect(atOther).not.toContain('to one');
@@ -213,7 +213,7 @@ describe('who leads', () => {
   test('is told to all others, and not to itself', async () => {
     const [leader, other] = [new Party(), new Party()];
     leader.channel.lead();
-    await vi.waitFor(() => expect(other.leaders).toBe(1));
+    await eventually(() => expect(other.leaders).toBe(1));
     expect(leader.leaders).toBe(0);
   });
 
@@ -262,7 +262,7 @@ describe('what others post', () => {
   test.each(forged)('is nothing to a leader, nor to one that dials: %j', async (data) => {
     const [leader, caller] = [new Party(), new Party()];
     leader.channel.lead();
-    await vi.waitFor(() => expect(caller.leaders).toBe(1));
+    await eventually(() => expect(caller.leaders).toBe(1));
     rawChannel().postMessage(data);
     await expectConnected(await caller.dial('one'), leader);
     expect(leader.peers).toHaveLength(1);
@@ -283,11 +283,11 @@ describe('what others post', () => {
     const [leader, caller] = [new Party(), new Party()];
     leader.channel.lead();
     rawChannel().postMessage({ kind: 'call', from: 'somebody', more: 1 });
-    await vi.waitFor(() => expect(leader.peers).toHaveLength(1));
+    await eventually(() => expect(leader.peers).toHaveLength(1));
     const peer = await caller.dial('one');
     const [atOther, atLeader] = leader.peers.map(heardOn);
     peer!.endpoint.postMessage('hello', []);
-    await vi.waitFor(() => expect(atLeader).toContain('hello'));
+    await eventually(() => expect(atLeader).toContain('hello'));
     expect(atOther).toEqual([]);
   });
 });

@@ -5,8 +5,10 @@ import { TablogError, logDeleted } from '../../src/base/error.ts';
 import { PROTOCOL_VERSION } from '../../src/protocol/broker.ts';
 import type { Method, Request } from '../../src/protocol/broker.ts';
 import { BrokerPort } from '../../src/protocol/broker-port.ts';
-import { batch, found, openTestLog, valuesOf, want } from '../support/broker-fixture.ts';
+import { batch, found, valuesOf, want } from '../support/broker-fixture.ts';
 import { HELLO, METHODS, WELCOME, connect, connected } from './endpoints.ts';
+import { World } from '../support/world.ts';
+import { eventually } from '../support/waiting.ts';
 
 describe('hello', () => {
   test('is answered with who serves', async () => {
@@ -105,7 +107,7 @@ describe('a call', () => {
     const calls = ['a', 'b', 'c'].map((name) =>
       port.call('deleteTopics', [name]).then(() => order.push(name)),
     );
-    await vi.waitFor(() => expect(answers.size).toBe(3));
+    await eventually(() => expect(answers.size).toBe(3));
     for (const name of ['c', 'a', 'b']) answers.get(name)!();
     await Promise.all(calls);
     expect(order).toEqual(['c', 'a', 'b']);
@@ -214,7 +216,7 @@ describe('a call', () => {
 });
 
 test('a whole broker is served: what is produced through the port is fetched through it', async () => {
-  const { port } = await connected(openTestLog().broker().broker);
+  const { port } = await connected(new World().broker().broker);
   const [topic] = await port.call('createTopics', [{ name: 'orders' }]);
   const append = {
     topicId: topic!.id,

@@ -1,7 +1,7 @@
-import { setMaxListeners } from 'node:events';
-import { onTestFinished } from 'vitest';
 import { TablogError } from '../../src/base/error.ts';
 import { LogBroker } from '../../src/broker/log-broker.ts';
+import type { Clock } from '../../src/platform/clock.ts';
+import type { Liveness } from '../../src/platform/liveness.ts';
 import type {
   FetchPartition,
   FetchRequest,
@@ -12,11 +12,9 @@ import type { Append, AppendResult } from '../../src/protocol/produce.ts';
 import type { TopicConfig, TopicInfo } from '../../src/protocol/topic.ts';
 import { fromErrorData } from '../../src/protocol/error-data.ts';
 import { BatchWriter } from '../../src/record/batch-writer.ts';
-import { openMemoryStore } from '../../src/store/memory-store.ts';
 import type { Durability, Store } from '../../src/store/store.ts';
 import { readRecords } from './batches.ts';
 import { FaultStore } from './fault-store.ts';
-import { ManualClock } from './manual-clock.ts';
 
 /** A fetch that found something. */
 export type Found = Exclude<FetchedPartition, { error: unknown }>;
@@ -34,22 +32,33 @@ export interface FetchOptions extends Place {
 }
 
 /** Opens the store of a broker. */
-type OpenStore = (options: { readonly mustExist: boolean }) => Promise<Store>;
+export type OpenStore = (options: { readonly mustExist: boolean }) => Promise<Store>;
+
+interface TestBrokerOptions {
+  readonly name: string;
+  readonly clock: Clock;
+  readonly openStore: OpenStore;
+  readonly liveness?: Liveness;
+  /** Every connection is added here. Default: a list of the broker's own. */
+  readonly connections?: FaultStore[];
+}
 
 /** A broker with short words for what tests do all the time. */
 export class TestBroker {
   readonly broker: LogBroker;
   /** The connection that the broker has, once it has opened one; later ones replace it. */
-  readonly connections: FaultStore[] = [];
+  readonly connections: FaultStore[];
   #fetches = 0;
 
-  constructor(name: string, clock: ManualClock, openStore: OpenStore) {
-    const connect: OpenStore = async (options) => {
-      const connection = new FaultStore(await openStore(options));
-      this.connections.push(connection);
+  constructor({ openStore, connections = [], ...options }: TestBrokerOptions) {
+    this.connections = connections;
+    const connect: OpenStore = async (how) => {
+      const opened = await openStore(how);
+      const connection = opened instanceof FaultStore ? opened : new FaultStore(opened);
+      connections.push(connection);
       return connection;
     };
-    this.broker = new LogBroker({ name, openStore: connect, clock });
+    this.broker = new LogBroker({ ...options, openStore: connect });
   }
 
   get connection(): FaultStore {
@@ -110,48 +119,17 @@ export class TestBroker {
   }
 }
 
-export interface TestLog {
-  readonly name: string;
-  readonly clock: ManualClock;
-  /** What all brokers of the log share. */
-  readonly store: Store;
-  /** One more broker over the same store; closed when the test is over. */
-  broker(options?: { readonly name?: string; readonly openStore?: OpenStore }): TestBroker;
-}
-
-/** A log over a store of its own, in memory by default. */
-export function openTestLog(given?: Store): TestLog {
-  const name = `test-${crypto.randomUUID()}`;
-  const clock = new ManualClock();
-  const store = given ?? openMemoryStore(clock.now());
-  setMaxListeners(0, store.closed); // one a connection
-  return {
-    name,
-    clock,
-    store,
-    broker(options = {}) {
-      const made = new TestBroker(
-        options.name ?? name,
-        clock,
-        options.openStore ?? (async () => store),
-      );
-      onTestFinished(() => made.broker.close());
-      return made;
-    },
-  };
-}
-
 export function want({ id }: TopicInfo, options: FetchOptions = {}): FetchPartition {
   const { partition = 0, offset = 0, maxBytes = 1024 * 1024 } = options;
   return { topicId: id, partition, offset, maxBytes };
 }
 
-/** A batch of records with these values, of the time 1,000. */
 /** The request to store one batch, uncompressed. */
 export function appendOf({ id }: TopicInfo, bytes: ArrayBuffer, partition = 0): Append {
   return { topicId: id, partition, batch: bytes, compression: 'none' };
 }
 
+/** A batch of records with these values, of the time 1,000. */
 export function batch(...values: string[]): ArrayBuffer {
   return timedBatch(...values.map((value) => [1_000, value] as const));
 }
@@ -195,9 +173,4 @@ export async function errorOf(promise: Promise<unknown>): Promise<TablogError> {
   );
   if ('error' in settled && settled.error instanceof TablogError) return settled.error;
   throw new Error('it did not reject with a TablogError', { cause: settled });
-}
-
-/** Until all that needs neither time nor a message has happened: the memory store needs neither. */
-export function idle(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

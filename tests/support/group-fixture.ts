@@ -1,5 +1,4 @@
 import { onTestFinished, vi } from 'vitest';
-import { LogBroker } from '../../src/broker/log-broker.ts';
 import { topic } from '../../src/index.ts';
 import type {
   AssignedPartition,
@@ -11,12 +10,12 @@ import type {
   TopicLike,
 } from '../../src/index.ts';
 import type { InlineHost } from '../../src/inline.ts';
-import { openMemoryStore } from '../../src/store/memory-store.ts';
 import type { Store } from '../../src/store/store.ts';
-import { loadParts } from './load-parts.ts';
-import { AN_HOUR_MS, memoryHost, openTab, settle } from './log-fixture.ts';
+import { AN_HOUR_MS, memoryHost, openTab } from './log-fixture.ts';
 import { stubHost } from './stub-broker.ts';
 import type { StubHost } from './stub-broker.ts';
+import { World } from './world.ts';
+import { systemClock } from '../../src/platform/clock.ts';
 
 /** Four partitions: what the members of most tests share. */
 export const four = topic('t', { partitions: 4 });
@@ -61,15 +60,12 @@ export async function openStubbed(
 
 /** A host whose store a test can look into and change. */
 export function storeHost(): { host: InlineHost; store: Store } {
-  const store = openMemoryStore();
-  const host: InlineHost = {
-    open(name) {
-      const broker = new LogBroker({ name, openStore: async () => store });
-      return { broker, close() {} }; // it would close the store
-    },
+  const world = new World();
+  const open = (name: string): ReturnType<InlineHost['open']> => {
+    const { broker } = world.broker({ name, clock: systemClock });
+    return { broker, close: () => broker.close() };
   };
-  onTestFinished(() => store.close());
-  return { host, store };
+  return { host: { open }, store: world.store };
 }
 
 /** A member of a group and everything that it was told. */
@@ -124,13 +120,6 @@ export async function reading(
   return member;
 }
 
-/** Something that a listener or a loop awaits until the test says so. */
-export function latch(): { readonly opened: Promise<void>; readonly open: () => void } {
-  let open!: () => void;
-  const opened = new Promise<void>((resolve) => (open = resolve));
-  return { opened, open };
-}
-
 /** The next message of a loop that is not left: as of a tab that then dies, with this in hand. */
 export async function readOne(consumer: Consumer): Promise<Message> {
   const { value } = await consumer[Symbol.asyncIterator]().next();
@@ -164,27 +153,6 @@ export async function committed(log: Log, group = 'g'): Promise<Record<string, n
   return Object.fromEntries(
     offsets.map(({ topic: of, partition, offset }) => [`${of}/${partition}`, offset]),
   );
-}
-
-/** Waits for what other tabs have still to hear of. */
-export function eventually(check: () => unknown): Promise<void> {
-  return vi.waitFor(async () => void (await check()), { interval: 5, timeout: 5000 });
-}
-
-/** From now on, and until the test ends, timers run only when the test says so. */
-export async function stopTime(): Promise<void> {
-  // What is loaded on demand is loaded first: that takes longer than any stopped clock would wait.
-  await loadParts();
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
-  onTestFinished(() => void vi.useRealTimers());
-}
-
-/** Lets `ms` milliseconds pass, in steps, so that messages between tabs arrive meanwhile. */
-export async function pass(ms: number, stepMs = 5): Promise<void> {
-  for (let left = ms; left > 0; left -= stepMs) {
-    vi.advanceTimersByTime(Math.min(stepMs, left));
-    await settle();
-  }
 }
 
 /** From now on, and until the test ends, what tabs tell each other takes `delayMs`; it can be changed. */

@@ -88,11 +88,6 @@ export function texts(
   return messages.map(({ value }) => (value === null ? null : new TextDecoder().decode(value)));
 }
 
-/** Lets everything happen that can without a timer: promises, and messages between tabs. */
-export async function settle(): Promise<void> {
-  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
-}
-
 /** `count` records with the texts '0', '1', and so on. */
 export function numbered(count: number): { readonly value: string }[] {
   return Array.from({ length: count }, (_, i) => ({ value: String(i) }));

@@ -1,7 +1,8 @@
+import type { Log, TopicLike } from '../../src/index.ts';
 import type { InlineHost } from '../../src/inline.ts';
 import type { Broker, Method, Request, Response } from '../../src/protocol/broker.ts';
 import { RecordBatch } from '../../src/record/batch-reader.ts';
-import { memoryHost } from './log-fixture.ts';
+import { memoryHost, openTab } from './log-fixture.ts';
 
 type Call<M extends Method> = (request: Request<M>) => Promise<Response<M>>;
 
@@ -82,6 +83,24 @@ export function stubHost(host: InlineHost = memoryHost()): StubHost {
       };
     },
   };
+}
+
+/** A new log with these topics, in a tab whose calls a test listens to, delays and breaks. */
+export async function stubbedLog(
+  ...topics: readonly TopicLike[]
+): Promise<{ readonly log: Log; readonly host: StubHost }> {
+  const host = stubHost();
+  const log = await openTab(host);
+  await log.admin.createTopics(topics);
+  return { log, host };
+}
+
+/** Removes the member that asked last from its group, as one that did not answer. */
+export async function expel(host: StubHost, log: Log): Promise<void> {
+  const opened = host.open(log.name);
+  const { member } = host.requests('syncGroup').at(-1)!;
+  await opened.broker.leaveGroup({ member, offsets: [] });
+  opened.close();
 }
 
 /** One append of a produce request, as tests look at it. */

@@ -8,12 +8,14 @@ import { readBatches } from '../../../src/record/batch-reader.ts';
 import { RecordCursor } from '../../../src/record/record-cursor.ts';
 import { HEAD_KEY, TOPICS, partitionStore } from '../../../src/store/schema.ts';
 import type { RowRef, StoredSegment } from '../../../src/store/store.ts';
-import { baseOffset, found, idle, openTestLog } from '../../support/broker-fixture.ts';
-import type { TestBroker, TestLog } from '../../support/broker-fixture.ts';
+import { baseOffset, found } from '../../support/broker-fixture.ts';
+import type { TestBroker } from '../../support/broker-fixture.ts';
 import { batchOf, recordOf } from '../../support/batches.ts';
 import type { Bytes } from '../../support/batches.ts';
-import { FaultStore } from '../../support/fault-store.ts';
+import type { FaultStore } from '../../support/fault-store.ts';
 import { checkRows } from '../check-rows.ts';
+import { idle } from '../../support/waiting.ts';
+import { World } from '../../support/world.ts';
 
 export interface Entry {
   readonly key: string;
@@ -50,13 +52,48 @@ interface KeptRecord extends Entry {
   readonly offset: number;
 }
 
-/** A partition that several look after at once, and all that was acked of it. */
-export class MaintainedPartition {
-  readonly log: TestLog;
+/** A compacted partition, with a broker to fill it and cleaners to clean it. */
+export class CleanedPartition {
+  readonly log: World;
   /** Through this one all goes well. */
   readonly broker: TestBroker;
   readonly topic: TopicInfo;
-  readonly #store: string;
+  /** The partition's object store. */
+  readonly store: string;
+
+  constructor(log: World, broker: TestBroker, topic: TopicInfo, store: string) {
+    this.log = log;
+    this.broker = broker;
+    this.topic = topic;
+    this.store = store;
+  }
+
+  static async open<T extends CleanedPartition>(
+    this: new (log: World, broker: TestBroker, topic: TopicInfo, store: string) => T,
+  ): Promise<T> {
+    const log = new World();
+    const broker = log.broker();
+    const topic = await broker.create('orders', 1, { cleanup: 'compact' });
+    const ref: RowRef<TopicRow> = { store: TOPICS, key: 'orders' };
+    const [row] = await log.store.read([ref]);
+    return new this(log, broker, topic, partitionStore(row!.stores[0]!));
+  }
+
+  connect(): FaultStore {
+    return this.log.connect();
+  }
+
+  keeper(store: FaultStore = this.connect()): PartitionCleaner {
+    return new PartitionCleaner(store, {
+      topicId: this.topic.id,
+      partition: 0,
+      store: this.store,
+    });
+  }
+}
+
+/** A partition that several look after at once, and all that was acked of it. */
+export class MaintainedPartition extends CleanedPartition {
   /** Each record that was acked, at its offset. */
   readonly #acked: Entry[] = [];
   #producers: readonly TestProducer[] = [1, 2].map(() => ({
@@ -66,27 +103,12 @@ export class MaintainedPartition {
   }));
   #turn = 0;
 
-  private constructor(log: TestLog, broker: TestBroker, topic: TopicInfo, store: string) {
-    this.log = log;
-    this.broker = broker;
-    this.topic = topic;
-    this.#store = store;
-  }
-
-  static async open(log: TestLog = openTestLog()): Promise<MaintainedPartition> {
-    const broker = log.broker();
-    const topic = await broker.create('orders', 1, { cleanup: 'compact' });
-    const ref: RowRef<TopicRow> = { store: TOPICS, key: 'orders' };
-    const [row] = await log.store.read([ref]);
-    return new MaintainedPartition(log, broker, topic, partitionStore(row!.stores[0]!));
-  }
-
   /** Another one with the same in it: sooner made than filled. */
   async copy(): Promise<MaintainedPartition> {
     const copy = await MaintainedPartition.open();
     const { head, rows } = await this.contents();
     const { topic, log } = copy;
-    const store = copy.#store;
+    const store = copy.store;
     await log.store.update([headRef(store)], (_, write) => {
       for (const { baseOffset: at, bytes } of rows) write.put(store, at, bytes);
       write.put(store, HEAD_KEY, { ...head, topicId: topic.id });
@@ -103,18 +125,6 @@ export class MaintainedPartition {
 
   get end(): number {
     return this.#acked.length;
-  }
-
-  connect(): FaultStore {
-    return new FaultStore(this.log.store);
-  }
-
-  keeper(store: FaultStore = this.connect()): PartitionCleaner {
-    return new PartitionCleaner(store, {
-      topicId: this.topic.id,
-      partition: 0,
-      store: this.#store,
-    });
   }
 
   /** A row each, of two producers in turn, in which few keys come again and again. */
@@ -161,7 +171,7 @@ export class MaintainedPartition {
   }
 
   async contents(): Promise<Contents> {
-    const request = { store: this.#store, from: 0, maxBytes: Infinity };
+    const request = { store: this.store, from: 0, maxBytes: Infinity };
     const [read] = await this.log.store.readSegments([request]);
     return { head: read!.head as PartitionHead, rows: read!.segments };
   }

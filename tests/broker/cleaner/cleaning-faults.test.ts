@@ -2,12 +2,12 @@ import { describe, expect, test } from 'vitest';
 import { deferred } from '../../../src/base/deferred.ts';
 import type { PartitionCleaner } from '../../../src/broker/cleaner/partition-cleaner.ts';
 import { isWorthMerging } from '../../../src/log/cleaning/rewrite.ts';
-import { idle } from '../../support/broker-fixture.ts';
 import { FAULT_KINDS } from '../fault-kinds.ts';
 import type { FaultKind } from '../fault-kinds.ts';
 import { MaintainedPartition } from './cleaned-partition.ts';
 import type { Checked, MayGo } from './cleaned-partition.ts';
 import { useNoHints } from '../../support/stub-globals.ts';
+import { idle } from '../../support/waiting.ts';
 
 const DAY_MS = 86_400_000;
 

@@ -3,7 +3,6 @@ import { deferred } from '../../../src/base/deferred.ts';
 import { TablogError } from '../../../src/base/error.ts';
 import type { PartitionCleaner } from '../../../src/broker/cleaner/partition-cleaner.ts';
 import { Random } from '../../checker/random.ts';
-import { idle } from '../../support/broker-fixture.ts';
 import type { TestBroker } from '../../support/broker-fixture.ts';
 import type { FaultStore } from '../../support/fault-store.ts';
 import { RoughStore } from '../../support/rough-store.ts';
@@ -12,6 +11,7 @@ import { MaintainedPartition } from './cleaned-partition.ts';
 import type { Checked, Entry, MayGo } from './cleaned-partition.ts';
 import { seedsOf } from '../../support/seeds.ts';
 import { useNoHints } from '../../support/stub-globals.ts';
+import { idle } from '../../support/waiting.ts';
 
 const seeds = seedsOf(200);
 

@@ -6,18 +6,19 @@ import { readBatches } from '../../../src/record/batch-reader.ts';
 import { loadCodec, mustGetCodec } from '../../../src/record/compression/codecs.ts';
 import { TOPICS, partitionStore } from '../../../src/store/schema.ts';
 import type { RowRef } from '../../../src/store/store.ts';
-import { openTestLog, timedBatch } from '../../support/broker-fixture.ts';
+import { timedBatch } from '../../support/broker-fixture.ts';
 import { currentRecord } from '../../support/batches.ts';
 import { kafkaRecords, kafkaSegment, kafkaSegments } from '../../support/kafka-logs.ts';
 import { RecordCursor } from '../../../src/record/record-cursor.ts';
 import { gunzipRecords } from '../../../src/record/compression/gzip.ts';
 import { checkRows } from '../check-rows.ts';
+import { World } from '../../support/world.ts';
 
 const AN_HOUR = 3_600_000;
 
 /** A compacted partition with a file, in which a pass of compaction has been. */
 async function compacted(name: string, last?: ArrayBuffer): Promise<Uint8Array> {
-  const log = openTestLog();
+  const log = new World();
   const shop = log.broker();
   const { id } = await shop.create('to', 1, { cleanup: 'compact' });
   const file = Buffer.concat(kafkaSegments(name));

@@ -2,64 +2,21 @@ import { describe, expect, test } from 'vitest';
 import { CLOSED, STORAGE_UNAVAILABLE } from '../../../src/base/error-rules.ts';
 import { deferred } from '../../../src/base/deferred.ts';
 import { TablogError } from '../../../src/base/error.ts';
-import { PartitionCleaner } from '../../../src/broker/cleaner/partition-cleaner.ts';
-import type { TopicRow } from '../../../src/broker/rows/topic-row.ts';
+import type { PartitionCleaner } from '../../../src/broker/cleaner/partition-cleaner.ts';
 import type { PartitionHead } from '../../../src/log/head.ts';
-import type { TopicInfo } from '../../../src/protocol/topic.ts';
-import { TOPICS, partitionStore } from '../../../src/store/schema.ts';
 import type { RowRef } from '../../../src/store/store.ts';
-import {
-  baseOffset,
-  errorOf,
-  found,
-  idle,
-  openTestLog,
-  recordsOf,
-} from '../../support/broker-fixture.ts';
-import type { TestBroker, TestLog } from '../../support/broker-fixture.ts';
+import { baseOffset, errorOf, found, recordsOf } from '../../support/broker-fixture.ts';
 import { batchOf, recordOf } from '../../support/batches.ts';
-import { FaultStore } from '../../support/fault-store.ts';
 import type { Fault } from '../../support/fault-store.ts';
+import { idle } from '../../support/waiting.ts';
+import { CleanedPartition } from './cleaned-partition.ts';
 
 const DAY_MS = 86_400_000;
 
 type Work = 'compact' | 'merge' | 'sweep' | 'fit';
 
-/** A partition with a broker to fill it. */
-class Kept {
-  readonly log: TestLog;
-  readonly broker: TestBroker;
-  readonly topic: TopicInfo;
-  readonly #store: string;
-
-  private constructor(log: TestLog, broker: TestBroker, topic: TopicInfo, store: string) {
-    this.log = log;
-    this.broker = broker;
-    this.topic = topic;
-    this.#store = store;
-  }
-
-  static async open(): Promise<Kept> {
-    const log = openTestLog();
-    const broker = log.broker();
-    const topic = await broker.create('orders', 1, { cleanup: 'compact' });
-    const ref: RowRef<TopicRow> = { store: TOPICS, key: 'orders' };
-    const [row] = await log.store.read([ref]);
-    return new Kept(log, broker, topic, partitionStore(row!.stores[0]!));
-  }
-
-  keeper(store: FaultStore = this.connect()): PartitionCleaner {
-    return new PartitionCleaner(store, {
-      topicId: this.topic.id,
-      partition: 0,
-      store: this.#store,
-    });
-  }
-
-  connect(): FaultStore {
-    return new FaultStore(this.log.store);
-  }
-
+/** A partition that is filled and read as text. */
+class Kept extends CleanedPartition {
   /** 'k=v' each, 'k' for a tombstone; one batch. */
   async append(...texts: string[]): Promise<number> {
     const records = texts.map((text) => {
@@ -166,8 +123,7 @@ test('many small rows become one, and nobody sees it', async () => {
 test('of rows that are damaged nothing is written again', async () => {
   const kept = await Kept.open();
   await kept.fill(300);
-  const [row] = await kept.log.store.read([{ store: TOPICS, key: 'orders' }]);
-  const store = partitionStore((row as TopicRow).stores[0]!);
+  const { store } = kept;
   const [read] = await kept.log.store.readSegments([{ store, from: 100, maxBytes: 1 }]);
   const { baseOffset: at, bytes } = read!.segments[0]!;
   new Uint8Array(bytes)[70]! ^= 1;

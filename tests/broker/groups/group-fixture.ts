@@ -1,7 +1,5 @@
-import { onTestFinished } from 'vitest';
-import type { Clock } from '../../../src/platform/clock.ts';
 import { TablogError } from '../../../src/base/error.ts';
-import { LogBroker } from '../../../src/broker/log-broker.ts';
+import type { LogBroker } from '../../../src/broker/log-broker.ts';
 import type { GroupState } from '../../../src/group/group-state.ts';
 import type { PositionSpec } from '../../../src/protocol/fetch.ts';
 import type {
@@ -14,8 +12,8 @@ import type {
 } from '../../../src/protocol/group.ts';
 import type { Liveness } from '../../../src/platform/liveness.ts';
 import { GROUPS } from '../../../src/store/schema.ts';
-import type { Store } from '../../../src/store/store.ts';
-import { FaultStore } from '../../support/fault-store.ts';
+import { World } from '../../support/world.ts';
+import type { BrokerOptions } from '../../support/world.ts';
 
 export const GROUP_ID = 'billing';
 export const SESSION_TIMEOUT_MS = 10_000;
@@ -45,19 +43,37 @@ export class Tabs implements Liveness {
   }
 }
 
-/** A broker with a clock and a look at the tabs of its own; closed when the test is over. */
-export function brokerOver(
-  { name, store }: { readonly name: string; readonly store: Store },
-  { clock, tabs = new Tabs() }: { readonly clock: Clock; readonly tabs?: Liveness },
-): LogBroker {
-  const broker = new LogBroker({
-    name,
-    openStore: async () => new FaultStore(store),
-    clock,
-    liveness: tabs,
-  });
-  onTestFinished(() => broker.close());
-  return broker;
+/** A log with the topic `orders`, whose brokers all see the same tabs. */
+export class GroupWorld extends World {
+  readonly tabs = new Tabs();
+
+  static async open(partitions = 4): Promise<GroupWorld> {
+    const world = new GroupWorld();
+    const { broker } = world.broker();
+    await broker.createTopics([{ name: 'orders', partitions }]);
+    broker.close();
+    return world;
+  }
+
+  /** One more broker. */
+  logBroker(options: BrokerOptions = {}): LogBroker {
+    return this.broker({ liveness: this.tabs, ...options }).broker;
+  }
+
+  async group(): Promise<GroupState> {
+    const [group] = await this.store.readAll<GroupState>(GROUPS);
+    if (group === undefined) throw new Error('there is no group');
+    return group;
+  }
+
+  async members(): Promise<string[]> {
+    return (await this.group()).members.map(({ memberId }) => memberId);
+  }
+
+  /** Who owns each partition, in order. */
+  async owners(): Promise<string> {
+    return (await this.group()).partitions.map(({ owner }) => owner ?? '-').join(' ');
+  }
 }
 
 /** By default in a tab of its own, and for the topic `orders`. */
@@ -155,19 +171,4 @@ export async function live(member: Member): Promise<void> {
     // It was removed, or the test is over.
     if (!(error instanceof TablogError)) throw error;
   }
-}
-
-export async function groupIn(store: Store): Promise<GroupState> {
-  const [group] = await store.readAll<GroupState>(GROUPS);
-  if (group === undefined) throw new Error('there is no group');
-  return group;
-}
-
-export async function membersIn(store: Store): Promise<string[]> {
-  return (await groupIn(store)).members.map(({ memberId }) => memberId);
-}
-
-/** Who owns each partition, in order. */
-export async function ownersIn(store: Store): Promise<string> {
-  return (await groupIn(store)).partitions.map(({ owner }) => owner ?? '-').join(' ');
 }

@@ -2,48 +2,39 @@ import { describe, expect, test } from 'vitest';
 import { STORAGE_UNAVAILABLE } from '../../../src/base/error-rules.ts';
 import { TablogError } from '../../../src/base/error.ts';
 import { deferred } from '../../../src/base/deferred.ts';
-import { errorOf, openTestLog } from '../../support/broker-fixture.ts';
-import type { TestLog } from '../../support/broker-fixture.ts';
-import { settle } from '../../support/log-fixture.ts';
+import type { LogBroker } from '../../../src/broker/log-broker.ts';
+import { errorOf } from '../../support/broker-fixture.ts';
 import {
   GROUP_ID,
+  GroupWorld,
   Member,
   REBALANCE_TIMEOUT_MS,
-  brokerOver,
-  groupIn,
   joinRequest,
   live,
-  membersIn,
-  ownersIn,
 } from './group-fixture.ts';
+import { settle } from '../../support/waiting.ts';
 
 /** Two brokers over a log with a topic of four partitions. */
-async function twoBrokers(): Promise<{
-  log: TestLog;
-  one: ReturnType<typeof brokerOver>;
-  other: ReturnType<typeof brokerOver>;
-}> {
-  const log = openTestLog();
-  const [one, other] = [0, 1].map(() => brokerOver(log, { clock: log.clock }));
-  await one!.createTopics([{ name: 'orders', partitions: 4 }]);
-  return { log, one: one!, other: other! };
+async function twoBrokers(): Promise<{ log: GroupWorld; one: LogBroker; other: LogBroker }> {
+  const log = await GroupWorld.open();
+  return { log, one: log.logBroker(), other: log.logBroker() };
 }
 
 describe('joinGroup', () => {
   test('again, because the answer was lost, tells the same and changes nothing', async () => {
     const { log, one, other } = await twoBrokers();
     const first = await one.joinGroup(joinRequest('a'));
-    const before = await groupIn(log.store);
+    const before = await log.group();
     expect(await one.joinGroup(joinRequest('a'))).toEqual(first);
     expect(await other.joinGroup(joinRequest('a'))).toEqual(first); // the first broker has died
-    expect(await groupIn(log.store)).toEqual(before);
+    expect(await log.group()).toEqual(before);
   });
 
   test('of the same member at two brokers at once makes one member', async () => {
     const { log, one, other } = await twoBrokers();
     const views = await Promise.all([one, other].map((to) => to.joinGroup(joinRequest('a'))));
     expect(views[0]).toEqual(views[1]);
-    expect(await membersIn(log.store)).toEqual(['a']);
+    expect(await log.members()).toEqual(['a']);
   });
 
   test('of many at several brokers at once gives every partition to one', async () => {
@@ -54,9 +45,9 @@ describe('joinGroup', () => {
     );
     for (const member of members) void live(member);
     await settle();
-    const owners = (await ownersIn(log.store)).split(' ');
+    const owners = (await log.owners()).split(' ');
     expect(new Set(owners).size).toBe(4);
-    expect((await membersIn(log.store)).toSorted()).toEqual(ids);
+    expect((await log.members()).toSorted()).toEqual(ids);
   });
 
   test('of an id that another tab has is MEMBER_EXISTS', async () => {
@@ -102,19 +93,16 @@ describe('syncGroup', () => {
       return view;
     });
     await settle();
-    log.clock.advance(999);
-    await settle();
+    await log.pass(999);
     expect(answered).toBe(false);
     log.clock.advance(1);
     expect(await news).toEqual(before);
   });
 
   test('tells at maxWaitMs of a change whose hint was lost', async () => {
-    const log = openTestLog();
-    const one = brokerOver(log, { clock: log.clock });
+    const { log, one } = await twoBrokers();
     // Of another name, and so in another channel.
-    const deaf = brokerOver({ name: `${log.name}-2`, store: log.store }, { clock: log.clock });
-    await one.createTopics([{ name: 'orders', partitions: 4 }]);
+    const deaf = log.logBroker({ name: `${log.name}-2` });
     const a = await Member.join(one, 'a');
     const news = a.news(1000);
     await settle();
@@ -141,7 +129,7 @@ describe('syncGroup', () => {
     const a = await Member.join(one, 'a');
     for (const hidden of [true, false]) {
       await a.sync(hidden);
-      expect((await groupIn(log.store)).members).toMatchObject([{ hidden }]);
+      expect((await log.group()).members).toMatchObject([{ hidden }]);
     }
     const { generation } = a.view;
     await a.sync();
@@ -206,7 +194,7 @@ describe('releasePartitions', () => {
     await a.release();
     expect(a.partitions).toEqual([0, 1]);
     expect((await news).owned.map(({ partition }) => partition)).toEqual([2, 3]);
-    expect(await ownersIn(log.store)).toBe('a a b b');
+    expect(await log.owners()).toBe('a a b b');
   });
 
   test('again, because the answer was lost, changes nothing', async () => {
@@ -215,9 +203,9 @@ describe('releasePartitions', () => {
     const b = await Member.join(other, 'b');
     const assignments = (await a.sync()).owned.filter(({ revoked }) => revoked);
     const view = await one.releasePartitions({ member: a.ref, partitions: assignments });
-    const before = await groupIn(log.store);
+    const before = await log.group();
     expect(await other.releasePartitions({ member: a.ref, partitions: assignments })).toEqual(view);
-    expect(await groupIn(log.store)).toEqual(before);
+    expect(await log.group()).toEqual(before);
     await b.sync();
     expect(b.partitions).toEqual([2, 3]);
   });
@@ -237,12 +225,10 @@ describe('who does not release in time', () => {
     const { log, one } = await twoBrokers();
     const a = await Member.join(one, 'a', { sessionTimeoutMs: 10 * REBALANCE_TIMEOUT_MS });
     const b = await Member.join(one, 'b', { sessionTimeoutMs: 10 * REBALANCE_TIMEOUT_MS });
-    log.clock.advance(REBALANCE_TIMEOUT_MS - 1);
-    await settle();
-    expect(await ownersIn(log.store)).toBe('a a a a');
-    log.clock.advance(1);
-    await settle();
-    expect(await ownersIn(log.store)).toBe('b b b b');
+    await log.pass(REBALANCE_TIMEOUT_MS - 1);
+    expect(await log.owners()).toBe('a a a a');
+    await log.pass(1);
+    expect(await log.owners()).toBe('b b b b');
     expect((await errorOf(a.sync())).code).toBe('FENCED');
     await b.sync();
   });
@@ -252,9 +238,8 @@ describe('who does not release in time', () => {
     await Member.join(one, 'a', { sessionTimeoutMs: 10 * REBALANCE_TIMEOUT_MS });
     await Member.join(other, 'b', { sessionTimeoutMs: 10 * REBALANCE_TIMEOUT_MS });
     one.close();
-    log.clock.advance(REBALANCE_TIMEOUT_MS);
-    await settle();
-    expect(await membersIn(log.store)).toEqual(['b']);
+    await log.pass(REBALANCE_TIMEOUT_MS);
+    expect(await log.members()).toEqual(['b']);
   });
 
   test('stays where it released everything', async () => {
@@ -262,9 +247,8 @@ describe('who does not release in time', () => {
     const a = await Member.join(one, 'a', { sessionTimeoutMs: 10 * REBALANCE_TIMEOUT_MS });
     await Member.join(one, 'b', { sessionTimeoutMs: 10 * REBALANCE_TIMEOUT_MS });
     await a.release();
-    log.clock.advance(2 * REBALANCE_TIMEOUT_MS);
-    await settle();
-    expect(await membersIn(log.store)).toEqual(['a', 'b']);
+    await log.pass(2 * REBALANCE_TIMEOUT_MS);
+    expect(await log.members()).toEqual(['a', 'b']);
   });
 });
 
@@ -276,7 +260,7 @@ describe('leaveGroup', () => {
     await a.positions();
     const offsets = [{ ...a.assignment(0), offset: 0, metadata: 'bye' }];
     await one.leaveGroup({ member: a.ref, offsets });
-    expect(await ownersIn(log.store)).toBe('b b b b');
+    expect(await log.owners()).toBe('b b b b');
     expect((await other.listGroupOffsets({ groupId: GROUP_ID }))[0]).toMatchObject({
       metadata: 'bye',
     });
@@ -290,14 +274,13 @@ describe('leaveGroup', () => {
     const a = await Member.join(one, 'a');
     const offsets = [{ ...a.assignment(0), assignmentEpoch: 99, offset: 0, metadata: '' }];
     expect((await errorOf(one.leaveGroup({ member: a.ref, offsets }))).code).toBe('FENCED');
-    expect(await membersIn(log.store)).toEqual(['a']);
+    expect(await log.members()).toEqual(['a']);
   });
 });
 
 test('a store that fails once changes nothing, and the call may be made again', async () => {
-  const log = openTestLog();
-  const broker = log.broker();
-  await broker.create('orders', 4);
+  const broker = (await GroupWorld.open()).broker();
+  await broker.broker.listTopics(); // opens the connection
   broker.connection.failNext({ error: new TablogError(STORAGE_UNAVAILABLE, 'busy') });
   expect((await errorOf(broker.broker.joinGroup(joinRequest('a')))).retriable).toBe(true);
   const a = await Member.join(broker.broker, 'a');
@@ -305,9 +288,8 @@ test('a store that fails once changes nothing, and the call may be made again', 
 });
 
 test('a broker that slept before its turn counts the time to release from when it woke', async () => {
-  const log = openTestLog();
+  const log = await GroupWorld.open();
   const slow = log.broker();
-  await slow.create('orders', 4);
   await Member.join(slow.broker, 'a');
   const sleep = deferred();
   slow.connection.failNext({ until: sleep.promise });
@@ -316,6 +298,6 @@ test('a broker that slept before its turn counts the time to release from when i
   log.clock.advance(10 * REBALANCE_TIMEOUT_MS);
   sleep.resolve();
   await joining;
-  const [a] = (await groupIn(log.store)).members;
+  const [a] = (await log.group()).members;
   expect(a!.releaseBy).toBe(log.clock.now() + REBALANCE_TIMEOUT_MS);
 });

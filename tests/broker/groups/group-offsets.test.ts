@@ -2,18 +2,19 @@ import { describe, expect, test } from 'vitest';
 import type { OffsetRow } from '../../../src/broker/rows/offset-row.ts';
 import type { TopicInfo } from '../../../src/protocol/topic.ts';
 import { OFFSETS } from '../../../src/store/schema.ts';
-import { batch, errorOf, openTestLog } from '../../support/broker-fixture.ts';
-import type { TestBroker, TestLog } from '../../support/broker-fixture.ts';
+import { batch, errorOf } from '../../support/broker-fixture.ts';
+import type { TestBroker } from '../../support/broker-fixture.ts';
 import { GROUP_ID, Member } from './group-fixture.ts';
+import { World } from '../../support/world.ts';
 
 /** Ten records in each of two partitions, and two brokers. */
 async function tenRecords(): Promise<{
-  log: TestLog;
+  log: World;
   one: TestBroker;
   other: TestBroker;
   orders: TopicInfo;
 }> {
-  const log = openTestLog();
+  const log = new World();
   const [one, other] = [log.broker(), log.broker()];
   const orders = await one.create('orders', 2);
   for (let partition = 0; partition < 2; partition++) await fill(one, orders, partition, 10);
@@ -40,7 +41,7 @@ async function begins(member: Member, ...from: Parameters<Member['positions']>):
 
 /** Changes the rows of the store `offsets` behind the brokers' backs. */
 async function changeRows(
-  { store }: TestLog,
+  { store }: World,
   change: (row: OffsetRow) => Partial<OffsetRow>,
 ): Promise<void> {
   for (const row of await store.readAll<OffsetRow>(OFFSETS)) {

@@ -1,17 +1,9 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { PROTOCOL_VERSION } from '../../../src/protocol/broker.ts';
 import type { Clock } from '../../../src/platform/clock.ts';
-import { openTestLog } from '../../support/broker-fixture.ts';
-import { settle } from '../../support/log-fixture.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
-import {
-  Member,
-  SESSION_TIMEOUT_MS,
-  brokerOver,
-  joinRequest,
-  live,
-  membersIn,
-} from './group-fixture.ts';
+import { GroupWorld, Member, SESSION_TIMEOUT_MS, joinRequest, live } from './group-fixture.ts';
+import { settle } from '../../support/waiting.ts';
 
 const QUESTION_MS = SESSION_TIMEOUT_MS / 4;
 
@@ -20,77 +12,70 @@ async function ask(times: number, ...clocks: readonly ManualClock[]): Promise<vo
   for (let i = 0; i < times; i++) {
     for (const clock of clocks) {
       clock.advance(QUESTION_MS);
-      for (let i = 0; i < 4; i++) await settle();
+      await settle(20);
     }
   }
 }
 
 describe('a member that leaves four questions unanswered', () => {
   test('is removed, and the others take over', async () => {
-    const log = openTestLog();
-    const broker = brokerOver(log, { clock: log.clock });
-    await broker.createTopics([{ name: 'orders', partitions: 2 }]);
+    const log = await GroupWorld.open(2);
+    const broker = log.logBroker();
     void live(await Member.join(broker, 'a'));
     const silent = await Member.join(broker, 'b');
     await ask(3, log.clock);
-    expect(await membersIn(log.store)).toEqual(['a', 'b']);
+    expect(await log.members()).toEqual(['a', 'b']);
     await ask(1, log.clock);
-    expect(await membersIn(log.store)).toEqual(['a']);
+    expect(await log.members()).toEqual(['a']);
     await expect(silent.sync()).rejects.toMatchObject({ code: 'FENCED' });
   });
 
   test('stays where an answer came in between', async () => {
-    const log = openTestLog();
-    const broker = brokerOver(log, { clock: log.clock });
-    await broker.createTopics([{ name: 'orders', partitions: 2 }]);
+    const log = await GroupWorld.open(2);
+    const broker = log.logBroker();
     void live(await Member.join(broker, 'a'));
     const slow = await Member.join(broker, 'b');
     for (let round = 0; round < 5; round++) {
       await ask(3, log.clock);
       await slow.sync();
     }
-    expect(await membersIn(log.store)).toEqual(['a', 'b']);
+    expect(await log.members()).toEqual(['a', 'b']);
   });
 
   test('has its own timeout', async () => {
-    const log = openTestLog();
-    const broker = brokerOver(log, { clock: log.clock });
-    await broker.createTopics([{ name: 'orders', partitions: 2 }]);
+    const log = await GroupWorld.open(2);
+    const broker = log.logBroker();
     void live(await Member.join(broker, 'a'));
     await Member.join(broker, 'b', { sessionTimeoutMs: 2 * SESSION_TIMEOUT_MS });
     await ask(7, log.clock);
-    expect(await membersIn(log.store)).toEqual(['a', 'b']);
+    expect(await log.members()).toEqual(['a', 'b']);
     await ask(1, log.clock);
-    expect(await membersIn(log.store)).toEqual(['a']);
+    expect(await log.members()).toEqual(['a']);
   });
 
   test('stays while it is the only one: nobody could take over', async () => {
-    const log = openTestLog();
-    const broker = brokerOver(log, { clock: log.clock });
-    await broker.createTopics([{ name: 'orders' }]);
+    const log = await GroupWorld.open(1);
+    const broker = log.logBroker();
     const only = await Member.join(broker, 'a');
     await ask(20, log.clock);
-    expect(await membersIn(log.store)).toEqual(['a']);
+    expect(await log.members()).toEqual(['a']);
     await only.sync();
   });
 
   test('is removed by another broker too', async () => {
-    const log = openTestLog();
+    const log = await GroupWorld.open(2);
     const [mine, clock] = [new ManualClock(), new ManualClock()];
-    const one = brokerOver(log, { clock: mine });
-    const other = brokerOver(log, { clock });
-    await one.createTopics([{ name: 'orders', partitions: 2 }]);
+    const [one, other] = [log.logBroker({ clock: mine }), log.logBroker({ clock })];
     await Member.join(one, 'a'); // and its broker stands still with it
     void live(await Member.join(other, 'b'));
     await settle();
     await ask(4, clock);
-    expect(await membersIn(log.store)).toEqual(['b']);
+    expect(await log.members()).toEqual(['b']);
   });
 
   test('is removed though a member of another group answers with its id', async () => {
-    const log = openTestLog();
-    const broker = brokerOver(log, { clock: log.clock });
-    await broker.createTopics([{ name: 'orders' }]);
+    const log = await GroupWorld.open(1);
+    const broker = log.logBroker();
     void live(await Member.join(broker, 'a'));
     await Member.join(broker, 'b');
     const groupId = 'other';
@@ -100,41 +85,38 @@ describe('a member that leaves four questions unanswered', () => {
       await broker.syncGroup({ member, generation: -1, hidden: false, maxWaitMs: 0 });
       await ask(1, log.clock);
     }
-    expect(await membersIn(log.store)).toEqual(['a']);
+    expect(await log.members()).toEqual(['a']);
   });
 });
 
 describe('members that answer stay', () => {
   test('with one broker', async () => {
-    const log = openTestLog();
-    const broker = brokerOver(log, { clock: log.clock });
-    await broker.createTopics([{ name: 'orders', partitions: 3 }]);
+    const log = await GroupWorld.open(3);
+    const broker = log.logBroker();
     for (const memberId of ['a', 'b', 'c']) void live(await Member.join(broker, memberId));
     await ask(20, log.clock);
-    expect(await membersIn(log.store)).toEqual(['a', 'b', 'c']);
+    expect(await log.members()).toEqual(['a', 'b', 'c']);
   });
 
   test.each([2, 3])('with %i brokers, whose clocks go one after the other', async (count) => {
-    const log = openTestLog();
+    const log = await GroupWorld.open(3);
     const clocks = Array.from({ length: count }, () => new ManualClock());
     const ids = ['a', 'b', 'c'].slice(0, count);
-    const brokers = clocks.map((clock) => brokerOver(log, { clock }));
-    await brokers[0]!.createTopics([{ name: 'orders', partitions: 3 }]);
+    const brokers = clocks.map((clock) => log.logBroker({ clock }));
     for (const [i, memberId] of ids.entries()) {
       void live(await Member.join(brokers[i]!, memberId));
       await settle();
     }
     await ask(20, ...clocks);
-    expect(await membersIn(log.store)).toEqual(ids);
+    expect(await log.members()).toEqual(ids);
     await ask(20, ...clocks.toReversed());
-    expect(await membersIn(log.store)).toEqual(ids);
+    expect(await log.members()).toEqual(ids);
   });
 
   test('with brokers that some members share', async () => {
-    const log = openTestLog();
+    const log = await GroupWorld.open(3);
     const clocks = [new ManualClock(), new ManualClock()];
-    const [one, other] = clocks.map((clock) => brokerOver(log, { clock }));
-    await one!.createTopics([{ name: 'orders', partitions: 3 }]);
+    const [one, other] = clocks.map((clock) => log.logBroker({ clock }));
     for (const [memberId, broker] of [
       ['a', one],
       ['b', other],
@@ -144,7 +126,7 @@ describe('members that answer stay', () => {
       await settle();
     }
     await ask(20, ...clocks);
-    expect(await membersIn(log.store)).toEqual(['a', 'b', 'c']);
+    expect(await log.members()).toEqual(['a', 'b', 'c']);
   });
 });
 
@@ -173,10 +155,9 @@ class SleepyClock implements Clock {
 }
 
 test('a machine that slept for hours removes nobody', async () => {
-  const log = openTestLog();
+  const log = await GroupWorld.open(2);
   const clock = new SleepyClock();
-  const broker = brokerOver(log, { clock });
-  await broker.createTopics([{ name: 'orders', partitions: 2 }]);
+  const broker = log.logBroker({ clock });
   const members = [await Member.join(broker, 'a'), await Member.join(broker, 'b')];
   for (const member of members) void live(member);
   await settle();
@@ -184,13 +165,12 @@ test('a machine that slept for hours removes nobody', async () => {
     clock.sleep(8 * 3_600_000);
     await settle();
   }
-  expect(await membersIn(log.store)).toEqual(['a', 'b']);
+  expect(await log.members()).toEqual(['a', 'b']);
 });
 
 test('a hint that says so keeps a member, but for as long as it comes', async () => {
-  const log = openTestLog();
-  const broker = brokerOver(log, { clock: log.clock });
-  await broker.createTopics([{ name: 'orders', partitions: 2 }]);
+  const log = await GroupWorld.open(2);
+  const broker = log.logBroker();
   void live(await Member.join(broker, 'a'));
   await Member.join(broker, 'b');
   const channel = new BroadcastChannel(`tablog/${PROTOCOL_VERSION}/${log.name}`);
@@ -200,7 +180,7 @@ test('a hint that says so keeps a member, but for as long as it comes', async ()
     await settle();
     await ask(1, log.clock);
   }
-  expect(await membersIn(log.store)).toEqual(['a', 'b']);
+  expect(await log.members()).toEqual(['a', 'b']);
   await ask(4, log.clock);
-  expect(await membersIn(log.store)).toEqual(['a']);
+  expect(await log.members()).toEqual(['a']);
 });

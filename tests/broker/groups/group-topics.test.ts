@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { errorOf, openTestLog } from '../../support/broker-fixture.ts';
-import { settle } from '../../support/log-fixture.ts';
-import { Member, groupIn, live, ownersIn } from './group-fixture.ts';
+import { errorOf } from '../../support/broker-fixture.ts';
+import { GroupWorld, Member, live } from './group-fixture.ts';
+import { settle } from '../../support/waiting.ts';
 
 /** The partitions that a member has, as `topic/number`. */
 function namesOf({ view }: Member): string[] {
@@ -12,7 +12,7 @@ const everything = { subscription: { topics: [], patterns: [/^o/] } };
 
 describe('a group notices', () => {
   test.each(['the same', 'another'])('topics made later, by %s broker', async (which) => {
-    const log = openTestLog();
+    const log = new GroupWorld();
     const [one, other] = [log.broker(), log.broker()];
     const a = await Member.join(one.broker, 'a', everything);
     expect(namesOf(a)).toEqual([]);
@@ -28,7 +28,7 @@ describe('a group notices', () => {
   });
 
   test.each(['the same', 'another'])('partitions added later, by %s broker', async (which) => {
-    const log = openTestLog();
+    const log = new GroupWorld();
     const [one, other] = [log.broker(), log.broker()];
     await one.create('orders');
     const a = await Member.join(one.broker, 'a');
@@ -40,7 +40,7 @@ describe('a group notices', () => {
   });
 
   test.each(['the same', 'another'])('topics deleted, by %s broker', async (which) => {
-    const log = openTestLog();
+    const log = new GroupWorld();
     const [one, other] = [log.broker(), log.broker()];
     await one.create('orders');
     await one.create('offers');
@@ -53,7 +53,7 @@ describe('a group notices', () => {
   });
 
   test('a topic that was deleted and made again as another one', async () => {
-    const log = openTestLog();
+    const log = new GroupWorld();
     const [one, other] = [log.broker(), log.broker()];
     const before = await one.create('orders');
     const a = await Member.join(one.broker, 'a');
@@ -69,7 +69,7 @@ describe('a group notices', () => {
   });
 
   test('all of it at the next change, when the hint was lost', async () => {
-    const log = openTestLog();
+    const log = new GroupWorld();
     const one = log.broker();
     const deaf = log.broker({ name: `${log.name}-2` }); // in another channel
     await one.create('orders');
@@ -88,7 +88,7 @@ describe('a group notices', () => {
 });
 
 test('topics that change between the look and the transaction are looked at again', async () => {
-  const log = openTestLog();
+  const log = new GroupWorld();
   const [one, other] = [log.broker(), log.broker()];
   await one.create('orders');
   let go!: () => void;
@@ -104,7 +104,7 @@ test('topics that change between the look and the transaction are looked at agai
 });
 
 test('changes of topics at several brokers at once end in one assignment', async () => {
-  const log = openTestLog();
+  const log = new GroupWorld();
   const brokers = [log.broker(), log.broker(), log.broker()];
   const members = await Promise.all(
     brokers.map(({ broker }, i) => Member.join(broker, `m${i}`, everything)),
@@ -116,14 +116,14 @@ test('changes of topics at several brokers at once end in one assignment', async
     brokers[1]!.broker.createPartitions([{ name: 'o2', partitions: 6 }]),
     brokers[2]!.create('o3'),
   ]);
-  for (let i = 0; i < 5; i++) await settle();
-  const { partitions } = await groupIn(log.store);
+  await settle(25);
+  const { partitions } = await log.group();
   expect(partitions.map(({ topic, partition }) => `${topic}/${partition}`)).toEqual([
     ...[0, 1, 2].map((p) => `o0/${p}`),
     ...[0, 1, 2, 3, 4, 5].map((p) => `o2/${p}`),
     'o3/0',
   ]);
-  const owners = (await ownersIn(log.store)).split(' ');
+  const owners = (await log.owners()).split(' ');
   const shares = members.map(({ ref }) => owners.filter((id) => id === ref.memberId).length);
   expect(shares.toSorted((a, b) => a - b)).toEqual([3, 3, 4]);
 });

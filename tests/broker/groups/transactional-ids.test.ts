@@ -1,5 +1,5 @@
 import { randomId } from '../../../src/platform/random-id.ts';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { OUTCOME_UNKNOWN, STORAGE_UNAVAILABLE } from '../../../src/base/error-rules.ts';
 import { TablogError } from '../../../src/base/error.ts';
 import type { Request } from '../../../src/protocol/broker.ts';
@@ -8,25 +8,18 @@ import type {
   ProducerIdentity,
   TransactionalHolder,
 } from '../../../src/protocol/produce.ts';
-import type { TopicInfo } from '../../../src/protocol/topic.ts';
 import { MAX_PRODUCERS } from '../../../src/log/producer-state.ts';
 import { PRODUCERS } from '../../../src/store/schema.ts';
 import { batchOf, recordOf } from '../../support/batches.ts';
-import { errorOf, openTestLog } from '../../support/broker-fixture.ts';
-import type { TestBroker, TestLog } from '../../support/broker-fixture.ts';
+import { errorOf } from '../../support/broker-fixture.ts';
+import type { TestBroker } from '../../support/broker-fixture.ts';
 import { GROUP_ID, Member } from './group-fixture.ts';
+import { log, orders, shop, stored, useShop } from '../shop.ts';
 
 const lost = new TablogError(OUTCOME_UNKNOWN, 'the answer was lost');
 const gone = new TablogError(STORAGE_UNAVAILABLE, 'the browser closed the database');
 
-let log: TestLog;
-let shop: TestBroker;
-let orders: TopicInfo;
-beforeEach(async () => {
-  log = openTestLog();
-  shop = log.broker();
-  orders = await shop.create('orders', 2);
-});
+useShop(2);
 
 /** Takes a transactional id, as a producer that is new. */
 async function init(through = shop, transactionalId = 'billing'): Promise<ProducerIdentity> {
@@ -68,7 +61,6 @@ function transact(
   });
 }
 
-const stored = (): Promise<string[]> => log.broker().readAll(orders);
 const FENCED = { code: 'FENCED', retriable: false };
 
 describe('a transactional id', () => {

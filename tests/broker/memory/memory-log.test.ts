@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { deferred } from '../../../src/base/deferred.ts';
 import { STORAGE_TIMEOUT, STORAGE_UNAVAILABLE } from '../../../src/base/error-rules.ts';
 import { TablogError } from '../../../src/base/error.ts';
@@ -6,11 +6,10 @@ import type { TopicConfig, TopicInfo } from '../../../src/protocol/topic.ts';
 import { openMemoryStore } from '../../../src/store/memory-store.ts';
 import type { Store } from '../../../src/store/store.ts';
 import { batchOf, recordOf } from '../../support/batches.ts';
-import { openTestLog, recordsOf, valuesOf } from '../../support/broker-fixture.ts';
-import type { TestBroker, TestLog } from '../../support/broker-fixture.ts';
-import { FaultStore } from '../../support/fault-store.ts';
-import { settle } from '../../support/log-fixture.ts';
+import { recordsOf, valuesOf } from '../../support/broker-fixture.ts';
 import { useNoLocks } from '../../support/stub-globals.ts';
+import { settle } from '../../support/waiting.ts';
+import { log, shop, useShop } from '../shop.ts';
 
 /** Where the second worker's records begin. */
 const SECOND = 1_000_000_000;
@@ -20,13 +19,9 @@ const HOUR_MS = 3_600_000;
 const late = new TablogError(STORAGE_TIMEOUT, 'the database does not answer');
 const gone = new TablogError(STORAGE_UNAVAILABLE, 'the browser closed the database');
 
-let log: TestLog;
-let shop: TestBroker;
 useNoLocks();
-beforeEach(() => {
-  log = openTestLog();
-  shop = log.broker();
-});
+
+useShop(0);
 
 function create(name: string, config: Partial<TopicConfig> = {}): Promise<TopicInfo> {
   return shop.create(name, 1, { storage: 'memory', ...config });
@@ -68,7 +63,7 @@ describe('the records', () => {
     async (nth) => {
       let opened = 0;
       const openStore = async (): Promise<Store> => {
-        const store = new FaultStore(log.store);
+        const store = log.connect();
         if (++opened === 2) store.failNth(nth, { error: gone, closes: gone });
         return store;
       };
@@ -210,10 +205,7 @@ describe('what is kept', () => {
       }
       await settle();
       expect(await bytesOf('state')).toBeLessThan(1_300 * KIB);
-      for (let rounds = 0; rounds < 2; rounds++) {
-        log.clock.advance(300_000);
-        await settle();
-      }
+      for (let rounds = 0; rounds < 2; rounds++) await log.pass(300_000);
       const bytes = await bytesOf('state');
       expect(bytes).toBeGreaterThanOrEqual(100 * KIB);
       expect(bytes).toBeLessThan(300 * KIB);
@@ -238,11 +230,9 @@ describe('what is kept', () => {
     const append = (value: string): Promise<unknown> =>
       shop.produce(topic, batchOf([recordOf({ value, timestamp: log.clock.now() })]).buffer);
     await append('old');
-    log.clock.advance(HOUR_MS / 2);
-    await settle();
+    await log.pass(HOUR_MS / 2);
     expect(await shop.offset(topic, 'earliest')).toBe(0);
-    log.clock.advance(HOUR_MS);
-    await settle();
+    await log.pass(HOUR_MS);
     expect(await shop.offset(topic, 'earliest')).toBe(1);
     await append('new');
     expect(await shop.readAll(topic, { offset: 1 })).toEqual(['new']);
@@ -254,10 +244,7 @@ describe('what is kept', () => {
       const record = recordOf({ key, value: String(i), timestamp: log.clock.now() });
       await shop.produce(topic, batchOf([record]).buffer);
     }
-    for (let rounds = 0; rounds < 3; rounds++) {
-      log.clock.advance(300_000);
-      await settle();
-    }
+    for (let rounds = 0; rounds < 3; rounds++) await log.pass(300_000);
     const fetched = await log.broker().fetch(topic);
     const values = recordsOf(fetched).map(({ offset, value }) => [
       offset,
@@ -282,8 +269,7 @@ describe('what is kept', () => {
     const silent = log.broker({ name: 'another channel' });
     await silent.broker.deleteTopics(['first']);
     await shop.broker.listTopics();
-    log.clock.advance(HOUR_MS);
-    await settle();
+    await log.pass(HOUR_MS);
     expect(await shop.offset(topic, 'earliest')).toBe(1);
   });
 });

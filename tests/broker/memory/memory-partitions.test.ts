@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { deferred } from '../../../src/base/deferred.ts';
 import { PROTOCOL_MISMATCH, STORAGE_TIMEOUT } from '../../../src/base/error-rules.ts';
 import { TablogError } from '../../../src/base/error.ts';
@@ -11,44 +11,31 @@ import { PeerChannel } from '../../../src/platform/peer-channel.ts';
 import { serveBroker } from '../../../src/protocol/serve-broker.ts';
 import { logRef } from '../../../src/store/schema.ts';
 import { batchOf, recordOf } from '../../support/batches.ts';
-import { batch, openTestLog, valuesOf, want } from '../../support/broker-fixture.ts';
-import type { TestBroker, TestLog } from '../../support/broker-fixture.ts';
+import { appendOf, batch, valuesOf, want } from '../../support/broker-fixture.ts';
 import { Member } from '../groups/group-fixture.ts';
-import { settle } from '../../support/log-fixture.ts';
 import { useNoLocks } from '../../support/stub-globals.ts';
+import type { World } from '../../support/world.ts';
+import { eventually, settle, timed as timedBy } from '../../support/waiting.ts';
+import { log, shop, useShop } from '../shop.ts';
 
 /** Where the second worker's records begin. */
 const SECOND = 1_000_000_000;
 const HOUR_MS = 3_600_000;
 
-let log: TestLog;
-let shop: TestBroker;
 useNoLocks();
-beforeEach(() => {
-  log = openTestLog();
-  shop = log.broker();
-});
+
+useShop(0);
 
 function create(name: string, config: Partial<TopicConfig> = {}): Promise<TopicInfo> {
   return shop.create(name, 1, { storage: 'memory', ...config });
 }
 
 /** What a promise resolves with, and how long that took by the log's clock. */
-async function timed<T>(promise: Promise<T>): Promise<{ readonly value: T; readonly ms: number }> {
-  const began = log.clock.now();
-  let isSettled = false;
-  const done = (): void => void (isSettled = true);
-  promise.then(done, done);
-  for (;;) {
-    for (let turn = 0; turn < 5; turn++) await settle();
-    const ms = log.clock.now() - began;
-    if (isSettled) return { value: await promise, ms };
-    if (ms > 20_000) throw new Error('it never settles');
-    log.clock.advance(250);
-  }
+function timed<T>(promise: Promise<T>): Promise<{ readonly value: T; readonly ms: number }> {
+  return timedBy(log.clock, promise, { stepMs: 250, turns: 25, maxMs: 20_000 });
 }
 
-async function nameOf({ store }: TestLog): Promise<string> {
+async function nameOf({ store }: World): Promise<string> {
   const [row] = await store.read([logRef]);
   return `memory/${row!.logId}`;
 }
@@ -290,12 +277,7 @@ describe('one that dies', () => {
   test('leaves unknown what was being appended, batch by batch', async () => {
     const [one, two] = [await create('one'), await create('two')];
     const { die } = await rival('hangs');
-    const appends = [one, two].map(({ id }) => ({
-      topicId: id,
-      partition: 0,
-      batch: batch('a'),
-      compression: 'none' as const,
-    }));
+    const appends = [one, two].map((topic) => appendOf(topic, batch('a')));
     const produced = shop.broker.produce({ appends, durability: 'relaxed' });
     await settle();
     die();
@@ -373,16 +355,15 @@ describe('who calls', () => {
     const answers: { readonly at: string }[] = [];
     caller.addEventListener('message', ({ data }) => answers.push(data as { at: string }));
     caller.postMessage({ kind: 'call', from: 'nobody' });
-    await vi.waitFor(() => expect(answers).toHaveLength(1));
+    await eventually(() => expect(answers).toHaveLength(1));
     const end = new BroadcastChannel(`tablog/${name}/${answers[0]!.at}`);
     onTestFinished(() => [caller, end].forEach((channel) => channel.close()));
     const heard: unknown[] = [];
     end.addEventListener('message', ({ data }) => heard.push(data));
-    log.clock.advance(5_000);
-    await settle();
+    await log.pass(5_000);
     expect(heard).toEqual([]);
     log.clock.advance(250);
-    await vi.waitFor(() => expect(heard).toEqual(['end']));
+    await eventually(() => expect(heard).toEqual(['end']));
     expect(log.clock.timers).toBe(timers);
   });
 
@@ -392,8 +373,7 @@ describe('who calls', () => {
     const other = log.broker();
     await other.offset(topic, 'latest');
     const { timers } = log.clock;
-    log.clock.advance(60_000);
-    await settle();
+    await log.pass(60_000);
     expect(await other.append(topic, 'b')).toBe(1);
     expect(log.clock.timers).toBe(timers);
   });
@@ -487,8 +467,7 @@ describe('a broker that closes', () => {
       if (settled.status === 'fulfilled') continue;
       expect(['CLOSED', 'OUTCOME_UNKNOWN']).toContain(settled.reason.code);
     }
-    log.clock.advance(10_000);
-    await settle();
+    await log.pass(10_000);
     expect(told).toEqual(['elected']);
   });
 

@@ -1,20 +1,12 @@
 import fc from 'fast-check';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { BATCH_CORRUPT } from '../../../src/base/error-rules.ts';
-import type { TopicInfo } from '../../../src/protocol/topic.ts';
 import { FIELD } from '../../../src/record/batch-format.ts';
 import { batchOf, recordOf, resealed } from '../../support/batches.ts';
-import { appendOf, batch, openTestLog } from '../../support/broker-fixture.ts';
-import type { TestBroker, TestLog } from '../../support/broker-fixture.ts';
+import { appendOf, batch } from '../../support/broker-fixture.ts';
+import { log, orders, shop, useShop } from '../shop.ts';
 
-let log: TestLog;
-let shop: TestBroker;
-let orders: TopicInfo;
-beforeEach(async () => {
-  log = openTestLog();
-  shop = log.broker();
-  orders = await shop.create('orders', 2);
-});
+useShop(2);
 
 describe('a batch that must not be stored', () => {
   const good = (): Uint8Array => batchOf([recordOf({ value: 'a' }), recordOf({ value: 'b' })]);

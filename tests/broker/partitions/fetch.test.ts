@@ -1,24 +1,10 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { OFFSET_OUT_OF_RANGE, UNKNOWN_TOPIC } from '../../../src/base/error-rules.ts';
-import type { TopicInfo } from '../../../src/protocol/topic.ts';
-import {
-  batch,
-  found,
-  openTestLog,
-  recordsOf,
-  valuesOf,
-  want,
-} from '../../support/broker-fixture.ts';
-import type { FetchOptions, Found, TestBroker, TestLog } from '../../support/broker-fixture.ts';
+import { batch, found, recordsOf, valuesOf, want } from '../../support/broker-fixture.ts';
+import type { FetchOptions, Found, TestBroker } from '../../support/broker-fixture.ts';
+import { log, orders, shop, useShop } from '../shop.ts';
 
-let log: TestLog;
-let shop: TestBroker;
-let orders: TopicInfo;
-beforeEach(async () => {
-  log = openTestLog();
-  shop = log.broker();
-  orders = await shop.create('orders', 3);
-});
+useShop(3);
 
 const joined = ({ segments }: Found): Buffer =>
   Buffer.concat(segments.map((segment) => new Uint8Array(segment)));

@@ -1,17 +1,12 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { deferred } from '../../../src/base/deferred.ts';
 import { SEGMENT_BYTES } from '../../../src/log/segment.ts';
-import type { TopicInfo } from '../../../src/protocol/topic.ts';
-import { baseOffset, batch, idle, openTestLog } from '../../support/broker-fixture.ts';
-import type { TestBroker, TestLog } from '../../support/broker-fixture.ts';
+import { baseOffset, batch } from '../../support/broker-fixture.ts';
+import { idle } from '../../support/waiting.ts';
+import { log, orders, shop, useShop } from '../shop.ts';
 
-let log: TestLog;
-let shop: TestBroker;
-let orders: TopicInfo;
+useShop(4);
 beforeEach(async () => {
-  log = openTestLog();
-  shop = log.broker();
-  orders = await shop.create('orders', 4);
   await shop.append(orders, 'first');
   shop.connection.updates.length = 0;
 });

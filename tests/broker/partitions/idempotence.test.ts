@@ -1,26 +1,19 @@
-import { beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { OUTCOME_UNKNOWN, STORAGE_UNAVAILABLE } from '../../../src/base/error-rules.ts';
 import { TablogError } from '../../../src/base/error.ts';
 import type { Append, AppendResult } from '../../../src/protocol/produce.ts';
-import type { TopicInfo } from '../../../src/protocol/topic.ts';
 import { FIELD } from '../../../src/record/batch-format.ts';
 import { RecordBatch, readBatches } from '../../../src/record/batch-reader.ts';
 import { batchOf, recordOf, resealed } from '../../support/batches.ts';
 import type { Bytes } from '../../support/batches.ts';
-import { batch, found, openTestLog } from '../../support/broker-fixture.ts';
-import type { TestBroker, TestLog } from '../../support/broker-fixture.ts';
+import { batch, found } from '../../support/broker-fixture.ts';
+import type { TestBroker } from '../../support/broker-fixture.ts';
+import { log, orders, shop, stored, useShop } from '../shop.ts';
 
 const gone = new TablogError(STORAGE_UNAVAILABLE, 'the browser closed the database');
 const lost = new TablogError(OUTCOME_UNKNOWN, 'the answer was lost');
 
-let log: TestLog;
-let shop: TestBroker;
-let orders: TopicInfo;
-beforeEach(async () => {
-  log = openTestLog();
-  shop = log.broker();
-  orders = await shop.create('orders', 2);
-});
+useShop(2);
 
 interface Spec {
   readonly id?: number;
@@ -42,8 +35,6 @@ function appendOf(spec: Spec, rest: Partial<Append> = {}): Append {
 function produce(through: TestBroker, ...appends: readonly Append[]): Promise<AppendResult[]> {
   return through.broker.produce({ appends, durability: 'relaxed' });
 }
-
-const stored = (): Promise<string[]> => log.broker().readAll(orders);
 
 const first = { sequence: 0, values: ['a', 'b'] };
 const second = { sequence: 2, values: ['c'] };
@@ -166,9 +157,9 @@ describe('each partition has its own numbers', () => {
   test('which go with its topic', async () => {
     await produce(shop, appendOf(first), appendOf(second));
     await shop.broker.deleteTopics(['orders']);
-    orders = await shop.create('orders', 2);
-    expect(await produce(shop, appendOf(first))).toEqual([at(0)]);
-    expect(await stored()).toEqual(['a', 'b']);
+    const again = await shop.create('orders', 2);
+    expect(await produce(shop, appendOf(first, { topicId: again.id }))).toEqual([at(0)]);
+    expect(await log.broker().readAll(again)).toEqual(['a', 'b']);
   });
 });
 

@@ -7,8 +7,9 @@ import {
 } from '../../record/kafkajs-codec.ts';
 import { readBatches } from '../../../src/record/batch-reader.ts';
 import { readRecords, recordOf } from '../../support/batches.ts';
-import { found, openTestLog } from '../../support/broker-fixture.ts';
+import { found } from '../../support/broker-fixture.ts';
 import { webhookEvents } from '../../support/webhook-events.ts';
+import { World } from '../../support/world.ts';
 
 const events = webhookEvents()
   .slice(0, 50)
@@ -19,7 +20,7 @@ const events = webhookEvents()
 test.each(['none', 'gzip'] as const)(
   'KafkaJS reads a fetched segment, which holds what KafkaJS wrote (%s)',
   async (compression) => {
-    const shop = openTestLog().broker();
+    const shop = new World().broker();
     const orders = await shop.create('orders');
     for (let at = 0; at < events.length; at += 10) {
       const batch = await kafkajsEncode(events.slice(at, at + 10), compression);

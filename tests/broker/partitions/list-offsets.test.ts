@@ -1,18 +1,13 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { UNKNOWN_TOPIC } from '../../../src/base/error-rules.ts';
-import type { TopicInfo } from '../../../src/protocol/topic.ts';
-import { batch, errorOf, openTestLog, timedBatch } from '../../support/broker-fixture.ts';
-import type { TestBroker, TestLog } from '../../support/broker-fixture.ts';
+import { batch, errorOf, timedBatch } from '../../support/broker-fixture.ts';
+import { log, orders, shop, useShop } from '../shop.ts';
 
-let log: TestLog;
-let shop: TestBroker;
-let orders: TopicInfo;
 let partitions = 0;
-beforeEach(async () => {
-  log = openTestLog();
-  shop = log.broker();
-  orders = await shop.create('orders', 2);
+
+useShop(2);
+beforeEach(() => {
   partitions = 0;
 });
 

@@ -3,13 +3,13 @@ import { deferred } from '../../../src/base/deferred.ts';
 import { TablogError } from '../../../src/base/error.ts';
 import { LogBroker } from '../../../src/broker/log-broker.ts';
 import type { Store } from '../../../src/store/store.ts';
-import { idle } from '../../support/broker-fixture.ts';
 import type { TestBroker } from '../../support/broker-fixture.ts';
 import { openTab } from '../../support/log-fixture.ts';
 import { FAULT_KINDS } from '../fault-kinds.ts';
 import type { FaultKind } from '../fault-kinds.ts';
 import { MaintainedPartition } from '../cleaner/cleaned-partition.ts';
 import { useNoHints } from '../../support/stub-globals.ts';
+import { idle } from '../../support/waiting.ts';
 
 useNoHints();
 

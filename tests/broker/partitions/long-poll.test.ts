@@ -1,22 +1,16 @@
-import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { PROTOCOL_VERSION } from '../../../src/protocol/broker.ts';
 import { deferred } from '../../../src/base/deferred.ts';
 import type { FetchedPartition } from '../../../src/protocol/fetch.ts';
-import type { TopicInfo } from '../../../src/protocol/topic.ts';
-import { batch, idle, openTestLog, valuesOf, want } from '../../support/broker-fixture.ts';
-import type { FetchOptions, TestBroker, TestLog } from '../../support/broker-fixture.ts';
+import { batch, valuesOf, want } from '../../support/broker-fixture.ts';
+import type { FetchOptions, TestBroker } from '../../support/broker-fixture.ts';
+import { idle } from '../../support/waiting.ts';
+import { log, orders, shop, useShop } from '../shop.ts';
 
 /** An open log has one timer, for its next round of retention and compaction. */
 const JANITORS = 1;
 
-let log: TestLog;
-let shop: TestBroker;
-let orders: TopicInfo;
-beforeEach(async () => {
-  log = openTestLog();
-  shop = log.broker();
-  orders = await shop.create('orders', 2);
-});
+useShop(2);
 afterEach(() => vi.unstubAllGlobals());
 
 interface Waiting {

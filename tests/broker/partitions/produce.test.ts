@@ -1,6 +1,5 @@
-import { beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { BATCH_CORRUPT, RECORD_TOO_LARGE, UNKNOWN_TOPIC } from '../../../src/base/error-rules.ts';
-import type { TopicInfo } from '../../../src/protocol/topic.ts';
 import { FIELD } from '../../../src/record/batch-format.ts';
 import { readBatches } from '../../../src/record/batch-reader.ts';
 import { crcMatches } from '../../../src/record/batch-seal.ts';
@@ -9,21 +8,13 @@ import {
   baseOffset,
   batch,
   found,
-  openTestLog,
   recordsOf,
   timedBatch,
   valuesOf,
 } from '../../support/broker-fixture.ts';
-import type { TestBroker, TestLog } from '../../support/broker-fixture.ts';
+import { log, orders, shop, useShop } from '../shop.ts';
 
-let log: TestLog;
-let shop: TestBroker;
-let orders: TopicInfo;
-beforeEach(async () => {
-  log = openTestLog();
-  shop = log.broker();
-  orders = await shop.create('orders', 2);
-});
+useShop(2);
 
 describe('produce', () => {
   test('gives offsets without a gap, from 0 and for each partition', async () => {

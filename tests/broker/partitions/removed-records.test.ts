@@ -1,4 +1,4 @@
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { deferred } from '../../../src/base/deferred.ts';
 import { PartitionCleaner } from '../../../src/broker/cleaner/partition-cleaner.ts';
 import type { TopicRow } from '../../../src/broker/rows/topic-row.ts';
@@ -6,9 +6,10 @@ import { PROTOCOL_VERSION } from '../../../src/protocol/broker.ts';
 import { TOPICS, partitionStore } from '../../../src/store/schema.ts';
 import type { RowRef } from '../../../src/store/store.ts';
 import { batchOf, hexOf, recordOf } from '../../support/batches.ts';
-import { found, idle, openTestLog, recordsOf } from '../../support/broker-fixture.ts';
-import type { TestBroker, TestLog } from '../../support/broker-fixture.ts';
-import { settle } from '../../support/log-fixture.ts';
+import { found, recordsOf } from '../../support/broker-fixture.ts';
+import type { TestBroker } from '../../support/broker-fixture.ts';
+import { eventually, idle, settle } from '../../support/waiting.ts';
+import { World } from '../../support/world.ts';
 
 /** Longer than a broker serves from memory without a look into the store. */
 const A_WHILE_MS = 31_000;
@@ -16,7 +17,7 @@ const A_WHILE_MS = 31_000;
 const GONE = { error: { code: 'OFFSET_OUT_OF_RANGE' } };
 
 /** A broker that hears nothing of the others, nor they of it. */
-function deafBroker(log: TestLog): TestBroker {
+function deafBroker(log: World): TestBroker {
   return log.broker({ name: 'on another channel' });
 }
 
@@ -25,7 +26,7 @@ function deleteBefore({ broker }: TestBroker, topicId: string, before: number): 
 }
 
 /** Resolves when the brokers of the log have been told that records are gone. */
-function trimmedHint({ name }: TestLog): Promise<void> {
+function trimmedHint({ name }: World): Promise<void> {
   const channel = new BroadcastChannel(`tablog/${PROTOCOL_VERSION}/${name}`);
   onTestFinished(() => channel.close());
   return new Promise((resolve) => {
@@ -36,7 +37,7 @@ function trimmedHint({ name }: TestLog): Promise<void> {
 }
 
 test.each([NaN, 0.5, -1])('a start of %s is refused, and nothing is changed', async (before) => {
-  const log = openTestLog();
+  const log = new World();
   const broker = log.broker();
   const topic = await broker.create('orders');
   await broker.append(topic, 'first');
@@ -46,16 +47,16 @@ test.each([NaN, 0.5, -1])('a start of %s is refused, and nothing is changed', as
 
 describe('records that were deleted are not served from memory', () => {
   test('by who hears of it', async () => {
-    const log = openTestLog();
+    const log = new World();
     const [a, b] = [log.broker(), log.broker()];
     const topic = await a.create('orders');
     await a.append(topic, 'secret');
     await deleteBefore(b, topic.id, 1);
-    await vi.waitFor(async () => expect(await a.fetch(topic, { offset: 0 })).toMatchObject(GONE));
+    await eventually(async () => expect(await a.fetch(topic, { offset: 0 })).toMatchObject(GONE));
   });
 
   test('by who has not heard of it, a while later', async () => {
-    const log = openTestLog();
+    const log = new World();
     const [a, b] = [log.broker(), deafBroker(log)];
     const topic = await a.create('orders');
     await a.append(topic, 'secret');
@@ -65,7 +66,7 @@ describe('records that were deleted are not served from memory', () => {
   });
 
   test('nor once it appends again', async () => {
-    const log = openTestLog();
+    const log = new World();
     const [a, b] = [log.broker(), deafBroker(log)];
     const topic = await a.create('orders');
     await a.append(topic, 'secret');
@@ -78,7 +79,7 @@ describe('records that were deleted are not served from memory', () => {
   test.each([false, true])(
     'nor where it hears of it before it hears that its own append is stored (and looks: %s)',
     async (looks) => {
-      const log = openTestLog();
+      const log = new World();
       const [a, b] = [log.broker(), log.broker()];
       const topic = await a.create('orders');
       await a.append(topic, 'first');
@@ -100,7 +101,7 @@ describe('records that were deleted are not served from memory', () => {
 });
 
 test('a deleted key does not come back from the memory of who has not heard of it', async () => {
-  const log = openTestLog();
+  const log = new World();
   const [a, b] = [log.broker(), deafBroker(log)];
   const topic = await a.create('state', 1, { cleanup: 'compact' });
   const put = (by: TestBroker, key: string, value: string | null): Promise<unknown> =>

@@ -5,11 +5,12 @@ import type { Request } from '../../../src/protocol/broker.ts';
 import type { Append } from '../../../src/protocol/produce.ts';
 import type { TopicInfo } from '../../../src/protocol/topic.ts';
 import type { CommitRequest } from '../../../src/protocol/group.ts';
-import { batch, errorOf, idle, openTestLog, valuesOf } from '../../support/broker-fixture.ts';
+import { batch, errorOf, valuesOf } from '../../support/broker-fixture.ts';
 import type { TestBroker } from '../../support/broker-fixture.ts';
-import { settle } from '../../support/log-fixture.ts';
 import type { ManualClock } from '../../support/manual-clock.ts';
 import { GROUP_ID, Member } from '../groups/group-fixture.ts';
+import { idle, settle } from '../../support/waiting.ts';
+import { World } from '../../support/world.ts';
 
 const NOTHING = { appends: [], durability: 'relaxed', commits: [], producer: null } as const;
 
@@ -26,7 +27,7 @@ async function aMember(): Promise<{
   member: Member;
   clock: ManualClock;
 }> {
-  const log = openTestLog();
+  const log = new World();
   const broker = log.broker();
   const orders = await broker.create('orders', 2);
   const letters = await broker.create('letters', 2);

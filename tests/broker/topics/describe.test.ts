@@ -1,14 +1,9 @@
-import { beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { TOPIC_EXISTS, UNKNOWN_TOPIC } from '../../../src/base/error-rules.ts';
-import { batch, errorOf, openTestLog } from '../../support/broker-fixture.ts';
-import type { TestBroker, TestLog } from '../../support/broker-fixture.ts';
+import { batch, errorOf } from '../../support/broker-fixture.ts';
+import { log, shop, useShop } from '../shop.ts';
 
-let log: TestLog;
-let shop: TestBroker;
-beforeEach(() => {
-  log = openTestLog();
-  shop = log.broker();
-});
+useShop(0);
 
 describe('listTopics', () => {
   test('lists topics by name, whoever made them', async () => {

@@ -7,8 +7,9 @@ import { openIdbStore } from '../../../src/store/indexeddb/idb-store.ts';
 import { openMemoryStore } from '../../../src/store/memory-store.ts';
 import { TOPICS } from '../../../src/store/schema.ts';
 import { stubIndexedDb } from '../../store/indexeddb/fake-indexeddb.ts';
-import { baseOffset, batch, errorOf, openTestLog } from '../../support/broker-fixture.ts';
-import type { TestBroker, TestLog } from '../../support/broker-fixture.ts';
+import { baseOffset, batch, errorOf } from '../../support/broker-fixture.ts';
+import type { TestBroker } from '../../support/broker-fixture.ts';
+import { World } from '../../support/world.ts';
 
 stubIndexedDb();
 let opened = 0;
@@ -19,10 +20,10 @@ const STORES = [
 ] as const;
 
 describe.each(STORES)('over %s', (storage, open) => {
-  let log: TestLog;
+  let log: World;
   let shop: TestBroker;
   beforeEach(async () => {
-    log = openTestLog(await open());
+    log = new World({ store: await open() });
     shop = log.broker();
   });
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { inSlices } from '../../../src/broker/waiting/in-slices.ts';
-import { idle } from '../../support/broker-fixture.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
+import { idle } from '../../support/waiting.ts';
 
 test('long work lets others have the thread, and is done whole', async () => {
   const clock = new ManualClock();

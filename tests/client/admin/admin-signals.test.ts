@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Admin, Log } from '../../../src/index.ts';
 import type { Method } from '../../../src/protocol/broker.ts';
-import { numbered, openTab } from '../../support/log-fixture.ts';
-import { stubHost } from '../../support/stub-broker.ts';
+import { numbered } from '../../support/log-fixture.ts';
+import { stubbedLog } from '../../support/stub-broker.ts';
 import type { StubHost } from '../../support/stub-broker.ts';
 
 interface Options {
@@ -75,9 +75,7 @@ const CALLS: readonly [
 ];
 
 async function openStub(): Promise<{ log: Log; host: StubHost }> {
-  const host = stubHost();
-  const log = await openTab(host);
-  await log.admin.createTopics(['t']);
+  const { log, host } = await stubbedLog('t');
   await log.producer().sendBatch('t', numbered(3));
   return { log, host };
 }

@@ -2,10 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { OUTCOME_UNKNOWN } from '../../../src/base/error-rules.ts';
 import { TablogError } from '../../../src/index.ts';
 import type { Log, ResetEvent } from '../../../src/index.ts';
-import { settle, take } from '../../support/log-fixture.ts';
+import { take } from '../../support/log-fixture.ts';
 import {
   committed,
-  eventually,
   fill,
   four,
   joined,
@@ -13,6 +12,7 @@ import {
   openTabs,
   reading,
 } from '../../support/group-fixture.ts';
+import { eventually, settle } from '../../support/waiting.ts';
 
 /** A log with 10 records in each of 4 partitions of 't', and 5 in 'u'. */
 async function filledLog(): Promise<Log> {

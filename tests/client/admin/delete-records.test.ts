@@ -7,10 +7,10 @@ import {
   numbered,
   offsetsOf,
   readAll,
-  settle,
   take,
   texts,
 } from '../../support/log-fixture.ts';
+import { settle } from '../../support/waiting.ts';
 
 const first = { topic: 't', partition: 0 };
 

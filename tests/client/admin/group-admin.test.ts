@@ -1,17 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import type { Log } from '../../../src/index.ts';
-import { settle, take } from '../../support/log-fixture.ts';
+import { take } from '../../support/log-fixture.ts';
 import {
   committed,
-  eventually,
   fill,
   four,
   joined,
-  latch,
   Member,
   openTabs,
   reading,
 } from '../../support/group-fixture.ts';
+import { eventually, latch, settle } from '../../support/waiting.ts';
 
 /** A log with 10 records in each of 4 partitions, and a group that has read them all and left. */
 async function logOfReaders(): Promise<Log> {

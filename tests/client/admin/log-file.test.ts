@@ -3,8 +3,8 @@ import { topic } from '../../../src/index.ts';
 import type { Log } from '../../../src/index.ts';
 import { FIELD } from '../../../src/record/batch-format.ts';
 import { batchOf, recordOf, resealed } from '../../support/batches.ts';
-import { logWith, numbered, openTab, readAll, texts } from '../../support/log-fixture.ts';
-import { stubHost } from '../../support/stub-broker.ts';
+import { logWith, numbered, readAll, texts } from '../../support/log-fixture.ts';
+import { stubbedLog } from '../../support/stub-broker.ts';
 
 const TO = { topic: 'to', partition: 0 };
 
@@ -227,9 +227,7 @@ describe('an export', () => {
   });
 
   test('fails where the records go meanwhile, as those in memory do: it is not whole', async () => {
-    const host = stubHost();
-    const log = await openTab(host);
-    await log.admin.createTopics([topic('from', { storage: 'memory' })]);
+    const { log, host } = await stubbedLog(topic('from', { storage: 'memory' }));
     for (let i = 0; i < 4; i++) await log.producer().send('from', { value: 'x'.repeat(600_000) });
     const reader = log.admin.exportPartition({ topic: 'from', partition: 0 }).getReader();
     await reader.read();

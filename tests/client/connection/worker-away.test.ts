@@ -1,13 +1,14 @@
-import { beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { OUTCOME_UNKNOWN, STORAGE_TIMEOUT, WORKER_FAILED } from '../../../src/base/error-rules.ts';
 import { TablogError, string, table, topic } from '../../../src/index.ts';
 import type { Log } from '../../../src/index.ts';
 import type { InlineHost } from '../../../src/inline.ts';
 import type { Broker, Method } from '../../../src/protocol/broker.ts';
-import { countOf, memoryHost, openTab, settle } from '../../support/log-fixture.ts';
+import { countOf, memoryHost, openTab } from '../../support/log-fixture.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { loadParts } from '../../support/load-parts.ts';
-import { openTabWith } from '../run/run-fixture.ts';
+import { eventually, settle, timed } from '../../support/waiting.ts';
+import { openTabWith } from '../../support/world.ts';
 
 beforeAll(loadParts);
 
@@ -74,24 +75,15 @@ beforeEach(async () => {
 });
 
 /** Time goes by until the promise settles; for how long that took. */
-async function passing<T>(promise: Promise<T>, maxMs = 300_000): Promise<number> {
-  const began = clock.now();
-  let isSettled = false;
-  const done = (): void => void (isSettled = true);
-  promise.then(done, done);
-  while (clock.now() - began <= maxMs) {
-    for (let turn = 0; turn < 4; turn++) await settle();
-    if (isSettled) return clock.now() - began;
-    clock.advance(100);
-  }
-  throw new Error('it did not settle');
+async function passing(promise: Promise<unknown>, maxMs = 300_000): Promise<number> {
+  return (await timed(clock, Promise.allSettled([promise]), { turns: 20, maxMs })).ms;
 }
 
 /** The worker is away for so long. */
 async function away(ms: number): Promise<void> {
   host.isAway = true;
   for (let passed = 0; passed < ms; passed += 100) {
-    for (let turn = 0; turn < 4; turn++) await settle();
+    await settle(20);
     clock.advance(100);
   }
   host.isAway = false;
@@ -168,7 +160,7 @@ describe('while the worker cannot be started', () => {
       }
     })();
     host.isAway = true;
-    await vi.waitFor(() => expect(host.called).toContain('fetch'));
+    await eventually(() => expect(host.called).toContain('fetch'));
     await away(5_000);
     await other.producer().sendBatch(t, [{ value: 'a' }, { value: 'b' }]);
     clock.advance(1_200); // the longest back-off
@@ -194,7 +186,7 @@ describe('while the worker cannot be started', () => {
         deadLetterTopic: 'dead',
       });
       running.catch(() => {});
-      await vi.waitFor(() => expect(handled).toEqual(['warm']));
+      await eventually(() => expect(handled).toEqual(['warm']));
       await away(10_000);
       await other.producer().send(t, { value: 'next' });
       await passing(running);
@@ -212,7 +204,7 @@ describe('while the worker cannot be started', () => {
     next.catch(() => {});
     host.isRetriable = false;
     host.isAway = true;
-    await vi.waitFor(() => expect(host.called).toContain('syncGroup'));
+    await eventually(() => expect(host.called).toContain('syncGroup'));
     await away(2_000);
     await other.producer().send(t, { value: 'a' });
     await passing(next, 5_000);
@@ -226,7 +218,7 @@ describe('while the worker cannot be started', () => {
     clock.sleep(600_000); // the tab was frozen: no timer ran, and no poll was answered
     host.fault = new TablogError(STORAGE_TIMEOUT, 'the database did not answer in time');
     await other.producer().send(t, { key: 'k', value: 'a' });
-    await vi.waitFor(() => expect(host.called.length).toBeGreaterThan(0));
+    await eventually(() => expect(host.called.length).toBeGreaterThan(0));
     const pass = async (ms: number): Promise<void> => {
       for (let passed = 0; passed < ms; passed += 100) {
         clock.advance(100);
@@ -240,7 +232,7 @@ describe('while the worker cannot be started', () => {
     const before = host.called.length;
     host.fault = new TablogError(STORAGE_TIMEOUT, 'the database did not answer in time');
     await other.producer().send(t, { key: 'k', value: 'b' });
-    await vi.waitFor(() => expect(host.called.length).toBeGreaterThan(before));
+    await eventually(() => expect(host.called.length).toBeGreaterThan(before));
     await pass(123_000);
     expect(host.called.length - before).toBeLessThan(180); // not every 100 ms
     host.fault = undefined;

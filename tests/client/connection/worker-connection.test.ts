@@ -5,8 +5,9 @@ import type { WorkerConnection } from '../../../src/client/connection/worker-con
 import type { Broker } from '../../../src/protocol/broker.ts';
 import { serveBroker } from '../../../src/protocol/serve-broker.ts';
 import { WELCOME } from '../../protocol/endpoints.ts';
-import { errorOf, idle } from '../../support/broker-fixture.ts';
+import { errorOf } from '../../support/broker-fixture.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
+import { idle } from '../../support/waiting.ts';
 
 /** What becomes of a worker: the browser's word on it, nothing, or an answer. */
 type Fate = 'not loaded' | 'throws' | 'silent' | 'serves';

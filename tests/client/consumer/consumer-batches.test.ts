@@ -2,15 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { STORAGE_UNAVAILABLE } from '../../../src/base/error-rules.ts';
 import { TablogError, topic } from '../../../src/index.ts';
 import type { MessageBatch } from '../../../src/index.ts';
-import {
-  AN_HOUR_MS,
-  logWith,
-  numbered,
-  openTab,
-  settle,
-  texts,
-} from '../../support/log-fixture.ts';
-import { stubHost } from '../../support/stub-broker.ts';
+import { AN_HOUR_MS, logWith, numbered, texts } from '../../support/log-fixture.ts';
+import { stubbedLog } from '../../support/stub-broker.ts';
+import { settle } from '../../support/waiting.ts';
 
 const offsetsOf = ({ messages }: MessageBatch<string>): number[] =>
   messages.map(({ offset }) => offset);
@@ -99,9 +93,7 @@ describe('maxWaitMs', () => {
 
 describe('what was gathered when something fails is not lost', () => {
   test('a fetch that can be tried again', async () => {
-    const host = stubHost();
-    const log = await openTab(host);
-    await log.admin.createTopics(['t']);
+    const { log, host } = await stubbedLog('t');
     await log.producer().sendBatch('t', numbered(2));
     const consumer = log.consumer({ topics: ['t'], from: 'earliest' });
     await consumer.ready;

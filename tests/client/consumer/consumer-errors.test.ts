@@ -11,18 +11,10 @@ import type { FetchedPartition } from '../../../src/protocol/fetch.ts';
 import { toErrorData } from '../../../src/protocol/error-data.ts';
 import { TablogError, topic } from '../../../src/index.ts';
 import type { Log, ResetEvent } from '../../../src/index.ts';
-import {
-  logWith,
-  numbered,
-  openTab,
-  openTwoTabs,
-  settle,
-  take,
-  texts,
-} from '../../support/log-fixture.ts';
-import { stopTime } from '../../support/group-fixture.ts';
-import { stubHost } from '../../support/stub-broker.ts';
+import { logWith, numbered, openTwoTabs, take, texts } from '../../support/log-fixture.ts';
+import { stubbedLog } from '../../support/stub-broker.ts';
 import type { StubHost } from '../../support/stub-broker.ts';
+import { settle, stopTime } from '../../support/waiting.ts';
 
 describe('an offset beyond the end', () => {
   test('is OFFSET_OUT_OF_RANGE, again and again, until somebody seeks', async () => {
@@ -124,9 +116,7 @@ const AWAY: [string, ErrorRule][] = [
 
 /** A log whose topic 't' has two records, 0 and 1, in each of its partitions. */
 async function filled(partitions: number): Promise<{ readonly host: StubHost; readonly log: Log }> {
-  const host = stubHost();
-  const log = await openTab(host);
-  await log.admin.createTopics([topic('t', { partitions })]);
+  const { log, host } = await stubbedLog(topic('t', { partitions }));
   const producer = log.producer();
   for (let partition = 0; partition < partitions; partition++) {
     const record = { value: 'v', partition };
@@ -178,9 +168,7 @@ describe.each(AWAY)('a loop outlives %s', (_, rule) => {
 });
 
 test('partitions that fail do not keep the others waiting for their back-off', async () => {
-  const host = stubHost();
-  const log = await openTab(host);
-  await log.admin.createTopics([topic('t', { partitions: 3 })]);
+  const { log, host } = await stubbedLog(topic('t', { partitions: 3 }));
   const failed: number[] = [];
   host.answer('fetch', async (request, real) => {
     const fetched = await real(request);
@@ -203,9 +191,7 @@ test('partitions that fail do not keep the others waiting for their back-off', a
 });
 
 test('a fetch that is refused ends the loop with its error, and the next loop goes on', async () => {
-  const host = stubHost();
-  const log = await openTab(host);
-  await log.admin.createTopics(['t']);
+  const { log, host } = await stubbedLog('t');
   await log.producer().sendBatch('t', numbered(2));
   const consumer = log.consumer({ topics: ['t'], from: 'earliest' });
   const bug = new TablogError(INTERNAL, 'a bug of the worker');

@@ -4,16 +4,9 @@ import { FETCH_SESSION_ID_NOT_FOUND } from '../../../src/base/error-rules.ts';
 import { lazyCodecs } from '../../../src/client/fetch/lazy-codecs.ts';
 import { TablogError, topic } from '../../../src/index.ts';
 import type { Consumer, ConsumerOptions } from '../../../src/index.ts';
-import {
-  AN_HOUR_MS,
-  logWith,
-  numbered,
-  openTab,
-  settle,
-  take,
-  texts,
-} from '../../support/log-fixture.ts';
-import { stubHost } from '../../support/stub-broker.ts';
+import { AN_HOUR_MS, logWith, numbered, take, texts } from '../../support/log-fixture.ts';
+import { stubbedLog } from '../../support/stub-broker.ts';
+import { settle } from '../../support/waiting.ts';
 
 const two = topic('t', { partitions: 2 });
 const first = { topic: 't', partition: 0 };
@@ -104,9 +97,7 @@ describe('pause', () => {
   });
 
   test('keeps back what a fetch brings that was under way', async () => {
-    const host = stubHost();
-    const log = await openTab(host);
-    await log.admin.createTopics(['t']);
+    const { log, host } = await stubbedLog('t');
     await log.producer().sendBatch('t', numbered(3));
     const consumer = log.consumer(options);
     const gate = host.hold('fetch');
@@ -177,9 +168,7 @@ describe('a slow reader bounds what is fetched', () => {
     ['however small prefetchBytes is', { prefetchBytes: 1 }, 1],
   ])('%s', async (_, bounds, expectedBytes) => {
     const batchBytes = 10_000;
-    const host = stubHost();
-    const log = await openTab(host);
-    await log.admin.createTopics([topic('t', { partitions: 3 })]);
+    const { log, host } = await stubbedLog(topic('t', { partitions: 3 }));
     const records = numbered(600).map(({ value }, i) => ({
       value: value.padEnd(2000),
       partition: i % 3,
@@ -212,9 +201,7 @@ describe('a slow reader bounds what is fetched', () => {
 });
 
 test('maxWaitMs 0 leaves the thread to others between its fetches', async () => {
-  const host = stubHost();
-  const log = await openTab(host);
-  await log.admin.createTopics(['t']);
+  const { log, host } = await stubbedLog('t');
   let fetches = 0;
   host.answer('fetch', (request, real) => {
     // Without an end the test would never end either.
@@ -228,9 +215,7 @@ test('maxWaitMs 0 leaves the thread to others between its fetches', async () => 
 });
 
 test('a worker that does not have the session is asked for everything', async () => {
-  const host = stubHost();
-  const log = await openTab(host);
-  await log.admin.createTopics([topic('t', { partitions: 3 })]);
+  const { log, host } = await stubbedLog(topic('t', { partitions: 3 }));
   const consumer = log.consumer(options);
   const heard = listen(consumer);
   await consumer.ready;
@@ -251,9 +236,7 @@ test('a worker that does not have the session is asked for everything', async ()
 });
 
 test('a codec that is slow to load holds up no other partition, nor is anything fetched twice', async () => {
-  const host = stubHost();
-  const log = await openTab(host);
-  await log.admin.createTopics([two]);
+  const { log, host } = await stubbedLog(two);
   const packed = log.producer({ compression: 'gzip' });
   await packed.send('t', { value: 'packed '.repeat(100), partition: 0 });
   const plain = log.producer();

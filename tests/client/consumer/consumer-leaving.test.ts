@@ -1,10 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { topic } from '../../../src/index.ts';
 import type { CommitMode, Consumer, Log } from '../../../src/index.ts';
-import { AN_HOUR_MS, memoryHost, numbered, openTab, settle } from '../../support/log-fixture.ts';
+import { AN_HOUR_MS, memoryHost, numbered, openTab } from '../../support/log-fixture.ts';
 import { StubPage } from '../../support/stub-page.ts';
 import { stubHost } from '../../support/stub-broker.ts';
 import type { Gate, StubHost } from '../../support/stub-broker.ts';
+import { settle } from '../../support/waiting.ts';
 
 let page: StubPage;
 let host: StubHost;

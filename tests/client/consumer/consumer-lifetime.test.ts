@@ -1,7 +1,8 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { Consumer, Log } from '../../../src/index.ts';
-import { AN_HOUR_MS, logWith, numbered, openTab, settle, take } from '../../support/log-fixture.ts';
-import { stubHost } from '../../support/stub-broker.ts';
+import { AN_HOUR_MS, logWith, numbered, take } from '../../support/log-fixture.ts';
+import { stubbedLog } from '../../support/stub-broker.ts';
+import { settle } from '../../support/waiting.ts';
 
 const options = { topics: ['t'], from: 'earliest', maxWaitMs: AN_HOUR_MS } as const;
 
@@ -35,11 +36,13 @@ describe.each(LOOPS)('%s', (_, loop) => {
     const log = await logWith('t');
     const abort = new AbortController();
     const consumer = log.consumer({ ...options, signal: abort.signal });
-    const looping = loop(consumer, () => {});
+    const each = vi.fn();
+    const looping = loop(consumer, each);
     await consumer.ready;
     await settle();
     await end(consumer, log, abort);
-    await looping;
+    await expect(looping).resolves.toBeUndefined();
+    expect(each).not.toHaveBeenCalled();
   });
 
   test.each(ENDS)('gets nothing more after %s in its body', async (_, end) => {
@@ -62,15 +65,15 @@ describe.each(LOOPS)('%s', (_, loop) => {
   });
 
   test('that waits for ready ends too', async () => {
-    const host = stubHost();
-    const log = await openTab(host);
-    await log.admin.createTopics(['t']);
+    const { log, host } = await stubbedLog('t');
     const gate = host.hold('listTopicOffsets');
     const consumer = log.consumer(options);
-    const looping = loop(consumer, () => {});
+    const each = vi.fn();
+    const looping = loop(consumer, each);
     await gate.arrived(1);
     await consumer.close();
-    await looping;
+    await expect(looping).resolves.toBeUndefined();
+    expect(each).not.toHaveBeenCalled();
   });
 });
 
@@ -93,9 +96,7 @@ test('a consumer that is closed before it is ready says so, and its loops end', 
 });
 
 test('a consumer that is closed asks for nothing more', async () => {
-  const host = stubHost();
-  const log = await openTab(host);
-  await log.admin.createTopics(['t']);
+  const { log, host } = await stubbedLog('t');
   const consumer = log.consumer(options);
   const loop = take(consumer, 1);
   await consumer.ready;
@@ -114,9 +115,7 @@ test('a consumer that is closed asks for nothing more', async () => {
 test('a wake-up is not missed, whenever the news comes', async () => {
   const stalled: number[] = [];
   for (let turns = 0; turns < 30; turns++) {
-    const host = stubHost();
-    const log = await openTab(host);
-    await log.admin.createTopics(['t']);
+    const { log, host } = await stubbedLog('t');
     await log.producer().send('t', { value: 'v' });
     const consumer = log.consumer(options);
     await consumer.ready;

@@ -1,17 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { topic } from '../../../src/index.ts';
 import type { Consumer, Log, Position } from '../../../src/index.ts';
-import {
-  AN_HOUR_MS,
-  logWith,
-  numbered,
-  openTab,
-  settle,
-  take,
-  texts,
-} from '../../support/log-fixture.ts';
-import { latch } from '../../support/group-fixture.ts';
-import { stubHost } from '../../support/stub-broker.ts';
+import { AN_HOUR_MS, logWith, numbered, take, texts } from '../../support/log-fixture.ts';
+import type { stubHost } from '../../support/stub-broker.ts';
+import { stubbedLog } from '../../support/stub-broker.ts';
+import { latch, settle } from '../../support/waiting.ts';
 
 /** Values 0 to 9, whose timestamps do not rise: 100, 300, 200, 400, 600, 500, ... */
 async function tenOutOfOrder(): Promise<Log> {
@@ -186,9 +179,7 @@ async function stubbed(
   count: number,
   maxWaitMs: number = AN_HOUR_MS,
 ): Promise<{ host: ReturnType<typeof stubHost>; log: Log; consumer: Consumer<'t'> }> {
-  const host = stubHost();
-  const log = await openTab(host);
-  await log.admin.createTopics(['t']);
+  const { log, host } = await stubbedLog('t');
   await log.producer().sendBatch('t', numbered(count));
   return { host, log, consumer: log.consumer({ topics: ['t'], from: 'earliest', maxWaitMs }) };
 }

@@ -1,30 +1,20 @@
-import { describe, expect, onTestFinished, test } from 'vitest';
-import { LogBroker } from '../../../src/broker/log-broker.ts';
-import { openLog, topic } from '../../../src/index.ts';
+import { describe, expect, test } from 'vitest';
+import { topic } from '../../../src/index.ts';
 import type { Consumer, ConsumerOptions, Log, MessageOf } from '../../../src/index.ts';
-import type { InlineHost } from '../../../src/inline.ts';
-import { openMemoryStore } from '../../../src/store/memory-store.ts';
 import type { Store } from '../../../src/store/store.ts';
 import { Random } from '../../checker/random.ts';
-import {
-  AN_HOUR_MS,
-  logWith,
-  numbered,
-  openTab,
-  settle,
-  take,
-  texts,
-} from '../../support/log-fixture.ts';
-import { stubHost } from '../../support/stub-broker.ts';
+import { AN_HOUR_MS, logWith, numbered, take, texts } from '../../support/log-fixture.ts';
+import { stubbedLog } from '../../support/stub-broker.ts';
+import { settle, idle } from '../../support/waiting.ts';
+import { World } from '../../support/world.ts';
+import { systemClock } from '../../../src/platform/clock.ts';
 
 const SEEDS = 150;
 
 /** A store whose every transaction begins some turns later, in whatever order. */
 function shuffled(store: Store, random: Random): Store {
   const later = async (): Promise<void> => {
-    for (let left = random.int(0, 3); left > 0; left--) {
-      await new Promise((resolve) => setImmediate(resolve));
-    }
+    for (let left = random.int(0, 3); left > 0; left--) await idle();
   };
   return {
     read: (refs) => later().then(() => store.read(refs)),
@@ -38,16 +28,9 @@ function shuffled(store: Store, random: Random): Store {
 }
 
 async function openShuffled(random: Random): Promise<Log> {
-  const store = openMemoryStore();
-  const host: InlineHost = {
-    open(name) {
-      const broker = new LogBroker({ name, openStore: async () => shuffled(store, random) });
-      return { broker, close: () => broker.close() };
-    },
-  };
-  const log = await openLog(crypto.randomUUID(), { host });
-  onTestFinished(() => log.close());
-  return log;
+  const world = new World();
+  const openStore = async (): Promise<Store> => shuffled(world.store, random);
+  return (await world.openTab({ openStore, clock: systemClock })).log;
 }
 
 /** The values that `count` messages have, however the consumer is read. */
@@ -149,9 +132,7 @@ test('a topic that is made after a consumer is read from its first record, also 
 });
 
 test('a partition that a member is given later, of which nothing is committed: as of its making', async () => {
-  const host = stubHost();
-  const log = await openTab(host);
-  await log.admin.createTopics(['t']);
+  const { log, host } = await stubbedLog('t');
   await log.producer().sendBatch('t', numbered(3));
   const gate = host.hold('joinGroup');
   const consumer = log.consumer({ topics: ['t'], group: 'g' });
@@ -162,9 +143,7 @@ test('a partition that a member is given later, of which nothing is committed: a
 });
 
 test('without an answer to where it begins, a member begins where it is when it is its turn', async () => {
-  const host = stubHost();
-  const log = await openTab(host);
-  await log.admin.createTopics(['t']);
+  const { log, host } = await stubbedLog('t');
   host.answer('listTopicOffsets', () => Promise.reject(new Error('no answer')));
   const consumer = log.consumer({ topics: ['t'], group: 'g' });
   await consumer.ready;

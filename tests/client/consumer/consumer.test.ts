@@ -5,13 +5,12 @@ import {
   AN_HOUR_MS,
   logWith,
   numbered,
-  openTab,
   openTwoTabs,
-  settle,
   take,
   texts,
 } from '../../support/log-fixture.ts';
-import { stubHost } from '../../support/stub-broker.ts';
+import { stubbedLog } from '../../support/stub-broker.ts';
+import { settle } from '../../support/waiting.ts';
 
 const orders = topic('orders', { key: string(), value: json<{ qty: number }>() });
 const audit = topic('audit', { value: json<{ who: string }>() });
@@ -80,9 +79,7 @@ test('a loop that was left while it waited does so too', async () => {
 });
 
 test('nothing is fetched while nobody reads', async () => {
-  const host = stubHost();
-  const log = await openTab(host);
-  await log.admin.createTopics(['t']);
+  const { log, host } = await stubbedLog('t');
   const consumer = log.consumer({ topics: ['t'], from: 'earliest' });
   await consumer.ready;
   await log.producer().sendBatch('t', numbered(1));

@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { openLog, string, topic } from '../../../src/index.ts';
 import type { Log, Message, Producer } from '../../../src/index.ts';
-import { memoryHost, settle } from '../../support/log-fixture.ts';
+import { memoryHost } from '../../support/log-fixture.ts';
+import { settle } from '../../support/waiting.ts';
 
 const PARTITIONS = 3;
 const events = topic('events', { key: string(), value: string(), partitions: PARTITIONS });

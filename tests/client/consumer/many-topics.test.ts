@@ -1,13 +1,13 @@
-import { describe, expect, onTestFinished, test } from 'vitest';
-import { LogBroker } from '../../../src/broker/log-broker.ts';
-import { openLog } from '../../../src/index.ts';
+import { describe, expect, test } from 'vitest';
 import type { Log } from '../../../src/index.ts';
 import type { InlineHost } from '../../../src/inline.ts';
-import { openMemoryStore } from '../../../src/store/memory-store.ts';
 import type { Store } from '../../../src/store/store.ts';
-import { AN_HOUR_MS, settle } from '../../support/log-fixture.ts';
+import { AN_HOUR_MS, openTab } from '../../support/log-fixture.ts';
 import { stubHost } from '../../support/stub-broker.ts';
 import type { StubHost } from '../../support/stub-broker.ts';
+import { settle } from '../../support/waiting.ts';
+import { World } from '../../support/world.ts';
+import { systemClock } from '../../../src/platform/clock.ts';
 
 /** How often the store was asked, and for how many rows. */
 interface Counted {
@@ -45,24 +45,14 @@ interface Scene {
 
 /** One broker, as a SharedWorker's; a tab that writes, and one that reads every room. */
 async function openRooms(group?: string): Promise<Scene> {
-  const store = openMemoryStore();
   const counted = { transactions: 0, rows: 0 };
-  let broker: LogBroker | undefined;
-  const shared: InlineHost = {
-    open: (name) => {
-      const openStore = async (): Promise<Store> => counting(store, counted);
-      broker ??= new LogBroker({ name, openStore });
-      return { broker, close() {} };
-    },
-  };
+  const world = new World();
+  const openStore = async (): Promise<Store> => counting(world.store, counted);
+  const { broker } = world.broker({ openStore, clock: systemClock });
+  const shared: InlineHost = { open: () => ({ broker, close() {} }) };
   const host = stubHost(shared);
-  const name = crypto.randomUUID();
-  const writer = await openLog(name, { host: shared });
-  const reader = await openLog(name, { host });
-  onTestFinished(async () => {
-    await Promise.all([writer.close(), reader.close()]);
-    broker?.close();
-  });
+  const writer = await openTab(shared, world.name);
+  const reader = await openTab(host, world.name);
   const options = { topics: [/^room/], from: 'earliest', maxWaitMs: AN_HOUR_MS } as const;
   const consumer = reader.consumer({ ...options, ...(group !== undefined && { group }) });
   const read: string[] = [];

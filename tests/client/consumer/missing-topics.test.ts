@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { openLog, table } from '../../../src/index.ts';
 import type { Log } from '../../../src/index.ts';
-import { memoryHost, openTab, settle } from '../../support/log-fixture.ts';
+import { memoryHost, openTab } from '../../support/log-fixture.ts';
+import { settle } from '../../support/waiting.ts';
 
 const warn = vi.spyOn(console, 'warn');
 

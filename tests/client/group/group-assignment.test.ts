@@ -1,18 +1,17 @@
 import { describe, expect, test } from 'vitest';
 import { topic } from '../../../src/index.ts';
-import { settle, take } from '../../support/log-fixture.ts';
+import { take } from '../../support/log-fixture.ts';
 import {
   committed,
-  eventually,
   fill,
   four,
   joined,
-  latch,
   Member,
   openStubbed,
   openTabs,
   reading,
 } from '../../support/group-fixture.ts';
+import { eventually, latch, settle } from '../../support/waiting.ts';
 
 /** How many partitions each has, the most first. Throws where one is read by two, or by nobody. */
 function sharesOf(members: readonly Member[]): number[] {

@@ -2,21 +2,18 @@ import { describe, expect, test } from 'vitest';
 import { STORAGE_FULL } from '../../../src/base/error-rules.ts';
 import { TablogError } from '../../../src/index.ts';
 import type { Log, Message } from '../../../src/index.ts';
-import { memoryHost, openTab, settle, take } from '../../support/log-fixture.ts';
+import { memoryHost, openTab, take } from '../../support/log-fixture.ts';
 import {
   committed,
-  eventually,
   fill,
   four,
   joined,
-  latch,
   Member,
   openStubbed,
   openTabs,
-  pass,
   readOne,
-  stopTime,
 } from '../../support/group-fixture.ts';
+import { eventually, latch, pass, settle, stopTime } from '../../support/waiting.ts';
 
 const first = { topic: 't', partition: 0 };
 

@@ -1,17 +1,16 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { topic } from '../../../src/index.ts';
-import { settle, take } from '../../support/log-fixture.ts';
+import { take } from '../../support/log-fixture.ts';
 import {
   committed,
-  eventually,
   fill,
   four,
   joined,
-  latch,
   Member,
   openTabs,
   reading,
 } from '../../support/group-fixture.ts';
+import { eventually, latch, settle } from '../../support/waiting.ts';
 
 const first = { topic: 't', partition: 0 };
 

@@ -2,22 +2,19 @@ import { describe, expect, test } from 'vitest';
 import { OUTCOME_UNKNOWN, STORAGE_UNAVAILABLE } from '../../../src/base/error-rules.ts';
 import { TablogError } from '../../../src/index.ts';
 import type { Method } from '../../../src/protocol/broker.ts';
-import { settle, take } from '../../support/log-fixture.ts';
+import { take } from '../../support/log-fixture.ts';
 import type { StubHost } from '../../support/stub-broker.ts';
 import {
   committed,
-  eventually,
   fill,
   four,
   joined,
-  latch,
   Member,
   openStubbed,
-  pass,
   readOne,
   reading,
-  stopTime,
 } from '../../support/group-fixture.ts';
+import { eventually, latch, pass, settle, stopTime } from '../../support/waiting.ts';
 
 const busy = new TablogError(STORAGE_UNAVAILABLE, 'the disk is busy');
 const unknown = new TablogError(OUTCOME_UNKNOWN, 'the worker died');

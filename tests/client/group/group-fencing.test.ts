@@ -1,22 +1,19 @@
 import { describe, expect, test } from 'vitest';
-import { settle, take } from '../../support/log-fixture.ts';
+import { take } from '../../support/log-fixture.ts';
 import type { Message } from '../../../src/index.ts';
 import {
   committed,
   delayHints,
-  eventually,
   fill,
   four,
   joined,
-  latch,
   Member,
   openStubbed,
   openTabs,
-  pass,
   readOne,
   reading,
-  stopTime,
 } from '../../support/group-fixture.ts';
+import { eventually, latch, pass, settle, stopTime } from '../../support/waiting.ts';
 
 describe('a tab that does not answer', () => {
   test('loses its partitions after its session timeout, and others go on in them', async () => {

@@ -1,19 +1,17 @@
 import { describe, expect, test } from 'vitest';
 import type { MessageBatch } from '../../../src/index.ts';
-import { settle, take } from '../../support/log-fixture.ts';
+import { take } from '../../support/log-fixture.ts';
 import {
   committed,
-  eventually,
   fill,
   four,
   joined,
   Member,
   openStubbed,
   openTabs,
-  pass,
   reading,
-  stopTime,
 } from '../../support/group-fixture.ts';
+import { eventually, pass, settle, stopTime } from '../../support/waiting.ts';
 
 const last = { topic: 't', partition: 3 };
 

@@ -2,11 +2,10 @@ import { getEventListeners } from 'node:events';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { openLog } from '../../../src/index.ts';
 import type { Consumer, Log } from '../../../src/index.ts';
-import { memoryHost, settle, take } from '../../support/log-fixture.ts';
+import { memoryHost, take } from '../../support/log-fixture.ts';
 import { StubPage } from '../../support/stub-page.ts';
 import {
   committed,
-  eventually,
   fill,
   four,
   joined,
@@ -14,9 +13,8 @@ import {
   openStubbed,
   openTabs,
   options,
-  pass,
-  stopTime,
 } from '../../support/group-fixture.ts';
+import { eventually, pass, settle, stopTime } from '../../support/waiting.ts';
 
 const ENDS: [string, (consumer: Consumer, log: Log, abort: AbortController) => unknown][] = [
   ['close', (consumer) => consumer.close()],

@@ -2,10 +2,9 @@ import { describe, expect, test, vi } from 'vitest';
 import type { Log, Position } from '../../../src/index.ts';
 import type { OffsetRow } from '../../../src/broker/rows/offset-row.ts';
 import { offsetRef } from '../../../src/broker/rows/offset-row.ts';
-import { memoryHost, openTab, settle, take } from '../../support/log-fixture.ts';
+import { memoryHost, openTab, take } from '../../support/log-fixture.ts';
 import {
   committed,
-  eventually,
   fill,
   four,
   joined,
@@ -13,12 +12,11 @@ import {
   openStubbed,
   openTabs,
   openTabsOn,
-  pass,
   readOne,
   reading,
-  stopTime,
   storeHost,
 } from '../../support/group-fixture.ts';
+import { eventually, pass, settle, stopTime } from '../../support/waiting.ts';
 
 const first = { topic: 't', partition: 0 };
 

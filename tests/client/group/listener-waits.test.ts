@@ -1,19 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import type { Consumer, ConsumerEvents, Log } from '../../../src/index.ts';
-import { settle, take } from '../../support/log-fixture.ts';
+import { take } from '../../support/log-fixture.ts';
 import {
   committed,
-  eventually,
   fill,
   four,
   joined,
-  latch,
   Member,
   openTabs,
   options,
-  pass,
-  stopTime,
 } from '../../support/group-fixture.ts';
+import { eventually, latch, pass, settle, stopTime } from '../../support/waiting.ts';
 
 interface Scene {
   /** The tab of the consumer, and another one. */

@@ -6,8 +6,8 @@ import { PartitionProgress } from '../../../src/client/message/partition-progres
 import { OffsetCommitter } from '../../../src/client/group/offset-committer.ts';
 import type { CommitMode } from '../../../src/client/group/offset-committer.ts';
 import type { CommitRequest } from '../../../src/protocol/group.ts';
-import { settle } from '../../support/log-fixture.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
+import { settle } from '../../support/waiting.ts';
 
 const fenced = new TablogError(FENCED, 'gone');
 const full = new TablogError(STORAGE_FULL, 'no room');

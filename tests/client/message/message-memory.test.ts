@@ -3,8 +3,9 @@ import { runInNewContext } from 'node:vm';
 import { expect, test } from 'vitest';
 import { json, string, topic } from '../../../src/index.ts';
 import type { Log, MessageOf, TopicLike } from '../../../src/index.ts';
-import { openTab, settle, take } from '../../support/log-fixture.ts';
+import { openTab, take } from '../../support/log-fixture.ts';
 import { stubHost } from '../../support/stub-broker.ts';
+import { settle } from '../../support/waiting.ts';
 
 const COUNT = 3000;
 /** Records that were sent together come in one buffer. */

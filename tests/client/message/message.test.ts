@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { bytes, json, long, string, topic } from '../../../src/index.ts';
 import type { Log, Message, RawMessage, TopicLike } from '../../../src/index.ts';
 import { logWith, openTab, readAll, take } from '../../support/log-fixture.ts';
-import { stubHost } from '../../support/stub-broker.ts';
+import { stubbedLog } from '../../support/stub-broker.ts';
 
 interface Order {
   readonly qty: number;
@@ -207,9 +207,7 @@ describe('id', () => {
     (await readAll(log, of)).map(({ id }) => id);
 
   test('is one of a kind within a log, and the same each time it is read, in every tab', async () => {
-    const host = stubHost();
-    const log = await openTab(host);
-    await log.admin.createTopics([many, 'others']);
+    const { log, host } = await stubbedLog(many, 'others');
     const producer = log.producer();
     for (const partition of [0, 0, 1]) {
       await producer.send(many, { value: { qty: 1 }, partition });
@@ -233,9 +231,7 @@ describe('id', () => {
   });
 
   test('is the same where a retry stored the record once', async () => {
-    const host = stubHost();
-    const log = await openTab(host);
-    await log.admin.createTopics([orders]);
+    const { log, host } = await stubbedLog(orders);
     host.answer('produce', async (request, real) => {
       host.answer('produce', undefined);
       await real(request);

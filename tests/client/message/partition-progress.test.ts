@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { PartitionProgress } from '../../../src/client/message/partition-progress.ts';
 import type { Committer, MessageDelivery } from '../../../src/client/message/partition-progress.ts';
-import { settle } from '../../support/log-fixture.ts';
+import { settle } from '../../support/waiting.ts';
 
 /** Writes down what it is asked for. */
 class Notes implements Committer {

@@ -2,17 +2,11 @@ import { describe, expect, test } from 'vitest';
 import { OUTCOME_UNKNOWN } from '../../../src/base/error-rules.ts';
 import { TablogError, json, topic } from '../../../src/index.ts';
 import type { Log, ProducerRecord, RawMessage, Topic, TopicLike } from '../../../src/index.ts';
-import {
-  countOf,
-  openTab,
-  openTwoTabs,
-  readAll,
-  settle,
-  texts,
-} from '../../support/log-fixture.ts';
+import { countOf, openTab, openTwoTabs, readAll, texts } from '../../support/log-fixture.ts';
 import { stubHost } from '../../support/stub-broker.ts';
 import type { StubHost } from '../../support/stub-broker.ts';
-import { asMember, committed, handOut, orders, send, until } from '../run/run-fixture.ts';
+import { asMember, committed, handOut, orders, send } from '../run/run-fixture.ts';
+import { eventually, settle } from '../../support/waiting.ts';
 
 const letters = topic('letters');
 const MIB = 1024 * 1024;
@@ -38,7 +32,7 @@ async function buryAll(
     onError: 'deadLetter',
     deadLetterTopic: dead,
   });
-  await Promise.race([over, until(async () => (await countOf(log, dead)) >= count)]);
+  await Promise.race([over, eventually(async () => (await countOf(log, dead)) >= count)]);
   await consumer.close();
   await over;
   const [{ partitions }] = await log.admin.describeGroups(['g']);
@@ -143,7 +137,7 @@ describe('a dead letter is stored whatever its topic wants', () => {
       return known;
     });
     await hands.fail('a:1');
-    await until(async () => (await countOf(log, letters)) === 1);
+    await eventually(async () => (await countOf(log, letters)) === 1);
     expect((await committed(log))[3]).toBe(2);
   });
 
@@ -162,7 +156,7 @@ describe('a dead letter is stored whatever its topic wants', () => {
     });
     await log.admin.createTopics([letters]);
     await handOut(consumer, burying).fail('a:0');
-    await until(async () => (await committed(log))[0] === 1);
+    await eventually(async () => (await committed(log))[0] === 1);
     expect(await countOf(log, letters)).toBe(1);
   });
 
@@ -186,11 +180,11 @@ describe('a dead letter is stored whatever its topic wants', () => {
         deadLetterTopic: letters,
       })
       .finally(() => (isOver = true));
-    await until(() => started.length === 1);
+    await eventually(() => started.length === 1);
     await log.admin.deleteTopics([orders]);
     fail(new Error('no'));
     await log.producer().send('other', { value: 'v' });
-    await until(() => started.length === 2 || isOver);
+    await eventually(() => started.length === 2 || isOver);
     expect(started).toEqual(['orders', 'other']);
   });
 });
@@ -234,7 +228,7 @@ describe('a dead letter in a topic in memory', () => {
     });
     const burying = { onError: 'deadLetter', deadLetterTopic: inMemory } as const;
     await handOut(log.consumer(asMember), burying).fail('a:0');
-    await until(async () => (await committed(log))[0] === 1);
+    await eventually(async () => (await committed(log))[0] === 1);
     expect(texts(await readAll(log, inMemory))).toEqual(['a:0', 'a:0']);
   });
 
@@ -246,7 +240,7 @@ describe('a dead letter in a topic in memory', () => {
       onError: 'deadLetter',
       deadLetterTopic: inMemory,
     });
-    await until(async () => (await countOf(log, inMemory)) === 1);
+    await eventually(async () => (await countOf(log, inMemory)) === 1);
   });
 });
 
@@ -283,8 +277,8 @@ describe('dead letters do not come back', () => {
         onError: 'deadLetter',
         deadLetterTopic: dead,
       });
-      await until(async () => (await countOf(log, dead)) === 2);
-      await until(() => consumer.position({ topic: dead, partition: 0 }) === 2);
+      await eventually(async () => (await countOf(log, dead)) === 2);
+      await eventually(() => consumer.position({ topic: dead, partition: 0 }) === 2);
       await settle();
       expect(calls).toBe(2);
       await consumer.close();
@@ -311,7 +305,7 @@ describe('dead letters do not come back', () => {
       });
       return consumer;
     });
-    await until(() =>
+    await eventually(() =>
       consumers.every(
         (consumer) =>
           consumer.assignment.length === 6 &&
@@ -333,10 +327,10 @@ describe('dead letters do not come back', () => {
       onError: 'deadLetter',
       deadLetterTopic: dead,
     });
-    await until(async () => (await countOf(log, dead)) === 1);
+    await eventually(async () => (await countOf(log, dead)) === 1);
     const [letter] = await readAll(log, dead);
     await log.producer().send('orders', { ...contentOf(letter!), partition: 0 });
-    await until(() => attempts.length === 2);
+    await eventually(() => attempts.length === 2);
     expect(attempts).toEqual([0, 1]);
   });
 
@@ -350,7 +344,7 @@ describe('dead letters do not come back', () => {
       onError: 'deadLetter',
       deadLetterTopic: failed,
     });
-    await until(async () => (await countOf(log, failed)) === 1);
+    await eventually(async () => (await countOf(log, failed)) === 1);
     const [letter] = await readAll(log, failed);
     expect(letter!.headers.map(([name]) => [name, letter!.header(name)])).toEqual([
       ['tablog.topic', 'orders'],
@@ -368,7 +362,7 @@ describe('dead letters do not come back', () => {
     await buryAll(log, 'orders', dead, failWith(new Error('no')));
     const seen: string[] = [];
     void log.consumer(pattern).run({ eachMessage: ({ topic: of }) => void seen.push(of) });
-    await until(() => seen.length === 2);
+    await eventually(() => seen.length === 2);
     expect(seen.sort()).toEqual(['orders', 'orders-dead']);
   });
 });

@@ -2,10 +2,10 @@ import { describe, expect, test } from 'vitest';
 import { STORAGE_FULL } from '../../../src/base/error-rules.ts';
 import { TablogError, integer, json, topic } from '../../../src/index.ts';
 import type { Consumer, ConsumerOptions, Log, MessageBatch, Serde } from '../../../src/index.ts';
-import { countOf, openTab, readAll, settle, take, texts } from '../../support/log-fixture.ts';
-import { stubHost } from '../../support/stub-broker.ts';
+import { countOf, readAll, take, texts } from '../../support/log-fixture.ts';
+import { stubbedLog } from '../../support/stub-broker.ts';
 import type { StubHost } from '../../support/stub-broker.ts';
-import { until } from '../run/run-fixture.ts';
+import { eventually, settle } from '../../support/waiting.ts';
 
 const numbers = topic('numbers', { value: json<number>() });
 const letters = topic('letters');
@@ -13,9 +13,7 @@ const POISON = '{no JSON';
 
 /** A log with these texts in the topic of numbers. */
 async function logOf(...values: string[]): Promise<{ host: StubHost; log: Log }> {
-  const host = stubHost();
-  const log = await openTab(host);
-  await log.admin.createTopics([numbers, letters]);
+  const { log, host } = await stubbedLog(numbers, letters);
   if (values.length > 0) {
     await log.producer().sendBatch(
       'numbers',
@@ -161,7 +159,7 @@ describe("onDecodeError: 'skip'", () => {
     const { log } = await logOf('0', POISON);
     const consumer = consumerOf(log, { group: 'g', onDecodeError: 'skip' });
     const reading = take(consumer, 2);
-    await until(async () => (await committed(log)) === 2);
+    await eventually(async () => (await committed(log)) === 2);
     await log.producer().send(numbers, { value: 2 });
     await reading;
   });
@@ -259,7 +257,7 @@ describe('a function as onDecodeError', () => {
     };
     const consumer = consumerOf(log, { onDecodeError, group: 'g' });
     const reading = take(consumer, 1);
-    await until(() => asked === 1);
+    await eventually(() => asked === 1);
     await consumer.close();
     expect(await reading).toEqual([]);
   });
@@ -271,10 +269,10 @@ describe('a function as onDecodeError', () => {
     const consumer = consumerOf(log, { onDecodeError });
     const left = consumer[Symbol.asyncIterator]();
     const first = left.next();
-    await until(() => answers.length === 1);
+    await eventually(() => answers.length === 1);
     await left.return!();
     const reading = values(consumer, 2);
-    await until(() => answers.length === 2);
+    await eventually(() => answers.length === 2);
     for (const answer of answers) answer('skip');
     expect(await reading).toEqual([1, 2]);
     expect(await first).toMatchObject({ done: true });
@@ -286,7 +284,7 @@ describe('a function as onDecodeError', () => {
     const onDecodeError = (): Promise<'fail'> => new Promise((resolve) => (answer = resolve));
     const consumer = consumerOf(log, { onDecodeError });
     const reading = values(consumer, 1);
-    await until(() => answer !== undefined);
+    await eventually(() => answer !== undefined);
     await consumer.seek(2);
     answer('fail');
     expect(await reading).toEqual([2]);
@@ -305,7 +303,7 @@ describe('in run()', () => {
         return 'skip';
       },
     });
-    await until(async () => (await committed(log)) === 3);
+    await eventually(async () => (await committed(log)) === 3);
     expect(seen).toEqual([0, 2]);
     expect(told).toEqual([['SERDE', new TextEncoder().encode(POISON), 1]]);
   });
@@ -332,7 +330,7 @@ describe('in run()', () => {
       afterRetries: 'deadLetter',
       deadLetterTopic: letters,
     });
-    await until(() => seen.length === 1);
+    await eventually(() => seen.length === 1);
     expect((await readAll(log, letters))[0]!.header('tablog.attempts')).toBe('1');
   });
 
@@ -347,7 +345,7 @@ describe('in run()', () => {
       if (value === 1) throw new Error('cannot');
     };
     void consumer.run({ eachMessage, onError: 'deadLetter' });
-    await until(async () => (await committed(log)) === 3);
+    await eventually(async () => (await committed(log)) === 3);
     const found = await readAll(log, letters);
     expect(found.map((letter) => letter.header('tablog.error'))).toEqual(['Error: cannot']);
   });
@@ -373,11 +371,11 @@ describe('in run()', () => {
       onError: 'deadLetter',
       deadLetterTopic: letters,
     });
-    await until(() => open.length === 2);
+    await eventually(() => open.length === 2);
     await settle();
     expect(await countOf(log, letters)).toBe(0);
     for (const end of open) end();
-    await until(async () => (await committed(log)) === 3);
+    await eventually(async () => (await committed(log)) === 3);
     expect(await countOf(log, letters)).toBe(1);
   });
 });

@@ -11,7 +11,7 @@ import {
   readAll,
   texts,
 } from '../../support/log-fixture.ts';
-import { sentBy, stubHost } from '../../support/stub-broker.ts';
+import { sentBy, stubbedLog } from '../../support/stub-broker.ts';
 import type { StubHost } from '../../support/stub-broker.ts';
 
 const t = topic('t', { key: string(), value: string(), partitions: 2 });
@@ -39,9 +39,7 @@ const values = async (log: Log): Promise<(string | null)[]> =>
   (await readAll(log, t)).map(({ value }) => value);
 
 async function stubbed(): Promise<{ host: StubHost; log: Log; producer: Producer }> {
-  const host = stubHost();
-  const log = await openTab(host);
-  await log.admin.createTopics([t]);
+  const { log, host } = await stubbedLog(t);
   await log.admin.listOffsets([{ topic: t, at: 'latest' }]); // the topic is known now
   return { host, log, producer: log.producer() };
 }

@@ -6,18 +6,12 @@ import { TablogError } from '../../../src/index.ts';
 import { BackOff } from '../../../src/platform/retry.ts';
 import type { Log, Producer } from '../../../src/index.ts';
 import { toErrorData } from '../../../src/protocol/error-data.ts';
-import {
-  countOf,
-  memoryHost,
-  numbered,
-  readAll,
-  settle,
-  texts,
-} from '../../support/log-fixture.ts';
+import { countOf, memoryHost, numbered, readAll, texts } from '../../support/log-fixture.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { stubHost } from '../../support/stub-broker.ts';
 import type { StubHost } from '../../support/stub-broker.ts';
-import { openTabWith } from '../run/run-fixture.ts';
+import { settle } from '../../support/waiting.ts';
+import { openTabWith } from '../../support/world.ts';
 
 interface Setup {
   readonly host: StubHost;

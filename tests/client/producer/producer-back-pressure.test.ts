@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { topic } from '../../../src/index.ts';
 import type { ProducerOptions } from '../../../src/index.ts';
-import { numbered, openTab, readAll, settle, texts } from '../../support/log-fixture.ts';
-import { sentBy, stubHost } from '../../support/stub-broker.ts';
+import { numbered, openTab, readAll, texts } from '../../support/log-fixture.ts';
+import { sentBy, stubbedLog } from '../../support/stub-broker.ts';
 import type { StubHost } from '../../support/stub-broker.ts';
+import { settle } from '../../support/waiting.ts';
 
 const BUFFER_BYTES = 10_000;
 const RECORD_BYTES = 500;
@@ -20,9 +21,7 @@ const ordered = (count: number): { value: string; partition: number }[] =>
 
 describe('a broker that does not answer', () => {
   test('is handed no more than bufferBytes, and everything once it answers', async () => {
-    const host = stubHost();
-    const log = await openTab(host);
-    await log.admin.createTopics(['t']);
+    const { log, host } = await stubbedLog('t');
     const producer = log.producer(small);
     const gate = host.hold('produce');
     const sent = ordered(200).map((record) => producer.send('t', record));
@@ -37,9 +36,7 @@ describe('a broker that does not answer', () => {
   });
 
   test('makes send wait, and flush wait for it', async () => {
-    const host = stubHost();
-    const log = await openTab(host);
-    await log.admin.createTopics(['t']);
+    const { log, host } = await stubbedLog('t');
     const producer = log.producer(small);
     const gate = host.hold('produce');
     let stored = 0;
@@ -57,9 +54,7 @@ describe('a broker that does not answer', () => {
   });
 
   test('that fails in the end makes room too', async () => {
-    const host = stubHost();
-    const log = await openTab(host);
-    await log.admin.createTopics(['t']);
+    const { log, host } = await stubbedLog('t');
     const producer = log.producer(small);
     const gate = host.hold('produce');
     const sent = Promise.allSettled(ordered(50).map((record) => producer.send('t', record)));
@@ -84,9 +79,7 @@ test('one sendBatch may be larger than bufferBytes', async () => {
 
 describe('the order within a partition is the order of send', () => {
   test('while the topic is looked up', async () => {
-    const host = stubHost();
-    const log = await openTab(host);
-    await log.admin.createTopics([topic('t', { partitions: 2 })]);
+    const { log, host } = await stubbedLog(topic('t', { partitions: 2 }));
     const producer = log.producer();
     const records = numbered(60).map((record, i) => ({ ...record, partition: i % 2 }));
     const gate = host.hold('listTopics');
@@ -104,9 +97,7 @@ describe('the order within a partition is the order of send', () => {
   });
 
   test('while it waits for room, turn after turn', async () => {
-    const host = stubHost();
-    const log = await openTab(host);
-    await log.admin.createTopics(['t']);
+    const { log, host } = await stubbedLog('t');
     const producer = log.producer({ bufferBytes: 2000, batchBytes: 1000 });
     const records = ordered(150);
     host.answer('produce', async (request, real) => {

@@ -1,17 +1,16 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { topic } from '../../../src/index.ts';
 import type { Producer, ProducerOptions } from '../../../src/index.ts';
-import { AN_HOUR_MS, numbered, openTab, settle } from '../../support/log-fixture.ts';
-import { sentBy, stubHost } from '../../support/stub-broker.ts';
+import { AN_HOUR_MS, numbered } from '../../support/log-fixture.ts';
+import { sentBy, stubbedLog } from '../../support/stub-broker.ts';
 import type { StubHost } from '../../support/stub-broker.ts';
+import { settle } from '../../support/waiting.ts';
 
 /** A producer that knows its topic of three partitions, so that nothing waits for a look-up. */
 async function start(
   options: ProducerOptions = {},
 ): Promise<{ host: StubHost; producer: Producer }> {
-  const host = stubHost();
-  const log = await openTab(host);
-  await log.admin.createTopics([topic('t', { partitions: 3 })]);
+  const { log, host } = await stubbedLog(topic('t', { partitions: 3 }));
   await log.admin.listOffsets([{ topic: 't', at: 'latest' }]);
   return { host, producer: log.producer(options) };
 }
@@ -36,9 +35,7 @@ test('what is sent in one turn goes in one request', async () => {
 });
 
 test('what is sent before the topic is known goes in two requests at most', async () => {
-  const host = stubHost();
-  const log = await openTab(host);
-  await log.admin.createTopics(['t']);
+  const { log, host } = await stubbedLog('t');
   const producer = log.producer();
   await Promise.all(numbered(100).map((record) => producer.send('t', record)));
   const requests = sentBy(host).map(([batch]) => batch!.records);
@@ -69,7 +66,10 @@ test('a partition does not wait for the batch of another', async () => {
   const second = producer.send('t', { value: 'b', partition: 1 });
   await gate.arrived(2);
   gate.open();
-  await Promise.all([first, second]);
+  expect(await Promise.all([first, second])).toMatchObject([
+    { partition: 0, offset: 0 },
+    { partition: 1, offset: 0 },
+  ]);
 });
 
 describe('batchBytes', () => {

@@ -3,21 +3,12 @@ import { OUTCOME_UNKNOWN, STORAGE_FULL, WORKER_LOST } from '../../../src/base/er
 import { TablogError, topic } from '../../../src/index.ts';
 import type { Log } from '../../../src/index.ts';
 import { toErrorData } from '../../../src/protocol/error-data.ts';
-import {
-  countOf,
-  logWith,
-  openTab,
-  openTwoTabs,
-  readAll,
-  texts,
-} from '../../support/log-fixture.ts';
-import { sentBy, stubHost } from '../../support/stub-broker.ts';
+import { countOf, logWith, openTwoTabs, readAll, texts } from '../../support/log-fixture.ts';
+import { sentBy, stubbedLog } from '../../support/stub-broker.ts';
 import type { StubHost } from '../../support/stub-broker.ts';
 
 async function stubbed(): Promise<{ host: StubHost; log: Log }> {
-  const host = stubHost();
-  const log = await openTab(host);
-  await log.admin.createTopics([topic('t', { partitions: 3 })]);
+  const { log, host } = await stubbedLog(topic('t', { partitions: 3 }));
   return { host, log };
 }
 

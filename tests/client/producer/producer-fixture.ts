@@ -11,12 +11,12 @@ import type { Request, Response } from '../../../src/protocol/broker.ts';
 import { toErrorData } from '../../../src/protocol/error-data.ts';
 import { openMemoryStore } from '../../../src/store/memory-store.ts';
 import type { Store } from '../../../src/store/store.ts';
-import { idle } from '../../support/broker-fixture.ts';
 import { FaultStore } from '../../support/fault-store.ts';
 import { AN_HOUR_MS, readAll, texts } from '../../support/log-fixture.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { stubHost } from '../../support/stub-broker.ts';
 import type { StubHost } from '../../support/stub-broker.ts';
+import { idle } from '../../support/waiting.ts';
 
 /** Of each record a batch, and of each full batch a request. */
 export const alone: ProducerOptions = { batchBytes: 1, lingerMs: AN_HOUR_MS };

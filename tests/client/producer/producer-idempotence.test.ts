@@ -1,4 +1,4 @@
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
   OUTCOME_UNKNOWN,
   OUT_OF_ORDER_SEQUENCE,
@@ -15,7 +15,6 @@ import { toErrorData } from '../../../src/protocol/error-data.ts';
 import { RecordBatch } from '../../../src/record/batch-reader.ts';
 import { RECENT_MS } from '../../../src/record/sequence.ts';
 import { openMemoryStore } from '../../../src/store/memory-store.ts';
-import { idle } from '../../support/broker-fixture.ts';
 import { AN_HOUR_MS, readAll } from '../../support/log-fixture.ts';
 import {
   World,
@@ -33,6 +32,7 @@ import {
 } from './producer-fixture.ts';
 import type { Fate } from './producer-fixture.ts';
 import { useNoHints } from '../../support/stub-globals.ts';
+import { eventually, idle } from '../../support/waiting.ts';
 
 useNoHints();
 
@@ -405,7 +405,7 @@ describe('a tab that sleeps amid a back-off', () => {
     const producer = log.producer();
     const sent = producer.transaction((tx) => tx.send('t', { value: 'once', partition: 0 }));
     const outcome = sent.catch((error: unknown) => error);
-    await vi.waitFor(() => expect(calls).toBe(2));
+    await eventually(() => expect(calls).toBe(2));
     await sleep(world);
     host.answer('transact', undefined);
     expect(await world.passing(outcome)).toMatchObject({ code: 'OUTCOME_UNKNOWN' });

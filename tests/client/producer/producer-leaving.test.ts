@@ -8,14 +8,15 @@ import type { Method } from '../../../src/protocol/broker.ts';
 import { toErrorData } from '../../../src/protocol/error-data.ts';
 import { RecordBatch } from '../../../src/record/batch-reader.ts';
 import { RecordCursor } from '../../../src/record/record-cursor.ts';
-import { AN_HOUR_MS, readAll, settle, texts } from '../../support/log-fixture.ts';
+import { AN_HOUR_MS, readAll, texts } from '../../support/log-fixture.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { loadParts } from '../../support/load-parts.ts';
 import { StubPage } from '../../support/stub-page.ts';
 import { stubHost } from '../../support/stub-broker.ts';
 import type { StubHost } from '../../support/stub-broker.ts';
 import { alone, bench, sendNow } from './producer-fixture.ts';
-import { openTabWith } from '../run/run-fixture.ts';
+import { settle } from '../../support/waiting.ts';
+import { openTabWith } from '../../support/world.ts';
 
 let page: StubPage;
 let host: StubHost;

@@ -1,15 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { Log, Producer, ProducerOptions } from '../../../src/index.ts';
-import {
-  AN_HOUR_MS,
-  countOf,
-  logWith,
-  numbered,
-  openTab,
-  settle,
-} from '../../support/log-fixture.ts';
-import { sentBy, stubHost } from '../../support/stub-broker.ts';
+import { AN_HOUR_MS, countOf, logWith, numbered } from '../../support/log-fixture.ts';
+import { sentBy, stubbedLog } from '../../support/stub-broker.ts';
 import type { Gate, StubHost } from '../../support/stub-broker.ts';
+import { settle } from '../../support/waiting.ts';
 
 const slow: ProducerOptions = { lingerMs: AN_HOUR_MS };
 
@@ -17,9 +11,7 @@ const slow: ProducerOptions = { lingerMs: AN_HOUR_MS };
 async function held(
   options: ProducerOptions = {},
 ): Promise<{ host: StubHost; log: Log; producer: Producer; gate: Gate }> {
-  const host = stubHost();
-  const log = await openTab(host);
-  await log.admin.createTopics(['t']);
+  const { log, host } = await stubbedLog('t');
   await log.admin.listOffsets([{ topic: 't', at: 'latest' }]); // the topic is known now
   return { host, log, producer: log.producer(options), gate: host.hold('produce') };
 }
@@ -47,8 +39,9 @@ describe('flush', () => {
   });
 
   test('has nothing to do when nothing was sent', async () => {
-    const log = await logWith('t');
+    const { log, host } = await stubbedLog('t');
     await log.producer().flush();
+    expect(host.requests('produce')).toEqual([]);
   });
 
   test('resolves though a record fails: that is for its send to say', async () => {
@@ -110,7 +103,7 @@ describe('close', () => {
     const log = await logWith('t');
     const producer = log.producer();
     await log.producer().close();
-    await producer.send('t', { value: 'v' });
+    expect(await producer.send('t', { value: 'v' })).toMatchObject({ offset: 0 });
   });
 
   test('a record that is sent meanwhile is stored or refused', async () => {

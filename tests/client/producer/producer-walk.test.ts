@@ -14,7 +14,6 @@ import { openMemoryStore } from '../../../src/store/memory-store.ts';
 import type { Store } from '../../../src/store/store.ts';
 import { Random } from '../../checker/random.ts';
 import { batchOf, recordOf } from '../../support/batches.ts';
-import { idle } from '../../support/broker-fixture.ts';
 import { FaultStore } from '../../support/fault-store.ts';
 import { RoughStore } from '../../support/rough-store.ts';
 import { readAll } from '../../support/log-fixture.ts';
@@ -22,6 +21,7 @@ import { World, told, turns } from './producer-fixture.ts';
 import type { Fate } from './producer-fixture.ts';
 import { seedsOf } from '../../support/seeds.ts';
 import { useNoHints } from '../../support/stub-globals.ts';
+import { idle } from '../../support/waiting.ts';
 
 useNoHints();
 

@@ -1,16 +1,8 @@
 import { describe, expect, test, vi } from 'vitest';
 import { bytes, json, string, topic } from '../../../src/index.ts';
 import type { HeadersInput, Message } from '../../../src/index.ts';
-import {
-  logWith,
-  numbered,
-  openTab,
-  openTwoTabs,
-  readAll,
-  take,
-  texts,
-} from '../../support/log-fixture.ts';
-import { stubHost } from '../../support/stub-broker.ts';
+import { logWith, numbered, openTwoTabs, readAll, take, texts } from '../../support/log-fixture.ts';
+import { stubbedLog } from '../../support/stub-broker.ts';
 
 const orders = topic('orders', { key: string(), value: json<{ id: string }>(), partitions: 2 });
 
@@ -144,9 +136,7 @@ test('gzip is read back as it was, and takes less room', async () => {
 test.each(['relaxed', 'strict'] as const)(
   'durability %s reaches the broker',
   async (durability) => {
-    const host = stubHost();
-    const log = await openTab(host);
-    await log.admin.createTopics(['t']);
+    const { log, host } = await stubbedLog('t');
     await log.producer({ durability, compression: 'gzip' }).send('t', { value: 'v' });
     expect(host.requests('produce')).toMatchObject([
       { durability, appends: [{ compression: 'gzip' }] },

@@ -8,13 +8,12 @@ import {
   countOf,
   logWith,
   numbered,
-  openTab,
   readAll,
-  settle,
   texts,
 } from '../../support/log-fixture.ts';
-import { stubHost } from '../../support/stub-broker.ts';
+import { stubbedLog } from '../../support/stub-broker.ts';
 import type { StubHost } from '../../support/stub-broker.ts';
+import { settle } from '../../support/waiting.ts';
 
 const wide = topic('wide', { key: string(), value: string(), partitions: 3, maxRecordBytes: 100 });
 
@@ -106,9 +105,7 @@ describe('where a record could not be stored', () => {
   }
 
   async function stubbed(): Promise<{ host: StubHost; log: Log }> {
-    const host = stubHost();
-    const log = await openTab(host);
-    await log.admin.createTopics([wide]);
+    const { log, host } = await stubbedLog(wide);
     return { host, log };
   }
 

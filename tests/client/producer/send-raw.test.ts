@@ -12,15 +12,14 @@ import {
   countOf,
   logWith,
   numbered,
-  openTab,
   openTwoTabs,
   readAll,
-  settle,
   texts,
 } from '../../support/log-fixture.ts';
-import { sentBy, stubHost } from '../../support/stub-broker.ts';
+import { sentBy, stubbedLog } from '../../support/stub-broker.ts';
 import { readFixture } from '../../record/fixture-files.ts';
 import { bench, fate, storedAndLost } from './producer-fixture.ts';
+import { settle } from '../../support/waiting.ts';
 
 const COMPRESSIONS: readonly Compression[] = ['none', 'gzip', 'snappy', 'lz4'];
 
@@ -265,9 +264,7 @@ describe('is refused, and nothing is sent:', () => {
       { code: 'UNSUPPORTED_CODEC' },
     ],
   ])('%s', async (_, bytes, told) => {
-    const host = stubHost();
-    const log = await openTab(host);
-    await log.admin.createTopics(['t']);
+    const { log, host } = await stubbedLog('t');
     const sent = log.producer().sendRaw('t', 0, bytes);
     if (told instanceof RegExp) {
       await expect(sent).rejects.toBeInstanceOf(TypeError);
@@ -365,9 +362,7 @@ describe('a signal', () => {
     readonly open: () => void;
     readonly arrived: Promise<void>;
   }> {
-    const host = stubHost();
-    const log = await openTab(host);
-    await log.admin.createTopics(['t']);
+    const { log, host } = await stubbedLog('t');
     await log.admin.listOffsets([{ topic: 't', at: 'latest' }]);
     const gate = deferred();
     const come = deferred();

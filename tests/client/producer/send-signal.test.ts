@@ -3,16 +3,9 @@ import { describe, expect, test } from 'vitest';
 import { OUTCOME_UNKNOWN, STORAGE_FULL, WORKER_FAILED } from '../../../src/base/error-rules.ts';
 import { SendBatchError } from '../../../src/index.ts';
 import type { Producer, RecordMetadata } from '../../../src/index.ts';
-import {
-  AN_HOUR_MS,
-  logWith,
-  numbered,
-  openTab,
-  readAll,
-  settle,
-  texts,
-} from '../../support/log-fixture.ts';
-import { sentBy, stubHost } from '../../support/stub-broker.ts';
+import type { openTab } from '../../support/log-fixture.ts';
+import { AN_HOUR_MS, logWith, numbered, readAll, texts } from '../../support/log-fixture.ts';
+import { sentBy, stubbedLog } from '../../support/stub-broker.ts';
 import type { StubHost } from '../../support/stub-broker.ts';
 import {
   World,
@@ -25,6 +18,7 @@ import {
   storedAndLost,
   turns,
 } from './producer-fixture.ts';
+import { settle } from '../../support/waiting.ts';
 
 const reason = new Error('not wanted any more');
 
@@ -38,9 +32,7 @@ const sendWith = (
   producer.send('t', { value, partition: 0 }, signal === undefined ? {} : { signal });
 
 async function stubbed(): Promise<{ host: StubHost; log: Awaited<ReturnType<typeof openTab>> }> {
-  const host = stubHost();
-  const log = await openTab(host);
-  await log.admin.createTopics(['t']);
+  const { log, host } = await stubbedLog('t');
   await log.admin.listOffsets([{ topic: 't', at: 'latest' }]); // the topic is known now
   return { host, log };
 }

@@ -9,23 +9,14 @@ import type {
   MessageBatch,
   TablogError,
 } from '../../../src/index.ts';
-import { countOf, openTab, readAll, settle, texts } from '../../support/log-fixture.ts';
+import { countOf, readAll, texts } from '../../support/log-fixture.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
-import { stubHost } from '../../support/stub-broker.ts';
-import type { StubHost } from '../../support/stub-broker.ts';
-import {
-  asMember,
-  asReader,
-  committed,
-  expel,
-  joinAnother,
-  openTabWith,
-  orders,
-  send,
-  series,
-  until,
-} from './run-fixture.ts';
+import { asMember, asReader, committed, joinAnother, orders, send, series } from './run-fixture.ts';
 import type { Orders } from './run-fixture.ts';
+import { eventually, settle } from '../../support/waiting.ts';
+import { expel, stubHost, stubbedLog } from '../../support/stub-broker.ts';
+import type { StubHost } from '../../support/stub-broker.ts';
+import { openTabWith } from '../../support/world.ts';
 
 type Batch = MessageBatch<Orders>;
 type Options = Partial<BatchRunOptions<Orders>>;
@@ -39,9 +30,7 @@ async function logOf(
   partition: number,
   ...values: string[]
 ): Promise<{ host: StubHost; log: Log }> {
-  const host = stubHost();
-  const log = await openTab(host);
-  await log.admin.createTopics([orders, letters]);
+  const { log, host } = await stubbedLog(orders, letters);
   if (values.length > 0) await send(log, partition, ...values);
   return { host, log };
 }
@@ -71,7 +60,7 @@ class BatchHands {
   };
 
   async get(): Promise<InHand> {
-    await until(() => this.inHand.length > 0);
+    await eventually(() => this.inHand.length > 0);
     return this.inHand[0]!;
   }
 
@@ -130,7 +119,7 @@ describe('eachBatch', () => {
       expect(hands.inHand).toHaveLength(1);
       await hands.end();
     }
-    await until(async () => String(await committed(log)) === '7,2,0,0');
+    await eventually(async () => String(await committed(log)) === '7,2,0,0');
     const a = hands.started.filter(([value]) => value!.startsWith('a'));
     expect(a).toEqual([['a:0', 'a:1', 'a:2'], ['a:3', 'a:4', 'a:5'], ['a:6']]);
     expect(hands.started).toContainEqual(['b:0', 'b:1']);
@@ -141,13 +130,13 @@ describe('eachBatch', () => {
     await send(log, 1, ...series('b', 4));
     await send(log, 2, ...series('c', 4));
     const hands = handOut(log.consumer(asMember), { max: 2, concurrency: 2 });
-    await until(() => hands.inHand.length === 2);
+    await eventually(() => hands.inHand.length === 2);
     await settle();
     expect(hands.inHand).toHaveLength(2);
     const [first, second] = hands.inHand;
     expect(first!.batch.partition).not.toBe(second!.batch.partition);
     first!.done();
-    await until(() => hands.started.length === 3);
+    await eventually(() => hands.started.length === 3);
     second!.done();
     for (const each of hands.inHand.splice(0, 2)) each.done();
     for (let i = 2; i < 6; i++) await hands.end();
@@ -155,7 +144,7 @@ describe('eachBatch', () => {
       const mine = hands.started.filter(([value]) => value!.startsWith(name));
       expect(mine.flat()).toEqual(series(name, 4));
     }
-    await until(async () => String(await committed(log)) === '4,4,4,0');
+    await eventually(async () => String(await committed(log)) === '4,4,4,0');
   });
 
   test('waits for more up to maxWaitMs, but not where the batch is full', async () => {
@@ -198,7 +187,7 @@ describe('eachBatch', () => {
       },
       max: 2,
     });
-    await until(() => over.length === 2);
+    await eventually(() => over.length === 2);
     expect((await committed(log))[0]).toBe(2);
   });
 
@@ -220,7 +209,7 @@ describe('eachBatch', () => {
       max: 3,
     });
     await consumer.ready;
-    await until(async () => (await committed(log))[0] === 4);
+    await eventually(async () => (await committed(log))[0] === 4);
     expect(texts(await readAll(log, 'out'))).toEqual(series('a', 4));
   });
 });
@@ -237,7 +226,7 @@ describe('a batch that fails', () => {
     const again = handOut(consumer, { max: 2 });
     await again.end();
     expect(again.started).toEqual([['a:2', 'a:3']]);
-    await until(async () => (await committed(log))[0] === 4);
+    await eventually(async () => (await committed(log))[0] === 4);
   });
 
   test('is retried as a whole, and what comes after it waits', async () => {
@@ -273,7 +262,7 @@ describe('a batch that fails', () => {
     expect(hands.started).toHaveLength(1);
     clock.advance(1);
     await hands.end();
-    await until(async () => (await committed(log))[0] === 2);
+    await eventually(async () => (await committed(log))[0] === 2);
   });
 
   test('that is put off does not keep other partitions waiting', async () => {
@@ -293,7 +282,7 @@ describe('a batch that fails', () => {
     await hands.fail();
     await hands.end();
     expect(hands.started).toEqual([['a:0', 'a:1'], ['a:2']]);
-    await until(async () => (await committed(log))[0] === 3);
+    await eventually(async () => (await committed(log))[0] === 3);
   });
 
   test('is buried as a whole, each record with its place, in one transaction', async () => {
@@ -317,7 +306,7 @@ describe('a batch that fails', () => {
       eachBatch: () => Promise.reject(new Error('no')),
       ...burying,
     });
-    await Promise.race([over, until(async () => (await countOf(log, letters)) === 5)]);
+    await Promise.race([over, eventually(async () => (await countOf(log, letters)) === 5)]);
     const offsets = (await readAll(log, letters)).map((letter) => letter.header('tablog.offset'));
     expect(offsets).toEqual(['0', '1', '2', '3', '4']);
     expect(host.requests('transact').length).toBeLessThanOrEqual(5);
@@ -344,9 +333,9 @@ describe('a record that cannot be decoded', () => {
         return 'skip';
       },
     });
-    await until(() => seen.length === 3);
+    await eventually(() => seen.length === 3);
     expect(seen).toEqual([[0, 1], ['SERDE', ['{no'], 1], [3]]);
-    await until(async () => (await log.admin.listGroupOffsets('billing'))[0]!.offset === 4);
+    await eventually(async () => (await log.admin.listGroupOffsets('billing'))[0]!.offset === 4);
   });
 
   test("is what the consumer's onDecodeError says", async () => {
@@ -358,7 +347,7 @@ describe('a record that cannot be decoded', () => {
     void log.consumer(options).run({
       eachBatch: ({ messages }) => void seen.push(messages.map(({ value }) => value)),
     });
-    await until(() => seen.length === 1);
+    await eventually(() => seen.length === 1);
     expect(seen).toEqual([[1]]);
   });
 });
@@ -379,12 +368,12 @@ test('dead letters that a pattern comes upon are no part of batches, and count a
     deadLetterTopic: dead,
   });
   await consumer.ready;
-  await until(async () => {
+  await eventually(async () => {
     const [{ partitions }] = await log.admin.describeGroups(['billing']);
     return (await countOf(log, dead)) === 2 && partitions.every(({ lag }) => lag === 0);
   });
   await log.producer().send(dead, { value: new TextEncoder().encode('none of them') });
-  await until(() => calls === 3); // not in its place: a record as any other
+  await eventually(() => calls === 3); // not in its place: a record as any other
 });
 
 describe('a partition that moves', () => {
@@ -412,7 +401,7 @@ describe('a partition that moves', () => {
     await next.fail(context.retryAfter(1_000_000));
     await settle();
     await expel(host, log);
-    await until(() => next.started.length + slow.started.length === 2);
+    await eventually(() => next.started.length + slow.started.length === 2);
   });
 
   test('aborts the signal where it is lost, and the batch comes again', async () => {
@@ -420,7 +409,7 @@ describe('a partition that moves', () => {
     const hands = handOut(log.consumer(asMember));
     const { context, batch } = await hands.get();
     await expel(host, log);
-    await until(() => context.signal.aborted && batch.signal.aborted);
+    await eventually(() => context.signal.aborted && batch.signal.aborted);
     await hands.end();
     await hands.end();
     expect(hands.started).toEqual([
@@ -445,7 +434,7 @@ describe('a batch that is being filled', () => {
     clock.advance(1000);
     await hands.end();
     expect(hands.started).toEqual([['a:2']]);
-    await until(async () => (await committed(log))[0] === 3);
+    await eventually(async () => (await committed(log))[0] === 3);
   });
 
   test('comes again after a stop, and leaves no timer', async () => {
@@ -513,7 +502,7 @@ test('whatever the handlers do, each partition keeps its order, and no commit pa
       const total = counts.reduce((sum, count) => sum + count, 0);
       const sum = (): number => processed.reduce((all, count) => all + count, 0);
       for (let i = 0; sum() < total; i++) {
-        await until(() => {
+        await eventually(() => {
           clock.advance(1);
           return hands.inHand.length > 0;
         });
@@ -535,7 +524,7 @@ test('whatever the handlers do, each partition keeps its order, and no commit pa
           done();
         }
       }
-      await until(async () => String((await committed(log)).slice(0, 3)) === String(counts));
+      await eventually(async () => String((await committed(log)).slice(0, 3)) === String(counts));
       await consumer.close();
       await hands.over;
       expect(clock.timers).toBe(0);

@@ -7,33 +7,30 @@ import {
 import { TablogError, integer, json, topic } from '../../../src/index.ts';
 import type { Log, Message } from '../../../src/index.ts';
 import type { Request } from '../../../src/protocol/broker.ts';
-import { countOf, openTab, readAll, settle } from '../../support/log-fixture.ts';
+import { countOf, readAll } from '../../support/log-fixture.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
-import { stubHost } from '../../support/stub-broker.ts';
-import type { StubHost } from '../../support/stub-broker.ts';
 import {
   asMember,
   asReader,
   committed,
-  expel,
   handOut,
   joinAnother,
   openClocked,
-  openTabWith,
   orders,
   send,
   series,
-  until,
 } from './run-fixture.ts';
+import { eventually, settle } from '../../support/waiting.ts';
+import { expel, stubHost, stubbedLog } from '../../support/stub-broker.ts';
+import type { StubHost } from '../../support/stub-broker.ts';
+import { openTabWith } from '../../support/world.ts';
 
 const letters = topic('letters', { partitions: 2 });
 const toLetters = { onError: 'deadLetter', deadLetterTopic: letters } as const;
 
 /** A log with an empty topic for dead letters, and these records in partition 0. */
 async function logOf(...values: string[]): Promise<{ host: StubHost; log: Log }> {
-  const host = stubHost();
-  const log = await openTab(host);
-  await log.admin.createTopics([orders, letters]);
+  const { log, host } = await stubbedLog(orders, letters);
   if (values.length > 0) await send(log, 0, ...values);
   return { host, log };
 }
@@ -72,7 +69,7 @@ describe('a dead letter', () => {
       },
       ...toLetters,
     });
-    await until(async () => (await countOf(log, letters)) === 3);
+    await eventually(async () => (await countOf(log, letters)) === 3);
     const [first, second, third] = await readAll(log, letters);
     expect(first).toMatchObject({ key: bytes, value: bytes.toReversed(), timestamp: 5 });
     expect(first!.headers.slice(0, 3)).toEqual([
@@ -106,7 +103,7 @@ describe('a dead letter', () => {
       eachMessage: () => Promise.reject(new Error('no')),
       ...toLetters,
     });
-    await until(async () => (await countOf(log, letters)) === 4);
+    await eventually(async () => (await countOf(log, letters)) === 4);
     const found = await readAll(log, letters);
     expect(found.map((letter) => [letter.partition, letter.header('tablog.partition')])).toEqual(
       expect.arrayContaining([
@@ -122,7 +119,7 @@ describe('a dead letter', () => {
     const { log } = await logOf('a:0');
     const hands = handOut(log.consumer(asMember), toLetters);
     await hands.fail('a:0', 'x'.repeat(5000));
-    await until(async () => (await countOf(log, letters)) === 1);
+    await eventually(async () => (await countOf(log, letters)) === 1);
     expect((await readAll(log, letters))[0]!.header('tablog.error')).toBe('x'.repeat(1000));
   });
 
@@ -137,7 +134,7 @@ describe('a dead letter', () => {
       eachMessage: ({ value }) => void seen.push(value),
       ...toLetters,
     });
-    await until(() => seen.length === 1);
+    await eventually(() => seen.length === 1);
     expect(seen).toEqual([1]);
     expect((await readAll(log, letters))[0]).toMatchObject({ key: null, value: poison });
   });
@@ -155,7 +152,7 @@ describe('a dead letter', () => {
       concurrency: 2,
       ...toLetters,
     });
-    await until(async () => (await countOf(log, letters)) === 2);
+    await eventually(async () => (await countOf(log, letters)) === 2);
     expect(await startingOffsets(log)).toEqual(['raw/0/0/1', 'raw/0/1/1']);
   });
 
@@ -206,7 +203,7 @@ describe('a dead letter and its commit', () => {
     expect(host.requests('transact')).toHaveLength(0);
     expect(await committed(log)).toEqual([0, 0, 0, 0]);
     await hands.end('a:0');
-    await until(async () => (await committed(log))[0] === 3);
+    await eventually(async () => (await committed(log))[0] === 3);
     expect(await startingOffsets(log)).toEqual(['orders/0/1/1']);
   });
 
@@ -215,7 +212,7 @@ describe('a dead letter and its commit', () => {
     const hands = handOut(log.consumer(asMember), { concurrency: 4, ...toLetters });
     for (const value of ['d:0', 'b:0', 'c:0']) await hands.fail(value);
     await hands.end('a:0');
-    await until(async () => (await committed(log))[0] === 4);
+    await eventually(async () => (await committed(log))[0] === 4);
     expect(await startingOffsets(log)).toEqual(['orders/0/1/1', 'orders/0/2/1', 'orders/0/3/1']);
   });
 
@@ -241,7 +238,7 @@ describe('a dead letter and its commit', () => {
     await hands.fail('a:5');
     await settle();
     open();
-    await until(() => offsets.includes(6));
+    await eventually(() => offsets.includes(6));
     await settle();
     expect(offsets).toEqual(offsets.toSorted((a, b) => a - b));
     expect(await committed(log)).toEqual([6, 0, 0, 0]);
@@ -266,7 +263,7 @@ describe('a dead letter and its commit', () => {
       const hands = handOut(log.consumer(asMember), { concurrency: 2, ...toLetters });
       await hands.fail('a:0');
       await hands.end('b:0', 'a:1');
-      await until(async () => (await committed(log))[0] === 3);
+      await eventually(async () => (await committed(log))[0] === 3);
       expect(await startingOffsets(log)).toEqual(['orders/0/0/1']);
       expect(host.requests('transact')).toHaveLength(when === 'after' ? 1 : times + 1);
     },
@@ -282,7 +279,7 @@ describe('a dead letter and its commit', () => {
     });
     const hands = handOut(log.consumer(asMember), toLetters);
     await hands.fail('a:0');
-    await until(async () => (await committed(log))[0] === 1);
+    await eventually(async () => (await committed(log))[0] === 1);
     await goOn();
     expect(await startingOffsets(log)).toEqual(['orders/0/0/1']);
     expect(await committed(log)).toEqual([1, 0, 0, 0]);
@@ -322,7 +319,7 @@ describe('a dead letter and its commit', () => {
     await hands.get('a:1');
     host.answer('positionPartitions', () => Promise.reject(away));
     await hands.fail('a:1');
-    await until(() => host.requests('transact').length === 1);
+    await eventually(() => host.requests('transact').length === 1);
     await settle();
     clock.advance(149); // the first back-off is over, the second is not
     await settle();
@@ -330,7 +327,7 @@ describe('a dead letter and its commit', () => {
     await settle();
     expect(host.requests('commitOffsets')).toEqual([]);
     host.answer('positionPartitions', undefined);
-    await until(() => {
+    await eventually(() => {
       clock.advance(50);
       return hands.inHand.includes('a:2');
     });
@@ -348,14 +345,14 @@ describe('a dead letter and its commit', () => {
     const { message } = await hands.get('a:0');
     await hands.end('a:0');
     await hands.fail('a:1');
-    await until(() => host.requests('transact').length === 1);
+    await eventually(() => host.requests('transact').length === 1);
     let isCommitted = false;
     const committing = message.commit().then(() => (isCommitted = true));
     await settle();
     expect(isCommitted).toBe(false);
     expect(await committed(log)).toEqual([0, 0, 0, 0]);
     host.answer('transact', undefined);
-    await until(() => {
+    await eventually(() => {
       clock.advance(50);
       return isCommitted;
     });
@@ -411,7 +408,7 @@ describe('a dead letter and its commit', () => {
     await hands.fail('a:0');
     let over = false;
     void hands.over.catch(() => (over = true));
-    await until(() => over);
+    await eventually(() => over);
     await expect(hands.over).rejects.toThrow('a:0');
     expect(await countOf(log, letters)).toBe(0);
     await handOut(consumer).end('a:0', 'b:0');
@@ -438,7 +435,7 @@ describe('a dead letter and its commit', () => {
     const hands = handOut(log.consumer(asMember), toLetters);
     const { context } = await hands.get('a:0');
     await expel(host, log);
-    await until(() => context.signal.aborted);
+    await eventually(() => context.signal.aborted);
     await hands.fail('a:0');
     await Promise.race([hands.end('a:0'), hands.over]);
     expect(hands.started).toEqual(['a:0', 'a:0']);

@@ -1,20 +1,20 @@
 import { describe, expect, test } from 'vitest';
 import type { HandlerContext, MessageOf, RunOptions } from '../../../src/index.ts';
-import { logWith, memoryHost, openTab, settle } from '../../support/log-fixture.ts';
+import { logWith, memoryHost, openTab } from '../../support/log-fixture.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import {
   asMember,
   asReader,
   committed,
   handOut,
-  openTabWith,
   orders,
   send,
   series,
-  until,
   valueOf,
 } from './run-fixture.ts';
 import type { Orders } from './run-fixture.ts';
+import { openTabWith } from '../../support/world.ts';
+import { eventually, settle } from '../../support/waiting.ts';
 
 type Options = Partial<RunOptions<Orders>>;
 
@@ -113,7 +113,7 @@ describe('onError', () => {
         return 'skip';
       },
     });
-    await until(() => told.length === 2);
+    await eventually(() => told.length === 2);
     expect(told).toEqual(errors);
     await consumer.close();
     await over;
@@ -141,7 +141,7 @@ describe("'skip'", () => {
     const hands = handOut(log.consumer(asMember), { onError: 'skip' });
     await hands.fail('a:0');
     await hands.get('a:1');
-    await until(async () => (await committed(log))[0] === 1);
+    await eventually(async () => (await committed(log))[0] === 1);
     expect(hands.started).toEqual(['a:0', 'a:1']);
   });
 });
@@ -156,7 +156,7 @@ describe("'retry'", () => {
     };
     const options = { onError: 'retry', retries: 9, backoffMs: 100, maxBackoffMs: 500 } as const;
     void log.consumer(asMember).run({ eachMessage, ...options });
-    await until(() => attempts.length === 1);
+    await eventually(() => attempts.length === 1);
     for (const [i, wait] of [100, 200, 400, 500, 500].entries()) {
       await settle();
       clock.advance(wait - 1);
@@ -166,7 +166,7 @@ describe("'retry'", () => {
       await settle();
       expect(attempts).toHaveLength(i + 2);
     }
-    await until(async () => (await committed(log))[0] === 1);
+    await eventually(async () => (await committed(log))[0] === 1);
     expect(attempts).toEqual([1, 2, 3, 4, 5, 6]);
   });
 
@@ -181,7 +181,7 @@ describe("'retry'", () => {
     });
     const failed = expect(over).rejects.toThrow('attempt 6');
     for (let attempt = 1; attempt <= 5; attempt++) {
-      await until(() => attempts === attempt);
+      await eventually(() => attempts === attempt);
       await settle();
       clock.advance(300 * 2 ** (attempt - 1));
     }
@@ -200,7 +200,7 @@ describe("'retry'", () => {
     expect((await committed(log))[0]).toBe(0);
     clock.advance(300);
     await hands.end('a:0', 'a:1');
-    await until(async () => (await committed(log))[0] === 4);
+    await eventually(async () => (await committed(log))[0] === 4);
   });
 
   test('0 retries are none', async () => {
@@ -255,7 +255,7 @@ describe("'stop'", () => {
     const again = handOut(consumer);
     await again.end('a:1', 'a:2');
     expect(again.started).toEqual(['a:1', 'a:2']);
-    await until(async () => (await committed(log))[0] === 3);
+    await eventually(async () => (await committed(log))[0] === 3);
   });
 
   test('lets those in flight finish, begins none, and loses nothing', async () => {
@@ -278,7 +278,7 @@ describe("'stop'", () => {
 
     const again: string[] = [];
     void consumer.run({ eachMessage: (message) => void again.push(valueOf(message)) });
-    await until(async () => String(await committed(log)) === '5,2,0,0');
+    await eventually(async () => String(await committed(log)) === '5,2,0,0');
     expect(again.filter((value) => value !== 'd:1')).toEqual(['b:0', 'a:1', 'c:0', 'b:1']);
     expect(again).toHaveLength(5);
   });
@@ -293,7 +293,7 @@ describe("'stop'", () => {
     let over = false;
     void hands.over.catch(() => (over = true));
     await hands.fail('b:0'); // the clock stands still
-    await until(() => over);
+    await eventually(() => over);
     await expect(hands.over).rejects.toThrow('b:0');
     await handOut(consumer).end('a:0', 'b:0');
   });

@@ -1,44 +1,27 @@
-import { onTestFinished } from 'vitest';
-import { Connection } from '../../../src/client/connection/connection.ts';
-import { Log } from '../../../src/client/log.ts';
 import { string, topic } from '../../../src/index.ts';
 import type {
   Consumer,
   HandlerContext,
+  Log,
   Message,
   MessageOf,
   RunOptions,
 } from '../../../src/index.ts';
-import type { InlineHost } from '../../../src/inline.ts';
-import { AN_HOUR_MS, openTab, settle } from '../../support/log-fixture.ts';
+import { AN_HOUR_MS, openTab } from '../../support/log-fixture.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { stubHost } from '../../support/stub-broker.ts';
 import type { StubHost } from '../../support/stub-broker.ts';
+import { eventually, settle } from '../../support/waiting.ts';
+import { openTabWith } from '../../support/world.ts';
 
 export const orders = topic('orders', { key: string(), value: string(), partitions: 4 });
 export type Orders = typeof orders;
 type Order = MessageOf<Orders>;
 
-/** Only a test that fails waits this long. */
-const PATIENCE_MS = 10_000;
-
 /** Reads what there is, and its fetches wait for news. */
 export const asReader = { topics: [orders], from: 'earliest', maxWaitMs: AN_HOUR_MS } as const;
 
 export const asMember = { ...asReader, group: 'billing' } as const;
-
-/** Opens a log, as one tab does, with a clock of the tab's own; the broker has the system's. */
-export function openTabWith(
-  clock: ManualClock,
-  host: InlineHost,
-  name: string = crypto.randomUUID(),
-): Log {
-  const connection = new Connection({ log: name, host, workerUrl: undefined, clock });
-  connection.open().catch(() => {}); // whoever calls next hears of a failure
-  const log = new Log(name, connection);
-  onTestFinished(() => log.close());
-  return log;
-}
 
 /** Sends records `key:number` to one partition; a text without a colon has no key. */
 export async function send(log: Log, partition: number, ...values: string[]): Promise<void> {
@@ -82,7 +65,7 @@ export class Hands {
 
   /** Waits until it is in hand. */
   async get(name: string): Promise<InHand> {
-    await until(() => this.#inHand.has(name));
+    await eventually(() => this.#inHand.has(name));
     return this.#inHand.get(name)!;
   }
 
@@ -137,29 +120,12 @@ export async function committed(log: Log): Promise<number[]> {
 export async function joinAnother(host: StubHost, log: Log): Promise<Consumer<Orders>> {
   const tab = await openTab(host, log.name);
   const consumer = tab.consumer(asMember);
-  await until(async () => {
+  await eventually(async () => {
     const [{ partitions }] = await log.admin.describeGroups(['billing']);
     return partitions.filter(({ target }) => target === consumer.memberId).length === 2;
   });
   await settle(); // the others hear of it
   return consumer;
-}
-
-/** Removes the member that asked last from its group, as one that did not answer. */
-export async function expel(host: StubHost, log: Log): Promise<void> {
-  const opened = host.open(log.name);
-  const { member } = host.requests('syncGroup').at(-1)!;
-  await opened.broker.leaveGroup({ member, offsets: [] });
-  opened.close();
-}
-
-/** Lets everything else happen until it is so. */
-export async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
-  const giveUpAt = performance.now() + PATIENCE_MS;
-  while (!(await isSo())) {
-    if (performance.now() > giveUpAt) throw new Error(`it does not come about: ${String(isSo)}`);
-    await new Promise((resolve) => setImmediate(resolve));
-  }
 }
 
 /** A log with these records in one partition, opened by a tab whose clock the test moves. */

@@ -1,23 +1,22 @@
 import { describe, expect, test } from 'vitest';
 import type { Log, RunOptions } from '../../../src/index.ts';
-import { memoryHost, openTab, settle } from '../../support/log-fixture.ts';
-import { stubHost } from '../../support/stub-broker.ts';
-import type { StubHost } from '../../support/stub-broker.ts';
+import { memoryHost, openTab } from '../../support/log-fixture.ts';
 import {
   asMember,
   asReader,
   committed,
-  expel,
   handOut,
   joinAnother,
   openClocked,
   orders,
   send,
   series,
-  until,
   valueOf,
 } from './run-fixture.ts';
 import type { Orders } from './run-fixture.ts';
+import { expel, stubbedLog } from '../../support/stub-broker.ts';
+import type { StubHost } from '../../support/stub-broker.ts';
+import { eventually, settle } from '../../support/waiting.ts';
 
 type Options = Partial<RunOptions<Orders>>;
 
@@ -26,9 +25,7 @@ const MOVES = 3;
 
 /** A log with these records in the partition that moves. */
 async function logOf(...values: string[]): Promise<{ host: StubHost; log: Log }> {
-  const host = stubHost();
-  const log = await openTab(host);
-  await log.admin.createTopics([orders]);
+  const { log, host } = await stubbedLog(orders);
   if (values.length > 0) await send(log, MOVES, ...values);
   return { host, log };
 }
@@ -64,7 +61,7 @@ describe('a partition that is to move', () => {
     await hands.end('a:0');
     await next.end('a:1', 'b:1', 'c:0');
     expect(hands.started).toEqual(['a:0', 'b:0']);
-    await until(async () => (await committed(log))[MOVES] === 5);
+    await eventually(async () => (await committed(log))[MOVES] === 5);
   });
 
   test('is handed over in order when many messages were taken and done out of order', async () => {
@@ -133,7 +130,7 @@ describe('a partition that is lost', () => {
     const { context } = await hands.get('a:0');
     expect(context).toMatchObject({ attempt: 1, signal: { aborted: false } });
     await expel(host, log);
-    await until(() => context.signal.aborted);
+    await eventually(() => context.signal.aborted);
     expect(lost).toEqual([4]);
   });
 
@@ -142,9 +139,9 @@ describe('a partition that is lost', () => {
     const hands = handOut(log.consumer(asMember));
     await hands.end('a:0');
     const { context } = await hands.get('a:1');
-    await until(async () => (await committed(log))[MOVES] === 1);
+    await eventually(async () => (await committed(log))[MOVES] === 1);
     await expel(host, log);
-    await until(() => context.signal.aborted);
+    await eventually(() => context.signal.aborted);
     await settle();
     expect(host.requests('joinGroup')).toHaveLength(1); // not while the message is in hand
     await hands.end('a:1');
@@ -152,7 +149,7 @@ describe('a partition that is lost', () => {
     expect(again.context.signal.aborted).toBe(false);
     expect(hands.started).toEqual(['a:0', 'a:1', 'a:1']);
     await hands.end('a:1');
-    await until(async () => (await committed(log))[MOVES] === 2);
+    await eventually(async () => (await committed(log))[MOVES] === 2);
   });
 
   test.each<[string, Options]>([
@@ -174,12 +171,12 @@ describe('a partition that is lost', () => {
       ...options,
     });
     over.catch(() => aborted.push(true));
-    await until(() => started.length === 1);
+    await eventually(() => started.length === 1);
     await expel(host, log);
-    await until(() => started.length === 2 || aborted.length > 0);
+    await eventually(() => started.length === 2 || aborted.length > 0);
     expect(started).toEqual([0, 0]);
     expect(aborted).toEqual([]);
-    await until(async () => (await committed(log))[MOVES] === 1);
+    await eventually(async () => (await committed(log))[MOVES] === 1);
   });
 
   test('does not begin what was taken of it', async () => {
@@ -188,7 +185,7 @@ describe('a partition that is lost', () => {
     const { context } = await hands.get('a:0');
     await hands.get('b:0');
     await expel(host, log);
-    await until(() => context.signal.aborted);
+    await eventually(() => context.signal.aborted);
     await hands.end('a:0');
     await settle();
     expect(hands.started).toEqual(['a:0', 'b:0']);
@@ -244,7 +241,7 @@ describe('while it runs', () => {
     expect(hands.started).toEqual(['a:0', 'b:0']);
     consumer.resume(first);
     await hands.end('b:1', 'a:1');
-    await until(async () => (await committed(log))[0] === 4);
+    await eventually(async () => (await committed(log))[0] === 4);
   });
 
   test('pause of a partition does not keep back the others', async () => {
@@ -274,7 +271,7 @@ describe('while it runs', () => {
     expect(hands.started).toEqual(['a:0', 'a:1', 'a:2']); // one of a key at a time, also now
     await hands.end('a:2', 'a:7', 'a:8', 'a:9');
     expect(hands.started.slice(3)).toEqual(['a:7', 'a:8', 'a:9']);
-    await until(async () => (await committed(log))[0] === 10);
+    await eventually(async () => (await committed(log))[0] === 10);
   });
 
   test('seek back has messages handled and committed again', async () => {
@@ -283,12 +280,12 @@ describe('while it runs', () => {
     const consumer = log.consumer(asMember);
     const hands = handOut(consumer);
     await hands.end(...series('a', 3));
-    await until(async () => (await committed(log))[0] === 3);
+    await eventually(async () => (await committed(log))[0] === 3);
     await consumer.seek(0, first);
     await hands.end('a:0');
-    await until(async () => (await committed(log))[0] === 1);
+    await eventually(async () => (await committed(log))[0] === 1);
     await hands.end('a:1', 'a:2');
-    await until(async () => (await committed(log))[0] === 3);
+    await eventually(async () => (await committed(log))[0] === 3);
   });
 
   test('close ends it without waiting for handlers, whose messages come again', async () => {

@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { topic } from '../../../src/index.ts';
-import { logWith, openTab, settle } from '../../support/log-fixture.ts';
-import { stubHost } from '../../support/stub-broker.ts';
+import type { openTab } from '../../support/log-fixture.ts';
+import { logWith } from '../../support/log-fixture.ts';
+import type { stubHost } from '../../support/stub-broker.ts';
+import { stubbedLog } from '../../support/stub-broker.ts';
 import {
   Hands,
   asMember,
@@ -12,9 +14,9 @@ import {
   orders,
   send,
   series,
-  until,
   valueOf,
 } from './run-fixture.ts';
+import { eventually, settle } from '../../support/waiting.ts';
 
 describe('concurrency 1', () => {
   test('is the default: one message after the other, in order', async () => {
@@ -38,7 +40,7 @@ describe('concurrency 1', () => {
     const seen: string[] = [];
     const consumer = log.consumer(asMember);
     const over = consumer.run({ eachMessage: (message) => void seen.push(valueOf(message)) });
-    await until(() => seen.length === 80);
+    await eventually(() => seen.length === 80);
     for (let partition = 0; partition < 4; partition++) {
       expect(seen.filter((value) => value.startsWith(`p${partition}`))).toEqual(
         series(`p${partition}`, 20),
@@ -53,8 +55,8 @@ describe('concurrency 1', () => {
     await send(log, 0, ...series('a', 50));
     const seen: string[] = [];
     void log.consumer(asMember).run({ eachMessage: (message) => void seen.push(valueOf(message)) });
-    await until(() => seen.length === 50);
-    await until(async () => (await committed(log))[0] === 50);
+    await eventually(() => seen.length === 50);
+    await eventually(async () => (await committed(log))[0] === 50);
     expect(seen).toEqual(series('a', 50));
   });
 });
@@ -156,7 +158,7 @@ describe('commits', () => {
     await settle();
     expect(await committed(log)).toEqual([0, 0, 0, 0]);
     await hands.end('a:0');
-    await until(async () => (await committed(log))[0] === 3);
+    await eventually(async () => (await committed(log))[0] === 3);
   });
 
   test('of a manual consumer are those of its handlers', async () => {
@@ -169,7 +171,7 @@ describe('commits', () => {
         seen.push(valueOf(message));
       },
     });
-    await until(() => seen.length === 3);
+    await eventually(() => seen.length === 3);
     await settle();
     expect(await committed(log)).toEqual([2, 0, 0, 0]);
   });
@@ -196,9 +198,7 @@ async function logOf(wanted: readonly { partition: number; key: string | null }[
   log: Awaited<ReturnType<typeof openTab>>;
   sent: Sent[];
 }> {
-  const host = stubHost();
-  const log = await openTab(host);
-  await log.admin.createTopics([orders]);
+  const { log, host } = await stubbedLog(orders);
   const ends = [0, 0, 0];
   const sent = wanted.map(({ partition, key }, i) => ({
     partition,
@@ -236,7 +236,7 @@ describe('whatever the handlers take', () => {
         const consumer = log.consumer(asMember);
         const over = consumer.run({ eachMessage: hands.handle, concurrency });
         for (const { turn } of wanted) {
-          await until(() => hands.inHand.length > 0);
+          await eventually(() => hands.inHand.length > 0);
           await settle();
           const { inHand } = hands;
           expect(inHand.length).toBeLessThanOrEqual(concurrency);
@@ -271,7 +271,7 @@ describe('whatever the handlers take', () => {
           const consumer = log.consumer(asMember);
           const over = consumer.run({ eachMessage: hands.handle, concurrency });
           for (const { turn } of wanted.slice(0, processed)) {
-            await until(() => hands.inHand.length > 0);
+            await eventually(() => hands.inHand.length > 0);
             await hands.end(hands.inHand[turn % hands.inHand.length]!);
           }
           await settle();
@@ -286,7 +286,7 @@ describe('whatever the handlers take', () => {
           const next = log.consumer(asMember);
           void next.run({ eachMessage: (message) => void again.push(valueOf(message)) });
           await next.ready;
-          await until(() => open.every(({ value }) => again.includes(value)));
+          await eventually(() => open.every(({ value }) => again.includes(value)));
           for (const partition of [0, 1, 2]) {
             const mine = sent.filter((one) => one.partition === partition);
             const left = mine.slice(firstOpen(sent, hands.done, partition));

@@ -1,19 +1,18 @@
 import { describe, expect, test } from 'vitest';
 import type { HandlerContext, RunOptions } from '../../../src/index.ts';
-import { settle } from '../../support/log-fixture.ts';
 import {
   asMember as asAnyMember,
   asReader,
   committed,
-  expel,
   handOut,
   joinAnother,
   openClocked,
   orders,
-  until,
   valueOf,
 } from './run-fixture.ts';
 import type { Hands, Orders } from './run-fixture.ts';
+import { expel } from '../../support/stub-broker.ts';
+import { eventually, settle } from '../../support/waiting.ts';
 
 const AN_HOUR_MS = 3_600_000;
 
@@ -43,7 +42,7 @@ describe('context.retryAfter', () => {
     expect(context.attempt).toBe(2);
     await hands.end('a:0', 'a:1');
     expect(hands.started).toEqual(['a:0', 'a:0', 'a:1']);
-    await until(async () => (await committed(log))[MOVES] === 2);
+    await eventually(async () => (await committed(log))[MOVES] === 2);
   });
 
   test('does not count as a retry, and onError is not asked', async () => {
@@ -80,7 +79,7 @@ describe('context.retryAfter', () => {
     expect(hands.started).toEqual(['a:0', 'b:0', 'c:0']);
     clock.advance(AN_HOUR_MS);
     await hands.end('a:0', 'a:1');
-    await until(async () => (await committed(log))[MOVES] === 4);
+    await eventually(async () => (await committed(log))[MOVES] === 4);
   });
 
   test('takes no room from others: as many handlers run as ever, and no more when its time comes', async () => {
@@ -98,7 +97,7 @@ describe('context.retryAfter', () => {
     await settle();
     expect(hands.started).toHaveLength(5);
     await hands.end('d:0', 'b:0', 'a:0', 'e:0', 'f:0');
-    await until(async () => (await committed(log))[MOVES] === 6);
+    await eventually(async () => (await committed(log))[MOVES] === 6);
   });
 
   test('gives its cause along, and is told where it is no number of milliseconds', async () => {
@@ -123,7 +122,7 @@ describe('context.retryAfter', () => {
       },
     });
     for (let attempt = 1; attempt <= 3; attempt++) {
-      await until(() => attempts.length === attempt);
+      await eventually(() => attempts.length === attempt);
       await settle();
       clock.advance(10);
     }
@@ -145,7 +144,7 @@ test('onError can say so, too, and that does not count either', async () => {
     clock.advance(1);
   }
   await hands.fail('a:0', new Error('broken'));
-  await until(async () => (await committed(log))[MOVES] === 1);
+  await eventually(async () => (await committed(log))[MOVES] === 1);
 });
 
 test('onError that says no number of milliseconds stops the run', async () => {
@@ -173,7 +172,7 @@ describe('a message that is put off', () => {
       onError: () => new Promise((resolve) => (decide = resolve)),
     });
     await hands.fail('a:0');
-    await until(() => decide !== undefined);
+    await eventually(() => decide !== undefined);
     const next = handOut(await joinAnother(host, log));
     decide({ retryAfterMs: AN_HOUR_MS });
     await next.end('a:0', 'a:1');
@@ -226,7 +225,7 @@ describe('a message that is put off', () => {
     await putOff(hands, 'a:0', AN_HOUR_MS);
     await consumer.seek(1, { topic: orders, partition: MOVES });
     await hands.end('a:1'); // the clock stands still
-    await until(async () => (await committed(log))[MOVES] === 2);
+    await eventually(async () => (await committed(log))[MOVES] === 2);
   });
 
   test('is not handled while its partition is paused', async () => {
@@ -253,11 +252,11 @@ describe('retries: Infinity', () => {
     };
     const endless = { onError: 'retry', retries: Infinity, maxBackoffMs: 1000 } as const;
     void log.consumer(asMember).run({ eachMessage, ...endless });
-    await until(() => {
+    await eventually(() => {
       clock.advance(1000);
       return attempts === 2001;
     });
-    await until(async () => (await committed(log))[MOVES] === 1);
+    await eventually(async () => (await committed(log))[MOVES] === 1);
   });
 
   test('with a back-off of 0 also beyond the 1024th, where 2 to that power is Infinity', async () => {
@@ -268,11 +267,11 @@ describe('retries: Infinity', () => {
     };
     const endless = { onError: 'retry', retries: Infinity, backoffMs: 0 } as const;
     void log.consumer(asMember).run({ eachMessage, ...endless });
-    await until(() => {
+    await eventually(() => {
       clock.advance(1);
       return attempts === 1101;
     });
-    await until(async () => (await committed(log))[MOVES] === 1);
+    await eventually(async () => (await committed(log))[MOVES] === 1);
   });
 
   test('is the only one that is no integer', async () => {

@@ -3,24 +3,23 @@ import { describe, expect, test } from 'vitest';
 import { FENCED } from '../../../src/base/error-rules.ts';
 import { TablogError, topic } from '../../../src/index.ts';
 import type { Log, RunOptions } from '../../../src/index.ts';
-import { countOf, readAll, settle } from '../../support/log-fixture.ts';
+import { countOf, readAll } from '../../support/log-fixture.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
-import { stubHost } from '../../support/stub-broker.ts';
-import type { StubHost } from '../../support/stub-broker.ts';
 import {
   asMember as asAnyMember,
   asReader,
   committed,
-  expel,
   handOut,
-  openTabWith,
   orders,
   send,
   series,
-  until,
   valueOf,
 } from './run-fixture.ts';
 import type { Hands, Orders } from './run-fixture.ts';
+import { expel, stubHost } from '../../support/stub-broker.ts';
+import type { StubHost } from '../../support/stub-broker.ts';
+import { openTabWith } from '../../support/world.ts';
+import { eventually, settle } from '../../support/waiting.ts';
 
 const letters = topic('letters', { partitions: 2 });
 const toLetters = { onError: 'deadLetter', deadLetterTopic: letters } as const;
@@ -59,7 +58,7 @@ describe('dead letters that wait for an earlier message', () => {
       await settle();
       clock.advance(1000);
       await hands.end('f:0', 'a:0');
-      await until(async () => (await committed(log))[0] === concurrency + 2);
+      await eventually(async () => (await committed(log))[0] === concurrency + 2);
       const offsets = (await readAll(log, letters)).map((letter) => letter.header('tablog.offset'));
       expect(offsets).toEqual(Array.from({ length: concurrency }, (_, i) => String(i + 1)));
     },
@@ -80,7 +79,7 @@ describe('dead letters that wait for an earlier message', () => {
     await settle();
     clock.advance(1000);
     await hands.end('a:0');
-    await until(async () => (await committed(log))[0] === 3);
+    await eventually(async () => (await committed(log))[0] === 3);
   });
 
   test('take none from messages that have not begun', async () => {
@@ -102,7 +101,7 @@ describe('dead letters that wait for an earlier message', () => {
     await settle();
     expect(hands.started).toEqual(values.slice(0, 8));
     await hands.end('k0:0');
-    await until(async () => (await committed(log))[0] === 8);
+    await eventually(async () => (await committed(log))[0] === 8);
     await hands.get('k9:0');
   });
 });
@@ -119,9 +118,9 @@ test('a batch that is being buried takes no room from other partitions', async (
     },
     ...toLetters,
   });
-  await until(() => started.length === 2);
+  await eventually(() => started.length === 2);
   gate.open();
-  await until(async () => (await countOf(log, letters)) === 2);
+  await eventually(async () => (await countOf(log, letters)) === 2);
 });
 
 test('a key with many messages does not keep another from its turn', async () => {

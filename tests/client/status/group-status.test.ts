@@ -1,22 +1,15 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { string, topic } from '../../../src/index.ts';
 import type { Log } from '../../../src/index.ts';
-import { AN_HOUR_MS, openTab, openTwoTabs, settle, take } from '../../support/log-fixture.ts';
+import { AN_HOUR_MS, openTab, openTwoTabs, take } from '../../support/log-fixture.ts';
 import { loadParts } from '../../support/load-parts.ts';
-import { Member, fill, openTabs, pass, reading, stopTime } from '../../support/group-fixture.ts';
+import { Member, fill, openTabs, reading } from '../../support/group-fixture.ts';
 import type { ManualClock } from '../../support/manual-clock.ts';
-import type { StubHost } from '../../support/stub-broker.ts';
-import {
-  asMember,
-  expel,
-  handOut,
-  joinAnother,
-  openClocked,
-  orders,
-  send,
-  until,
-} from '../run/run-fixture.ts';
+import { asMember, handOut, joinAnother, openClocked, orders, send } from '../run/run-fixture.ts';
 import { listen, toldWhile } from './status-fixture.ts';
+import { eventually, pass, settle, stopTime } from '../../support/waiting.ts';
+import { expel } from '../../support/stub-broker.ts';
+import type { StubHost } from '../../support/stub-broker.ts';
 
 beforeAll(loadParts);
 
@@ -43,7 +36,7 @@ describe('a rebalance', () => {
     ]);
     const other = await joinAnother(host, log);
     await other.ready;
-    await until(() => told.length === 2);
+    await eventually(() => told.length === 2);
     expect(told[1]).toEqual({ type: 'partitionsRevoked', ...member, partitions: partitions(2, 3) });
     const { member: first } = host
       .requests('syncGroup')
@@ -51,7 +44,7 @@ describe('a rebalance', () => {
     const opened = host.open(log.name);
     await opened.broker.leaveGroup({ member: first, offsets: [] });
     opened.close();
-    await until(() => told.length >= 3);
+    await eventually(() => told.length >= 3);
     expect(told[2]).toEqual({ type: 'partitionsLost', ...member, partitions: partitions(0, 1) });
   });
 
@@ -184,7 +177,7 @@ describe('a handler that takes long', () => {
     const hands = handOut(log.consumer(asSlowMember));
     await hands.get('a:0');
     await expel(host, log);
-    await until(() => told.some(({ type }) => type === 'partitionsLost'));
+    await eventually(() => told.some(({ type }) => type === 'partitionsLost'));
     clock.advance(10 * TELL_AFTER_MS);
     await settle();
     expect(slowOf(told)).toEqual([]);
@@ -266,7 +259,7 @@ describe('a quiet run', () => {
       tab.consumer({ group: 'g', topics: ['t', 'u'], from: 'earliest', maxWaitMs: 20 }),
     );
     await Promise.all(members.map(({ ready }) => ready));
-    await until(() => members.every(({ assignment }) => assignment.length === 1));
+    await eventually(() => members.every(({ assignment }) => assignment.length === 1));
     await settle();
     const { told, over } = listen(log);
     const viewer = log.consumer({ topics: ['t'], from: 'earliest', maxWaitMs: 20 });

@@ -4,8 +4,9 @@ import type { LogStatus } from '../../../src/client/status/log-status.ts';
 import { lineOf } from '../../../src/client/status/status-line.ts';
 import { TablogError, deleteLog, openLog } from '../../../src/index.ts';
 import type { Log, LogLevel, Logger } from '../../../src/index.ts';
-import { memoryHost, settle } from '../../support/log-fixture.ts';
+import { memoryHost } from '../../support/log-fixture.ts';
 import { faultyHost } from './status-fixture.ts';
+import { eventually, settle } from '../../support/waiting.ts';
 
 const busy = new TablogError(STORAGE_UNAVAILABLE, 'the disk is busy');
 
@@ -119,7 +120,7 @@ describe('a logger', () => {
     await consumer.ready;
     logger.mockClear();
     await deleteLog('shop', { host });
-    await vi.waitFor(() => expect(logger).toHaveBeenCalled());
+    await eventually(() => expect(logger).toHaveBeenCalled());
     await settle();
     expect(logger.mock.calls.map(([level, line]) => [level, line])).toEqual([
       ['warn', expect.stringMatching(/^tablog: log 'shop': CLOSED: the log 'shop' was deleted\. /)],

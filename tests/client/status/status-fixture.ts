@@ -5,7 +5,7 @@ import type { InlineHost } from '../../../src/inline.ts';
 import { openMemoryStore } from '../../../src/store/memory-store.ts';
 import type { Store } from '../../../src/store/store.ts';
 import { FaultStore } from '../../support/fault-store.ts';
-import { settle } from '../../support/log-fixture.ts';
+import { settle } from '../../support/waiting.ts';
 
 /** A status without the time. */
 export type Told = Record<string, unknown> & { readonly type: LogStatus['type'] };

@@ -4,8 +4,9 @@ import { Log } from '../../../src/client/log.ts';
 import type { LogStatus } from '../../../src/index.ts';
 import { systemClock } from '../../../src/platform/clock.ts';
 import { MAX_WAITING } from '../../../src/client/status/status-stream.ts';
-import { logWith, memoryHost, settle } from '../../support/log-fixture.ts';
+import { logWith, memoryHost } from '../../support/log-fixture.ts';
 import { listen } from './status-fixture.ts';
+import { settle } from '../../support/waiting.ts';
 
 /** Has the log tell something `count` times: a member gets its partition, and gives it up. */
 async function happen(log: Log, count: number): Promise<void> {

@@ -7,10 +7,11 @@ import { inline } from '../../../src/inline.ts';
 import { partitionStore } from '../../../src/store/schema.ts';
 import { storageError } from '../../../src/store/indexeddb/storage-error.ts';
 import { stubIndexedDb } from '../../store/indexeddb/fake-indexeddb.ts';
-import { AN_HOUR_MS, memoryHost, openTab, settle, take } from '../../support/log-fixture.ts';
+import { AN_HOUR_MS, memoryHost, openTab, take } from '../../support/log-fixture.ts';
 import { stubHost } from '../../support/stub-broker.ts';
 import { faultyHost, listen, toldWhile } from './status-fixture.ts';
 import type { FaultyHost } from './status-fixture.ts';
+import { eventually, settle } from '../../support/waiting.ts';
 
 const busy = new TablogError(STORAGE_UNAVAILABLE, 'the disk is busy');
 const silent = new TablogError(STORAGE_TIMEOUT, 'the database does not answer');
@@ -89,7 +90,7 @@ describe('a storage that was away, and is full', () => {
     await consumer.ready;
     host.connection.failNextRead({ error: busy });
     const reading = take(consumer, 1);
-    await vi.waitFor(() => expect(told).toMatchObject([{ type: 'storageUnavailable' }]));
+    await eventually(() => expect(told).toMatchObject([{ type: 'storageUnavailable' }]));
     host.connection.failNext({ error: full });
     await send();
     await reading;

@@ -4,10 +4,11 @@ import type { Log } from '../../../src/index.ts';
 import { serveBroker } from '../../../src/protocol/serve-broker.ts';
 import { stubIndexedDb } from '../../store/indexeddb/fake-indexeddb.ts';
 import { WELCOME } from '../../protocol/endpoints.ts';
-import { memoryHost, settle } from '../../support/log-fixture.ts';
+import { memoryHost } from '../../support/log-fixture.ts';
 import { stubHost } from '../../support/stub-broker.ts';
 import type { StubHost } from '../../support/stub-broker.ts';
 import { listen } from './status-fixture.ts';
+import { settle } from '../../support/waiting.ts';
 
 /** The browser's Web Locks, as far as a tab asks for them: the lock of a worker is free when it dies. */
 class FakeLocks {

@@ -1,12 +1,13 @@
-import { LogBroker } from '../../../src/broker/log-broker.ts';
 import { PartitionCleaner } from '../../../src/broker/cleaner/partition-cleaner.ts';
 import type { TopicRow } from '../../../src/broker/rows/topic-row.ts';
 import type { Table } from '../../../src/index.ts';
 import type { InlineHost } from '../../../src/inline.ts';
-import { openMemoryStore } from '../../../src/store/memory-store.ts';
 import { TOPICS, partitionStore } from '../../../src/store/schema.ts';
 import type { RowRef } from '../../../src/store/store.ts';
-import { FaultStore } from '../../support/fault-store.ts';
+import type { FaultStore } from '../../support/fault-store.ts';
+import { World } from '../../support/world.ts';
+import type { TestBroker } from '../../support/broker-fixture.ts';
+import { systemClock } from '../../../src/platform/clock.ts';
 
 /** A log that is compacted when a test says so. */
 export interface CompactingHost extends InlineHost {
@@ -17,16 +18,17 @@ export interface CompactingHost extends InlineHost {
 }
 
 export function compactingHost(): CompactingHost {
-  const store = openMemoryStore();
-  let connection: FaultStore | undefined;
+  const world = new World();
+  const { store } = world;
+  const brokers: TestBroker[] = [];
   return {
     get connection() {
-      return connection!;
+      return brokers.at(-1)!.connection;
     },
     open(name) {
-      const openStore = async (): Promise<FaultStore> => (connection = new FaultStore(store));
-      const broker = new LogBroker({ name, openStore });
-      return { broker, close: () => broker.close() };
+      const opened = world.broker({ name, clock: systemClock });
+      brokers.push(opened);
+      return { broker: opened.broker, close: () => opened.broker.close() };
     },
     async compact(topic) {
       const ref: RowRef<TopicRow> = { store: TOPICS, key: topic };

@@ -3,9 +3,10 @@ import { STORAGE_UNAVAILABLE } from '../../../src/base/error-rules.ts';
 import { TablogError } from '../../../src/base/error.ts';
 import { deleteLog, json, string, table, topic } from '../../../src/index.ts';
 import type { Log, TableChange } from '../../../src/index.ts';
-import { logWith, memoryHost, openTab, openTwoTabs, settle } from '../../support/log-fixture.ts';
-import { stubHost } from '../../support/stub-broker.ts';
+import { logWith, memoryHost, openTab, openTwoTabs } from '../../support/log-fixture.ts';
+import { stubHost, stubbedLog } from '../../support/stub-broker.ts';
 import { compactingHost, until } from './table-fixture.ts';
+import { eventually, settle } from '../../support/waiting.ts';
 
 const prices = topic('prices', { key: string(), value: json<number>(), cleanup: 'compact' });
 const presence = topic('presence', { key: string(), value: string(), storage: 'memory' });
@@ -214,7 +215,7 @@ describe('who subscribes', () => {
     const stops = [subscribe(listener), subscribe(listener)];
     expect(calls).toBe(2);
     await send(log, 'a', 1);
-    await vi.waitFor(() => expect(snapshot().size).toBe(1));
+    await eventually(() => expect(snapshot().size).toBe(1));
     expect(calls).toBe(3);
   });
 
@@ -235,7 +236,7 @@ describe('who subscribes', () => {
     latest.subscribe((_, changes) => (isTold ||= changes.length > 0));
     await send(log, 'a', 1);
     await until(latest, () => isTold);
-    await vi.waitFor(() => expect(uncaught).toHaveBeenCalledWith(mistake, 'uncaughtException'));
+    await eventually(() => expect(uncaught).toHaveBeenCalledWith(mistake, 'uncaughtException'));
   });
 
   test('a snapshot is the same until something changes, and never changes', async () => {
@@ -295,7 +296,7 @@ describe('what stops a table', () => {
     const told = vi.fn();
     latest.subscribe(() => told(latest.error));
     await log.admin.deleteTopics([prices]);
-    await vi.waitFor(() => expect(onError).toHaveBeenCalledOnce());
+    await eventually(() => expect(onError).toHaveBeenCalledOnce());
     expect(latest.error).toMatchObject({ code: 'UNKNOWN_TOPIC' });
     expect(onError).toHaveBeenCalledWith(latest.error);
     expect(told.mock.calls).toEqual([[undefined], [latest.error]]);
@@ -309,7 +310,7 @@ describe('what stops a table', () => {
     await log.producer().send('prices', { key: 'b', value: '{' });
     const latest = table(log, prices);
     await expect(latest.ready).rejects.toThrow();
-    expect(latest.error).toBeDefined();
+    expect(latest.error).toMatchObject({ code: 'SERDE', details: { offset: 1 } });
   });
 
   test('an error that nobody has asked for is not silent', async () => {
@@ -336,7 +337,7 @@ describe('what stops a table', () => {
     const rejected = expect(waiting.ready).rejects.toMatchObject({ code: 'CLOSED' });
     await deleteLog(log.name, { host });
     await rejected;
-    await vi.waitFor(() => expect(latest.error).toMatchObject({ details: { reason: 'deleted' } }));
+    await eventually(() => expect(latest.error).toMatchObject({ details: { reason: 'deleted' } }));
   });
 
   test('closing it, its log, or by a signal', async () => {
@@ -421,9 +422,7 @@ describe('records that are lost', () => {
   });
 
   test('before they were read: what the table had of that partition goes', async () => {
-    const host = stubHost();
-    const log = await openTab(host);
-    await log.admin.createTopics([prices]);
+    const { log, host } = await stubbedLog(prices);
     await send(log, 'a', 1);
     const latest = table(log, prices);
     await latest.ready;

@@ -5,11 +5,12 @@ import { TablogError, openLog, topic } from '../../../src/index.ts';
 import type { Log } from '../../../src/index.ts';
 import { METADATA_MAX_AGE_MS } from '../../../src/client/topics/topic-metadata.ts';
 import { PROTOCOL_VERSION } from '../../../src/protocol/broker.ts';
-import { countOf, memoryHost, openTab, readAll, settle, texts } from '../../support/log-fixture.ts';
+import { countOf, memoryHost, openTab, readAll, texts } from '../../support/log-fixture.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { stubHost } from '../../support/stub-broker.ts';
 import type { StubHost } from '../../support/stub-broker.ts';
-import { openTabWith } from '../run/run-fixture.ts';
+import { settle } from '../../support/waiting.ts';
+import { openTabWith } from '../../support/world.ts';
 
 let host: StubHost;
 let clock: ManualClock;

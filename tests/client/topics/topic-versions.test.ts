@@ -1,14 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { topic } from '../../../src/index.ts';
 import type { Log, TopicLike, TopicOptions } from '../../../src/index.ts';
-import {
-  memoryHost,
-  openTab,
-  openTwoTabs,
-  readAll,
-  settle,
-  texts,
-} from '../../support/log-fixture.ts';
+import { memoryHost, openTab, openTwoTabs, readAll, texts } from '../../support/log-fixture.ts';
+import { settle } from '../../support/waiting.ts';
 
 type Options = TopicOptions<Uint8Array, Uint8Array>;
 

@@ -10,11 +10,12 @@ import {
   openStubbed,
   readOne,
 } from '../../support/group-fixture.ts';
-import { countOf, logWith, memoryHost, openTab, settle } from '../../support/log-fixture.ts';
+import { countOf, logWith, memoryHost } from '../../support/log-fixture.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
-import { stubHost } from '../../support/stub-broker.ts';
-import { openTabWith } from '../run/run-fixture.ts';
+import { stubHost, stubbedLog } from '../../support/stub-broker.ts';
 import { code, open, say, stored } from './transaction-fixture.ts';
+import { settle } from '../../support/waiting.ts';
+import { openTabWith } from '../../support/world.ts';
 
 const failure = new Error('no');
 const fail = (): never => {
@@ -329,9 +330,7 @@ describe('a signal', () => {
   });
 
   test('withdraws one that waits for its turn, and no other', async () => {
-    const host = stubHost();
-    const log = await openTab(host);
-    await log.admin.createTopics(['out']);
+    const { log, host } = await stubbedLog('out');
     const gate = host.hold('transact');
     const producer = log.producer();
     const aborting = new AbortController();
@@ -352,9 +351,7 @@ describe('a signal', () => {
   });
 
   test('has no effect on what is with the worker: the promise tells what becomes of it', async () => {
-    const host = stubHost();
-    const log = await openTab(host);
-    await log.admin.createTopics(['out']);
+    const { log, host } = await stubbedLog('out');
     const gate = host.hold('transact');
     const aborting = new AbortController();
     const { signal } = aborting;

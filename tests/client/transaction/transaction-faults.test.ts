@@ -11,19 +11,14 @@ import type { Log } from '../../../src/client/log.ts';
 import { TablogError } from '../../../src/index.ts';
 import type { Consumer, Message, Producer, TransactionResult } from '../../../src/index.ts';
 import type { Method } from '../../../src/protocol/broker.ts';
-import {
-  Member,
-  committed,
-  fill,
-  latch,
-  openStubbed,
-  readOne,
-} from '../../support/group-fixture.ts';
-import { countOf, readAll, settle, texts } from '../../support/log-fixture.ts';
+import { Member, committed, fill, openStubbed, readOne } from '../../support/group-fixture.ts';
+import { countOf, readAll, texts } from '../../support/log-fixture.ts';
 import { loadParts } from '../../support/load-parts.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
+import { latch, settle } from '../../support/waiting.ts';
+import { expel } from '../../support/stub-broker.ts';
 import type { StubHost } from '../../support/stub-broker.ts';
-import { expel, openTabWith } from '../run/run-fixture.ts';
+import { openTabWith } from '../../support/world.ts';
 
 const told = (rule: ErrorRule): TablogError => new TablogError(rule, 'a fault of the test');
 const manual = { commit: 'manual' } as const;

@@ -2,11 +2,9 @@ import { describe, expect, test } from 'vitest';
 import {
   Member,
   committed,
-  eventually,
   fill,
   four,
   joined,
-  latch,
   openStubbed,
   openTabs,
   readOne,
@@ -14,7 +12,6 @@ import {
 } from '../../support/group-fixture.ts';
 import type { Message } from '../../../src/index.ts';
 import { countOf, take } from '../../support/log-fixture.ts';
-import { expel } from '../run/run-fixture.ts';
 import {
   FENCED,
   asRecord,
@@ -27,6 +24,8 @@ import {
   say,
   stored,
 } from './transaction-fixture.ts';
+import { eventually, latch } from '../../support/waiting.ts';
+import { expel } from '../../support/stub-broker.ts';
 
 describe('a partition that another member has by now', () => {
   test.each([

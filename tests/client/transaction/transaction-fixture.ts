@@ -1,16 +1,10 @@
 import { expect } from 'vitest';
 import { string, topic } from '../../../src/index.ts';
 import type { Consumer, Log, Message, Producer, Transaction } from '../../../src/index.ts';
-import {
-  Member,
-  eventually,
-  fill,
-  latch,
-  openStubbed,
-  readOne,
-} from '../../support/group-fixture.ts';
+import { Member, fill, openStubbed, readOne } from '../../support/group-fixture.ts';
 import { logWith, readAll, texts } from '../../support/log-fixture.ts';
 import type { StubHost } from '../../support/stub-broker.ts';
+import { eventually, latch } from '../../support/waiting.ts';
 
 /** What most transactions write to; tests that need no second partition make it as a plain topic. */
 export const out = topic('out', { value: string(), partitions: 2 });

@@ -1,18 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { topic } from '../../../src/index.ts';
 import type { Consumer, Log, Message, OffsetToCommit, Producer } from '../../../src/index.ts';
-import {
-  Member,
-  committed,
-  eventually,
-  fill,
-  four,
-  joined,
-  latch,
-} from '../../support/group-fixture.ts';
-import { countOf, logWith, openTab, settle } from '../../support/log-fixture.ts';
-import { stubHost } from '../../support/stub-broker.ts';
-import { expel } from '../run/run-fixture.ts';
+import { Member, committed, fill, four, joined } from '../../support/group-fixture.ts';
+import { countOf, logWith } from '../../support/log-fixture.ts';
 import {
   FENCED,
   asRecord,
@@ -24,6 +14,8 @@ import {
   readSome,
   stored,
 } from './transaction-fixture.ts';
+import { eventually, latch, settle } from '../../support/waiting.ts';
+import { expel, stubbedLog } from '../../support/stub-broker.ts';
 
 /** The offset after a message. */
 function after({ topic: of, partition, offset }: Message): OffsetToCommit {
@@ -314,9 +306,7 @@ describe('a partition that another member has by now', () => {
   });
 
   test('does not fence what is of other partitions', async () => {
-    const host = stubHost();
-    const log = await openTab(host);
-    await log.admin.createTopics(['t', 'u', 'out']);
+    const { log } = await stubbedLog('t', 'u', 'out');
     for (const name of ['t', 'u']) await fill(log, 1, [0], name);
     const { consumer } = new Member(log, { ...manual, topics: ['t', 'u'] });
     const messages = await readSome(consumer, 2);
@@ -346,9 +336,7 @@ describe('a consumer that commits by itself', () => {
   });
 
   test('does not commit what it has processed while a transaction may commit more', async () => {
-    const host = stubHost();
-    const log = await openTab(host);
-    await log.admin.createTopics(['t', 'out']);
+    const { log, host } = await stubbedLog('t', 'out');
     await fill(log, 3);
     const { consumer } = new Member(log);
     const gate = host.hold('transact');
@@ -367,9 +355,7 @@ describe('a consumer that commits by itself', () => {
   });
 
   test('commits it when the transaction has failed', async () => {
-    const host = stubHost();
-    const log = await openTab(host);
-    await log.admin.createTopics(['t', 'out']);
+    const { log, host } = await stubbedLog('t', 'out');
     await fill(log, 3);
     const { consumer } = new Member(log);
     const gate = latch();

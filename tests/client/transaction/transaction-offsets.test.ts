@@ -5,23 +5,14 @@ import type { CommitMode, Consumer, Log, Message } from '../../../src/index.ts';
 import {
   Member,
   committed,
-  eventually,
   fill,
   four,
   joined,
-  latch,
   openStubbed,
   readOne,
   storeHost,
 } from '../../support/group-fixture.ts';
-import {
-  AN_HOUR_MS,
-  countOf,
-  logWith,
-  openTab,
-  readAll,
-  settle,
-} from '../../support/log-fixture.ts';
+import { AN_HOUR_MS, countOf, logWith, openTab, readAll } from '../../support/log-fixture.ts';
 import { stubHost } from '../../support/stub-broker.ts';
 import {
   asRecord,
@@ -33,6 +24,7 @@ import {
   readSome,
   stored,
 } from './transaction-fixture.ts';
+import { eventually, latch, settle } from '../../support/waiting.ts';
 
 const unavailable = new TablogError(STORAGE_UNAVAILABLE, 'so says the test');
 

@@ -2,11 +2,12 @@ import { describe, expect, test } from 'vitest';
 import { topic } from '../../../src/index.ts';
 import type { TablogError } from '../../../src/index.ts';
 import { committed, openStubbed, storeHost } from '../../support/group-fixture.ts';
-import { countOf, logWith, openTab, readAll, settle, texts } from '../../support/log-fixture.ts';
+import { countOf, logWith, openTab, readAll, texts } from '../../support/log-fixture.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
-import { stubHost } from '../../support/stub-broker.ts';
-import { openTabWith } from '../run/run-fixture.ts';
+import { stubHost, stubbedLog } from '../../support/stub-broker.ts';
 import { chain, code, open, out, say, stored } from './transaction-fixture.ts';
+import { settle } from '../../support/waiting.ts';
+import { openTabWith } from '../../support/world.ts';
 
 describe('a transaction', () => {
   test('stores records of several topics and the offsets of a consumer together', async () => {
@@ -64,9 +65,7 @@ describe('a transaction', () => {
   });
 
   test('is one request, and nothing is sent before its function has returned', async () => {
-    const host = stubHost();
-    const log = await openTab(host);
-    await log.admin.createTopics([out]);
+    const { log, host } = await stubbedLog(out);
     const { begun, end, over } = open(log.producer(), (tx) =>
       tx.sendBatch(out, [
         { value: 'a', partition: 0 },
@@ -137,9 +136,7 @@ describe('a transaction', () => {
   });
 
   test('compresses its batches when asked to', async () => {
-    const host = stubHost();
-    const log = await openTab(host);
-    await log.admin.createTopics(['out']);
+    const { log } = await stubbedLog('out');
     const value = 'x'.repeat(10_000);
     await say(log.producer({ compression: 'gzip' }), value);
     expect(await stored(log)).toEqual([value]);

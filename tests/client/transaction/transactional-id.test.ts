@@ -7,7 +7,6 @@ import { PRODUCERS } from '../../../src/store/schema.ts';
 import {
   Member,
   committed,
-  eventually,
   fill,
   openStubbed,
   readOne,
@@ -25,6 +24,7 @@ import {
   say,
   stored,
 } from './transaction-fixture.ts';
+import { eventually } from '../../support/waiting.ts';
 
 const lost = new TablogError(OUTCOME_UNKNOWN, 'the answer was lost');
 

@@ -10,10 +10,11 @@ import { makeStores } from '../../../src/store/indexeddb/idb-schema.ts';
 import { IdbStore } from '../../../src/store/indexeddb/idb-store.ts';
 import { writerOf } from '../../../src/store/indexeddb/idb-writer.ts';
 import { HEAD_KEY, partitionStore } from '../../../src/store/schema.ts';
-import { appendOf, batch, found, idle, valuesOf } from '../../support/broker-fixture.ts';
+import { appendOf, batch, found, valuesOf } from '../../support/broker-fixture.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { stubIndexedDb } from './fake-indexeddb.ts';
 import { done } from './fresh-database.ts';
+import { idle } from '../../support/waiting.ts';
 
 stubIndexedDb();
 

@@ -1,0 +1,100 @@
+import { onTestFinished, vi } from 'vitest';
+import { loadParts } from './load-parts.ts';
+import type { ManualClock } from './manual-clock.ts';
+
+/** Only a test that fails waits this long, in real time. */
+const PATIENCE_MS = 10_000;
+
+/** Only a test that fails moves a clock this far. */
+const AN_HOUR_MS = 3_600_000;
+
+/** One turn of the event loop: everything has happened that needs neither time nor a message. */
+export function idle(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Some turns of the event loop: promises have settled, and messages between tabs have arrived. */
+export async function settle(turns = 5): Promise<void> {
+  for (let turn = 0; turn < turns; turn++) await idle();
+}
+
+/** Waits until `check` neither throws nor returns false; rejects with its last error. */
+export async function eventually(check: () => unknown): Promise<void> {
+  const passes = async (): Promise<void> => {
+    if ((await check()) === false) throw new Error(`it does not come about: ${String(check)}`);
+  };
+  // With fake timers this moves them on as well.
+  if (vi.isFakeTimers()) return vi.waitFor(passes, { interval: 5, timeout: PATIENCE_MS });
+  const giveUpAt = performance.now() + PATIENCE_MS;
+  for (;;) {
+    try {
+      return await passes();
+    } catch (error) {
+      if (performance.now() > giveUpAt) throw error;
+      await idle();
+    }
+  }
+}
+
+interface PassingOptions {
+  /** The clock moves on by this much at a time. Default 100. */
+  readonly stepMs?: number;
+  /** The turns of the event loop before each step. Default 5. */
+  readonly turns?: number;
+  /** Throws when the promise has not settled after this long by the clock. Default: an hour. */
+  readonly maxMs?: number;
+}
+
+/** Moves the clock on until `promise` settles; its value, and how long that took by the clock. */
+export async function timed<T>(
+  clock: ManualClock,
+  promise: Promise<T>,
+  { stepMs = 100, turns = 5, maxMs = AN_HOUR_MS }: PassingOptions = {},
+): Promise<{ readonly value: T; readonly ms: number }> {
+  const began = clock.now();
+  const settled = promise.then(
+    () => true,
+    () => true,
+  );
+  for (;;) {
+    for (let turn = 0; turn < turns; turn++) {
+      if (await Promise.race([settled, idle()])) {
+        return { value: await promise, ms: clock.now() - began };
+      }
+    }
+    if (clock.now() - began > maxMs) throw new Error(`it did not settle within ${maxMs} ms`);
+    clock.advance(stepMs);
+  }
+}
+
+/** Moves the clock on until `promise` settles, and settles as it does. */
+export async function passing<T>(
+  clock: ManualClock,
+  promise: Promise<T>,
+  options: PassingOptions = {},
+): Promise<T> {
+  return (await timed(clock, promise, options)).value;
+}
+
+/** A gate at which a listener or a loop waits until the test opens it. */
+export function latch(): { readonly opened: Promise<void>; readonly open: () => void } {
+  let open!: () => void;
+  const opened = new Promise<void>((resolve) => (open = resolve));
+  return { opened, open };
+}
+
+/** From now on, and until the test ends, timers run only when the test says so. */
+export async function stopTime(): Promise<void> {
+  // What is loaded on demand is loaded first: that takes longer than any stopped clock would wait.
+  await loadParts();
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
+  onTestFinished(() => void vi.useRealTimers());
+}
+
+/** Lets `ms` milliseconds of fake timers pass, in steps, so that messages between tabs arrive meanwhile. */
+export async function pass(ms: number, stepMs = 5): Promise<void> {
+  for (let left = ms; left > 0; left -= stepMs) {
+    vi.advanceTimersByTime(Math.min(stepMs, left));
+    await settle();
+  }
+}
