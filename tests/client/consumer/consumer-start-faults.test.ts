@@ -9,11 +9,12 @@ import type { ErrorRule } from '../../../src/base/error-rule.ts';
 import { TablogError, table, topic } from '../../../src/index.ts';
 import type { Consumer, ConsumerOptions, Log, Message, TopicFilter } from '../../../src/index.ts';
 import type { Method } from '../../../src/protocol/broker.ts';
-import { memoryHost, numbered, openTab, settle, texts } from '../../support/log-fixture.ts';
+import { memoryHost, numbered, openTab, texts } from '../../support/log-fixture.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { stubHost } from '../../support/stub-broker.ts';
 import type { StubHost } from '../../support/stub-broker.ts';
-import { openTabWith } from '../run/run-fixture.ts';
+import { settle } from '../../support/waiting.ts';
+import { openTabWith } from '../../support/world.ts';
 
 let clock: ManualClock;
 let host: StubHost;

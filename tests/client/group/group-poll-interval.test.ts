@@ -9,10 +9,9 @@ import {
   Member,
   openStubbed,
   openTabs,
-  pass,
   reading,
-  stopTime,
 } from '../../support/group-fixture.ts';
+import { pass, stopTime } from '../../support/waiting.ts';
 
 const t = topic('t', { value: string(), partitions: 2 });
 

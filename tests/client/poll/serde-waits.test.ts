@@ -2,12 +2,13 @@ import { describe, expect, test, vi } from 'vitest';
 import { STORAGE_UNAVAILABLE, UNKNOWN_TOPIC } from '../../../src/base/error-rules.ts';
 import { TablogError, table, topic } from '../../../src/index.ts';
 import type { Consumer, ConsumerOptions, DecodeContext, Log, Serde } from '../../../src/index.ts';
-import { committed, eventually, joined, reading } from '../../support/group-fixture.ts';
+import { committed, joined, reading } from '../../support/group-fixture.ts';
 import { loadParts } from '../../support/load-parts.ts';
-import { countOf, memoryHost, openTab, readAll, settle, take } from '../../support/log-fixture.ts';
+import { countOf, memoryHost, openTab, readAll, take } from '../../support/log-fixture.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
-import { openTabWith, until } from '../run/run-fixture.ts';
 import { StubRegistry, needing } from '../../support/stub-registry.ts';
+import { eventually, settle } from '../../support/waiting.ts';
+import { openTabWith } from '../../support/world.ts';
 
 const letters = topic('letters');
 
@@ -51,12 +52,12 @@ describe('a serde that waits', () => {
     const { log } = await logOf(['a:0', 'b:1', 'a:2'], ['a:3', 'a:4']);
     const registry = new StubRegistry('a');
     const { consumer, seen } = readingOf(log, registry);
-    await until(() => seen.length === 3 && registry.asked.length === 1);
+    await eventually(() => seen.length === 3 && registry.asked.length === 1);
     await settle();
     expect(new Set(seen)).toEqual(new Set(['a:0', 'a:3', 'a:4']));
     expect(consumer.position({ topic: 't', partition: 0 })).toBe(1);
     registry.publish('b');
-    await until(() => seen.length === 5);
+    await eventually(() => seen.length === 5);
     expect(seen.slice(3)).toEqual(['b:1', 'a:2']);
     expect(registry.asked).toEqual(['b']);
   });
@@ -77,11 +78,11 @@ describe('a serde that waits', () => {
       }
     };
     void loop();
-    await until(() => runs.length === 1 && batches.length === 1);
+    await eventually(() => runs.length === 1 && batches.length === 1);
     await settle();
     expect([runs, batches]).toEqual([[['a:0']], [['a:0']]]);
     registry.publish('b');
-    await until(() => runs.length === 2 && batches.length === 2);
+    await eventually(() => runs.length === 2 && batches.length === 2);
     expect([runs[1], batches[1]]).toEqual([
       ['b:1', 'a:2'],
       ['b:1', 'a:2'],
@@ -94,11 +95,11 @@ describe('a serde that waits', () => {
     const seen: unknown[] = [];
     const consumer = log.consumer({ topics: [typed(registry)], from: 'earliest', group: 'g' });
     void consumer.run({ eachMessage: ({ value }) => void seen.push(value), concurrency });
-    await until(() => seen.length === 3 && registry.asked.length === 1);
-    await until(async () => (await committed(log))['t/1'] === 2);
+    await eventually(() => seen.length === 3 && registry.asked.length === 1);
+    await eventually(async () => (await committed(log))['t/1'] === 2);
     expect((await committed(log))['t/0']).toBe(1);
     registry.publish('b');
-    await until(async () => (await committed(log))['t/0'] === 3);
+    await eventually(async () => (await committed(log))['t/0'] === 3);
     expect(seen.slice(3)).toEqual(['b:1', 'a:2']);
   });
 
@@ -108,9 +109,9 @@ describe('a serde that waits', () => {
     const keys = new StubRegistry('a', 'b');
     const t = topic('t', { key: needing(keys), value: needing(values) });
     const view = table(log, t);
-    await until(() => values.asked.length === 1);
+    await eventually(() => values.asked.length === 1);
     values.publish('b');
-    await until(() => keys.asked.length === 1);
+    await eventually(() => keys.asked.length === 1);
     keys.publish('c');
     await view.ready;
     expect(new Map(view)).toEqual(new Map(['a:0', 'b:1', 'c:2'].map((text) => [text, text])));
@@ -127,11 +128,11 @@ describe('a serde that waits', () => {
       decode: (bytes, context) => text.decode(bytes, context),
     };
     const view = table(log, topic('t', { key, value: text }));
-    await until(() => registry.asked.length === 1);
+    await eventually(() => registry.asked.length === 1);
     await settle();
     expect(view.size).toBe(0);
     registry.publish('a');
-    await until(() => registry.asked.length === 2);
+    await eventually(() => registry.asked.length === 2);
     registry.publish('b');
     await view.ready;
     expect([...view.keys()]).toEqual(['a:0', 'b:1']);
@@ -154,9 +155,9 @@ describe('a serde that waits', () => {
     };
     const consumer = log.consumer({ topics: [topic('t', { value: careless })], from: 'earliest' });
     const read = take(consumer, 2);
-    await until(() => registry.asked.length === 1);
+    await eventually(() => registry.asked.length === 1);
     registry.publish('a');
-    await until(() => registry.asked.length === 2);
+    await eventually(() => registry.asked.length === 2);
     registry.publish('b');
     expect((await read).map(({ value }) => value)).toEqual(['a:0', 'b:1']);
   });
@@ -201,7 +202,7 @@ describe('while a serde waits', () => {
     const { log } = await logOf(['a:0']);
     const registry = new StubRegistry();
     const { consumer, ended } = readingOf(log, registry, { group: 'g' });
-    await until(() => registry.asked.length === 1);
+    await eventually(() => registry.asked.length === 1);
     await consumer.close();
     await ended;
     registry.publish('a');
@@ -211,16 +212,16 @@ describe('while a serde waits', () => {
     const { log } = await logOf(['a:0', 'b:1', 'c:2', 'c:3']);
     const registry = new StubRegistry('a', 'c');
     const { consumer, seen } = readingOf(log, registry);
-    await until(() => registry.asked.length === 1);
+    await eventually(() => registry.asked.length === 1);
     await consumer.seek(3, { topic: typed(registry), partition: 0 });
-    await until(() => seen.length === 2);
+    await eventually(() => seen.length === 2);
     expect(seen).toEqual(['a:0', 'c:3']);
     registry.fail('b', new Error('too late'));
     await settle();
     await consumer.seek(1, { topic: typed(registry), partition: 0 });
-    await until(() => registry.asked.length === 2);
+    await eventually(() => registry.asked.length === 2);
     registry.publish('b');
-    await until(() => seen.length === 5);
+    await eventually(() => seen.length === 5);
     expect(seen.slice(2)).toEqual(['b:1', 'c:2', 'c:3']);
   });
 
@@ -228,13 +229,13 @@ describe('while a serde waits', () => {
     const { log } = await logOf(['a:0']);
     const registry = new StubRegistry();
     const { consumer, seen } = readingOf(log, registry);
-    await until(() => registry.asked.length === 1);
+    await eventually(() => registry.asked.length === 1);
     consumer.pause();
     registry.publish('a');
     await settle();
     expect(seen).toEqual([]);
     consumer.resume();
-    await until(() => seen.length === 1);
+    await eventually(() => seen.length === 1);
   });
 
   test('its partition moves to another member at once, which waits for itself', async () => {
@@ -247,11 +248,11 @@ describe('while a serde waits', () => {
     await first.producer().sendBatch('t', records);
     const registry = new StubRegistry();
     const a = await reading(first, { topics: [typed(registry)] });
-    await until(() => registry.asked.length === 2);
+    await eventually(() => registry.asked.length === 2);
     const b = await joined(second, { topics: [typed(registry)] });
     await eventually(() => expect([a.owns.length, b.owns.length]).toEqual([1, 1]));
     b.loop().catch(() => {});
-    await until(() => registry.asked.length === 3);
+    await eventually(() => registry.asked.length === 3);
     registry.publish('a');
     await eventually(() => expect([a.read.length, b.read.length]).toEqual([1, 1]));
     expect([...a.read, ...b.read].toSorted()).toEqual(['t/0@0', 't/1@0']);
@@ -264,7 +265,7 @@ describe('while a serde waits', () => {
     const iterator = consumer[Symbol.asyncIterator]();
     await iterator.next();
     const pending = iterator.next();
-    await until(() => registry.asked.length === 1);
+    await eventually(() => registry.asked.length === 1);
     await iterator.return!();
     const again = take(consumer, 1);
     await settle();
@@ -282,7 +283,7 @@ describe('while a serde waits', () => {
     );
     const registry = new StubRegistry('a');
     const { seen } = readingOf(log, registry, { prefetchBytes: 1, maxPartitionBytes: 1 });
-    await until(() => seen.length === 20);
+    await eventually(() => seen.length === 20);
     expect(registry.asked).toEqual(['b']);
   });
 });
@@ -303,15 +304,15 @@ describe('a promise that rejects', () => {
       new DOMException('too slow', 'TimeoutError'),
     ];
     for (const [i, error] of errors.entries()) {
-      await until(() => registry.asked.length === i + 1);
+      await eventually(() => registry.asked.length === i + 1);
       registry.fail('b', error);
       await settle();
       expect(registry.asked).toHaveLength(i + 1); // nothing before the back-off is over
       clock.advance(1_200);
     }
-    await until(() => registry.asked.length === errors.length + 1);
+    await eventually(() => registry.asked.length === errors.length + 1);
     registry.publish('b');
-    await until(() => seen.length === 3);
+    await eventually(() => seen.length === 3);
     expect(seen).toEqual(['a:0', 'b:1', 'a:2']);
     expect(await countOf(log, letters)).toBe(0);
     expect(warn.mock.calls).toEqual([
@@ -324,7 +325,7 @@ describe('a promise that rejects', () => {
     const { log, clock } = await logOf(['b:0']);
     const registry = new StubRegistry();
     const { consumer, ended } = readingOf(log, registry);
-    await until(() => registry.asked.length === 1);
+    await eventually(() => registry.asked.length === 1);
     await settle();
     const before = clock.timers;
     registry.fail('b', new TypeError('Failed to fetch'));
@@ -346,7 +347,7 @@ describe('a promise that rejects', () => {
     const { log } = await logOf(['a:0', 'b:1', 'a:2']);
     const registry = new StubRegistry('a');
     const stopped = readingOf(log, registry);
-    await until(() => registry.asked.length === 1);
+    await eventually(() => registry.asked.length === 1);
     registry.fail('b', thrown);
     await expect(stopped.ended).rejects.toMatchObject({
       code: 'SERDE',
@@ -357,9 +358,9 @@ describe('a promise that rejects', () => {
 
     const burying = { onDecodeError: 'deadLetter', deadLetterTopic: letters } as const;
     const { seen } = readingOf(log, registry, burying);
-    await until(() => registry.asked.length === 2);
+    await eventually(() => registry.asked.length === 2);
     registry.fail('b', thrown);
-    await until(() => seen.length === 2);
+    await eventually(() => seen.length === 2);
     expect(seen).toEqual(['a:0', 'a:2']);
     expect(await countOf(log, letters)).toBe(1);
   });
@@ -368,11 +369,11 @@ describe('a promise that rejects', () => {
     const { log } = await logOf(['b:0']);
     const registry = new StubRegistry();
     const { consumer, ended } = readingOf(log, registry);
-    await until(() => registry.asked.length === 1);
+    await eventually(() => registry.asked.length === 1);
     registry.fail('b', Object.assign(new Error('no schema b'), { retriable: false }));
     await expect(ended).rejects.toMatchObject({ code: 'SERDE' });
     const read = take(consumer, 1);
-    await until(() => registry.asked.length === 2);
+    await eventually(() => registry.asked.length === 2);
     registry.publish('b');
     expect(await read).toHaveLength(1);
   });
@@ -384,7 +385,7 @@ describe('a promise that rejects', () => {
     const batches = consumer.batches({ maxWaitMs: 1000 });
     const first = batches.next();
     const failing = async (asked: number): Promise<void> => {
-      await until(() => registry.asked.length === asked);
+      await eventually(() => registry.asked.length === asked);
       registry.fail('b', Object.assign(new Error('no schema b'), { retriable: false }));
     };
     await failing(1);
@@ -399,7 +400,7 @@ describe('a promise that rejects', () => {
     const registry = new StubRegistry('a');
     const t = topic('t', { key: needing(new StubRegistry('a', 'b')), value: needing(registry) });
     const failing = async (asked: number): Promise<void> => {
-      await until(() => registry.asked.length === asked);
+      await eventually(() => registry.asked.length === asked);
       registry.fail('b', Object.assign(new Error('no schema b'), { retriable: false }));
     };
     const skipping = table(log, t, { onDecodeError: 'skip' });

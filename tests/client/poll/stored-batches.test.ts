@@ -4,14 +4,7 @@ import type { Consumer, ConsumerOptions, Log, RawBatch } from '../../../src/inde
 import { ATTRIBUTE } from '../../../src/record/batch-format.ts';
 import { readBatches } from '../../../src/record/batch-reader.ts';
 import { batchOf, readRecords, recordOf } from '../../support/batches.ts';
-import {
-  Member,
-  committed,
-  eventually,
-  joined,
-  latch,
-  openTabs,
-} from '../../support/group-fixture.ts';
+import { Member, committed, joined, openTabs } from '../../support/group-fixture.ts';
 import { KAFKA_LOGS, kafkaSegments } from '../../support/kafka-logs.ts';
 import {
   AN_HOUR_MS,
@@ -19,11 +12,11 @@ import {
   memoryHost,
   numbered,
   openTab,
-  settle,
   take,
   texts,
 } from '../../support/log-fixture.ts';
 import { compactingHost } from '../table/table-fixture.ts';
+import { eventually, latch, settle } from '../../support/waiting.ts';
 
 const where = { topic: 't', partition: 0 };
 

@@ -8,12 +8,12 @@ import {
   memoryHost,
   openTab,
   readAll,
-  settle,
   texts,
 } from '../../support/log-fixture.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { StubRegistry, needing } from '../../support/stub-registry.ts';
-import { openTabWith } from '../run/run-fixture.ts';
+import { settle } from '../../support/waiting.ts';
+import { openTabWith } from '../../support/world.ts';
 
 const other = topic('other', { value: string() });
 

@@ -2,10 +2,11 @@ import { expect, test } from 'vitest';
 import { topic } from '../../../src/index.ts';
 import type { Log, Topic, Transaction } from '../../../src/index.ts';
 import { loadParts } from '../../support/load-parts.ts';
-import { countOf, memoryHost, openTab, readAll, settle } from '../../support/log-fixture.ts';
+import { countOf, memoryHost, openTab, readAll } from '../../support/log-fixture.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { StubRegistry, needing } from '../../support/stub-registry.ts';
-import { openTabWith } from '../run/run-fixture.ts';
+import { settle } from '../../support/waiting.ts';
+import { openTabWith } from '../../support/world.ts';
 
 type Typed = Topic<'t', Uint8Array, string>;
 
