@@ -76,11 +76,11 @@ export function openBroker(options: BrokerOptions): OpenedBroker {
  *     serveWorker(self, { store });
  *
  * A page starts it by `openLog('shop', { workerUrl })`. Call it in the first turn of the file, as
- * ports that connect before it are not heard. `scope` is the worker's `self`, or a `MessagePort` to one
- * tab. The platform needs locks: without them a tab's hello fails with `LOCKS_UNAVAILABLE`.
+ * ports that connect before it are not heard. `scope` is the worker's `self`, or a `MessagePort` to
+ * one tab. The platform needs locks: without them a tab's hello fails with `LOCKS_UNAVAILABLE`.
  *
- * `deleteLog` and `listLogs` of a page do not ask the worker: they are about IndexedDB unless they get
- * a host. Logs of another store are listed and deleted by its own `list` and `delete`.
+ * `deleteLog` and `listLogs` of a page do not ask the worker: they are about IndexedDB unless they
+ * get a host. Logs of another store are listed and deleted by its own `list` and `delete`.
  *
  * Throws a `TypeError` for a bad scope, store, platform or option.
  */

@@ -44,12 +44,14 @@ export interface InlineOptions {
    */
   readonly storage?: 'indexeddb' | 'memory';
   /**
-   * A store of your own, in place of `storage`: see `StoreFactory` of 'tablog/broker'. Default: none.
+   * A store of your own, in place of `storage`: see `StoreFactory` of 'tablog/broker'. Default:
+   * none.
    */
   readonly store?: StoreFactory;
   /**
-   * What the broker takes from the place it runs in: see `Platform` of 'tablog/broker'. Default: what
-   * that has by the web's names. Leave it out unless those are missing, or are not to be trusted.
+   * What the broker takes from the place it runs in: see `Platform` of 'tablog/broker'. Default:
+   * what that has by the web's names. Leave it out unless those are missing, or are not to be
+   * trusted.
    */
   readonly platform?: Platform;
 }

@@ -29,7 +29,10 @@ export function isName(name: unknown): name is string {
   return typeof name === 'string' && TOPIC_NAME.test(name);
 }
 
-/** Names of logs and topics are part of names of databases, locks and channels, so kept plain; others follow. */
+/**
+ * Names of logs and topics are part of names of databases, locks and channels, so kept plain;
+ * others follow.
+ */
 export function checkName(
   what: 'log name' | 'topic name' | 'group name' | 'member name' | 'transactional id',
   name: unknown,

@@ -1,11 +1,11 @@
 /**
- * Every code that a `TablogError` can carry: when it comes, and what it means for who catches it. The
- * names follow Kafka's where Kafka has one.
+ * Every code that a `TablogError` can carry: when it comes, and what it means for who catches it.
+ * The names follow Kafka's where Kafka has one.
  */
 export type ErrorCode =
   /**
-   * The record's batch was not sent, because `signal` aborted; among the results of a `sendBatch` whose
-   * other records are stored. Send it again if it is still wanted.
+   * The record's batch was not sent, because `signal` aborted; among the results of a `sendBatch`
+   * whose other records are stored. Send it again if it is still wanted.
    */
   | 'ABORTED'
   /**
@@ -42,16 +42,22 @@ export type ErrorCode =
   | 'GROUP_ID_NOT_FOUND'
   /** A consumer names another assignor than its group's members have. It has not joined. */
   | 'INCONSISTENT_GROUP_PROTOCOL'
-  /** A compressed batch inflates beyond the limit. Reading stops before it; `seek` past it goes on. */
+  /**
+   * A compressed batch inflates beyond the limit. Reading stops before it; `seek` past it goes on.
+   */
   | 'INFLATED_TOO_LARGE'
-  /** A fault of tablog itself; `cause` has what was thrown. Nothing can be concluded of the call. */
+  /**
+   * A fault of tablog itself; `cause` has what was thrown. Nothing can be concluded of the call.
+   */
   | 'INTERNAL'
   /**
    * Options of a topic exclude each other, or would move it between disk and memory. Nothing was
    * changed.
    */
   | 'INVALID_CONFIG'
-  /** A file given to `importPartition` is no Kafka log file, or a damaged one. Nothing was imported. */
+  /**
+   * A file given to `importPartition` is no Kafka log file, or a damaged one. Nothing was imported.
+   */
   | 'INVALID_LOG_FILE'
   /** A record without a key was sent to a compacted topic. It was not stored. */
   | 'INVALID_RECORD'

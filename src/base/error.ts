@@ -122,7 +122,9 @@ function hasOutcome(error: unknown, outcome: Outcome): error is TablogError {
   return error instanceof TablogError && error.outcome === outcome;
 }
 
-/** `error` as a `TablogError`: itself, or wrapped as a bug of ours with the original as its cause. */
+/**
+ * `error` as a `TablogError`: itself, or wrapped as a bug of ours with the original as its cause.
+ */
 export function toTablogError(error: unknown): TablogError {
   if (isTablogError(error)) return error;
   return new TablogError(INTERNAL, errorMessage(error), { cause: error });

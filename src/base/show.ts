@@ -12,7 +12,8 @@ export function show(value: unknown): string {
   try {
     return describe(value);
   } catch {
-    return `a${typeof value === 'object' ? 'n object' : ` ${typeof value}`} that cannot be read`; // a Proxy
+    // A Proxy.
+    return `a${typeof value === 'object' ? 'n object' : ` ${typeof value}`} that cannot be read`;
   }
 }
 

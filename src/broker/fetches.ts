@@ -9,7 +9,10 @@ type FetchPartitions = (
   limits: FetchLimits,
 ) => Promise<FetchedPartition[]>;
 
-/** The fetches that clients wait for, with or without a session, until each is answered or cancelled. */
+/**
+ * The fetches that clients wait for, with or without a session, until each is answered or
+ * cancelled.
+ */
 export class Fetches {
   readonly #clock: Clock;
   readonly #fetch: FetchPartitions;

@@ -19,7 +19,8 @@ const HEADS_A_READ = 512;
 
 /**
  * The partitions of these topics on disk, with their heads. A partition whose topic was deleted
- * since `topics` was read has another head or none, and is left out; so is one whose head is damaged.
+ * since `topics` was read has another head or none, and is left out; so is one whose head is
+ * damaged.
  */
 export async function readHeads(
   store: Pick<Store, 'read'>,

@@ -8,8 +8,8 @@ import type { LogBroker } from './log-broker.ts';
 import { openBroker } from './open-broker.ts';
 
 /**
- * A worker's global scope, or a port: `onconnect` tells a SharedWorker's scope, to which every tab has
- * a port of its own, from a dedicated worker's.
+ * A worker's global scope, or a port: `onconnect` tells a SharedWorker's scope, to which every tab
+ * has a port of its own, from a dedicated worker's.
  */
 export interface WorkerScope extends EventTarget {
   postMessage(message: unknown, transfer?: Transferable[]): void;

@@ -51,8 +51,8 @@ export interface OpenLogOptions {
   readonly signal?: AbortSignal;
   /**
    * Told each `LogStatus` as one line of text until the log closes: `console`, another object with
-   * the methods `debug`, `info`, `warn` and `error`, or a function. What it throws is reported as an
-   * uncaught error, and ends nothing. Default: none. Leave it out where `log.status()` is read.
+   * the methods `debug`, `info`, `warn` and `error`, or a function. What it throws is reported as
+   * an uncaught error, and ends nothing. Default: none. Leave it out where `log.status()` is read.
    */
   readonly logger?: Logger;
 }
@@ -129,7 +129,9 @@ type ConsumerHandle = Pick<Consumer, 'close' | 'group' | 'memberId' | typeof INT
 
 /** An open log. Close it when done: that closes its producers and consumers too. */
 export class Log extends Closable {
-  /** The name that `openLog` was given: logs of one name are one log, in every tab of the origin. */
+  /**
+   * The name that `openLog` was given: logs of one name are one log, in every tab of the origin.
+   */
   readonly name: string;
   /** Creates, changes and describes the log's topics and groups (Kafka's `Admin`). */
   readonly admin: Admin;
@@ -190,10 +192,10 @@ export class Log extends Closable {
   }
 
   /**
-   * What happens by itself from now on, as this tab notices it: workers and storage that go and come
-   * back, records that were lost, rebalances, slow handlers, the end of the log. Nothing that
-   * happened before comes again; an iterator begins with what this tab knows to be away now. Call it
-   * as often as you like: each iterator gets everything, and costs nothing once it is left.
+   * What happens by itself from now on, as this tab notices it: workers and storage that go and
+   * come back, records that were lost, rebalances, slow handlers, the end of the log. Nothing that
+   * happened before comes again; an iterator begins with what this tab knows to be away now. Call
+   * it as often as you like: each iterator gets everything, and costs nothing once it is left.
    *
    * An iterator ends when the log closes or is deleted, when its loop is left, and when `signal`
    * aborts. Where nobody takes its statuses it keeps the newest 100, and `statusesDropped` says how

@@ -38,9 +38,9 @@ export function validateBatch(bytes: Uint8Array, limits: BatchLimits): RecordBat
 }
 
 /**
- * Checks a batch that was made elsewhere. Unlike a producer's own, it has a CRC, compaction may have
- * left gaps in it, and its records may have append time. Its producer is of another log, and is not
- * looked at.
+ * Checks a batch that was made elsewhere. Unlike a producer's own, it has a CRC, compaction may
+ * have left gaps in it, and its records may have append time. Its producer is of another log, and
+ * is not looked at.
  */
 export function validateRawBatch(bytes: Uint8Array, limits: BatchLimits): RecordBatch {
   const batch = readSingleBatch(bytes);

@@ -64,7 +64,8 @@ export function onDeath(
   };
   // 'shared', so that the browser grants the lock to all waiting peers at once.
   withLock(lockName(role, id), { mode: 'shared', signal }, granted, locks).catch(() => {
-    // The wait was aborted, the page is unloading, or the browser refuses locks. No caller can know.
+    // The wait was aborted, the page is unloading, or the browser refuses locks. No caller can
+    // know.
   });
 }
 

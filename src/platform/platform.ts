@@ -5,9 +5,9 @@ import type { GivenLocks } from './locks.ts';
 import type { RandomSource } from './random-id.ts';
 
 /**
- * What a broker takes from the place in which it runs, beside the store. Leave out what the place has
- * by the web's own names. All brokers of a log, and all tabs that use it, must have the same locks and
- * the same channels.
+ * What a broker takes from the place in which it runs, beside the store. Leave out what the place
+ * has by the web's own names. All brokers of a log, and all tabs that use it, must have the same
+ * locks and the same channels.
  *
  * Neither locks nor channels decide what is stored: without them everything that is acknowledged
  * stays acknowledged, in the same order.
@@ -18,13 +18,13 @@ export interface Platform {
   /** The source of ids, which must be distinct and need not be secret. Default: `crypto`. */
   readonly crypto?: RandomSource | undefined;
   /**
-   * What tells the death of a tab or a worker, and elects the broker that has the topics in memory: an
-   * object with `request` and `query` as `navigator.locks` has them. Default: `navigator.locks`.
+   * What tells the death of a tab or a worker, and elects the broker that has the topics in memory:
+   * an object with `request` and `query` as `navigator.locks` has them. Default: `navigator.locks`.
    *
    * `null`: none, as where the default is missing. Then everybody is thought to run in one thread:
-   * a member of a group that is gone keeps its partitions for its `sessionTimeoutMs`, background work
-   * may be done twice at once, and each thread has topics in memory of its own. Brokers in workers
-   * refuse to serve: `LOCKS_UNAVAILABLE`.
+   * a member of a group that is gone keeps its partitions for its `sessionTimeoutMs`, background
+   * work may be done twice at once, and each thread has topics in memory of its own. Brokers in
+   * workers refuse to serve: `LOCKS_UNAVAILABLE`.
    */
   readonly locks?: GivenLocks;
   /**
@@ -33,8 +33,8 @@ export interface Platform {
    *
    * `null`: none, as where the default is missing. Then a record that another broker has stored is
    * read when the fetch that waits for it ends, and not at once; other brokers' topics in memory
-   * cannot be reached, and are `STORAGE_UNAVAILABLE`; and a member of a group can be taken for silent
-   * by the brokers of other members, and lose its partitions to them.
+   * cannot be reached, and are `STORAGE_UNAVAILABLE`; and a member of a group can be taken for
+   * silent by the brokers of other members, and lose its partitions to them.
    */
   readonly openChannel?: OpenChannel;
 }

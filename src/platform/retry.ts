@@ -9,7 +9,9 @@ import type { PageLifecycle } from './page-lifecycle.ts';
  * 'passing' is called again, and 'unknown' where a repetition cannot store twice.
  */
 export interface RetryPolicy {
-  /** Whether the call is made again after the error. Default: the worker or the storage was away. */
+  /**
+   * Whether the call is made again after the error. Default: the worker or the storage was away.
+   */
   readonly isRetried?: (error: unknown) => boolean;
   /** Kafka's `delivery.timeout.ms`: no repetition begins later. Default: none. */
   readonly deliveryTimeoutMs?: number;

@@ -70,15 +70,17 @@ export interface OpenedLog {
 /** The log as the broker describes it. */
 export interface StoredLog {
   /**
-   * A random id made with the database. It changes when the browser or the user clears the data, and
-   * when the log is deleted.
+   * A random id made with the database. It changes when the browser or the user clears the data,
+   * and when the log is deleted.
    */
   readonly logId: string;
   /** When the log was created, in milliseconds since 1970. */
   readonly createdAt: number;
   /** Bytes of all records on disk, as stored. */
   readonly bytes: number;
-  /** The bound of `bytes`: beyond it the oldest records are deleted; null: no bound. See `alterLog`. */
+  /**
+   * The bound of `bytes`: beyond it the oldest records are deleted; null: no bound. See `alterLog`.
+   */
   readonly maxBytes: number | null;
 }
 
@@ -94,8 +96,8 @@ export interface AlterGroupOffsetsRequest {
   /** Alters also while the group has members; the owners of the partitions position them anew. */
   readonly force: boolean;
   /**
-   * `true`: the group must exist, and an offset out of range becomes the nearest in range. `false`: a
-   * new group is created, and an offset beyond the end is refused, as in a member's commit.
+   * `true`: the group must exist, and an offset out of range becomes the nearest in range. `false`:
+   * a new group is created, and an offset beyond the end is refused, as in a member's commit.
    */
   readonly isReset: boolean;
 }
@@ -124,7 +126,10 @@ export interface Broker {
   alterTopics(
     request: readonly { readonly name: string; readonly config: TopicConfigChanges }[],
   ): Promise<readonly TopicInfo[]>;
-  /** Moves log start offsets forward, each by itself; returns the log start offset of each partition. */
+  /**
+   * Moves log start offsets forward, each by itself; returns the log start offset of each
+   * partition.
+   */
   deleteRecords(
     request: readonly {
       readonly topicId: string;
@@ -208,8 +213,8 @@ export interface Broker {
   deleteGroups(groupIds: readonly string[]): Promise<null>;
   listGroupOffsets(request: { readonly groupId: string }): Promise<readonly CommittedOffset[]>;
   /**
-   * Commits all of the offsets or none, without a member (Kafka's OffsetCommit with the generation -1).
-   * Throws `NON_EMPTY_GROUP` while the group has members, unless forced.
+   * Commits all of the offsets or none, without a member (Kafka's OffsetCommit with the generation
+   * -1). Throws `NON_EMPTY_GROUP` while the group has members, unless forced.
    */
   alterGroupOffsets(request: AlterGroupOffsetsRequest): Promise<readonly CommittedOffset[]>;
 }

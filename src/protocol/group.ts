@@ -104,8 +104,8 @@ export interface GroupPosition extends PartitionAssignment {
 }
 
 /**
- * The state of a group (Kafka's `GroupState`). 'empty': it has no members; 'reconciling': some partition
- * is owned by another member than its target; 'stable': none is.
+ * The state of a group (Kafka's `GroupState`). 'empty': it has no members; 'reconciling': some
+ * partition is owned by another member than its target; 'stable': none is.
  */
 export type GroupPhase = 'empty' | 'reconciling' | 'stable';
 

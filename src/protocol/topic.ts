@@ -4,15 +4,15 @@ import type { TopicStorage } from './topic-id.ts';
 export interface TopicConfig {
   /**
    * Where the records are stored. It cannot be changed. 'disk' (default); 'memory': for messages
-   * between tabs. One worker has the records in memory, and they are lost with it: when the last tab
-   * closes or, where there are no SharedWorkers, when the tab of that worker does. Offsets go on from
-   * a higher number then, and readers at the first record that exists. Transactions cannot write to
-   * the topic. Each partition keeps the newest `retention.bytes`, whatever `cleanup` says.
+   * between tabs. One worker has the records in memory, and they are lost with it: when the last
+   * tab closes or, where there are no SharedWorkers, when the tab of that worker does. Offsets go
+   * on from a higher number then, and readers at the first record that exists. Transactions cannot
+   * write to the topic. Each partition keeps the newest `retention.bytes`, whatever `cleanup` says.
    */
   readonly storage: TopicStorage;
   /**
-   * The most bytes that a record's key, value and headers may have together (`max.message.bytes`): 1
-   * byte to 16 MiB, default 1 MiB.
+   * The most bytes that a record's key, value and headers may have together (`max.message.bytes`):
+   * 1 byte to 16 MiB, default 1 MiB.
    */
   readonly maxRecordBytes: number;
   /**
@@ -22,13 +22,13 @@ export interface TopicConfig {
   readonly timestampType: 'create' | 'append';
   /**
    * How old records are removed (`cleanup.policy`). 'delete' (default): by `retention`; 'compact':
-   * records with a later record of the same key, and every record needs a key; 'compact,delete': both.
-   * Records without a key that exist when a topic becomes 'compact' stay.
+   * records with a later record of the same key, and every record needs a key; 'compact,delete':
+   * both. Records without a key that exist when a topic becomes 'compact' stay.
    */
   readonly cleanup: 'delete' | 'compact' | 'compact,delete';
   /**
-   * How much of each partition is kept, by age and by bytes. Default: everything, where Kafka keeps 7
-   * days; 16 MiB of topics in memory.
+   * How much of each partition is kept, by age and by bytes. Default: everything, where Kafka keeps
+   * 7 days; 16 MiB of topics in memory.
    *
    * The age of a record is that of its timestamp, which is the producer's or the append's
    * (`timestampType`). A timestamp ahead of the clock counts as of when retention first saw it,
@@ -42,13 +42,13 @@ export interface TopicConfig {
   readonly retention: Retention;
   /**
    * How long a tombstone stays in a compacted topic after it became the last record of its key, in
-   * milliseconds (`delete.retention.ms`); without compaction it has no effect. Default 24 hours. Leave
-   * it out unless a reader may be away for longer, and has to hear of what was deleted.
+   * milliseconds (`delete.retention.ms`); without compaction it has no effect. Default 24 hours.
+   * Leave it out unless a reader may be away for longer, and has to hear of what was deleted.
    */
   readonly deleteRetentionMs: number;
   /**
-   * Groups whose unread records are kept, whatever `retention` says, and the log's `maxBytes` too. A
-   * group that has committed nothing, as one that nobody has ever joined, keeps everything.
+   * Groups whose unread records are kept, whatever `retention` says, and the log's `maxBytes` too.
+   * A group that has committed nothing, as one that nobody has ever joined, keeps everything.
    * `deleteRecords` and compaction do not heed it. Kafka has no such option. Default: none. Not for
    * topics in memory.
    */

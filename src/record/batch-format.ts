@@ -85,7 +85,9 @@ export function codecName(id: number): Codec | undefined {
 
 const TWO_32 = 0x1_0000_0000;
 
-/** An int64 as a number; unsafe integers come back rounded, so check with `Number.isSafeInteger`. */
+/**
+ * An int64 as a number; unsafe integers come back rounded, so check with `Number.isSafeInteger`.
+ */
 export function readInt64(view: DataView, at: number): number {
   return view.getInt32(at) * TWO_32 + view.getUint32(at + 4);
 }

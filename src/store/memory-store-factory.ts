@@ -12,8 +12,8 @@ interface MemoryLog {
 
 /**
  * Logs in memory, each as long as what this returned is: for tests, and where nothing has to last.
- * Several brokers of one thread can have a log open, as they can a database; the log stays when they
- * close it.
+ * Several brokers of one thread can have a log open, as they can a database; the log stays when
+ * they close it.
  */
 export function memoryStore(): StoreFactory {
   const logs = new Map<string, MemoryLog>();

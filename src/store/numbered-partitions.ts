@@ -39,8 +39,8 @@ export function newLogRows(now: number, crypto?: RandomSource): readonly PlacedR
 
 /**
  * A `PartitionWriter` over a `Writer`, for stores that can make a partition store at any time: each
- * one taken has the next number, and no number is used again. `row` is what the transaction has read
- * at `topicsVersionRef`; `onTaken` is called with the name of each store that is taken. Throws
+ * one taken has the next number, and no number is used again. `row` is what the transaction has
+ * read at `topicsVersionRef`; `onTaken` is called with the name of each store that is taken. Throws
  * `LOG_CORRUPT` where the row is lost or damaged.
  */
 export function numberedPartitions(

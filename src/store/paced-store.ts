@@ -12,9 +12,9 @@ const PAUSE_RATIO = 3;
 const MAX_PAUSE_MS = 250;
 
 /**
- * The store for background work: each transaction is followed by a pause that grows with it, because
- * a browser serves the transactions of a database one after the other, and one in memory keeps the
- * thread.
+ * The store for background work: each transaction is followed by a pause that grows with it,
+ * because a browser serves the transactions of a database one after the other, and one in memory
+ * keeps the thread.
  */
 export function pacedStore(store: TendedStore, clock: Clock): TendedStore {
   const paced = async <T>(work: () => Promise<T>): Promise<T> => {

@@ -7,8 +7,8 @@ import { damagedRow, hasShape } from './stored-row.ts';
 import type { RowShape } from './stored-row.ts';
 
 /**
- * The rows of a log, in named stores; in IndexedDB a database a log. Names and key shapes are stored:
- * a change of any of them is a new format version.
+ * The rows of a log, in named stores; in IndexedDB a database a log. Names and key shapes are
+ * stored: a change of any of them is a new format version.
  *
  *     store           key                             value
  *     meta            'log'                           LogRow
@@ -52,7 +52,9 @@ export interface LogRow {
 
 export const logRef: RowRef<LogRow> = { store: META, key: 'log' };
 
-/** `meta` / 'pool': the version of the topics, beside what the store itself keeps of its partitions. */
+/**
+ * `meta` / 'pool': the version of the topics, beside what the store itself keeps of its partitions.
+ */
 export interface TopicsVersionRow {
   /** Goes up with every topic that is made, grown or deleted: whoever has read topics can tell. */
   readonly version: number;
@@ -68,8 +70,8 @@ export function topicsVersionOf(row: unknown): number {
 const TOPICS_VERSION: RowShape<TopicsVersionRow> = { version: 'integer' };
 
 /**
- * The error of a row at `topicsVersionRef` that is lost, or is not what the store wrote: no topic can
- * be created or deleted without it, and all that exist go on.
+ * The error of a row at `topicsVersionRef` that is lost, or is not what the store wrote: no topic
+ * can be created or deleted without it, and all that exist go on.
  */
 export function damagedPartitions(): TablogError {
   const next = 'Copy what you need of the topics that exist, then delete the log.';

@@ -45,13 +45,13 @@ export interface StoreErrorOptions {
 /**
  * An error of a store. The code decides what tablog does:
  *
- * - `STORAGE_UNAVAILABLE`: nothing was stored, and it may be the next time. The call is repeated, on a
- *   new connection where the store is closed.
+ * - `STORAGE_UNAVAILABLE`: nothing was stored, and it may be the next time. The call is repeated,
+ *   on a new connection where the store is closed.
  * - `STORAGE_TIMEOUT`: the same, after so long a wait that nobody repeats the call at once.
  * - `STORAGE_BLOCKED`: the log cannot be opened as long as somebody else has it.
  * - `STORAGE_FULL`: nothing was stored, for want of space.
- * - `OUTCOME_UNKNOWN`: it may have been stored. Batches are sent again with their numbers, and stored
- *   once.
+ * - `OUTCOME_UNKNOWN`: it may have been stored. Batches are sent again with their numbers, and
+ *   stored once.
  * - `LOG_CORRUPT`, `FORMAT_TOO_NEW`: what is stored cannot be read.
  * - `CLOSED`: the store was closed by its owner.
  *

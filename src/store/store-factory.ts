@@ -5,8 +5,8 @@ import type { Store } from './store.ts';
 
 export interface OpenStoreOptions {
   /**
-   * `false`: a log that is missing is made. `true`: `open` rejects with `logDeleted(log)`, because the
-   * log was deleted since its tabs have opened it.
+   * `false`: a log that is missing is made. `true`: `open` rejects with `logDeleted(log)`, because
+   * the log was deleted since its tabs have opened it.
    */
   readonly mustExist: boolean;
   /** The broker's clock: for deadlines, and the time of the log's making. */

@@ -23,19 +23,22 @@ export type RowsOf<Refs extends readonly RowRef<unknown>[]> = {
 export interface Writer {
   put(store: string, key: Key, value: unknown): void;
   delete(store: string, key: Key): void;
-  /** Deletes the segments from the base offset `from` on, up to the one before `to`: cheaper than each. */
+  /**
+   * Deletes the segments from the base offset `from` on, up to the one before `to`: cheaper than
+   * each.
+   */
   deleteSegments(store: string, from: number, to: number): void;
   clear(store: string): void;
 }
 
 /**
- * What a transaction writes that makes, grows or deletes topics. A topic's row has the numbers of its
- * partition stores, and `partitionStore(number)` is the name of one.
+ * What a transaction writes that makes, grows or deletes topics. A topic's row has the numbers of
+ * its partition stores, and `partitionStore(number)` is the name of one.
  */
 export interface PartitionWriter extends Writer {
   /**
-   * Takes `count` partition stores that no topic has; returns their numbers. They are empty, and the
-   * transaction can write to them, although it reads no row of them.
+   * Takes `count` partition stores that no topic has; returns their numbers. They are empty, and
+   * the transaction can write to them, although it reads no row of them.
    */
   takePartitions(count: number): readonly number[];
   /**
@@ -100,7 +103,9 @@ export interface RowStore {
     options?: { readonly durability?: Durability },
   ): Promise<Result>;
 
-  /** Aborted, with a `TablogError` as the reason, when the store is closed, by us or by the browser. */
+  /**
+   * Aborted, with a `TablogError` as the reason, when the store is closed, by us or by the browser.
+   */
   readonly closed: AbortSignal;
 
   /** Closes the store; what is in flight still settles. */
@@ -121,8 +126,8 @@ export interface RowStore {
  *   `updatePartitions` takes. Keys of one store are all texts, all arrays, or numbers and the text
  *   'head'; numbers come first.
  *
- * A rejection is a `TablogError`, as `storeError` makes it. `OUTCOME_UNKNOWN` where it may have been
- * stored; any other code means that nothing was.
+ * A rejection is a `TablogError`, as `storeError` makes it. `OUTCOME_UNKNOWN` where it may have
+ * been stored; any other code means that nothing was.
  */
 export interface Store extends RowStore {
   /**

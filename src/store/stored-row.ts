@@ -25,7 +25,10 @@ function isOfKind(value: unknown, kind: Kind): boolean {
   return typeof value === kind && value !== null;
 }
 
-/** The error of a row that has another shape than this version writes: the row's address, and the way out. */
+/**
+ * The error of a row that has another shape than this version writes: the row's address, and the
+ * way out.
+ */
 export function damagedRow({ store, key }: RowRef<unknown>, next: string): TablogError {
   const address = Array.isArray(key) ? key.join('/') : String(key);
   const happened = `the row '${address}' of the store '${store}' is not what was written`;

@@ -62,7 +62,10 @@ export function mustNotBeOvertaken(
   throw new TablogError(FENCED, 'a later commit has overtaken the transaction');
 }
 
-/** By how many commits of the same hold the stored one is later; negative: it is earlier, or another's. */
+/**
+ * By how many commits of the same hold the stored one is later; negative: it is earlier, or
+ * another's.
+ */
 function laterBy(
   { assignmentEpoch: epoch, sequence }: OffsetCommit,
   row: OffsetRow | undefined,

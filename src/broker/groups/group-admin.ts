@@ -87,8 +87,8 @@ export class GroupAdmin {
   }
 
   /**
-   * Commits offsets of a group without members, or of one whose members are forced to begin anew, in
-   * one transaction.
+   * Commits offsets of a group without members, or of one whose members are forced to begin anew,
+   * in one transaction.
    */
   async alterOffsets(request: AlterGroupOffsetsRequest): Promise<CommittedOffset[]> {
     const { groupId, partitions, force, isReset } = request;

@@ -40,7 +40,9 @@ export interface GroupCoordinatorOptions {
 /** Offsets that a transition's transaction writes too. */
 export interface OffsetWrites {
   readonly of: readonly TopicIdPartition[];
-  /** Throws where the group does not allow the offsets; `group` is `undefined` where none exists. */
+  /**
+   * Throws where the group does not allow the offsets; `group` is `undefined` where none exists.
+   */
   write(write: Writer, group: GroupState | undefined, stamp: CommitStamp): void;
 }
 
@@ -55,9 +57,9 @@ interface Watched {
 }
 
 /**
- * Kafka's GroupCoordinator, without a coordinator: the transaction that reads and writes a group's row
- * is the only one. So every broker can apply every event of a group, and several brokers the same event
- * at once: the transition changes nothing the second time.
+ * Kafka's GroupCoordinator, without a coordinator: the transaction that reads and writes a group's
+ * row is the only one. So every broker can apply every event of a group, and several brokers the
+ * same event at once: the transition changes nothing the second time.
  */
 export class GroupCoordinator {
   readonly #store: Store;
@@ -67,11 +69,15 @@ export class GroupCoordinator {
   readonly #newInstance: () => string;
   readonly #post: (hint: Hint) => void;
   readonly #waiters = new Waiters();
-  /** The groups whose members this broker watches: all that existed at its start, and its members'. */
+  /**
+   * The groups whose members this broker watches: all that existed at its start, and its members'.
+   */
   readonly #watches = new Map<string, Watched>();
   /** The members that call `syncGroup` of this broker, by group. */
   readonly #mine = new Map<string, Set<string>>();
-  /** The members of `#mine` that were probed; the hint 'alive' tells all brokers of their next sync. */
+  /**
+   * The members of `#mine` that were probed; the hint 'alive' tells all brokers of their next sync.
+   */
   readonly #asked = new Set<string>();
 
   constructor({ store, topics, clock, liveness, crypto, post }: GroupCoordinatorOptions) {
@@ -111,7 +117,9 @@ export class GroupCoordinator {
     }
   }
 
-  /** Waits for a change of the group. The answer is a probe, too: a member that lives syncs again. */
+  /**
+   * Waits for a change of the group. The answer is a probe, too: a member that lives syncs again.
+   */
   async sync({ member, generation, hidden, maxWaitMs }: SyncRequest): Promise<MemberView> {
     this.#heard(member);
     const wait = this.#waiters.wait([member.groupId], maxWaitMs, this.#clock);
@@ -176,10 +184,12 @@ export class GroupCoordinator {
       const stepped = await this.#store.update(
         [groupRef(groupId), topicsVersionRef, logRef, ...refs] as const,
         ([row, topicsVersion, log], write) => {
-          if (topicsVersionOf(topicsVersion) !== version) return undefined; // topics changed meanwhile: read them again
+          // Topics changed meanwhile: read them again.
+          if (topicsVersionOf(topicsVersion) !== version) return undefined;
           const group =
             row === undefined ? newGroup(groupId, this.#newInstance()) : groupOf(row, groupId);
-          const now = this.#clock.now(); // read here: the worker may sleep before the transaction runs
+          // Read here: the worker may sleep before the transaction runs.
+          const now = this.#clock.now();
           const stamp = { groupId, logId: log!.logId, committedAt: now };
           offsets.write(write, row, stamp);
           const next = step(group, event, { topics, now });
@@ -212,7 +222,8 @@ export class GroupCoordinator {
       watched = { watch: this.#newWatch(groupId), refreshed, seen: group };
       this.#watches.set(groupId, watched);
     }
-    // A read may overtake an earlier one. A group made again has another instance, and counts from 0.
+    // A read may overtake an earlier one. A group made again has another instance, and counts from
+    // 0.
     const isOld = group.instance === watched.seen.instance && generation < watched.seen.generation;
     if (isOld) return;
     watched.seen = group;
@@ -266,7 +277,9 @@ export class GroupCoordinator {
     return true;
   }
 
-  /** Runs work without a caller. A failure is dropped: the next probe or change repeats the work. */
+  /**
+   * Runs work without a caller. A failure is dropped: the next probe or change repeats the work.
+   */
   #inBackground(work: Promise<unknown>): void {
     work.catch(() => {});
   }

@@ -45,17 +45,21 @@ export class GroupOffsets {
     this.#partitions = partitions;
   }
 
-  /** Throws `FENCED` where a partition is lost, and `OFFSET_OUT_OF_RANGE` for one beyond the end. */
+  /**
+   * Throws `FENCED` where a partition is lost, and `OFFSET_OUT_OF_RANGE` for one beyond the end.
+   */
   async commit({ member, offsets }: CommitRequest): Promise<void> {
-    const all = await this.#partitions.bounds(offsets); // end offsets only grow, so they may be read before the transaction
+    // End offsets only grow, so they may be read before the transaction.
+    const all = await this.#partitions.bounds(offsets);
     offsets.forEach((offset, i) => mustNotBeBeyond(offset, all[i]!));
     await this.#write({ member, offsets });
   }
 
   /**
    * The offsets at which a member begins its new partitions: the group's committed offset, else the
-   * member's starting offset, else `from`. The latter two are committed at once: a member that takes
-   * over before the first commit must begin at the same offset, or it would skip records in between.
+   * member's starting offset, else `from`. The latter two are committed at once: a member that
+   * takes over before the first commit must begin at the same offset, or it would skip records in
+   * between.
    */
   async position({
     member,
@@ -80,7 +84,8 @@ export class GroupOffsets {
         if (at !== undefined && at >= start && at <= end) {
           return { ...assigned, offset: at, reset: null };
         }
-        // A new partition is read from its first record, and so is a topic in memory whose records were lost.
+        // A new partition is read from its first record, and so is a topic in memory whose records
+        // were lost.
         const isFirst = at === undefined ? isNew(group, assigned) : isInMemory(assigned.topicId);
         const startingOffset = at === undefined ? startingOffsets?.[i] : undefined;
         const place = startingOffset === undefined ? from : { offset: startingOffset };
@@ -168,7 +173,9 @@ export class GroupOffsets {
     };
   }
 
-  /** As `writes`, for a transaction with records: they must not be stored where the commit is late. */
+  /**
+   * As `writes`, for a transaction with records: they must not be stored where the commit is late.
+   */
   writesWithRecords(commit: CommitRequest): RowWrites {
     const writes = this.writes(commit);
     return {

@@ -21,10 +21,11 @@ const PROBES = 4;
 /**
  * Detects the members of a group that are gone.
  *
- * A tab that died has lost its Web Lock, and the browser tells it at once. A frozen or suspended tab
- * keeps its lock, so members are probed for a sign of life. A member that misses two probes in a row
- * becomes suspected in the group's row, because messages can get lost. Only the probes need a timer:
- * hidden tabs get messages in time. After a sleep of the machine a member misses one probe, not two.
+ * A tab that died has lost its Web Lock, and the browser tells it at once. A frozen or suspended
+ * tab keeps its lock, so members are probed for a sign of life. A member that misses two probes in
+ * a row becomes suspected in the group's row, because messages can get lost. Only the probes need a
+ * timer: hidden tabs get messages in time. After a sleep of the machine a member misses one probe,
+ * not two.
  */
 export class MemberLiveness {
   readonly #options: MemberLivenessOptions;

@@ -27,7 +27,10 @@ const TAKEN: ErrorRule = {
   next: 'Close this producer: whoever asked for the id later has it, and goes on with its work.',
 };
 
-/** Gives transactional ids to producers: the last producer to ask has the id, the earlier are fenced. */
+/**
+ * Gives transactional ids to producers: the last producer to ask has the id, the earlier are
+ * fenced.
+ */
 export class TransactionalIds {
   readonly #store: Store;
   readonly #clock: Clock;
@@ -40,8 +43,9 @@ export class TransactionalIds {
   }
 
   /**
-   * Kafka's `initTransactions`: the id's next epoch, where the caller has `seen` its present holder;
-   * else the present holder. Throws `FENCED` for a holder that renews the id after it has lost it.
+   * Kafka's `initTransactions`: the id's next epoch, where the caller has `seen` its present
+   * holder; else the present holder. Throws `FENCED` for a holder that renews the id after it has
+   * lost it.
    */
   init({ transactionalId, holder, seen }: Request<'initProducer'>): Promise<TransactionalHolder> {
     return this.#store.update([producerRef(transactionalId)], ([found], write) => {

@@ -121,8 +121,8 @@ export class TopicCatalog {
   }
 
   /**
-   * Sets `count` offsets of a topic in memory aside for this worker; the first of them. No worker that
-   * comes later gives them out again. Throws `UNKNOWN_TOPIC`.
+   * Sets `count` offsets of a topic in memory aside for this worker; the first of them. No worker
+   * that comes later gives them out again. Throws `UNKNOWN_TOPIC`.
    */
   async reserveOffsets(topicId: string, count: number): Promise<number> {
     const known = (await this.list()).find(({ id }) => id === topicId);

@@ -66,7 +66,9 @@ export interface AccumulatorOptions {
   readonly onSealed: (batch: SealedBatch) => void;
 }
 
-/** Collects the records of one partition: the batch that is being filled, and those that are full. */
+/**
+ * Collects the records of one partition: the batch that is being filled, and those that are full.
+ */
 export class PartitionAccumulator {
   readonly topic: TopicInfo;
   readonly partition: number;
@@ -238,8 +240,8 @@ export class PartitionAccumulator {
   }
 
   /**
-   * What is to become of a batch that is out of order where `expected` is the next. It comes once more
-   * when something became of one before it since it was sent, or is still to. Else numbers are
+   * What is to become of a batch that is out of order where `expected` is the next. It comes once
+   * more when something became of one before it since it was sent, or is still to. Else numbers are
    * missing, and it comes with a new one; `false`: it may have been stored so long ago that the
    * partition does not remember.
    */

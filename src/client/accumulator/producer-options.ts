@@ -13,8 +13,8 @@ import { RECENT_MS } from '../../record/sequence.ts';
 import type { Partitioner } from './partitioner.ts';
 
 /**
- * What `log.producer()` takes. The defaults suit an application's own records; the comments say when
- * to change one. A value that breaks a rule is a `TypeError` or a `RangeError` at the call.
+ * What `log.producer()` takes. The defaults suit an application's own records; the comments say
+ * when to change one. A value that breaks a rule is a `TypeError` or a `RangeError` at the call.
  */
 export interface ProducerOptions {
   /**
@@ -58,8 +58,8 @@ export interface ProducerOptions {
   /**
    * Batches are numbered, so that one whose answer was lost is sent again and stored once, and none
    * overtakes another (Kafka's `enable.idempotence`). Default `true`. `false` saves a copy of each
-   * batch, and `send` is `OUTCOME_UNKNOWN` at once when an answer is lost: for records of which each
-   * replaces the one before, as a pointer's position.
+   * batch, and `send` is `OUTCOME_UNKNOWN` at once when an answer is lost: for records of which
+   * each replaces the one before, as a pointer's position.
    */
   readonly idempotent?: boolean;
   /**
@@ -68,36 +68,36 @@ export interface ProducerOptions {
    * milliseconds. The first retry comes at once, the next after 100 ms, and each later one after
    * twice as long, up to 1 s. Default 120,000. Less than 300,000, the time for which a partition
    * remembers batches: a later retry could be stored twice. It is also the longest that a record of
-   * any producer waits for what its serde looks up (`context.waitFor`). Leave it alone, and give a `signal` to
-   * those `send`s that somebody waits for.
+   * any producer waits for what its serde looks up (`context.waitFor`). Leave it alone, and give a
+   * `signal` to those `send`s that somebody waits for.
    */
   readonly deliveryTimeoutMs?: number;
   /**
-   * The name of a producer of transactions that survives reloads: whoever takes the name last has it,
-   * and transactions of those who had it before fail with `FENCED` (Kafka's `transactional.id`). It is
-   * taken by the first `transaction()`, and not by `log.producer()`, where Kafka has
-   * `initTransactions`; unused for 7 days, it is forgotten. Such a producer sends within
-   * `transaction()` only, and is idempotent. Default: none. Leave it out where several tabs may write
-   * side by side: a transaction that commits offsets is fenced by their group.
+   * The name of a producer of transactions that survives reloads: whoever takes the name last has
+   * it, and transactions of those who had it before fail with `FENCED` (Kafka's
+   * `transactional.id`). It is taken by the first `transaction()`, and not by `log.producer()`,
+   * where Kafka has `initTransactions`; unused for 7 days, it is forgotten. Such a producer sends
+   * within `transaction()` only, and is idempotent. Default: none. Leave it out where several tabs
+   * may write side by side: a transaction that commits offsets is fenced by their group.
    */
   readonly transactionalId?: string;
   /**
-   * How long a transaction may be open (Kafka's `transaction.timeout.ms`), in milliseconds; at least 1.
-   * A later one fails with `TRANSACTION_TIMED_OUT`, and nothing of it is stored. Default 60,000. Leave
-   * it alone, and do slow work before the transaction.
+   * How long a transaction may be open (Kafka's `transaction.timeout.ms`), in milliseconds; at
+   * least 1. A later one fails with `TRANSACTION_TIMED_OUT`, and nothing of it is stored. Default
+   * 60,000. Leave it alone, and do slow work before the transaction.
    */
   readonly transactionTimeoutMs?: number;
   /**
    * How large the records of a transaction may be in all, in bytes, up to 64 MiB; more are
-   * `TRANSACTION_TOO_LARGE`. Kafka has no such bound. Default 16 MiB. Leave it alone: a transaction is
-   * one of the store, for which everybody else waits.
+   * `TRANSACTION_TOO_LARGE`. Kafka has no such bound. Default 16 MiB. Leave it alone: a transaction
+   * is one of the store, for which everybody else waits.
    */
   readonly maxTransactionBytes?: number;
   /**
    * Chooses the partitions of records that name none (Kafka's `partitioner.class`). Called once a
-   * record, with the encoded fields; what it throws, and a partition that does not exist, rejects the
-   * `send`. Default: Java's murmur2 of the key; without a key, one batch after the other. Leave it
-   * alone where a key's records are to meet those of other Kafka clients.
+   * record, with the encoded fields; what it throws, and a partition that does not exist, rejects
+   * the `send`. Default: Java's murmur2 of the key; without a key, one batch after the other. Leave
+   * it alone where a key's records are to meet those of other Kafka clients.
    */
   readonly partitioner?: Partitioner;
 }

@@ -47,10 +47,10 @@ export interface ProducerRecord<K, V> {
   /**
    * The offset that the record is to get (optimistic concurrency, which Kafka does not have). Where
    * the next offset of the partition is another one, the record is not stored, and its outcome is
-   * `CONFLICT`. Needs a key or a partition. The record travels in a batch of its own, so it is stored
-   * or refused alone: the records around it, also those of the same `sendBatch`, are stored in either
-   * case. A record of a transaction cannot have one. Default: the end of the partition, whatever it
-   * is. Leave it out unless the record depends on what was read before.
+   * `CONFLICT`. Needs a key or a partition. The record travels in a batch of its own, so it is
+   * stored or refused alone: the records around it, also those of the same `sendBatch`, are stored
+   * in either case. A record of a transaction cannot have one. Default: the end of the partition,
+   * whatever it is. Leave it out unless the record depends on what was read before.
    */
   readonly expectedOffset?: number;
 }
@@ -97,8 +97,8 @@ export class EncodeCalls extends SerdeCalls implements EncodeContext {
 let idle: EncodeCalls | undefined;
 
 /**
- * The record as bytes and texts. Throws a `TypeError` or `RangeError` for what cannot be encoded, and
- * a `SerdeWait` where a serde has to be called again.
+ * The record as bytes and texts. Throws a `TypeError` or `RangeError` for what cannot be encoded,
+ * and a `SerdeWait` where a serde has to be called again.
  */
 export function encodeRecord(
   topic: Topic,

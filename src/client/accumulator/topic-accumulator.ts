@@ -83,7 +83,10 @@ export class TopicAccumulator {
     }
   }
 
-  /** Throws a `RangeError` for a partition that does not exist, `INVALID_RECORD`, `RECORD_TOO_LARGE`. */
+  /**
+   * Throws a `RangeError` for a partition that does not exist, `INVALID_RECORD`,
+   * `RECORD_TOO_LARGE`.
+   */
   check({ parts, partition, size }: OutgoingRecord): void {
     const { name, partitions, config } = this.#topic;
     if (partition !== undefined) checkPartition(name, partition, partitions);

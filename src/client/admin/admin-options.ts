@@ -102,10 +102,10 @@ export interface ImportedPartition extends ImportedRecords {
 /** What `alterLog` can change of the log. */
 export interface LogChanges {
   /**
-   * Bytes of all topics on disk together, beyond which the oldest records go, of the largest partition
-   * first, which may be emptied by it; but none of topics with 'compact' alone, and none that are
-   * protected. Whole rows go, so less than one row more may stay. null: no bound, which is how a log
-   * begins.
+   * Bytes of all topics on disk together, beyond which the oldest records go, of the largest
+   * partition first, which may be emptied by it; but none of topics with 'compact' alone, and none
+   * that are protected. Whole rows go, so less than one row more may stay. null: no bound, which is
+   * how a log begins.
    */
   readonly maxBytes: number | null;
 }

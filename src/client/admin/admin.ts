@@ -39,8 +39,8 @@ import type { LogFile } from './log-file.ts';
  * Besides what is listed, every method rejects with a `TypeError` or `RangeError` for an argument
  * that breaks a rule, with the reason of its `signal`, with `CLOSED` once the log is closed, and
  * where the worker or the storage is away, as every call to it does: `WORKER_FAILED`,
- * `WORKER_LOST`, `STORAGE_UNAVAILABLE`, `STORAGE_TIMEOUT`, `STORAGE_FULL`, or `LOG_CORRUPT`. Nothing
- * was changed then; it may have been where that is `OUTCOME_UNKNOWN`.
+ * `WORKER_LOST`, `STORAGE_UNAVAILABLE`, `STORAGE_TIMEOUT`, `STORAGE_FULL`, or `LOG_CORRUPT`.
+ * Nothing was changed then; it may have been where that is `OUTCOME_UNKNOWN`.
  */
 export class Admin {
   readonly #connection: Connection;
@@ -54,9 +54,10 @@ export class Admin {
   }
 
   /**
-   * Creates topics, all or none (Kafka's `createTopics`). A topic that exists and agrees with what is
-   * asked for is kept; one that differs is `TOPIC_EXISTS`, unless a higher `version` brings it in
-   * line. Options that a topic leaves out are neither compared nor changed. Each topic is named once.
+   * Creates topics, all or none (Kafka's `createTopics`). A topic that exists and agrees with what
+   * is asked for is kept; one that differs is `TOPIC_EXISTS`, unless a higher `version` brings it
+   * in line. Options that a topic leaves out are neither compared nor changed. Each topic is named
+   * once.
    *
    * Resolves to the topics as they are then. Throws `TOPIC_EXISTS`, `INVALID_CONFIG`.
    */
@@ -69,8 +70,8 @@ export class Admin {
 
   /**
    * Raises numbers of partitions, all or none (Kafka's `createPartitions`). Keys move to other
-   * partitions by it, as in Kafka; records that are stored stay where they are. A topic that has the
-   * number is kept. Each topic is named once.
+   * partitions by it, as in Kafka; records that are stored stay where they are. A topic that has
+   * the number is kept. Each topic is named once.
    *
    * Resolves to the topics as they are then. Throws `UNKNOWN_TOPIC`, and `TOPIC_EXISTS` for fewer
    * partitions than there are.
@@ -86,8 +87,8 @@ export class Admin {
    * Changes topics' configurations, all or none (Kafka's `incrementalAlterConfigs`); what is not
    * given stays. Each topic is named once.
    *
-   * Resolves to the topics as they are then. Throws `UNKNOWN_TOPIC`, and `INVALID_CONFIG` for options
-   * that exclude each other.
+   * Resolves to the topics as they are then. Throws `UNKNOWN_TOPIC`, and `INVALID_CONFIG` for
+   * options that exclude each other.
    */
   alterTopics<const T extends readonly TopicToAlter[]>(
     topics: T,
@@ -142,11 +143,11 @@ export class Admin {
    * `deleteRecords`). They cannot be read any more when it resolves; their space is freed in the
    * background. Who is behind goes on as its `from` says. Each partition is named once.
    *
-   * Resolves to where each partition begins then, which is later than asked for where it began later
-   * before. Throws `UNKNOWN_TOPIC`, a `RangeError` for a partition that the topic does not have, and
-   * `OFFSET_OUT_OF_RANGE` beyond an end: nothing is deleted then. Otherwise each partition is cut by
-   * itself: where the call rejects for another reason, some may be cut, and the same call cuts the
-   * rest.
+   * Resolves to where each partition begins then, which is later than asked for where it began
+   * later before. Throws `UNKNOWN_TOPIC`, a `RangeError` for a partition that the topic does not
+   * have, and `OFFSET_OUT_OF_RANGE` beyond an end: nothing is deleted then. Otherwise each
+   * partition is cut by itself: where the call rejects for another reason, some may be cut, and the
+   * same call cuts the rest.
    */
   deleteRecords<const T extends readonly RecordsToDelete[]>(
     records: T,
@@ -156,14 +157,14 @@ export class Admin {
   }
 
   /**
-   * The records of a partition, from its first to the last that there is now, as the bytes of a Kafka
-   * log file (`00000000000000000000.log`): whole record batches, as they are stored, so the first one
-   * may have records from before the partition's start, deleted ones too. Kafka has no such call: its
-   * files lie on the broker's disk.
+   * The records of a partition, from its first to the last that there is now, as the bytes of a
+   * Kafka log file (`00000000000000000000.log`): whole record batches, as they are stored, so the
+   * first one may have records from before the partition's start, deleted ones too. Kafka has no
+   * such call: its files lie on the broker's disk.
    *
    * The stream fails with a `RangeError` for a partition that the topic does not have, with
-   * `UNKNOWN_TOPIC`, with `WORKER_LOST` where the records were in memory and are gone, with the reason
-   * of the `signal`, and with what else stops a reader.
+   * `UNKNOWN_TOPIC`, with `WORKER_LOST` where the records were in memory and are gone, with the
+   * reason of the `signal`, and with what else stops a reader.
    */
   exportPartition(from: TopicPartition, options?: AdminOptions): ReadableStream<Uint8Array> {
     let chunks: AsyncGenerator<Uint8Array, void> | undefined;
@@ -231,8 +232,8 @@ export class Admin {
   }
 
   /**
-   * What a group has committed, by topic and partition (Kafka's `listConsumerGroupOffsets`; KafkaJS's
-   * `fetchOffsets`).
+   * What a group has committed, by topic and partition (Kafka's `listConsumerGroupOffsets`;
+   * KafkaJS's `fetchOffsets`).
    *
    * Throws `GROUP_ID_NOT_FOUND`.
    */
@@ -242,14 +243,14 @@ export class Admin {
 
   /**
    * Commits offsets of a group without being a member, all or none, and creates the group if it is
-   * new (Kafka's `alterConsumerGroupOffsets`; KafkaJS's `setOffsets`). For who keeps a group's place
-   * itself, as a connector does, or knows the offsets to go on from; `resetGroupOffsets` finds them.
-   * An offset may lie before the partition's start: a reader goes on as its `from` says then. Each
-   * partition is named once.
+   * new (Kafka's `alterConsumerGroupOffsets`; KafkaJS's `setOffsets`). For who keeps a group's
+   * place itself, as a connector does, or knows the offsets to go on from; `resetGroupOffsets`
+   * finds them. An offset may lie before the partition's start: a reader goes on as its `from` says
+   * then. Each partition is named once.
    *
-   * Resolves to what is committed of them then. Throws `UNKNOWN_TOPIC`, a `RangeError` for a partition
-   * that the topic does not have, `OFFSET_OUT_OF_RANGE` beyond an end, and `NON_EMPTY_GROUP` while the
-   * group has members, unless forced.
+   * Resolves to what is committed of them then. Throws `UNKNOWN_TOPIC`, a `RangeError` for a
+   * partition that the topic does not have, `OFFSET_OUT_OF_RANGE` beyond an end, and
+   * `NON_EMPTY_GROUP` while the group has members, unless forced.
    */
   alterGroupOffsets<const T extends readonly OffsetToCommit[]>(
     group: string,
@@ -262,13 +263,13 @@ export class Admin {
   }
 
   /**
-   * Moves a group to other places, all or none (`kafka-consumer-groups.sh --reset-offsets`; KafkaJS's
-   * `resetOffsets`): to the first record, the end, an offset or a time, as of the call. Metadata of
-   * its commits is cleared. Each partition is named once.
+   * Moves a group to other places, all or none (`kafka-consumer-groups.sh --reset-offsets`;
+   * KafkaJS's `resetOffsets`): to the first record, the end, an offset or a time, as of the call.
+   * Metadata of its commits is cleared. Each partition is named once.
    *
    * Resolves to what is committed of them then. Throws `GROUP_ID_NOT_FOUND`, `UNKNOWN_TOPIC`, a
-   * `RangeError` for a partition that the topic does not have, and `NON_EMPTY_GROUP` while the group
-   * has members, unless forced.
+   * `RangeError` for a partition that the topic does not have, and `NON_EMPTY_GROUP` while the
+   * group has members, unless forced.
    */
   resetGroupOffsets(
     group: string,
@@ -279,8 +280,8 @@ export class Admin {
   }
 
   /**
-   * Which log it is, how much is stored, and whether the browser promises to keep it (of Kafka's calls
-   * `describeLogDirs` is the nearest).
+   * Which log it is, how much is stored, and whether the browser promises to keep it (of Kafka's
+   * calls `describeLogDirs` is the nearest).
    */
   describeLog(options?: AdminOptions): Promise<LogDescription> {
     return this.#call((calls) => calls.describeLog(options));

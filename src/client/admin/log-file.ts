@@ -60,8 +60,8 @@ export async function* exportBatches(
 }
 
 /**
- * What compaction has left meanwhile of batches that are in the file in part: one without records, cut
- * to the rest.
+ * What compaction has left meanwhile of batches that are in the file in part: one without records,
+ * cut to the rest.
  */
 function startedAt(batch: RecordBatch, offset: number): Uint8Array {
   const bytes = batch.bytes.slice();

@@ -22,10 +22,14 @@ export interface ConnectionOptions {
   readonly clock: Clock;
 }
 
-/** With a deadline's grace every call settles within 10 s; the store gives up before, and says more. */
+/**
+ * With a deadline's grace every call settles within 10 s; the store gives up before, and says more.
+ */
 const CALL_DEADLINE_MS = 9_750;
 
-/** A call that is safe to repeat is sent to this many workers, should they die one after the other. */
+/**
+ * A call that is safe to repeat is sent to this many workers, should they die one after the other.
+ */
 const MAX_WORKERS = 3;
 
 /**
@@ -34,7 +38,10 @@ const MAX_WORKERS = 3;
  */
 const SERVED_MS = 1_000;
 
-/** A tab's connection to the log, across the deaths of workers: the next call starts or joins another worker. */
+/**
+ * A tab's connection to the log, across the deaths of workers: the next call starts or joins
+ * another worker.
+ */
 export class Connection {
   readonly clientId: string = randomId();
   readonly page: PageLifecycle;

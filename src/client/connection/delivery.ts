@@ -15,8 +15,8 @@ import { backOffMs } from '../../platform/retry.ts';
 export const CERTAIN: ReadonlySet<ErrorCode> = new Set(['CONFLICT', 'FENCED', 'UNKNOWN_TOPIC']);
 
 /**
- * How a batch or a transaction fares, from its first attempt until it is known what became of it. It
- * carries producer sequences, so the broker stores it once, however often it is sent.
+ * How a batch or a transaction fares, from its first attempt until it is known what became of it.
+ * It carries producer sequences, so the broker stores it once, however often it is sent.
  */
 export class Delivery {
   readonly #clock: Clock;
@@ -27,8 +27,8 @@ export class Delivery {
   #failure: TablogError | undefined;
 
   /**
-   * `deliveryTimeoutMs`: for how long it is sent again, from now on; 0: never. `certain`: the errors
-   * that say of all attempts that nothing is stored.
+   * `deliveryTimeoutMs`: for how long it is sent again, from now on; 0: never. `certain`: the
+   * errors that say of all attempts that nothing is stored.
    */
   constructor(clock: Clock, deliveryTimeoutMs: number, certain?: ReadonlySet<ErrorCode>) {
     this.#clock = clock;

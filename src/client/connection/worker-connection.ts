@@ -13,7 +13,9 @@ import type { WorkerUrl } from './worker-url.ts';
 /** One connection to one broker, for as long as that broker lives. */
 export interface WorkerConnection {
   call<M extends Method>(method: M, request: Request<M>, deadlineMs: number): Promise<Response<M>>;
-  /** Closes the connection; calls without an answer reject with `why`. Default `OUTCOME_UNKNOWN`. */
+  /**
+   * Closes the connection; calls without an answer reject with `why`. Default `OUTCOME_UNKNOWN`.
+   */
   close(why?: TablogError): void;
 }
 

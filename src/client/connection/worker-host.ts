@@ -15,7 +15,10 @@ export interface InlineHost {
    * Logs that only this host has. Without it, the host's logs are those in the origin's IndexedDB.
    */
   readonly logs?: HostedLogs;
-  /** What the broker takes from the place it runs in. The tab takes its locks and channels from there. */
+  /**
+   * What the broker takes from the place it runs in. The tab takes its locks and channels from
+   * there.
+   */
   readonly platform?: Platform;
 }
 

@@ -23,8 +23,8 @@ import type { TopicLike } from '../topics/topic.ts';
 
 export interface ConsumerOptions<T extends TopicFilter = TopicLike> {
   /**
-   * What to read: topics, each once, and patterns of topic names, whose messages are of bytes. A topic
-   * that is made later is read from its first record.
+   * What to read: topics, each once, and patterns of topic names, whose messages are of bytes. A
+   * topic that is made later is read from its first record.
    */
   readonly topics: readonly T[];
   /**
@@ -33,7 +33,10 @@ export interface ConsumerOptions<T extends TopicFilter = TopicLike> {
    * after the consumer was made. Pass 'earliest' to read what is there.
    */
   readonly from?: Position;
-  /** Fail with `UNKNOWN_TOPIC` where a topic does not exist, instead of waiting for it. Default false. */
+  /**
+   * Fail with `UNKNOWN_TOPIC` where a topic does not exist, instead of waiting for it. Default
+   * false.
+   */
   readonly mustExist?: boolean;
   /**
    * The group that shares the work: each partition is read by one of its members, and what they
@@ -51,8 +54,8 @@ export interface ConsumerOptions<T extends TopicFilter = TopicLike> {
   readonly commit?: CommitMode;
   /**
    * How the partitions are shared out (`group.remote.assignor`): 'sticky' moves as few as it takes,
-   * 'range' and 'roundRobin' are Kafka's. The same for all members. Default: the group's, or 'sticky'
-   * where the group is new.
+   * 'range' and 'roundRobin' are Kafka's. The same for all members. Default: the group's, or
+   * 'sticky' where the group is new.
    */
   readonly assignor?: AssignorName;
   /**
@@ -63,17 +66,17 @@ export interface ConsumerOptions<T extends TopicFilter = TopicLike> {
   readonly sessionTimeoutMs?: number;
   /**
    * How long the consumer may take to finish what it has in hand when a partition is to move
-   * (`rebalance.timeout.ms`), in milliseconds. Then it is removed from the group, and its commits are
-   * `FENCED`. Default 60,000.
+   * (`rebalance.timeout.ms`), in milliseconds. Then it is removed from the group, and its commits
+   * are `FENCED`. Default 60,000.
    */
   readonly rebalanceTimeoutMs?: number;
   /**
    * How long a member keeps its partitions after a loop of it ended with an error, by `run()` too,
    * and no other began (Kafka's `max.poll.interval.ms`), in milliseconds. Then it leaves the group,
    * so that others read on, and the next loop joins again. Default 300,000. It counts from errors
-   * alone, where Kafka's counts from each poll: a loop that is left by `break`, a handler that takes
-   * long, and a consumer that is not read yet keep their partitions. Shorten it where a failed loop
-   * is not started again soon.
+   * alone, where Kafka's counts from each poll: a loop that is left by `break`, a handler that
+   * takes long, and a consumer that is not read yet keep their partitions. Shorten it where a
+   * failed loop is not started again soon.
    */
   readonly maxPollIntervalMs?: number;
   /**
@@ -98,7 +101,9 @@ export interface ConsumerOptions<T extends TopicFilter = TopicLike> {
   readonly signal?: AbortSignal;
   /** How many bytes may be fetched and not read yet, over all partitions. Default 8 MiB. */
   readonly prefetchBytes?: number;
-  /** How many bytes one fetch brings of one partition (`max.partition.fetch.bytes`). Default 1 MiB. */
+  /**
+   * How many bytes one fetch brings of one partition (`max.partition.fetch.bytes`). Default 1 MiB.
+   */
   readonly maxPartitionBytes?: number;
   /**
    * How long a fetch waits for news (`fetch.max.wait.ms`), in milliseconds. Default 5000. It bounds

@@ -15,7 +15,10 @@ const NO_COMMIT = {
   metadata: '',
 } as unknown as Required<OffsetToCommit>;
 
-/** The offset with its metadata, both checked; the topic and the partition are checked by their user. */
+/**
+ * The offset with its metadata, both checked; the topic and the partition are checked by their
+ * user.
+ */
 export function checkOffsetToCommit(call: string, given: OffsetToCommit): Required<OffsetToCommit> {
   const checked = withDefaults<Required<OffsetToCommit>>(call, given, NO_COMMIT);
   const { offset, metadata } = checked;

@@ -36,7 +36,10 @@ export class AssignedPartitions {
    */
   #allPaused = false;
   readonly #differ = new Set<string>();
-  /** Calls of `consumer.seek` under way, in their order: of each, the readers that a later one moves. */
+  /**
+   * Calls of `consumer.seek` under way, in their order: of each, the readers that a later one
+   * moves.
+   */
   readonly #seeks = new Set<Set<PartitionReader>>();
   #lost: readonly LostPartition[] = [];
 
@@ -99,8 +102,8 @@ export class AssignedPartitions {
   }
 
   /**
-   * Throws `NOT_ASSIGNED` for a partition that is not assigned now, and a `TypeError` or `RangeError`
-   * for one that can never be.
+   * Throws `NOT_ASSIGNED` for a partition that is not assigned now, and a `TypeError` or
+   * `RangeError` for one that can never be.
    */
   mustGet({ topic: topicLike, partition }: TopicPartition): PartitionReader {
     const { name } = this.#selection.mustGet(topicLike);

@@ -139,8 +139,8 @@ export class Fetcher {
     const buffered = this.#readers.reduce((bytes, reader) => bytes + reader.bufferedBytes, 0);
     const reserved = [...this.#polls.values()].reduce((bytes, poll) => bytes + poll, 0);
     const room = prefetchBytes - buffered - reserved;
-    // A partition that is paused, or whose serde waits, may keep its buffer for ever: the buffer takes
-    // room, and keeps no loop busy.
+    // A partition that is paused, or whose serde waits, may keep its buffer for ever: the buffer
+    // takes room, and keeps no loop busy.
     const atHand = this.#readers.some(
       ({ isReadable, isWaiting, bufferedBytes }) => isReadable && !isWaiting && bufferedBytes > 0,
     );
@@ -189,7 +189,8 @@ export class Fetcher {
       const error = toTablogError(cause);
       // Another worker serves the tab now, and needs the whole list.
       const isLost = error.code === 'FETCH_SESSION_ID_NOT_FOUND';
-      // Reading outlives what passes, the lack of a worker or of the storage, however long it lasts.
+      // Reading outlives what passes, the lack of a worker or of the storage, however long it
+      // lasts.
       if (!isLost && isAway(error)) await this.#backOff.failed();
       else if (!isLost) this.#error = { error };
     }
@@ -223,7 +224,10 @@ export class Fetcher {
     };
   }
 
-  /** Hands a reader what was fetched for it; resolves once that is done, where a codec has to come first. */
+  /**
+   * Hands a reader what was fetched for it; resolves once that is done, where a codec has to come
+   * first.
+   */
   #accept(session: Session, part: FetchedPartition): Promise<void> | undefined {
     const { topicId, partition, offset } = part;
     const reader = this.#readers.find(
@@ -261,12 +265,16 @@ export class Fetcher {
     this.pump();
   }
 
-  /** An answered partition has left the session, unless a seek asked for another offset meanwhile. */
+  /**
+   * An answered partition has left the session, unless a seek asked for another offset meanwhile.
+   */
   #answered({ asked }: Session, reader: PartitionReader, offset: number): void {
     if (asked.get(reader) === offset) asked.delete(reader);
   }
 
-  /** What inflates the segments; `undefined` where it cannot be loaded, and whoever reads is told. */
+  /**
+   * What inflates the segments; `undefined` where it cannot be loaded, and whoever reads is told.
+   */
   async #inflate(
     reader: PartitionReader,
     segments: readonly ArrayBuffer[],

@@ -12,7 +12,10 @@ import type { AssignedPartitions } from './assigned-partitions.ts';
 import type { TopicMetadata } from '../topics/topic-metadata.ts';
 import type { TopicSubscription } from './topic-subscription.ts';
 
-/** Decides which partitions a consumer reads: adds readers to `AssignedPartitions`, and removes them. */
+/**
+ * Decides which partitions a consumer reads: adds readers to `AssignedPartitions`, and removes
+ * them.
+ */
 export interface Assignment {
   /** Resolves when the first partitions have their position. */
   start(): Promise<void>;
@@ -101,7 +104,8 @@ export class ManualAssignment implements Assignment {
     }
     return topics.flatMap(({ id: topicId, name, partitions }) => {
       const mine = known.get(name);
-      // A topic that was deleted and created again is another one; the readers of the old one throw.
+      // A topic that was deleted and created again is another one; the readers of the old one
+      // throw.
       if (mine !== undefined && mine.id !== topicId) return [];
       const first = mine?.partitions ?? 0;
       if (first >= partitions || selection.get(name) === undefined) return [];
@@ -115,8 +119,8 @@ export class ManualAssignment implements Assignment {
   }
 
   /**
-   * Moves a reader whose next record was deleted to where `from` says; one that has read nothing of a
-   * new partition, to the first record that is left.
+   * Moves a reader whose next record was deleted to where `from` says; one that has read nothing of
+   * a new partition, to the first record that is left.
    */
   readonly #recover = (reader: PartitionReader, error: TablogError): boolean => {
     if (!isLeftBehind(error)) return false;

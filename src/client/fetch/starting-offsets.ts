@@ -29,8 +29,8 @@ export class StartingOffsets {
  * before it stores what the tab sends later.
  *
  * A repetition comes behind what the tab has sent meanwhile, and the end has moved. So it asks for
- * the first record of the time of the first call instead: what is sent after that call is read, also
- * when the first answer comes much later, unless its sender gave it an older timestamp.
+ * the first record of the time of the first call instead: what is sent after that call is read,
+ * also when the first answer comes much later, unless its sender gave it an older timestamp.
  */
 export async function lookUpStartingOffsets(
   connection: Connection,

@@ -27,9 +27,13 @@ export interface AssignmentReconcilerOptions {
   readonly listeners: ConsumerListeners;
   readonly committer: OffsetCommitter;
   readonly from: Position;
-  /** How long a partition's commit is repeated before it is released without it, in milliseconds. */
+  /**
+   * How long a partition's commit is repeated before it is released without it, in milliseconds.
+   */
   readonly releaseTimeoutMs: number;
-  /** The offsets of `from` when the consumer was made; `undefined` where `from` is not looked up. */
+  /**
+   * The offsets of `from` when the consumer was made; `undefined` where `from` is not looked up.
+   */
   readonly startingOffsets: Promise<StartingOffsets | undefined>;
   /** There may be more to read, or less. */
   readonly onChange: () => void;
@@ -41,8 +45,8 @@ export interface AssignmentReconcilerOptions {
 
 /**
  * Brings what the consumer reads in line with what the group has assigned to the member: starts new
- * partitions, releases those that the group wants back as soon as none of their messages is in hand,
- * and drops those that are lost.
+ * partitions, releases those that the group wants back as soon as none of their messages is in
+ * hand, and drops those that are lost.
  */
 export class AssignmentReconciler {
   readonly #options: AssignmentReconcilerOptions;
@@ -181,7 +185,8 @@ export class AssignmentReconciler {
       const at = { outOfRange, startOffset, endOffset, offset };
       return listeners.emit('reset', { topic: topic.name, partition, ...at });
     });
-    const held = begun.filter(({ state }) => state.delivers); // a 'reset' listener may have closed it
+    // A 'reset' listener may have closed it.
+    const held = begun.filter(({ state }) => state.delivers);
     if (held.length > 0) told.push(listeners.emit('assigned', partitionsEvent(held)));
     await Promise.all(told);
   }

@@ -49,8 +49,8 @@ type Absence = 'frozen' | 'notPolled';
 const MIN_POLL_MS = 25;
 
 /**
- * A consumer's membership of its group: joins, follows the group's changes by a long poll, and joins
- * again when it was removed. The poll is its sign of life as well.
+ * A consumer's membership of its group: joins, follows the group's changes by a long poll, and
+ * joins again when it was removed. The poll is its sign of life as well.
  */
 export class GroupMember implements Assignment {
   readonly #options: GroupMemberOptions;

@@ -204,9 +204,9 @@ export class OffsetCommitter implements Committer {
   }
 
   /**
-   * Reports the error of a commit that nobody waits for. The loss of a partition is told by an event
-   * instead. A commit that failed while the worker or the storage was away is repeated. A place
-   * beyond the end, which somebody sought, is left by the reset that the next fetch brings.
+   * Reports the error of a commit that nobody waits for. The loss of a partition is told by an
+   * event instead. A commit that failed while the worker or the storage was away is repeated. A
+   * place beyond the end, which somebody sought, is left by the reset that the next fetch brings.
    */
   #report(error: unknown): void {
     const isSought = error instanceof TablogError && error.code === 'OFFSET_OUT_OF_RANGE';

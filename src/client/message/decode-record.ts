@@ -51,8 +51,8 @@ export interface DecodeFailure {
 }
 
 /**
- * Decodes the record at the cursor with its topic's serdes. `undefined`: one of them is to be called
- * again, see `calls.wait`. `failure`: the record cannot be decoded, and no serde is called.
+ * Decodes the record at the cursor with its topic's serdes. `undefined`: one of them is to be
+ * called again, see `calls.wait`. `failure`: the record cannot be decoded, and no serde is called.
  */
 export function decodeRecord(
   source: PartitionSource,

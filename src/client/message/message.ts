@@ -62,8 +62,8 @@ export class Message<N extends string = string, K = unknown, V = unknown> {
   }
 
   /**
-   * Commits that this message, and every one before it in its partition, is processed; resolves when
-   * that is stored. Does nothing where a later one is committed already.
+   * Commits that this message, and every one before it in its partition, is processed; resolves
+   * when that is stored. Does nothing where a later one is committed already.
    *
    * Rejects with `FENCED` when the partition was taken away, and with a `TypeError` where the
    * consumer has no group.
@@ -147,7 +147,10 @@ export interface MessageBatch<T extends TopicFilter = TopicLike> {
   readonly endOffset: number;
   /** Records between the last of these and the end. */
   readonly lag: number;
-  /** Aborts when the partition may have gone to another member; without a group, when the consumer closes. */
+  /**
+   * Aborts when the partition may have gone to another member; without a group, when the consumer
+   * closes.
+   */
   readonly signal: AbortSignal;
   /** Commits that the whole batch is processed: as the `commit` of its last message. */
   commit(): Promise<void>;
@@ -171,8 +174,8 @@ export interface RawBatch<T extends TopicFilter = TopicLike> {
   readonly baseOffset: number;
   /**
    * The offset at which the consumer was. Greater than `baseOffset` where the batch begins before
-   * it, as after a `seek` into its middle: the batch comes whole, and its records before this offset
-   * are not among those asked for.
+   * it, as after a `seek` into its middle: the batch comes whole, and its records before this
+   * offset are not among those asked for.
    */
   readonly firstOffset: number;
   /** The last offset of the batch. */
@@ -181,7 +184,10 @@ export interface RawBatch<T extends TopicFilter = TopicLike> {
   readonly endOffset: number;
   /** Records between the batch and the end. */
   readonly lag: number;
-  /** Aborts when the partition may have gone to another member; without a group, when the consumer closes. */
+  /**
+   * Aborts when the partition may have gone to another member; without a group, when the consumer
+   * closes.
+   */
   readonly signal: AbortSignal;
   /** Commits that the whole batch is processed: as the `commit` of its last record's message. */
   commit(): Promise<void>;

@@ -7,7 +7,9 @@ import { PartitionState } from './partition-state.ts';
 
 /** Sends the commits of a group's member. */
 export interface Committer {
-  /** Whoever waits for several committers does so in this order, so that no two wait for each other. */
+  /**
+   * Whoever waits for several committers does so in this order, so that no two wait for each other.
+   */
   readonly order: number;
   /** Called when there may be more to commit. */
   progressed(progress: PartitionProgress): void;
@@ -52,7 +54,8 @@ interface Outcome {
 
 /**
  * What a group's member has done with a partition, from its assignment until it was released or
- * lost: the messages that were delivered, finished and dropped, and the offsets that were committed.
+ * lost: the messages that were delivered, finished and dropped, and the offsets that were
+ * committed.
  */
 export class PartitionProgress implements PartitionAssignment {
   readonly member: MemberRef;

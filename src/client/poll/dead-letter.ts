@@ -31,8 +31,8 @@ const BATCH_BYTES = 1024 * 1024;
 /**
  * Stores records in the dead letter topic, byte for byte, with headers that tell their origin and
  * the error. With a group the records and their commit are one transaction, which waits until every
- * earlier message of the partition is processed. Tries again while the worker or the storage is away.
- * Resolves with false, and has stored nothing, where the records are delivered again.
+ * earlier message of the partition is processed. Tries again while the worker or the storage is
+ * away. Resolves with false, and has stored nothing, where the records are delivered again.
  *
  * A transaction cannot include a topic in memory. In such a topic the records are stored first, and
  * committed after: a crash in between stores them twice, and loses none.

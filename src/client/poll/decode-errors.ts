@@ -49,7 +49,9 @@ export async function decodeErrorAction(
   return action;
 }
 
-/** Settles the record. Resolves early when the consumer closes: `onDecodeError` may take for ever. */
+/**
+ * Settles the record. Resolves early when the consumer closes: `onDecodeError` may take for ever.
+ */
 export async function settleUnlessClosed(
   polled: PolledUndecodable,
   policy: DecodeErrorPolicy,
@@ -67,7 +69,9 @@ export async function settleUnlessClosed(
   }
 }
 
-/** Takes the policy's action and goes past the record. On an error the record stays the next one. */
+/**
+ * Takes the policy's action and goes past the record. On an error the record stays the next one.
+ */
 async function settle(
   { reader, undecodable, seekVersion, closing }: PolledUndecodable,
   policy: DecodeErrorPolicy,

@@ -40,8 +40,8 @@ export class InFlight {
   }
 
   /**
-   * The loop is left. `commitsItself`: the last message is delivered again, unless it was committed;
-   * else it is up to the application to commit it.
+   * The loop is left. `commitsItself`: the last message is delivered again, unless it was
+   * committed; else it is up to the application to commit it.
    */
   abandon(commitsItself: boolean): void {
     const delivered = this.#take();

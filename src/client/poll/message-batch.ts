@@ -3,8 +3,8 @@ import type { Message, MessageBatch } from '../message/message.ts';
 import type { PartitionReader } from '../fetch/partition-reader.ts';
 
 /**
- * Fills `messages` with what the reader has buffered. Returns false where the partition has stopped,
- * or its next record cannot be decoded; the next poll reports the error.
+ * Fills `messages` with what the reader has buffered. Returns false where the partition has
+ * stopped, or its next record cannot be decoded; the next poll reports the error.
  */
 export function fill(messages: Message[], reader: PartitionReader, max: number): boolean {
   try {

@@ -38,14 +38,14 @@ export interface MessageLoopOptions {
 }
 
 /**
- * The default of Kafka's `max.poll.records`. The number of messages that one poll gives: the default
- * size of a batch, and the number of messages of one partition before the next one's turn.
+ * The default of Kafka's `max.poll.records`. The number of messages that one poll gives: the
+ * default size of a batch, and the number of messages of one partition before the next one's turn.
  */
 export const MAX_POLL_RECORDS: number = 500;
 
 /**
- * The read loop of a consumer. Delivers messages or batches to the application; `run()` and `table()`
- * poll it themselves.
+ * The read loop of a consumer. Delivers messages or batches to the application; `run()` and
+ * `table()` poll it themselves.
  */
 export class MessageLoop {
   readonly #options: MessageLoopOptions;
@@ -128,7 +128,9 @@ export class MessageLoop {
     return polled;
   }
 
-  /** Resolves when there may be more to poll. Throws the error that keeps the consumer from reading. */
+  /**
+   * Resolves when there may be more to poll. Throws the error that keeps the consumer from reading.
+   */
   async more(arrival: Promise<void>): Promise<void> {
     if (this.#end !== undefined) throw this.#end;
     this.#fetcher.check();
@@ -194,7 +196,8 @@ export class MessageLoop {
 
   async *batches(max: number, maxWaitMs: number): AsyncGenerator<MessageBatch, void, undefined> {
     const leave = this.enter();
-    const roundRobin = new RoundRobin(this.#readers.all, 1); // the next batch is the next partition's
+    // The next batch is the next partition's.
+    const roundRobin = new RoundRobin(this.#readers.all, 1);
     try {
       while (!this.#closing.aborted) {
         const { arrival } = this;
@@ -237,7 +240,9 @@ export class MessageLoop {
     await settleUnlessClosed({ reader, undecodable, seekVersion, closing }, decodeErrors);
   }
 
-  /** `first` and the messages after it, of one partition; none where the partition may not be read. */
+  /**
+   * `first` and the messages after it, of one partition; none where the partition may not be read.
+   */
   async #collect(
     reader: PartitionReader,
     first: Message,

@@ -16,8 +16,8 @@ export interface StoredBatchesSource {
 }
 
 /**
- * Delivers whole batches as they are stored, from all partitions in turn. Throws a `TypeError` where
- * `options` are not `{ raw: true }`.
+ * Delivers whole batches as they are stored, from all partitions in turn. Throws a `TypeError`
+ * where `options` are not `{ raw: true }`.
  */
 export function storedBatches(
   options: object,

@@ -100,13 +100,13 @@ export class Producer extends Closable {
    * hidden or left, as in a listener of `pagehide`, is posted to a SharedWorker in that same turn.
    * A worker of the tab's own, or `inline()`, may end with the page before the record is stored.
    *
-   * Rejects with a `TypeError` or `RangeError` for a record that breaks a rule, with the reason of a
-   * signal that has withdrawn the record, and with a `TablogError`: `UNKNOWN_TOPIC`,
-   * `RECORD_TOO_LARGE`, `STORAGE_FULL`, `CONFLICT`, `CLOSED`, `WORKER_FAILED` where no worker could be
-   * started, or `OUTCOME_UNKNOWN` when the worker died on the way. The last two come after
+   * Rejects with a `TypeError` or `RangeError` for a record that breaks a rule, with the reason of
+   * a signal that has withdrawn the record, and with a `TablogError`: `UNKNOWN_TOPIC`,
+   * `RECORD_TOO_LARGE`, `STORAGE_FULL`, `CONFLICT`, `CLOSED`, `WORKER_FAILED` where no worker could
+   * be started, or `OUTCOME_UNKNOWN` when the worker died on the way. The last two come after
    * `deliveryTimeoutMs`; at once, if the producer is not idempotent. A record that fails leaves
-   * others alone. Where a serde waits for something (`context.waitFor`), the record and those of its
-   * topic behind it wait as well; `SERDE` where that fails.
+   * others alone. Where a serde waits for something (`context.waitFor`), the record and those of
+   * its topic behind it wait as well; `SERDE` where that fails.
    */
   send<T extends TopicLike>(
     topic: T,
@@ -129,9 +129,9 @@ export class Producer extends Closable {
    * sends none, and rejects as in `send`.
    *
    * It is not a transaction: a record that could not be stored leaves the others alone. The promise
-   * then rejects, once the outcome of every record is known, with a `SendBatchError`, whose `results`
-   * have the place or the error of each record, by its index. A signal that has withdrawn all
-   * records rejects it with the signal's reason; a signal that has withdrawn some makes those
+   * then rejects, once the outcome of every record is known, with a `SendBatchError`, whose
+   * `results` have the place or the error of each record, by its index. A signal that has withdrawn
+   * all records rejects it with the signal's reason; a signal that has withdrawn some makes those
    * `ABORTED` among the results.
    */
   sendBatch<T extends TopicLike>(
@@ -154,10 +154,10 @@ export class Producer extends Closable {
    * place of each batch.
    *
    * A batch is stored byte for byte, except for its base offset, and for its timestamps where the
-   * topic has `timestampType: 'append'`. The producer's `compression` has no effect. The producer id,
-   * the epoch and the sequence in a batch belong to another log: they are kept, and not looked at.
-   * This producer numbers the batches beside them, so each is stored once and in order, also when an
-   * answer is lost. The worker checks the CRC, every record, and the topic's rules.
+   * topic has `timestampType: 'append'`. The producer's `compression` has no effect. The producer
+   * id, the epoch and the sequence in a batch belong to another log: they are kept, and not looked
+   * at. This producer numbers the batches beside them, so each is stored once and in order, also
+   * when an answer is lost. The worker checks the CRC, every record, and the topic's rules.
    *
    * Rejects, and sends nothing, with a `TypeError` for anything but bytes, for a batch of a
    * transaction and for a control batch, and with `BATCH_CORRUPT` for bytes that are not whole
@@ -186,7 +186,8 @@ export class Producer extends Closable {
    * Runs `work`, and stores all that it sends and commits in one transaction of the store: all of
    * it, or nothing when `work` throws, when it calls `abort()`, when the signal aborts, or when it
    * takes longer than `transactionTimeoutMs`. Resolves when it is stored, with what `work` returned
-   * and the place of each record. Nothing is sent while `work` runs, so several may run side by side.
+   * and the place of each record. Nothing is sent while `work` runs, so several may run side by
+   * side.
    *
    * Rejects with what `work` throws, with the signal's reason, and with a `TablogError`:
    * `TRANSACTION_ABORTED`, `TRANSACTION_TIMED_OUT`; `FENCED` where a partition was taken from a

@@ -4,10 +4,11 @@ import { checkSignal, withDefaults } from '../../base/argument.ts';
 export interface SendOptions {
   /**
    * Withdraws the records when it aborts. A record can be withdrawn as long as it is certainly not
-   * stored: while its topic is looked up, while it waits for room or in a batch, and while no worker
-   * can be started. A withdrawn record is never stored, and the promise rejects with the signal's
-   * reason. A record that is with the worker is not withdrawn: the promise settles with its outcome,
-   * within `deliveryTimeoutMs`. So a rejection with the reason always means that nothing is stored.
+   * stored: while its topic is looked up, while it waits for room or in a batch, and while no
+   * worker can be started. A withdrawn record is never stored, and the promise rejects with the
+   * signal's reason. A record that is with the worker is not withdrawn: the promise settles with
+   * its outcome, within `deliveryTimeoutMs`. So a rejection with the reason always means that
+   * nothing is stored.
    *
    * Records with the same signal share batches, and keep their order among all others. A signal of
    * its own for each record makes a batch of each record, which costs throughput. Default: none.
@@ -41,8 +42,8 @@ export interface TransactionOptions {
   /**
    * Aborts the transaction, as `tx.abort()` does: `transaction` rejects with the signal's reason,
    * and nothing is stored. The signal has no effect once the function has returned and the
-   * producer's earlier transactions are done: the promise then settles with the outcome. `tx.signal`
-   * aborts with it. Default: none. Leave it out where `transactionTimeoutMs` is enough.
+   * producer's earlier transactions are done: the promise then settles with the outcome.
+   * `tx.signal` aborts with it. Default: none. Leave it out where `transactionTimeoutMs` is enough.
    */
   readonly signal?: AbortSignal;
 }

@@ -8,7 +8,9 @@ export interface BatchCollectorOptions {
   readonly max: number;
   readonly maxWaitMs: number;
   readonly clock: Clock;
-  /** Whether a message is left out of its batch. Such a message counts as processed with the batch. */
+  /**
+   * Whether a message is left out of its batch. Such a message counts as processed with the batch.
+   */
   readonly isPassedOver: (reader: PartitionReader, message: Message) => boolean;
   /** Called when a batch has waited for `maxWaitMs`. */
   readonly onDue: () => void;

@@ -32,8 +32,8 @@ export interface ItemProcessorOptions {
   /** Resolves when `mayDeliver` or `hasFreeSlot` may have changed. */
   readonly change: () => Promise<void>;
   /**
-   * Called when an item begins to wait, for its next attempt or to become a dead letter: its handler
-   * slot is free for another item.
+   * Called when an item begins to wait, for its next attempt or to become a dead letter: its
+   * handler slot is free for another item.
    */
   readonly onSlotFreed: () => void;
   /** Says that a handler runs; `undefined` where nobody listens. */
@@ -82,7 +82,9 @@ export class ItemProcessor {
     return this.#waiting.size;
   }
 
-  /** The number of waiting items that are due. They are handled before items that were not started. */
+  /**
+   * The number of waiting items that are due. They are handled before items that were not started.
+   */
   get due(): number {
     return [...this.#due].filter(({ reader }) => !reader.isPaused).length;
   }

@@ -20,7 +20,10 @@ export interface RetryLater {
 export type ErrorDecision = ErrorAction | RetryLater;
 
 export interface HandlerContext {
-  /** Aborts when the message's partition may have gone to another member, and when the consumer closes. */
+  /**
+   * Aborts when the message's partition may have gone to another member, and when the consumer
+   * closes.
+   */
   readonly signal: AbortSignal;
   /** The number of this call of the handler, from 1; calls after `retryAfter` count as well. */
   readonly attempt: number;
@@ -55,7 +58,10 @@ interface HandlingOptions<S> {
   readonly retries?: number;
   /** Default 'stop'. */
   readonly afterRetries?: Exclude<ErrorAction, 'retry'>;
-  /** How long before the first retry, in milliseconds; each later one waits twice as long. Default 300. */
+  /**
+   * How long before the first retry, in milliseconds; each later one waits twice as long. Default
+   * 300.
+   */
   readonly backoffMs?: number;
   /** The longest wait before a retry, in milliseconds. Default 30,000. */
   readonly maxBackoffMs?: number;

@@ -52,8 +52,8 @@ export async function startRunner<T extends TopicFilter>(
 /**
  * Runs up to `concurrency` handlers side by side.
  *
- * The way of a message: the `WorkPoller` polls it into the `WorkQueue`, as a work item or as part of
- * one. `#startAll` starts the first item of each shard while a handler slot is free. The
+ * The way of a message: the `WorkPoller` polls it into the `WorkQueue`, as a work item or as part
+ * of one. `#startAll` starts the first item of each shard while a handler slot is free. The
  * `ItemProcessor` calls the handler, delays and retries the item, or stores it as a dead letter.
  * `#start` ends the item: processed, or dropped into `DroppedItems`.
  */
@@ -101,7 +101,8 @@ class Runner {
   async run(): Promise<void> {
     const { closing, loop } = this.#source;
     const wakeAll = (): void => this.#processor.wake(() => true);
-    closing.addEventListener('abort', wakeAll, { once: true }); // one listener for all delayed items
+    // One listener for all delayed items.
+    closing.addEventListener('abort', wakeAll, { once: true });
     try {
       while (!closing.aborted && this.#failure === undefined) {
         const { arrival } = loop;
@@ -136,8 +137,8 @@ class Runner {
   }
 
   /**
-   * Whether no more is to be polled now. With batches and with one handler, nothing is polled before
-   * its handler can start.
+   * Whether no more is to be polled now. With batches and with one handler, nothing is polled
+   * before its handler can start.
    */
   get #isFull(): boolean {
     const { batches, concurrency } = this.#options;
@@ -146,7 +147,9 @@ class Runner {
     return shards - this.#processor.waiting >= concurrency;
   }
 
-  /** The number of handlers that run: a delayed item, or one that becomes a dead letter, has none. */
+  /**
+   * The number of handlers that run: a delayed item, or one that becomes a dead letter, has none.
+   */
   get #handling(): number {
     return this.#started.size - this.#processor.waiting;
   }

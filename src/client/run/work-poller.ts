@@ -142,7 +142,9 @@ export class WorkPoller {
     });
   }
 
-  /** With one handler, all messages are one shard: none is handled before an earlier one is done. */
+  /**
+   * With one handler, all messages are one shard: none is handled before an earlier one is done.
+   */
   #shardOf(reader: PartitionReader, record: RawRecord): string {
     return this.#options.run.concurrency === 1 ? '' : keyShard(reader, record);
   }

@@ -1,8 +1,8 @@
 import type { Handling, HandledPartition, ObservedMember } from './status-observer.ts';
 
 /**
- * A message or batch that the application has, as a link in the ring of all of them. A loop adds and
- * removes a link a message, which takes a tenth of the time that a `Set` takes.
+ * A message or batch that the application has, as a link in the ring of all of them. A loop adds
+ * and removes a link a message, which takes a tenth of the time that a `Set` takes.
  */
 export class Delivery implements Handling {
   readonly member: ObservedMember;
@@ -58,8 +58,8 @@ export class Delivery implements Handling {
 
 /**
  * How long a handler may take before it is told of, in milliseconds. The other half of
- * `rebalanceTimeoutMs` is left for the handler to end, and its commit to be stored, before the group
- * removes a member that is asked for the partition now.
+ * `rebalanceTimeoutMs` is left for the handler to end, and its commit to be stored, before the
+ * group removes a member that is asked for the partition now.
  */
 function tellAfterMs({ rebalanceTimeoutMs }: ObservedMember): number {
   return Math.max(rebalanceTimeoutMs / 2, 1);

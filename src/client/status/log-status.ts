@@ -54,8 +54,8 @@ export interface WorkerConnected extends StatusOf<'workerConnected'> {
 }
 
 /**
- * The storage refuses what this tab asks of it, or does not answer. What can be repeated is repeated
- * until it is back. Told once for each `error.code` until `storageAvailable`.
+ * The storage refuses what this tab asks of it, or does not answer. What can be repeated is
+ * repeated until it is back. Told once for each `error.code` until `storageAvailable`.
  */
 export interface StorageUnavailable extends StatusOf<'storageUnavailable'> {
   /**
@@ -77,7 +77,9 @@ export interface StorageFull extends StatusOf<'storageFull'> {
  */
 export interface StorageAvailable extends StatusOf<'storageAvailable'> {}
 
-/** Stored records are gone or damaged, and a consumer stops before them until it seeks past them. */
+/**
+ * Stored records are gone or damaged, and a consumer stops before them until it seeks past them.
+ */
 export interface RecordsLost extends StatusOf<'recordsLost'> {
   readonly topic: string;
   readonly partition: number;

@@ -18,7 +18,10 @@ import { readTable } from './table-reader.ts';
 import type { TableSnapshot } from './table-snapshot.ts';
 import { TableState } from './table-state.ts';
 
-/** The table of a topic: the types of its keys and values without null, and of keys as `get` takes them. */
+/**
+ * The table of a topic: the types of its keys and values without null, and of keys as `get` takes
+ * them.
+ */
 export type TableOf<T extends TopicLike> = Table<
   Exclude<MessageOf<T>['key'], null>,
   Exclude<MessageOf<T>['value'], null>,

@@ -3,15 +3,16 @@ import { isPromise } from '../../base/brand.ts';
 import type { Header } from '../../record/record-cursor.ts';
 
 /**
- * Tells a serde what it is called for. Valid during the call alone: tablog uses the object again for
- * the next record.
+ * Tells a serde what it is called for. Valid during the call alone: tablog uses the object again
+ * for the next record.
  */
 export interface SerdeContext {
   readonly topic: string;
   readonly field: 'key' | 'value';
   /**
-   * Puts the call off until `promise` has resolved: a schema that has to be looked up, a key that has
-   * to be unwrapped. It throws, so that nothing after it runs, and the same call is made again then:
+   * Puts the call off until `promise` has resolved: a schema that has to be looked up, a key that
+   * has to be unwrapped. It throws, so that nothing after it runs, and the same call is made again
+   * then:
    *
    *     const schema = schemas.get(id) ?? context.waitFor(load(id));
    *
@@ -20,18 +21,19 @@ export interface SerdeContext {
    * time, and would be lost in a serde that wraps another and does not know of it. Here a wrapper
    * passes the context on, and what it catches or returns meanwhile does not count.)
    *
-   * Reading: the record stays the next one of its partition, and the other partitions go on. A seek,
-   * a rebalance and `close()` end the wait. Where the promise rejects, the record is decoded anew
-   * after 0.1 s, then 0.2 s and so on up to 1 s, for as long as it takes: a registry that is away
-   * must not have records skipped. An error with `retriable: false` says that another look-up would
-   * fail alike, as a `TablogError` does that does not pass. That, and a hundredth wait for one record,
-   * is a decoding error: `SERDE`, and `onDecodeError` decides.
+   * Reading: the record stays the next one of its partition, and the other partitions go on. A
+   * seek, a rebalance and `close()` end the wait. Where the promise rejects, the record is decoded
+   * anew after 0.1 s, then 0.2 s and so on up to 1 s, for as long as it takes: a registry that is
+   * away must not have records skipped. An error with `retriable: false` says that another look-up
+   * would fail alike, as a `TablogError` does that does not pass. That, and a hundredth wait for
+   * one record, is a decoding error: `SERDE`, and `onDecodeError` decides.
    *
    * Sending: the record waits, and later records of the same topic behind it; other topics go on.
    * The value is encoded when the promise has resolved, and must not be changed before. Where the
-   * promise rejects, or the wait takes longer than the producer's `deliveryTimeoutMs`, `send` rejects
-   * with `SERDE`, and nothing is stored. A record that waits when the page is left is not sent. In a
-   * transaction the waits end within `transactionTimeoutMs`, after the function has returned.
+   * promise rejects, or the wait takes longer than the producer's `deliveryTimeoutMs`, `send`
+   * rejects with `SERDE`, and nothing is stored. A record that waits when the page is left is not
+   * sent. In a transaction the waits end within `transactionTimeoutMs`, after the function has
+   * returned.
    *
    * In `table()`, `get` and `has` throw where the key serde waits.
    *

@@ -9,7 +9,10 @@ import { lazyLogStatuses } from '../status/lazy-log-statuses.ts';
 import type { UntimedStatus } from '../status/log-status.ts';
 import type { Connection } from '../connection/connection.ts';
 
-/** Bounds how late a change of topics is noticed when its hint is lost (Kafka's `metadata.max.age.ms`). */
+/**
+ * Bounds how late a change of topics is noticed when its hint is lost (Kafka's
+ * `metadata.max.age.ms`).
+ */
 export const METADATA_MAX_AGE_MS: number = 30_000;
 
 /** A read of all topics under way. */
@@ -44,7 +47,9 @@ export class TopicMetadata {
   /** Resolves when the page begins to leave. */
   #leaving: Deferred = deferred();
 
-  /** `warn` tells the application's developer of a topic that is missing. Default: on the console. */
+  /**
+   * `warn` tells the application's developer of a topic that is missing. Default: on the console.
+   */
   constructor(
     log: string,
     connection: Connection,
@@ -96,7 +101,10 @@ export class TopicMetadata {
     return this.#connection.clock.now() - this.#readAt < METADATA_MAX_AGE_MS;
   }
 
-  /** Takes the topics that came with the opening of the log; a change that was heard of meanwhile may be newer. */
+  /**
+   * Takes the topics that came with the opening of the log; a change that was heard of meanwhile
+   * may be newer.
+   */
   opened(topics: readonly TopicInfo[]): void {
     this.#know(topics, 0);
   }

@@ -85,7 +85,8 @@ export class TransactionManager {
       const result = await Promise.race([Promise.resolve(transaction).then(work), over]);
       const encoded = Transaction.encoded(transaction);
       if (encoded !== undefined) await Promise.race([encoded, over]);
-      if (clock.now() - began > transactionTimeoutMs) expire(); // in a tab that slept timers come late
+      // In a tab that slept timers come late.
+      if (clock.now() - began > transactionTimeoutMs) expire();
       signal.throwIfAborted();
       Transaction.end(transaction);
       const { sent, offsets } = Transaction.contentOf(transaction);

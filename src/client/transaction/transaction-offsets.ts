@@ -45,8 +45,8 @@ export function deliveredOffsets(consumer: ConsumerInternals): TransactionOffset
 /**
  * The offsets that the application names, in addition to those of earlier calls. Of one partition
  * the highest is committed; each of the others says that the message before it is part of the
- * transaction, too. Throws a `TypeError` where a message would be passed over, a `RangeError` beyond
- * the next message, `FENCED` where the partition was taken away, and `NOT_ASSIGNED`.
+ * transaction, too. Throws a `TypeError` where a message would be passed over, a `RangeError`
+ * beyond the next message, `FENCED` where the partition was taken away, and `NOT_ASSIGNED`.
  */
 export function namedOffsets(
   consumer: ConsumerInternals,

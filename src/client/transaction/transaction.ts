@@ -70,7 +70,9 @@ export class Transaction {
   /** Records whose serdes wait; each promise resolves when its record is encoded. */
   readonly #unencoded = new Map<Sent, Promise<void>>();
   #hasReturned = false;
-  /** The offsets of each consumer, by member, because there may be several Proxies of one consumer. */
+  /**
+   * The offsets of each consumer, by member, because there may be several Proxies of one consumer.
+   */
   readonly #offsets = new Map<string, readonly TransactionOffset[]>();
   #bytes = 0;
   /** Why it is not stored. */
@@ -91,11 +93,12 @@ export class Transaction {
 
   /**
    * Adds a record. Throws a `TypeError` or `RangeError` for one that cannot be encoded or has an
-   * `expectedOffset`, and a `TablogError`: `TRANSACTION_TOO_LARGE`, `INVALID_TXN_STATE` when the transaction is over.
+   * `expectedOffset`, and a `TablogError`: `TRANSACTION_TOO_LARGE`, `INVALID_TXN_STATE` when the
+   * transaction is over.
    *
    * What the topic has to say is known at the end, and rejects `transaction()`: `UNKNOWN_TOPIC`,
-   * `RECORD_TOO_LARGE`, `INVALID_RECORD`, `TOPIC_IN_MEMORY`, a `RangeError` for the partition. So is
-   * what becomes of a record whose serde waits for something: `SERDE` where that fails.
+   * `RECORD_TOO_LARGE`, `INVALID_RECORD`, `TOPIC_IN_MEMORY`, a `RangeError` for the partition. So
+   * is what becomes of a record whose serde waits for something: `SERDE` where that fails.
    */
   send<T extends TopicLike>(topic: T, record: TransactionRecord<T>): void {
     this.#mustBeOpen('send()', arguments[2]);
@@ -137,21 +140,22 @@ export class Transaction {
   }
 
   /**
-   * Commits offsets of a consumer in this transaction (Kafka's `sendOffsetsToTransaction`): those in
-   * `offsets`, each the next one to read, or by default everything that the consumer has delivered,
-   * the message or batch in hand included. Where the group has given a partition to another member
-   * meanwhile, the transaction fails with `FENCED` and nothing is stored.
+   * Commits offsets of a consumer in this transaction (Kafka's `sendOffsetsToTransaction`): those
+   * in `offsets`, each the next one to read, or by default everything that the consumer has
+   * delivered, the message or batch in hand included. Where the group has given a partition to
+   * another member meanwhile, the transaction fails with `FENCED` and nothing is stored.
    *
-   * Name the offsets where several messages are in hand, as under `run()` with a `concurrency`: there
-   * the call without them throws a `TypeError`. Handlers of batches have one batch of a partition at
-   * a time, and name the offset after it. Of several offsets of one partition the highest is
-   * committed; one that passes over a message in hand is refused, unless the message is named by an
-   * offset of its own, because that message would be lost with the tab. What is committed never goes
-   * back, but after a seek. A seek after the call leaves out the offsets of its partition.
+   * Name the offsets where several messages are in hand, as under `run()` with a `concurrency`:
+   * there the call without them throws a `TypeError`. Handlers of batches have one batch of a
+   * partition at a time, and name the offset after it. Of several offsets of one partition the
+   * highest is committed; one that passes over a message in hand is refused, unless the message is
+   * named by an offset of its own, because that message would be lost with the tab. What is
+   * committed never goes back, but after a seek. A seek after the call leaves out the offsets of
+   * its partition.
    *
-   * Use `commit: 'manual'`, so that nothing but the transaction commits. Await each transaction, and
-   * let its error leave the loop or handler: the message then comes again. One that is caught there
-   * is passed over by the next commit.
+   * Use `commit: 'manual'`, so that nothing but the transaction commits. Await each transaction,
+   * and let its error leave the loop or handler: the message then comes again. One that is caught
+   * there is passed over by the next commit.
    *
    * Throws a `TypeError` for a consumer without a group or of another log, a `RangeError` for an
    * offset beyond the next message, `NOT_ASSIGNED` for a partition that the consumer does not have,

@@ -11,8 +11,8 @@ import { BlockDecoder, MAX_BLOCK_BYTES } from './zstd-block-decoder.ts';
  *     then blocks: 3  header: bit 0 last, 1-2 type, 3-23 size · … bytes
  *     then 0 or 4  checksum
  *
- * The checksum is passed over: the batch's CRC covers the same bytes. So are the window and the content
- * size: room is made for what comes out, and not for what a header declares.
+ * The checksum is passed over: the batch's CRC covers the same bytes. So are the window and the
+ * content size: room is made for what comes out, and not for what a header declares.
  */
 const MAGIC = 0xfd2f_b528;
 const SKIPPABLE_MAGIC = 0x184d_2a50;

@@ -6,8 +6,8 @@ export interface StoreContractCase {
   /** A sentence about a store: 'a store' and then this. */
   readonly name: string;
   /**
-   * Runs the case: resolves where the store keeps the promise, and rejects with an `Error` that says
-   * what it got. `open` opens a store of a new, empty log at each call; the case closes it.
+   * Runs the case: resolves where the store keeps the promise, and rejects with an `Error` that
+   * says what it got. `open` opens a store of a new, empty log at each call; the case closes it.
    */
   readonly run: (open: () => Promise<Store>) => Promise<void>;
 }

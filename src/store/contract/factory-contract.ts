@@ -12,8 +12,8 @@ export interface StoreFactoryContractCase {
   /** A sentence about a factory: 'a store factory' and then this. */
   readonly name: string;
   /**
-   * Runs the case: resolves where the factory keeps the promise, and rejects with an `Error` that says
-   * what it got. The case makes logs with names that nobody has, and deletes them.
+   * Runs the case: resolves where the factory keeps the promise, and rejects with an `Error` that
+   * says what it got. The case makes logs with names that nobody has, and deletes them.
    */
   readonly run: (factory: StoreFactory) => Promise<void>;
 }
@@ -56,8 +56,8 @@ function factoryCase(name: string, check: (logs: Logs) => Promise<void>): StoreF
 }
 
 /**
- * What tablog relies on in a `StoreFactory`, beyond the stores that it opens: run each case as those of
- * `storeContract()`.
+ * What tablog relies on in a `StoreFactory`, beyond the stores that it opens: run each case as
+ * those of `storeContract()`.
  *
  *     for (const { name, run } of storeFactoryContract()) test(name, () => run(factory));
  */

@@ -11,8 +11,8 @@ import { storageError } from './storage-error.ts';
 
 /**
  * The place of a log's object stores: a database of its own. They could lie in an application's
- * database as well, under names with a prefix, so that one IDBTransaction covers the application's rows
- * and the log's; no such connection is offered yet.
+ * database as well, under names with a prefix, so that one IDBTransaction covers the application's
+ * rows and the log's; no such connection is offered yet.
  */
 export interface IdbConnection {
   /** What the names of the log's object stores begin with. */

@@ -13,8 +13,9 @@ import { hasShape } from '../stored-row.ts';
 import type { RowShape } from '../stored-row.ts';
 
 /**
- * The pool of partition stores. IndexedDB makes object stores in a version upgrade alone, which every
- * other connection can block, so they are made in advance, and those of deleted topics are used again.
+ * The pool of partition stores. IndexedDB makes object stores in a version upgrade alone, which
+ * every other connection can block, so they are made in advance, and those of deleted topics are
+ * used again.
  */
 
 /** `meta` / 'pool' in IndexedDB. */
@@ -45,9 +46,10 @@ export interface PooledStore extends Pick<Store, 'read' | 'update'> {
 }
 
 /**
- * `updatePartitions` of a store with a pool. A transaction of IndexedDB has to name its object stores
- * beforehand, and how many partitions it takes is decided within it. So the first run may only find
- * out that it takes some; a later one has named enough, unless another connection was faster.
+ * `updatePartitions` of a store with a pool. A transaction of IndexedDB has to name its object
+ * stores beforehand, and how many partitions it takes is decided within it. So the first run may
+ * only find out that it takes some; a later one has named enough, unless another connection was
+ * faster.
  */
 export async function updateWithPool<const Refs extends readonly RowRef<unknown>[], Result>(
   store: PooledStore,

@@ -1,0 +1,291 @@
+import { deferred } from '../../base/deferred.ts';
+import { closed, isLogDeleted } from '../../base/error.ts';
+import { within } from '../../platform/clock.ts';
+import { randomId } from '../../platform/random-id.ts';
+import { retry } from '../../platform/retry.ts';
+import type { PositionSpec } from '../../protocol/fetch.ts';
+import { aborted } from '../../platform/liveness.ts';
+import { ManualAssignment } from '../fetch/manual-assignment.ts';
+import type { Assignment } from '../fetch/manual-assignment.ts';
+import type { Connection } from '../connection/connection.ts';
+import { ConsumerListeners, LISTENER_GRACE_MS } from '../fetch/consumer-events.ts';
+import { checkPosition } from '../fetch/position.ts';
+import type { CheckedConsumerOptions } from './consumer-options.ts';
+import type { Position } from '../fetch/position.ts';
+import type { DecodeErrorPolicy } from '../poll/decode-errors.ts';
+import { Fetcher } from '../fetch/fetcher.ts';
+import { lazyGroupMember } from '../group/lazy-group-member.ts';
+import { commitOffsets } from './offset-to-commit.ts';
+import type { OffsetToCommit } from './offset-to-commit.ts';
+import { lookUpStartingOffsets } from '../fetch/starting-offsets.ts';
+import type { StartingOffsets } from '../fetch/starting-offsets.ts';
+import type { TopicFilter } from '../message/message.ts';
+import { lazyDecodeErrors } from '../poll/lazy-decode-errors.ts';
+import { MessageLoop } from '../poll/message-loop.ts';
+import { AssignedPartitions } from '../fetch/assigned-partitions.ts';
+import type { TopicPartition } from '../fetch/assigned-partitions.ts';
+import type { OnWait } from '../fetch/partition-reader.ts';
+import { haveLeft, isLeaving } from '../group/leaving-members.ts';
+import type { ConsumerInternals } from './consumer-internals.ts';
+import type { PageMember } from '../group/leaving-members.ts';
+import { tellMissingTopics } from './missing-topics.ts';
+import type { BatchRunOptions, RunOptions } from '../run/run-options.ts';
+import type { Runner } from '../run/runner.ts';
+import { lazyRunner } from '../run/lazy-runner.ts';
+import { asTopic } from '../topics/topic.ts';
+import type { TopicMetadata } from '../topics/topic-metadata.ts';
+import { TopicSubscription } from '../fetch/topic-subscription.ts';
+
+/**
+ * What a consumer is made of, and its life from the first assignment until it has left its group:
+ * all of a `Consumer` but its public face (Kafka's `ConsumerDelegate`).
+ */
+export class ConsumerDelegate {
+  readonly group: string | undefined;
+  /** The consumer's name in its group; `undefined` without a group. */
+  readonly memberId: string | undefined;
+  readonly readers: AssignedPartitions;
+  readonly loop: MessageLoop;
+  readonly listeners: ConsumerListeners;
+  readonly #connection: Connection;
+  readonly #selection: TopicSubscription;
+  readonly #decodeErrors: DecodeErrorPolicy;
+  readonly #decidesOnDecodeErrors: boolean;
+  readonly #fetcher: Fetcher;
+  readonly #commitsItself: boolean;
+  readonly #closing = new AbortController();
+  readonly #onClosed: () => void;
+  readonly #ready: Promise<void>;
+  /** Resolves as `ready` does, without waiting for listeners. */
+  readonly #positioned: Promise<void>;
+  /** The consumer as a member of its group; `undefined` without a group. */
+  readonly #member: PageMember | undefined;
+  #assignment: Assignment | undefined;
+  #runner: Runner | undefined;
+  #closed: Promise<void> | undefined;
+  #isClosed = false;
+
+  constructor(
+    connection: Connection,
+    topicMetadata: TopicMetadata,
+    checked: CheckedConsumerOptions,
+    onClosed: () => void,
+  ) {
+    const { from, group, mustExist, onDecodeError, deadLetterTopic } = checked;
+    this.group = group;
+    if (group !== undefined) {
+      const memberId = (this.memberId = checked.memberId ?? randomId());
+      const { host, log } = connection;
+      this.#member = { host, log, group, memberId };
+    }
+    this.#connection = connection;
+    this.#onClosed = onClosed;
+    this.#commitsItself = group !== undefined && checked.commit !== 'manual';
+    const selection = (this.#selection = new TopicSubscription(checked.topics));
+    selection.checkDeadLetterTopic(deadLetterTopic);
+    this.#decidesOnDecodeErrors = onDecodeError !== undefined;
+    this.#decodeErrors = {
+      connection,
+      topicMetadata,
+      onDecodeError: onDecodeError ?? 'fail',
+      deadLetterTopic,
+    };
+    const onWait: OnWait = (reader, wait) => {
+      const { awaitSerde } = lazyDecodeErrors.mustGet();
+      const closing = this.#closing.signal;
+      awaitSerde({ reader, wait, connection, closing, fetcher: this.#fetcher });
+    };
+    const readers = (this.readers = new AssignedPartitions(
+      connection,
+      selection,
+      group === undefined,
+      onWait,
+    ));
+    this.#fetcher = new Fetcher(connection, checked, readers.all, () => topicMetadata.checkAge());
+    const onError = (error: unknown): void => this.#fetcher.fail(error);
+    const { rebalanceTimeoutMs } = checked;
+    const member = this.#member && { ...this.#member, rebalanceTimeoutMs };
+    const listeners = (this.listeners = new ConsumerListeners((event) =>
+      connection.observer?.consumerEvent(member, event),
+    ));
+    const onChange = (): void => this.#changed();
+    this.loop = new MessageLoop({
+      readers,
+      fetcher: this.#fetcher,
+      clock: connection.clock,
+      closing: this.#closing.signal,
+      ready: () => this.#ready,
+      mayDeliver: () => this.#assignment?.mayDeliver() ?? false,
+      decodeErrors: this.#decodeErrors,
+      commitsItself: this.#commitsItself,
+      handling: (reader, offset) => member && connection.observer?.handling(member, reader, offset),
+      onPolling: (isPolling) => this.#assignment?.setPolling?.(isPolling),
+    });
+    const place = checkPosition(from);
+    const startingOffsets = mayMove(place) || group === undefined ? this.#lookUp(place) : undefined;
+    startingOffsets?.catch(() => {}); // reported to the one who needs a place
+    const predecessors = this.#member === undefined ? undefined : haveLeft(this.#member);
+    const positioned = deferred();
+    this.#ready = this.#start(async () => {
+      if (deadLetterTopic !== undefined) {
+        const { name } = asTopic(deadLetterTopic);
+        const { signal } = this.#closing;
+        await retry(connection, { signal }, () => topicMetadata.load(name));
+      }
+      const common = { connection, topicMetadata, selection, readers, from, listeners, onChange };
+      if (group === undefined) {
+        return new ManualAssignment({ ...common, startingOffsets: startingOffsets!, mustExist });
+      }
+      const { GroupMember } = await lazyGroupMember.load();
+      await Promise.race([predecessors, aborted(this.#closing.signal)]);
+      return new GroupMember({
+        ...common,
+        // Where the look-up failed, the broker looks again when the group gives this member the
+        // partition.
+        startingOffsets: Promise.resolve(startingOffsets).catch(() => undefined),
+        group: { ...checked, group, memberId: this.memberId!, assignor: checked.assignor ?? null },
+        onRevoking: (reader) => this.#runner?.giveUp(reader),
+        onError,
+        onPositioned: positioned.resolve,
+        onEnd: (error) => this.loop.end(error),
+      });
+    });
+    this.#positioned = Promise.race([positioned.promise, this.#ready]);
+    this.#positioned.catch(() => {}); // reported to readers as well
+    if (!mustExist) {
+      tellMissingTopics({ connection, topicMetadata, selection, closing: this.#closing.signal });
+    }
+    if (checked.signal !== undefined) this.#closeWith(checked.signal);
+  }
+
+  /** `ready` of the consumer: in a listener without the wait for listeners. */
+  get ready(): Promise<void> {
+    return this.listeners.isCalling ? this.#positioned : this.#ready;
+  }
+
+  get internals(): ConsumerInternals {
+    return {
+      connection: this.#connection,
+      topicMetadata: this.#decodeErrors.topicMetadata,
+      readers: this.readers,
+      reading: this.loop,
+      commitsItself: this.#commitsItself,
+      closing: this.#closing.signal,
+      isClosed: this.#isClosed,
+    };
+  }
+
+  async run(options: RunOptions<TopicFilter> | BatchRunOptions<TopicFilter>): Promise<void> {
+    const { startRunner } = await lazyRunner.load();
+    const leave = this.loop.enter();
+    try {
+      const runner = await startRunner(options, {
+        subscription: this.#selection,
+        closing: this.#closing.signal,
+        readers: this.readers.all,
+        loop: this.loop,
+        decodeErrors: this.#decodeErrors,
+        decidesOnDecodeErrors: this.#decidesOnDecodeErrors,
+      });
+      this.#runner = runner;
+      await runner.run();
+    } catch (error) {
+      leave(true);
+      throw error;
+    } finally {
+      this.#runner = undefined;
+      leave();
+    }
+  }
+
+  async commit(offsets: readonly OffsetToCommit[]): Promise<void> {
+    if (this.#isClosed) throw closed('consumer', this.#connection.closed);
+    await commitOffsets(this.readers, offsets);
+  }
+
+  async seek(to: Position, where: TopicPartition | undefined): Promise<void> {
+    const place = checkPosition(to);
+    await this.readers.seek(to, where, async () => {
+      const looked = 'at' in place ? this.#lookUp(place) : undefined;
+      looked?.catch(() => {}); // awaited below
+      await this.#positioned;
+      return looked;
+    });
+    this.#changed();
+  }
+
+  resume(where: TopicPartition | undefined): void {
+    this.readers.setPaused(false, where);
+    this.#changed();
+  }
+
+  /** Closes the consumer once. `Consumer.close` tells how long a listener that calls it waits. */
+  close(): Promise<void> {
+    if (this.#closed === undefined) {
+      this.#closed = this.#close();
+      this.#closed.catch(() => {}); // a caller that does not await the call loses the error
+      if (this.#member !== undefined) isLeaving(this.#member, this.#closed);
+    }
+    if (this.listeners.isCalling) return Promise.resolve();
+    return this.listeners.isRunning ? this.#closedOrLate(this.#closed) : this.#closed;
+  }
+
+  /** Fetches and polls anew, after partitions have come, gone or moved. */
+  #changed(): void {
+    this.#fetcher.pump();
+    this.#fetcher.wake();
+  }
+
+  /**
+   * Resolves with `closed`, or after `LISTENER_GRACE_MS`: a running listener may be waiting for
+   * this promise.
+   */
+  async #closedOrLate(closed: Promise<void>): Promise<void> {
+    await within(this.#connection.clock, LISTENER_GRACE_MS, closed);
+  }
+
+  async #close(): Promise<void> {
+    this.#closing.abort(this.#connection.closed.reason);
+    this.#fetcher.stop();
+    this.#fetcher.wake();
+    try {
+      await this.#assignment?.close();
+    } catch (error) {
+      if (!isLogDeleted(error)) throw error; // a deleted log has no offsets to commit to
+    } finally {
+      this.#isClosed = true; // and not before: a 'revoked' listener may commit
+      this.#onClosed();
+    }
+  }
+
+  #lookUp(place: PositionSpec): Promise<StartingOffsets> {
+    const { subscription } = this.#selection;
+    return lookUpStartingOffsets(this.#connection, subscription, place, this.#closing.signal);
+  }
+
+  async #start(assign: () => Promise<Assignment>): Promise<void> {
+    const { signal } = this.#closing;
+    try {
+      const assignment = await assign();
+      if (signal.aborted) await assignment.close();
+      signal.throwIfAborted();
+      this.#assignment = assignment;
+      await assignment.start();
+    } catch (error) {
+      // What was away as it closed keeps nobody from anything any more.
+      throw signal.aborted ? closed('consumer', this.#connection.closed) : error;
+    }
+  }
+
+  #closeWith(signal: AbortSignal): void {
+    // Nobody waits for it; what it could not commit comes again.
+    const close = (): void => void this.close().catch(() => {});
+    signal.addEventListener('abort', close, { once: true, signal: this.#closing.signal });
+    if (signal.aborted) close();
+  }
+}
+
+/** Whether later appends can move the place. */
+function mayMove(place: PositionSpec): boolean {
+  return 'at' in place && place.at !== 'earliest';
+}
