@@ -10,13 +10,14 @@ import { ALL_USED } from './use-log.ts';
 declare const api: LeanApi;
 
 const PARTS = [
+  'admin-calls',
   'batch-failure',
   'codecs',
   'decode-errors',
   'group-member',
   'gzip',
   'held-submissions',
-  'log-file',
+  'log-statuses',
   'raw-batches',
   'runner',
   'stored-batches',

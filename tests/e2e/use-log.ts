@@ -5,6 +5,7 @@ import type { Log, SendBatchError, Serde, SerdeContext } from '../../src/index.t
 export interface Used {
   readonly transaction: number | undefined;
   readonly group: unknown;
+  readonly status: string | undefined;
   readonly run: unknown;
   readonly gzip: number | undefined;
   readonly imported: number;
@@ -24,6 +25,7 @@ export async function useLog(log: Log, name: string): Promise<Used> {
     tx.send(orders, { key: 'a', value: 1 });
   });
 
+  const statuses = log.status();
   const member = log.consumer({ group: `${name}-group`, topics: [orders], from: 'earliest' });
   let group: unknown;
   for await (const message of member) {
@@ -31,6 +33,9 @@ export async function useLog(log: Log, name: string): Promise<Used> {
     break;
   }
   await member.close();
+  const { value: assigned } = await statuses.next();
+  const status = assigned?.type;
+  await statuses.return?.();
 
   const runner = log.consumer({ topics: [orders], from: 'earliest' });
   let run: unknown;
@@ -74,6 +79,7 @@ export async function useLog(log: Log, name: string): Promise<Used> {
   return {
     transaction,
     group,
+    status,
     run,
     gzip,
     imported: records,
@@ -117,6 +123,7 @@ async function waitForSchema(log: Log, name: string): Promise<string | null> {
 export const ALL_USED: Used = {
   transaction: 0,
   group: 1,
+  status: 'partitionsAssigned',
   run: 1,
   gzip: 14_500,
   imported: 1,
