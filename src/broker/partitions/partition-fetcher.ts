@@ -4,7 +4,6 @@ import type { Clock } from '../../platform/clock.ts';
 import { UNKNOWN_TOPIC } from '../../base/error-rules.ts';
 import { TablogError, toTablogError } from '../../base/error.ts';
 import { headOf, headRef } from '../../log/head.ts';
-import type { PartitionHead } from '../../log/head.ts';
 import { hasCompressed, readPartition } from '../../log/segment-reader.ts';
 import type { SegmentsSlice } from '../../log/segment-reader.ts';
 import type { FetchPartition, FetchedPartition } from '../../protocol/fetch.ts';
@@ -93,7 +92,7 @@ export class PartitionFetcher {
   /** Handles an append of this broker. */
   appended({ topicId, partition, segments, head }: Committed): void {
     const tail = this.#tails.of(topicId, partition);
-    if (!tail.isDoubted && tail.see(head, this.#clock.now())) {
+    if (tail.seeAppended(head, this.#clock.now())) {
       for (const segment of segments) this.#tails.push(topicId, partition, segment);
     }
     this.#waiters.wake(partitionKey(topicId, partition));
@@ -102,12 +101,8 @@ export class PartitionFetcher {
   /** Handles another broker's hint that it appended: waiting fetches look into the store. */
   heardOfAppend({ topicId, partition, endOffset }: AppendedHint): void {
     const tail = this.#tails.get(topicId, partition);
-    if (tail === undefined) return; // memory has nothing of the partition that could be stale
-    if (tail.endOffset === undefined || endOffset > tail.endOffset) {
-      tail.endOffset = undefined;
-      tail.heard++;
-      this.#waiters.wake(partitionKey(topicId, partition));
-    }
+    // Without a tail, memory has nothing of the partition that could be stale.
+    if (tail?.hearOfAppend(endOffset)) this.#waiters.wake(partitionKey(topicId, partition));
   }
 
   /** Records of a partition were deleted: no fetch gets them from memory any more. */
@@ -174,12 +169,14 @@ export class PartitionFetcher {
    * idle.
    */
   async #withNews(all: readonly Located[], answer: FetchAnswer): Promise<Located[]> {
-    const looks = all.map((want) => this.#look(want));
+    const sawHead = all.map(({ topicId, partition }) =>
+      this.#tails.of(topicId, partition).beginRead(),
+    );
     const heads = await this.#store.read(all.map(({ store }) => headRef(store)));
     return all.filter((want, i) => {
       try {
         const head = headOf(heads[i], want);
-        looks[i]!(head);
+        sawHead[i]!(head, this.#clock.now());
         return head.endOffset !== want.offset;
       } catch (error) {
         answer.fail(want, toTablogError(error));
@@ -189,7 +186,9 @@ export class PartitionFetcher {
   }
 
   async #readSegments(all: readonly Located[], answer: FetchAnswer): Promise<void> {
-    const looks = all.map((want) => this.#look(want));
+    const sawHead = all.map(({ topicId, partition }) =>
+      this.#tails.of(topicId, partition).beginRead(),
+    );
     const share = Math.max(Math.floor(answer.left / all.length), 1);
     const requests = all.map(({ store, offset, maxBytes }) => ({
       store,
@@ -202,27 +201,12 @@ export class PartitionFetcher {
       try {
         const { maxBytes } = requests[i]!;
         const read = readPartition(reads[i]!, { ...want, maxBytes });
-        looks[i]!(read.head);
+        sawHead[i]!(read.head, this.#clock.now());
         this.#answer(answer, want, read);
       } catch (error) {
         answer.fail(want, error);
       }
     });
-  }
-
-  /**
-   * Call it before a read of the store, and call the returned function with the head that was read.
-   */
-  #look({ topicId, partition }: FetchPartition): (head: PartitionHead) => void {
-    const tail = this.#tails.of(topicId, partition);
-    const { heard } = tail;
-    return (head) => {
-      // A hint that came during the read may be of an append that the read did not see.
-      if (tail.heard !== heard) return;
-      tail.isDoubted = false;
-      tail.see(head, this.#clock.now());
-      tail.endOffset = Math.max(tail.endOffset ?? 0, head.endOffset);
-    };
   }
 
   /** The answer from memory: batches, or no segments at the end; `undefined`: read the store. */
@@ -231,8 +215,8 @@ export class PartitionFetcher {
     isLast: boolean,
   ): SegmentsSlice | undefined {
     const tail = this.#tails.of(topicId, partition);
-    const isKnown = this.#clock.now() - tail.seenAt <= LOOK_MS;
-    const slice = isKnown ? tail.read(offset, maxBytes) : undefined;
+    const isSeen = tail.isSeen(this.#clock.now(), LOOK_MS);
+    const slice = isSeen ? tail.read(offset, maxBytes) : undefined;
     if (slice !== undefined) return slice;
     return tail.endOffset === offset && !isLast ? { segments: [], nextOffset: offset } : undefined;
   }

@@ -8,6 +8,7 @@ import type { RecordCodec } from '../../record/compression/codec.ts';
 import { lazyCodecs } from './lazy-codecs.ts';
 import type { Connection } from '../connection/connection.ts';
 import { lazyGzip } from './lazy-gzip.ts';
+import { FetchSession } from './fetch-session.ts';
 import type { Inflate, PartitionReader } from './partition-reader.ts';
 
 export interface FetcherOptions {
@@ -18,18 +19,6 @@ export interface FetcherOptions {
 
 /** Unique within one client. */
 let lastFetchId = 0;
-
-/** The broker's list of partitions that wait on behalf of this consumer (KIP-227). */
-class Session {
-  readonly id: number;
-  epoch = 0;
-  /** The partitions on the list, with the offset that each was asked for. */
-  readonly asked = new Map<PartitionReader, number>();
-
-  constructor(id: number) {
-    this.id = id;
-  }
-}
 
 /**
  * Keeps the readers supplied, within a budget of bytes. The broker keeps a list of all partitions
@@ -42,7 +31,7 @@ export class Fetcher {
   readonly #options: FetcherOptions;
   readonly #readers: readonly PartitionReader[];
   readonly #onPolled: () => void;
-  #session: Session | undefined;
+  #session: FetchSession | undefined;
   /** Polls under way, with the bytes that each may bring. */
   readonly #polls = new Map<number, number>();
   #arrival = deferred();
@@ -165,7 +154,7 @@ export class Fetcher {
     maxBytes: number,
   ): Promise<void> {
     const fetchId = ++lastFetchId;
-    const session = (this.#session ??= new Session(fetchId));
+    const session = (this.#session ??= new FetchSession(fetchId));
     this.#polls.set(fetchId, maxBytes);
     const request = this.#request(session, wanted, changed);
     const { maxWaitMs } = request;
@@ -202,7 +191,7 @@ export class Fetcher {
 
   /** The next fetch of the session: the partitions that join its list, and those that leave it. */
   #request(
-    session: Session,
+    session: FetchSession,
     wanted: readonly PartitionReader[],
     changed: readonly PartitionReader[],
   ): Omit<Request<'fetch'>, 'fetchId' | 'maxBytes'> {
@@ -215,7 +204,7 @@ export class Fetcher {
     return {
       clientId: this.#connection.clientId,
       maxWaitMs: Math.max(maxWaitMs, 1), // a loop must pause
-      session: { id, epoch: session.epoch++, forget: forgotten.map(nameOf) },
+      session: { id, epoch: session.nextEpoch(), forget: forgotten.map(nameOf) },
       partitions: changed.map((reader) => ({
         ...nameOf(reader),
         offset: reader.fetchOffset,
@@ -228,7 +217,7 @@ export class Fetcher {
    * Hands a reader what was fetched for it; resolves once that is done, where a codec has to come
    * first.
    */
-  #accept(session: Session, part: FetchedPartition): Promise<void> | undefined {
+  #accept(session: FetchSession, part: FetchedPartition): Promise<void> | undefined {
     const { topicId, partition, offset } = part;
     const reader = this.#readers.find(
       (each) => each.topicId === topicId && each.partition === partition,
@@ -257,7 +246,7 @@ export class Fetcher {
   }
 
   /** Asks for a partition whose storage failed after a back-off of its own; the others go on. */
-  async #askLater(session: Session, reader: PartitionReader, offset: number): Promise<void> {
+  async #askLater(session: FetchSession, reader: PartitionReader, offset: number): Promise<void> {
     const backOff = this.#backOffs.get(reader) ?? new BackOff(this.#connection);
     this.#backOffs.set(reader, backOff);
     await backOff.failed();
@@ -268,7 +257,7 @@ export class Fetcher {
   /**
    * An answered partition has left the session, unless a seek asked for another offset meanwhile.
    */
-  #answered({ asked }: Session, reader: PartitionReader, offset: number): void {
+  #answered({ asked }: FetchSession, reader: PartitionReader, offset: number): void {
     if (asked.get(reader) === offset) asked.delete(reader);
   }
 
@@ -288,7 +277,7 @@ export class Fetcher {
   }
 
   /** Drops the session: the readers have to be asked for again. */
-  #end(session: Session): void {
+  #end(session: FetchSession): void {
     session.asked.clear();
     if (this.#session === session) this.#session = undefined;
   }

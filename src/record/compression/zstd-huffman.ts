@@ -54,7 +54,7 @@ export class Huffman {
     for (let i = 0; i < out.length; i++) {
       const code = bits.peek(maxBits);
       out[i] = this.#symbols[code]!;
-      bits.left -= this.#bits[code]!;
+      bits.skip(this.#bits[code]!);
     }
     if (bits.left !== 0) throw corruptBatch('its zstd has literals that do not add up');
   }
