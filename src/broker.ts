@@ -42,20 +42,21 @@ export type {
 /** A broker, in the shape that `InlineHost.open` returns. */
 export interface OpenedBroker {
   readonly broker: Broker;
-  /** Closes the broker and its store; calls reject with `CLOSED` from then on. Idempotent. */
+  /** Closes the broker and its store; later calls reject with `CLOSED`. Idempotent. */
   readonly close: () => void;
 }
 
 /**
- * Makes a broker of the log, in this thread, over a store and a platform of your own. It opens the
- * store at the first call. Any number of brokers may serve one log: what decides is the store's
- * transaction. `inline({ store })` of 'tablog/inline' is this for `openLog`; use `openBroker` for a
- * host of your own, as for calls that come by a network:
+ * Makes a broker of the log, in this thread, over a store and a platform of your own. The broker
+ * opens the store at its first call. Any number of brokers may serve one log, because every
+ * decision is a transaction of the store. `openLog` takes a store of your own by `inline({ store
+ * })` of 'tablog/inline'. Use `openBroker` for a host of your own, such as one whose calls come
+ * over a network:
  *
  *     const host: InlineHost = { open: (log) => openBroker({ log, store }) };
  *
- * Throws a `TypeError` for a bad name, store, platform or option. What cannot be opened is told by
- * the calls.
+ * Throws a `TypeError` for a bad name, store, platform or option. Calls to the broker reject when
+ * the store cannot be opened.
  */
 export function openBroker(options: BrokerOptions): OpenedBroker {
   const checked = checkEach<BrokerOptions>('openBroker()', options, {
@@ -70,17 +71,19 @@ export function openBroker(options: BrokerOptions): OpenedBroker {
 }
 
 /**
- * Serves every log by name to whoever connects to this worker: the whole of a worker's file.
+ * Serves every log, by its name, to the tabs that connect to this worker. A worker's file needs
+ * nothing else:
  *
  *     import { serveWorker } from 'tablog/broker';
  *     serveWorker(self, { store });
  *
- * A page starts it by `openLog('shop', { workerUrl })`. Call it in the first turn of the file, as
- * ports that connect before it are not heard. `scope` is the worker's `self`, or a `MessagePort` to
- * one tab. The platform needs locks: without them a tab's hello fails with `LOCKS_UNAVAILABLE`.
+ * A page starts the worker by `openLog('shop', { workerUrl })`. Call `serveWorker` in the first
+ * turn of the file: ports that connect before the call are lost. `scope` is the worker's `self`, or
+ * a `MessagePort` to one tab. The platform needs locks: without locks a tab's hello fails with
+ * `LOCKS_UNAVAILABLE`.
  *
- * `deleteLog` and `listLogs` of a page do not ask the worker: they are about IndexedDB unless they
- * get a host. Logs of another store are listed and deleted by its own `list` and `delete`.
+ * `deleteLog` and `listLogs` of a page do not ask the worker: without a host they delete and list
+ * logs in IndexedDB. Logs of another store are listed and deleted by its own `list` and `delete`.
  *
  * Throws a `TypeError` for a bad scope, store, platform or option.
  */

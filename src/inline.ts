@@ -39,8 +39,8 @@ export type { HostedLogs, InlineHost } from './client/connection/worker-host.ts'
 
 export interface InlineOptions {
   /**
-   * 'indexeddb' (default): the same log that the tabs have. 'memory': logs that only those who open
-   * them through the same `inline()` share, gone with it.
+   * 'indexeddb' (default): the logs that the tabs of this origin share. 'memory': logs that only
+   * the openers through this one `inline()` share, and that last as long as its result.
    */
   readonly storage?: 'indexeddb' | 'memory';
   /**
@@ -49,19 +49,19 @@ export interface InlineOptions {
    */
   readonly store?: StoreFactory;
   /**
-   * What the broker takes from the place it runs in: see `Platform` of 'tablog/broker'. Default:
-   * what that has by the web's names. Leave it out unless those are missing, or are not to be
-   * trusted.
+   * The clock, locks, channels and random source of the broker: see `Platform` of 'tablog/broker'.
+   * Default: the web's globals of this context. Leave it out unless this context lacks those
+   * globals, or has faulty ones.
    */
   readonly platform?: Platform;
 }
 
 /**
  * Makes a host that runs the broker in the calling thread, for service workers, edge runtimes and
- * tests: `openLog('shop', { host: inline() })`. The host includes all of the code, so that nothing
- * is loaded later, and needs no Web Locks. Leave it out in pages, where a worker keeps the work off
- * the page's thread. A Node process does not exit before `log.close()`. Throws a `TypeError` for a
- * bad option.
+ * tests: `openLog('shop', { host: inline() })`. The host includes all of the code, so no module is
+ * loaded later, and it needs no Web Locks. Leave it out in pages, where a worker keeps the broker's
+ * work off the page's thread. A Node process does not exit before `log.close()`. Throws a
+ * `TypeError` for a bad option.
  */
 export function inline(options: InlineOptions = {}): InlineHost {
   const { storage, store, platform } = checkEach<InlineOptions>('inline()', options, {
@@ -84,7 +84,10 @@ export function inline(options: InlineOptions = {}): InlineHost {
   return { open, logs, ...given };
 }
 
-/** Provides all of the tab's code at once: a service worker has no `import()`. */
+/**
+ * Provides all of the tab's lazy modules at once, because a service worker has no `import()`:
+ * https://html.spec.whatwg.org/multipage/webappapis.html#hostloadimportedmodule
+ */
 function haveParts(): void {
   lazyAdminCalls.provide(adminCalls);
   lazyCodecs.provide(codecs);

@@ -1,6 +1,6 @@
-// The worker's file lies beside this one, and beside whatever bundle has taken this one in.
-// Bundlers find it by the two literals `new …Worker(new URL(…, import.meta.url), { type: 'module',
-// … })`.
+// The worker's file lies beside this file, and beside every bundle that includes this file.
+// Bundlers find the worker's file by the literal form of both expressions below:
+// `new …Worker(new URL(…, import.meta.url), { type: 'module', … })`.
 
 export function newSharedWorker(name: string): SharedWorker {
   return new SharedWorker(new URL('./tablog-worker.js', import.meta.url), { type: 'module', name });

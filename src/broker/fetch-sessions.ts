@@ -3,22 +3,23 @@ import { FETCH_SESSION_ID_NOT_FOUND } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import type { FetchPartition, FetchRequest, FetchedPartition } from '../protocol/fetch.ts';
 
-/** The partitions that a client waits for, kept over many fetches (KIP-227). */
+/** The partitions that a client waits for, kept across its fetches (KIP-227). */
 interface Session {
   /** The epoch that the next fetch must have. */
   epoch: number;
-  /** In the order of their turns: an answered partition rejoins at the end (KIP-74). */
+  /** In the order in which they are read: an answered partition rejoins at the end (KIP-74). */
   readonly wanted: Map<string, FetchPartition>;
-  /** Ends the wait of the last fetch, when the next one comes. */
+  /** Ends the wait of the session's latest fetch when the next fetch arrives. */
   abort: AbortController;
+  /** Settles with the session's latest fetch; the next fetch runs after it. */
   last: Promise<unknown>;
 }
 
 type Fetch = (wanted: readonly FetchPartition[]) => Promise<FetchedPartition[]>;
 
 /**
- * The partitions that clients wait for (Kafka's `FetchSession`, KIP-227): a fetch names only what
- * changes.
+ * The fetch sessions of all clients (Kafka's `FetchSession`, KIP-227): a fetch names only the
+ * partitions that it adds, moves or forgets.
  */
 export class FetchSessions {
   readonly #sessions = new Map<string, Session>();
@@ -35,12 +36,13 @@ export class FetchSessions {
     const session = this.#enter(request, abort);
     const run = session.last.then(() => fetch([...session.wanted.values()]));
     session.last = run.catch(() => {
-      this.end(request.clientId, request.session!.id); // the client cannot know what is left of it
+      // After a failed fetch the client does not know which partitions the session still has.
+      this.end(request.clientId, request.session!.id);
     });
     const found = await run;
     for (const part of found) {
       const key = keyOf(part);
-      // The client may have sought during the fetch: the new offset stays wanted.
+      // A seek during the fetch changes the wanted offset, and that offset stays wanted.
       if (session.wanted.get(key)?.offset === part.offset) session.wanted.delete(key);
     }
     return found;

@@ -3,16 +3,13 @@ import type { FetchPartition, FetchRequest, FetchedPartition } from '../protocol
 import { FetchSessions } from './fetch-sessions.ts';
 import type { FetchLimits } from './partitions/partition-host.ts';
 
-/** Fetches partitions, waiting for records within the limits. */
+/** Fetches partitions, and waits for records within the limits. */
 type FetchPartitions = (
   wanted: readonly FetchPartition[],
   limits: FetchLimits,
 ) => Promise<FetchedPartition[]>;
 
-/**
- * The fetches that clients wait for, with or without a session, until each is answered or
- * cancelled.
- */
+/** The fetches under way, with or without a session: each lasts until its answer or its cancel. */
 export class Fetches {
   readonly #clock: Clock;
   readonly #fetch: FetchPartitions;
@@ -39,13 +36,13 @@ export class Fetches {
     }
   }
 
-  /** Ends the wait of a fetch, and the session that began with it. */
+  /** Ends the wait of a fetch, and the session that began with this fetch. */
   cancel(clientId: string, fetchId: number): void {
     this.#waiting.get(`${clientId}/${fetchId}`)?.abort();
     this.#sessions.end(clientId, fetchId);
   }
 
-  /** Drops everything of a client that is gone. */
+  /** Drops the sessions and the fetches of a client that has died. */
   forget(clientId: string): void {
     this.#sessions.forget(clientId);
     for (const [key, abort] of this.#waiting) {

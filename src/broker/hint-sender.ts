@@ -1,10 +1,16 @@
 import type { Clock } from '../platform/clock.ts';
 import type { AppendedHint, Hint } from '../protocol/hint.ts';
 
-/** At most 50 messages a second, however many commits: a receiver gets a copy of each. */
+/**
+ * Bounds the hints to 50 a second at any rate of commits: a BroadcastChannel copies each message
+ * for every receiver.
+ */
 const INTERVAL_MS = 20;
 
-/** Tells the other brokers of appends: the first at once, what follows together. */
+/**
+ * Tells the other brokers of appends. The first append is sent at once, and the appends of the
+ * following interval are sent together at its end.
+ */
 export class HintSender {
   readonly #post: (hint: Hint) => void;
   readonly #clock: Clock;

@@ -38,13 +38,14 @@ export interface LogBrokerOptions extends Platform {
    * With `mustExist`, rejects with `CLOSED` where the log does not exist, instead of creating it.
    */
   readonly openStore: (options: { readonly mustExist: boolean }) => Promise<Store>;
-  /** Default: by the platform's locks. */
+  /** Default: liveness by the platform's locks. */
   readonly liveness?: Liveness;
 }
 
 /**
- * One broker of a log. It decides nothing by itself: offsets, topics and all that lasts are read
- * and written in the store's transactions, so any number of brokers can serve the same log.
+ * One broker of a log. Offsets, topics and all other durable state are read and written in the
+ * store's transactions, and no broker decides anything outside of them. So any number of brokers
+ * can serve the same log.
  */
 export class LogBroker implements Broker {
   readonly #hints: HintChannel;
@@ -56,10 +57,10 @@ export class LogBroker implements Broker {
   constructor(options: LogBrokerOptions) {
     const { name, openStore, ...platform } = options;
     const { clock = systemClock, liveness = lockLiveness(platform.locks) } = options;
-    const heard = (data: unknown): void => {
-      if (isHint(data)) void this.#heard(data);
+    const onMessage = (data: unknown): void => {
+      if (isHint(data)) void this.#onHint(data);
     };
-    this.#hints = openHintChannel(name, heard, platform.openChannel);
+    this.#hints = openHintChannel(name, onMessage, platform.openChannel);
     this.#sender = new HintSender(clock, (hint) => this.#hints.post(hint));
     this.#fetches = new Fetches(clock, (wanted, limits) =>
       this.#connection.run(async ({ partitions, topics }) => {
@@ -87,7 +88,7 @@ export class LogBroker implements Broker {
     });
   }
 
-  /** The broker was closed, or its log deleted: every later call rejects. */
+  /** Whether the broker was closed or its log deleted: every later call then rejects. */
   get isClosed(): boolean {
     return this.#connection.isClosed;
   }
@@ -177,11 +178,11 @@ export class LogBroker implements Broker {
   }
 
   async listOffsets(request: Request<'listOffsets'>): Promise<number[]> {
-    return this.#lookups.of(request);
+    return this.#lookups.listOffsets(request);
   }
 
   async listTopicOffsets(request: Request<'listTopicOffsets'>): Promise<TopicOffsets[]> {
-    return this.#lookups.ofTopics(request);
+    return this.#lookups.listTopicOffsets(request);
   }
 
   async initProducer(request: Request<'initProducer'>): Promise<TransactionalHolder> {
@@ -191,9 +192,9 @@ export class LogBroker implements Broker {
   }
 
   async transact({ appends, ...rest }: Request<'transact'>): Promise<LogAppendInfo[]> {
-    const elsewhere = appends.find(({ topicId }) => isInMemory(topicId));
-    if (elsewhere !== undefined) throw inMemory(elsewhere);
-    await this.#lookups.before(appends);
+    const inMemory = appends.find(({ topicId }) => isInMemory(topicId));
+    if (inMemory !== undefined) throw topicInMemory(inMemory);
+    await this.#lookups.settledBefore(appends);
     return this.#connection.run((session) => session.transact(appends, rest));
   }
 
@@ -245,7 +246,7 @@ export class LogBroker implements Broker {
     return this.#lookups.holdAppendsFor('disk', this.#lookups.holdAppendsFor('memory', altered));
   }
 
-  /** A client is gone: nothing is kept for it. */
+  /** Drops the fetches and fetch sessions of a client that has died. */
   forget(clientId: string): void {
     this.#fetches.forget(clientId);
   }
@@ -257,15 +258,18 @@ export class LogBroker implements Broker {
     this.#connection.close();
   }
 
-  /** Leaves the hint and peer channels: the broker neither receives nor posts from now on. */
+  /** Leaves the hint channel: from now on the broker neither receives nor posts hints. */
   #stop(): void {
     this.#sender.close();
     this.#hints.close();
   }
 
-  /** What became of each batch. A connection that was found closed is opened anew, once. */
+  /**
+   * Appends the batches; resolves with the outcome of each. After a closed connection the batches
+   * that were not stored are appended once more, over a new connection.
+   */
   async #append(appends: readonly Append[], durability: Durability): Promise<AppendOutcome[]> {
-    await this.#lookups.before(appends);
+    await this.#lookups.settledBefore(appends);
     const results: AppendOutcome[] = [];
     let left = appends.map((append, i) => ({ append, i }));
     for (let tries = 0; left.length > 0 && tries < 2; tries++) {
@@ -288,10 +292,11 @@ export class LogBroker implements Broker {
     return results.map((result) => (result instanceof TablogError ? deletion : result));
   }
 
-  async #heard(hint: Hint): Promise<void> {
-    if (hint.kind === 'deleted') return; // the store tells, at once or at the next connection
+  async #onHint(hint: Hint): Promise<void> {
+    // A deletion closes the connection to the store, or fails the next one to open.
+    if (hint.kind === 'deleted') return;
     const session = await this.#connection.current;
-    if (session === undefined) return; // nothing is remembered that a hint could correct
+    if (session === undefined) return; // without a session nothing is cached
     if (hint.kind === 'topics') session.topicsChanged();
     else if (hint.kind === 'trimmed') session.disk.fetcher.trimmed(hint);
     else if (hint.kind !== 'appended') session.groups.heard(hint);
@@ -299,7 +304,7 @@ export class LogBroker implements Broker {
   }
 }
 
-function inMemory({ topicId }: Append): TablogError {
+function topicInMemory({ topicId }: Append): TablogError {
   const happened = `a transaction is stored on disk, and the topic with id ${topicId} is in memory`;
   return new TablogError(TOPIC_IN_MEMORY, happened, { details: { topicId } });
 }

@@ -29,9 +29,9 @@ export interface LogCleanerOptions {
 const TRANSACTIONAL_ID_EXPIRATION_MS = 7 * 86_400_000;
 
 /**
- * Kafka's log cleaner, for the partitions on disk: retention, compaction, merging of rows. One
- * broker of a log runs it at a time, because a second one would only repeat the work. Two that run
- * at once do no harm: each step checks the head in its own transaction.
+ * Kafka's `LogCleaner`, for the partitions on disk: retention, compaction, merging of rows. One
+ * broker of a log runs its cleaner at a time, because a second cleaner would only repeat the work.
+ * Two cleaners at once do no harm: each step checks the head in its own transaction.
  */
 export class LogCleaner {
   readonly #options: LogCleanerOptions;
@@ -51,7 +51,8 @@ export class LogCleaner {
     const topics = await this.#options.topics.list();
     for (const found of await readHeads(this.#store, topics)) {
       if (signal.aborted) return;
-      // A partition that is damaged, or deleted meanwhile, does not stop the others' cleaning.
+      // A partition that is damaged, or was deleted meanwhile, does not stop the cleaning of
+      // others.
       await this.#cleanPartition(found, now).catch(() => {});
     }
     await this.#fitLog(topics);
@@ -72,7 +73,7 @@ export class LogCleaner {
     return new PartitionCleaner(this.#store, { topicId, partition, store });
   }
 
-  /** The first offset that one of the topic's `protectUncommitted` groups has not read yet. */
+  /** The lowest committed offset of the `protectUncommitted` groups; Infinity without groups. */
   async #protectedFrom({ topicId, partition, topic }: FoundPartition): Promise<number> {
     const groups = topic.config.protectUncommitted;
     if (groups.length === 0) return Infinity;
@@ -90,7 +91,7 @@ export class LogCleaner {
     for (const found of all.toSorted((a, b) => b.head.bytes - a.head.bytes)) {
       if (excess <= 0) return;
       if (found.topic.config.cleanup === 'compact') continue;
-      // After a failure the deleted bytes are unknown: the next round counts anew.
+      // After a failure the deleted bytes are unknown: the next pass counts the bytes again.
       excess = await this.#shrink(found, excess).catch(() => 0);
     }
   }
@@ -107,7 +108,7 @@ export class LogCleaner {
     }
     const left = excess - (bytes - (await cleaner.head()).bytes);
     const oldest = await cleaner.oldestRow();
-    // An excess of less than a row ends the cleaning: no other partition is emptied for it.
+    // An excess smaller than the oldest row ends the pass: no other partition loses rows for it.
     if (oldest === undefined || oldest.nextOffset > protectedFrom) return left;
     return left < oldest.bytes.byteLength ? 0 : left;
   }

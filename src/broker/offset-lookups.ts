@@ -14,7 +14,7 @@ type Run = <T>(use: (session: StoreSession) => Promise<T>) => Promise<T>;
 /**
  * Looks up offsets as of the call. A client's requests arrive in the order of its calls, but a
  * look-up reads the store several times, and a later append of that client could land between the
- * reads. So appends wait for the look-ups that came before them.
+ * reads. So appends wait for the look-ups that arrived before them.
  */
 export class OffsetLookups {
   readonly #run: Run;
@@ -31,16 +31,18 @@ export class OffsetLookups {
     this.#run = run;
   }
 
-  /** The offset of one place in each partition of the topics that the subscription matches. */
-  async ofTopics(request: Request<'listTopicOffsets'>): Promise<TopicOffsets[]> {
+  /**
+   * The offset of one `OffsetSpec` in each partition of the topics that the subscription matches.
+   */
+  async listTopicOffsets(request: Request<'listTopicOffsets'>): Promise<TopicOffsets[]> {
     const rows = this.#matching(request);
     const found = (['disk', 'memory'] as const).map((storage) =>
-      this.holdAppendsFor(storage, this.#ofStorage(request, storage, rows)),
+      this.holdAppendsFor(storage, this.#offsetsInStorage(request, storage, rows)),
     );
     return (await Promise.all(found)).flat();
   }
 
-  async of(request: Request<'listOffsets'>): Promise<number[]> {
+  async listOffsets(request: Request<'listOffsets'>): Promise<number[]> {
     return Promise.all(
       request.map(({ topicId, partition, at }) => {
         const storage = isInMemory(topicId) ? 'memory' : 'disk';
@@ -60,15 +62,15 @@ export class OffsetLookups {
   }
 
   /**
-   * Resolves when every look-up that came before these appends has settled; `undefined` when there
-   * is none, as is usual.
+   * Resolves when every look-up that arrived before these appends has settled; `undefined` in the
+   * usual case, that no look-up is under way.
    */
-  before(appends: readonly { readonly topicId: string }[]): Promise<unknown> | undefined {
+  settledBefore(appends: readonly { readonly topicId: string }[]): Promise<unknown> | undefined {
     const { disk, memory } = this.#pending;
     if (disk.size + memory.size === 0) return undefined;
-    const isOnDisk = appends.some(({ topicId }) => !isInMemory(topicId));
-    const isHeld = appends.some(({ topicId }) => isInMemory(topicId));
-    return Promise.allSettled([...(isOnDisk ? disk : []), ...(isHeld ? memory : [])]);
+    const hasDisk = appends.some(({ topicId }) => !isInMemory(topicId));
+    const hasMemory = appends.some(({ topicId }) => isInMemory(topicId));
+    return Promise.allSettled([...(hasDisk ? disk : []), ...(hasMemory ? memory : [])]);
   }
 
   #matching({ subscription }: Request<'listTopicOffsets'>): Promise<TopicRow[]> {
@@ -77,7 +79,7 @@ export class OffsetLookups {
     );
   }
 
-  async #ofStorage(
+  async #offsetsInStorage(
     { at }: Request<'listTopicOffsets'>,
     storage: TopicStorage,
     listed: Promise<TopicRow[]>,
@@ -97,11 +99,14 @@ async function offsetsOf(
     const all = rows.flatMap(({ id, stores }) =>
       stores.map((_, partition) => ({ topicId: id, partition })),
     );
-    // All in one read. It fails where one partition does: then each is looked up by itself.
+    // One read covers all partitions, and fails when one of them is damaged. Then each partition is
+    // looked up by itself.
     const bounds = await session.partitions.bounds(all).catch((error: unknown) => {
-      if (isPassing(error)) throw error; // the storage is away
+      if (isPassing(error)) throw error; // the storage is unavailable, so every read would fail
     });
-    const offsets = bounds?.map((of) => (at === 'earliest' ? of.startOffset : of.endOffset));
+    const offsets = bounds?.map((bound) =>
+      at === 'earliest' ? bound.startOffset : bound.endOffset,
+    );
     if (offsets !== undefined) {
       return rows.map(({ id, name, stores }) => ({
         id,
@@ -110,15 +115,16 @@ async function offsetsOf(
       }));
     }
   }
-  const each = await Promise.all(rows.map((row) => offsetsOfOne(session, row, at)));
+  const each = await Promise.all(rows.map((row) => offsetsOfTopic(session, row, at)));
   return each.flatMap((topic) => topic ?? []);
 }
 
 /**
- * The offsets of one topic; `undefined` where it was deleted meanwhile. A partition that is damaged
- * has 0: whoever reads there is told what is wrong, and the other partitions go on.
+ * The offsets of one topic; `undefined` when the topic was deleted meanwhile. A damaged partition
+ * gets the offset 0: a fetch of that partition reports the damage, and the other partitions stay
+ * readable.
  */
-async function offsetsOfOne(
+async function offsetsOfTopic(
   { partitions, store, topics }: StoreSession,
   { id, name, stores }: TopicRow,
   at: OffsetSpec,

@@ -8,11 +8,11 @@ export interface BrokerOptions {
   readonly log: string;
   /** Where the log is stored; only `open` is used. */
   readonly store: Pick<StoreFactory, 'open'>;
-  /** What the broker takes from the place it runs in. Default: what that has by the web's names. */
+  /** The clock, locks, channels and random source of the context. Default: the web's globals. */
   readonly platform?: Platform;
 }
 
-/** Makes a broker; it opens its store at the first call. */
+/** Makes a broker, which opens its store at the first call. */
 export function openBroker({ log, store, platform = {} }: BrokerOptions): LogBroker {
   const { clock = systemClock, crypto, locks, openChannel } = platform;
   return new LogBroker({

@@ -12,15 +12,15 @@ export interface FoundPartition extends LocatedPartition {
 }
 
 /**
- * The most heads that one transaction reads: an append to any of these partitions waits for its
- * end.
+ * The most heads that one transaction reads: an append to any of these partitions waits for the
+ * transaction's end.
  */
 const HEADS_A_READ = 512;
 
 /**
- * The partitions of these topics on disk, with their heads. A partition whose topic was deleted
- * since `topics` was read has another head or none, and is left out; so is one whose head is
- * damaged.
+ * The partitions of these topics on disk, with their heads. Left out are partitions with a damaged
+ * head, and partitions whose topic was deleted since `topics` was read: their stores have no head,
+ * or the head of another topic.
  */
 export async function readHeads(
   store: Pick<Store, 'read'>,

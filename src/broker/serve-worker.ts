@@ -8,8 +8,8 @@ import type { LogBroker } from './log-broker.ts';
 import { openBroker } from './open-broker.ts';
 
 /**
- * A worker's global scope, or a port: `onconnect` tells a SharedWorker's scope, to which every tab
- * has a port of its own, from a dedicated worker's.
+ * A worker's global scope, or a port. The property `onconnect` distinguishes a SharedWorker's
+ * scope, to which every tab connects by its own port, from a dedicated worker's scope.
  */
 export interface WorkerScope extends EventTarget {
   postMessage(message: unknown, transfer?: Transferable[]): void;
@@ -18,14 +18,14 @@ export interface WorkerScope extends EventTarget {
 export interface ServeWorkerOptions {
   /** Where the logs are stored; only `open` is used. */
   readonly store: Pick<StoreFactory, 'open'>;
-  /** What the brokers take from the worker. Default: what that has by the web's names. */
+  /** The clock, locks, channels and random source of the worker. Default: the web's globals. */
   readonly platform?: Platform;
 }
 
 /**
  * Makes this worker a host of brokers: a SharedWorker serves every tab that connects, a dedicated
- * worker the tab that made it. Listeners are attached at once, before anything is awaited: a
- * message that comes earlier would be lost.
+ * worker serves the tab that made it. Listeners are attached at once, before any `await`: a message
+ * that arrived before its listener would be lost.
  */
 export function serveWorker(
   scope: WorkerScope,
@@ -35,7 +35,7 @@ export function serveWorker(
   const brokerId = randomId(crypto);
   const forever = new AbortController().signal;
   const alive = holdLivenessLock('broker', brokerId, forever, locks);
-  alive.catch(() => {}); // each tab that says hello gets the error
+  alive.catch(() => {}); // the hello of each tab rejects with the error
   const brokers = new Map<string, LogBroker>();
 
   const brokerOf = (log: string): LogBroker => {

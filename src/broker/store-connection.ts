@@ -17,26 +17,26 @@ export interface StoreConnectionOptions
    * With `mustExist`, rejects with `CLOSED` where the log does not exist, instead of creating it.
    */
   readonly openStore: (options: { readonly mustExist: boolean }) => Promise<Store>;
-  /** Called once the log was deleted: this broker serves nobody any more. */
+  /** Called once, when the log was deleted: every later call rejects. */
   readonly onDeleted: () => void;
 }
 
 /**
  * The sessions of one log in a broker, one after the other: a session lasts as long as its
- * connection to the store. Every session is of the log that the first one had: where that log is
- * gone, or another one has its name, the broker ends, and later openers get a new broker.
+ * connection to the store. Every session has the log id of the first session. When that log was
+ * deleted, or another log has its name, the broker closes, and later openers get a new broker.
  *
- * Only a client that opens the log for the first time may create it. A call of any other client
- * reaches a broker without a session when the worker before has died, and the log may have been
- * deleted meanwhile.
+ * Only a client that opens the log for the first time may create the log. Calls of other clients
+ * can reach a broker without a session, after the previous worker died. The log may have been
+ * deleted meanwhile, and must not be created again.
  */
 export class StoreConnection {
   readonly #options: StoreConnectionOptions;
   #session: Promise<StoreSession> | undefined;
   #memory: MemoryPartitions | undefined;
-  /** The id of the broker's log, the same for good; `undefined` before the first session. */
+  /** The id of the broker's log, which never changes; `undefined` before the first session. */
   #logId: string | undefined;
-  /** The error of calls after the end; `undefined` until then. */
+  /** The error that calls after `close()` reject with; `undefined` until then. */
   #closed: TablogError | undefined;
 
   constructor(options: StoreConnectionOptions) {
@@ -47,24 +47,24 @@ export class StoreConnection {
     return this.#closed !== undefined;
   }
 
-  /** The error of calls after the log was deleted; `undefined` until then. */
+  /** The error that calls after the log's deletion reject with; `undefined` until then. */
   get deletion(): TablogError | undefined {
     return isLogDeleted(this.#closed) ? this.#closed : undefined;
   }
 
-  /** The session, if there is one. */
+  /** The open session; `undefined` without one. */
   get current(): Promise<StoreSession | undefined> {
     return this.#session?.catch(() => undefined) ?? Promise.resolve(undefined);
   }
 
-  /** The session. Throws `CLOSED` where the log does not exist. */
+  /** The session, opened when there is none. Throws `CLOSED` where the log does not exist. */
   open(): Promise<StoreSession> {
     if (this.#closed !== undefined) return Promise.reject(this.#closed);
     this.#session ??= this.#connect(true);
     return this.#session;
   }
 
-  /** The session, of a new log where none exists and this broker has had none. */
+  /** As `open`, but creates a missing log unless this broker has had a session of a log before. */
   async openOrCreate(): Promise<StoreSession> {
     for (;;) {
       const isJoined = this.#session !== undefined || this.#closed !== undefined;
@@ -72,16 +72,16 @@ export class StoreConnection {
       try {
         return await this.open();
       } catch (error) {
-        // The attempt under way was of a client that had the log before, and may not create it.
-        const isOfOther = isJoined && this.#closed === undefined && isLogDeleted(error);
-        if (!isOfOther) throw error;
+        // The attempt that this call joined began without the right to create the log.
+        const mayRetry = isJoined && this.#closed === undefined && isLogDeleted(error);
+        if (!mayRetry) throw error;
       }
     }
   }
 
   /**
-   * Runs `use` on the open log. A connection that the browser closed is opened anew, once, where
-   * that is safe: the error says that nothing was stored.
+   * Runs `use` on the open log. After the browser has closed the connection, `use` runs once more
+   * on a new connection, provided that the error says that nothing was stored.
    */
   async run<T>(
     use: (session: StoreSession) => Promise<T>,
@@ -99,7 +99,7 @@ export class StoreConnection {
     }
   }
 
-  /** The session of the log `logId`. Throws `CLOSED` where that log was deleted. */
+  /** The session of the log `logId`. Throws `CLOSED` when that log was deleted. */
   async openOf(logId: string): Promise<StoreSession> {
     const session = await this.open();
     if (this.#logId !== logId) throw logDeleted(this.#options.name);
@@ -118,7 +118,7 @@ export class StoreConnection {
   async #connect(mustExist: boolean): Promise<StoreSession> {
     try {
       const { store, logId } = await this.#openLog(mustExist);
-      // A log with another id was created since: this broker's clients had the deleted one.
+      // Another log id means that the log of this broker's clients was deleted and created again.
       const isOther = this.#logId !== undefined && this.#logId !== logId;
       if (isOther) this.#end(logDeleted(this.#options.name));
       if (this.#closed !== undefined) {
@@ -148,7 +148,8 @@ export class StoreConnection {
   }
 
   async #openLog(mustExist: boolean): Promise<{ readonly store: Store; readonly logId: string }> {
-    // No back-off: the browser closed what it had just opened, and a second one is opened at once.
+    // A browser can close a connection that it has just opened. The second connection opens at
+    // once, without back-off.
     for (let tries = 1; ; tries++) {
       const store = await this.#options.openStore({ mustExist });
       try {
@@ -161,10 +162,10 @@ export class StoreConnection {
     }
   }
 
-  /** The topics in memory, which outlive a connection to the store. */
+  /** The partitions of topics in memory, which outlive a connection to the store. */
   #memoryOf(logId: string): MemoryPartitions {
     if (this.#memory !== undefined) {
-      this.#memory.topicsChanged(); // no hint of that was heard without a connection
+      this.#memory.topicsChanged(); // without a session this broker ignored the hints of changes
       return this.#memory;
     }
     const catalog = async (): Promise<TopicCatalog> => (await this.open()).topics;
@@ -178,8 +179,8 @@ function closedError(): TablogError {
 }
 
 /**
- * Whether the connection was lost before anything was stored. Not where the database did not answer
- * in time: whoever called cannot wait for as long again.
+ * Whether the connection was lost before anything was stored. False for `STORAGE_TIMEOUT`: the
+ * caller has already waited for one deadline, and a second attempt could take as long.
  */
 export function isCutOff(error: unknown): boolean {
   return error instanceof TablogError && error.retriable && error.code !== STORAGE_TIMEOUT.code;

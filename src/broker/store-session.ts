@@ -24,19 +24,19 @@ export interface StoreSessionOptions {
   readonly clock: Clock;
   readonly liveness: Liveness;
   readonly platform: Platform;
-  /** Topics in memory, which outlive the connection. */
+  /** The partitions of topics in memory, which outlive the connection. */
   readonly memory: MemoryPartitions;
-  /** Tells the other brokers. */
+  /** Posts a hint to the other brokers. */
   readonly post: (hint: Hint) => void;
   readonly onAppended: (appended: readonly AppendedHint[]) => void;
 }
 
-/** Per broker. */
+/** The bytes of recent batches that one broker caches, over all partitions. */
 const TAIL_BYTES = 16 * 1024 * 1024;
 
 /**
- * A log as long as one connection to its store lasts: everything that is remembered is dropped with
- * the connection, because the store may be another one when it opens again.
+ * A log over one connection to its store. Every cache ends with the connection, because hints are
+ * missed until the next connection, which may even be to another log of the same name.
  */
 export class StoreSession {
   readonly store: Store;
@@ -72,7 +72,7 @@ export class StoreSession {
       tailBytes: TAIL_BYTES,
       resolve: (name) => topics.resolve(name),
       onCommitted: (committed) => {
-        rounds.soon();
+        schedule.soon();
         onAppended(
           committed.map(({ topicId, partition, segments }) => ({
             topicId,
@@ -100,20 +100,20 @@ export class StoreSession {
         post({ kind: 'trimmed', ...name });
       },
     });
-    const rounds = new CleaningSchedule(clock, async (signal) => {
+    const schedule = new CleaningSchedule(clock, async (signal) => {
       const [log] = await store.read([logRef]);
       await runIfLockAvailable(`janitor/${log!.logId}`, () => cleaner.clean(signal), locks);
     });
     const closed = (): void => {
-      rounds.close();
+      schedule.close();
       coordinator.close();
     };
     store.closed.addEventListener('abort', closed, { once: true });
-    if (store.closed.aborted) closed(); // it was handed over closed
+    if (store.closed.aborted) closed(); // `abort` does not fire again on an aborted signal
     else coordinator.start();
   }
 
-  /** Stores the batches and the offsets, all or nothing; the place of each batch. */
+  /** Stores the batches and the offsets in one transaction; resolves with each batch's offsets. */
   transact(
     appends: readonly Append[],
     { commits, durability, producer }: Omit<TransactRequest, 'appends'>,
@@ -123,7 +123,7 @@ export class StoreSession {
     return this.disk.transact(appends, durability, [...fence, ...rows]);
   }
 
-  /** Topics were made, changed or deleted, here or elsewhere. */
+  /** Drops cached topics after any broker created, changed or deleted a topic. */
   topicsChanged(): void {
     this.topics.forget();
     this.#retained.soon();
@@ -131,12 +131,10 @@ export class StoreSession {
     this.groups.topicsChanged();
   }
 
-  /**
-   * Drops the state of deleted topics; fetches and members that wait for one get `UNKNOWN_TOPIC`.
-   */
+  /** Drops the cached tails of deleted topics; fetches that wait for one get `UNKNOWN_TOPIC`. */
   async #retain(): Promise<void> {
-    // Without waiting fetches the topics need not be read: nobody has to be told, and every cached
-    // tail can be read again.
+    // Without waiting fetches all tails are dropped, and the topics need not be read: no fetch
+    // needs an answer, and every tail can be read again from the store.
     const { fetcher } = this.disk;
     fetcher.retain(fetcher.isWaitedFor ? await this.topics.ids() : new Set());
   }

@@ -1,9 +1,9 @@
 import { isRegExp } from '../base/brand.ts';
 
 /**
- * A copy of a row, as IndexedDB makes one: of numbers, texts, plain objects, arrays, buffers, typed
- * arrays and regular expressions. `structuredClone` is slower, and missing in Jest's jsdom. Throws
- * a `TypeError` for anything else.
+ * A copy of a row, as IndexedDB would store it. A row consists of primitive values, plain objects,
+ * arrays, buffers, typed arrays and regular expressions; any other value throws a `TypeError`.
+ * `structuredClone` is slower, and Jest's jsdom does not have it.
  */
 export function cloneRow<T>(value: T): T {
   return clone(value) as T;

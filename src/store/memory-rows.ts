@@ -14,7 +14,7 @@ import type {
   Writer,
 } from './store.ts';
 
-/** Rows in memory, gone with their context. Stores are made when they are first used. */
+/** Rows in memory, which end with their context. A named store is created at its first use. */
 export class MemoryRows implements RowStore {
   readonly #stores = new Map<string, MemoryTable>();
   readonly #closing = new AbortController();
@@ -45,7 +45,7 @@ export class MemoryRows implements RowStore {
     });
   }
 
-  /** `decide` can add to `scope` the names of further stores to which it writes. */
+  /** `decide` can add the names of stores that it writes to, and reads no row of, to `scope`. */
   async update<const Refs extends readonly RowRef<unknown>[], Result>(
     refs: Refs,
     decide: (rows: RowsOf<Refs>, write: Writer, scope: Set<string>) => Synchronous<Result>,
@@ -93,9 +93,10 @@ export class MemoryRows implements RowStore {
   }
 }
 
-/** One object store: rows by key, and its numeric keys in order. */
+/** One object store in memory. */
 class MemoryTable {
   readonly #rows = new Map<string | number, unknown>();
+  /** The numeric keys in ascending order: the base offsets of segments. */
   readonly #offsets: number[] = [];
 
   get(key: Key): unknown {
@@ -146,7 +147,7 @@ class MemoryTable {
     return { segments, nextBaseOffset: this.#offsets[i] };
   }
 
-  /** How many offsets are at most `offset`. */
+  /** The number of base offsets up to and including `offset`. */
   #after(offset: number): number {
     let low = 0;
     let high = this.#offsets.length;

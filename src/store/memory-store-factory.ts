@@ -11,9 +11,9 @@ interface MemoryLog {
 }
 
 /**
- * Logs in memory, each as long as what this returned is: for tests, and where nothing has to last.
- * Several brokers of one thread can have a log open, as they can a database; the log stays when
- * they close it.
+ * Logs in memory, which last as long as the returned factory: for tests, and for logs that need not
+ * outlive their context. Several brokers of one thread can open the same log, as several
+ * connections can open one database. The log stays when they close it.
  */
 export function memoryStore(): StoreFactory {
   const logs = new Map<string, MemoryLog>();

@@ -4,7 +4,9 @@ import { newLogRows, numberedPartitions } from './numbered-partitions.ts';
 import { topicsVersionRef } from './schema.ts';
 import type { PartitionWriter, RowRef, RowsOf, Store, Synchronous } from './store.ts';
 
-/** A new log in memory, for tests, demos and contexts without IndexedDB: gone with its context. */
+/**
+ * A new log in memory, for tests, demos and contexts without IndexedDB. It ends with its context.
+ */
 export function openMemoryStore(now: number = Date.now(), random?: RandomSource): Store {
   return new MemoryStore(now, random);
 }

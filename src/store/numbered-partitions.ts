@@ -11,13 +11,15 @@ import type { Key, PartitionWriter, RowRef, Writer } from './store.ts';
 import { hasShape } from './stored-row.ts';
 import type { RowShape } from './stored-row.ts';
 
-/** `meta` / 'pool' of a store that makes partition stores at will. */
+/** `meta` / 'pool' of a store that can create a partition store at any time. */
 export interface NumberedPartitionsRow extends TopicsVersionRow {
-  /** How many partition stores were taken so far: the number of the next one. */
+  /**
+   * The number of partition stores taken so far, which is also the next partition store's number.
+   */
   readonly size: number;
 }
 
-/** A row, and where it is. */
+/** A row and its address. */
 export interface PlacedRow {
   readonly store: string;
   readonly key: Key;
@@ -25,9 +27,9 @@ export interface PlacedRow {
 }
 
 /**
- * The rows of a log that is made `now` (milliseconds since 1970), for stores that use
- * `numberedPartitions`. A store puts them in the transaction that makes the log. `crypto` is what
- * `open` has got: the log has a random id.
+ * The first rows of a log that is created at `now` (milliseconds since 1970), for stores that use
+ * `numberedPartitions`. A store puts these rows in the transaction that creates the log. `crypto`
+ * is the `crypto` of `open`'s options: the source of the log's random id.
  */
 export function newLogRows(now: number, crypto?: RandomSource): readonly PlacedRow[] {
   const partitions: NumberedPartitionsRow = { size: 0, version: 0 };
@@ -38,10 +40,10 @@ export function newLogRows(now: number, crypto?: RandomSource): readonly PlacedR
 }
 
 /**
- * A `PartitionWriter` over a `Writer`, for stores that can make a partition store at any time: each
- * one taken has the next number, and no number is used again. `row` is what the transaction has
- * read at `topicsVersionRef`; `onTaken` is called with the name of each store that is taken. Throws
- * `LOG_CORRUPT` where the row is lost or damaged.
+ * A `PartitionWriter` over a `Writer`, for stores that can create a partition store at any time.
+ * Each taken partition store gets the next number, and no number is used again. `row` is the row
+ * that the transaction has read at `topicsVersionRef`; `onTaken` is called with the name of each
+ * taken partition store. Throws `LOG_CORRUPT` when the row is lost or damaged.
  */
 export function numberedPartitions(
   row: unknown,

@@ -2,19 +2,21 @@ import { sleep } from '../platform/clock.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { RowStore } from './store.ts';
 
-/** What background work does with a store. */
+/** The operations of a store that background work uses. */
 export type TendedStore = Pick<RowStore, 'read' | 'readSegments' | 'update'>;
 
-/** For each millisecond of background work, so many are everybody else's. */
+/** The milliseconds left to foreground transactions after each millisecond of background work. */
 const PAUSE_RATIO = 3;
 
-/** Longer ones would be a clock's that was set, or a database's that hangs. */
+/**
+ * Bounds the pause after a transaction that seems long because a clock was set or a database hung.
+ */
 const MAX_PAUSE_MS = 250;
 
 /**
- * The store for background work: each transaction is followed by a pause that grows with it,
- * because a browser serves the transactions of a database one after the other, and one in memory
- * keeps the thread.
+ * A store for background work, which pauses after each transaction in proportion to its duration.
+ * The pause lets foreground transactions run: a browser runs the transactions of a database one
+ * after the other, and a store in memory blocks the thread.
  */
 export function pacedStore(store: TendedStore, clock: Clock): TendedStore {
   const paced = async <T>(work: () => Promise<T>): Promise<T> => {

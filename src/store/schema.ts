@@ -7,12 +7,12 @@ import { damagedRow, hasShape } from './stored-row.ts';
 import type { RowShape } from './stored-row.ts';
 
 /**
- * The rows of a log, in named stores; in IndexedDB a database a log. Names and key shapes are
- * stored: a change of any of them is a new format version.
+ * The rows of a log, in named stores. In IndexedDB each log is a database. Names and key shapes are
+ * stored, so a change of any of them is a new format version.
  *
  *     store           key                             value
  *     meta            'log'                           LogRow
- *                     'pool'                          TopicsVersionRow, and more that the store adds
+ *                     'pool'                          TopicsVersionRow, and the store's own fields
  *     topics          topic name                      the topic's id, stores and configuration
  *     groups          group id                        group state
  *     offsets         [group, topic id, partition]    committed offset
@@ -30,39 +30,42 @@ export const PRODUCERS = 'producers';
 export const SYSTEM_STORES: readonly string[] = [META, TOPICS, GROUPS, OFFSETS, PRODUCERS];
 
 /**
- * History: 1, the first.
- * A reader refuses a newer version, and would upgrade an older one.
+ * The version of the stored format. History: 1 is the first version. A reader refuses a newer
+ * version, and would upgrade an older version.
  */
 export const FORMAT_VERSION = 1;
 
 export const HEAD_KEY = 'head';
 
-/** `meta` / 'log': what log this is. */
+/** `meta` / 'log': the identity and the limits of the log. */
 export interface LogRow {
   readonly format: number;
-  /** Made with the database: another id means that the old log is gone, offsets and all. */
+  /** Created with the database: another id means that the old log and its offsets were deleted. */
   readonly logId: string;
   /** Milliseconds since 1970. */
   readonly createdAt: number;
-  /** Bytes of all topics together, beyond which the oldest records go; null: no bound. */
+  /**
+   * The bytes of all topics together beyond which the oldest records are deleted; null: no bound.
+   */
   readonly maxBytes: number | null;
-  /** What was known of the clock when somebody looked last. */
+  /** The trust in the clock at the last retention check; see `trustTime`. */
   readonly time?: { readonly seenAt: number; readonly doubtedAt: number | null };
 }
 
 export const logRef: RowRef<LogRow> = { store: META, key: 'log' };
 
-/**
- * `meta` / 'pool': the version of the topics, beside what the store itself keeps of its partitions.
- */
+/** `meta` / 'pool': the version of the topics, beside the store's own record of its partitions. */
 export interface TopicsVersionRow {
-  /** Goes up with every topic that is made, grown or deleted: whoever has read topics can tell. */
+  /**
+   * Rises with every topic that is created, grown or deleted, so that a cache of topics can be
+   * checked.
+   */
   readonly version: number;
 }
 
 export const topicsVersionRef: RowRef<TopicsVersionRow> = { store: META, key: 'pool' };
 
-/** The version of the topics. Where the row is lost, a constant: groups go on. */
+/** The version of the topics. A constant when the row is lost, so that groups stay usable. */
 export function topicsVersionOf(row: unknown): number {
   return hasShape(row, TOPICS_VERSION) ? row.version : -1;
 }
@@ -70,8 +73,8 @@ export function topicsVersionOf(row: unknown): number {
 const TOPICS_VERSION: RowShape<TopicsVersionRow> = { version: 'integer' };
 
 /**
- * The error of a row at `topicsVersionRef` that is lost, or is not what the store wrote: no topic
- * can be created or deleted without it, and all that exist go on.
+ * The error of a lost or damaged row at `topicsVersionRef`. Without the row no topic can be created
+ * or deleted, and the existing topics stay usable.
  */
 export function damagedPartitions(): TablogError {
   const next = 'Copy what you need of the topics that exist, then delete the log.';
@@ -82,14 +85,14 @@ export function partitionStore(number: number): string {
   return `partition-${String(number).padStart(3, '0')}`;
 }
 
-/** The row of a log that is made now. A store puts it at `logRef` when it makes a log. */
+/** The row of a log that is created at `now`. A store puts it at `logRef` when it creates a log. */
 export function newLogRow(now: number, random?: RandomSource): LogRow {
   return { format: FORMAT_VERSION, logId: randomId(random), createdAt: now, maxBytes: null };
 }
 
 /**
- * Checks the row at `logRef` of a log that has been opened, before anything else is read of it.
- * Throws `FORMAT_TOO_NEW` or `LOG_CORRUPT` unless this version can read the log.
+ * Checks the row at `logRef` of a log that a store opens. A store calls it before it reads any
+ * other row. Throws `FORMAT_TOO_NEW` or `LOG_CORRUPT` unless this version can read the log.
  */
 export function checkFormat(name: string, log: LogRow | undefined): void {
   if (log === undefined) {

@@ -36,27 +36,28 @@ const RULES: Readonly<Record<StoreErrorCode, ErrorRule>> = {
 };
 
 export interface StoreErrorOptions {
-  /** What failed underneath. */
+  /** The error of the underlying storage. */
   readonly cause?: unknown;
-  /** Facts that survive a worker's border. */
+  /** Facts that can be cloned, so that they reach the tab from a worker. */
   readonly details?: ErrorDetails;
 }
 
 /**
  * An error of a store. The code decides what tablog does:
  *
- * - `STORAGE_UNAVAILABLE`: nothing was stored, and it may be the next time. The call is repeated,
- *   on a new connection where the store is closed.
- * - `STORAGE_TIMEOUT`: the same, after so long a wait that nobody repeats the call at once.
- * - `STORAGE_BLOCKED`: the log cannot be opened as long as somebody else has it.
- * - `STORAGE_FULL`: nothing was stored, for want of space.
- * - `OUTCOME_UNKNOWN`: it may have been stored. Batches are sent again with their numbers, and
- *   stored once.
- * - `LOG_CORRUPT`, `FORMAT_TOO_NEW`: what is stored cannot be read.
+ * - `STORAGE_UNAVAILABLE`: nothing was stored, and a later call may succeed. tablog repeats the
+ *   call, on a new connection when the store is closed.
+ * - `STORAGE_TIMEOUT`: as `STORAGE_UNAVAILABLE`, but after so long a wait that tablog does not
+ *   repeat the call at once.
+ * - `STORAGE_BLOCKED`: the log cannot be opened as long as another connection has it.
+ * - `STORAGE_FULL`: nothing was stored, for lack of space.
+ * - `OUTCOME_UNKNOWN`: the write may have been stored. tablog sends batches again with the same
+ *   sequence numbers, so that they are stored once.
+ * - `LOG_CORRUPT`, `FORMAT_TOO_NEW`: the stored rows cannot be read.
  * - `CLOSED`: the store was closed by its owner.
  *
  * `happened` is half a sentence with the values, in lower case and without a full stop: the code's
- * next step follows. Throws a `TypeError` for another code.
+ * advice follows it in the message. Throws a `TypeError` for any other code.
  */
 export function storeError(
   code: StoreErrorCode,

@@ -5,34 +5,34 @@ import type { Store } from './store.ts';
 
 export interface OpenStoreOptions {
   /**
-   * `false`: a log that is missing is made. `true`: `open` rejects with `logDeleted(log)`, because
-   * the log was deleted since its tabs have opened it.
+   * `false`: `open` creates a missing log. `true`: `open` rejects with `logDeleted(log)` for a
+   * missing log, because the log was deleted after its tabs had opened it.
    */
   readonly mustExist: boolean;
-  /** The broker's clock: for deadlines, and the time of the log's making. */
+  /** The broker's clock: for deadlines, and for the time of the log's creation. */
   readonly clock: Clock;
   /** The broker's source of ids, for `newLogRows`; `undefined`: the context's own. */
   readonly crypto?: RandomSource | undefined;
 }
 
-/** Where logs are stored, by name: `indexedDB` of the page, one database, a folder of files. */
+/** Opens logs by name: in the page's `indexedDB`, in one database, in a folder of files. */
 export interface StoreFactory {
   /**
-   * Opens the log. Each call is a connection of its own: brokers of one log have one each, and what
-   * one of them stores the others read. Closing one leaves the log and the other connections.
-   * Rejects with a `TablogError`; see `storeError`.
+   * Opens the log. Each call makes a new connection: every broker of a log has its own connection,
+   * and reads the rows that other brokers have stored. Closing a connection leaves the log and its
+   * other connections open. Rejects with a `TablogError`; see `storeError`.
    */
   open(log: string, options: OpenStoreOptions): Promise<Store>;
-  /** The names of the logs, in any order, without opening one. */
+  /** Lists the names of the logs, in any order, without opening any log. */
   list(): Promise<readonly string[]>;
   /**
-   * Deletes the log, and closes every connection to it with `logDeleted(log)` as the reason. Does
-   * nothing where there is no such log.
+   * Deletes the log, and closes every connection to the log with `logDeleted(log)` as the reason.
+   * Does nothing when no such log exists.
    */
   delete(log: string): Promise<void>;
 }
 
-/** Throws a `TypeError` for what is no `StoreFactory`. */
+/** Throws a `TypeError` unless `store` is a `StoreFactory`. */
 export function checkStoreFactory(what: string, store: unknown): void {
   checkMethods(what, store, ['open', 'list', 'delete']);
 }

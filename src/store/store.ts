@@ -4,84 +4,89 @@ export type Key = string | number | readonly (string | number)[];
 
 declare const rowType: unique symbol;
 
-/** The address of a row, typed by what is stored there. */
+/** The address of a row, typed by the row's value. */
 export interface RowRef<T> {
   readonly store: string;
   readonly key: Key;
   readonly [rowType]?: T;
 }
 
-/** What the rows of `Refs` hold, in their order; `undefined` where there is no row. */
+/** The values of the rows at `Refs`, in the order of `Refs`; `undefined` for a missing row. */
 export type RowsOf<Refs extends readonly RowRef<unknown>[]> = {
   readonly [I in keyof Refs]: Refs[I] extends RowRef<infer T> ? T | undefined : never;
 };
 
 /**
- * What a transaction writes. Only into stores that it also reads a row of: that is how the store
- * knows which to lock.
+ * The writes of a transaction. A transaction writes only to stores that it reads a row of: the
+ * store knows by the rows which named stores to lock.
  */
 export interface Writer {
   put(store: string, key: Key, value: unknown): void;
   delete(store: string, key: Key): void;
   /**
-   * Deletes the segments from the base offset `from` on, up to the one before `to`: cheaper than
-   * each.
+   * Deletes the segments with a base offset of at least `from` and less than `to`. One range costs
+   * less than a `delete` for each segment.
    */
   deleteSegments(store: string, from: number, to: number): void;
   clear(store: string): void;
 }
 
 /**
- * What a transaction writes that makes, grows or deletes topics. A topic's row has the numbers of
- * its partition stores, and `partitionStore(number)` is the name of one.
+ * The writes of a transaction that creates, grows or deletes topics. A topic's row has the numbers
+ * of its partition stores, and `partitionStore(number)` is the name of a partition store.
  */
 export interface PartitionWriter extends Writer {
   /**
-   * Takes `count` partition stores that no topic has; returns their numbers. They are empty, and
-   * the transaction can write to them, although it reads no row of them.
+   * Takes `count` partition stores that no topic has; returns their numbers. Taken partition stores
+   * are empty, and the transaction can write to them although it reads no row of them.
    */
   takePartitions(count: number): readonly number[];
   /**
-   * Gives partition stores back, and deletes their rows. The transaction must read a row of each.
+   * Frees partition stores, and deletes their rows. The transaction must read a row of each
+   * partition store.
    */
   freePartitions(numbers: readonly number[]): void;
-  /** Raises the `version` of the row at `topicsVersionRef`. Nobody else writes that row. */
+  /**
+   * Raises the `version` of the row at `topicsVersionRef`. Only a `PartitionWriter` writes that
+   * row.
+   */
   topicsChanged(): void;
 }
 
 /**
- * How safe a write is when `update` resolves (IndexedDB's durability hint).
- * 'relaxed': handed to the operating system: survives a crash of the browser, not a power cut.
- * 'strict': flushed to the disk.
+ * The safety of a write when `update` resolves: IndexedDB's durability hint,
+ * https://w3c.github.io/IndexedDB/#transaction-durability-hint
+ * 'relaxed': the operating system has the write, which survives a crash of the browser but not a
+ * power cut. 'strict': the write is flushed to the disk.
  */
 export type Durability = 'relaxed' | 'strict';
 
 export interface SegmentsRequest {
   readonly store: string;
-  /** Begin with the segment that covers this offset. */
+  /** The read begins with the segment that covers this offset. */
   readonly from: number;
-  /** Stop when this many bytes are reached; at least one segment comes if there is one. */
+  /** The read stops at this many bytes, but reads at least one segment if any segment exists. */
   readonly maxBytes: number;
-  /** Or this many segments. Default: no bound. */
+  /** The read also stops at this many segments. Default: no bound. */
   readonly maxRows?: number;
 }
 
 /** A row of a partition store. */
 export interface StoredSegment {
-  /** The row's key: what its first record's offset must be. */
+  /** The row's key, which must be the offset of the segment's first record. */
   readonly baseOffset: number;
   readonly bytes: ArrayBuffer;
 }
 
 export interface SegmentsRead {
-  /** The row 'head'. */
+  /** The value of the row 'head'. */
   readonly head: unknown;
   readonly segments: readonly StoredSegment[];
-  /** The key of the row after these, if there is one. */
+  /** The base offset of the segment after these; `undefined` at the end of the partition. */
   readonly nextBaseOffset: number | undefined;
 }
 
-/** Rows in named stores, with transactions: as much of a `Store` as a partition needs. */
+/** Rows in named stores, with transactions: the part of a `Store` that a partition needs. */
 export interface RowStore {
   /** Reads rows as of one moment. */
   read<const Refs extends readonly RowRef<unknown>[]>(refs: Refs): Promise<RowsOf<Refs>>;
@@ -93,9 +98,9 @@ export interface RowStore {
   readSegments(requests: readonly SegmentsRequest[]): Promise<SegmentsRead[]>;
 
   /**
-   * Reads the rows of `refs`, hands them to `decide`, and writes what it writes, in one
-   * transaction. `decide` is synchronous by nature: whatever takes time comes before. When it
-   * throws, nothing is written and `update` rejects with what it threw.
+   * Reads the rows at `refs`, passes them to `decide`, and stores the writes of `decide`, all in
+   * one transaction. `decide` is synchronous, so asynchronous work must come before `update`. When
+   * `decide` throws, nothing is written, and `update` rejects with the thrown error.
    */
   update<const Refs extends readonly RowRef<unknown>[], Result>(
     refs: Refs,
@@ -104,35 +109,37 @@ export interface RowStore {
   ): Promise<Result>;
 
   /**
-   * Aborted, with a `TablogError` as the reason, when the store is closed, by us or by the browser.
+   * Aborts, with a `TablogError` as the reason, when the store is closed: by `close()`, or by the
+   * browser.
    */
   readonly closed: AbortSignal;
 
-  /** Closes the store; what is in flight still settles. */
+  /** Closes the store; calls under way still settle. */
   close(reason?: TablogError): void;
 }
 
 /**
  * One connection to a log's rows. An implementation promises, and `storeContract()` of
  * 'tablog/store-contract' tests:
- * - `update` is atomic and serial: it reads, decides and writes with no other write in between, of
- *   this connection or another;
- * - it resolves when the transaction has completed, and never earlier;
- * - every promise settles, also when the browser closes the database under it;
- * - values are copies: nothing is shared between the caller and what is stored. They are of texts,
+ * - `update` is atomic and serial: between its reads and its writes there is no other write, of
+ *   this connection or any other;
+ * - `update` resolves when the transaction has completed, and never earlier;
+ * - every promise settles, even when the browser closes the database during the call;
+ * - values are copies: the caller shares no object with the store. Values consist of strings,
  *   numbers, booleans, null, `undefined`, arrays, plain objects, buffers, typed arrays and regular
- *   expressions, as `structuredClone` copies them;
- * - stores need not be made before they are written to, except partition stores, which
- *   `updatePartitions` takes. Keys of one store are all texts, all arrays, or numbers and the text
- *   'head'; numbers come first.
+ *   expressions, copied as by `structuredClone`;
+ * - a named store need not be created before the first write to it, except for partition stores,
+ *   which `updatePartitions` takes. The keys of one store are all strings, all arrays, or numbers
+ *   and the string 'head'; numbers come first.
  *
- * A rejection is a `TablogError`, as `storeError` makes it. `OUTCOME_UNKNOWN` where it may have
- * been stored; any other code means that nothing was.
+ * A rejection is a `TablogError`, as `storeError` makes it. `OUTCOME_UNKNOWN` means that the write
+ * may have been stored; any other code means that nothing was stored.
  */
 export interface Store extends RowStore {
   /**
    * As `update`, and `decide` can take and free partition stores. `decide` may run more than once,
-   * where the store has to find out how many it takes: what it does the last time counts.
+   * because a store may have to find out how many partition stores `decide` takes. Only its last
+   * run counts.
    */
   updatePartitions<const Refs extends readonly RowRef<unknown>[], Result>(
     refs: Refs,
@@ -141,5 +148,8 @@ export interface Store extends RowStore {
   ): Promise<Result>;
 }
 
-/** Anything but a promise: an `await` inside a transaction ends it in Firefox and WebKit. */
+/**
+ * Any type but a promise: an `await` inside a transaction ends the transaction in Firefox and
+ * WebKit.
+ */
 export type Synchronous<T> = T extends PromiseLike<unknown> ? never : T;

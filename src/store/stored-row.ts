@@ -4,7 +4,7 @@ import type { RowRef } from './store.ts';
 
 type Kind = 'string' | 'number' | 'integer' | 'array' | 'object';
 
-/** The fields of a row that its readers rely on, and the kind of each. */
+/** The fields of a row that its readers rely on, and the kind of each field. */
 export type RowShape<T> = { readonly [K in keyof T]?: Kind };
 
 /**
@@ -25,10 +25,7 @@ function isOfKind(value: unknown, kind: Kind): boolean {
   return typeof value === kind && value !== null;
 }
 
-/**
- * The error of a row that has another shape than this version writes: the row's address, and the
- * way out.
- */
+/** The error of a row whose shape differs from the shape that this version writes. */
 export function damagedRow({ store, key }: RowRef<unknown>, next: string): TablogError {
   const address = Array.isArray(key) ? key.join('/') : String(key);
   const happened = `the row '${address}' of the store '${store}' is not what was written`;

@@ -8,7 +8,7 @@ import { offsetRef } from '../rows/offset-row.ts';
 import type { CommitNumber, OffsetRow } from '../rows/offset-row.ts';
 import type { Writer } from '../../store/store.ts';
 
-/** Whose commits these are: when they were made, and of which log. */
+/** The fields that all offsets of one commit share: the group, the time and the log. */
 export interface CommitStamp {
   readonly groupId: string;
   readonly committedAt: number;
@@ -27,9 +27,9 @@ export function writeOffset(
 }
 
 /**
- * Writes a member's commits, in the transaction that has read its group. Throws `FENCED`, and
- * writes nothing, where the member has lost one of the partitions: that is what keeps a tab that
- * wakes up from moving the offsets of those who took over.
+ * Writes a member's commits, in the transaction that has read the member's group. Throws `FENCED`,
+ * and writes nothing, when the member has lost one of the partitions. So a tab that wakes up cannot
+ * move the offsets of the members that took over its partitions.
  */
 export function commitOffsets(
   write: Writer,
@@ -39,20 +39,21 @@ export function commitOffsets(
   rows: readonly (OffsetRow | undefined)[],
 ): void {
   if (offsets.length === 0) return;
-  const state = group ?? newGroup(member.groupId); // deleted: it has no members
+  const state = group ?? newGroup(member.groupId); // a deleted group has no members
   mustBeMember(state, member);
   for (const offset of offsets) mustOwn(state, member, offset);
   offsets.forEach((offset, i) => {
     const { assignmentEpoch: epoch, sequence } = offset;
-    // A worker that hung may run a call that was given up, and that later ones have overtaken.
+    // A worker that hung can run a call late, after its client gave the call up and later commits
+    // were stored.
     if (laterBy(offset, rows[i]) >= 0) return;
     writeOffset(write, offset, stamp, sequence === undefined ? null : { epoch, sequence });
   });
 }
 
 /**
- * Throws `FENCED` where a later commit of the same hold is stored: the transaction of this one was
- * given up, and what it read may have come again since.
+ * Throws `FENCED` when a later commit of the same assignment is stored. The client then gave this
+ * transaction up, and may have read and processed the same messages again since.
  */
 export function mustNotBeOvertaken(
   { offsets }: CommitRequest,
@@ -63,8 +64,8 @@ export function mustNotBeOvertaken(
 }
 
 /**
- * By how many commits of the same hold the stored one is later; negative: it is earlier, or
- * another's.
+ * The sequence of the stored commit minus the sequence of this commit. Negative when the stored
+ * commit is earlier, or is not of the same assignment epoch.
  */
 function laterBy(
   { assignmentEpoch: epoch, sequence }: OffsetCommit,
@@ -75,7 +76,7 @@ function laterBy(
   return stored.sequence - sequence;
 }
 
-/** Throws `OFFSET_OUT_OF_RANGE` for an offset that no record can have yet. */
+/** Throws `OFFSET_OUT_OF_RANGE` for an offset beyond the partition's end. */
 export function mustNotBeBeyond(
   commit: { readonly topic?: string; readonly partition: number; readonly offset: number },
   { endOffset }: { readonly endOffset: number },

@@ -50,7 +50,7 @@ export class GroupAdmin {
 
   async list(): Promise<GroupListing[]> {
     const rows = await this.#store.readAll<unknown>(GROUPS);
-    // A damaged row is left out: whoever asks for its group is told.
+    // A damaged row is left out: a description of its group throws `LOG_CORRUPT`.
     return rows.filter(isGroup).map((group) => ({
       group: group.groupId,
       state: phaseOf(group),
@@ -73,7 +73,7 @@ export class GroupAdmin {
       ids.forEach((groupId, i) => {
         const group = found[i];
         if (group === undefined) throw unknownGroup(groupId);
-        // A damaged group has no members that could be told apart: deleting it is the way out.
+        // The members of a damaged group are unknown, and its deletion is the only repair.
         if (isGroup(group) && group.members.length > 0) throw notEmpty(group);
         write.delete(GROUPS, groupId);
       });
@@ -87,8 +87,8 @@ export class GroupAdmin {
   }
 
   /**
-   * Commits offsets of a group without members, or of one whose members are forced to begin anew,
-   * in one transaction.
+   * Commits offsets of a group without members, in one transaction. With `force` the group may have
+   * members, whose partitions then begin again at the new offsets.
    */
   async alterOffsets(request: AlterGroupOffsetsRequest): Promise<CommittedOffset[]> {
     const { groupId, partitions, force, isReset } = request;
@@ -162,7 +162,7 @@ export class GroupAdmin {
   }
 }
 
-/** The partition by topic id, or every partition of the topic. */
+/** The named partition with its topic id; every partition of the topic when none is named. */
 function locate(
   each: NamedPartition,
   { id, stores }: TopicRow,

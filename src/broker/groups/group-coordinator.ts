@@ -37,18 +37,16 @@ export interface GroupCoordinatorOptions {
   readonly post: (hint: Hint) => void;
 }
 
-/** Offsets that a transition's transaction writes too. */
+/** Offsets that are written in the transaction of a transition. */
 export interface OffsetWrites {
   readonly of: readonly TopicIdPartition[];
-  /**
-   * Throws where the group does not allow the offsets; `group` is `undefined` where none exists.
-   */
+  /** Throws when the group does not allow the offsets; `group` is `undefined` for a new group. */
   write(write: Writer, group: GroupState | undefined, stamp: CommitStamp): void;
 }
 
 const NONE: OffsetWrites = { of: [], write() {} };
 
-interface Watched {
+interface WatchedGroup {
   /** Updates the group after topics were created, deleted or changed. */
   readonly refreshed: Coalesced;
   readonly watch: MemberLiveness;
@@ -57,9 +55,9 @@ interface Watched {
 }
 
 /**
- * Kafka's GroupCoordinator, without a coordinator: the transaction that reads and writes a group's
- * row is the only one. So every broker can apply every event of a group, and several brokers the
- * same event at once: the transition changes nothing the second time.
+ * Kafka's `GroupCoordinator`, without one broker that coordinates: events of a group are ordered by
+ * the transactions that read and write the group's row. So every broker can apply every event of a
+ * group. Several brokers can apply the same event: the second transition changes nothing.
  */
 export class GroupCoordinator {
   readonly #store: Store;
@@ -70,15 +68,17 @@ export class GroupCoordinator {
   readonly #post: (hint: Hint) => void;
   readonly #waiters = new Waiters();
   /**
-   * The groups whose members this broker watches: all that existed at its start, and its members'.
+   * The groups whose members this broker watches: the groups that existed at its start, and the
+   * groups of the members that it serves.
    */
-  readonly #watches = new Map<string, Watched>();
+  readonly #watches = new Map<string, WatchedGroup>();
   /** The members that call `syncGroup` of this broker, by group. */
-  readonly #mine = new Map<string, Set<string>>();
+  readonly #localMembers = new Map<string, Set<string>>();
   /**
-   * The members of `#mine` that were probed; the hint 'alive' tells all brokers of their next sync.
+   * The members of `#localMembers` that were probed. The next sync of each is posted to all brokers
+   * as the hint 'alive'.
    */
-  readonly #asked = new Set<string>();
+  readonly #probed = new Set<string>();
 
   constructor({ store, topics, clock, liveness, crypto, post }: GroupCoordinatorOptions) {
     this.#newInstance = () => randomId(crypto);
@@ -89,10 +89,10 @@ export class GroupCoordinator {
     this.#post = post;
   }
 
-  /** Watches the groups that exist already: tabs may have died while no broker was alive. */
+  /** Watches the existing groups: tabs may have died while no broker was alive. */
   start(): void {
     const looked = this.#store.readAll<unknown>(GROUPS).then((rows) => {
-      for (const group of rows.filter(isGroup)) this.#saw(group);
+      for (const group of rows.filter(isGroup)) this.#onState(group);
     });
     this.#inBackground(looked);
   }
@@ -118,10 +118,11 @@ export class GroupCoordinator {
   }
 
   /**
-   * Waits for a change of the group. The answer is a probe, too: a member that lives syncs again.
+   * Waits for a change of the group. Each answer also probes the member, because a live member
+   * syncs again at once.
    */
   async sync({ member, generation, hidden, maxWaitMs }: SyncRequest): Promise<MemberView> {
-    this.#heard(member);
+    this.#onSync(member);
     const wait = this.#waiters.wait([member.groupId], maxWaitMs, this.#clock);
     try {
       let group = await this.#read(member.groupId);
@@ -129,7 +130,7 @@ export class GroupCoordinator {
       if (wasHidden !== hidden || suspectedAt !== null) {
         group = await this.step(member.groupId, { kind: 'show', member, hidden });
       }
-      this.#saw(group);
+      this.#onState(group);
       if (group.generation > generation) return mustView(group, member);
       await wait.woken;
       return mustView(await this.#read(member.groupId), member);
@@ -155,19 +156,19 @@ export class GroupCoordinator {
     for (const { refreshed } of this.#watches.values()) refreshed.soon();
   }
 
-  /** Takes a hint of another broker. A hint is a reason to read the row, and decides nothing. */
+  /** Handles a hint of another broker. A hint is a reason to read the row, and decides nothing. */
   heard(hint: GroupHint): void {
     const { groupId } = hint;
     const watch = this.#watches.get(groupId)?.watch;
     if (watch === undefined) return;
     if (hint.kind === 'group') {
       this.#waiters.wake(groupId);
-      this.#inBackground(this.#read(groupId).then((group) => this.#saw(group)));
+      this.#inBackground(this.#read(groupId).then((group) => this.#onState(group)));
     } else if (hint.kind === 'alive') {
       watch.heard(hint.memberId);
     } else {
       watch.probed();
-      this.#askMine(groupId);
+      this.#probeLocalMembers(groupId);
     }
   }
 
@@ -184,11 +185,11 @@ export class GroupCoordinator {
       const stepped = await this.#store.update(
         [groupRef(groupId), topicsVersionRef, logRef, ...refs] as const,
         ([row, topicsVersion, log], write) => {
-          // Topics changed meanwhile: read them again.
+          // The topics have changed since they were read: the loop reads them again.
           if (topicsVersionOf(topicsVersion) !== version) return undefined;
           const group =
             row === undefined ? newGroup(groupId, this.#newInstance()) : groupOf(row, groupId);
-          // Read here: the worker may sleep before the transaction runs.
+          // The clock is read inside the transaction: the worker may sleep before it runs.
           const now = this.#clock.now();
           const stamp = { groupId, logId: log!.logId, committedAt: now };
           offsets.write(write, row, stamp);
@@ -201,8 +202,9 @@ export class GroupCoordinator {
       );
       isStale = stepped === undefined;
       if (stepped === undefined) continue;
-      this.#saw(stepped.group);
-      this.#waiters.wake(groupId); // also where another broker applied the event first
+      this.#onState(stepped.group);
+      // Another broker may have applied the event first, and its hint may be lost.
+      this.#waiters.wake(groupId);
       if (stepped.isNew) this.#post({ kind: 'group', groupId });
       return stepped.group;
     }
@@ -213,7 +215,7 @@ export class GroupCoordinator {
     return group === undefined ? newGroup(groupId) : groupOf(group, groupId);
   }
 
-  #saw(group: GroupState): void {
+  #onState(group: GroupState): void {
     if (this.#store.closed.aborted) return;
     const { groupId, generation } = group;
     let watched = this.#watches.get(groupId);
@@ -222,21 +224,21 @@ export class GroupCoordinator {
       watched = { watch: this.#newWatch(groupId), refreshed, seen: group };
       this.#watches.set(groupId, watched);
     }
-    // A read may overtake an earlier one. A group made again has another instance, and counts from
-    // 0.
+    // Reads can finish out of order, so an older generation is ignored. A group that was deleted
+    // and created again has another instance, and its generation starts at 0.
     const isOld = group.instance === watched.seen.instance && generation < watched.seen.generation;
     if (isOld) return;
     watched.seen = group;
     watched.watch.update(group);
     const members = new Set(group.members.map(({ memberId }) => memberId));
-    for (const memberId of this.#mine.get(groupId) ?? []) {
+    for (const memberId of this.#localMembers.get(groupId) ?? []) {
       if (!members.has(memberId)) this.#forget(groupId, memberId);
     }
   }
 
   #forget(groupId: string, memberId: string): void {
-    this.#mine.get(groupId)?.delete(memberId);
-    this.#asked.delete(`${groupId}/${memberId}`);
+    this.#localMembers.get(groupId)?.delete(memberId);
+    this.#probed.delete(`${groupId}/${memberId}`);
   }
 
   #newWatch(groupId: string): MemberLiveness {
@@ -247,23 +249,25 @@ export class GroupCoordinator {
       onSilent: (members) => this.#inBackground(this.step(groupId, { kind: 'silent', members })),
       onOverdue: () => this.#inBackground(this.step(groupId, { kind: 'overdue' })),
       probe: () => {
+        // A broker that hears the hint skips its own next probe. No broker hears its own hints.
         this.#post({ kind: 'probe', groupId });
-        this.#askMine(groupId); // other brokers hear the probe, and send none of their own
+        this.#probeLocalMembers(groupId);
       },
     });
   }
 
-  /** Answers the syncs of this broker's members; their next sync is told to all brokers. */
-  #askMine(groupId: string): void {
-    for (const memberId of this.#mine.get(groupId) ?? []) this.#asked.add(`${groupId}/${memberId}`);
+  /** Answers the waiting syncs of this broker's members, and posts the next sync of each member. */
+  #probeLocalMembers(groupId: string): void {
+    for (const memberId of this.#localMembers.get(groupId) ?? [])
+      this.#probed.add(`${groupId}/${memberId}`);
     this.#waiters.wake(groupId);
   }
 
-  #heard({ groupId, memberId }: MemberRef): void {
-    const mine = this.#mine.get(groupId) ?? new Set();
-    this.#mine.set(groupId, mine.add(memberId));
+  #onSync({ groupId, memberId }: MemberRef): void {
+    const members = this.#localMembers.get(groupId) ?? new Set();
+    this.#localMembers.set(groupId, members.add(memberId));
     this.#watches.get(groupId)?.watch.heard(memberId);
-    if (this.#asked.delete(`${groupId}/${memberId}`)) {
+    if (this.#probed.delete(`${groupId}/${memberId}`)) {
       this.#post({ kind: 'alive', groupId, memberId });
     }
   }
@@ -271,14 +275,14 @@ export class GroupCoordinator {
   async #expireIfDead(groupId: string, memberId: string): Promise<boolean> {
     const { members } = await this.#read(groupId);
     const member = members.find((candidate) => candidate.memberId === memberId);
-    if (member === undefined) return true; // it has left meanwhile
+    if (member === undefined) return true; // the member has left meanwhile
     if (await this.#liveness.isAlive('client', member.clientId)) return false;
     await this.step(groupId, { kind: 'expire', members: [member] });
     return true;
   }
 
   /**
-   * Runs work without a caller. A failure is dropped: the next probe or change repeats the work.
+   * Ignores the failure of work that no call waits for: the next probe or change repeats the work.
    */
   #inBackground(work: Promise<unknown>): void {
     work.catch(() => {});

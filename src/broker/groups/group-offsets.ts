@@ -46,7 +46,8 @@ export class GroupOffsets {
   }
 
   /**
-   * Throws `FENCED` where a partition is lost, and `OFFSET_OUT_OF_RANGE` for one beyond the end.
+   * Commits a member's offsets. Throws `FENCED` when the member has lost a partition, and
+   * `OFFSET_OUT_OF_RANGE` for an offset beyond a partition's end.
    */
   async commit({ member, offsets }: CommitRequest): Promise<void> {
     // End offsets only grow, so they may be read before the transaction.
@@ -84,8 +85,8 @@ export class GroupOffsets {
         if (at !== undefined && at >= start && at <= end) {
           return { ...assigned, offset: at, reset: null };
         }
-        // A new partition is read from its first record, and so is a topic in memory whose records
-        // were lost.
+        // A new partition is read from its first record. So is a topic in memory whose records were
+        // lost.
         const isFirst = at === undefined ? isNew(group, assigned) : isInMemory(assigned.topicId);
         const startingOffset = at === undefined ? startingOffsets?.[i] : undefined;
         const place = startingOffset === undefined ? from : { offset: startingOffset };
@@ -108,9 +109,9 @@ export class GroupOffsets {
   }
 
   /**
-   * The offset of each partition's position. `nearest`: between its start and its end offset;
-   * otherwise an explicit offset stays as it is, and one beyond the end throws
-   * `OFFSET_OUT_OF_RANGE`.
+   * The offset of each partition's position. With `nearest`, an explicit offset is moved between
+   * the partition's start and end offset. Otherwise it stays unchanged, and an offset beyond the
+   * end throws `OFFSET_OUT_OF_RANGE`.
    */
   async resolve<P extends TopicIdPartition & { readonly topic: string; readonly to: PositionSpec }>(
     partitions: readonly P[],
@@ -149,7 +150,7 @@ export class GroupOffsets {
     ]);
     const names = new Map(topics.map(({ id, name }) => [id, name]));
     return rows
-      .filter(isOffset) // `position` throws for a damaged row
+      .filter(isOffset) // a damaged row is left out here, and makes `position` throw
       .filter((row) => row.groupId === groupId && row.logId === log!.logId)
       .flatMap(({ topicId, partition, offset, metadata, committedAt }) => {
         const topic = names.get(topicId);
@@ -174,7 +175,8 @@ export class GroupOffsets {
   }
 
   /**
-   * As `writes`, for a transaction with records: they must not be stored where the commit is late.
+   * As `writes`, for a transaction with records: `write` also throws `FENCED` when a later commit
+   * is stored, so that the records are not stored either.
    */
   writesWithRecords(commit: CommitRequest): RowWrites {
     const writes = this.writes(commit);
@@ -201,7 +203,7 @@ export class GroupOffsets {
   }
 }
 
-/** The committed offset, unless it is of a log that was lost; `undefined`: none. */
+/** The committed offset; `undefined` without one, or when the offset is of a log that was lost. */
 function offsetOf(row: OffsetRow | undefined, logId: string): number | undefined {
   return row?.logId === logId ? row.offset : undefined;
 }

@@ -15,25 +15,27 @@ export interface MemberLivenessOptions {
   readonly probe: () => void;
 }
 
-/** The number of probes within a session timeout. */
+/** The number of probes in a session timeout. */
 const PROBES = 4;
 
 /**
- * Detects the members of a group that are gone.
+ * Detects the members of a group whose tabs have died, are frozen or are suspended.
  *
- * A tab that died has lost its Web Lock, and the browser tells it at once. A frozen or suspended
- * tab keeps its lock, so members are probed for a sign of life. A member that misses two probes in
- * a row becomes suspected in the group's row, because messages can get lost. Only the probes need a
- * timer: hidden tabs get messages in time. After a sleep of the machine a member misses one probe,
- * not two.
+ * A tab that dies loses its Web Lock, and the browser grants the lock to this broker at once. A
+ * frozen or suspended tab keeps its lock, so the members are probed for a sign of life. A member
+ * becomes suspected in the group's row after two missed probes in a row, because a message can get
+ * lost. Only the broker's probes need a timer: the browser throttles the timers of hidden tabs, and
+ * delivers their messages in time. After a sleep of the machine a member misses one probe, not two.
  */
 export class MemberLiveness {
   readonly #options: MemberLivenessOptions;
   readonly #watched = new Map<string, AbortController>();
+  /** The members that gave a sign of life since the last tick. */
   readonly #heard = new Set<string>();
   /** The number of probes in a row that each member has missed. */
   readonly #missed = new Map<string, number>();
   #members: readonly GroupMember[] = [];
+  /** Whether another broker has sent a probe since this broker's last tick. */
   #probed = false;
   #cancelTick: (() => void) | undefined;
   #cancelOverdue: (() => void) | undefined;
@@ -62,17 +64,17 @@ export class MemberLiveness {
       const left = Math.max(Math.min(...due) - clock.now(), 0);
       this.#cancelOverdue = clock.after(left, onOverdue);
     }
-    // A group's only member has nobody to hand its partitions to, so it is not probed.
+    // The only member of a group is not probed: no other member could take over its partitions.
     if (members.length < 2) this.#stopTicking();
-    else if (this.#cancelTick === undefined) this.#ask();
+    else if (this.#cancelTick === undefined) this.#tick();
   }
 
-  /** A member gave a sign of life. */
+  /** Notes a member's sign of life. */
   heard(memberId: string): void {
     this.#heard.add(memberId);
   }
 
-  /** Another broker has sent a probe, which replaces this broker's next one. */
+  /** Skips this broker's next probe, because another broker has sent a probe. */
   probed(): void {
     this.#probed = true;
   }
@@ -92,22 +94,22 @@ export class MemberLiveness {
     });
   }
 
-  #ask(): void {
+  #tick(): void {
     const { clock, probe } = this.#options;
     if (!this.#probed) probe();
     this.#probed = false;
     const interval = Math.min(...this.#members.map((m) => m.sessionTimeoutMs)) / PROBES;
-    this.#cancelTick = clock.after(interval, () => this.#count(interval));
+    this.#cancelTick = clock.after(interval, () => this.#countMissed(interval));
   }
 
-  #count(interval: number): void {
+  #countMissed(interval: number): void {
     const silent = this.#members.filter(({ memberId, sessionTimeoutMs }) => {
       const missed = this.#heard.has(memberId) ? 0 : (this.#missed.get(memberId) ?? 0) + 1;
       this.#missed.set(memberId, missed);
       return missed * interval >= sessionTimeoutMs / 2;
     });
     this.#heard.clear();
-    this.#ask();
+    this.#tick();
     if (silent.length > 0) this.#options.onSilent(silent);
   }
 

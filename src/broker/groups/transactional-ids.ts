@@ -13,13 +13,15 @@ import { hasShape } from '../../store/stored-row.ts';
 import type { RowShape } from '../../store/stored-row.ts';
 import type { RowWrites } from '../partitions/group-commit.ts';
 
-/** `producers` / transactional id: who may use it. */
+/** `producers` / transactional id: the producer that may use the id. */
 export interface ProducerRow extends TransactionalProducer, TransactionalHolder {
   /** Milliseconds since 1970. */
   readonly usedAt: number;
 }
 
-/** The use of an id is noted once an hour; an id unused for 7 days is forgotten. */
+/**
+ * How often the use of an id is written; the log cleaner deletes an id that is unused for 7 days.
+ */
 const NOTED_EVERY_MS = 3_600_000;
 
 const TAKEN: ErrorRule = {
@@ -28,8 +30,8 @@ const TAKEN: ErrorRule = {
 };
 
 /**
- * Gives transactional ids to producers: the last producer to ask has the id, the earlier are
- * fenced.
+ * Assigns transactional ids to producers: the latest producer to ask for an id has it, and the
+ * earlier producers are fenced.
  */
 export class TransactionalIds {
   readonly #store: Store;
@@ -43,9 +45,9 @@ export class TransactionalIds {
   }
 
   /**
-   * Kafka's `initTransactions`: the id's next epoch, where the caller has `seen` its present
-   * holder; else the present holder. Throws `FENCED` for a holder that renews the id after it has
-   * lost it.
+   * Kafka's `initTransactions`. A caller that has `seen` the id's present holder takes the id, with
+   * the next epoch; any other caller gets the present holder. Throws `FENCED` for a former holder
+   * that renews the id.
    */
   init({ transactionalId, holder, seen }: Request<'initProducer'>): Promise<TransactionalHolder> {
     return this.#store.update([producerRef(transactionalId)], ([found], write) => {
@@ -63,7 +65,7 @@ export class TransactionalIds {
     });
   }
 
-  /** Notes the use of the id; throws `FENCED` where another producer has taken it. */
+  /** Writes the use of the id; `write` throws `FENCED` when another producer has taken the id. */
   fence({ transactionalId, id, epoch }: TransactionalProducer): RowWrites {
     return {
       refs: [producerRef(transactionalId)],
@@ -88,7 +90,7 @@ const PRODUCER: RowShape<ProducerRow> = {
   usedAt: 'number',
 };
 
-/** Whether a row of the store `producers` is a producer. */
+/** Whether a row of the store `producers` has the shape of a producer. */
 export function isProducer(row: unknown): row is ProducerRow {
   return hasShape(row, PRODUCER);
 }

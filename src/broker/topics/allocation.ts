@@ -4,7 +4,7 @@ import { HEAD_KEY, TOPICS, partitionStore } from '../../store/schema.ts';
 import type { PartitionWriter } from '../../store/store.ts';
 import type { TopicRow } from '../rows/topic-row.ts';
 
-/** Gives partitions to topics within one transaction. */
+/** Allocates partitions to topics within one transaction. */
 export class Allocation {
   readonly #write: PartitionWriter;
   #hasChanged = false;
@@ -13,7 +13,7 @@ export class Allocation {
     this.#write = write;
   }
 
-  /** Whether a topic got new partitions or another configuration. */
+  /** Whether any topic got new partitions or another configuration. */
   get hasChanged(): boolean {
     return this.#hasChanged;
   }
@@ -24,7 +24,7 @@ export class Allocation {
     return this.grow(row, partitions - row.stores.length);
   }
 
-  /** Writes the topic, and gives it so many more partitions. */
+  /** Writes the topic's row, with `partitions` further partitions. */
   grow(row: TopicRow, partitions: number): TopicRow {
     let grown = row;
     if (partitions > 0) {
@@ -47,7 +47,9 @@ export class Allocation {
   }
 }
 
-/** The numbers of the next partitions of a topic in memory, which the disk has no store for. */
+/**
+ * Store numbers for new partitions of a topic in memory: their own numbers, as disk has no store.
+ */
 function ownStores({ stores }: TopicRow, partitions: number): number[] {
   return Array.from({ length: partitions }, (_, i) => stores.length + i);
 }

@@ -5,8 +5,8 @@ import { broughtInLine, checkAgrees } from './topic-config.ts';
 
 /**
  * An existing topic after `createTopics` with `spec`. A version below the topic's comes from an
- * older release: the topic stays as it is, so that a tab of that release never undoes a newer one's
- * changes.
+ * older release of the application. The topic then stays unchanged, so that a tab of the older
+ * release never undoes the changes of a newer release.
  */
 export function keptTopic(spec: TopicSpec, row: TopicRow, allocation: Allocation): TopicRow {
   const { version: asked = 0 } = spec;

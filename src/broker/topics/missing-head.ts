@@ -3,8 +3,9 @@ import { headDamaged } from '../../log/head.ts';
 import type { TopicCatalog } from './topic-catalog.ts';
 
 /**
- * The outcome of a call, where a head was missing explained by what became of the topic. The head
- * lives as long as the topic's row: where that is there still, the browser has lost the head.
+ * The outcome of a call. An error about a missing head becomes `LOG_CORRUPT` when the topic's row
+ * still exists: a topic's row and its heads are created and deleted in one transaction, so the
+ * browser must have lost the head.
  */
 export async function explainMissing<T>(
   topics: Pick<TopicCatalog, 'list'>,
@@ -14,6 +15,6 @@ export async function explainMissing<T>(
   const { topicId, missing } = outcome.details;
   if (typeof missing !== 'string') return outcome;
   const rows = await topics.list().catch(toTablogError);
-  if (rows instanceof TablogError) return rows; // the storage is away: nobody can tell now
+  if (rows instanceof TablogError) return rows; // unreadable topics leave both causes possible
   return rows.some(({ id }) => id === topicId) ? headDamaged(missing) : outcome;
 }

@@ -33,7 +33,7 @@ export interface ResolvedPartition {
   readonly config: TopicConfig;
 }
 
-/** Topics as groups see them, and their version. */
+/** The topics that groups can subscribe to, and the version of the topics. */
 interface Subscribable {
   readonly topics: readonly SubscribedTopic[];
   readonly version: number;
@@ -43,7 +43,7 @@ export interface TopicCatalogOptions {
   readonly store: Store;
   readonly clock: Clock;
   readonly crypto?: RandomSource | undefined;
-  /** Called when this catalog has changed a topic. */
+  /** Called after this catalog created, changed or deleted a topic. */
   readonly onChanged: () => void;
 }
 
@@ -63,7 +63,7 @@ export class TopicCatalog {
     this.#onChanged = onChanged;
   }
 
-  /** Somebody changed a topic: the next look reads the store. */
+  /** Drops the cached topics, after any broker changed a topic. */
   forget(): void {
     this.#rows = undefined;
     this.#subscribable = undefined;
@@ -73,14 +73,14 @@ export class TopicCatalog {
     return [...(await this.#read(true)).values()];
   }
 
-  /** The ids of all topics, from memory where that is current. */
+  /** The ids of all topics, from the cache unless it was dropped. */
   async ids(): Promise<ReadonlySet<string>> {
     return new Set(byId(await this.#read(false)).keys());
   }
 
   /**
-   * What groups can read, as remembered unless that `isStale`, and the version that tells in a
-   * transaction whether it is.
+   * The topics that groups can subscribe to, from the cache unless the cache `isStale`. A
+   * transaction compares the version with the stored version to detect a stale cache.
    */
   subscribable(isStale: boolean): Promise<Subscribable> {
     if (isStale || this.#subscribable === undefined) {
@@ -94,7 +94,8 @@ export class TopicCatalog {
   }
 
   async #readSubscribable(): Promise<Subscribable> {
-    // The version first: topics that are made after it was read have another one.
+    // The version is read before the topics: a topic created between the two reads raises the
+    // stored version, and so the result counts as stale.
     const [row] = await this.#store.read([topicsVersionRef]);
     const rows = await this.list();
     const topics = rows.map(({ id, name, stores }) => ({ id, name, partitions: stores.length }));
@@ -121,8 +122,8 @@ export class TopicCatalog {
   }
 
   /**
-   * Sets `count` offsets of a topic in memory aside for this worker; the first of them. No worker
-   * that comes later gives them out again. Throws `UNKNOWN_TOPIC`.
+   * Reserves `count` offsets of a topic in memory for this worker, and resolves with the first. No
+   * later worker assigns these offsets again. Throws `UNKNOWN_TOPIC`.
    */
   async reserveOffsets(topicId: string, count: number): Promise<number> {
     const known = (await this.list()).find(({ id }) => id === topicId);
@@ -137,12 +138,12 @@ export class TopicCatalog {
 
   async create(specs: readonly TopicSpec[]): Promise<readonly TopicRow[]> {
     for (const { name, partitions = 1, version = 0 } of specs) {
-      mustBeName('topic name', name); // a tab of another build may not have
+      mustBeName('topic name', name); // a tab of another build may have other checks
       mustBeInteger('partitions', partitions, 1, MAX_PARTITIONS);
       mustBeInteger('version', version, 0);
     }
     return this.#grow(refsOf(specs), (rows, allocation) => {
-      const made = new Map<string, TopicRow>(); // a topic may be named twice
+      const made = new Map<string, TopicRow>(); // `specs` may name a topic twice
       return specs.map((spec, i) => {
         const existing = topicOf(rows[i], spec.name) ?? made.get(spec.name);
         if (existing !== undefined) {
@@ -167,7 +168,10 @@ export class TopicCatalog {
     });
   }
 
-  /** Raises numbers of partitions, all or none. Throws `UNKNOWN_TOPIC`, `TOPIC_EXISTS`. */
+  /**
+   * Adds partitions to all of the topics in one transaction. Throws `UNKNOWN_TOPIC`, and
+   * `TOPIC_EXISTS` for fewer partitions than a topic has.
+   */
   createPartitions(request: Request<'createPartitions'>): Promise<readonly TopicRow[]> {
     for (const { partitions } of request) {
       mustBeInteger('partitions', partitions, 1, MAX_PARTITIONS);
@@ -188,7 +192,7 @@ export class TopicCatalog {
     );
   }
 
-  /** Changes configurations, all or none. Throws `UNKNOWN_TOPIC`, `INVALID_CONFIG`. */
+  /** Changes all configurations in one transaction. Throws `UNKNOWN_TOPIC`, `INVALID_CONFIG`. */
   async alter(request: Request<'alterTopics'>): Promise<readonly TopicRow[]> {
     const altered = await this.#store.update(refsOf(request), (rows, write) =>
       request.map(({ name, config: changes }, i) => {
@@ -204,7 +208,9 @@ export class TopicCatalog {
     return altered;
   }
 
-  /** Deletes the topics and gives their stores back, all or none. Throws `UNKNOWN_TOPIC`. */
+  /**
+   * Deletes all of the topics and frees their stores in one transaction. Throws `UNKNOWN_TOPIC`.
+   */
   async delete(names: readonly string[]): Promise<void> {
     const rows = await this.mustGet([...new Set(names)]);
     const onDisk = rows.filter(({ id }) => !isInMemory(id));
@@ -228,7 +234,7 @@ export class TopicCatalog {
     this.#onChanged();
   }
 
-  /** Changes topics that may need more partitions. */
+  /** Runs `change` in a transaction that can allocate partitions. */
   async #grow(
     refs: readonly RowRef<TopicRow>[],
     change: (rows: readonly (TopicRow | undefined)[], allocation: Allocation) => TopicRow[],
@@ -242,7 +248,7 @@ export class TopicCatalog {
     return topics;
   }
 
-  /** What groups have committed of these topics. */
+  /** The addresses of all committed offsets of these topics. */
   async #offsetsOf(topicIds: ReadonlySet<string>): Promise<RowRef<OffsetRow>[]> {
     const rows = await this.#store.readAll<unknown>(OFFSETS);
     return rows
@@ -254,11 +260,11 @@ export class TopicCatalog {
   #read(fresh: boolean): Promise<ReadonlyMap<string, TopicRow>> {
     const known = this.#rows;
     if (!fresh && known !== undefined) return known;
-    // A damaged row is left out, so that the other topics go on.
+    // A damaged row is left out, so that the other topics stay usable.
     const reading = this.#store
       .readAll<unknown>(TOPICS)
       .then((rows) => new Map(rows.filter(isTopic).map((row) => [row.name, row])));
-    // What is known serves until there is something newer: this may take long, or fail.
+    // The cached rows stay in use until a newer read succeeds: a read can take long, or fail.
     if (known === undefined) this.#rows = reading;
     reading.then(
       () => {
@@ -273,7 +279,8 @@ export class TopicCatalog {
 }
 
 /**
- * Topics by id, computed once for each read of all topics: a fetch looks up each of its partitions.
+ * Topics by id, computed once for each read of all topics, because a fetch looks up each of its
+ * partitions.
  */
 const indices = new WeakMap<ReadonlyMap<string, TopicRow>, ReadonlyMap<string, TopicRow>>();
 

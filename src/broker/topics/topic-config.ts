@@ -9,10 +9,10 @@ import type {
 } from '../../protocol/topic.ts';
 import { contradiction } from '../../protocol/topic-rules.ts';
 
-/** Replay within bounds: memory is shared with the application. */
+/** Bounds the records for replay, because they share the memory of the application. */
 const MEMORY_RETENTION: Retention = { ms: null, bytes: 16 * 1024 * 1024 };
 
-/** What holds where `spec` says nothing. */
+/** The configuration of a new topic in the options that `spec` leaves out. */
 export function defaultsOf({ config }: TopicSpec): TopicConfig {
   if (config?.storage !== 'memory') return DEFAULT_TOPIC_CONFIG;
   return { ...DEFAULT_TOPIC_CONFIG, storage: 'memory', retention: MEMORY_RETENTION };
@@ -22,7 +22,10 @@ export function withChanges(config: TopicConfig, changes: TopicConfigChanges): T
   return { ...config, ...changes, retention: { ...config.retention, ...changes.retention } };
 }
 
-/** Throws `INVALID_CONFIG` for what does not go together, or cannot become of what there `was`. */
+/**
+ * Throws `INVALID_CONFIG` for options that contradict each other, or for a storage other than the
+ * topic `was` created with.
+ */
 export function checkConfig(topic: string, config: TopicConfig, was: TopicConfig = config): void {
   const isMoved = config.storage !== was.storage;
   const why = isMoved ? `its storage is '${was.storage}' and stays so` : contradiction(config);
@@ -32,7 +35,7 @@ export function checkConfig(topic: string, config: TopicConfig, was: TopicConfig
   });
 }
 
-/** A topic as the log has it. */
+/** A stored topic. */
 export interface ExistingTopic {
   readonly config: TopicConfig;
   readonly partitions: number;
@@ -47,7 +50,7 @@ interface Difference {
   readonly asked: string;
 }
 
-/** Throws `TOPIC_EXISTS` where the topic is not what `spec` asks for. */
+/** Throws `TOPIC_EXISTS` when the topic differs from `spec`. */
 export function checkAgrees(spec: TopicSpec, existing: ExistingTopic): void {
   const differences = differencesOf(spec, existing);
   if (differences.length === 0) return;

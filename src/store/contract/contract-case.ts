@@ -1,18 +1,19 @@
 import { TOPICS } from '../schema.ts';
 import type { Key, RowRef, Store } from '../store.ts';
 
-/** One thing that a store promises. */
+/** One case of the store's contract. */
 export interface StoreContractCase {
-  /** A sentence about a store: 'a store' and then this. */
+  /** The predicate of a sentence that begins with 'a store'. */
   readonly name: string;
   /**
-   * Runs the case: resolves where the store keeps the promise, and rejects with an `Error` that
-   * says what it got. `open` opens a store of a new, empty log at each call; the case closes it.
+   * Runs the case: resolves when the store passes, and rejects with an `Error` that shows the wrong
+   * result when it fails. `open` opens a store of a new, empty log at each call; the case closes
+   * the store.
    */
   readonly run: (open: () => Promise<Store>) => Promise<void>;
 }
 
-/** A store under test, with short words for what most cases do. */
+/** A store under test, with short verbs for the common steps of cases. */
 export class Subject {
   readonly store: Store;
 
@@ -40,7 +41,7 @@ export function row(key: Key, store: string = TOPICS): RowRef<unknown> {
 
 export type Check = (subject: Subject, open: () => Promise<Store>) => Promise<void>;
 
-/** A case over a store of its own, which is closed at its end. */
+/** A case over a new store, which is closed when the case ends. */
 export function contractCase(name: string, check: Check): StoreContractCase {
   return {
     name,

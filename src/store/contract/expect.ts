@@ -3,9 +3,9 @@ import { TablogError } from '../../base/error.ts';
 import type { ErrorCode } from '../../base/error-rule.ts';
 import { errorMessage } from '../../base/error-text.ts';
 
-/** Assertions of the store's contract, which has to run without any test runner. */
+/** Assertions for the store's contract, which must run without any test runner. */
 
-/** Throws an `Error` that shows both values unless they are equal, as deep as they go. */
+/** Throws an `Error` that shows both values unless they are deeply equal. */
 export function mustEqual(what: string, got: unknown, wanted: unknown): void {
   if (isEqual(got, wanted)) return;
   throw new Error(`${what}: got ${text(got)}, wanted ${text(wanted)}`);
@@ -15,7 +15,7 @@ export function mustBe(what: string, holds: boolean): void {
   if (!holds) throw new Error(`it must hold that ${what}`);
 }
 
-/** Throws unless the promise rejects with a `TablogError` of the code. */
+/** Throws unless the promise rejects with a `TablogError` of this code. */
 export async function mustReject(
   what: string,
   promise: Promise<unknown>,
@@ -26,7 +26,7 @@ export async function mustReject(
   mustEqual(`the code with which ${what} rejects`, (error as TablogError).code, code);
 }
 
-/** What the promise rejects with. Throws where it does not. */
+/** The reason that the promise rejects with. Throws when the promise resolves. */
 export async function rejectionOf(what: string, promise: Promise<unknown>): Promise<unknown> {
   const settled = await promise.then(
     () => undefined,
@@ -36,7 +36,7 @@ export async function rejectionOf(what: string, promise: Promise<unknown>): Prom
   return settled.error;
 }
 
-/** A field that is missing and one that is `undefined` are the same to tablog. */
+/** Deep equality in which a missing field equals an `undefined` field, as tablog treats them. */
 function isEqual(a: unknown, b: unknown): boolean {
   if (typeof a !== 'object' || a === null || typeof b !== 'object' || b === null) {
     return Object.is(a, b);
@@ -50,7 +50,7 @@ function isEqual(a: unknown, b: unknown): boolean {
   return [...fields].every((field) => isEqual(left![field], right![field]));
 }
 
-/** 'Object', 'Array', 'ArrayBuffer', 'Float64Array' and so on, of whichever realm. */
+/** 'Object', 'Array', 'ArrayBuffer', 'Float64Array' and so on, for objects of any realm. */
 function kindOf(value: object): string {
   return Object.prototype.toString.call(value).slice('[object '.length, -1);
 }
@@ -62,7 +62,7 @@ function bytesText(value: object): string {
   return bytes.join();
 }
 
-/** The values here are the contract's own: they may be shown, and are short. */
+/** A value in full: the contract makes all values itself, and they are short and not private. */
 function text(value: unknown): string {
   try {
     return JSON.stringify(value, shown) ?? String(value);

@@ -7,18 +7,18 @@ import type { RowRef, Store } from '../store.ts';
 import { Subject, row } from './contract-case.ts';
 import { mustBe, mustEqual, rejectionOf } from './expect.ts';
 
-/** One thing that a `StoreFactory` promises. */
+/** One case of the contract of a `StoreFactory`. */
 export interface StoreFactoryContractCase {
-  /** A sentence about a factory: 'a store factory' and then this. */
+  /** The predicate of a sentence that begins with 'a store factory'. */
   readonly name: string;
   /**
-   * Runs the case: resolves where the factory keeps the promise, and rejects with an `Error` that
-   * says what it got. The case makes logs with names that nobody has, and deletes them.
+   * Runs the case: resolves when the factory passes, and rejects with an `Error` that shows the
+   * wrong result when it fails. The case creates logs with new random names, and deletes them.
    */
   readonly run: (factory: StoreFactory) => Promise<void>;
 }
 
-/** A factory under test, with a log that it may or may not have. */
+/** A factory under test, with two log names that are deleted when the case ends. */
 class Logs {
   readonly factory: StoreFactory;
   readonly log: string = newName();
@@ -56,8 +56,8 @@ function factoryCase(name: string, check: (logs: Logs) => Promise<void>): StoreF
 }
 
 /**
- * What tablog relies on in a `StoreFactory`, beyond the stores that it opens: run each case as
- * those of `storeContract()`.
+ * The cases of all that tablog relies on in a `StoreFactory`, apart from the stores that it opens.
+ * They run as the cases of `storeContract()` do:
  *
  *     for (const { name, run } of storeFactoryContract()) test(name, () => run(factory));
  */

@@ -5,7 +5,7 @@ import { contractCase, row } from './contract-case.ts';
 import type { StoreContractCase } from './contract-case.ts';
 import { mustBe, mustEqual, mustReject, rejectionOf } from './expect.ts';
 
-/** What `closed` and `close` promise. */
+/** The cases of `closed` and `close`. */
 export function lifetimeContract(): readonly StoreContractCase[] {
   return [
     contractCase('is open until it is closed, with CLOSED as the reason', async ({ store }) => {

@@ -4,10 +4,10 @@ import { contractCase, row } from './contract-case.ts';
 import type { StoreContractCase } from './contract-case.ts';
 import { mustBe, mustEqual, rejectionOf } from './expect.ts';
 
-/** More than a store may have made in advance. */
+/** More partition stores than a store is likely to create in advance. */
 const MANY = 150;
 
-/** What `updatePartitions` promises. */
+/** The cases of `updatePartitions`. */
 export function partitionsContract(): readonly StoreContractCase[] {
   return [
     contractCase('gives as many partition stores as are wanted, each once', async ({ store }) => {
@@ -147,7 +147,7 @@ export function partitionsContract(): readonly StoreContractCase[] {
   ];
 }
 
-/** Takes partition stores, and puts a head into each, as a topic does. */
+/** Takes partition stores, and puts a head into each, as the creation of a topic does. */
 function take(store: Store, count: number): Promise<readonly number[]> {
   return store.updatePartitions([row('none')], (_, write) => {
     const numbers = write.takePartitions(count);

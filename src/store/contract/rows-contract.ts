@@ -4,7 +4,7 @@ import { contractCase, row } from './contract-case.ts';
 import type { StoreContractCase } from './contract-case.ts';
 import { mustBe, mustEqual, rejectionOf } from './expect.ts';
 
-/** What `read`, `readAll` and `update` promise. */
+/** The cases of `read`, `readAll` and `update`. */
 export function rowsContract(): readonly StoreContractCase[] {
   return [
     contractCase('is born with its log row, and with topics of version 0', async ({ store }) => {

@@ -4,10 +4,10 @@ import { contractCase, row } from './contract-case.ts';
 import type { StoreContractCase } from './contract-case.ts';
 import { mustEqual } from './expect.ts';
 
-/** Rows of these sizes: base offset and bytes of each. */
+/** The base offset and the bytes of each row. */
 type Sizes = readonly (readonly [baseOffset: number, bytes: number])[];
 
-/** Two partition stores, and short words for what is in them. */
+/** Two partition stores, with short verbs to fill and read them. */
 class Partitions {
   readonly store: Store;
   readonly here: string;
@@ -19,7 +19,7 @@ class Partitions {
     this.there = partitionStore(there!);
   }
 
-  /** Has a partition store hold these rows, and no other. */
+  /** Replaces the rows of a partition store with rows of these sizes. */
   hold(sizes: Sizes, store: string = this.here): Promise<void> {
     return this.store.update([row(HEAD_KEY, store)], (_, write) => {
       write.clear(store);
@@ -59,7 +59,7 @@ function segmentsCase(
   });
 }
 
-/** What `readSegments` and `deleteSegments` promise. */
+/** The cases of `readSegments` and `deleteSegments`. */
 export function segmentsContract(): readonly StoreContractCase[] {
   return [
     segmentsCase('reads a head and no segments where nothing was appended', async (partitions) => {
@@ -243,7 +243,7 @@ export function segmentsContract(): readonly StoreContractCase[] {
 
 const RUNS = 60;
 
-/** What a read brings, by the plainest of means, and the rows after it. */
+/** The rows that a read must return, by a linear search, and the rows after them. */
 function searched(
   sizes: Sizes,
   from: number,
@@ -261,7 +261,7 @@ function searched(
   return { expected, rest };
 }
 
-/** Random integers below a bound, the same in each run: mulberry32. */
+/** Random integers below a bound, by mulberry32: the same in each run. */
 function generator(seed: number): (below: number) => number {
   let state = seed;
   return (below) => {

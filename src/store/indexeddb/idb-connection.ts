@@ -10,16 +10,17 @@ import { makeStores } from './idb-schema.ts';
 import { storageError } from './storage-error.ts';
 
 /**
- * The place of a log's object stores: a database of its own. They could lie in an application's
- * database as well, under names with a prefix, so that one IDBTransaction covers the application's
- * rows and the log's; no such connection is offered yet.
+ * Connects to the database of a log's object stores. The log has a database of its own. The object
+ * stores could also lie in an application's database, under names with a prefix, so that one
+ * IDBTransaction covers rows of the application and of the log; tablog offers no such connection
+ * yet.
  */
 export interface IdbConnection {
-  /** What the names of the log's object stores begin with. */
+  /** The prefix of the names of the log's object stores. */
   readonly prefix: string;
   /**
-   * Connects to the database; with a `version`, upgrades it, which adds to the pool. With
-   * `mustExist`, throws `CLOSED` where there is none: it was deleted.
+   * Connects to the database. A `version` upgrades the database, which adds partition stores to the
+   * pool. With `mustExist`, throws `CLOSED` for a missing database, because it was deleted.
    */
   connect(options: ConnectOptions): Promise<IDBDatabase>;
   disconnect(db: IDBDatabase): void;
@@ -28,9 +29,9 @@ export interface IdbConnection {
 export interface ConnectOptions {
   readonly version: number | undefined;
   readonly mustExist: boolean;
-  /** The connection must be given up, because somebody changes or deletes the database. */
+  /** The connection blocks an upgrade or a deletion of the database, and must be closed. */
   readonly onBlocking: (reason: TablogError) => void;
-  /** The browser has closed the connection, and what is under way fires no event any more. */
+  /** The browser has closed the connection; transactions under way fire no more events. */
   readonly onTerminated: () => void;
 }
 
@@ -55,14 +56,14 @@ export function logDatabase(
           const isNew = oldVersion === 0;
           isMissing = mustExist && isNew;
           if (isMissing) {
-            tx.done.catch(() => {}); // the open fails by it, and says why
-            tx.abort(); // a failed upgrade from version 0 leaves no database behind
+            tx.done.catch(() => {}); // the abort also rejects `openDB`, which reports it
+            tx.abort(); // an aborted upgrade from version 0 leaves no database behind
             return;
           }
           makeStores(unwrap(db), unwrap(tx), { isNew, now: clock.now(), crypto, prefix: '' });
         },
         // An upgrade or a deletion must not wait for this connection. After an upgrade the broker
-        // opens the database again. A deletion is an upgrade to version null:
+        // opens the database again. A deletion fires `versionchange` with a null `newVersion`:
         // https://w3c.github.io/IndexedDB/#delete-a-database
         blocking: (_version, newVersion) => {
           const isDeletion = newVersion === null;

@@ -13,25 +13,25 @@ import { hasShape } from '../stored-row.ts';
 import type { RowShape } from '../stored-row.ts';
 
 /**
- * The pool of partition stores. IndexedDB makes object stores in a version upgrade alone, which
- * every other connection can block, so they are made in advance, and those of deleted topics are
- * used again.
+ * The pool of partition stores. IndexedDB creates object stores only in a version upgrade, which
+ * every other connection can block. So partition stores are created in advance, and the partition
+ * stores of deleted topics are used again.
  */
 
 /** `meta` / 'pool' in IndexedDB. */
 export interface PoolRow extends TopicsVersionRow {
-  /** How many partition stores there are. */
+  /** The number of partition stores in the database. */
   readonly size: number;
-  /** The numbers of those that no topic has. */
+  /** The numbers of the partition stores that no topic has. */
   readonly free: readonly number[];
 }
 
 export const poolRef: RowRef<PoolRow> = topicsVersionRef as RowRef<PoolRow>;
 
-/** Partition stores made at once. */
+/** The number of partition stores that one upgrade creates. */
 const POOL_STEP = 64;
 
-/** The pool with `POOL_STEP` more stores, all free, and their numbers. */
+/** The pool with `POOL_STEP` further partition stores, all free, and the numbers of these. */
 export function growPool({ size, free, version }: PoolRow = { size: 0, free: [], version: 0 }): {
   readonly pool: PoolRow;
   readonly added: readonly number[];
@@ -46,10 +46,10 @@ export interface PooledStore extends Pick<Store, 'read' | 'update'> {
 }
 
 /**
- * `updatePartitions` of a store with a pool. A transaction of IndexedDB has to name its object
- * stores beforehand, and how many partitions it takes is decided within it. So the first run may
- * only find out that it takes some; a later one has named enough, unless another connection was
- * faster.
+ * `updatePartitions` of a store with a pool. A transaction of IndexedDB must name its object stores
+ * when it opens, but `decide` takes partition stores within the transaction. So the first run of
+ * `decide` may only find out how many partition stores it takes. The next run has named enough free
+ * partition stores, unless another connection has taken some of them meanwhile.
  */
 export async function updateWithPool<const Refs extends readonly RowRef<unknown>[], Result>(
   store: PooledStore,
@@ -84,12 +84,12 @@ export async function updateWithPool<const Refs extends readonly RowRef<unknown>
         const [row] = await store.read([poolRef]);
         pool = poolOf(row);
       }
-      named = pool.free.slice(0, 2 * error.wanted); // `decide` may go on taking after these
+      named = pool.free.slice(0, 2 * error.wanted); // `decide` may take more after `wanted`
     }
   }
 }
 
-/** Takes stores out of the pool, and puts them back, within one transaction. */
+/** A `PartitionWriter` that takes partition stores from the pool, and puts them back into it. */
 function lend(
   pool: PoolRow,
   named: readonly number[],
@@ -117,7 +117,7 @@ function lend(
   return { write: { ...write, ...partitions }, pool: () => left };
 }
 
-/** Undoes a transaction that takes more stores than it has named. */
+/** Aborts a transaction that takes more partition stores than it has named. */
 class ShortOfStores extends Error {
   /** The pool as the transaction found it. */
   readonly pool: PoolRow;

@@ -4,7 +4,10 @@ export function asIdbKey(key: Key): IDBValidKey {
   return key as IDBValidKey;
 }
 
-/** Calls `then` within the transaction, which a promise would leave in some browsers. */
+/**
+ * Calls `then` in the request's `success` event, while the transaction is active. In some browsers
+ * the transaction ends before a promise of the result settles.
+ */
 export function onSuccess<T>(request: IDBRequest<T>, then: (result: T) => void): void {
   request.onsuccess = () => then(request.result);
 }

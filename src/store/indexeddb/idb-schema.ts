@@ -5,17 +5,17 @@ import type { PoolRow } from './idb-pool.ts';
 import { META, SYSTEM_STORES, logRef, newLogRow, partitionStore } from '../schema.ts';
 
 export interface MakeStoresOptions {
-  /** Whether the log is made now: then the system's stores are, too. */
+  /** Whether the log is new, so that the system stores are created as well. */
   readonly isNew: boolean;
-  /** The time of the log's making. */
+  /** The time of the log's creation. */
   readonly now: number;
   /** The source of the log's id. */
   readonly crypto?: RandomSource | undefined;
-  /** What the names of the log's object stores begin with; see `IdbConnection`. */
+  /** The prefix of the names of the log's object stores; see `IdbConnection`. */
   readonly prefix: string;
 }
 
-/** Within an upgrade of the database: makes the log's object stores, or more of the pool. */
+/** Creates the log's object stores, or further partition stores, in an upgrade of the database. */
 export function makeStores(
   db: IDBDatabase,
   tx: IDBTransaction,

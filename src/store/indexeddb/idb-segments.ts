@@ -1,7 +1,7 @@
 import { onSuccess } from './idb-request.ts';
 import type { SegmentsRequest, StoredSegment } from '../store.ts';
 
-/** Segments asked for in one `getAll`: 64 of 1 MiB bound what a mistaken guess can bring. */
+/** The most segments of one `getAll`: 64 segments of 1 MiB bound the cost of a wrong estimate. */
 const MAX_SEGMENTS_A_READ = 64;
 
 /** A `SegmentsRead` that is being filled. */
@@ -23,7 +23,10 @@ export function readSegmentsFrom(
   });
 }
 
-/** Reads segments from `first` on: one, then twice as many each time, until there are enough. */
+/**
+ * Reads segments from `first` on: one segment, then at most twice as many with each request, until
+ * `maxBytes` or `maxRows` is reached.
+ */
 function readOn(
   store: IDBObjectStore,
   first: number,

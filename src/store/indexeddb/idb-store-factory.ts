@@ -6,7 +6,9 @@ import {
 import type { StoreFactory } from '../store-factory.ts';
 import { openIdbStore } from './idb-store.ts';
 
-/** Logs in the IndexedDB of this origin, a database each: those that the tabs have by default. */
+/**
+ * Logs in the IndexedDB of this origin, one database each. This is the default store of all tabs.
+ */
 export function idbStore(): StoreFactory {
   return {
     open: openIdbStore,

@@ -41,8 +41,8 @@ export interface IdbStoreOptions {
   readonly clock?: Clock;
   readonly crypto?: RandomSource | undefined;
   /**
-   * Default false: a missing database is created. True: a missing database is `CLOSED`, because it
-   * was deleted.
+   * Default false: a missing database is created. True: the open rejects with `CLOSED` for a
+   * missing database, because it was deleted.
    */
   readonly mustExist?: boolean;
 }
@@ -50,7 +50,7 @@ export interface IdbStoreOptions {
 const OPEN_DEADLINE_MS = 5_000;
 const TRANSACTION_DEADLINE_MS = 7_500;
 
-/** Opens the database of the log `name`, and makes it if it is new. */
+/** Opens the database of the log `name`, and creates a missing database unless it must exist. */
 export async function openIdbStore(name: string, options: IdbStoreOptions = {}): Promise<Store> {
   if (!hasIndexedDb()) throw new TablogError(NO_INDEXEDDB, 'this context has no IndexedDB');
   const { clock = systemClock, crypto, openDeadlineMs = OPEN_DEADLINE_MS } = options;
@@ -61,8 +61,8 @@ export async function openIdbStore(name: string, options: IdbStoreOptions = {}):
 }
 
 /**
- * Whether there is an IndexedDB. Throws `NO_INDEXEDDB` where a look at it is refused, as in Firefox
- * without site data.
+ * Whether this context has IndexedDB. Throws `NO_INDEXEDDB` when the getter `indexedDB` throws, as
+ * in Firefox with site data blocked.
  */
 function hasIndexedDb(): boolean {
   try {
@@ -72,7 +72,7 @@ function hasIndexedDb(): boolean {
   }
 }
 
-/** A log's store over a connection to the database in which its object stores are. */
+/** A log's store over a connection to the database that has its object stores. */
 export class IdbStore implements Store {
   readonly #name: string;
   readonly #connection: IdbConnection;
@@ -175,8 +175,8 @@ export class IdbStore implements Store {
           if (--left > 0) return;
           try {
             result = decide(rows as RowsOf<Refs>, writerOf(tx, this.#connection.prefix));
-            // Without it the transaction waits for a turn of the event loop, which a frozen or
-            // closing page does not get.
+            // Without an explicit `commit()` the transaction commits in a later turn of the event
+            // loop, which a frozen or closing page does not get.
             tx.commit();
           } catch (error) {
             fail(error);
@@ -200,15 +200,16 @@ export class IdbStore implements Store {
     return updateWithPool(pooled, refs, decide, options);
   }
 
-  /** Makes more partition stores, and lists them in the pool row. */
+  /** Creates further partition stores, and adds them to the pool row. */
   async #extendPool(): Promise<void> {
     this.closed.throwIfAborted();
-    // Chained in one turn, so that two who extend at once, or close meanwhile, leave no connection.
+    // `#db` is replaced in this turn of the event loop. So two concurrent extensions, or a
+    // `close()` meanwhile, leave no connection open.
     const opening = this.#db!.then((db) => {
       this.#connection.disconnect(db);
       this.closed.throwIfAborted();
-      // A deletion while there is no connection goes unheard, so the database must not be created
-      // again.
+      // Without a connection this store gets no `versionchange` of a deletion. The deleted database
+      // must not be created again, so it must exist.
       return this.#connect(db.version + 1, true);
     });
     this.#db = opening;
@@ -228,7 +229,10 @@ export class IdbStore implements Store {
     return this.#objectStore(tx, store).get(asIdbKey(key));
   }
 
-  /** Runs `body` in a transaction; settles when the transaction has, or can no longer. */
+  /**
+   * Runs `body` in a transaction. Settles with the transaction, or once the transaction cannot
+   * settle any more.
+   */
   async #transact(
     stores: string[],
     mode: IDBTransactionMode,
@@ -241,7 +245,7 @@ export class IdbStore implements Store {
       this.closed.throwIfAborted();
       opening = this.#db;
       db = await opening!;
-    } while (opening !== this.#db); // the pool grew meanwhile, on another connection
+    } while (opening !== this.#db); // extending the pool replaces the connection
     await new Promise<void>((resolve, reject) => {
       let thrown: Error | undefined;
       let tx: IDBTransaction;
@@ -250,7 +254,7 @@ export class IdbStore implements Store {
         tx = db.transaction(names, mode, options);
       } catch (error) {
         reject(storageError(error));
-        this.#reopenNeeded(error);
+        this.#closeIfClosing(error);
         return;
       }
       const lose = (why: ErrorRule, what: string): void => {
@@ -288,8 +292,11 @@ export class IdbStore implements Store {
     });
   }
 
-  /** A connection that refuses transactions is closing: nobody told us, so tell the broker. */
-  #reopenNeeded(error: unknown): void {
+  /**
+   * Closes this store when its connection refuses a transaction with `InvalidStateError`. The
+   * browser is then closing the connection, and has fired no event that would tell the broker.
+   */
+  #closeIfClosing(error: unknown): void {
     if (isError(error) && error.name === 'InvalidStateError') {
       this.close(new TablogError(STORAGE_UNAVAILABLE, 'the browser closed the database'));
     }

@@ -2,9 +2,9 @@ import { asIdbKey } from './idb-request.ts';
 import type { Writer } from '../store.ts';
 
 /**
- * Writes within a transaction, whoever has opened it. `IdbStore` opens its own; an application that
- * has the log's stores in its own database, under names that begin with `prefix`, could pass a
- * transaction that covers its rows, too.
+ * A `Writer` within any open transaction. `IdbStore` passes transactions of its own. An application
+ * with the log's object stores in the application's database, under names that begin with `prefix`,
+ * could pass a transaction that covers the application's rows as well.
  */
 export function writerOf(tx: IDBTransaction, prefix: string): Writer {
   const storeOf = (store: string): IDBObjectStore => tx.objectStore(prefix + store);

@@ -10,8 +10,10 @@ import { TablogError } from '../../base/error.ts';
 const NO_SPACE = /NO_SPACE|disk full/i;
 
 /**
- * What IndexedDB says, as a `TablogError`. By name, never by class: `QuotaExceededError` is a class
- * of its own in some browsers. These errors mean that the transaction did not happen.
+ * An error of IndexedDB as a `TablogError`. The error's name decides, and never its class, because
+ * `QuotaExceededError` is a class of its own in some browsers:
+ * https://webidl.spec.whatwg.org/#quotaexceedederror
+ * Each of these errors means that the transaction stored nothing.
  */
 export function storageError(error: unknown): TablogError {
   if (error instanceof TablogError) return error;
