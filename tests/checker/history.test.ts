@@ -4,7 +4,7 @@ import type { HistoryEvent, Rule } from './history.ts';
 
 type Facts = Readonly<Record<string, string | number>>;
 
-/** Something that happens in the only partition, by `m1` in its first life, where nothing else is said. */
+/** An event in the only partition. Default: of member `m1` in its first life. */
 function on(kind: HistoryEvent['kind'], facts: Facts = {}): HistoryEvent {
   const where = { topic: 'events', partition: 0 };
   const member = { member: 'm1', life: 1, epoch: 1 };
@@ -12,13 +12,13 @@ function on(kind: HistoryEvent['kind'], facts: Facts = {}): HistoryEvent {
   return { kind, ...where, ...member, ...accepted, ...facts } as HistoryEvent;
 }
 
-/** As another member, in the epoch after. */
+/** Facts of an event of another member, in the next epoch. */
 const m2 = { member: 'm2', life: 2, epoch: 2 };
 
 const produced = (...offsets: number[]): HistoryEvent[] =>
   offsets.map((offset) => on('produced', { offset }));
 
-/** It gets records and has done with them. */
+/** A member gets records and processes them. */
 const reads = (offsets: readonly number[], who: Facts = {}): HistoryEvent[] =>
   offsets.flatMap((offset) => [
     on('delivered', { ...who, offset }),
@@ -28,7 +28,7 @@ const reads = (offsets: readonly number[], who: Facts = {}): HistoryEvent[] =>
 const commits = (offset: number, who: Facts = {}): HistoryEvent =>
   on('committed', { ...who, offset });
 
-/** `m1` reads the first two of four records, and gives up; `m2` goes on. */
+/** `m1` reads the first two of four records, and releases the partition; `m2` reads the others. */
 const HANDOVER: readonly HistoryEvent[] = [
   ...produced(0, 1, 2, 3),
   on('assigned'),
@@ -40,7 +40,7 @@ const HANDOVER: readonly HistoryEvent[] = [
   commits(4, m2),
 ];
 
-/** The same, as the store sees it too. */
+/** The same handover, with the events of the store. */
 const HANDOVER_IN_STORE: readonly HistoryEvent[] = [
   on('joined'),
   on('owner'),
@@ -132,7 +132,7 @@ test.each([
   expect(checkHistory(history)).toEqual([]);
 });
 
-/** What breaks each rule, and which events show it. */
+/** Histories that break each rule, with the indices of the events that the violation must name. */
 const BAD: readonly [
   rule: Rule,
   what: string,

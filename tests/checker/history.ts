@@ -2,35 +2,37 @@ import { MemberChecker } from './member-checker.ts';
 import { PartitionChecker } from './partition-checker.ts';
 
 /**
- * Proves from the record of a run that a group kept its promises. Pure: the record is an array of
- * events, in the order in which they happened, whoever wrote it down.
+ * Proves from the history of a run that a consumer group kept its promises. The proof is pure: a
+ * history is an array of events in their order, by any recorder.
  *
  *     produced      a record was stored
  *     assigned      a member's 'assigned' listener was called, for one partition
- *     revoked       its 'revoked' listener was called, for one partition; or it closes
- *     lost          its 'lost' listener was called, for one partition
+ *     revoked       a member's 'revoked' listener was called, for one partition; or a member closes
+ *     lost          a member's 'lost' listener was called, for one partition
  *     delivered     the application got a record: one event for each record of a batch
- *     processed     the application has done with it; before it asks for the next one
- *     rewound       the application left its loop, or sought: some records may come again
+ *     processed     the application processed a record, before it asks for the next record
+ *     rewound       the application left its loop, or sought: some records may be delivered again
  *     committed     a commit was accepted or refused
- *     acknowledged  a promise resolved that says that so much is committed: of a commit, or of a close;
- *                   only where every `committed` is recorded
+ *     acknowledged  a commit or a close resolved, which promises that all before the
+ *                   offset is committed; only in a history with every `committed`
  *     left          a member's consumer begins to close
- *     fault         something that excuses the removal of a member was done to it, or to all
- *     called        a promise was made; not needed for what a member of a crashed tab waits for
- *     settled       it has settled
- *     ended         how far a partition was at the end
+ *     fault         a fault of one member or of all, which excuses the removal of a member
+ *     called        a call was made; optional for calls of a member whose tab crashes
+ *     settled       the promise of a call settled
+ *     ended         the end offset and the committed offset of a partition at the end of the run
  *
  * A `committed` with a `call` comes before the `settled` of that call.
  *
- * Who can look into the store writes down more, in the order of its transactions; then more is
- * proved: `joined` and `removed` (a member came, or was removed without leaving), and `owner`
- * (a partition got another owner, or none).
+ * A recorder that sees the store adds events in the order of the store's transactions, and more is
+ * proved by them: `joined` and `removed` (a member joined, or was removed without leaving), and
+ * `owner` (a partition got another owner, or none).
  *
- * The group's members begin at the earliest record. Epochs may be left out where nobody knows them: then a member's hold is what lies between its
- * `assigned` and its `revoked` or `lost`. So may commits that nobody sees: `ended` tells the rest.
+ * The group's members begin at the earliest record. A recorder may leave out epochs that it does
+ * not know: a member's hold on a partition then lasts from its `assigned` to its `revoked` or
+ * `lost`. A recorder may leave out commits that it does not see: `ended` has the last committed
+ * offset.
  */
-export type HistoryEvent = { /** Only to be read by people. */ readonly at?: number } & (
+export type HistoryEvent = { /** The time, for people only. */ readonly at?: number } & (
   | ({ readonly kind: 'produced' } & Place)
   | ({ readonly kind: 'assigned' | 'revoked' | 'lost' | 'rewound' } & Holder & Partition)
   | Delivered
@@ -59,23 +61,26 @@ export interface Partition {
   readonly partition: number;
 }
 
-/** Of a commit: the next offset to be read. */
+/** A record's place. The offset of a commit is the next offset to read. */
 export interface Place extends Partition {
   readonly offset: number;
 }
 
-/** Who, in which of its lives, and by which hold on the partition. */
+/** A member, its life, and the epoch of its hold on the partition. */
 export interface Holder {
   readonly member: string;
-  /** The epoch of its joining. */
+  /** The member epoch: a member that joins again with the same id begins another life. */
   readonly life?: number;
-  /** The epoch of the partition. */
+  /** The assignment epoch of the partition. */
   readonly epoch?: number;
 }
 
 export interface Delivered extends Holder, Place {
   readonly kind: 'delivered';
-  /** Where handlers run side by side: what has to stay in order, by key. Left out: all of it. */
+  /**
+   * With concurrent handlers, the record's key: only records of one lane must stay in order.
+   * Without a lane, all records of the partition must.
+   */
   readonly lane?: string;
 }
 
@@ -84,15 +89,15 @@ export interface Committed extends Holder, Place {
   /** 'accepted', or the code of the error. */
   readonly outcome: string;
   /**
-   * It took effect at some time after this `called`. Left out: just here, because this was written
-   * down in its transaction.
+   * The commit took effect at some time after this `called`. Without a call, the commit took effect
+   * at this very event, which was recorded in the commit's transaction.
    */
   readonly call?: number;
 }
 
 export interface Owner extends Partition {
   readonly kind: 'owner';
-  /** null: nobody. */
+  /** null: no owner. */
   readonly member: string | null;
   readonly epoch: number;
 }
@@ -100,19 +105,19 @@ export interface Owner extends Partition {
 export interface Fault {
   readonly kind: 'fault';
   /**
-   * 'crash': nothing of the member's is waited for any more. 'stuck': what it is given from now on
-   * may be taken from it as well, until 'goesOn'.
+   * 'crash': calls of the member need not settle any more. 'stuck': from now until 'goesOn', the
+   * partitions that the member has or gets may be taken from it.
    */
   readonly what: 'crash' | 'freeze' | 'thaw' | 'stuck' | 'goesOn';
-  /** Left out: all. */
+  /** Default: all members. */
   readonly member?: string;
 }
 
-/** A rule that was broken, and by which events: the earlier ones are what makes the last one wrong. */
+/** A broken rule, and the events that prove it: the earlier events make the last event wrong. */
 export interface Violation {
   readonly rule: Rule;
   readonly happened: string;
-  /** Where they are in the history. */
+  /** The indices of the events in the history. */
   readonly events: readonly number[];
 }
 
@@ -135,7 +140,7 @@ export type Rule =
 /** Reports a broken rule. */
 export type Report = (rule: Rule, happened: string, ...events: (number | undefined)[]) => void;
 
-/** What is wrong with a history; nothing, if all is well. */
+/** The violations of a history; empty when every rule holds. */
 export function checkHistory(history: readonly HistoryEvent[]): Violation[] {
   const violations: Violation[] = [];
   const report: Report = (rule, happened, ...events) => {
@@ -150,7 +155,7 @@ export function checkHistory(history: readonly HistoryEvent[]): Violation[] {
     partitions.set(name, checker);
     return checker;
   };
-  // What there is to read, whenever its producer heard of it.
+  // All records are collected first: a record can be delivered before its producer gets the offset.
   for (const event of history) {
     if (event.kind === 'produced' || event.kind === 'delivered') partitionOf(event).exists(event);
   }
@@ -163,22 +168,22 @@ export function checkHistory(history: readonly HistoryEvent[]): Violation[] {
   return violations;
 }
 
-/** The violations, with the events that show them, to be read by people. */
+/** The violations as text for people, with the events that prove them. */
 export function explain(
   history: readonly HistoryEvent[],
   violations: readonly Violation[],
   atMost = 5,
 ): string {
   const told = violations.slice(0, atMost).map(({ rule, happened, events }) => {
-    const lines = events.map((i) => `    #${i} ${tell(history[i]!)}`);
+    const lines = events.map((i) => `    #${i} ${textOf(history[i]!)}`);
     return [`${rule}: ${happened}`, ...lines].join('\n');
   });
   const left = violations.length - told.length;
   return [...told, ...(left > 0 ? [`and ${left} more`] : [])].join('\n');
 }
 
-/** An event in one line. */
-function tell({ kind, at, ...facts }: HistoryEvent): string {
+/** An event as one line of text. */
+function textOf({ kind, at, ...facts }: HistoryEvent): string {
   const { topic, partition, offset, ...others } = facts as Readonly<
     Record<string, string | number>
   >;

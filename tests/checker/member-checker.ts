@@ -1,14 +1,19 @@
 import type { Fault, HistoryEvent, Report } from './history.ts';
 
+/** The state of a member. Numbers are indices of events in the history. */
 interface Member {
-  /** Something was done to it in this life, or lasts: it may be removed. */
+  /** The latest fault of the member in this life, which excuses the member's removal. */
   fault: number | undefined;
-  /** Its tab is frozen, or crashed: also what it asked for before, and what comes after, is excused. */
+  /**
+   * Whether the tab is frozen or crashed. A join then does not end the fault: the member may have
+   * sent the join before the fault.
+   */
   isDown: boolean;
-  /** Its handler does not return: others may be given what it has, and what it gets. */
+  /** Whether the handler never returns: other members may get the partitions of the member. */
   isStuck: boolean;
-  /** It was removed, or it went by itself. */
+  /** The removal or the leaving of the member. */
   gone: number | undefined;
+  /** The crash of the member's tab. */
   crashed: number | undefined;
 }
 
@@ -18,12 +23,12 @@ interface Call {
   settled: boolean;
 }
 
-/** Who is a member and why not any more; and the promises that were made. */
+/** Checks that members are removed for a reason only, and that every call settles. */
 export class MemberChecker {
   readonly #report: Report;
   readonly #members = new Map<string, Member>();
   readonly #calls = new Map<number, Call>();
-  /** Whether comings and goings are written down as the store sees them. */
+  /** Whether the history has the store's events: `joined`, `removed` and `owner`. */
   #isExact = false;
 
   constructor(report: Report) {
@@ -43,18 +48,21 @@ export class MemberChecker {
     }
   }
 
-  /** Whether others may have what the member got at `since`, though it does not know. */
+  /**
+   * Whether other members may own a partition that this member got at `since`, although this member
+   * does not know yet.
+   */
   mayBeGone(memberId: string, since: number): boolean {
     const { gone = -1, fault = -1, isStuck } = this.#member(memberId);
     return this.#isExact ? gone > since : isStuck || Math.max(gone, fault) > since;
   }
 
-  /** Whether nothing is to be expected of what the member got at `since`. */
+  /** Whether the member's tab crashed after `since`, so that calls of that time need not settle. */
   hasCrashed(memberId: string, since: number): boolean {
     return (this.#member(memberId).crashed ?? -1) > since;
   }
 
-  /** When the call was made. */
+  /** The index of the call's `called`. */
   calledAt(call: number): number | undefined {
     return this.#calls.get(call)?.at;
   }

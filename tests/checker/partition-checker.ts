@@ -12,22 +12,22 @@ import type { MemberChecker } from './member-checker.ts';
 
 type OfPartition = Extract<HistoryEvent, Partition>;
 
-/** A member's hold on the partition, as the member sees it. */
+/** A member's hold on the partition, as the member sees it. Times are indices of events. */
 interface Hold {
   readonly member: string;
   readonly epoch: number | undefined;
   readonly assigned: number;
-  /** Since when the group says so. */
+  /** The store's `owner` event of the hold; without the store's events, as `assigned`. */
   readonly since: number;
-  /** By 'revoked' or 'lost'. */
+  /** The 'revoked' or 'lost' of the hold. */
   ended: number | undefined;
-  /** The last one of each lane. */
-  readonly delivered: Map<string | undefined, Handed>;
-  /** Records may come again: its loop was left. */
+  /** The last delivery of each lane. */
+  readonly delivered: Map<string | undefined, Delivery>;
+  /** Whether the member left its loop or sought, so that records may be delivered again. */
   isRewound: boolean;
 }
 
-interface Handed {
+interface Delivery {
   readonly offset: number;
   readonly at: number;
 }
@@ -40,23 +40,23 @@ interface Accepted {
 
 const NOTHING: Accepted = { offset: 0, epoch: -1, at: -1 };
 
-/** Checks what happens in one partition. */
+/** Checks the events of one partition. */
 export class PartitionChecker {
   readonly #name: string;
   readonly #members: MemberChecker;
   readonly #report: Report;
   readonly #existing = new Set<number>();
-  /** In order; filled at the first look. */
+  /** The existing offsets in ascending order; filled at the first event. */
   #records: readonly number[] = [];
   readonly #delivered = new Set<number>();
   readonly #processed = new Set<number>();
-  /** Everything before this record in `#records` is processed. */
+  /** An index in `#records`: all records before it are processed. */
   #done = 0;
   readonly #holds: Hold[] = [];
   readonly #accepted: Accepted[] = [];
-  /** As the store sees it. */
+  /** The owners by the store's events, in their order; empty without these events. */
   readonly #owners: (Owner & { readonly at: number })[] = [];
-  /** By whom each epoch was used first. */
+  /** The first member to use each epoch. */
   readonly #users = new Map<number, { readonly name: string; readonly at: number }>();
   #ended: Extract<HistoryEvent, { kind: 'ended' }> | undefined;
 
@@ -158,7 +158,7 @@ export class PartitionChecker {
     this.#holds.push(hold);
   }
 
-  /** Whether the older one of two holds is over, though its member has not said so. */
+  /** Whether the older of two holds is over, although its member had no 'revoked' and no 'lost'. */
   #isOver(a: Hold, b: Hold): boolean {
     const older = (a.epoch ?? 0) <= (b.epoch ?? Infinity) ? a : b;
     return a.member === b.member
@@ -202,7 +202,7 @@ export class PartitionChecker {
     }
   }
 
-  #checkOrder(hold: Hold, last: Handed, { offset, lane }: Delivered, i: number): void {
+  #checkOrder(hold: Hold, last: Delivery, { offset, lane }: Delivered, i: number): void {
     const next = this.#nextFrom(last.offset + 1);
     const comesAgain = hold.isRewound && offset < next;
     if (comesAgain || (lane === undefined ? offset === next : offset >= next)) return;
@@ -232,7 +232,10 @@ export class PartitionChecker {
     this.#accepted.push({ offset, epoch: epoch ?? -1, at: i });
   }
 
-  /** Since when somebody else, or nobody, was the owner whenever the commit may have been stored. */
+  /**
+   * The event by which the commit's member was not the owner at any time at which the commit may
+   * have been stored; `undefined` when the member may have been the owner.
+   */
   #otherOwner(event: Committed, from: number): number | undefined {
     const { member, epoch } = event;
     if (this.#owners.length > 0) {

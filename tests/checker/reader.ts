@@ -7,90 +7,93 @@ import type { Realm } from './sim-time.ts';
 
 type Read = Message<string, Uint8Array | null, Uint8Array | null>;
 
-/** What a reader has of a partition. */
-interface Share {
+/** A reader's progress in one assigned partition. */
+interface Progress {
   readonly epoch: number;
   readonly life: number;
-  /** Processed, with everything before it; `undefined`: nothing yet. */
+  /** The last message up to which all messages are processed; `undefined` before the first. */
   last: Read | undefined;
+  /** The offset after `last`; before the first message, the offset of the first delivery. */
   next: number | undefined;
+  /** The processed messages behind an unprocessed message, by offset. */
   readonly processed: Map<number, Read>;
-  /** Processed, and the consumer may not know it yet. */
-  readonly untold: Set<number>;
+  /** The offsets of processed messages that the consumer may not count as processed yet. */
+  readonly unreported: Set<number>;
 }
 
-/** What all readers of a walk have in common. */
-export interface Surroundings {
+/** The parts of a walk that all of its readers share. */
+export interface ReaderContext {
   readonly recorder: Recorder;
   readonly random: Random;
   readonly realm: Realm;
-  /** Nothing goes wrong any more. */
+  /** Whether the walk injects no more faults. */
   readonly isCalm: () => boolean;
-  /** An error that no reader may get. */
+  /** Called with an error that no reader may get. */
   readonly onUnexpected: (error: unknown) => void;
 }
 
-/** What a reader may get where members are removed. */
+/** The codes of errors that a reader may get, because members are removed. */
 const EXPECTED = new Set(['FENCED', 'NOT_ASSIGNED']);
 
-/** An application with one consumer, that reads in every way there is, one after the other. */
+/**
+ * An application with one consumer, which reads by every method of the consumer in random order.
+ */
 export class Reader {
   readonly member: string;
   readonly consumer: Consumer<RegExp>;
-  /** It does not come to an end with what it gets. */
+  /** Whether handlers of messages never return, until `goOn()`. */
   isStuck = false;
   isClosed = false;
-  readonly #with: Surroundings;
+  readonly #context: ReaderContext;
   readonly #commit: ConsumerOptions['commit'];
-  readonly #shares = new Map<string, Share>();
-  /** As what it got each message. */
-  readonly #got = new WeakMap<Read, Share>();
+  readonly #progress = new Map<string, Progress>();
+  /** The progress at the delivery of each message: a later assignment has another progress. */
+  readonly #progressOf = new WeakMap<Read, Progress>();
   #leave = false;
   readonly #stuck: (() => void)[] = [];
 
   constructor(
     consumer: Consumer<RegExp>,
     commit: ConsumerOptions['commit'],
-    surroundings: Surroundings,
+    context: ReaderContext,
   ) {
     this.member = consumer.memberId!;
     this.consumer = consumer;
     this.#commit = commit;
-    this.#with = surroundings;
-    const { recorder } = surroundings;
+    this.#context = context;
+    const { recorder } = context;
     const member = this.member;
     consumer.on('assigned', ({ partitions }) => {
       for (const where of partitions) {
         const { epoch, life } = recorder.mustGetHold(member, where);
         recorder.add({ kind: 'assigned', member, life, epoch, ...where });
-        this.#shares.set(keyOf(where), {
+        this.#progress.set(keyOf(where), {
           epoch,
           life,
           last: undefined,
           next: undefined,
           processed: new Map(),
-          untold: new Set(),
+          unreported: new Set(),
         });
       }
     });
     consumer.on('revoked', async ({ partitions }) => {
       for (const where of partitions) {
-        const share = this.#shares.get(keyOf(where))!;
-        if (commit === 'manual' && share.last !== undefined) await this.#commitMessage(share.last);
-        const { life, epoch } = share;
+        const { life, epoch, last } = this.#progress.get(keyOf(where))!;
+        if (commit === 'manual' && last !== undefined) await this.#commitMessage(last);
         recorder.add({ kind: 'revoked', member, life, epoch, ...where });
       }
     });
     consumer.on('lost', ({ partitions }) => {
       for (const where of partitions) {
-        const { life, epoch } = this.#shares.get(keyOf(where))!;
+        const { life, epoch } = this.#progress.get(keyOf(where))!;
         recorder.add({ kind: 'lost', member, life, epoch, ...where });
       }
     });
   }
 
   start(): void {
-    const { recorder } = this.#with;
+    const { recorder } = this.#context;
     void recorder.track('ready', this.member, this.consumer.ready);
     void recorder.track('read', this.member, this.#read());
   }
@@ -100,15 +103,15 @@ export class Reader {
     for (const unstick of this.#stuck.splice(0)) unstick();
   }
 
-  /** Leaves its loop at the next message, and begins another one. */
+  /** Makes the reader leave its loop at the next message, and begin another loop. */
   leaveLoop(): void {
     this.#leave = true;
   }
 
-  /** Commits what is processed, by the consumer's `commit`. */
+  /** Commits all processed messages by `consumer.commit()`. */
   async commit(): Promise<void> {
-    const { recorder } = this.#with;
-    const commits = [...this.#shares].flatMap(([key, { last }]) => {
+    const { recorder } = this.#context;
+    const commits = [...this.#progress].flatMap(([key, { last }]) => {
       return last !== undefined && this.#isAssigned(key) ? [last] : [];
     });
     if (commits.length === 0) return;
@@ -121,7 +124,7 @@ export class Reader {
   }
 
   async close(): Promise<void> {
-    const { recorder } = this.#with;
+    const { recorder } = this.#context;
     this.isClosed = true;
     const promised = this.#promised();
     recorder.add({ kind: 'left', member: this.member });
@@ -133,13 +136,13 @@ export class Reader {
     }
   }
 
-  /** What is to be committed when it has closed: all that is processed by then. */
+  /** The offsets that must be committed once the consumer has closed: all that is processed now. */
   #promised(): readonly (Place & { readonly life: number })[] {
     if (this.#commit === 'manual') return [];
-    return [...this.#shares].flatMap(([key, { last, untold, life }]) => {
+    return [...this.#progress].flatMap(([key, { last, unreported, life }]) => {
       if (last === undefined || !this.#isAssigned(key)) return [];
       const { topic, partition } = last;
-      const offset = Math.min(last.offset + 1, ...untold);
+      const offset = Math.min(last.offset + 1, ...unreported);
       return [{ topic, partition, offset, life }];
     });
   }
@@ -149,7 +152,7 @@ export class Reader {
   }
 
   async #read(): Promise<void> {
-    const { random, realm } = this.#with;
+    const { random, realm } = this.#context;
     while (!this.isClosed) {
       try {
         const way = random.pick(['each', 'batches', 'run', 'runBatches'] as const);
@@ -160,7 +163,7 @@ export class Reader {
       } catch (error) {
         if (this.isClosed) return;
         if (codeOf(error) === 'MEMBER_EXISTS') return void this.close();
-        if (!(error instanceof Refused)) this.#failed(error);
+        if (!(error instanceof HandlerFailed)) this.#failed(error);
       }
       this.#rewound();
       await new Promise<void>((resolve) => realm.after(1, resolve));
@@ -177,8 +180,8 @@ export class Reader {
   }
 
   async #batches(): Promise<void> {
-    const max = this.#with.random.int(1, 10);
-    const maxWaitMs = this.#with.random.pick([0, 0, 50]);
+    const max = this.#context.random.int(1, 10);
+    const maxWaitMs = this.#context.random.pick([0, 0, 50]);
     for await (const batch of this.consumer.batches({ max, maxWaitMs })) {
       const messages = batch.messages as readonly Read[];
       for (const message of messages) this.#deliver(message);
@@ -186,12 +189,12 @@ export class Reader {
       if (this.#leavesNow()) return;
       for (const message of messages) this.#process(message, true);
       await this.#commitSometimes(messages.at(-1)!);
-      this.#tell(messages);
+      this.#report(messages);
     }
   }
 
   async #run(): Promise<void> {
-    const { random, isCalm } = this.#with;
+    const { random, isCalm } = this.#context;
     const concurrency = random.pick([1, 2, 4]);
     const onError = random.pick(['retry', 'skip', 'deadLetter', 'stop'] as const);
     const options: RunOptions<RegExp> = {
@@ -211,7 +214,7 @@ export class Reader {
         const read = message as Read;
         if (attempt === 1) this.#deliver(read, concurrency > 1 ? laneOf(read) : undefined);
         await this.#work();
-        if (!isCalm() && (this.#leave || random.chance(0.03))) throw new Refused();
+        if (!isCalm() && (this.#leave || random.chance(0.03))) throw new HandlerFailed();
         await this.#done(read);
       },
     };
@@ -219,7 +222,7 @@ export class Reader {
   }
 
   async #runBatches(): Promise<void> {
-    const { random, isCalm } = this.#with;
+    const { random, isCalm } = this.#context;
     await this.consumer.run({
       concurrency: random.pick([1, 2, 4]),
       max: random.int(1, 10),
@@ -236,15 +239,18 @@ export class Reader {
         if (attempt === 1) for (const message of messages) this.#deliver(message);
         await this.#work();
         if (!isCalm() && random.chance(0.05)) throw retryAfter(random.int(0, 200));
-        if (!isCalm() && (this.#leave || random.chance(0.03))) throw new Refused();
+        if (!isCalm() && (this.#leave || random.chance(0.03))) throw new HandlerFailed();
         for (const message of messages) this.#process(message, true);
         await this.#commitSometimes(messages.at(-1)!);
-        this.#tell(messages);
+        this.#report(messages);
       },
     });
   }
 
-  /** An application that commits by itself has done with what it has when it leaves. */
+  /**
+   * Whether the reader leaves its loop with the present messages unprocessed. An application with
+   * manual commits processes its messages before it leaves, so it stays.
+   */
   #leavesNow(): boolean {
     const leaves = this.#leave && this.#commit !== 'manual';
     this.#leave = false;
@@ -252,7 +258,7 @@ export class Reader {
   }
 
   async #work(): Promise<void> {
-    const { random, realm, recorder } = this.#with;
+    const { random, realm, recorder } = this.#context;
     if (this.isStuck) {
       recorder.add({ kind: 'fault', what: 'stuck', member: this.member });
       await new Promise<void>((resolve) => this.#stuck.push(resolve));
@@ -265,46 +271,48 @@ export class Reader {
   async #done(message: Read): Promise<void> {
     this.#process(message, true);
     await this.#commitSometimes(message);
-    this.#tell([message]);
+    this.#report([message]);
   }
 
   #deliver(message: Read, lane?: string): void {
     const { topic, partition, offset } = message;
-    const { recorder } = this.#with;
-    const share = this.#shares.get(keyOf(message))!;
-    const { life, epoch } = share;
-    this.#got.set(message, share);
+    const { recorder } = this.#context;
+    const progress = this.#progress.get(keyOf(message))!;
+    const { life, epoch } = progress;
+    this.#progressOf.set(message, progress);
     const where = { topic, partition, offset, ...(lane === undefined ? {} : { lane }) };
     recorder.add({ kind: 'delivered', member: this.member, life, epoch, ...where });
-    share.next ??= offset;
+    progress.next ??= offset;
   }
 
-  #process(message: Read, isUntold: boolean): void {
+  #process(message: Read, isUnreported: boolean): void {
     const { topic, partition, offset } = message;
-    const share = this.#got.get(message)!;
-    const { life, epoch } = share;
+    const progress = this.#progressOf.get(message)!;
+    const { life, epoch } = progress;
     const where = { topic, partition, offset };
-    this.#with.recorder.add({ kind: 'processed', member: this.member, life, epoch, ...where });
-    share.processed.set(offset, message);
-    if (isUntold) share.untold.add(offset);
+    this.#context.recorder.add({ kind: 'processed', member: this.member, life, epoch, ...where });
+    progress.processed.set(offset, message);
+    if (isUnreported) progress.unreported.add(offset);
     for (;;) {
-      const next = share.processed.get(share.next ?? -1);
+      const next = progress.processed.get(progress.next ?? -1);
       if (next === undefined) return;
-      share.processed.delete(next.offset);
-      share.last = next;
-      share.next = next.offset + 1;
+      progress.processed.delete(next.offset);
+      progress.last = next;
+      progress.next = next.offset + 1;
     }
   }
 
-  /** The consumer is about to know. */
-  #tell(messages: readonly Read[]): void {
-    for (const message of messages) this.#got.get(message)!.untold.delete(message.offset);
+  /** Notes that the consumer's next call reports these messages as processed. */
+  #report(messages: readonly Read[]): void {
+    for (const message of messages) {
+      this.#progressOf.get(message)!.unreported.delete(message.offset);
+    }
   }
 
-  /** Only where everything before it is processed: that is what it says. */
+  /** Commits a message at random, when all messages before it are processed: a commit says so. */
   async #commitSometimes(message: Read): Promise<void> {
-    const { random } = this.#with;
-    const { last } = this.#got.get(message)!;
+    const { random } = this.#context;
+    const { last } = this.#progressOf.get(message)!;
     if (last === undefined || last.offset < message.offset) return;
     if (!random.chance(this.#commit === 'manual' ? 0.5 : 0.1)) return;
     const committed = this.#commitMessage(message);
@@ -312,7 +320,7 @@ export class Reader {
   }
 
   async #commitMessage(message: Read): Promise<void> {
-    const { recorder } = this.#with;
+    const { recorder } = this.#context;
     const error = await recorder.track('message.commit', this.member, message.commit());
     if (error === undefined) this.#acknowledge(message);
     else this.#failed(error);
@@ -321,27 +329,27 @@ export class Reader {
   #acknowledge({ topic, partition, offset }: Read): void {
     const { member } = this;
     const where = { topic, partition, offset: offset + 1 };
-    this.#with.recorder.add({ kind: 'acknowledged', member, ...where });
+    this.#context.recorder.add({ kind: 'acknowledged', member, ...where });
   }
 
   #rewound(): void {
-    for (const [key, { life, epoch }] of this.#shares) {
+    for (const [key, { life, epoch }] of this.#progress) {
       if (!this.#isAssigned(key)) continue;
       const [topic, partition] = key.split('/') as [string, string];
       const where = { topic, partition: Number(partition) };
-      this.#with.recorder.add({ kind: 'rewound', member: this.member, life, epoch, ...where });
+      this.#context.recorder.add({ kind: 'rewound', member: this.member, life, epoch, ...where });
     }
   }
 
   #failed(error: unknown): void {
     const code = codeOf(error);
     if (EXPECTED.has(code) || (this.isClosed && code === 'CLOSED')) return;
-    this.#with.onUnexpected(error);
+    this.#context.onUnexpected(error);
   }
 }
 
-/** A handler does not want a message. */
-class Refused extends Error {}
+/** The error of a handler that fails. */
+class HandlerFailed extends Error {}
 
 function keyOf({
   topic,

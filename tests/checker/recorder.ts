@@ -8,23 +8,23 @@ import { GROUPS, OFFSETS } from '../../src/store/schema.ts';
 import type { Store, Writer } from '../../src/store/store.ts';
 import type { HistoryEvent, Holder, Partition } from './history.ts';
 
-/** Who asks for a transaction that writes offsets. */
+/** The call that caused a transaction. */
 interface Caller {
   readonly method: Method;
   readonly member: MemberRef;
   readonly partitions: readonly PartitionAssignment[];
 }
 
-/** One for all walks: each costs every promise something, for ever. */
+/** Shared by all walks, because each AsyncLocalStorage slows every later promise of the process. */
 const CALLER = new AsyncLocalStorage<Caller | undefined>();
 
-/** Writes down what happens to one group; what the store knows, in the order of its transactions. */
+/** Records the history of one group. The store's events are in the order of its transactions. */
 export class Recorder {
   readonly history: HistoryEvent[] = [];
   readonly #start: number;
   readonly #now: () => number;
   readonly #topics = new Map<string, string>();
-  /** By member and partition: as what a member asked last where to begin. */
+  /** The life and the epoch of the last `positionPartitions`, by member and partition. */
   readonly #begun = new Map<string, Required<Pick<Holder, 'life' | 'epoch'>>>();
   #group: GroupState | undefined;
   #calls = 0;
@@ -38,7 +38,7 @@ export class Recorder {
     this.history.push({ ...event, at: this.#now() - this.#start });
   }
 
-  /** Writes down that it was called and that it settles; resolves with the error that it rejects with. */
+  /** Records `called` and `settled` of a promise; resolves with the promise's error, if any. */
   async track(what: string, member: string, promise: Promise<unknown>): Promise<unknown> {
     const call = ++this.#calls;
     this.add({ kind: 'called', call, what, member });
@@ -50,7 +50,7 @@ export class Recorder {
     return error;
   }
 
-  /** The broker, its calls known to the transactions that they make. */
+  /** Calls the broker, such that the transactions of the call know their caller. */
   listen(broker: Broker, method: Method, request: never): Promise<unknown> {
     const caller = callerOf(method, request);
     if (method === 'positionPartitions') this.#begins(caller!);
@@ -59,19 +59,19 @@ export class Recorder {
     return answer;
   }
 
-  /** Whether this life of the member was ended by others. */
+  /** Whether this life of the member ended by `removed`. */
   hasRemoved(member: string, life: number): boolean {
     return this.history.some((event) => {
       return event.kind === 'removed' && event.member === member && event.life === life;
     });
   }
 
-  /** As what a member has a partition that it was just assigned. */
+  /** The life and the epoch of a partition that the member was just assigned. */
   mustGetHold(member: string, { topic, partition }: Partition): { life: number; epoch: number } {
     return this.#begun.get(`${member}/${topic}/${partition}`)!;
   }
 
-  /** The store, its transactions written down. */
+  /** The store's `update`, with the transactions recorded. */
   watch(store: Store): Pick<Store, 'update'> {
     return {
       update: async (refs, decide, options) => {
@@ -81,7 +81,7 @@ export class Recorder {
           refs,
           (rows, write) => {
             const decided = decide(rows, this.#watchWriter(write, caller, seen));
-            for (const note of seen) note(); // the memory store cannot fail any more
+            for (const note of seen) note(); // after `decide` the memory store cannot fail
             return decided;
           },
           options,
@@ -91,7 +91,7 @@ export class Recorder {
     };
   }
 
-  /** Has `work` belong to whoever belongs to it now, whenever it runs. */
+  /** Binds `work` to the present caller, at whatever time it runs. */
   bind<T>(work: () => T): () => T {
     const caller = CALLER.getStore();
     return () => CALLER.run(caller, work);

@@ -3,7 +3,7 @@ import { Lane } from './sim-time.ts';
 import type { Realm, SimTime } from './sim-time.ts';
 
 export interface SimChannels {
-  /** Runs `open`; the channels that it opens are in this realm. */
+  /** Runs `open`. Channels that `open` makes belong to this realm. */
   inRealm<T>(realm: Realm, open: () => T): T;
 }
 
@@ -15,8 +15,8 @@ interface Receiver {
 }
 
 /**
- * Puts a channel in the place of `BroadcastChannel` whose messages take `delay`, and get lost where
- * `isLost` says so.
+ * Replaces `BroadcastChannel` by a channel that delays each message by `delay()`, and loses a
+ * message when `isLost()`.
  */
 export function stubChannels(
   time: SimTime,

@@ -1,12 +1,12 @@
 import type { Liveness } from '../../src/platform/liveness.ts';
 import type { Realm } from './sim-time.ts';
 
-/** Who is alive, told by a walk in the place of Web Locks. */
+/** Liveness without Web Locks: a walk decides when a client or a broker dies. */
 export class SimLiveness {
   readonly #dead = new Set<string>();
   readonly #watchers = new Map<string, Set<() => void>>();
 
-  /** As seen from a realm. */
+  /** The liveness for a broker in a realm, which calls `died` in that realm. */
   in(realm: Realm): Liveness {
     return {
       onDeath: (_role, id, signal, died) => {

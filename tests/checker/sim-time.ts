@@ -5,7 +5,10 @@ interface Timer {
   readonly run: () => void;
 }
 
-/** Time that stands still until a walk moves it; what is due runs one by one, each to its end. */
+/**
+ * Time that stands still until a walk moves it. Due timers run one by one: the work of each is done
+ * before the next.
+ */
 export class SimTime {
   readonly #timers = new Set<Timer>();
   #now = 1_700_000_000_000;
@@ -41,12 +44,12 @@ export class SimTime {
   }
 }
 
-/** Lets everything happen that needs neither time nor a message. */
+/** Waits until all work that needs no timer and no message is done. */
 function settle(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-/** Where code runs: a tab, or a worker. It can stand still for a while, or for good. */
+/** The thread of a tab or a worker, which can freeze, thaw and die. */
 export class Realm implements Clock {
   readonly #time: SimTime;
   readonly #waiting: (() => void)[] = [];
@@ -76,7 +79,9 @@ export class Realm implements Clock {
     };
   }
 
-  /** A task: a timer, or a message that has arrived. */
+  /**
+   * Runs a task: a due timer, or an arrived message. A frozen realm keeps the task until `thaw`.
+   */
   run(task: () => void): void {
     if (this.#state === 'running') task();
     else if (this.#state === 'frozen') this.#waiting.push(task);
@@ -86,7 +91,7 @@ export class Realm implements Clock {
     this.#state = 'frozen';
   }
 
-  /** What came meanwhile runs now, in its order. */
+  /** Runs the tasks that arrived while the realm was frozen, in their order. */
   thaw(): void {
     this.#state = 'running';
     for (const task of this.#waiting.splice(0)) this.#time.after(0, () => this.run(task));
@@ -98,7 +103,7 @@ export class Realm implements Clock {
   }
 }
 
-/** Messages one way, in the order in which they were sent, each with a delay of its own. */
+/** Delivers messages in one direction and in the order of sending, each with its own delay. */
 export class Lane {
   readonly #time: SimTime;
   readonly #delay: () => number;
@@ -110,7 +115,7 @@ export class Lane {
     this.#delay = delay;
   }
 
-  /** `receive` runs in `realm`, never at once. */
+  /** Runs `receive` in `realm` after the delay, and never synchronously. */
   send(realm: Realm, receive: () => void): void {
     const now = this.#time.now();
     const at = Math.max(now + this.#delay(), this.#last);
@@ -125,8 +130,8 @@ export class Lane {
   }
 }
 
-/** Has work done elsewhere, and brings back what came of it. */
-export class Road {
+/** Runs work in another realm, and delivers the result back. */
+export class RoundTrip {
   readonly #there: Lane;
   readonly #back: Lane;
   readonly #from: Realm;
@@ -139,7 +144,7 @@ export class Road {
     this.#to = to;
   }
 
-  /** Settles as `work` does; never, where somebody on the way is dead. */
+  /** Settles as `work` does; never settles when either realm dies meanwhile. */
   call<T>(work: () => Promise<T>): Promise<T> {
     return new Promise((resolve) => {
       this.#there.send(this.#to, () => {

@@ -5,7 +5,7 @@ import { walk } from './walk.ts';
 import { seedsOf } from '../support/seeds.ts';
 import { useNoLocks } from '../support/stub-globals.ts';
 
-/** What a walk takes: `TABLOG_STEPS`. What drains the log comes on top. */
+/** The number of steps of a walk, without the final drain: `TABLOG_STEPS`. */
 const STEPS = Number(process.env['TABLOG_STEPS'] ?? 60);
 
 const seeds = seedsOf(100);
@@ -24,7 +24,7 @@ test(`a group keeps its promises, whatever happens to its tabs: ${seeds.length} 
 
 test('a seed walks the same way each time, and everything happens on some way', async () => {
   const kinds = new Set<string>();
-  // A commit is FENCED on few walks: on that of 4, for one.
+  // Few seeds lead to a FENCED commit; seed 4 does.
   for (const seed of [1, 2, 3, 4]) {
     const { history } = await walk(seed, 200);
     expect((await walk(seed, 200)).history).toEqual(history);

@@ -12,7 +12,7 @@ const TOPICS = ['a', 'b'];
 const MAX_PARTITIONS = 6;
 const MAX_TABS = 5;
 const MAX_READERS = 7;
-/** Long enough for every timeout there is, in a row. */
+/** The limit of the drain, long enough for every timeout in a row. */
 const DRAIN_MS = 240_000;
 
 interface Tab {
@@ -21,19 +21,19 @@ interface Tab {
   readonly realm: Realm;
   readonly producer: Producer;
   readers: Reader[];
-  /** All that were there, those that are about to leave included. */
+  /** The ids of all members that the tab ever had, including members that are leaving. */
   readonly members: string[];
   die(): void;
 }
 
 export interface Walked {
   readonly history: readonly HistoryEvent[];
-  /** What a reader got that none may get, and what did not come to an end. */
+  /** Errors that no reader may get, failed calls, and a drain that did not finish. */
   readonly wrong: readonly string[];
   readonly mode: 'shared' | 'dedicated';
 }
 
-/** Walks at random through what can happen to the tabs of a group, and then lets them drain the log. */
+/** Takes random steps with the tabs of a group, and then lets the group drain the log. */
 export async function walk(seed: number, steps: number): Promise<Walked> {
   const walker = new Walker(seed);
   await walker.begin();
@@ -52,9 +52,9 @@ class Walker {
   #tabs: Tab[] = [];
   #names = 0;
   #isCalm = false;
-  /** The names of members whose tab died. */
+  /** The ids of members whose tab died, which a new member may use again. */
   readonly #free: string[] = [];
-  /** What can happen, and how often. */
+  /** The possible steps with their weights. */
   readonly #acts: readonly (readonly [weight: number, act: () => void | Promise<void>])[] = [
     [5, () => this.#join()],
     [2, () => this.#leave()],
@@ -102,7 +102,7 @@ class Walker {
     await this.#wait(0);
   }
 
-  /** All goes well from now on: whoever is there drains the log, and leaves. */
+  /** Ends all faults, lets the remaining readers drain the log, and closes them. */
   async end(): Promise<void> {
     this.#isCalm = true;
     this.#keepHints();
@@ -293,7 +293,7 @@ class Walker {
 
   async #expectNoError(what: string, promise: Promise<unknown>, who = 'walk'): Promise<void> {
     const error = await this.#world.recorder.track(what, who, promise);
-    // A tab may not have heard yet that a topic has more partitions.
+    // A send is a RangeError while the tab does not know a new partition yet.
     if (error === undefined || error instanceof RangeError) return;
     this.wrong.push(`${what} failed: ${codeOf(error)}`);
   }

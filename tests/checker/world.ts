@@ -9,12 +9,12 @@ import { Recorder } from './recorder.ts';
 import { stubChannels } from './sim-channels.ts';
 import type { SimChannels } from './sim-channels.ts';
 import { SimLiveness } from './sim-liveness.ts';
-import { Realm, Road, SimTime } from './sim-time.ts';
+import { Realm, RoundTrip, SimTime } from './sim-time.ts';
 
-/** Has every message and transaction take no time. */
+/** A maximum delay of 0: messages and transactions take no time. */
 const AT_ONCE = 0;
 
-/** A browser without a browser: tabs and workers over one store, whose time a walk moves. */
+/** A simulated browser: tabs and workers over one store, in a time that a walk moves. */
 export class World {
   readonly time = new SimTime();
   readonly recorder = new Recorder(() => this.time.now());
@@ -25,7 +25,7 @@ export class World {
   readonly #channels: SimChannels;
   readonly #random: Random;
   readonly #maxDelayMs: number;
-  /** The worker of all tabs, if they share one. */
+  /** The SharedWorker of all tabs; `undefined` in the mode 'dedicated'. */
   readonly #shared: { readonly broker: LogBroker; readonly realm: Realm } | undefined;
 
   constructor(seed: number, mode: 'shared' | 'dedicated') {
@@ -81,23 +81,23 @@ export class World {
     );
   }
 
-  /** Calls go to the worker and answers come back, each on its way for a while. */
+  /** A port to the worker's broker that delays each call and each answer. */
   #port(broker: Broker, tab: Realm, worker: Realm): Broker {
-    const road = new Road(this.time, () => this.#delay(), tab, worker);
+    const roundTrip = new RoundTrip(this.time, () => this.#delay(), tab, worker);
     return new Proxy(broker, {
       get: (_, method: Method) => (request: never) =>
-        road.call(() => this.recorder.listen(broker, method, request)),
+        roundTrip.call(() => this.recorder.listen(broker, method, request)),
     });
   }
 
-  /** A connection to the store that all share. */
+  /** A connection to the shared store that delays each transaction and its answer. */
   #newStore(realm: Realm): Store {
     const closing = new AbortController();
     const watched = this.recorder.watch(this.#store);
-    const road = new Road(this.time, () => this.#delay(), realm, realm);
+    const roundTrip = new RoundTrip(this.time, () => this.#delay(), realm, realm);
     const perform = <T>(work: () => Promise<T>): Promise<T> => {
       closing.signal.throwIfAborted();
-      return road.call(this.recorder.bind(work));
+      return roundTrip.call(this.recorder.bind(work));
     };
     return {
       read: async (refs) => perform(() => this.#store.read(refs)),

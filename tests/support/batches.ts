@@ -16,7 +16,7 @@ export type Bytes = Uint8Array<ArrayBuffer>;
 
 export interface BatchOptions {
   readonly producer?: ProducerStamp;
-  /** Attribute bits to set beside those that the other options set. */
+  /** Further attribute bits, set in addition to the bits of the other options. */
   readonly attributes?: number;
   readonly baseOffset?: number;
   readonly gzip?: boolean;
@@ -38,7 +38,7 @@ export function batchOf(records: readonly RecordParts[], options: BatchOptions =
   return batch;
 }
 
-/** A record that is null, empty and old but for what `parts` says. */
+/** A record with these parts. Default: null key and value, no headers, timestamp 0. */
 export function recordOf(parts: Partial<RecordParts> = {}): RecordParts {
   return { key: null, value: null, headers: [], timestamp: 0, ...parts };
 }
@@ -53,7 +53,7 @@ export interface RawHeader {
   readonly attributes?: number;
 }
 
-/** A sealed batch with `records` as they are, right or wrong, behind a header of our choice. */
+/** A sealed batch of the given header and record bytes, which need not be valid. */
 export function rawBatch(records: Iterable<number>, header: RawHeader = {}): Bytes {
   const body = Uint8Array.from(records);
   const batch = new Uint8Array(FIELD.records + body.length);
@@ -72,7 +72,7 @@ export function rawBatch(records: Iterable<number>, header: RawHeader = {}): Byt
   return batch;
 }
 
-/** A batch as compaction leaves it: the records are gone, their offsets are still taken. */
+/** A batch as compaction leaves it: without records, but with their range of offsets. */
 export function compactedBatch(offsets: number): Bytes {
   return rawBatch([], { recordCount: 0, lastOffsetDelta: offsets - 1 });
 }
@@ -86,7 +86,7 @@ export interface PlainRecord {
   readonly headers: readonly (readonly [name: string, value: string | null])[];
 }
 
-/** What a batch of `records` must read as. */
+/** The records that a reader must get from a batch of `records`. */
 export function plainOf(records: readonly RecordParts[], baseOffset = 0): PlainRecord[] {
   return records.map(({ key, value, headers, timestamp }, i) => ({
     offset: baseOffset + i,
@@ -97,7 +97,7 @@ export function plainOf(records: readonly RecordParts[], baseOffset = 0): PlainR
   }));
 }
 
-/** Every record of one batch, inflated where it must be. */
+/** Every record of one batch, which may be compressed with gzip. */
 export function readBatch(bytes: Uint8Array, limit = 64 * 1024 * 1024): PlainRecord[] {
   const batch = new RecordBatch(bytes);
   const inflated = batch.codec === 'gzip' ? gunzipRecords(batch.recordBytes, limit) : undefined;
@@ -112,7 +112,7 @@ export function readRecords(bytes: Uint8Array): PlainRecord[] {
   return [...readBatches(bytes)].flatMap((batch) => readBatch(batch.bytes));
 }
 
-/** Where `cursor` stands. */
+/** The record at which `cursor` stands. */
 export function currentRecord(cursor: RecordCursor): PlainRecord {
   const { bytes, keyAt, keyLength, valueAt, valueLength, headersAt, headerCount } = cursor;
   const part = (at: number, length: number): string | null =>
@@ -129,14 +129,14 @@ export function currentRecord(cursor: RecordCursor): PlainRecord {
   };
 }
 
-/** Bytes, or the UTF-8 of a text, as hex; null stays null. */
+/** The bytes, or the UTF-8 bytes of a string, as hex; null stays null. */
 export function hexOf(field: Field): string | null {
   if (field === null) return null;
   const bytes = typeof field === 'string' ? Buffer.from(field) : field;
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
 }
 
-/** A copy whose `change` has been made and whose CRC is right again. */
+/** A copy of the batch after `change`, with a valid CRC. */
 export function resealed(batch: Uint8Array, change: (copy: Bytes, view: DataView) => void): Bytes {
   const copy = Uint8Array.from(batch);
   change(copy, viewOf(copy));

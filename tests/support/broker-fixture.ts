@@ -16,7 +16,7 @@ import type { Durability, Store } from '../../src/store/store.ts';
 import { readRecords } from './batches.ts';
 import { FaultStore } from './fault-store.ts';
 
-/** A fetch that found something. */
+/** The answer of a fetch for one partition, without an error. */
 export type Found = Exclude<FetchedPartition, { error: unknown }>;
 
 export interface Place {
@@ -39,14 +39,14 @@ interface TestBrokerOptions {
   readonly clock: Clock;
   readonly openStore: OpenStore;
   readonly liveness?: Liveness;
-  /** Every connection is added here. Default: a list of the broker's own. */
+  /** The list to which every new connection is added. Default: a new list. */
   readonly connections?: FaultStore[];
 }
 
-/** A broker with short words for what tests do all the time. */
+/** A broker with short verbs for the common steps of tests. */
 export class TestBroker {
   readonly broker: LogBroker;
-  /** The connection that the broker has, once it has opened one; later ones replace it. */
+  /** The broker's connections to the store, the newest last; empty before the first call. */
   readonly connections: FaultStore[];
   #fetches = 0;
 
@@ -89,7 +89,9 @@ export class TestBroker {
     return (await this.broker.produce({ appends: [append], durability }))[0]!;
   }
 
-  /** What one fetch of one partition brings, at once by default; `undefined`: no news. */
+  /**
+   * Fetches one partition, by default without a wait; `undefined` when there are no new records.
+   */
   async fetch(topic: TopicInfo, options: FetchOptions = {}): Promise<FetchedPartition | undefined> {
     return (await this.fetchAll([want(topic, options)], options))[0];
   }
@@ -102,7 +104,7 @@ export class TestBroker {
     return this.broker.fetch({ clientId, fetchId, maxWaitMs, partitions });
   }
 
-  /** The values of a partition from `offset` to its end, fetch by fetch. Throws what a fetch does. */
+  /** The values of a partition from `offset` to its end. Throws the error of a failed fetch. */
   async readAll(topic: TopicInfo, options: FetchOptions = {}): Promise<string[]> {
     const values: string[] = [];
     let { offset = 0 } = options;
@@ -129,7 +131,7 @@ export function appendOf({ id }: TopicInfo, bytes: ArrayBuffer, partition = 0): 
   return { topicId: id, partition, batch: bytes, compression: 'none' };
 }
 
-/** A batch of records with these values, of the time 1,000. */
+/** A batch of records with these values and the timestamp 1,000. */
 export function batch(...values: string[]): ArrayBuffer {
   return timedBatch(...values.map((value) => [1_000, value] as const));
 }
@@ -144,13 +146,13 @@ export function timedBatch(
   return writer.finish().buffer;
 }
 
-/** Throws the error of an append that failed. */
+/** The base offset of a stored batch. Throws the error of a failed append. */
 export function baseOffset(result: AppendResult): number {
   if ('error' in result) throw fromErrorData(result.error);
   return result.baseOffset;
 }
 
-/** Throws the error of a fetch that failed, and where it found nothing. */
+/** The fetched partition. Throws the error of a failed fetch, or when the fetch found nothing. */
 export function found(fetched: FetchedPartition | undefined): Found {
   if (fetched === undefined) throw new Error('the fetch found nothing');
   if ('error' in fetched) throw fromErrorData(fetched.error);
@@ -165,7 +167,7 @@ export function recordsOf(fetched: FetchedPartition | undefined): ReturnType<typ
   return found(fetched).segments.flatMap((segment) => readRecords(new Uint8Array(segment)));
 }
 
-/** What a promise rejected with, which must be a `TablogError`. */
+/** The reason of a promise, which must reject with a `TablogError`. */
 export async function errorOf(promise: Promise<unknown>): Promise<TablogError> {
   const settled = await promise.then(
     (value) => ({ value }),

@@ -59,7 +59,7 @@ export async function newProfile(): Promise<Profile> {
   };
 }
 
-/** Opens a tab on the page; what goes wrong in it fails the test that waits for `problems`. */
+/** Opens a tab on the page, and waits until the page's script has set `window.api`. */
 export async function newTab(context: BrowserContext, url: string): Promise<Page> {
   const page = await context.newPage();
   await page.goto(url);

@@ -1,6 +1,6 @@
 import { vi } from 'vitest';
 
-/** Has the context have these globals, until `vi.unstubAllGlobals()`; they do nothing. */
+/** Defines functions that do nothing as these globals, until `vi.unstubAllGlobals()`. */
 export function stubContext(...globals: readonly string[]): void {
   for (const name of globals) vi.stubGlobal(name, () => {});
 }

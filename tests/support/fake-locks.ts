@@ -6,11 +6,11 @@ interface Request {
   readonly grant: (lock: Lock | null) => void;
 }
 
-/** A lock manager for one process, as Web Locks work; without `steal`. */
+/** A lock manager for one process, with the semantics of Web Locks except `steal`. */
 export class FakeLocks implements Locks {
   readonly #held = new Set<Request>();
   #queue: Request[] = [];
-  /** The name of every lock that was ever asked for. */
+  /** The names of all requested locks, in order. */
   readonly asked: string[] = [];
 
   request = ((

@@ -12,23 +12,23 @@ import type {
   Writer,
 } from '../../src/store/store.ts';
 
-/** What goes wrong with one update or one read. */
+/** The fault of one update or one read. */
 export interface Fault {
-  /** An update does nothing before this; a read has been made, and is answered after this. */
+  /** An update begins after this promise; a read begins at once, and continues after it. */
   readonly until?: Promise<void>;
-  /** All is done by now, and is answered after this. */
+  /** The call settles after this promise, when its reads and writes are done. */
   readonly answered?: Promise<void>;
-  /** What it rejects with; without it, it succeeds. */
+  /** The error that the call rejects with. Default: the call succeeds. */
   readonly error?: TablogError;
-  /** The write is made all the same. */
+  /** Whether the update is stored. Default: without an `error`. */
   readonly stored?: boolean;
-  /** The connection is gone, for this reason. */
+  /** Closes the connection, with this reason, before the call settles. */
   readonly closes?: TablogError;
 }
 
 /**
- * One connection to a store that others may be connected to as well: it can be closed by itself,
- * writes down every update, and fails when a test says so.
+ * One of several connections to a store. A test can close the connection alone, see its updates,
+ * and make its calls fail.
  */
 export class FaultStore implements Store {
   readonly #inner: Store;
@@ -38,9 +38,9 @@ export class FaultStore implements Store {
   readonly #faultsAt = new Map<number, Fault>();
   /** The durability of each update so far. */
   readonly updates: (Durability | undefined)[] = [];
-  /** How often segments were read. */
+  /** The number of calls of `readSegments` so far. */
   segmentReads = 0;
-  /** How many reads and updates there were. */
+  /** The number of reads and updates so far. */
   calls = 0;
 
   constructor(inner: Store) {
@@ -55,17 +55,17 @@ export class FaultStore implements Store {
     return this.#closing.signal;
   }
 
-  /** The next updates fail in these ways, one each. */
+  /** Gives the next updates these faults, one each. */
   failNext(...faults: readonly Fault[]): void {
     this.#faults.push(...faults);
   }
 
-  /** The next reads, of whatever kind, fail in these ways, one each. */
+  /** Gives the next reads, of any method, these faults, one each. */
   failNextRead(...faults: readonly Fault[]): void {
     this.#readFaults.push(...faults);
   }
 
-  /** The call after the next `nth`, a read or an update, fails in this way. */
+  /** Gives the fault to the call after the next `nth` calls, reads and updates alike. */
   failNth(nth: number, fault: Fault): void {
     this.#faultsAt.set(this.calls + nth, fault);
   }

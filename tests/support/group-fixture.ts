@@ -17,10 +17,12 @@ import type { StubHost } from './stub-broker.ts';
 import { World } from './world.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 
-/** Four partitions: what the members of most tests share. */
+/** A topic of four partitions, which the members of most tests share. */
 export const four = topic('t', { partitions: 4 });
 
-/** A member's options: every record from the first, and no look at the store but when there is news. */
+/**
+ * A member's default options. `maxWaitMs` is so long that only hints end a fetch without records.
+ */
 export const options = {
   group: 'g',
   topics: ['t'],
@@ -28,7 +30,7 @@ export const options = {
   maxWaitMs: AN_HOUR_MS,
 } as const satisfies ConsumerOptions;
 
-/** What a test changes of them. */
+/** The options in which a member differs from `options`. */
 type MemberOptions = Partial<ConsumerOptions<TopicFilter>>;
 
 /** One log in `count` tabs, with these topics. */
@@ -36,7 +38,7 @@ export async function openTabs(count: number, ...topics: readonly TopicLike[]): 
   return openTabsOn(Array<InlineHost>(count).fill(memoryHost()), ...topics);
 }
 
-/** The same, each tab with a host of its own, which must share a store. */
+/** As `openTabs`, with one tab for each host. All hosts must share a store. */
 export async function openTabsOn(
   hosts: readonly InlineHost[],
   ...topics: readonly TopicLike[]
@@ -48,7 +50,7 @@ export async function openTabsOn(
   return [first, ...others];
 }
 
-/** One log in two tabs: a test delays and breaks the calls of the second. */
+/** One log in two tabs. A test can delay the calls of the second tab, and make them fail. */
 export async function openStubbed(
   ...topics: readonly TopicLike[]
 ): Promise<{ log: Log; stubbed: Log; host: StubHost }> {
@@ -58,7 +60,7 @@ export async function openStubbed(
   return { log: log!, stubbed: stubbed!, host };
 }
 
-/** A host whose store a test can look into and change. */
+/** A host with its store, which a test can read and change. */
 export function storeHost(): { host: InlineHost; store: Store } {
   const world = new World();
   const open = (name: string): ReturnType<InlineHost['open']> => {
@@ -68,12 +70,12 @@ export function storeHost(): { host: InlineHost; store: Store } {
   return { host: { open }, store: world.store };
 }
 
-/** A member of a group and everything that it was told. */
+/** A member of a group, with all of its events and messages. */
 export class Member {
   readonly consumer: Consumer;
-  /** 'assigned t/0 t/1', and so on, in the order in which it happened. */
+  /** The consumer's events in their order, such as 'assigned t/0 t/1'. */
   readonly events: string[] = [];
-  /** 't/0@5', and so on. */
+  /** The places of the messages in the order of delivery, such as 't/0@5'. */
   readonly read: string[] = [];
 
   constructor(log: Log, given: MemberOptions = {}) {
@@ -92,7 +94,7 @@ export class Member {
     return names(this.consumer.assignment);
   }
 
-  /** Reads for as long as the consumer lives; rejects with what ends the loop. */
+  /** Reads until the consumer closes; rejects with the error that ends the loop. */
   async loop(each: (message: Message) => unknown = () => {}): Promise<void> {
     for await (const message of this.consumer) {
       this.read.push(place(message));
@@ -101,14 +103,14 @@ export class Member {
   }
 }
 
-/** A member that has every partition that it is to have. */
+/** A member that has all partitions of its assignment. */
 export async function joined(log: Log, given: MemberOptions = {}): Promise<Member> {
   const member = new Member(log, given);
   await member.consumer.ready;
   return member;
 }
 
-/** A member that is ready, and reads in the background for as long as it lives. */
+/** A ready member that reads in the background until its consumer closes. */
 export async function reading(
   log: Log,
   given: MemberOptions = {},
@@ -120,7 +122,9 @@ export async function reading(
   return member;
 }
 
-/** The next message of a loop that is not left: as of a tab that then dies, with this in hand. */
+/**
+ * The next message of a loop that never ends, as in a tab that dies while it processes a message.
+ */
 export async function readOne(consumer: Consumer): Promise<Message> {
   const { value } = await consumer[Symbol.asyncIterator]().next();
   return value as Message;
@@ -147,7 +151,7 @@ export async function fill(
   await log.producer().sendBatch(to, records);
 }
 
-/** What a group has committed: { 't/0': 5 }. */
+/** The committed offsets of a group by partition, such as { 't/0': 5 }. */
 export async function committed(log: Log, group = 'g'): Promise<Record<string, number>> {
   const offsets = await log.admin.listGroupOffsets(group);
   return Object.fromEntries(
@@ -155,7 +159,7 @@ export async function committed(log: Log, group = 'g'): Promise<Record<string, n
   );
 }
 
-/** From now on, and until the test ends, what tabs tell each other takes `delayMs`; it can be changed. */
+/** Delays the hints between tabs by `delayMs`, which a test can change, until the test ends. */
 export function delayHints(delayMs: number): { delayMs: number } {
   const delay = { delayMs };
   const channels = new Map<string, Set<SlowChannel>>();

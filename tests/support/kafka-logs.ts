@@ -5,14 +5,14 @@ import { readBatches } from '../../src/record/batch-reader.ts';
 import { hexOf } from './batches.ts';
 import type { Bytes, PlainRecord } from './batches.ts';
 
-/** What a Kafka broker wrote: tests/tools/kafka-log-files makes it. */
+/** Log files of a Kafka broker, made by tests/tools/kafka-log-files. */
 const FOLDER = new URL('../fixtures/kafka-logs/', import.meta.url);
 
 const { files } = JSON.parse(readFileSync(new URL('expected.json', FOLDER), 'utf8')) as {
   readonly files: Readonly<Record<string, readonly PlainRecord[]>>;
 };
 
-/** The names of the partitions that there are files of. */
+/** The names of the partitions in `FOLDER`. */
 export const KAFKA_LOGS: readonly string[] = Object.keys(files);
 
 /** The segments of a partition, in the order of their offsets. */
@@ -31,7 +31,7 @@ export function kafkaSegment(name: string): Bytes {
   return segment;
 }
 
-/** What Kafka's consumer got of a partition, without aborted transactions. */
+/** The records that Kafka's consumer read from a partition, without aborted transactions. */
 export function kafkaRecords(name: string): readonly PlainRecord[] {
   return files[name]!;
 }
@@ -50,14 +50,15 @@ export function asKafkaRecord(
   };
 }
 
-/** The whole batches of a segment, each in bytes of its own. */
+/** The whole batches of a segment, each in a buffer of its own. */
 export function batchesOf(segment: Uint8Array): Bytes[] {
   return [...readBatches(withoutPadding(segment))].map(({ bytes }) => Uint8Array.from(bytes));
 }
 
 function withoutPadding(segment: Uint8Array): Uint8Array {
   const last = segment.findLastIndex((byte) => byte !== 0);
-  // A record ends in zero where it has no headers: no more than that is padding.
+  // Kafka preallocates segments with zeros. A record without headers ends in one zero, which is
+  // kept.
   return segment.length - last > 64 ? segment.subarray(0, last + 2) : segment;
 }
 

@@ -1,4 +1,5 @@
-// The parts of KafkaJS's codec that the tests use as a second opinion; it ships no types for them.
+// The parts of KafkaJS's codec that the tests compare tablog's codec with. KafkaJS ships no types
+// for these modules.
 
 declare module 'kafkajs/src/producer/partitioners/default/murmur2.js' {
   const murmur2: (key: Buffer | string) => number;

@@ -2,39 +2,40 @@ import path from 'node:path';
 import { parseSync, Visitor } from 'vite';
 
 /**
- * What a file asks of another one. 'type': gone after compilation. 'static': loaded before it.
- * 'dynamic': `import()`. 'url': `new URL('…', import.meta.url)`, which loads it in another thread.
+ * The kind of an import. 'type': erased by the compiler. 'static': loaded before the importing
+ * file. 'dynamic': `import()`. 'url': `new URL('…', import.meta.url)`, which loads the imported
+ * file in another thread.
  */
 export type ImportKind = 'type' | 'static' | 'dynamic' | 'url';
 
 export interface Import {
   readonly kind: ImportKind;
-  /** As written; undefined where it is computed. */
+  /** The specifier as written; `undefined` for a computed specifier. */
   readonly specifier: string | undefined;
 }
 
-/** What the files of one layer may import, by layer. */
+/** The layers that the files of one layer may import. */
 export interface LayerRule {
   readonly imports?: readonly string[];
-  /** Layers that may be named in types only. */
+  /** Layers of which only types may be imported. */
   readonly types?: readonly string[];
-  /** Layers that may be started in another thread. */
+  /** Layers whose files may be loaded in another thread. */
   readonly starts?: readonly string[];
 }
 
 export interface Rules {
-  /** By folder of `src`, or by name for the files that lie in `src` itself. */
+  /** The rule of each layer. A layer is a folder of `src`, or a file directly in `src`. */
   readonly layers: Readonly<Record<string, LayerRule>>;
   /**
    * The rooms of a layer, lowest first: a room imports those before it in the list. `''` is the
    * layer's own folder. A layer that is not listed has no rooms.
    */
   readonly rooms?: Readonly<Record<string, readonly string[]>>;
-  /** Each is imported at run time in exactly one file. */
+  /** The packages that may be imported, each at run time in exactly one file. */
   readonly packages: readonly string[];
 }
 
-/** The text of each file by its path from `src`: `client/host.ts`. */
+/** The text of each file by its path in `src`, such as `client/host.ts`. */
 export type Sources = ReadonlyMap<string, string>;
 
 export function readImports(file: string, source: string): Import[] {
@@ -76,7 +77,7 @@ function textOf(node: { type: string; value?: unknown }): string | undefined {
   return node.type === 'Literal' && typeof node.value === 'string' ? node.value : undefined;
 }
 
-/** One sentence for each import that breaks a rule; none where all is well. */
+/** A sentence for each import that breaks a rule. */
 export function findViolations(sources: Sources, rules: Rules): string[] {
   const violations: string[] = [];
   const users = new Map<string, Set<string>>(rules.packages.map((name) => [name, new Set()]));
@@ -124,7 +125,7 @@ function isAllowed(rule: LayerRule, from: string, to: string, kind: ImportKind):
   return kind === 'type' && (rule.types?.includes(to) ?? false);
 }
 
-/** Whether the target is in another layer, in the same room, or in a room further down. */
+/** Whether the target is in another layer, in the same room, or in a lower room. */
 function isBelow(rooms: Required<Rules>['rooms'], file: string, target: string): boolean {
   if (layerOf(file) !== layerOf(target)) return true;
   const order = roomsOf(rooms, file);
@@ -140,7 +141,9 @@ function roomOf(file: string): string {
   return file.split('/').slice(1, -1).join('/');
 }
 
-/** A cycle of imports, of whatever kind but 'url': `a.ts > b.ts > a.ts`. */
+/**
+ * A cycle of imports of any kind but 'url', such as `a.ts > b.ts > a.ts`; `undefined` without one.
+ */
 export function findCycle(sources: Sources): string | undefined {
   const done = new Set<string>();
   const visit = (file: string, way: readonly string[]): string | undefined => {
@@ -160,7 +163,7 @@ export function findCycle(sources: Sources): string | undefined {
   return undefined;
 }
 
-/** `file`, and every file that comes with it by imports of these kinds. */
+/** `file`, and every file that it imports, directly or indirectly, by imports of these kinds. */
 export function reachable(
   sources: Sources,
   file: string,

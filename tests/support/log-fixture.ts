@@ -11,15 +11,18 @@ import type {
 import { inline } from '../../src/inline.ts';
 import type { InlineHost } from '../../src/inline.ts';
 
-/** Long enough that a test which waits for it fails instead. */
+/** So long that a test which waits for it runs into the test's time limit. */
 export const AN_HOUR_MS = 3_600_000;
 
-/** A store of its own; whoever opens a log with it has a broker of their own over that store. */
+/**
+ * A host with a new store. Every log that is opened with the host has its own broker over the
+ * store.
+ */
 export function memoryHost(): InlineHost {
   return inline({ storage: 'memory' });
 }
 
-/** Opens a log, as one tab does, until the test ends. */
+/** Opens a log as one tab, and closes it when the test ends. */
 export async function openTab(
   host: InlineHost = memoryHost(),
   name: string = crypto.randomUUID(),
@@ -44,7 +47,7 @@ export async function logWith(...topics: readonly TopicLike[]): Promise<Log> {
   return log;
 }
 
-/** The next `count` messages, in a loop that is left after them. */
+/** The next `count` messages of the consumer, read in a loop that ends after them. */
 export async function take<T extends TopicLike>(
   consumer: Consumer<T>,
   count: number,
@@ -57,7 +60,7 @@ export async function take<T extends TopicLike>(
   return messages;
 }
 
-/** Everything that a topic holds now, partition by partition. */
+/** All messages that a topic has now, sorted by partition and offset. */
 export async function readAll<T extends TopicLike>(log: Log, topic: T): Promise<MessageOf<T>[]> {
   const [{ partitions }] = await log.admin.describeTopics([topic]);
   const count = partitions.reduce(
@@ -70,7 +73,7 @@ export async function readAll<T extends TopicLike>(log: Log, topic: T): Promise<
   return messages.sort((a, b) => a.partition - b.partition || a.offset - b.offset);
 }
 
-/** How many records a topic holds. */
+/** The number of offsets between the start and the end of a topic's partitions. */
 export async function countOf(log: Log, topic: TopicLike): Promise<number> {
   const [{ partitions }] = await log.admin.describeTopics([topic]);
   return partitions.reduce((sum, { startOffset, endOffset }) => sum + endOffset - startOffset, 0);

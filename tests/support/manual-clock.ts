@@ -14,7 +14,7 @@ export class ManualClock implements Clock {
     this.#now = now;
   }
 
-  /** How many timers have neither run nor been called off. */
+  /** The number of timers that have neither run nor been cancelled. */
   get timers(): number {
     return this.#timers.size;
   }
@@ -29,7 +29,7 @@ export class ManualClock implements Clock {
     return () => void this.#timers.delete(timer);
   }
 
-  /** Moves on by `ms`, and runs on the way, in order, what has become due. */
+  /** Moves on by `ms`, and runs each timer that becomes due at its own time. */
   advance(ms: number): void {
     const end = this.#now + ms;
     for (let timer = this.#next(end); timer !== undefined; timer = this.#next(end)) {
@@ -40,7 +40,7 @@ export class ManualClock implements Clock {
     this.#now = end;
   }
 
-  /** Moves on, and what has become due runs late, with the next `advance`. */
+  /** Moves on by `ms`, as over a machine's sleep: due timers run late, at the next `advance`. */
   sleep(ms: number): void {
     this.#now += ms;
   }

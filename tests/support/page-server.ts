@@ -15,22 +15,25 @@ const TYPES: Readonly<Record<string, string>> = {
 export interface PageServer {
   /** The page's address, without a slash at the end. */
   readonly url: string;
-  /** Answers a path differently from now on; `undefined`: as built. */
+  /** Answers requests for a path by `answer` from now on; `undefined`: by the built file. */
   override(path: RegExp, answer: ((response: ServerResponse) => void) | undefined): void;
   close(): Promise<void>;
 }
 
-/** A service worker of the page, `main.ts` beside it, which is served as `main.js`. */
+/**
+ * The kind of the page's service worker: the file `main.ts` in the page's folder, served as
+ * `main.js`.
+ */
 export type ServiceWorkerKind =
   /** A module, which shares chunks with the page. */
   | 'module'
-  /** A classic script, all in one file. */
+  /** A classic script in one file. */
   | 'classic';
 
-/** The pages that were built: the suites of a file, and the files of a worker, share a build. */
+/** Builds by page: the suites of a file, and the test files of one vitest worker, share a build. */
 const pages = new Map<string, Promise<readonly BuiltFile[]>>();
 
-/** Builds the page at `root` as an app would, and serves it from memory on a port of its own. */
+/** Builds the page at `root` as an app would, and serves the page from memory on a new port. */
 export async function servePage(
   root: string,
   serviceWorker?: ServiceWorkerKind,
@@ -41,7 +44,7 @@ export async function servePage(
   return serveFiles(await files);
 }
 
-/** Builds what Vite's `config` says, and serves it from memory on a port of its own. */
+/** Builds by Vite's `config`, and serves the output from memory on a new port. */
 export async function serveBuild(config: InlineConfig): Promise<PageServer> {
   return serveFiles(await built(config));
 }
@@ -60,7 +63,7 @@ async function serveFiles(output: readonly BuiltFile[]): Promise<PageServer> {
     const name = path === '/' ? '/index.html' : path;
     const body = files.get(name);
     const type = TYPES[name.split('.').at(-1)!] ?? 'application/octet-stream';
-    // A sandboxed frame is of another origin, and loads modules with CORS.
+    // A sandboxed frame has an opaque origin, so it loads modules by CORS.
     const headers = { 'content-type': type, 'access-control-allow-origin': '*' };
     response.writeHead(body === undefined ? 404 : 200, headers);
     response.end(body);

@@ -1,10 +1,10 @@
 import type { Store } from '../../src/store/store.ts';
 import { FaultStore } from './fault-store.ts';
 
-/** Is called before a read or an update, and may have it fail. */
+/** Called before a read or an update, to give it a fault. */
 export type Roughen = (store: FaultStore) => void;
 
-/** A connection of a random walk, which decides call by call what fails. */
+/** A connection whose faults a random walk decides before each call. */
 export class RoughStore extends FaultStore {
   readonly #roughen: { readonly update: Roughen; readonly read?: Roughen };
 

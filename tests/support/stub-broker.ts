@@ -6,24 +6,26 @@ import { memoryHost, openTab } from './log-fixture.ts';
 
 type Call<M extends Method> = (request: Request<M>) => Promise<Response<M>>;
 
-/** Answers a call: by itself, or with what the real broker says. */
+/** Answers a call by itself, or by the real broker. */
 type Answer<M extends Method> = (request: Request<M>, real: Call<M>) => Promise<Response<M>>;
 
-/** Calls that wait until they are let through. */
+/** A gate at which calls wait until a test opens it. */
 export interface Gate {
-  /** Resolves when this many calls have come, those that were let through included. */
+  /** Resolves when this many calls have arrived at the gate since it was made. */
   arrived(calls: number): Promise<void>;
-  /** Lets through the calls that wait, and all that come. */
+  /** Lets the waiting calls and all later calls through. */
   open(): void;
 }
 
-/** A real broker that a test listens to, delays and breaks. */
+/**
+ * A host of a real broker. A test can see the calls to the broker, delay them, and make them fail.
+ */
 export interface StubHost extends InlineHost {
   /** Every request of this method so far. */
   requests<M extends Method>(method: M): readonly Request<M>[];
-  /** From now on calls of this method are answered so; `undefined`: by the real broker. */
+  /** Answers calls of this method by `answer` from now on; `undefined`: by the real broker. */
   answer<M extends Method>(method: M, answer: Answer<M> | undefined): void;
-  /** From now on calls of this method wait. */
+  /** Holds calls of this method at a gate from now on. */
   hold(method: Method): Gate;
 }
 
@@ -85,7 +87,7 @@ export function stubHost(host: InlineHost = memoryHost()): StubHost {
   };
 }
 
-/** A new log with these topics, in a tab whose calls a test listens to, delays and breaks. */
+/** A new log with these topics, in a tab whose calls go through a `StubHost`. */
 export async function stubbedLog(
   ...topics: readonly TopicLike[]
 ): Promise<{ readonly log: Log; readonly host: StubHost }> {
@@ -95,7 +97,7 @@ export async function stubbedLog(
   return { log, host };
 }
 
-/** Removes the member that asked last from its group, as one that did not answer. */
+/** Removes the member of the last `syncGroup` from its group, as if the member had not answered. */
 export async function expel(host: StubHost, log: Log): Promise<void> {
   const opened = host.open(log.name);
   const { member } = host.requests('syncGroup').at(-1)!;
@@ -103,14 +105,14 @@ export async function expel(host: StubHost, log: Log): Promise<void> {
   opened.close();
 }
 
-/** One append of a produce request, as tests look at it. */
+/** One append of a produce request, as tests compare it. */
 export interface Sent {
   readonly partition: number;
   readonly records: number;
   readonly bytes: number;
 }
 
-/** What each produce request carried. */
+/** The appends of each produce request so far. */
 export function sentBy(host: StubHost): Sent[][] {
   return host.requests('produce').map(({ appends }) =>
     appends.map(({ partition, batch }) => ({

@@ -1,11 +1,13 @@
 import { beforeEach, onTestFinished, vi } from 'vitest';
 
-/** Has the tests of a file, or of a suite, run without hints: one comes when it likes. */
+/** Runs the tests of a file or a suite without hints, which would arrive in real time. */
 export function useNoHints(): void {
   useNo('BroadcastChannel');
 }
 
-/** Has the tests run without Web Locks, which newer Nodes have: tests in browsers are about those. */
+/**
+ * Runs the tests without Web Locks, which newer versions of Node have; browser tests cover them.
+ */
 export function useNoLocks(): void {
   useNo('navigator');
 }

@@ -1,8 +1,8 @@
 import { vi } from 'vitest';
 
 /**
- * A page's `document` and window for tests in Node, which hide, leave and freeze as a browser would:
- * listeners of the capture phase first. Undone by `vi.unstubAllGlobals()`.
+ * A page's `document` and window for tests in Node. Their events of visibility and lifecycle reach
+ * the listeners of the capture phase first, as in a browser. `vi.unstubAllGlobals()` removes them.
  */
 export class StubPage {
   readonly #document = Object.assign(new PhasedTarget(), { visibilityState: 'visible' });
@@ -13,7 +13,7 @@ export class StubPage {
     vi.stubGlobal('addEventListener', this.#window.addEventListener.bind(this.#window));
   }
 
-  /** Has the application listen for what `hide`, `pagehide` or `freeze` does. */
+  /** Adds a listener of the application for the event that `hide`, `pagehide` or `freeze` fires. */
   on(how: 'hide' | 'pagehide' | 'freeze', listener: () => void): void {
     if (how === 'pagehide') this.#window.addEventListener('pagehide', listener);
     else this.#document.addEventListener(how === 'hide' ? 'visibilitychange' : how, listener);
@@ -46,7 +46,7 @@ export class StubPage {
   }
 }
 
-/** Node's EventTarget calls listeners as they were registered, whatever their phase. */
+/** An event target with a capture phase: Node's EventTarget ignores the phase of listeners. */
 class PhasedTarget extends EventTarget {
   readonly #capturing = new EventTarget();
 

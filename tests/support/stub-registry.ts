@@ -1,16 +1,16 @@
 import type { DecodeContext, EncodeContext, Serde } from '../../src/index.ts';
 
-/** A look-up under way, until the test says how it ends. */
+/** A look-up under way, until the test settles it. */
 interface LookUp {
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
 
-/** A registry of schemas, which a test answers for. A schema's name is all there is of it. */
+/** A registry of schemas whose look-ups a test settles. A schema has a name and no content. */
 export class StubRegistry {
   readonly #known = new Set<string>();
   readonly #lookUps = new Map<string, LookUp[]>();
-  /** Every name that was looked up, in order. */
+  /** The names of all look-ups, in order. */
   readonly asked: string[] = [];
 
   constructor(...known: readonly string[]) {
@@ -29,13 +29,13 @@ export class StubRegistry {
     });
   }
 
-  /** Answers all look-ups of the schema: it is there. */
+  /** Adds the schema to the registry, and resolves all look-ups of the schema. */
   publish(name: string): void {
     this.#known.add(name);
     for (const { resolve } of this.#take(name)) resolve();
   }
 
-  /** Answers all look-ups of the schema with an error. */
+  /** Rejects all look-ups of the schema with an error. */
   fail(name: string, error: unknown): void {
     for (const { reject } of this.#take(name)) reject(error);
   }
@@ -47,7 +47,7 @@ export class StubRegistry {
   }
 }
 
-/** Values 'schema:text', which need the registry to know their schema. */
+/** A serde of values 'schema:text', which waits until the registry has the value's schema. */
 export function needing(registry: StubRegistry): Serde<string> {
   const need = (text: string, context: DecodeContext | EncodeContext): string => {
     const [schema] = text.split(':') as [string];

@@ -2,18 +2,18 @@ import { onTestFinished, vi } from 'vitest';
 import { loadParts } from './load-parts.ts';
 import type { ManualClock } from './manual-clock.ts';
 
-/** Only a test that fails waits this long, in real time. */
+/** The limit of a wait in real time, which only a failing test reaches. */
 const PATIENCE_MS = 10_000;
 
-/** Only a test that fails moves a clock this far. */
+/** The limit of a wait by a manual clock, which only a failing test reaches. */
 const AN_HOUR_MS = 3_600_000;
 
-/** One turn of the event loop: everything has happened that needs neither time nor a message. */
+/** One turn of the event loop, after which all work that needs no timer and no message is done. */
 export function idle(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-/** Some turns of the event loop: promises have settled, and messages between tabs have arrived. */
+/** Some turns of the event loop, after which promises have settled and hints have arrived. */
 export async function settle(turns = 5): Promise<void> {
   for (let turn = 0; turn < turns; turn++) await idle();
 }
@@ -23,7 +23,7 @@ export async function eventually(check: () => unknown): Promise<void> {
   const passes = async (): Promise<void> => {
     if ((await check()) === false) throw new Error(`it does not come about: ${String(check)}`);
   };
-  // With fake timers this moves them on as well.
+  // `vi.waitFor` also advances fake timers.
   if (vi.isFakeTimers()) return vi.waitFor(passes, { interval: 5, timeout: PATIENCE_MS });
   const giveUpAt = performance.now() + PATIENCE_MS;
   for (;;) {
@@ -37,15 +37,19 @@ export async function eventually(check: () => unknown): Promise<void> {
 }
 
 interface PassingOptions {
-  /** The clock moves on by this much at a time. Default 100. */
+  /** The milliseconds of each step of the clock. Default 100. */
   readonly stepMs?: number;
   /** The turns of the event loop before each step. Default 5. */
   readonly turns?: number;
-  /** Throws when the promise has not settled after this long by the clock. Default: an hour. */
+  /**
+   * The most milliseconds by the clock until the promise settles; beyond it, throws. Default: 1 h.
+   */
   readonly maxMs?: number;
 }
 
-/** Moves the clock on until `promise` settles; its value, and how long that took by the clock. */
+/**
+ * Moves the clock on until `promise` settles; the promise's value and its duration by the clock.
+ */
 export async function timed<T>(
   clock: ManualClock,
   promise: Promise<T>,
@@ -83,15 +87,17 @@ export function latch(): { readonly opened: Promise<void>; readonly open: () => 
   return { opened, open };
 }
 
-/** From now on, and until the test ends, timers run only when the test says so. */
+/** Replaces timers and `Date` by fake ones, which only the test moves on, until the test ends. */
 export async function stopTime(): Promise<void> {
-  // What is loaded on demand is loaded first: that takes longer than any stopped clock would wait.
+  // Lazy modules are loaded before time stops: an `import()` takes real time.
   await loadParts();
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
   onTestFinished(() => void vi.useRealTimers());
 }
 
-/** Lets `ms` milliseconds of fake timers pass, in steps, so that messages between tabs arrive meanwhile. */
+/**
+ * Moves fake timers on by `ms`, in steps, so that messages between tabs arrive between the steps.
+ */
 export async function pass(ms: number, stepMs = 5): Promise<void> {
   for (let left = ms; left > 0; left -= stepMs) {
     vi.advanceTimersByTime(Math.min(stepMs, left));

@@ -1,12 +1,12 @@
 import { createRequire } from 'node:module';
 
-/** A real GitHub webhook event, as text, with the repository that it is about as its key. */
+/** A real GitHub webhook event: its JSON text, keyed by the full name of its repository. */
 export interface WebhookEvent {
   readonly key: string;
   readonly value: string;
 }
 
-// The package's types and its export disagree about a `default`; the file is what it is.
+// The package's types declare a default export that its JSON file does not have, hence the cast.
 const examples = createRequire(import.meta.url)('@octokit/webhooks-examples') as readonly {
   readonly examples: readonly { readonly repository?: { readonly full_name?: string } }[];
 }[];

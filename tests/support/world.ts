@@ -19,19 +19,21 @@ import { passing, settle } from './waiting.ts';
 
 export interface BrokerOptions {
   readonly name?: string;
-  /** Default: the world's. */
+  /** Default: the world's clock. */
   readonly clock?: Clock;
-  /** Opens each connection of the broker. Default: to the world's store. */
+  /** Opens each connection of the broker. Default: a connection to the world's store. */
   readonly openStore?: OpenStore;
   readonly liveness?: Liveness;
 }
 
 export interface TabOptions extends BrokerOptions {
-  /** The tab's own clock; `clock` is its broker's. Default: the system's. */
+  /**
+   * The clock of the tab, where `clock` is the clock of its broker. Default: the system's clock.
+   */
   readonly tabClock?: Clock;
 }
 
-/** A log in a tab with a broker of its own, whose calls and connections a test breaks. */
+/** A log in a tab with its own broker. A test can make the tab's calls and connections fail. */
 export interface Tab {
   readonly log: Log;
   readonly host: StubHost;
@@ -41,20 +43,20 @@ export interface Tab {
   readonly connection: FaultStore;
 }
 
-/** Opens a log, as one tab does, with a clock of the tab's own. */
+/** Opens a log as one tab with this clock, and closes it when the test ends. */
 export function openTabWith(
   clock: Clock,
   host: InlineHost,
   name: string = crypto.randomUUID(),
 ): Log {
   const connection = new Connection({ log: name, host, workerUrl: undefined, clock });
-  connection.open().catch(() => {}); // whoever calls next hears of a failure
+  connection.open().catch(() => {}); // the next call rejects with the error
   const log = new Log(name, connection);
   onTestFinished(() => log.close());
   return log;
 }
 
-/** One log: a store and a clock that a test moves, and brokers and tabs over them. */
+/** One log: a store, a clock that a test moves, and the brokers and tabs over them. */
 export class World {
   readonly name: string;
   readonly clock: ManualClock;
@@ -64,15 +66,15 @@ export class World {
     this.name = options.name ?? `test-${crypto.randomUUID()}`;
     this.clock = new ManualClock();
     this.store = options.store ?? openMemoryStore(this.clock.now());
-    setMaxListeners(0, this.store.closed); // one a connection
+    setMaxListeners(0, this.store.closed); // each connection adds a listener
   }
 
-  /** One more connection to the store. */
+  /** Makes another connection to the store. */
   connect(): FaultStore {
     return new FaultStore(this.store);
   }
 
-  /** One more broker over the store; closed when the test is over. */
+  /** Makes another broker over the store, and closes it when the test ends. */
   broker(options: BrokerOptions = {}): TestBroker {
     const { name, clock, store } = this;
     const broker = new TestBroker({ name, clock, openStore: async () => store, ...options });
@@ -80,12 +82,12 @@ export class World {
     return broker;
   }
 
-  /** One more tab, with a broker of its own; closed when the test is over. */
+  /** Makes another tab with its own broker, and closes the tab when the test ends. */
   tab(options: TabOptions = {}): Tab {
     return this.#tab(options).tab;
   }
 
-  /** The same, with the log open and with these topics in it. */
+  /** As `tab`; opens the log and creates these topics. */
   async openTab(options: TabOptions = {}, ...topics: readonly TopicLike[]): Promise<Tab> {
     const { tab, connection } = this.#tab(options);
     await connection.open();
@@ -122,13 +124,13 @@ export class World {
     return { tab, connection };
   }
 
-  /** Time goes by, and everything that was due on the way is over. */
+  /** Moves the world's clock on by `ms`, and waits until the work of due timers is done. */
   async pass(ms: number): Promise<void> {
     this.clock.advance(ms);
     await settle();
   }
 
-  /** Settles as `promise`, while time goes by. */
+  /** Settles as `promise` does, and moves the world's clock on until then. */
   passing<T>(promise: Promise<T>): Promise<T> {
     return passing(this.clock, promise);
   }

@@ -258,8 +258,9 @@ export class GroupCoordinator {
 
   /** Answers the waiting syncs of this broker's members, and posts the next sync of each member. */
   #probeLocalMembers(groupId: string): void {
-    for (const memberId of this.#localMembers.get(groupId) ?? [])
+    for (const memberId of this.#localMembers.get(groupId) ?? []) {
       this.#probed.add(`${groupId}/${memberId}`);
+    }
     this.#waiters.wake(groupId);
   }
 

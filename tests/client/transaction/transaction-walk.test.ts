@@ -18,7 +18,7 @@ import type { Store } from '../../../src/store/store.ts';
 import { Random } from '../../checker/random.ts';
 import { stubChannels } from '../../checker/sim-channels.ts';
 import { SimLiveness } from '../../checker/sim-liveness.ts';
-import { Realm, Road, SimTime } from '../../checker/sim-time.ts';
+import { Realm, RoundTrip, SimTime } from '../../checker/sim-time.ts';
 import { FaultStore } from '../../support/fault-store.ts';
 import { RoughStore } from '../../support/rough-store.ts';
 import { fill } from '../../support/group-fixture.ts';
@@ -188,7 +188,7 @@ class Walk {
   #port(broker: LogBroker, realm: Realm): Broker {
     const random = this.#random;
     const worker = this.#worker?.realm ?? realm;
-    const road = new Road(this.#time, () => this.#delay(), realm, worker);
+    const roundTrip = new RoundTrip(this.#time, () => this.#delay(), realm, worker);
     const make = async (method: Method, request: never): Promise<unknown> => {
       const call = (): Promise<unknown> => broker[method](request);
       if (!this.#isRough || random.chance(0.85)) return call();
@@ -199,7 +199,7 @@ class Walk {
       throw told(OUTCOME_UNKNOWN);
     };
     return new Proxy(broker, {
-      get: (_, method: Method) => (request: never) => road.call(() => make(method, request)),
+      get: (_, method: Method) => (request: never) => roundTrip.call(() => make(method, request)),
     });
   }
 
