@@ -7,7 +7,11 @@ import { suggestion } from './suggest.ts';
  * value: `TypeError` for the wrong kind of thing, `RangeError` for a number out of bounds.
  */
 
-/** `setTimeout` fires at once for more: some 24 days. */
+/**
+ * The longest delay of a timer, in milliseconds: about 24 days. `setTimeout` fires at once for a
+ * longer delay, because the delay is a signed 32-bit integer:
+ * https://html.spec.whatwg.org/multipage/timers-and-user-prompts.html#timers.
+ */
 export const MAX_TIMER_MS: number = 2 ** 31 - 1;
 
 const TOPIC_NAME = /^[A-Za-z0-9._-]{1,200}$/;
@@ -19,19 +23,23 @@ export function mistake(rule: string, value: unknown, kind: Kind = TypeError): E
 
 type Kind = TypeErrorConstructor | RangeErrorConstructor;
 
-/** A number is out of bounds, and anything else is none. */
+/**
+ * The error class for a value that is not in the bounds of a number: `RangeError` for a number, and
+ * `TypeError` for any other value.
+ */
 export function kindFor(value: unknown): Kind {
   return typeof value === 'number' ? RangeError : TypeError;
 }
 
-/** Whether a log, a topic or a group can have the name. */
+/** Whether a log, a topic, a group, a member or a transactional id can have the name. */
 export function isName(name: unknown): name is string {
   return typeof name === 'string' && TOPIC_NAME.test(name);
 }
 
 /**
- * Names of logs and topics are part of names of databases, locks and channels, so kept plain;
- * others follow.
+ * Throws a `TypeError` for an invalid name. Names of logs and topics are part of the names of
+ * databases, locks and channels, so only plain characters are allowed. Other names follow the same
+ * rule.
  */
 export function checkName(
   what: 'log name' | 'topic name' | 'group name' | 'member name' | 'transactional id',
@@ -50,7 +58,10 @@ function nameRule(what: string): string {
   return `a ${what} must be 1 to 200 of the characters A-Z a-z 0-9 . _ -`;
 }
 
-/** An integer from `min` to `max` (default: no bound but safe integers). */
+/**
+ * Throws unless the value is an integer from `min` to `max`. Default of `max`: the largest safe
+ * integer.
+ */
 export function checkInteger(
   what: string,
   value: unknown,
@@ -62,8 +73,9 @@ export function checkInteger(
 }
 
 /**
- * `checkInteger` for the broker, whose callers have checked their arguments unless they are of
- * another build: the error shows the value plainly, so that the worker needs no code to show any.
+ * `checkInteger` for the broker. Tabs check their arguments themselves, so this check fails only
+ * for a tab of another build. The error shows the value by `String`, so that the worker's bundle
+ * does not need `show`.
  */
 export function mustBeInteger(
   what: string,
@@ -84,7 +96,7 @@ function integerRule(what: string, min: number, max: number): string {
   return `${what} must be an integer ${bounds}`;
 }
 
-/** A number of milliseconds that a timer can count. */
+/** Throws unless the value is a number of milliseconds that a timer can wait for. */
 export function checkMs(what: string, value: unknown, min = 0): asserts value is number {
   if (typeof value === 'number' && value >= min && value <= MAX_TIMER_MS) return;
   const bounds = `from ${min} to ${MAX_TIMER_MS}`;
@@ -96,30 +108,33 @@ export function checkBoolean(what: string, value: unknown): asserts value is boo
   throw mistake(`${what} must be true or false`, value);
 }
 
-/** `what` names the call and what it takes: 'sendBatch() takes an array of records'. */
+/** `what` is the rule with the name of the call: 'sendBatch() takes an array of records'. */
 export function checkArray(what: string, value: unknown): asserts value is readonly unknown[] {
   if (!Array.isArray(value)) throw mistake(what, value);
 }
 
-/** `what` names the call and what it takes, each once: 'consumer() was given the topic'. */
+/**
+ * `what` is the beginning of the error, which the duplicate follows: 'consumer() was given the
+ * topic'.
+ */
 export function checkDistinct(what: string, values: readonly (string | number)[]): void {
   const twice = values.find((value, i) => values.indexOf(value) < i);
   if (twice !== undefined) throw new TypeError(`${what} ${show(twice)} twice`);
 }
 
-/** `what` names the call and what it takes: 'on() takes a function'. */
+/** `what` is the rule with the name of the call: 'on() takes a function'. */
 export function checkFunction(what: string, value: unknown): void {
   if (typeof value !== 'function') throw mistake(what, value);
 }
 
-/** An object that has the methods, of whatever class. */
+/** Throws unless the value has the methods. The class of the value does not matter. */
 export function checkMethods(what: string, value: unknown, methods: readonly string[]): void {
   const given = (value ?? {}) as Readonly<Record<string, unknown>>;
   if (methods.every((method) => typeof given[method] === 'function')) return;
   throw mistake(`${what} must have the methods ${methods.join(', ')}`, value);
 }
 
-/** `or`: what else there is, as 'a function'. */
+/** `or`: an alternative to the strings, for the error: 'a function'. */
 export function checkOneOf<T extends string>(
   what: string,
   value: unknown,
@@ -131,7 +146,10 @@ export function checkOneOf<T extends string>(
   throw mistake(`${what} must be one of ${all.join(', ')}`, value);
 }
 
-/** A misspelt name would otherwise be without effect and without a word. */
+/**
+ * The error of an unknown option or field. Without the error a misspelt name would silently have no
+ * effect.
+ */
 export function unknown(what: string, name: string, known: Iterable<string>): TypeError {
   const all = [...known];
   const meant = suggestion(name, all);
@@ -139,17 +157,20 @@ export function unknown(what: string, name: string, known: Iterable<string>): Ty
   return new TypeError(`${what} ${show(name)}: ${takes}`);
 }
 
-/** `options` over `defaults`, whose keys are all that there are. */
+/** `options` with `defaults` for the missing ones. The keys of `defaults` are the known options. */
 export function withDefaults<T extends object>(what: string, options: Partial<T>, defaults: T): T {
   return { ...defaults, ...given(what, options, defaults) };
 }
 
-/** Checks of what is given by these names; what one returns is kept instead of what was given. */
+/** A check for each option. A check that returns a value replaces the option by the value. */
 export type Checks<T extends object> = {
   readonly [K in keyof T]-?: (name: string, value: unknown) => unknown;
 };
 
-/** What is given of `options`, checked by `checks`, whose keys are all that there are. */
+/**
+ * The options that are not `undefined`, each checked by `checks`. The keys of `checks` are the
+ * known options.
+ */
 export function checkEach<T extends object>(what: string, options: T, checks: Checks<T>): T {
   const checked = given(what, options, checks) as T;
   for (const name of Object.keys(checked) as (keyof T & string)[]) {
@@ -158,7 +179,10 @@ export function checkEach<T extends object>(what: string, options: T, checks: Ch
   return checked;
 }
 
-/** `options` without those that are `undefined`; the keys of `known` are all that there are. */
+/**
+ * The options that are not `undefined`. Throws a `TypeError` for an option that is no key of
+ * `known`.
+ */
 function given<T extends object>(
   what: string,
   options: Partial<T>,

@@ -1,7 +1,7 @@
 /**
  * Checks of built-in types that also hold for values of another realm: a frame, jsdom, Jest's
  * sandbox. Each realm has classes of its own, so `instanceof` is false for another realm's values.
- * `instanceof` is tried first where every record passes, because it is faster.
+ * Checks that run for every record try `instanceof` first, because it is faster.
  */
 
 const typedArrayName = Object.getOwnPropertyDescriptor(
@@ -23,7 +23,7 @@ export function timeOf(value: unknown): number | undefined {
   try {
     return Date.prototype.getTime.call(value);
   } catch {
-    return undefined; // not a Date; `getTime` accepts those of every realm
+    return undefined; // no Date; `getTime` accepts dates of every realm
   }
 }
 

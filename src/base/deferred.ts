@@ -1,4 +1,4 @@
-/** A promise and its resolver; `Promise.withResolvers` is newer than the browsers served. */
+/** A promise and its resolver. Some supported browsers have no `Promise.withResolvers`. */
 export interface Deferred<T = void> {
   readonly promise: Promise<T>;
   readonly resolve: (value: T) => void;

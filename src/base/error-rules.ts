@@ -1,7 +1,7 @@
 import type { ErrorRule } from './error-rule.ts';
 
-// One export a code, so that a tab's bundle has only those that a tab can meet first: an error from
-// the worker brings its rule along.
+// Each code has an export of its own, so that a tab's bundle has only the rules of errors that the
+// tab itself throws. An error from the worker carries its rule.
 
 export const ABORTED: ErrorRule = {
   code: 'ABORTED',
@@ -118,7 +118,7 @@ export const LISTING_UNAVAILABLE: ErrorRule = {
 export const LOAD_FAILED: ErrorRule = {
   code: 'LOAD_FAILED',
   outcome: 'refused',
-  // Firefox and WebKit keep an `import()` that failed for as long as the page lives.
+  // Firefox and WebKit cache a failed `import()` for the life of the page.
   retriable: false,
   next: 'Check that every file of the build is served, then reload the page.',
 };
@@ -299,8 +299,8 @@ export const UNSUPPORTED_CODEC: ErrorRule = {
 };
 
 /**
- * Retriable in a log that was open before: the worker's file has run in that page
- * (client/connection/delivery.ts).
+ * The error is retriable because an open log has run the worker's file before, so the file loads
+ * again once the network is back (client/connection/delivery.ts).
  */
 export const WORKER_FAILED: ErrorRule = {
   code: 'WORKER_FAILED',

@@ -1,15 +1,15 @@
 import { isError } from './brand.ts';
 
 /**
- * The text of a thrown value that has none: an object without a prototype, an error whose `message`
- * getter throws.
+ * The text for a thrown value that cannot be converted to a string: an object without a prototype,
+ * or an error whose `message` getter throws.
  */
 const NO_TEXT = 'an error without a text';
 
 /**
- * The text of a thrown value, cut at `maxLength` UTF-16 units. Never throws, whatever was thrown. A
- * lone surrogate becomes U+FFFD, because UTF-8 cannot encode one; V8 cuts pairs in half in the
- * messages of `JSON.parse`.
+ * The text of a thrown value, cut at `maxLength` UTF-16 units. Never throws, for any value. A lone
+ * surrogate becomes U+FFFD, because UTF-8 cannot encode one; V8 cuts pairs in half in the messages
+ * of `JSON.parse`.
  */
 export function errorText(thrown: unknown, maxLength: number = Infinity): string {
   let text: string;
@@ -27,7 +27,7 @@ export function errorMessage(thrown: unknown): string {
   try {
     if (isError(thrown)) return errorText(thrown.message);
   } catch {
-    // A Proxy can throw at every access; `NO_TEXT` is all that is left to say.
+    // A Proxy can throw at every access: `errorText` then returns `NO_TEXT`.
   }
   return errorText(thrown);
 }

@@ -11,10 +11,10 @@ interface ErrorOptions {
 }
 
 /**
- * The one error class of tablog. A mistake in a call's arguments is a `TypeError` or a `RangeError`
- * instead; everything that can go wrong with a correct call is a `TablogError`.
+ * The error class of tablog. Wrong arguments of a call throw a `TypeError` or a `RangeError`
+ * instead; every failure of a correct call is a `TablogError`.
  *
- * `message` says what happened, with the values, and then what to do next.
+ * `message` has the code, what happened with the values, and the next step.
  */
 export class TablogError extends Error implements ErrorRule {
   override readonly name = 'TablogError';
@@ -23,7 +23,7 @@ export class TablogError extends Error implements ErrorRule {
   readonly outcome: Outcome;
   /** `true`: nothing was stored, and the same call may succeed later, unchanged. */
   readonly retriable: boolean;
-  /** What happened, without the code and the next step. */
+  /** The part of `message` without the code and the next step. */
   readonly happened: string;
   readonly next: string;
   readonly details: ErrorDetails;
@@ -43,7 +43,7 @@ export class TablogError extends Error implements ErrorRule {
     this.details = details;
   }
 
-  /** The same error with more said about where it happened. */
+  /** The same error with the place where it happened, in the message and in the details. */
   at(where: string, details: ErrorDetails): TablogError {
     return new TablogError(this, `${this.happened} (${where})`, {
       details: { ...this.details, ...details },
@@ -54,7 +54,7 @@ export class TablogError extends Error implements ErrorRule {
 
 /**
  * The error that calls after `close()` reject with. `connection` is the signal of the log's
- * connection: its reason says whether the log was deleted.
+ * connection: the signal's reason is the error of a deletion, where the log was deleted.
  */
 export function closed(
   what: 'producer' | 'consumer' | 'table',
@@ -71,7 +71,7 @@ export function logDeleted(log: string): TablogError {
   });
 }
 
-/** Whether `error` says that the log was deleted, in this thread or in the worker. */
+/** Whether `error` is the error of a deleted log, made in this thread or in the worker. */
 export function isLogDeleted(error: unknown): error is TablogError {
   return (
     error instanceof TablogError &&
@@ -80,29 +80,30 @@ export function isLogDeleted(error: unknown): error is TablogError {
   );
 }
 
-// What an error means for a retry. Nothing else in tablog asks that of an error: see `Outcome`.
+// The meaning of an error for a retry: see `Outcome`. All code of tablog decides about retries by
+// these functions.
 
 /** Whether the call stored nothing, and may succeed once the worker or the storage is back. */
 export function isPassing(error: unknown): error is TablogError {
   return hasOutcome(error, 'passing');
 }
 
-/** Whether the call may have been made, and its answer was lost. */
+/** Whether the answer was lost, so that the call may have had its effect. */
 export function isUnknown(error: unknown): error is TablogError {
   return hasOutcome(error, 'unknown');
 }
 
 /**
- * Whether the worker or the storage was away when the call was made, or before it was answered. A
- * call that stores nothing, or that cannot store twice, is repeated then.
+ * Whether the worker or the storage was away at the call or before the answer. A caller then
+ * retries a call that stores nothing, or that cannot store twice.
  */
 export function isAway(error: unknown): error is TablogError {
   return isPassing(error) || isUnknown(error);
 }
 
 /**
- * Whether the same call may succeed later, unchanged: by itself, or once somebody has made room, as
- * on a full disk.
+ * Whether the same call may succeed later, unchanged: without any action, or after an action
+ * elsewhere, such as freed storage.
  */
 export function maySucceedLater(error: unknown): error is TablogError {
   return isAway(error) || (error instanceof TablogError && error.retriable);
@@ -113,7 +114,10 @@ export function isFenced(error: unknown): error is TablogError {
   return hasOutcome(error, 'fenced');
 }
 
-/** Whether a partition is not this member's any more: another one has it, or nobody, for good. */
+/**
+ * Whether the member has lost a partition for good: another member has the partition, or its topic
+ * was deleted.
+ */
 export function isGone(error: unknown): error is TablogError {
   return isFenced(error) || (error instanceof TablogError && error.code === 'UNKNOWN_TOPIC');
 }
@@ -123,7 +127,8 @@ function hasOutcome(error: unknown, outcome: Outcome): error is TablogError {
 }
 
 /**
- * `error` as a `TablogError`: itself, or wrapped as a bug of ours with the original as its cause.
+ * `error` as a `TablogError`. Any other value becomes the cause of an `INTERNAL` error, because it
+ * is a bug of tablog.
  */
 export function toTablogError(error: unknown): TablogError {
   if (isTablogError(error)) return error;

@@ -1,6 +1,8 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
-/** A handle that lasts until `close()`; `await using` closes the handle at the end of its block. */
+/**
+ * A handle that is open until `close()`. `await using` closes the handle at the end of its block.
+ */
 export interface Closable extends AsyncDisposable {
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -30,7 +32,7 @@ export const Closable: abstract new () => Closable = class {
  * as own properties bound to itself. The properties are not enumerable, so that copies leave them
  * out.
  *
- * Constructors call it first. The cost is per handle, never per record.
+ * A constructor calls `bindFacade` first. The call costs time per handle, never per record.
  */
 export function bindFacade(handle: object): void {
   const prototype = Object.getPrototypeOf(handle) as object;

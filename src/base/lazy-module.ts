@@ -3,8 +3,9 @@ import { TablogError } from './error.ts';
 import { errorText } from './error-text.ts';
 
 /**
- * A part of the tab's code in a file of its own, which a page does not need to begin. `openLog`
- * loads every part while the worker starts, so that a page that goes offline later has its code.
+ * A part of the tab's code in a file of its own, which the page's first bundle does not include.
+ * `openLog` loads every part while the worker starts, so that a page that goes offline later has
+ * all code.
  */
 export class LazyModule<Module extends object> {
   readonly #name: string;
@@ -12,21 +13,22 @@ export class LazyModule<Module extends object> {
   #loading: Promise<Module> | undefined;
   #loaded: Module | undefined;
 
-  /** `name` is the part's name in errors: 'transactions'. */
+  /** `name`: the part's name in errors, such as 'transactions'. */
   constructor(name: string, load: () => Promise<Module>) {
     this.#name = name;
     this.#import = load;
   }
 
   /**
-   * The part, for callers that must not wait; `undefined` until it is loaded, which it is in a log
-   * that `openLog` has opened.
+   * The part; `undefined` until the part is loaded. `openLog` resolves when all parts are loaded.
    */
   get loaded(): Module | undefined {
     return this.#loaded;
   }
 
-  /** Loads the part, once. Throws `LOAD_FAILED`; the next call tries again. */
+  /**
+   * Loads the part. All calls share one load. Throws `LOAD_FAILED`; the next call then loads again.
+   */
   load(): Promise<Module> {
     if (this.#loading === undefined) {
       const loading = this.#attempt();
@@ -39,7 +41,7 @@ export class LazyModule<Module extends object> {
   }
 
   /**
-   * Provides the module, so that `load()` needs no `import()`, which service workers do not have
+   * Provides the module, so that `load()` needs no `import()`. Service workers have no `import()`
    * (https://github.com/w3c/ServiceWorker/issues/1356).
    */
   provide(module: Module): void {
@@ -47,13 +49,16 @@ export class LazyModule<Module extends object> {
     this.#loading = Promise.resolve(module);
   }
 
-  /** The part, for callers that cannot wait: `openLog` has loaded it. Throws `LOAD_FAILED`. */
+  /**
+   * The part, for synchronous callers in an open log, whose `openLog` has loaded the part. Throws
+   * `LOAD_FAILED`.
+   */
   mustGet(): Module {
     if (this.#loaded === undefined) throw this.failure('it was not loaded before');
     return this.#loaded;
   }
 
-  /** `LOAD_FAILED`, with what could not be loaded. */
+  /** A `LOAD_FAILED` error that names the part. */
   failure(why: string, cause?: unknown): TablogError {
     const happened = `the code of ${this.#name} could not be loaded (${why})`;
     return new TablogError(LOAD_FAILED, happened, { cause, details: { part: this.#name } });
@@ -63,7 +68,7 @@ export class LazyModule<Module extends object> {
     try {
       return (this.#loaded = await this.#import());
     } catch (cause) {
-      throw this.failure(errorText(cause), cause); // WebKit names no URL
+      throw this.failure(errorText(cause), cause); // in WebKit the text names no URL
     }
   }
 }

@@ -1,8 +1,8 @@
 import { isName } from './argument.ts';
 
 /**
- * The IndexedDB database of a log. The name is on users' disks: another one would find an empty
- * log.
+ * The name of a log's IndexedDB database. The databases are on users' disks, so the scheme of names
+ * must not change: under another name a log would be empty.
  */
 export function databaseOf(log: string): string {
   return `${PREFIX}${log}`;

@@ -1,4 +1,7 @@
-/** First in, first out, each in constant time: `Array.shift` moves all that is left. */
+/**
+ * A first-in, first-out queue. `push` and `shift` take amortized constant time, whereas
+ * `Array.shift` moves all remaining items.
+ */
 export class Queue<T> {
   #items: (T | undefined)[] = [];
   #head = 0;
@@ -12,7 +15,7 @@ export class Queue<T> {
     return this.#items[this.#head];
   }
 
-  /** The newest. */
+  /** The newest item. */
   get last(): T | undefined {
     return this.length === 0 ? undefined : this.#items.at(-1);
   }

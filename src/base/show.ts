@@ -1,18 +1,20 @@
 import { timeOf } from './brand.ts';
 
-/** The most UTF-16 units of a text, and property names of an object, that an error shows. */
+/**
+ * The most UTF-16 units of a text, and the most property names of an object, that an error shows.
+ */
 const MAX_TEXT = 80;
 const MAX_NAMES = 6;
 
 /**
- * A value as an error shows it: on one line, short, and without an object's property values, which
- * may be private. Never throws and calls no getter.
+ * The text for a value in an error: one short line, without an object's property values, which may
+ * be private. Never throws, and calls no getter.
  */
 export function show(value: unknown): string {
   try {
     return describe(value);
   } catch {
-    // A Proxy.
+    // A trap of a Proxy can throw.
     return `a${typeof value === 'object' ? 'n object' : ` ${typeof value}`} that cannot be read`;
   }
 }
@@ -48,8 +50,8 @@ function describeFunction(value: unknown): string {
 }
 
 /**
- * The class name, read from the prototype's own `constructor` property, which is no getter; else
- * 'Object'.
+ * The class name, read from the data property `constructor` of the prototype; else 'Object'. A
+ * getter is not called.
  */
 function classOf(value: object): string {
   const prototype: unknown = Object.getPrototypeOf(value);

@@ -1,4 +1,4 @@
-/** Names in the wrong place, most of them KafkaJS's, and what they are here. */
+/** Names that are options elsewhere, most of them in KafkaJS, with their counterpart in tablog. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   acks: 'durability',
   eachBatch: 'consumer.batches()',
@@ -9,13 +9,13 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   partitions: 'admin.createPartitions()',
 };
 
-/** Options of a client that has a server; tablog has no counterpart. */
+/** Options of clients that talk to a server; tablog has no counterpart. */
 const NOWHERE: ReadonlySet<string> = new Set(['brokers', 'clientId']);
 
-/** Shorter names are contained in others by chance. */
+/** The shortest name that is matched as a part of another name. Shorter names match by chance. */
 const MIN_LENGTH = 4;
 
-/** Advice for the end of an error about an unknown name; '' where nothing can be guessed. */
+/** Advice for the end of an error about an unknown name; '' where no known name is similar. */
 export function suggestion(name: string, known: readonly string[]): string {
   const meant = meantBy(name, known);
   if (meant !== undefined) return `did you mean ${meant}?`;
@@ -23,8 +23,8 @@ export function suggestion(name: string, known: readonly string[]): string {
 }
 
 /**
- * The likely meaning of an unknown name: KafkaJS's word for an option, a misspelt option, or a call
- * of its own.
+ * The likely meaning of an unknown name: KafkaJS's name for an option, a misspelt option, or a call
+ * of tablog that replaces the option.
  */
 function meantBy(name: string, known: readonly string[]): string | undefined {
   const here = Object.hasOwn(ELSEWHERE, name) ? ELSEWHERE[name]! : '';

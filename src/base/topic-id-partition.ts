@@ -1,4 +1,7 @@
-/** A partition by its topic's id: a topic made again under the same name has another id. */
+/**
+ * A partition by its topic's id (Kafka's `TopicIdPartition`). A topic that is deleted and created
+ * again under the same name has another id.
+ */
 export interface TopicIdPartition {
   readonly topicId: string;
   readonly partition: number;

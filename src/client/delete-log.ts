@@ -9,14 +9,14 @@ import type { InlineHost } from './connection/worker-host.ts';
 
 export interface DeleteLogOptions {
   /**
-   * The host that has the log, where it is not in the origin's IndexedDB: what `inline({ storage:
-   * 'memory' })` returned. Default: the origin's IndexedDB.
+   * The host of a log outside the origin's IndexedDB: the host that `inline({ storage: 'memory' })`
+   * returned. Default: the log is in the origin's IndexedDB.
    */
   readonly host?: InlineHost;
   /**
-   * How long to wait for other tabs and workers to close the log's database, in milliseconds, at
-   * least 1. Default 5000, which is enough unless something other than tablog has the database
-   * open, or a tab is suspended.
+   * How long the call waits until other tabs and workers have closed the log's database, in
+   * milliseconds, at least 1. Default 5000. Tabs and workers of tablog close the database at once;
+   * raise the deadline where other code has the database open, or a tab may be suspended.
    */
   readonly deadlineMs?: number;
 }
@@ -25,16 +25,16 @@ const DEADLINE_MS = 5_000;
 
 /**
  * Deletes the log `name` with everything in it: topics, records, groups, offsets, transactional
- * ids, and its topics in memory. Resolves when the log is gone. Does nothing where there is no such
- * log, as `indexedDB.deleteDatabase` and `caches.delete` do, and Kafka's `deleteTopics` does not.
+ * ids, and its topics in memory. Resolves when the log is deleted. Does nothing where the log does
+ * not exist, as `indexedDB.deleteDatabase` and `caches.delete` do (Kafka's `deleteTopics` fails).
  *
- * Every tab and worker that has the log open is told: calls, loops, `ready` and transactions reject
- * with `CLOSED`, with `details.reason` 'deleted', and so does every later call. None of them
- * creates the log again; the next `openLog(name)` does, and that log is empty and has another id.
+ * The deletion closes the log in every tab and worker that has the log open: calls, loops, `ready`,
+ * transactions and all later calls reject with `CLOSED`, with `details.reason` 'deleted'. Only the
+ * next `openLog(name)` creates the log again; the new log is empty and has another id.
  *
  * Throws a `TypeError` for a bad name or option, and a `TablogError`: `STORAGE_BLOCKED` where the
- * database is still open somewhere at the deadline (the browser deletes the log once that closes,
- * and nobody can open the log before); `STORAGE_UNAVAILABLE`; `NO_INDEXEDDB`.
+ * database is still open somewhere at the deadline (the browser deletes the log once the last
+ * connection closes, and no tab can open the log before); `STORAGE_UNAVAILABLE`; `NO_INDEXEDDB`.
  */
 export async function deleteLog(name: string, options: DeleteLogOptions = {}): Promise<void> {
   checkName('log name', name);
@@ -44,9 +44,10 @@ export async function deleteLog(name: string, options: DeleteLogOptions = {}): P
   });
   const logs = host?.logs;
   if (logs === undefined) mustHaveIndexedDb();
-  // IndexedDB tells every worker that has a connection, and the others when they open one. Tabs
-  // without a request under way need this hint, whatever became of the deletion: at the deadline
-  // every worker has closed the log.
+  // IndexedDB sends `versionchange` to every worker that has a connection; a worker without one
+  // notices the deletion when it opens one. Tabs without a call in flight learn of the deletion by
+  // this hint. The hint is right after a missed deadline as well, because by then every worker has
+  // closed the log.
   const hints = openHintChannel(name, () => {}, host?.platform?.openChannel);
   try {
     const deleting = logs === undefined ? deleteLogDatabase(name) : logs.delete(name);

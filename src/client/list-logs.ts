@@ -5,15 +5,14 @@ import type { InlineHost } from './connection/worker-host.ts';
 
 export interface ListLogsOptions {
   /**
-   * The host whose logs are listed: what `inline({ storage: 'memory' })` returned. Default: the
-   * origin's IndexedDB.
+   * The host whose logs are listed: the host that `inline({ storage: 'memory' })` returned.
+   * Default: the logs of the origin's IndexedDB.
    */
   readonly host?: InlineHost;
 }
 
 /**
- * The names of this origin's logs, in alphabetical order, whichever page created them. Opens none
- * of them.
+ * The names of all logs of this origin, in alphabetical order. Opens no log.
  *
  * Throws a `TypeError` for a bad option, `LISTING_UNAVAILABLE` where the browser does not list
  * databases (Firefox before 126), `NO_INDEXEDDB`, and `STORAGE_UNAVAILABLE`.

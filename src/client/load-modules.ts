@@ -14,10 +14,13 @@ import { lazyStoredBatches } from './poll/lazy-stored-batches.ts';
 import { lazyRunner } from './run/lazy-runner.ts';
 import { lazyTransactionManager } from './transaction/lazy-transaction-manager.ts';
 
-/** As long as a worker and its store can take to start: the parts load beside them. */
+/**
+ * The deadline of loading, in milliseconds. It equals the longest start of a worker and its store,
+ * because the parts load in parallel to that start.
+ */
 const LOAD_DEADLINE_MS = 20_000;
 
-/** Every part of the tab's code. */
+/** Every lazy part of the tab's code. */
 const PARTS: readonly AnyPart[] = [
   lazyAdminCalls,
   lazyCodecs,

@@ -30,35 +30,40 @@ import type { WorkerUrl } from './connection/worker-url.ts';
 
 export interface OpenLogOptions {
   /**
-   * Where the broker runs. 'shared': one SharedWorker for all tabs; 'dedicated': a worker of this
-   * tab's own; `inline()` of 'tablog/inline': this thread, for service workers, edge runtimes and
-   * tests. The log is the same, and they may be mixed. Default: 'shared' where there are
-   * SharedWorkers, else 'dedicated'.
+   * The place where the broker runs. 'shared': one SharedWorker for all tabs. 'dedicated': a worker
+   * of this tab alone. `inline()` of 'tablog/inline': this thread, for service workers, edge
+   * runtimes and tests. All three serve the same log, and tabs may mix them. Default: 'shared'
+   * where the browser has SharedWorker, else 'dedicated'.
    */
   readonly host?: WorkerKind | InlineHost;
   /**
-   * The address of the worker's file, `tablog/worker` (dist/tablog-worker.js), of the page's
-   * origin. For pages whose bundler does not find the file. On a page whose Content-Security-Policy
-   * has `require-trusted-types-for 'script'` the address is a `TrustedScriptURL`. Default: the file
-   * beside the page's code, which bundlers find by themselves.
+   * The address of the worker's file, `tablog/worker` (dist/tablog-worker.js), on the page's
+   * origin. Set it where the page's bundler does not find the file. On a page whose
+   * Content-Security-Policy has `require-trusted-types-for 'script'` the address is a
+   * `TrustedScriptURL`. Default: the file beside the page's code, which bundlers find by
+   * themselves.
    */
   readonly workerUrl?: WorkerUrl;
   /**
-   * Ends the opening when it aborts: `openLog` rejects with the signal's reason, and nothing stays
-   * open. A log that is open is not closed by it. Default: none. Leave it out where nobody waits
-   * for less than the 20 s that opening takes at the most.
+   * Cancels the opening when the signal aborts: `openLog` rejects with the signal's reason, and
+   * nothing stays open. The signal does not close an open log. Default: none. Leave it out where
+   * the application can wait for the 20 s that the opening takes at the most.
    */
   readonly signal?: AbortSignal;
   /**
-   * Told each `LogStatus` as one line of text until the log closes: `console`, another object with
-   * the methods `debug`, `info`, `warn` and `error`, or a function. What it throws is reported as
-   * an uncaught error, and ends nothing. Default: none. Leave it out where `log.status()` is read.
+   * Gets each `LogStatus` as one line of text until the log closes: `console`, another object with
+   * the methods `debug`, `info`, `warn` and `error`, or a function. An error of the logger is
+   * reported as an uncaught error, and has no other effect. Default: none. Leave it out where the
+   * application reads `log.status()`.
    */
   readonly logger?: Logger;
 }
 
 export interface StatusOptions {
-  /** Ends the iterator when it aborts. Default: none; leaving the loop ends it as well. */
+  /**
+   * Ends the iterator when the signal aborts. Default: none. Leaving the loop ends the iterator as
+   * well.
+   */
   readonly signal?: AbortSignal;
 }
 
@@ -70,15 +75,15 @@ interface CheckedOpenLogOptions {
 }
 
 /**
- * Opens the log `name`, creating it if it is new. Every tab of the origin that opens the same name
- * has the same log.
+ * Opens the log `name`, and creates the log if it is new. Every tab of the origin that opens the
+ * same name has the same log.
  *
  * Throws a `TypeError` for a bad name or option, and a `TablogError` where the log cannot be
  * opened: `WORKER_FAILED`, `PROTOCOL_MISMATCH`, `LOCKS_UNAVAILABLE`, `NO_INDEXEDDB`, `NO_WORKER`,
  * `FORMAT_TOO_NEW`, `STORAGE_BLOCKED`, `STORAGE_UNAVAILABLE`; `LOAD_FAILED` where a part of the
- * page's own code cannot be loaded. An open log has all of its code, also offline. The promise
- * settles within 20 s: 5 for each of two workers to answer, and 10 for the store; at once where
- * `signal` aborts.
+ * page's own code cannot be loaded. An open log has all of its code, so it works offline. The
+ * promise settles within 20 s: 5 s for each of two workers to answer, and 10 s for the store. The
+ * promise settles at once where `signal` aborts.
  */
 export async function openLog(name: string, options: OpenLogOptions = {}): Promise<Log> {
   checkName('log name', name);
@@ -101,17 +106,18 @@ export async function openLog(name: string, options: OpenLogOptions = {}): Promi
   if (workerUrl !== undefined) checkWorkerUrl(workerUrl);
   signal?.throwIfAborted();
   const loading = loadModules(systemClock);
-  loading.catch(() => {}); // where the worker does not start either, its error says more
-  // The log of that name may be deleted while it is opened: the next attempt creates a new one.
-  const policy = { isRetried: isLogDeleted, retries: MORE_LOGS, atOnce: Infinity };
+  // Where the worker fails as well, its error is thrown, because it names the cause.
+  loading.catch(() => {});
+  // The log may be deleted during the opening: the next attempt creates a new log of the same name.
+  const policy = { isRetried: isLogDeleted, retries: DELETION_RETRIES, atOnce: Infinity };
   return retry({ clock: systemClock }, policy, async () => {
     const connection = new Connection({ log: name, host, workerUrl, clock: systemClock });
-    // A logger is told by a status.
+    // With a logger the status replaces the warning on the console.
     const warn = logger && ((): void => {});
     const topicMetadata = new TopicMetadata(name, connection, warn);
     try {
-      // With the topics known, the page's first record leaves in the turn of `send`, which may be
-      // the page's last.
+      // Known topics let `send` post the page's first record in the turn of the call, which may be
+      // the page's last turn.
       topicMetadata.opened(await abortable(signal, connection.open()));
       await abortable(signal, loading);
       return new Log(name, connection, topicMetadata, logger);
@@ -122,16 +128,14 @@ export async function openLog(name: string, options: OpenLogOptions = {}): Promi
   });
 }
 
-/** How many more attempts a log gets that is deleted again and again. */
-const MORE_LOGS = 2;
+/** The number of further attempts to open a log that is deleted during each attempt. */
+const DELETION_RETRIES = 2;
 
 type ConsumerHandle = Pick<Consumer, 'close' | 'group' | 'memberId' | typeof INTERNALS>;
 
-/** An open log. Close it when done: that closes its producers and consumers too. */
+/** An open log. Close the log when done; `close()` closes its producers and consumers as well. */
 export class Log extends Closable {
-  /**
-   * The name that `openLog` was given: logs of one name are one log, in every tab of the origin.
-   */
+  /** The name that was passed to `openLog`. Within an origin, the same name is the same log. */
   readonly name: string;
   /** Creates, changes and describes the log's topics and groups (Kafka's `Admin`). */
   readonly admin: Admin;
@@ -173,10 +177,10 @@ export class Log extends Closable {
   }
 
   /**
-   * Makes a consumer of every partition of `topics`, or of those that its group assigns to it.
-   * Throws as `producer` does, and `MEMBER_EXISTS` where an open consumer of this log has the same
-   * `memberId`. A consumer that has been closed frees its `memberId`: the new one's `ready` waits
-   * until the old one has left the group.
+   * Makes a consumer of every partition of `topics` or, with a group, of the partitions that the
+   * group assigns to the consumer. Throws as `producer` does, and `MEMBER_EXISTS` where an open
+   * consumer of this log has the same `memberId`. The `memberId` of a closed consumer is free: the
+   * `ready` of the new consumer waits until the old consumer has left the group.
    */
   consumer<const T extends TopicFilter>(options: ConsumerOptions<T>): Consumer<T> {
     this.#mustBeOpen();
@@ -192,14 +196,15 @@ export class Log extends Closable {
   }
 
   /**
-   * What happens by itself from now on, as this tab notices it: workers and storage that go and
-   * come back, records that were lost, rebalances, slow handlers, the end of the log. Nothing that
-   * happened before comes again; an iterator begins with what this tab knows to be away now. Call
-   * it as often as you like: each iterator gets everything, and costs nothing once it is left.
+   * An iterator of the events of the log from now on, as this tab notices them: workers and storage
+   * that become unavailable and available, lost records, rebalances, slow handlers, the end of the
+   * log. Earlier events are not repeated, but the iterator begins with the statuses of a worker or
+   * a storage that is away now. Each call makes an independent iterator, which gets every status
+   * and costs nothing after its end.
    *
    * An iterator ends when the log closes or is deleted, when its loop is left, and when `signal`
-   * aborts. Where nobody takes its statuses it keeps the newest 100, and `statusesDropped` says how
-   * many it dropped.
+   * aborts. An iterator that is not read keeps the newest 100 statuses, and the status
+   * `statusesDropped` has the number of dropped ones.
    *
    * Throws a `TypeError` for a bad option, and `CLOSED` once the log is closed.
    */
@@ -210,15 +215,15 @@ export class Log extends Closable {
   }
 
   /**
-   * Flushes the producers, ends the consumers, and leaves the log. Rejects where something could
-   * not be stored; the log is closed all the same. Idempotent. A consumer's listener may await it,
-   * as `consumer.close()`.
+   * Flushes the producers, closes the consumers, and disconnects from the broker. Rejects where
+   * records or commits could not be stored; the log is closed nevertheless. Idempotent. A
+   * consumer's listener may await this call, as it may await `consumer.close()`.
    */
   override async close(): Promise<void> {
     this.#isClosed = true;
     const consumers = [...this.#consumers];
     const settled = await this.#closeUsers();
-    // A consumer whose listener awaits this call leaves after it.
+    // A consumer whose listener awaits this call leaves its group after this call has settled.
     const leaving = consumers.filter(([consumer]) => this.#consumers.has(consumer));
     const left = leaving.map(([, { promise }]) => promise);
     if (left.length === 0) this.#connection.close();
@@ -236,8 +241,8 @@ export class Log extends Closable {
   }
 
   /**
-   * Closes the producers and consumers, also when the log was deleted, so that every promise
-   * settles.
+   * Closes the producers and consumers. The call runs also after a deletion of the log, so that
+   * every promise settles.
    */
   #closeUsers(): Promise<PromiseSettledResult<void>[]> {
     const users = [...this.#producers, ...this.#consumers.keys()];
@@ -245,7 +250,7 @@ export class Log extends Closable {
   }
 
   #checkMemberId(options: ConsumerOptions<TopicFilter>): void {
-    const { group, memberId } = options ?? {}; // what is no options is refused later
+    const { group, memberId } = options ?? {}; // `Consumer` refuses a value that is no object
     if (memberId === undefined) return;
     for (const other of this.#consumers.keys()) {
       const isSame = other.group === group && other.memberId === memberId;

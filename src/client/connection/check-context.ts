@@ -3,8 +3,8 @@ import { TablogError } from '../../base/error.ts';
 import type { WorkerKind } from './worker-host.ts';
 
 /**
- * Throws where a worker of this kind can never serve a log, with what to use instead. The check
- * runs before a worker is started, whose failure would say less.
+ * Throws where a worker of this kind can never serve a log; the error names the alternative. The
+ * check runs before the worker starts, because the failure of a start gives no such reason.
  */
 export function checkContext(kind: WorkerKind): void {
   if (!('indexedDB' in globalThis)) {
@@ -17,7 +17,7 @@ export function checkContext(kind: WorkerKind): void {
     const rule = { ...NO_WORKER, next: other ?? NO_WORKER.next };
     throw new TablogError(rule, `${contextName()} has no ${wanted} to run a log in`);
   }
-  const { isSecureContext } = globalThis as Partial<typeof globalThis>; // undefined: unknown here
+  const { isSecureContext } = globalThis as Partial<typeof globalThis>; // undefined: unknown
   if (isSecureContext === false) {
     const happened = `${globalThis.origin} is not a secure context, so the browser has no Web Locks for it`;
     throw new TablogError(LOCKS_UNAVAILABLE, happened);

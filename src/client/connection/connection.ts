@@ -23,24 +23,23 @@ export interface ConnectionOptions {
 }
 
 /**
- * With a deadline's grace every call settles within 10 s; the store gives up before, and says more.
+ * The deadline of a call, in milliseconds. With the grace that `deadline` adds, every call settles
+ * within 10 s. The store's own deadline is shorter, because its error names the cause.
  */
 const CALL_DEADLINE_MS = 9_750;
 
-/**
- * A call that is safe to repeat is sent to this many workers, should they die one after the other.
- */
+/** The most workers that one repeatable call is sent to, when each dies before it answers. */
 const MAX_WORKERS = 3;
 
 /**
- * A worker that died in a long poll this long after the poll began has served: its death does not
- * count as one of them.
+ * A worker that dies in a long poll later than this after the poll began has served the poll. Such
+ * a death resets the count towards `MAX_WORKERS`. In milliseconds.
  */
 const SERVED_MS = 1_000;
 
 /**
- * A tab's connection to the log, across the deaths of workers: the next call starts or joins
- * another worker.
+ * A tab's connection to the log. The connection outlives its workers: after the death of a worker,
+ * the next call starts or joins another one.
  */
 export class Connection {
   readonly clientId: string = randomId();
@@ -49,7 +48,7 @@ export class Connection {
   readonly #closing = new AbortController();
   /** The id of the log; `undefined` until the log is open. */
   #logId: string | undefined;
-  #alive: Promise<void> | undefined;
+  #livenessLock: Promise<void> | undefined;
   #worker: Promise<WorkerConnection> | undefined;
   #observer: StatusObserver | undefined;
 
@@ -67,7 +66,10 @@ export class Connection {
     return this.#options.host;
   }
 
-  /** The locks and channels of a broker in this thread; of any other, those of this context. */
+  /**
+   * The platform of an inline broker's host; empty for a worker, so the context's own locks and
+   * channels are used.
+   */
   get platform(): Platform {
     const { host } = this.#options;
     return (typeof host === 'object' ? host.platform : undefined) ?? {};
@@ -85,12 +87,15 @@ export class Connection {
     return this.#options.clock;
   }
 
-  /** Who is told what happens by itself; `undefined` while nobody listens. */
+  /**
+   * The observer of the log's statuses; `undefined` while the log has no logger and no status
+   * iterator.
+   */
   get observer(): StatusObserver | undefined {
     return this.#observer;
   }
 
-  /** Has `observer` told from now on. */
+  /** Replaces the observer. */
   observe(observer: StatusObserver | undefined): void {
     this.#observer = observer;
   }
@@ -103,19 +108,23 @@ export class Connection {
   }
 
   /**
-   * Handles a hint that the log was deleted: asks the broker, whose answer closes the connection if
-   * so.
+   * Handles a hint that the log was deleted. A hint can be wrong, so the connection calls the
+   * broker; a `CLOSED` error with reason 'deleted' closes the connection.
    */
-  heardOfDeletion(): void {
+  checkDeleted(): void {
     const logId = this.#logId;
-    // A failed check is dropped: the next call learns the same.
+    // An error of this check is dropped, because the next call of the application meets the same
+    // error.
     if (logId !== undefined) this.call('openLog', { logId }).catch(() => {});
   }
 
   /**
-   * Calls the broker; settles whatever becomes of the worker. When it dies, a call that can be
-   * repeated is, and any other rejects with `OUTCOME_UNKNOWN`. `extraMs`: how long the broker may
-   * wait by request, on top of the deadline.
+   * Calls the broker. The promise settles even when the worker dies or hangs. After the death of a
+   * worker, a repeatable call is sent to the next worker, and any other call rejects with
+   * `OUTCOME_UNKNOWN`.
+   *
+   * `extraMs`: the time that the request itself lets the broker wait (a long poll), in
+   * milliseconds. The time is added to the deadline.
    */
   async call<M extends Method>(method: M, request: Request<M>, extraMs = 0): Promise<Response<M>> {
     const answer = this.#call(method, request, extraMs);
@@ -132,7 +141,7 @@ export class Connection {
     request: Request<M>,
     extraMs: number,
   ): Promise<Response<M>> {
-    let asked = 0;
+    let sentAt = 0;
     let deaths = 0;
     const isRetried = (error: unknown): boolean => {
       if (isLogDeleted(error)) this.close(error);
@@ -140,7 +149,7 @@ export class Connection {
         ? isRepeatable(method)
         : error instanceof TablogError && error.code === 'WORKER_LOST';
       if (!isDeath || this.closed.aborted) return false;
-      const waited = this.clock.now() - asked;
+      const waited = this.clock.now() - sentAt;
       const hasServed = extraMs > 0 && waited > SERVED_MS && waited < CALL_DEADLINE_MS;
       deaths = hasServed ? 0 : deaths + 1;
       return deaths < MAX_WORKERS;
@@ -148,7 +157,7 @@ export class Connection {
     try {
       return await retry(this, { isRetried, atOnce: Infinity }, async () => {
         const worker = await this.#connect();
-        asked = this.clock.now();
+        sentAt = this.clock.now();
         return worker.call(method, request, CALL_DEADLINE_MS + extraMs);
       });
     } catch (error) {
@@ -158,7 +167,10 @@ export class Connection {
     }
   }
 
-  /** Closes the connection, for the application or because of `deletion`. Idempotent. */
+  /**
+   * Closes the connection. `deletion` is the error of a deleted log; `undefined`: the application
+   * closes the log. Idempotent.
+   */
   close(deletion?: TablogError): void {
     if (this.closed.aborted) return;
     this.#closing.abort(deletion);
@@ -168,7 +180,7 @@ export class Connection {
     );
   }
 
-  /** The error of calls after `close()`. */
+  /** The error that calls after `close()` reject with. */
   closedError(): TablogError {
     const reason: unknown = this.closed.reason;
     if (isLogDeleted(reason)) return reason;
@@ -190,9 +202,9 @@ export class Connection {
 
   async #connectToWorker(): Promise<WorkerConnection> {
     const { log, host, workerUrl, clock } = this.#options;
-    const inThread = typeof host === 'object';
-    await this.#holdLife(inThread);
-    if (inThread) return connectInline(host, log);
+    const isInline = typeof host === 'object';
+    await this.#holdLivenessLock(isInline);
+    if (isInline) return connectInline(host, log);
     const { clientId } = this;
     const worker = await connectToWorker({
       log,
@@ -215,17 +227,22 @@ export class Connection {
   }
 
   /**
-   * Holds the lock whose release tells the broker of the tab's death. `alone`: the broker runs in
-   * this thread and dies with the tab, so a refused lock does no harm.
+   * Holds the tab's liveness lock, by whose release the broker detects the tab's death. `isInline`:
+   * the broker runs in this thread and dies with the tab, so a refused lock does no harm.
    */
-  async #holdLife(alone: boolean): Promise<void> {
-    this.#alive ??= holdLivenessLock('client', this.clientId, this.closed, this.platform.locks);
+  async #holdLivenessLock(isInline: boolean): Promise<void> {
+    this.#livenessLock ??= holdLivenessLock(
+      'client',
+      this.clientId,
+      this.closed,
+      this.platform.locks,
+    );
     try {
-      await this.#alive;
+      await this.#livenessLock;
     } catch (error) {
-      this.#alive = undefined;
+      this.#livenessLock = undefined;
       const isRefused = error instanceof TablogError && error.code === LOCKS_UNAVAILABLE.code;
-      if (!alone || !isRefused) throw error;
+      if (!isInline || !isRefused) throw error;
     }
   }
 }

@@ -5,18 +5,20 @@ import type { Clock } from '../../platform/clock.ts';
 import { backOffMs } from '../../platform/retry.ts';
 
 /**
- * The errors by which a partition itself refuses a batch: the batch is not stored, also where the
- * answer to an earlier attempt was lost. Every other error speaks of one call alone: a disk that is
- * full refuses this attempt, and says nothing of an earlier one. So 'certain' is no outcome.
+ * The errors by which a partition refuses a batch for good: no attempt has stored the batch, even
+ * where the answer to an earlier attempt was lost. Every other error is about one attempt: a full
+ * disk refuses this attempt, but an earlier attempt may have stored the batch. An `Outcome` is
+ * about one attempt as well, so these errors are a set of their own.
  *
- * A transaction has no such errors: the partition or member that refuses it now may have taken it
- * with an attempt before.
+ * A transaction has no such errors: a partition or group that refuses this attempt may have
+ * accepted an earlier one.
  */
 export const CERTAIN: ReadonlySet<ErrorCode> = new Set(['CONFLICT', 'FENCED', 'UNKNOWN_TOPIC']);
 
 /**
- * How a batch or a transaction fares, from its first attempt until it is known what became of it.
- * It carries producer sequences, so the broker stores it once, however often it is sent.
+ * The attempts to deliver one batch or one transaction, from the first attempt until the outcome is
+ * known. The request carries producer sequences, so the broker stores the request once, however
+ * often it is sent.
  */
 export class Delivery {
   readonly #clock: Clock;
@@ -27,8 +29,9 @@ export class Delivery {
   #failure: TablogError | undefined;
 
   /**
-   * `deliveryTimeoutMs`: for how long it is sent again, from now on; 0: never. `certain`: the
-   * errors that say of all attempts that nothing is stored.
+   * `deliveryTimeoutMs`: how long from now the request is retried, in milliseconds; 0: never
+   * (Kafka's `delivery.timeout.ms`). `certain`: the errors after which no attempt has stored
+   * anything; see `CERTAIN`.
    */
   constructor(clock: Clock, deliveryTimeoutMs: number, certain?: ReadonlySet<ErrorCode>) {
     this.#clock = clock;
@@ -36,39 +39,39 @@ export class Delivery {
     this.#certain = certain;
   }
 
-  /** Whether it was sent more than once. */
+  /** Whether the request was sent more than once. */
   get isRepeated(): boolean {
     return this.#attempts > 1;
   }
 
-  /** Whether an answer was lost. */
+  /** Whether an attempt may have stored the request, because its answer was lost. */
   get mayBeStored(): boolean {
     return this.#mayBeStored;
   }
 
-  /** Why the last attempt failed; `undefined`: none has. */
+  /** The error of the last failed attempt; `undefined`: no attempt has failed. */
   get failure(): TablogError | undefined {
     return this.#failure;
   }
 
-  /** Whether it is too late to send it again. */
+  /** Whether `deliveryTimeoutMs` is over, so that the request is not sent again. */
   get isLate(): boolean {
     return this.#leftMs <= 0;
   }
 
   /**
-   * Whether it can never be known what became of it: a partition may have forgotten by now that it
-   * stored it, as after the tab has slept.
+   * Whether the outcome can never be known. After `deliveryTimeoutMs` (a tab may have slept) the
+   * partition may have dropped the producer's state, and a retry could store the request twice.
    */
   get isLost(): boolean {
     return this.#mayBeStored && this.isLate;
   }
 
-  /** What the application is told where it is not sent again. */
+  /** The error for the application where the request is not sent again. */
   get error(): TablogError {
     const error = this.#failure!;
     if (!this.#mayBeStored || error.code === 'OUTCOME_UNKNOWN') return error;
-    if (isLogDeleted(error)) return error; // wherever the record was stored, the log is gone
+    if (isLogDeleted(error)) return error; // the records are gone with the log, stored or not
     const happened = `it was sent ${this.#attempts} times, and an answer was lost`;
     return new TablogError(OUTCOME_UNKNOWN, happened, { cause: error });
   }
@@ -77,17 +80,17 @@ export class Delivery {
     return this.#until - this.#clock.now();
   }
 
-  /** Notes that it is sent. */
+  /** Counts an attempt. */
   sent(): void {
     this.#attempts++;
   }
 
-  /** Notes that it gets other numbers: those of earlier attempts are in no partition. */
+  /** Notes that the request gets new sequences: no partition has stored the earlier ones. */
   renumbered(): void {
     this.#mayBeStored = false;
   }
 
-  /** Notes why an attempt failed. Returns whether to send it again. */
+  /** Notes the error of an attempt. Returns whether to send the request again. */
   failed(error: TablogError): boolean {
     this.#failure = error;
     if (error.outcome === 'unknown') this.#mayBeStored = true;
@@ -96,8 +99,8 @@ export class Delivery {
   }
 
   /**
-   * The wait before the next attempt, in milliseconds. Of a delivery that `isRepeated`: the second
-   * attempt comes at once, because most often another worker takes over.
+   * The wait before the next attempt, in milliseconds. Call it only where `isRepeated`: the second
+   * attempt comes at once, because after a lost answer another worker usually takes over.
    */
   backOffMs(random: () => number): number {
     return backOffMs(this.#attempts - 1, this.#leftMs, random);

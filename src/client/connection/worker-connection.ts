@@ -10,57 +10,63 @@ import { startError, startWorker } from './worker-host.ts';
 import type { InlineHost, WorkerHost, WorkerKind } from './worker-host.ts';
 import type { WorkerUrl } from './worker-url.ts';
 
-/** One connection to one broker, for as long as that broker lives. */
+/** A connection to one broker. The connection ends with the broker. */
 export interface WorkerConnection {
   call<M extends Method>(method: M, request: Request<M>, deadlineMs: number): Promise<Response<M>>;
   /**
-   * Closes the connection; calls without an answer reject with `why`. Default `OUTCOME_UNKNOWN`.
+   * Closes the connection. Calls without an answer reject with `why`; default: `OUTCOME_UNKNOWN`.
    */
   close(why?: TablogError): void;
 }
 
-/** Also the longest that a page can wait for a worker that does not boot. */
+/**
+ * The deadline of a worker's first answer, in milliseconds. It bounds how long a page waits for a
+ * worker that does not boot.
+ */
 const HELLO_DEADLINE_MS = 5_000;
 
-/** How many SharedWorkers are started, one after the other, before `openLog` fails. */
+/** The number of SharedWorkers that are started, one after the other, before `openLog` fails. */
 const MAX_TRIES = 2;
 
 /**
- * The pause before a SharedWorker that failed to load is asked for again. Chromium hands out the
- * failed one again for some milliseconds, without an error event: without a pause, every fourth
- * attempt on a busy machine met it.
+ * The pause before the second attempt to start a SharedWorker that failed to load, in milliseconds.
+ * For some milliseconds Chromium connects a new client to the failed worker, without an error
+ * event. Without the pause every fourth attempt on a busy machine met the failed worker.
  */
 const PAUSE_MS = 100;
 
 export interface ConnectOptions {
   readonly log: string;
   readonly clientId: string;
-  /** The id of the log; null: it has not been open yet. */
+  /** The id of the log; null: the log has not been open yet. */
   readonly logId: string | null;
   readonly kind: WorkerKind;
   readonly workerUrl: WorkerUrl | undefined;
   readonly clock: Clock;
-  /** Called when the worker died, or was silent for so long that it is given up. */
+  /** Called when the worker died, or missed the deadline of a call and was abandoned. */
   readonly onLost: (reason: 'died' | 'silent') => void;
 }
 
-/** Starts or joins a worker and greets it. Throws `WORKER_FAILED` or `PROTOCOL_MISMATCH`. */
+/**
+ * Starts or joins a worker, and exchanges the hello with the worker. Throws `WORKER_FAILED` or
+ * `PROTOCOL_MISMATCH`.
+ */
 export async function connectToWorker(options: ConnectOptions): Promise<WorkerConnection> {
   try {
     return await connectToNextWorker(options);
   } catch (error) {
     if (!(error instanceof TablogError) || error.code !== 'WORKER_FAILED') throw error;
-    throw await explained(error, options);
+    throw await explain(error, options);
   }
 }
 
-/** The error, with the worker's address and what is wrong there. */
-async function explained(error: TablogError, options: ConnectOptions): Promise<TablogError> {
+/** The error with the worker's address and the fault of the file at that address. */
+async function explain(error: TablogError, options: ConnectOptions): Promise<TablogError> {
   try {
     const { explainWorkerFailure } = await import('./worker-fault.ts');
     return await explainWorkerFailure(error, options);
   } catch {
-    // The explaining code may not load either, as when the tab is offline.
+    // The module that explains the failure may not load either, as in a tab that is offline.
     const where = options.workerUrl === undefined ? '' : ` (${String(options.workerUrl)})`;
     const happened = `${error.happened}${where}, nor could other code: the browser may be offline`;
     const { details, cause } = error;
@@ -71,11 +77,15 @@ async function explained(error: TablogError, options: ConnectOptions): Promise<T
   }
 }
 
-/** No `retry` of one call: each attempt decides by the failure which worker to ask for next. */
+/**
+ * Starts a worker, and after a failure another one. `retry` cannot express the loop: the failure of
+ * each attempt decides which worker the next attempt starts.
+ */
 async function connectToNextWorker(options: ConnectOptions): Promise<WorkerConnection> {
   const { kind, log, workerUrl, clock } = options;
   let generation = 1;
-  let told: TablogError | undefined; // the browser's own error says more than a silent worker
+  // An error of the browser names the cause, and a silent worker does not.
+  let namedError: TablogError | undefined;
   for (let tries = 1; ; tries++) {
     const host = startWorker(kind, log, generation, workerUrl);
     try {
@@ -84,18 +94,21 @@ async function connectToNextWorker(options: ConnectOptions): Promise<WorkerConne
       host.close();
       if (!(error instanceof TablogError) || error.code !== 'WORKER_FAILED') throw error;
       const { reason } = error.details;
-      if (reason !== 'silent') told ??= error;
-      if (kind !== 'shared' || tries === MAX_TRIES) throw told ?? error;
-      // A worker that died while it was asked for has a successor of the same name, which other
-      // tabs use. A worker that hangs, or whose code threw, is handed out again under its name, so
-      // the next try asks for another name.
+      if (reason !== 'silent') namedError ??= error;
+      if (kind !== 'shared' || tries === MAX_TRIES) throw namedError ?? error;
+      // A worker that died during the request has a successor of the same name, which other tabs
+      // use: the next attempt keeps the name. For a worker that hangs, or whose code threw, the
+      // browser returns the same worker under the same name: the next attempt uses another name.
       if (reason === 'notLoaded') await sleep(clock, PAUSE_MS);
       else generation++;
     }
   }
 }
 
-/** A connection to a broker in this thread: it cannot be lost, and costs what a call costs. */
+/**
+ * A connection to a broker in this thread. Such a broker cannot be lost, so calls are plain calls
+ * without a deadline.
+ */
 export function connectInline(host: InlineHost, log: string): WorkerConnection {
   const opened = host.open(log);
   return {

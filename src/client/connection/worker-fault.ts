@@ -18,13 +18,13 @@ interface Attempt {
 
 /** A fault of the worker's file or its address. */
 interface Fault {
-  /** The fault's name for programs: `error.details.fault`. */
+  /** The name of the fault in `error.details.fault`. */
   readonly fault: string;
-  /** The rest of the sentence that begins with the file's address. */
+  /** The end of the error's sentence, which begins with the file's address. */
   readonly says: string;
-  /** The next step. Default: that of `WORKER_FAILED`. */
+  /** The next step for the reader of the error. Default: the next step of `WORKER_FAILED`. */
   readonly next?: string;
-  /** false where the page has to change first. */
+  /** false: the page or its server has to change first. */
   readonly retriable?: boolean;
 }
 
@@ -38,8 +38,8 @@ const SCRIPT =
   /^(text|application)\/(x-)?(javascript|ecmascript)$|^text\/(jscript|livescript|javascript1\.[0-5])$/;
 
 /**
- * `error` with the address of the worker's file and the fault found there. The browser itself only
- * says that the file could not be loaded, so the page fetches the file once more.
+ * `error` with the address of the worker's file and the fault of the file. The browser's error
+ * event gives no reason for a file that does not load, so the page fetches the file once more.
  */
 export async function explainWorkerFailure(
   error: TablogError,
@@ -80,7 +80,10 @@ export async function explainWorkerFailure(
   );
 }
 
-/** The error of a context without workers: a service worker, Node, or one of Android's browsers. */
+/**
+ * The error of a context without workers: a service worker, Node, or an Android browser without
+ * SharedWorker.
+ */
 function missing(needed: 'SharedWorker' | 'Worker', { details, cause }: TablogError): TablogError {
   const next =
     needed === 'SharedWorker'
@@ -105,7 +108,7 @@ function faultOfRefusal(url: URL, given: WorkerUrl | undefined, cause: unknown):
   return faultOfAddress(url);
 }
 
-/** The fault of an address that no worker can be loaded from, whatever the file is. */
+/** The fault of an address from which browsers load no worker, independent of the file. */
 function faultOfAddress(url: URL): Fault | undefined {
   const { protocol, pathname, search, origin } = url;
   if (protocol === 'file:') {
@@ -120,7 +123,8 @@ function faultOfAddress(url: URL): Fault | undefined {
       next: COPY,
     };
   }
-  // Vite's cache folder can be renamed; the query marks a worker's file in any case.
+  // Vite's cache folder can be renamed. The query `worker_file` marks a worker's file under any
+  // folder.
   if (
     pathname.includes('/.vite/') ||
     (/[?&]worker_file\b/.test(search) && pathname.includes('/deps/'))
@@ -196,13 +200,13 @@ function faultOfAnswer(url: URL, answer: Answer): Fault | undefined {
 }
 
 /**
- * The fault of the page, where the file is sound: the worker is started once more for the report of
- * its Content-Security-Policy violation.
+ * The fault of the page, for a file without a fault. The worker is started once more, so that the
+ * browser reports a violation of the Content-Security-Policy.
  */
 async function faultOfPage({ kind, log, workerUrl, clock }: Attempt): Promise<Fault | undefined> {
   const directive = await new Promise<string | undefined>((resolve) => {
     const listening = new AbortController();
-    const hear = (event: SecurityPolicyViolationEvent): void => {
+    const onViolation = (event: SecurityPolicyViolationEvent): void => {
       if (event.disposition === 'enforce') end(event.effectiveDirective);
     };
     const end = (directive?: string): void => {
@@ -213,7 +217,7 @@ async function faultOfPage({ kind, log, workerUrl, clock }: Attempt): Promise<Fa
     };
     const cancel = deadline(clock, REFUSAL_DEADLINE_MS, () => end());
     const { signal } = listening;
-    globalThis.addEventListener('securitypolicyviolation', hear, { signal });
+    globalThis.addEventListener('securitypolicyviolation', onViolation, { signal });
     let host: ReturnType<typeof startWorker> | undefined;
     try {
       host = startWorker(kind, log, 0, workerUrl);

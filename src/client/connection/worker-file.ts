@@ -7,7 +7,10 @@ import type { WorkerUrl } from './worker-url.ts';
 /** The server's answer for the worker's file. */
 export interface Answer {
   readonly status: number;
-  /** Lower case, without parameters: 'text/html'; '' where the server names none. */
+  /**
+   * The media type in lower case, without parameters: 'text/html'; '' where the answer has no
+   * Content-Type.
+   */
   readonly contentType: string;
   /** The address after all redirects. */
   readonly url: string;
@@ -15,10 +18,10 @@ export interface Answer {
   readonly text: string;
 }
 
-/** The deadline of the second load of the file, in milliseconds. */
+/** The deadline of the page's own fetch of the file, in milliseconds. */
 const FETCH_DEADLINE_MS = 3_000;
 
-/** The address that the worker is loaded from; `undefined` where it is no valid URL. */
+/** The address that the worker is loaded from; `undefined` for an invalid URL. */
 export function addressOf(kind: WorkerKind, url: WorkerUrl | undefined): URL | undefined {
   try {
     const base = globalThis.document?.baseURI ?? globalThis.location?.href;
@@ -30,8 +33,10 @@ export function addressOf(kind: WorkerKind, url: WorkerUrl | undefined): URL | u
 }
 
 /**
- * The address that a bundler has put in place of the literal. Only the worker's constructor gets to
- * see it, so a stand-in replaces the constructor during this call, in which no other code runs.
+ * The address that a bundler has put in place of the literal in new-worker.ts. The literal is an
+ * argument of the worker's constructor alone, so a stand-in replaces the global constructor and
+ * records the argument. The replacement ends within this synchronous call, so no other code sees
+ * the stand-in.
  */
 function defaultAddress(kind: WorkerKind): string | undefined {
   const name = kind === 'shared' ? 'SharedWorker' : 'Worker';
@@ -50,10 +55,7 @@ function defaultAddress(kind: WorkerKind): string | undefined {
   return given;
 }
 
-/**
- * Fetches the file as the browser did for the worker. Rejects where the fetch fails or takes too
- * long.
- */
+/** Fetches the worker's file. Rejects where the fetch fails or exceeds `FETCH_DEADLINE_MS`. */
 export function fetchAnswer(url: URL, clock: Clock): Promise<Answer> {
   const given = new AbortController();
   const fetched = (async (): Promise<Answer> => {
@@ -74,8 +76,8 @@ export function fetchAnswer(url: URL, clock: Clock): Promise<Answer> {
 }
 
 /**
- * The modules that a module's text imports statically, in order; found by a pattern, good enough
- * for a message.
+ * The specifiers of a module's static imports, in order. A pattern finds them, not a parser: the
+ * result is good enough for an error text.
  */
 export function importsOf(text: string): string[] {
   const found = text.matchAll(

@@ -11,21 +11,19 @@ import type { WorkerUrl } from './worker-url.ts';
 /** A broker in the calling thread; made by `inline()` of 'tablog/inline'. */
 export interface InlineHost {
   open(log: string): { readonly broker: Broker; close(): void };
-  /**
-   * Logs that only this host has. Without it, the host's logs are those in the origin's IndexedDB.
-   */
+  /** The logs that only this host has. Default: the host's logs are in the origin's IndexedDB. */
   readonly logs?: HostedLogs;
   /**
-   * What the broker takes from the place it runs in. The tab takes its locks and channels from
-   * there.
+   * The locks, channels and other platform parts that the broker uses. The tab uses the same locks
+   * and channels.
    */
   readonly platform?: Platform;
 }
 
-/** The logs of a host that does not keep them in the origin's IndexedDB. */
+/** The logs of a host that stores its logs outside the origin's IndexedDB. */
 export interface HostedLogs {
   list(): Promise<readonly string[]>;
-  /** Deletes the log and closes its connections. Does nothing where there is no such log. */
+  /** Deletes the log and closes its connections. Does nothing where the log does not exist. */
   delete(log: string): Promise<void>;
 }
 
@@ -38,25 +36,32 @@ export function checkInlineHost(host: unknown): void {
 export type WorkerKind = 'shared' | 'dedicated';
 
 /**
- * Why a worker does not answer: the browser refused to start it, its file did not load (or the
- * worker died during the load), its code threw at the start, or nothing came at all.
+ * The reason why a worker does not answer. 'refused': the browser did not start the worker.
+ * 'notLoaded': the worker's file did not load, or the worker died during the load. 'threw': the
+ * worker's code threw at the start. 'silent': no answer and no error came.
  */
 export type StartFailure = 'refused' | 'notLoaded' | 'threw' | 'silent';
 
-/** A worker that has been started, and may not be there yet. */
+/** A worker that has been started, and may still be loading. */
 export interface WorkerHost {
   readonly endpoint: Endpoint;
-  /** Rejects with `WORKER_FAILED` when the browser says that it did not start; never resolves. */
+  /**
+   * Rejects with `WORKER_FAILED` when the browser reports that the worker did not start; never
+   * resolves.
+   */
   readonly failed: Promise<never>;
   close(): void;
 }
 
-/** SharedWorker where there is one, else a worker of this tab's own: the log is the same. */
+/** 'shared' where the context has SharedWorker, else 'dedicated'. Both kinds serve the same log. */
 export function defaultWorkerKind(): WorkerKind {
   return 'SharedWorker' in globalThis ? 'shared' : 'dedicated';
 }
 
-/** Starts or joins a worker; one of another `generation` is another worker. */
+/**
+ * Starts or joins a worker. The `generation` is part of the worker's name, so another generation is
+ * another worker.
+ */
 export function startWorker(
   kind: WorkerKind,
   log: string,
@@ -94,7 +99,7 @@ function startDedicated(name: string, url: WorkerUrl | undefined): WorkerHost {
   };
 }
 
-/** `WORKER_FAILED`, with the reason in its details. */
+/** A `WORKER_FAILED` error with the reason in `details.reason`. */
 export function startError(reason: StartFailure, happened: string, cause?: unknown): TablogError {
   return new TablogError(WORKER_FAILED, happened, { details: { reason }, cause });
 }
@@ -104,7 +109,7 @@ function failureOf(worker: SharedWorker | Worker): Promise<never> {
     worker.addEventListener(
       'error',
       (event) => {
-        // Only an error of its code has a message.
+        // Only an error that the worker's code threw has a message.
         const message = (event as Partial<ErrorEvent>).message ?? '';
         reject(
           message === ''
@@ -115,6 +120,6 @@ function failureOf(worker: SharedWorker | Worker): Promise<never> {
       { once: true },
     );
   });
-  failed.catch(() => {}); // who waits for it handles it
+  failed.catch(() => {}); // a caller that races with this promise gets the error
   return failed;
 }

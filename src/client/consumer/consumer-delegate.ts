@@ -28,7 +28,7 @@ import type { OnWait } from '../fetch/partition-reader.ts';
 import { haveLeft, isLeaving } from '../group/leaving-members.ts';
 import type { ConsumerInternals } from './consumer-internals.ts';
 import type { PageMember } from '../group/leaving-members.ts';
-import { tellMissingTopics } from './missing-topics.ts';
+import { warnOfMissingTopics } from './missing-topics.ts';
 import type { BatchRunOptions, RunOptions } from '../run/run-options.ts';
 import type { Runner } from '../run/runner.ts';
 import { lazyRunner } from '../run/lazy-runner.ts';
@@ -37,8 +37,8 @@ import type { TopicMetadata } from '../topics/topic-metadata.ts';
 import { TopicSubscription } from '../fetch/topic-subscription.ts';
 
 /**
- * What a consumer is made of, and its life from the first assignment until it has left its group:
- * all of a `Consumer` but its public face (Kafka's `ConsumerDelegate`).
+ * The implementation behind a `Consumer` (Kafka's `ConsumerDelegate`): the parts of the consumer,
+ * and its life from the start until it has left its group.
  */
 export class ConsumerDelegate {
   readonly group: string | undefined;
@@ -48,7 +48,7 @@ export class ConsumerDelegate {
   readonly loop: MessageLoop;
   readonly listeners: ConsumerListeners;
   readonly #connection: Connection;
-  readonly #selection: TopicSubscription;
+  readonly #subscription: TopicSubscription;
   readonly #decodeErrors: DecodeErrorPolicy;
   readonly #decidesOnDecodeErrors: boolean;
   readonly #fetcher: Fetcher;
@@ -56,7 +56,10 @@ export class ConsumerDelegate {
   readonly #closing = new AbortController();
   readonly #onClosed: () => void;
   readonly #ready: Promise<void>;
-  /** Resolves as `ready` does, without waiting for listeners. */
+  /**
+   * Resolves when every partition has its position. Unlike `ready`, the promise does not wait for
+   * listeners.
+   */
   readonly #positioned: Promise<void>;
   /** The consumer as a member of its group; `undefined` without a group. */
   readonly #member: PageMember | undefined;
@@ -81,8 +84,8 @@ export class ConsumerDelegate {
     this.#connection = connection;
     this.#onClosed = onClosed;
     this.#commitsItself = group !== undefined && checked.commit !== 'manual';
-    const selection = (this.#selection = new TopicSubscription(checked.topics));
-    selection.checkDeadLetterTopic(deadLetterTopic);
+    const subscription = (this.#subscription = new TopicSubscription(checked.topics));
+    subscription.checkDeadLetterTopic(deadLetterTopic);
     this.#decidesOnDecodeErrors = onDecodeError !== undefined;
     this.#decodeErrors = {
       connection,
@@ -97,7 +100,7 @@ export class ConsumerDelegate {
     };
     const readers = (this.readers = new AssignedPartitions(
       connection,
-      selection,
+      subscription,
       group === undefined,
       onWait,
     ));
@@ -121,9 +124,10 @@ export class ConsumerDelegate {
       handling: (reader, offset) => member && connection.observer?.handling(member, reader, offset),
       onPolling: (isPolling) => this.#assignment?.setPolling?.(isPolling),
     });
-    const place = checkPosition(from);
-    const startingOffsets = mayMove(place) || group === undefined ? this.#lookUp(place) : undefined;
-    startingOffsets?.catch(() => {}); // reported to the one who needs a place
+    const position = checkPosition(from);
+    const startingOffsets =
+      canMove(position) || group === undefined ? this.#lookUp(position) : undefined;
+    startingOffsets?.catch(() => {}); // an assignment that needs the offsets reports the error
     const predecessors = this.#member === undefined ? undefined : haveLeft(this.#member);
     const positioned = deferred();
     this.#ready = this.#start(async () => {
@@ -132,7 +136,15 @@ export class ConsumerDelegate {
         const { signal } = this.#closing;
         await retry(connection, { signal }, () => topicMetadata.load(name));
       }
-      const common = { connection, topicMetadata, selection, readers, from, listeners, onChange };
+      const common = {
+        connection,
+        topicMetadata,
+        selection: subscription,
+        readers,
+        from,
+        listeners,
+        onChange,
+      };
       if (group === undefined) {
         return new ManualAssignment({ ...common, startingOffsets: startingOffsets!, mustExist });
       }
@@ -140,8 +152,8 @@ export class ConsumerDelegate {
       await Promise.race([predecessors, aborted(this.#closing.signal)]);
       return new GroupMember({
         ...common,
-        // Where the look-up failed, the broker looks again when the group gives this member the
-        // partition.
+        // Where the look-up failed, the broker looks up the offset when the group assigns the
+        // partition to this member.
         startingOffsets: Promise.resolve(startingOffsets).catch(() => undefined),
         group: { ...checked, group, memberId: this.memberId!, assignor: checked.assignor ?? null },
         onRevoking: (reader) => this.#runner?.giveUp(reader),
@@ -151,14 +163,22 @@ export class ConsumerDelegate {
       });
     });
     this.#positioned = Promise.race([positioned.promise, this.#ready]);
-    this.#positioned.catch(() => {}); // reported to readers as well
+    this.#positioned.catch(() => {}); // loops report the error as well
     if (!mustExist) {
-      tellMissingTopics({ connection, topicMetadata, selection, closing: this.#closing.signal });
+      warnOfMissingTopics({
+        connection,
+        topicMetadata,
+        subscription,
+        closing: this.#closing.signal,
+      });
     }
     if (checked.signal !== undefined) this.#closeWith(checked.signal);
   }
 
-  /** `ready` of the consumer: in a listener without the wait for listeners. */
+  /**
+   * The consumer's `ready`. For a call by a listener the promise does not wait for listeners,
+   * because the listener would wait for itself.
+   */
   get ready(): Promise<void> {
     return this.listeners.isCalling ? this.#positioned : this.#ready;
   }
@@ -168,7 +188,7 @@ export class ConsumerDelegate {
       connection: this.#connection,
       topicMetadata: this.#decodeErrors.topicMetadata,
       readers: this.readers,
-      reading: this.loop,
+      loop: this.loop,
       commitsItself: this.#commitsItself,
       closing: this.#closing.signal,
       isClosed: this.#isClosed,
@@ -180,7 +200,7 @@ export class ConsumerDelegate {
     const leave = this.loop.enter();
     try {
       const runner = await startRunner(options, {
-        subscription: this.#selection,
+        subscription: this.#subscription,
         closing: this.#closing.signal,
         readers: this.readers.all,
         loop: this.loop,
@@ -204,12 +224,12 @@ export class ConsumerDelegate {
   }
 
   async seek(to: Position, where: TopicPartition | undefined): Promise<void> {
-    const place = checkPosition(to);
+    const position = checkPosition(to);
     await this.readers.seek(to, where, async () => {
-      const looked = 'at' in place ? this.#lookUp(place) : undefined;
-      looked?.catch(() => {}); // awaited below
+      const startingOffsets = 'at' in position ? this.#lookUp(position) : undefined;
+      startingOffsets?.catch(() => {}); // awaited below
       await this.#positioned;
-      return looked;
+      return startingOffsets;
     });
     this.#changed();
   }
@@ -219,7 +239,10 @@ export class ConsumerDelegate {
     this.#changed();
   }
 
-  /** Closes the consumer once. `Consumer.close` tells how long a listener that calls it waits. */
+  /**
+   * Closes the consumer; later calls return the promise of the first. `Consumer.close` documents
+   * how long a call within a listener waits.
+   */
   close(): Promise<void> {
     if (this.#closed === undefined) {
       this.#closed = this.#close();
@@ -230,15 +253,15 @@ export class ConsumerDelegate {
     return this.listeners.isRunning ? this.#closedOrLate(this.#closed) : this.#closed;
   }
 
-  /** Fetches and polls anew, after partitions have come, gone or moved. */
+  /** Fetches and polls again, after partitions were added, removed or moved by a seek. */
   #changed(): void {
     this.#fetcher.pump();
     this.#fetcher.wake();
   }
 
   /**
-   * Resolves with `closed`, or after `LISTENER_GRACE_MS`: a running listener may be waiting for
-   * this promise.
+   * Settles as `closed` does, or resolves after `LISTENER_GRACE_MS`: a running listener may await
+   * this promise, and `closed` waits for the listener.
    */
   async #closedOrLate(closed: Promise<void>): Promise<void> {
     await within(this.#connection.clock, LISTENER_GRACE_MS, closed);
@@ -253,14 +276,14 @@ export class ConsumerDelegate {
     } catch (error) {
       if (!isLogDeleted(error)) throw error; // a deleted log has no offsets to commit to
     } finally {
-      this.#isClosed = true; // and not before: a 'revoked' listener may commit
+      this.#isClosed = true; // only now: 'revoked' listeners may commit until here
       this.#onClosed();
     }
   }
 
-  #lookUp(place: PositionSpec): Promise<StartingOffsets> {
-    const { subscription } = this.#selection;
-    return lookUpStartingOffsets(this.#connection, subscription, place, this.#closing.signal);
+  #lookUp(position: PositionSpec): Promise<StartingOffsets> {
+    const { subscription } = this.#subscription;
+    return lookUpStartingOffsets(this.#connection, subscription, position, this.#closing.signal);
   }
 
   async #start(assign: () => Promise<Assignment>): Promise<void> {
@@ -272,20 +295,22 @@ export class ConsumerDelegate {
       this.#assignment = assignment;
       await assignment.start();
     } catch (error) {
-      // What was away as it closed keeps nobody from anything any more.
+      // A consumer that closes during its start reports `CLOSED`. An error of the worker or the
+      // storage does not matter any more.
       throw signal.aborted ? closed('consumer', this.#connection.closed) : error;
     }
   }
 
   #closeWith(signal: AbortSignal): void {
-    // Nobody waits for it; what it could not commit comes again.
+    // No caller awaits this close. Messages whose commit fails are delivered again, here or at
+    // another member.
     const close = (): void => void this.close().catch(() => {});
     signal.addEventListener('abort', close, { once: true, signal: this.#closing.signal });
     if (signal.aborted) close();
   }
 }
 
-/** Whether later appends can move the place. */
-function mayMove(place: PositionSpec): boolean {
-  return 'at' in place && place.at !== 'earliest';
+/** Whether later appends can change the offset of the position. */
+function canMove(position: PositionSpec): boolean {
+  return 'at' in position && position.at !== 'earliest';
 }

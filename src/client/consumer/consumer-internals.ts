@@ -3,31 +3,38 @@ import type { AssignedPartitions } from '../fetch/assigned-partitions.ts';
 import type { MessageLoop } from '../poll/message-loop.ts';
 import type { TopicMetadata } from '../topics/topic-metadata.ts';
 
-/** Asks for batches as they are stored, instead of batches of messages. */
+/** The options of `batches()` for stored record batches instead of batches of messages. */
 export interface RawBatchesOptions {
   readonly raw: true;
 }
 
 export interface BatchesOptions {
   /**
-   * true: whole record batches as they are stored (`RawBatch`), not decoded, and so whatever their
-   * serdes say; the other options do not go with it. Default false: messages. Set it to forward
-   * bytes.
+   * true: whole record batches as they are stored (`RawBatch`). No serde is called, and `max` and
+   * `maxWaitMs` are not allowed. Default false: messages. Set it to forward bytes.
    */
   readonly raw?: false;
-  /** The most messages in one batch. Default 500. */
+  /**
+   * The most messages in one batch, an integer of at least 1. Default 500 (Kafka's
+   * `max.poll.records`).
+   */
   readonly max?: number;
-  /** How long a batch that is not full waits for more messages, in milliseconds. Default 0. */
+  /**
+   * How long a batch that is not full waits for more messages, in milliseconds. Default 0: a batch
+   * has the messages that are fetched already.
+   */
   readonly maxWaitMs?: number;
 }
 
-/** The parts of a consumer that `table()`, transactions and the log work with. */
+/** The parts of a consumer that `table()`, transactions, stored batches and the log use. */
 export interface ConsumerInternals {
   readonly connection: Connection;
   readonly topicMetadata: TopicMetadata;
   readonly readers: AssignedPartitions;
-  readonly reading: MessageLoop;
-  /** Whether the consumer commits processed messages by itself. */
+  readonly loop: MessageLoop;
+  /**
+   * Whether the consumer commits processed messages automatically (Kafka's `enable.auto.commit`).
+   */
   readonly commitsItself: boolean;
   /**
    * Aborts when the consumer closes. The reason is `CLOSED` with `details.reason` 'deleted' where
@@ -39,7 +46,8 @@ export interface ConsumerInternals {
 }
 
 /**
- * The method that returns a consumer's internals. Private fields cannot be read through a Proxy of
- * the consumer, and what a getter returns may be wrapped in another Proxy.
+ * The name of the method that returns a consumer's internals. A method works where a consumer is
+ * behind a Proxy of a reactive library: private fields cannot be read through the Proxy, and the
+ * Proxy may wrap the value of a getter in another Proxy.
  */
 export const INTERNALS: unique symbol = Symbol('internals');

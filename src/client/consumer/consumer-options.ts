@@ -23,91 +23,99 @@ import type { TopicLike } from '../topics/topic.ts';
 
 export interface ConsumerOptions<T extends TopicFilter = TopicLike> {
   /**
-   * What to read: topics, each once, and patterns of topic names, whose messages are of bytes. A
-   * topic that is made later is read from its first record.
+   * The topics to read, each once, and patterns of topic names. Topics that match a pattern alone
+   * deliver bytes. A topic that is created later is read from its first record.
    */
   readonly topics: readonly T[];
   /**
-   * Where to begin (Kafka's `auto.offset.reset`, and more); with a group, only where the group has
-   * committed nothing, or what it committed is out of range. Default 'latest': only records sent
-   * after the consumer was made. Pass 'earliest' to read what is there.
+   * The position where reading begins (Kafka's `auto.offset.reset`, which takes no offset and no
+   * time). With a group, the position applies only where the group has no committed offset, or the
+   * committed offset is out of range. Default 'latest': only records that are sent after the
+   * consumer was made. Pass 'earliest' to read the records that are stored already.
    */
   readonly from?: Position;
   /**
-   * Fail with `UNKNOWN_TOPIC` where a topic does not exist, instead of waiting for it. Default
-   * false.
+   * true: the consumer fails with `UNKNOWN_TOPIC` where a topic does not exist. Default false: the
+   * consumer waits until the topic is created.
    */
   readonly mustExist?: boolean;
   /**
-   * The group that shares the work: each partition is read by one of its members, and what they
-   * commit is where the next one goes on. 1 to 200 of the characters A-Z a-z 0-9 . _ -. Without it,
-   * the consumer reads every partition, and keeps no place.
+   * The name of the consumer group (Kafka's `group.id`), which matches `[A-Za-z0-9._-]{1,200}`.
+   * Each partition is read by one member of the group, and the next owner of a partition begins at
+   * the group's committed offset. Default: no group. The consumer then reads every partition, and
+   * commits no offsets.
    */
   readonly group?: string;
-  /** The member's name within the group, one of a kind. Default: a random id. */
+  /** The member's name, unique within the group. Default: a random id. */
   readonly memberId?: string;
   /**
-   * When messages are committed, in a group. 'processed' (default): when the next one is asked for;
-   * `{ everyMs }`: the same, but that often (Kafka's `auto.commit.interval.ms`); 'manual': when
-   * `commit()` is called.
+   * When messages are committed, in a group. 'processed' (default): a message is committed when the
+   * application asks for the next message. `{ everyMs }`: processed messages are committed at that
+   * interval, in milliseconds (Kafka's `auto.commit.interval.ms`). 'manual': messages are committed
+   * by `commit()` alone.
    */
   readonly commit?: CommitMode;
   /**
-   * How the partitions are shared out (`group.remote.assignor`): 'sticky' moves as few as it takes,
-   * 'range' and 'roundRobin' are Kafka's. The same for all members. Default: the group's, or
-   * 'sticky' where the group is new.
+   * The assignor of the group's partitions (Kafka's `group.remote.assignor`), the same for all
+   * members. 'sticky' moves as few partitions as the balance needs; 'range' and 'roundRobin' are
+   * Kafka's. Default: the assignor that the group has; 'sticky' for a new group.
    */
   readonly assignor?: AssignorName;
   /**
-   * How long a tab that does not answer, because it is suspended, keeps its partitions
-   * (`session.timeout.ms`), in milliseconds. Default 10,000; at least 100. A tab that closes or
-   * crashes loses them at once.
+   * How long a suspended tab, which does not answer, keeps its partitions (Kafka's
+   * `session.timeout.ms`), in milliseconds. Default 10,000; at least 100. A tab that closes or
+   * crashes loses its partitions at once.
    */
   readonly sessionTimeoutMs?: number;
   /**
-   * How long the consumer may take to finish what it has in hand when a partition is to move
-   * (`rebalance.timeout.ms`), in milliseconds. Then it is removed from the group, and its commits
-   * are `FENCED`. Default 60,000.
+   * How long the application may take to finish the messages in hand of a partition that is to move
+   * to another member (Kafka's `rebalance.timeout.ms`), in milliseconds. After that time the group
+   * removes the consumer, and the consumer's commits are `FENCED`. Default 60,000.
    */
   readonly rebalanceTimeoutMs?: number;
   /**
-   * How long a member keeps its partitions after a loop of it ended with an error, by `run()` too,
-   * and no other began (Kafka's `max.poll.interval.ms`), in milliseconds. Then it leaves the group,
-   * so that others read on, and the next loop joins again. Default 300,000. It counts from errors
-   * alone, where Kafka's counts from each poll: a loop that is left by `break`, a handler that
-   * takes long, and a consumer that is not read yet keep their partitions. Shorten it where a
-   * failed loop is not started again soon.
+   * How long the consumer keeps its partitions after a loop or `run()` ended with an error and no
+   * other loop began (Kafka's `max.poll.interval.ms`), in milliseconds. After that time the
+   * consumer leaves the group, so that other members read the partitions; the next loop joins the
+   * group again. Default 300,000. The time counts from errors alone, whereas Kafka's counts from
+   * each poll: partitions stay with a consumer whose loop was left by `break`, whose handler takes
+   * long, or which no loop reads yet. Shorten the time where a failed loop is not started again
+   * soon.
    */
   readonly maxPollIntervalMs?: number;
   /**
-   * 'visible' (default): among equals, partitions go to tabs that somebody sees, and a tab that the
-   * browser freezes gives its partitions up at once. 'any': tabs are all alike.
+   * 'visible' (default): among equally loaded members the assignor prefers visible tabs, and a tab
+   * that the browser freezes gives up its partitions at once. 'any': the visibility of tabs does
+   * not matter.
    */
   readonly placement?: 'visible' | 'any';
   /**
    * The action for a record whose key or value its serde cannot decode, or a function that returns
    * one. The function gets the error (`SERDE`) and the record with key and value as bytes, which
-   * are views into the fetched batch. Default: 'fail' in loops; in `run()`, what its `onError`
-   * says.
+   * are views into the fetched batch. Default: 'fail' in loops; in `run()`, the action of its
+   * `onError`.
    */
   readonly onDecodeError?: OnDecodeError;
   /**
-   * Where 'deadLetter' puts records, here and in `run()`: a topic that exists, and that this
-   * consumer does not name in `topics`. Where the topic does not exist, `ready` rejects with
-   * `UNKNOWN_TOPIC`. Default: none; 'deadLetter' needs one.
+   * The topic in which the action 'deadLetter' stores records, for `onDecodeError` and in `run()`.
+   * The topic must exist, else `ready` rejects with `UNKNOWN_TOPIC`, and must not be named in
+   * `topics`. Default: none. The action 'deadLetter' needs this option.
    */
   readonly deadLetterTopic?: TopicLike;
-  /** Aborting it closes the consumer. */
+  /** Closes the consumer when the signal aborts. Default: none. */
   readonly signal?: AbortSignal;
-  /** How many bytes may be fetched and not read yet, over all partitions. Default 8 MiB. */
+  /** The most bytes of fetched records that wait to be read, over all partitions. Default 8 MiB. */
   readonly prefetchBytes?: number;
   /**
-   * How many bytes one fetch brings of one partition (`max.partition.fetch.bytes`). Default 1 MiB.
+   * The most bytes that one fetch returns of one partition (Kafka's `max.partition.fetch.bytes`).
+   * Default 1 MiB.
    */
   readonly maxPartitionBytes?: number;
   /**
-   * How long a fetch waits for news (`fetch.max.wait.ms`), in milliseconds. Default 5000. It bounds
-   * how late a record can be noticed when the message that tells of it is lost, and nothing else.
+   * How long a fetch waits for new records (Kafka's `fetch.max.wait.ms`), in milliseconds. Default
+   * 5000. A new record normally ends the wait at once, by a message between tabs. Where that
+   * message is lost, the option bounds how late the consumer gets the record; the option has no
+   * other effect.
    */
   readonly maxWaitMs?: number;
 }
@@ -118,7 +126,7 @@ export type CheckedConsumerOptions = Required<Omit<ConsumerOptions<TopicFilter>,
   readonly [K in Optional]: ConsumerOptions[K] | undefined;
 };
 
-/** Options that say nothing without a group. */
+/** The options that have no effect without a group. */
 const GROUP_CHECKS: Checks<Pick<ConsumerOptions, GroupOption>> = {
   memberId: (_, value) => checkName('member name', value),
   commit: (name, value) => {
@@ -147,7 +155,7 @@ type GroupOption =
   | 'placement';
 
 const CHECKS: Checks<ConsumerOptions<TopicFilter>> = {
-  topics: () => {}, // they have to be there, too
+  topics: () => {}, // checked below, because the option is required
   from: (_, value) => void checkPosition(value as Position),
   mustExist: checkBoolean,
   group: (_, value) => checkName('group name', value),
@@ -162,7 +170,10 @@ const CHECKS: Checks<ConsumerOptions<TopicFilter>> = {
   ...GROUP_CHECKS,
 };
 
-/** `options` with the defaults. Throws a `TypeError` or a `RangeError` for what breaks a rule. */
+/**
+ * `options` with the defaults. Throws a `TypeError` or a `RangeError` for an option that breaks a
+ * rule.
+ */
 export function checkConsumerOptions(
   options: ConsumerOptions<TopicFilter>,
 ): CheckedConsumerOptions {

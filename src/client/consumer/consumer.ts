@@ -28,12 +28,12 @@ import type { TopicLike } from '../topics/topic.ts';
 import type { TopicMetadata } from '../topics/topic-metadata.ts';
 
 /**
- * Reads topics: every partition of them, or, with a group, those that the group assigns to it. Made
- * by `log.consumer()`; close it, or the log, when done.
+ * Reads every partition of its topics or, with a group, the partitions that the group assigns to
+ * the consumer. Made by `log.consumer()`; close the consumer, or the log, when done.
  *
- * It fetches only while somebody reads: leaving a loop stops it, and another loop goes on with the
- * next message. In a group that commits by itself, the message that was in hand when a loop was
- * left, by `break` or by an error, is not committed and comes again, unless its `commit()` was
+ * A consumer fetches only while a loop reads. Leaving a loop stops the fetching, and another loop
+ * goes on with the next message. With automatic commits, the message in hand when a loop is left,
+ * by `break` or by an error, is not committed and is delivered again, unless its `commit()` was
  * called.
  */
 export class Consumer<T extends TopicFilter = TopicLike>
@@ -60,20 +60,20 @@ export class Consumer<T extends TopicFilter = TopicLike>
   }
 
   /**
-   * Resolves when every partition has its place. In a group: when the consumer has joined, has
-   * every partition that it is meant to have, and its 'assigned' listeners are done. While the
-   * worker or the storage is away it waits, as reading does. Rejects with `UNKNOWN_TOPIC`
+   * Resolves when every partition has its position. In a group: when the consumer has joined, has
+   * every partition of its target assignment, and its 'assigned' listeners have settled. While the
+   * worker or the storage is away `ready` waits, as loops do. Rejects with `UNKNOWN_TOPIC`
    * (`mustExist`), `MEMBER_EXISTS`, `INCONSISTENT_GROUP_PROTOCOL`, `CLOSED`, and any other error
    * that keeps the consumer from starting.
    *
    * A listener may await `ready`: the wait for listeners then ends after a second at the most, and
-   * at once for a listener that asks before its own first `await`.
+   * at once for a listener that reads `ready` before the listener's own first `await`.
    */
   get ready(): Promise<void> {
     return this.#delegate.ready;
   }
 
-  /** The partitions that it reads now. */
+  /** The partitions that the consumer reads now. */
   get assignment(): readonly AssignedPartition[] {
     return this.#delegate.readers.all.map(({ topic, partition }) => ({
       topic: topic.name,
@@ -82,28 +82,32 @@ export class Consumer<T extends TopicFilter = TopicLike>
   }
 
   /**
-   * Calls `listener` when partitions come and go, in a group; returns a function that ends it. What
-   * a listener throws is reported as an uncaught error (`reportError`); reading goes on.
+   * Calls `listener` when the group assigns or revokes partitions; returns a function that removes
+   * the listener. An error of a listener is reported as an uncaught error (`reportError`), and
+   * reading goes on.
    */
   on<E extends keyof ConsumerEvents>(event: E, listener: ConsumerListener<E>): () => void {
     return this.#delegate.listeners.add(event, listener);
   }
 
   /**
-   * Delivers one message after the other, from all partitions in turn. Ends when the consumer is
-   * closed. Throws `CLOSED` when the log was deleted, and `OFFSET_OUT_OF_RANGE`, `UNKNOWN_TOPIC`,
-   * `LOG_CORRUPT`, `BATCH_CORRUPT` and any other error that stops a partition, each time until a
-   * `seek`.
+   * Delivers one message after the other, from all partitions in turn. The loop ends when the
+   * consumer is closed. Throws `CLOSED` when the log was deleted. Throws `OFFSET_OUT_OF_RANGE`,
+   * `UNKNOWN_TOPIC`, `LOG_CORRUPT`, `BATCH_CORRUPT` and any other error that stops a partition;
+   * each new loop throws the error again, until a `seek` moves the partition.
    */
   [Symbol.asyncIterator](): AsyncIterator<MessageOf<T>, undefined, undefined> {
     return this.#delegate.loop.messages() as AsyncIterator<MessageOf<T>, undefined, undefined>;
   }
 
-  /** Batches of up to `max` messages, each of one partition. Ends and throws as the messages do. */
+  /**
+   * Batches of up to `max` messages, each of one partition. Ends and throws as the iterator of
+   * messages does.
+   */
   batches(options?: BatchesOptions): AsyncGenerator<MessageBatch<T>, void, undefined>;
   /**
-   * Whole batches as they are stored, without the markers of transactions. They are handed out,
-   * committed and read again as batches of messages are.
+   * Whole record batches as they are stored, without the control batches of transactions. Raw
+   * batches are delivered, committed and delivered again as batches of messages are.
    */
   batches(options: RawBatchesOptions): AsyncGenerator<RawBatch<T>, void, undefined>;
   batches(
@@ -129,9 +133,9 @@ export class Consumer<T extends TopicFilter = TopicLike>
   }
 
   /**
-   * Calls a handler for each message, until the consumer is closed. What becomes of a message whose
-   * handler throws is up to `onError`; by default `run` rejects with the error, and the message is
-   * the next to be read.
+   * Calls a handler for each message, until the consumer is closed. `onError` decides about a
+   * message whose handler throws. By default `run` rejects with the error, and the message is the
+   * next message of its partition.
    */
   run(options: RunOptions<T>): Promise<void>;
   /** Runs a handler for batches of messages, each batch of one partition. */
@@ -141,8 +145,9 @@ export class Consumer<T extends TopicFilter = TopicLike>
   }
 
   /**
-   * Commits offsets of partitions that it has: of each, the next one to be read. Resolves when they
-   * are stored. Messages and batches have a `commit()` of their own, with nothing to add up.
+   * Commits offsets of partitions that the consumer has (Kafka's `commitSync`). The offset to
+   * commit is the offset of the next record to read. Resolves when the offsets are stored. The
+   * `commit()` of a message or batch computes the offset itself.
    *
    * Rejects with a `TypeError` without a group, and with a `TablogError`: `NOT_ASSIGNED`,
    * `OFFSET_OUT_OF_RANGE` beyond the end, `FENCED` where a partition was taken away, `CLOSED`.
@@ -164,17 +169,17 @@ export class Consumer<T extends TopicFilter = TopicLike>
   }
 
   /**
-   * Moves a partition, or all of them, to another place: 'latest' is the end as of the call, so
-   * records that the tab sends after the call are read. Messages fetched before are dropped and
-   * never delivered.
+   * Moves a partition, or all partitions, to another position. 'latest' is the end of the partition
+   * at the time of the call, so the consumer reads records that the tab sends after the call.
+   * Messages that were fetched before the call are dropped and never delivered.
    */
   async seek(to: Position, where?: TopicPartition): Promise<void> {
     await this.#delegate.seek(to, where);
   }
 
   /**
-   * Stops delivering a partition, or all; what is fetched of it stays. In a group, a partition that
-   * goes and comes back is still paused.
+   * Stops the delivery of a partition, or of all partitions; fetched messages stay. In a group, a
+   * partition that is revoked and assigned again is still paused.
    */
   pause(where?: TopicPartition): void {
     this.#delegate.readers.setPaused(true, where);
@@ -185,14 +190,14 @@ export class Consumer<T extends TopicFilter = TopicLike>
   }
 
   /**
-   * Ends the loops that read the consumer. In a group, commits what is processed and leaves, so
-   * that other members go on at once. Messages in hand are not waited for, and come again at
-   * another member. 'revoked' listeners are waited for, for `rebalanceTimeoutMs` at the most.
-   * Rejects where the commit could not be stored. Idempotent.
+   * Ends the loops that read the consumer. In a group, the consumer commits the processed messages
+   * and leaves, so that other members go on at once. `close()` does not wait for messages in hand:
+   * another member gets those messages again. `close()` waits for 'revoked' listeners, for
+   * `rebalanceTimeoutMs` at the most. Rejects where the commit could not be stored. Idempotent.
    *
-   * A listener may call and await `close()`. A call made while listeners run waits for them for a
-   * second at the most, and not at all within a listener before its first `await`; the consumer
-   * leaves when they are done.
+   * A listener may call and await `close()`. A call while listeners run waits for the listeners for
+   * a second at the most; a call within a listener before the listener's first `await` does not
+   * wait. The consumer leaves the group when the listeners have settled.
    */
   override close(): Promise<void> {
     return this.#delegate.close();

@@ -1,7 +1,7 @@
 import { checkInteger, mistake, withDefaults } from '../../base/argument.ts';
 import type { AssignedPartitions, TopicPartition } from '../fetch/assigned-partitions.ts';
 
-/** An offset to commit: that of the next record to read. */
+/** An offset to commit: the offset of the next record to read (Kafka's `OffsetAndMetadata`). */
 export interface OffsetToCommit extends TopicPartition {
   readonly offset: number;
   /** Free text stored with the offset, and returned by `admin.listGroupOffsets`. Default ''. */
@@ -15,10 +15,7 @@ const NO_COMMIT = {
   metadata: '',
 } as unknown as Required<OffsetToCommit>;
 
-/**
- * The offset with its metadata, both checked; the topic and the partition are checked by their
- * user.
- */
+/** The offset with its metadata, both checked. The caller checks the topic and the partition. */
 export function checkOffsetToCommit(call: string, given: OffsetToCommit): Required<OffsetToCommit> {
   const checked = withDefaults<Required<OffsetToCommit>>(call, given, NO_COMMIT);
   const { offset, metadata } = checked;
@@ -27,7 +24,10 @@ export function checkOffsetToCommit(call: string, given: OffsetToCommit): Requir
   return checked;
 }
 
-/** Commits offsets of partitions that a member has; none, where one of them is wrong. */
+/**
+ * Commits offsets of partitions that a member has. Where one offset breaks a rule, no offset is
+ * committed.
+ */
 export async function commitOffsets(
   readers: AssignedPartitions,
   offsets: readonly OffsetToCommit[],

@@ -9,7 +9,7 @@ import { RoundRobin } from './round-robin.ts';
 
 /** The parts of a consumer that stored batches are read with. */
 export interface StoredBatchesSource {
-  readonly reading: MessageLoop;
+  readonly loop: MessageLoop;
   readonly readers: AssignedPartitions;
   /** Aborts when the consumer closes. */
   readonly closing: AbortSignal;
@@ -29,7 +29,7 @@ export function storedBatches(
 }
 
 async function* read({
-  reading: loop,
+  loop,
   readers,
   closing,
 }: StoredBatchesSource): AsyncGenerator<RawBatch, void, undefined> {

@@ -9,7 +9,8 @@ export interface BatchCollectorOptions {
   readonly maxWaitMs: number;
   readonly clock: Clock;
   /**
-   * Whether a message is left out of its batch. Such a message counts as processed with the batch.
+   * Whether a message is left out of its batch. A message that is left out counts as processed with
+   * the batch.
    */
   readonly isPassedOver: (reader: PartitionReader, message: Message) => boolean;
   /** Called when a batch has waited for `maxWaitMs`. */
@@ -19,11 +20,11 @@ export interface BatchCollectorOptions {
 /** Consecutive messages of one partition. */
 export interface CollectedBatch {
   readonly reader: PartitionReader;
-  /** The reader's, when the first message was polled. */
+  /** The reader's `seekVersion` when the first message was polled. */
   readonly seekVersion: number;
   readonly messages: readonly Message[];
   readonly records: readonly RawRecord[];
-  /** The offset after the last message polled, left-out ones included. */
+  /** The offset after the last polled message; messages that are left out count as well. */
   readonly next: number;
 }
 
@@ -31,17 +32,20 @@ interface OpenBatch extends CollectedBatch {
   readonly messages: Message[];
   readonly records: RawRecord[];
   next: number;
-  /** When the batch stops waiting for more, in milliseconds since 1970. */
+  /** The time at which the batch stops waiting for more messages, in milliseconds since 1970. */
   readonly until: number;
   readonly cancel: () => void;
   /**
-   * Whether the batch can take no more: the partition has stopped, or its next record cannot be
-   * decoded.
+   * Whether the batch can take no more messages, because the partition has stopped or its next
+   * record cannot be decoded.
    */
   isBlocked: boolean;
 }
 
-/** Fills batches, at most one a partition, each until it is full or has waited for `maxWaitMs`. */
+/**
+ * Fills batches, at most one for each partition. A batch is ready when it is full or has waited for
+ * `maxWaitMs`.
+ */
 export class BatchCollector {
   readonly #options: BatchCollectorOptions;
   readonly #open = new Map<PartitionReader, OpenBatch>();
@@ -87,7 +91,9 @@ export class BatchCollector {
     return undefined;
   }
 
-  /** Drops a batch whose partition is given up; the next member reads its messages. */
+  /**
+   * Drops the batch of a partition that the member releases; the next member reads its messages.
+   */
   giveUp(reader: PartitionReader): void {
     const batch = this.#open.get(reader);
     if (batch !== undefined) this.#close(batch);
@@ -124,7 +130,7 @@ export class BatchCollector {
         records.push(new RawRecord(reader.cursor!));
       }
     } catch {
-      // The error stays with the reader; the next read reports it.
+      // The reader keeps the error, and its next read throws the error again.
     }
     batch.isBlocked = messages.length < max;
   }

@@ -20,7 +20,7 @@ export interface CheckedRunOptions extends ErrorPolicy {
     subject: Message | MessageBatch,
     context: HandlerContext,
   ) => void | Promise<void>;
-  /** The bounds of batches; `undefined`: messages are handled one by one. */
+  /** The bounds of a batch; `undefined`: messages are handled one by one. */
   readonly batches: { readonly max: number; readonly maxWaitMs: number } | undefined;
   readonly concurrency: number;
 }
@@ -51,8 +51,8 @@ const CHECKS: Checks<Given> = {
 };
 
 /**
- * `options` with the defaults filled in; `deadLetterTopic` is the consumer's. Throws a `TypeError`
- * or a `RangeError` for what breaks a rule.
+ * `options` with the defaults filled in. `deadLetterTopic`: the option of the consumer, as the
+ * default. Throws a `TypeError` or a `RangeError` for an option that breaks a rule.
  */
 export function checkRunOptions(options: object, deadLetterTopic?: TopicLike): CheckedRunOptions {
   const given = checkEach<Partial<Given>>('run()', options, CHECKS);
@@ -81,7 +81,9 @@ export function checkRunOptions(options: object, deadLetterTopic?: TopicLike): C
   return checked;
 }
 
-/** Throws a `TypeError` for an option without effect, as `retries` where nothing is retried. */
+/**
+ * Throws a `TypeError` for an option without effect, such as `retries` where no message is retried.
+ */
 function checkEffect(given: Partial<Given>): void {
   const { onError = 'stop', afterRetries, deadLetterTopic } = given;
   const decides = typeof onError === 'function';

@@ -4,8 +4,8 @@ import type { WorkItem } from './work-item.ts';
 
 /**
  * Work items that were dropped while the consumer still has their partitions. Their messages are
- * delivered again when the run is over, and not earlier, because earlier messages of the partition
- * may still be handled.
+ * delivered again when the run is over. An earlier delivery could overtake messages of the
+ * partition that are still being handled.
  */
 export class DroppedItems {
   readonly #items: WorkItem[] = [];
@@ -18,7 +18,7 @@ export class DroppedItems {
 
   /**
    * Whether an earlier item of the shard was dropped and has to be handled first. The group fenced
-   * the earlier item's dead letter, and the member has not heard yet that the partition is lost.
+   * the earlier item's dead letter, and the member does not know yet that the partition is lost.
    */
   blocks({ shardKey, reader, seekVersion }: WorkItem): boolean {
     return this.#items.some(

@@ -3,7 +3,7 @@ import type { Message, MessageBatch } from '../message/message.ts';
 import type { TopicLike } from '../topics/topic.ts';
 import type { ErrorAction, ErrorDecision, RetryLater } from './run-options.ts';
 
-/** The options of `run()` that decide on the error of a handler. */
+/** The options of `run()` that decide about the error of a handler. */
 export interface ErrorPolicy {
   readonly onError:
     | ErrorAction
@@ -35,8 +35,8 @@ export type ResolvedDecision = Exclude<ErrorAction, 'retry'> | RetryLater;
 export const ERROR_ACTIONS: readonly ErrorAction[] = ['retry', 'skip', 'deadLetter', 'stop'];
 
 /**
- * The decision of `onError` while retries are left, else of `afterRetries`. Throws what `onError`
- * throws, and a `TypeError` where it returns no action.
+ * The decision of `onError` while retries are left, else of `afterRetries`. Throws the error that
+ * `onError` throws, and a `TypeError` where `onError` returns no action.
  */
 export async function resolveDecision(
   policy: ErrorPolicy,
@@ -62,7 +62,7 @@ export async function resolveDecision(
   return decision;
 }
 
-/** Throws a `TypeError` where there is no topic for dead letters. */
+/** Throws a `TypeError` where neither the run nor the consumer has a `deadLetterTopic`. */
 export function checkDeadLetter({ deadLetterTopic }: Pick<ErrorPolicy, 'deadLetterTopic'>): void {
   if (deadLetterTopic === undefined) throw new TypeError("'deadLetter' needs a deadLetterTopic");
 }

@@ -36,7 +36,9 @@ export interface ItemProcessorOptions {
    * handler slot is free for another item.
    */
   readonly onSlotFreed: () => void;
-  /** Says that a handler runs; `undefined` where nobody listens. */
+  /**
+   * Reports to the status observer that a handler runs; returns `undefined` without an observer.
+   */
   readonly handling: (item: WorkItem) => Handling | undefined;
 }
 
@@ -45,8 +47,8 @@ export class ItemProcessor {
   readonly #options: ItemProcessorOptions;
   readonly #timers: RetryTimers;
   /**
-   * Items without a handler slot: before their next attempt is due, until a slot is free for it, or
-   * while they become dead letters.
+   * Items without a handler slot: items whose next attempt is not due yet or has no free slot, and
+   * items that are becoming dead letters.
    */
   readonly #waiting = new Set<WorkItem>();
   /** Waiting items whose next attempt is due. */
@@ -83,18 +85,19 @@ export class ItemProcessor {
   }
 
   /**
-   * The number of waiting items that are due. They are handled before items that were not started.
+   * The number of waiting items whose next attempt is due and whose partition is not paused. Due
+   * items come before items that were not started.
    */
   get due(): number {
     return [...this.#due].filter(({ reader }) => !reader.isPaused).length;
   }
 
-  /** Ends the delay of the items for which `which` is true. */
+  /** Ends the delay of the items for which `which` returns true. */
   wake(which: (item: WorkItem) => boolean): void {
     this.#timers.wake(which);
   }
 
-  /** Calls the handler once. Returns the error that it threw, or `undefined`. */
+  /** Calls the handler once. Resolves with the error that the handler threw, or `undefined`. */
   async #attempt(
     item: WorkItem,
     attempt: number,
@@ -132,8 +135,9 @@ export class ItemProcessor {
   }
 
   /**
-   * Stores an item in the dead letter topic. With a group the dead letter waits for every earlier
-   * message of its partition, and one of those may need the handler slot: so it is freed.
+   * Stores an item in the dead letter topic. With a group the dead letter waits until every earlier
+   * message of its partition is processed. The item frees its handler slot, because an earlier
+   * message may need the slot.
    */
   async #deadLetter(item: WorkItem, error: unknown, attempts: number): Promise<ItemEnd> {
     const { run, decodeErrors, onSlotFreed } = this.#options;

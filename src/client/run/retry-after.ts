@@ -1,6 +1,9 @@
 import { checkMs } from '../../base/argument.ts';
 
-/** Thrown by a handler to get its message again later, as a server's Retry-After asks. */
+/**
+ * The error that a handler throws to get its message again later, as after a server's Retry-After
+ * header.
+ */
 export class RetryAfter extends Error {
   override readonly name = 'RetryAfter';
   readonly #ms: number;
@@ -12,8 +15,8 @@ export class RetryAfter extends Error {
   }
 
   /**
-   * The wait in milliseconds; `undefined` where something else was thrown, a Proxy that throws
-   * included.
+   * The wait in milliseconds; `undefined` for any other thrown value. The check of the private
+   * field calls no trap of a Proxy, so it cannot throw.
    */
   static msOf(thrown: unknown): number | undefined {
     return typeof thrown === 'object' && thrown !== null && #ms in thrown ? thrown.#ms : undefined;

@@ -20,7 +20,7 @@ export class RetryTimers {
     this.#wakers.delete(item);
   }
 
-  /** Ends the delay of the items for which `which` is true. */
+  /** Ends the delay of the items for which `which` returns true. */
   wake(which: (item: WorkItem) => boolean): void {
     for (const [item, wake] of this.#wakers) if (which(item)) wake();
   }

@@ -16,7 +16,7 @@ import type { WorkItem } from './work-item.ts';
 import { WorkPoller } from './work-poller.ts';
 import { WorkQueue } from './work-queue.ts';
 
-/** The parts of a consumer that a runner reads with. */
+/** The parts of a consumer that a runner uses. */
 export interface RunnerSource {
   readonly subscription: TopicSubscription;
   /** Aborts when the consumer closes. */
@@ -32,8 +32,8 @@ export interface RunnerSource {
 }
 
 /**
- * Checks the options, and that there is a topic for dead letters where one is named. Throws a
- * `TypeError` or `RangeError`, or `UNKNOWN_TOPIC`.
+ * Checks the options, and that the dead letter topic of the options exists. Throws a `TypeError`, a
+ * `RangeError` or `UNKNOWN_TOPIC`.
  */
 export async function startRunner<T extends TopicFilter>(
   options: RunOptions<T> | BatchRunOptions<T>,
@@ -97,7 +97,7 @@ class Runner {
     });
   }
 
-  /** Resolves when the consumer closes. Rejects with the error that ends the run before. */
+  /** Resolves when the consumer closes. Rejects with an error that ends the run earlier. */
   async run(): Promise<void> {
     const { closing, loop } = this.#source;
     const wakeAll = (): void => this.#processor.wake(() => true);
@@ -129,7 +129,7 @@ class Runner {
     throwIfDeleted(closing);
   }
 
-  /** Starts no more items of a partition, because another member is to have it. */
+  /** Stops starting items of a partition, because the partition moves to another member. */
   giveUp(reader: PartitionReader): void {
     this.#poller.giveUp(reader);
     this.#dropUnstarted((item) => item.reader === reader);
@@ -137,8 +137,9 @@ class Runner {
   }
 
   /**
-   * Whether no more is to be polled now. With batches and with one handler, nothing is polled
-   * before its handler can start.
+   * Whether polling pauses now. With one handler, the next message is polled when the queue is
+   * empty. With batches, the next batch is polled when its handler can start. For messages with
+   * several handlers the poller bounds the queue instead.
    */
   get #isFull(): boolean {
     const { batches, concurrency } = this.#options;
@@ -148,16 +149,18 @@ class Runner {
   }
 
   /**
-   * The number of handlers that run: a delayed item, or one that becomes a dead letter, has none.
+   * The number of handlers that run. A delayed item, and an item that is becoming a dead letter,
+   * has no handler.
    */
   get #handling(): number {
     return this.#started.size - this.#processor.waiting;
   }
 
   /**
-   * Starts the first item of each shard while a handler slot is free. Each item gets its turn, in
-   * particular the oldest of a partition, for which dead letters may wait: a waiting item takes no
-   * slot, and a shard whose item has ended goes behind the others.
+   * Starts the first item of each shard while a handler slot is free. Every item gets its turn,
+   * because a waiting item takes no slot, and a shard whose item has ended goes behind the other
+   * shards. This matters most for the oldest item of a partition, because dead letters may wait for
+   * it.
    */
   #startAll(): void {
     const { closing, loop } = this.#source;

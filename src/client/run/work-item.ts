@@ -7,7 +7,7 @@ import type { RawRecord } from '../message/raw-record.ts';
 
 /** A message or batch on its way through its handler. */
 export interface WorkItem extends DeliveredRecords {
-  /** The handler's argument; for an undecodable record, `onError`'s. */
+  /** The argument of the handler; for an undecodable record, the argument of `onError`. */
   readonly subject: Message | MessageBatch;
   /** The decoding error of an undecodable record, for which no handler is called. */
   readonly undecodable: Undecodable | undefined;
@@ -18,7 +18,7 @@ export interface WorkItem extends DeliveredRecords {
   readonly isPassedOver: boolean;
   /** The offset of the first record. */
   readonly offset: number;
-  /** The reader's, when the first record was polled. */
+  /** The reader's `seekVersion` when the first record was polled. */
   readonly seekVersion: number;
   /** Items with the same key are handled one after the other. */
   readonly shardKey: string;
@@ -28,14 +28,14 @@ export interface WorkItem extends DeliveredRecords {
 export type ItemEnd = 'processed' | 'dropped';
 
 /**
- * The shard key that keeps the records of one record key in their order within a partition, as the
- * Parallel Consumer's ordering KEY does. Records without a key share one shard.
+ * The shard key by which records of one key stay in order within a partition, like the ordering KEY
+ * of Confluent's Parallel Consumer. Records without a key share one shard.
  */
 export function keyShard({ source }: PartitionReader, { key }: RawRecord): string {
   return `${source.idPrefix}${key === null ? 'none' : murmur2(key)}`;
 }
 
-/** The shard key that keeps a whole partition in order (ordering PARTITION). */
+/** The shard key by which all records of a partition stay in order (ordering PARTITION). */
 export function partitionShard({ source }: PartitionReader): string {
   return source.idPrefix;
 }

@@ -30,8 +30,8 @@ export interface WorkPollerOptions {
 }
 
 /**
- * The most items of one partition in the queue, for each handler that may run. Several, so that
- * other keys can be handled while one key waits.
+ * The most items of one partition in the queue, for each handler that may run. More than one item
+ * lets handlers go on with other keys while one key waits.
  */
 const ITEMS_PER_HANDLER = 4;
 
@@ -39,7 +39,7 @@ const ITEMS_PER_HANDLER = 4;
 export class WorkPoller {
   readonly #options: WorkPollerOptions;
   readonly #roundRobin: RoundRobin;
-  /** The batches that are being filled; `undefined` where messages are handled one by one. */
+  /** The open batches; `undefined` where messages are handled one by one. */
   readonly #collector: BatchCollector | undefined;
 
   constructor(options: WorkPollerOptions) {
@@ -58,7 +58,9 @@ export class WorkPoller {
       });
   }
 
-  /** Polls once: a batch that is full or due, and one record. False where there was neither. */
+  /**
+   * Polls once: a batch that is full or due, and one record. Returns false where neither is ready.
+   */
   poll(): boolean {
     const isCollected = this.#pollBatch();
     const polled = this.#options.loop.poll(this.#roundRobin, (reader) => this.#hasRoom(reader));
@@ -75,17 +77,17 @@ export class WorkPoller {
     return true;
   }
 
-  /** Drops the batch that is being filled of a partition: the next member reads its messages. */
+  /** Drops the open batch of a partition; the next member reads its messages. */
   giveUp(reader: PartitionReader): void {
     this.#collector?.giveUp(reader);
   }
 
-  /** Has the messages of batches that are being filled polled again. */
+  /** Puts the messages of all open batches back, to be polled again. */
   putBack(): void {
     this.#collector?.putBack();
   }
 
-  /** Drops the batches that are being filled, and their timers. */
+  /** Drops all open batches and cancels their timers. */
   close(): void {
     this.#collector?.close();
   }
@@ -121,7 +123,7 @@ export class WorkPoller {
     });
   }
 
-  /** Adds a single record: a message, or one that is no part of a batch. */
+  /** Adds a single record: a message, or a record that cannot be part of a batch. */
   #addRecord({ message: polled, reader }: PolledRecord): void {
     const { closing, queue, run } = this.#options;
     const undecodable = polled instanceof Undecodable ? polled : undefined;
@@ -143,15 +145,16 @@ export class WorkPoller {
   }
 
   /**
-   * With one handler, all messages are one shard: none is handled before an earlier one is done.
+   * With one handler, all messages are one shard, so that each message is handled after all earlier
+   * messages.
    */
   #shardOf(reader: PartitionReader, record: RawRecord): string {
     return this.#options.run.concurrency === 1 ? '' : keyShard(reader, record);
   }
 
   /**
-   * Whether a message is a dead letter in a topic that the consumer reads by a pattern. A dead
-   * letter that failed again would be stored behind itself, and be read for ever.
+   * Whether a message is a dead letter in a topic that the consumer reads by a pattern. If such a
+   * dead letter failed again, it would be stored in the same topic and read again, for ever.
    */
   #isPassedOver({ topic: { name } }: PartitionReader, { headers }: Message): boolean {
     const { run, subscription } = this.#options;

@@ -36,8 +36,8 @@ export class WorkQueue {
   }
 
   /**
-   * Removes an item. Its shard goes behind the others: a key with many messages keeps no other key
-   * from its turn.
+   * Removes an item. Its shard goes behind the other shards, so that a key with many messages
+   * delays no other key.
    */
   remove(item: WorkItem): void {
     const { shardKey, reader } = item;

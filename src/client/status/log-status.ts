@@ -1,8 +1,8 @@
 import type { TablogError } from '../../base/error.ts';
 
 /**
- * Something that happened by itself in a log, as this tab noticed it: no call of the application
- * asked for it. Told apart by `type`.
+ * An event of a log that this tab noticed, and that no call of the application caused. A union,
+ * discriminated by `type`.
  */
 export type LogStatus =
   | WorkerLost
@@ -21,27 +21,31 @@ export type LogStatus =
   | LogDeleted
   | StatusesDropped;
 
-/** A status without the time, as the code that notices it tells it. */
+/** A status without its `timestamp`, which the observation adds. */
 export type UntimedStatus = Untimed<LogStatus>;
 
 type Untimed<Status> = Status extends LogStatus ? Omit<Status, 'timestamp'> : never;
 
 interface StatusOf<Type extends string> {
   readonly type: Type;
-  /** When this tab noticed it, in milliseconds since 1970. */
+  /** The time at which this tab noticed the event, in milliseconds since 1970. */
   readonly timestamp: number;
 }
 
 /**
- * The worker of the log is gone, or is left because it does not answer. Calls under way are sent to
- * another worker, or reject with `OUTCOME_UNKNOWN`. The next call starts the other worker.
+ * The worker of the log died, or this tab abandoned the worker because it does not answer. Calls in
+ * flight are sent to another worker, or reject with `OUTCOME_UNKNOWN`. The next call starts the
+ * other worker.
  */
 export interface WorkerLost extends StatusOf<'workerLost'> {
-  /** 'died': its lock is free. 'silent': it has not answered a call for some 10 s. */
+  /**
+   * 'died': the worker's liveness lock was released. 'silent': the worker did not answer a call for
+   * about 10 s.
+   */
   readonly reason: 'died' | 'silent';
 }
 
-/** No worker can be started. Told once for each `error.code` until a worker is connected. */
+/** No worker can be started. Emitted once for each `error.code` until a worker is connected. */
 export interface WorkerUnavailable extends StatusOf<'workerUnavailable'> {
   /** `WORKER_FAILED`; `PROTOCOL_MISMATCH` where the page has to be reloaded after a release. */
   readonly error: TablogError;
@@ -49,13 +53,13 @@ export interface WorkerUnavailable extends StatusOf<'workerUnavailable'> {
 
 /** A worker serves this tab again, after `workerLost` or `workerUnavailable`. */
 export interface WorkerConnected extends StatusOf<'workerConnected'> {
-  /** How often a worker was asked for, this time included. */
+  /** The number of attempts to connect to a worker, the successful one included. */
   readonly attempts: number;
 }
 
 /**
- * The storage refuses what this tab asks of it, or does not answer. What can be repeated is
- * repeated until it is back. Told once for each `error.code` until `storageAvailable`.
+ * The storage fails the requests of this tab, or does not answer. Repeatable calls are retried
+ * until the storage is available. Emitted once for each `error.code` until `storageAvailable`.
  */
 export interface StorageUnavailable extends StatusOf<'storageUnavailable'> {
   /**
@@ -65,7 +69,7 @@ export interface StorageUnavailable extends StatusOf<'storageUnavailable'> {
   readonly error: TablogError;
 }
 
-/** The browser has no room for more: records are refused until something was freed. */
+/** The origin's storage quota is exhausted: records are refused until storage is freed. */
 export interface StorageFull extends StatusOf<'storageFull'> {
   /** `STORAGE_FULL`. */
   readonly error: TablogError;
@@ -73,12 +77,13 @@ export interface StorageFull extends StatusOf<'storageFull'> {
 
 /**
  * The storage answers again after `storageUnavailable`, or takes records again after `storageFull`:
- * a call that was made since has succeeded.
+ * a call that was made after the last failure has succeeded.
  */
 export interface StorageAvailable extends StatusOf<'storageAvailable'> {}
 
 /**
- * Stored records are gone or damaged, and a consumer stops before them until it seeks past them.
+ * Stored records are missing or damaged, and a consumer stops before these records until a `seek`
+ * past them.
  */
 export interface RecordsLost extends StatusOf<'recordsLost'> {
   readonly topic: string;
@@ -90,9 +95,9 @@ export interface RecordsLost extends StatusOf<'recordsLost'> {
 }
 
 /**
- * The next offset of a consumer did not exist, and it went on elsewhere: retention or
- * `deleteRecords` was faster than the consumer, or a worker took the records of a topic in memory
- * along.
+ * The next offset of a consumer was out of range, and the consumer went on at another offset
+ * (Kafka's `auto.offset.reset`). Retention or `deleteRecords` removed records before the consumer
+ * read them, or the records of a topic in memory died with their worker.
  */
 export interface OffsetReset extends StatusOf<'offsetReset'> {
   /** The group of the consumer; `undefined` without one. */
@@ -100,7 +105,7 @@ export interface OffsetReset extends StatusOf<'offsetReset'> {
   readonly memberId: string | undefined;
   readonly topic: string;
   readonly partition: number;
-  /** The offset that did not exist: the group's committed one, or the consumer's. */
+  /** The offset that was out of range: the group's committed offset, or the consumer's position. */
   readonly outOfRange: number;
   readonly startOffset: number;
   readonly endOffset: number;
@@ -118,56 +123,61 @@ interface PartitionsOf<Type extends string> extends StatusOf<Type> {
 export interface PartitionsAssigned extends PartitionsOf<'partitionsAssigned'> {}
 
 /**
- * A consumer of this tab gives up partitions, with nothing of them in hand (Kafka's
+ * A consumer of this tab releases partitions, with none of their messages in hand (Kafka's
  * `onPartitionsRevoked`).
  */
 export interface PartitionsRevoked extends PartitionsOf<'partitionsRevoked'> {}
 
 /**
- * The group took partitions from a consumer of this tab, because it did not answer or did not
- * release them in time (Kafka's `onPartitionsLost`). Its commits of them are `FENCED`, and what was
- * in hand comes again at another member.
+ * The group took partitions from a consumer of this tab, because the consumer did not answer or did
+ * not release the partitions in time (Kafka's `onPartitionsLost`). The consumer's commits of these
+ * partitions are `FENCED`, and the messages in hand are delivered again to another member.
  */
 export interface PartitionsLost extends PartitionsOf<'partitionsLost'> {}
 
 /**
- * The application has had a message or batch for half of the consumer's `rebalanceTimeoutMs`, and
- * for each further half. A partition moves once nothing of it is in hand; the group removes a
- * member that needs longer than `rebalanceTimeoutMs` for that, and its commits are `FENCED`.
+ * The application has had a message or batch in hand for half of the consumer's
+ * `rebalanceTimeoutMs`. Emitted again after each further half. A partition moves to another member
+ * when none of its messages is in hand. The group removes a member that needs longer than
+ * `rebalanceTimeoutMs` to release a partition, and the member's commits are then `FENCED`.
  */
 export interface SlowHandler extends StatusOf<'slowHandler'> {
   readonly group: string;
   readonly memberId: string;
   readonly topic: string;
   readonly partition: number;
-  /** The offset of the message; of a batch, its first. */
+  /** The offset of the message; of a batch, the offset of its first message. */
   readonly offset: number;
-  /** How long the application has had it so far, in milliseconds. */
+  /** How long the application has had the message or batch so far, in milliseconds. */
   readonly elapsedMs: number;
   readonly rebalanceTimeoutMs: number;
-  /** Whether another member waits for the partition now, so that the time to be removed runs. */
+  /** Whether another member waits for the partition, so that `rebalanceTimeoutMs` is running. */
   readonly isRevoked: boolean;
 }
 
 /**
- * A consumer waits for a topic that does not exist, a second after it was made: its name may be
- * misspelt. Told once a topic; on the console as well, unless the log has a `logger`.
+ * A consumer waits for a topic that does not exist, a second after the consumer was made: the
+ * topic's name may be misspelt. Emitted once for each topic; written to the console as well, unless
+ * the log has a `logger`.
  */
 export interface TopicMissing extends StatusOf<'topicMissing'> {
   readonly topic: string;
 }
 
 /**
- * The log is gone: `deleteLog()` was called in some tab, the user cleared the site's data, or the
- * browser evicted it. The last status. The next `openLog()` makes a new, empty log of the name;
- * offsets that groups committed before do not count in it.
+ * The log was deleted: a tab called `deleteLog()`, the user cleared the site's data, or the browser
+ * evicted the data. No status follows. The next `openLog()` creates a new, empty log of the same
+ * name, in which earlier committed offsets do not count.
  */
 export interface LogDeleted extends StatusOf<'logDeleted'> {
   /** `CLOSED`, with `details.reason` 'deleted'. */
   readonly error: TablogError;
 }
 
-/** Nobody took the statuses of this iterator for so long that it dropped the oldest. */
+/**
+ * The application did not read this iterator for so long that the iterator dropped its oldest
+ * statuses.
+ */
 export interface StatusesDropped extends StatusOf<'statusesDropped'> {
   readonly count: number;
 }

@@ -10,7 +10,7 @@ import { StatusStream } from './status-stream.ts';
 
 export { lineOf };
 
-/** The connection of the log. */
+/** The part of a log's connection that its statuses use. */
 export interface ObservedConnection {
   readonly log: string;
   readonly clock: Clock;
@@ -19,19 +19,19 @@ export interface ObservedConnection {
    * where the log was deleted.
    */
   readonly closed: AbortSignal;
-  /** Has the observer told from now on; `undefined`: nobody. */
+  /** Replaces the observer; `undefined`: the connection has no observer. */
   observe(observer: StatusObserver | undefined): void;
 }
 
 interface Listener {
   push(status: LogStatus): void;
-  /** No status comes any more. */
+  /** Called when no more statuses follow. */
   end(): void;
 }
 
 /**
- * The statuses of a log, for its iterators and its logger. The connection is observed while there
- * are any.
+ * The statuses of a log, for the log's iterators and logger. The connection is observed while at
+ * least one iterator or logger listens.
  */
 export class LogStatuses {
   readonly #connection: ObservedConnection;
@@ -45,8 +45,8 @@ export class LogStatuses {
   }
 
   /**
-   * An iterator of what happens from now on, and of what is away now. Ends when the log closes, or
-   * `signal` aborts.
+   * An iterator of the statuses from now on. The iterator begins with the statuses of a worker or a
+   * storage that is away now, and ends when the log closes or `signal` aborts.
    */
   stream(signal: AbortSignal | undefined): StatusStream {
     const listening = new AbortController();
@@ -62,14 +62,15 @@ export class LogStatuses {
     return stream;
   }
 
-  /** Tells a logger what happens until the log closes. */
+  /** Passes each status to a logger until the log closes. */
   logTo(logger: Logger): void {
     const log = (status: LogStatus): unknown => {
       const [level, line] = lineOf(this.#connection.log, status);
       return typeof logger === 'function' ? logger(level, line, status) : logger[level](line);
     };
     const report = (error: unknown): void => reportCallbackError('the logger of a log', error);
-    // A logger may be asynchronous, though its type has no word of it.
+    // A logger may be asynchronous although its type returns void, so rejections are reported as
+    // well.
     const push = (status: LogStatus): void => void (async () => log(status))().catch(report);
     this.#add({ push, end: () => {} });
   }

@@ -1,18 +1,18 @@
 import { mistake } from '../../base/argument.ts';
 import type { LogStatus } from './log-status.ts';
 
-/** How much a status matters: 'error' where records are refused or lost. */
+/** The level of a status. 'error': records are refused or lost. */
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
-/** Whom each status is told as one line of text. `console` is one. */
+/** A receiver of each status as one line of text, such as `console`. */
 export type Logger = Readonly<Record<LogLevel, (line: string) => void>> | LoggerFunction;
 
-/** Gets the status itself as well, for loggers of structured data. */
+/** A logger function gets the status itself as well, for structured logging. */
 export type LoggerFunction = (level: LogLevel, line: string, status: LogStatus) => void;
 
 const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
 
-/** Throws a `TypeError` for what is no logger. */
+/** Throws a `TypeError` for a value that is no logger. */
 export function checkLogger(logger: unknown): asserts logger is Logger {
   if (typeof logger === 'function') return;
   const methods = (logger ?? {}) as Partial<Record<LogLevel, unknown>>;

@@ -13,7 +13,10 @@ import type {
 import { StorageWatch } from './storage-watch.ts';
 import { WorkerWatch } from './worker-watch.ts';
 
-/** What a status is about, of those that say how something is until the next one. */
+/**
+ * The subjects of the statuses that describe a lasting state. The next status with the same subject
+ * ends the state.
+ */
 const SUBJECTS: Readonly<Partial<Record<LogStatus['type'], 'worker' | 'storage'>>> = {
   workerLost: 'worker',
   workerUnavailable: 'worker',
@@ -23,7 +26,7 @@ const SUBJECTS: Readonly<Partial<Record<LogStatus['type'], 'worker' | 'storage'>
   storageAvailable: 'storage',
 };
 
-/** The statuses by the events of a consumer. */
+/** The type of the status for each event of a consumer. */
 const EVENTS = {
   assigned: 'partitionsAssigned',
   revoked: 'partitionsRevoked',
@@ -31,14 +34,17 @@ const EVENTS = {
   reset: 'offsetReset',
 } as const;
 
-/** What is noticed of a log from when somebody begins to listen until nobody does. */
+/**
+ * The observer of a log, from its first iterator or logger until the last one ends. Turns
+ * observations into statuses.
+ */
 export class Observation implements StatusObserver {
   readonly #clock: Clock;
   readonly #listener: (status: LogStatus) => void;
   readonly #worker: WorkerWatch;
   readonly #storage: StorageWatch;
   readonly #handlers: SlowHandlers;
-  /** The last status of the worker and of the storage, while it is away. */
+  /** The last status of the worker and of the storage, while the worker or the storage is away. */
   readonly #away = new Map<'worker' | 'storage', LogStatus>();
 
   constructor(clock: Clock, listener: (status: LogStatus) => void) {
@@ -50,7 +56,7 @@ export class Observation implements StatusObserver {
     this.#handlers = new SlowHandlers(clock, emit);
   }
 
-  /** The statuses that say what is away now. */
+  /** The statuses of a worker and a storage that are away now. */
   get away(): Iterable<LogStatus> {
     return this.#away.values();
   }
@@ -97,7 +103,7 @@ export class Observation implements StatusObserver {
     return this.#handlers.begin(member, partition, offset);
   }
 
-  /** Nobody listens any more: leaves no timer. */
+  /** Ends the observation and its timers. */
   end(): void {
     this.#handlers.close();
   }

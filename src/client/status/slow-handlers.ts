@@ -1,15 +1,18 @@
 import type { Clock } from '../../platform/clock.ts';
-import { Delivery } from './delivery.ts';
+import { TimedHandling } from './timed-handling.ts';
 import type { UntimedStatus } from './log-status.ts';
 import type { Handling, HandledPartition, ObservedMember } from './status-observer.ts';
 
-/** Tells of messages that the application has for so long that its member may be removed. */
+/**
+ * Reports messages that the application has in hand for so long that the group may remove the
+ * member.
+ */
 export class SlowHandlers {
   readonly #clock: Clock;
   readonly #emit: (status: UntimedStatus) => void;
-  /** The head of the ring of deliveries, which is none itself. */
-  readonly #ring: Delivery = new Delivery(NO_MEMBER, NO_PARTITION, 0, 0);
-  /** One timer serves all deliveries: most end long before it. */
+  /** The head of the ring. The head itself times no message. */
+  readonly #ring: TimedHandling = new TimedHandling(NO_MEMBER, NO_PARTITION, 0, 0);
+  /** One timer serves all messages in hand, because most handlings end long before they are due. */
   #timer: { readonly due: number; readonly cancel: () => void } | undefined;
 
   constructor(clock: Clock, emit: (status: UntimedStatus) => void) {
@@ -17,22 +20,22 @@ export class SlowHandlers {
     this.#emit = emit;
   }
 
-  /** Begins to time a delivery. */
+  /** Begins to time a message or batch. */
   begin(member: ObservedMember, partition: HandledPartition, offset: number): Handling {
-    const delivery = new Delivery(member, partition, offset, this.#clock.now());
-    delivery.join(this.#ring);
-    if (this.#timer === undefined || delivery.due < this.#timer.due) this.#wait(delivery.due);
-    return delivery;
+    const handling = new TimedHandling(member, partition, offset, this.#clock.now());
+    handling.join(this.#ring);
+    if (this.#timer === undefined || handling.due < this.#timer.due) this.#setTimer(handling.due);
+    return handling;
   }
 
-  /** Forgets all deliveries, and leaves no timer. */
+  /** Ends all handlings and the timer. */
   close(): void {
-    for (const delivery of this.#ring.others()) delivery.end();
+    for (const handling of this.#ring.others()) handling.end();
     this.#timer?.cancel();
     this.#timer = undefined;
   }
 
-  #wait(due: number): void {
+  #setTimer(due: number): void {
     this.#timer?.cancel();
     const cancel = this.#clock.after(due - this.#clock.now(), () => this.#check());
     this.#timer = { due, cancel };
@@ -41,17 +44,19 @@ export class SlowHandlers {
   #check(): void {
     this.#timer = undefined;
     const now = this.#clock.now();
-    for (const delivery of this.#ring.others()) if (delivery.due <= now) this.#tell(delivery, now);
+    for (const handling of this.#ring.others()) {
+      if (handling.due <= now) this.#report(handling, now);
+    }
     const next = Math.min(...this.#ring.others().map(({ due }) => due));
-    if (next < Infinity) this.#wait(next);
+    if (next < Infinity) this.#setTimer(next);
   }
 
-  #tell(delivery: Delivery, now: number): void {
-    const { member, partition: of, offset, since } = delivery;
-    const { topic, partition, progress } = of;
-    // 'partitionsLost' tells of a partition that is gone.
-    if (progress === undefined || progress.signal.aborted) return delivery.end();
-    delivery.told(now);
+  #report(handling: TimedHandling, now: number): void {
+    const { member, partition: handled, offset, since } = handling;
+    const { topic, partition, progress } = handled;
+    // The status 'partitionsLost' reports a partition that was lost.
+    if (progress === undefined || progress.signal.aborted) return handling.end();
+    handling.reported(now);
     const place = { topic: topic.name, partition, offset };
     const isRevoked = progress.isRevoking;
     const { group, memberId, rebalanceTimeoutMs } = member;
@@ -60,6 +65,6 @@ export class SlowHandlers {
   }
 }
 
-// Of the head of the ring.
+// The values of the head of the ring.
 const NO_MEMBER: ObservedMember = { group: '', memberId: '', rebalanceTimeoutMs: 0 };
 const NO_PARTITION: HandledPartition = { topic: { name: '' }, partition: 0, progress: undefined };

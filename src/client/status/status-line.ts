@@ -63,7 +63,7 @@ const LINES: Lines = {
   statusesDropped: ['warn', ({ count }) => `${count} statuses were dropped`],
 };
 
-/** The level of a status, and what a person reads of it: one line. */
+/** The level of a status, and the status as one line of text for a person. */
 export function lineOf(
   log: string,
   status: UntimedStatus,

@@ -2,20 +2,22 @@ import type { TablogError } from '../../base/error.ts';
 import type { Method, Request } from '../../protocol/broker.ts';
 import type { UntimedStatus, WorkerLost } from './log-status.ts';
 
-/** The member of a group that a consumer is. */
+/** A consumer as a member of its group. */
 export interface ObservedMember {
   readonly group: string;
   readonly memberId: string;
   readonly rebalanceTimeoutMs: number;
 }
 
-/** An event of a consumer: `ConsumerEvent`. */
+/** An event of a consumer; a `ConsumerEvent` has this shape. */
 export interface ObservedEvent {
   readonly event: 'assigned' | 'revoked' | 'lost' | 'reset';
   readonly detail: object;
 }
 
-/** The partition of a message that the application has; a consumer's reader is one. */
+/**
+ * The partition of a message that the application has in hand. A `PartitionReader` has this shape.
+ */
 export interface HandledPartition {
   readonly topic: { readonly name: string };
   readonly partition: number;
@@ -23,27 +25,28 @@ export interface HandledPartition {
   readonly progress: { readonly signal: AbortSignal; readonly isRevoking: boolean } | undefined;
 }
 
-/** A message or batch that the application has. */
+/** A message or batch that the application has in hand. */
 export interface Handling {
-  /** The application has done with it. */
+  /** Called when the application has finished the message or batch. */
   end(): void;
 }
 
 /**
- * Whom a connection and its users tell what happens by itself. A connection has one while somebody
- * listens, so that nothing is made or timed for nobody.
+ * The observer to which a connection and its producers and consumers report events. A connection
+ * has an observer only while an iterator or a logger listens, so that statuses cost nothing
+ * otherwise.
  */
 export interface StatusObserver {
   emit(status: UntimedStatus): void;
-  /** An event of a consumer; `member` is `undefined` without a group. */
+  /** A consumer had an event. `member`: `undefined` without a group. */
   consumerEvent(member: ObservedMember | undefined, event: ObservedEvent): void;
   workerLost(reason: WorkerLost['reason']): void;
   /** A worker could not be started. */
   workerFailed(error: unknown): void;
   workerConnected(): void;
-  /** The broker was called: its answers tell how the storage is. */
+  /** The broker was called. `answer` shows the state of the storage. */
   called<M extends Method>(method: M, request: Request<M>, answer: Promise<unknown>): void;
-  /** A partition cannot be read on. */
+  /** A fetch of a partition failed, and the consumer stops there. */
   readFailed(topic: string, partition: number, offset: number, error: TablogError): void;
   /** The application got a message or batch that begins at `offset`. */
   handling(member: ObservedMember, partition: HandledPartition, offset: number): Handling;

@@ -1,25 +1,26 @@
 import { Queue } from '../../base/queue.ts';
 import type { LogStatus, StatusesDropped } from './log-status.ts';
 
-/** The most statuses that wait in an iterator for somebody to take them. */
+/** The most unread statuses that an iterator keeps. */
 export const MAX_WAITING = 100;
 
 type Taken = IteratorResult<LogStatus, undefined>;
 
 /**
- * One iterator of a log's statuses. It keeps the newest `MAX_WAITING` of them, so that one that
- * nobody reads does not grow; the first status after those that it dropped says how many they were.
+ * An iterator of a log's statuses. The iterator keeps the newest `MAX_WAITING` unread statuses, so
+ * that an iterator that is not read does not grow. After dropped statuses, the next status is
+ * `statusesDropped` with their number.
  */
 export class StatusStream implements AsyncIterableIterator<LogStatus> {
   readonly #onEnd: () => void;
   readonly #waiting = new Queue<LogStatus>();
-  /** Readers that wait for the next status. */
+  /** The calls of `next` that wait for a status. */
   readonly #readers = new Queue<(taken: Taken) => void>();
-  /** Statuses that were dropped since the last one was taken. */
+  /** The status that counts the statuses dropped since the last read. */
   #dropped: StatusesDropped | undefined;
   #isEnded = false;
 
-  /** `onEnd`: called once, when no more statuses are wanted. */
+  /** `onEnd`: called once, when the iterator ends. */
   constructor(onEnd: () => void) {
     this.#onEnd = onEnd;
   }
@@ -35,7 +36,7 @@ export class StatusStream implements AsyncIterableIterator<LogStatus> {
     this.#dropped = { type: 'statusesDropped', timestamp, count };
   }
 
-  /** No status comes after those that wait. */
+  /** Ends the iterator after its unread statuses. */
   end(): void {
     if (this.#isEnded) return;
     this.#isEnded = true;

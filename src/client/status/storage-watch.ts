@@ -5,7 +5,9 @@ import { fromErrorData } from '../../protocol/error-data.ts';
 import { isInMemory } from '../../protocol/topic-id.ts';
 import type { UntimedStatus } from './log-status.ts';
 
-/** The errors that say that the storage is away, for a while or for this page. */
+/**
+ * The error codes of an unavailable storage: unavailable for a while, or for the life of this page.
+ */
 const UNAVAILABLE: ReadonlySet<ErrorCode> = new Set([
   'STORAGE_UNAVAILABLE',
   'STORAGE_TIMEOUT',
@@ -14,10 +16,10 @@ const UNAVAILABLE: ReadonlySet<ErrorCode> = new Set([
   'FORMAT_TOO_NEW',
 ]);
 
-/** The calls that store records on disk: one that succeeds ends `storageFull`. */
+/** The calls that store records on disk. A successful call ends `storageFull`. */
 const STORES_RECORDS: ReadonlySet<Method> = new Set(['produce', 'transact']);
 
-/** The calls that always write to the disk: one that succeeds ends `storageUnavailable`. */
+/** The calls that always write to the disk. A successful call ends `storageUnavailable`. */
 const WRITES: ReadonlySet<Method> = new Set([
   ...STORES_RECORDS,
   'commitOffsets',
@@ -26,29 +28,32 @@ const WRITES: ReadonlySet<Method> = new Set([
 ]);
 
 /**
- * What the answers of the broker tell of the storage. A worker answers much from memory, so an
- * answer alone shows nothing: the storage is back when a call that was made after the last failure
- * has written, or is of the kind that had failed.
+ * Derives the state of the storage from the broker's answers. A worker answers many calls from
+ * memory, so one answer alone proves nothing. The storage is available again when a call that was
+ * made after the last failure has written to the disk, or is of a kind that had failed.
  */
 export class StorageWatch {
   readonly #emit: (status: UntimedStatus) => void;
-  /** The code of the error that was told last; `undefined` while the storage is available. */
-  #told: ErrorCode | undefined;
+  /** The code of the last emitted error; `undefined` while the storage is available. */
+  #emittedCode: ErrorCode | undefined;
   /** The number of failures so far. */
   #failures = 0;
-  /** The kinds of calls, and the partitions, that have failed since the storage was available. */
+  /**
+   * The kinds of calls, and the partitions of fetches, that have failed since the storage was
+   * available.
+   */
   readonly #failed = new Set<string>();
 
   constructor(emit: (status: UntimedStatus) => void) {
     this.#emit = emit;
   }
 
-  /** The broker is called. */
+  /** Watches a call of the broker. */
   called<M extends Method>(method: M, request: Request<M>, answer: Promise<unknown>): void {
     const failures = this.#failures;
     answer.then(
       (response) => this.#answered(method, request, response as Response<M>, failures),
-      (error: unknown) => this.#heard(method, error),
+      (error: unknown) => this.#noteError(method, error),
     );
   }
 
@@ -63,14 +68,14 @@ export class StorageWatch {
       const results = response as Response<'produce'>;
       let isStored = false;
       results.forEach((result, i) => {
-        if ('error' in result) this.#heard(method, fromErrorData(result.error));
+        if ('error' in result) this.#noteError(method, fromErrorData(result.error));
         else if (!isInMemory(appends[i]!.topicId)) isStored = true;
       });
       if (isStored) this.#succeeded(method, method, failures);
     } else if (method === 'fetch') {
       for (const part of response as Response<'fetch'>) {
         const kind = `${method} ${part.topicId}/${part.partition}`;
-        if ('error' in part) this.#heard(kind, fromErrorData(part.error));
+        if ('error' in part) this.#noteError(kind, fromErrorData(part.error));
         else this.#succeeded(method, kind, failures);
       }
       this.#succeeded(method, method, failures);
@@ -81,25 +86,25 @@ export class StorageWatch {
     }
   }
 
-  #heard(kind: string, error: unknown): void {
+  #noteError(kind: string, error: unknown): void {
     if (!(error instanceof TablogError)) return;
     const { code } = error;
     const isFull = code === 'STORAGE_FULL';
     if (!isFull && !UNAVAILABLE.has(code)) return;
     this.#failures++;
-    // What a full storage refuses is another kind of call than what fails while it is away.
-    if (isFull !== (this.#told === 'STORAGE_FULL')) this.#failed.clear();
+    // A full storage and an unavailable storage fail different kinds of calls.
+    if (isFull !== (this.#emittedCode === 'STORAGE_FULL')) this.#failed.clear();
     this.#failed.add(kind);
-    if (this.#told === code) return;
-    this.#told = code;
+    if (this.#emittedCode === code) return;
+    this.#emittedCode = code;
     this.#emit({ type: isFull ? 'storageFull' : 'storageUnavailable', error });
   }
 
   #succeeded(method: Method, kind: string, failuresBefore: number): void {
-    if (this.#told === undefined || this.#failures !== failuresBefore) return;
-    const proves = this.#told === 'STORAGE_FULL' ? STORES_RECORDS : WRITES;
-    if (!proves.has(method) && !this.#failed.has(kind)) return;
-    this.#told = undefined;
+    if (this.#emittedCode === undefined || this.#failures !== failuresBefore) return;
+    const provingMethods = this.#emittedCode === 'STORAGE_FULL' ? STORES_RECORDS : WRITES;
+    if (!provingMethods.has(method) && !this.#failed.has(kind)) return;
+    this.#emittedCode = undefined;
     this.#failed.clear();
     this.#emit({ type: 'storageAvailable' });
   }

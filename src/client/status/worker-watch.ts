@@ -2,13 +2,15 @@ import type { ErrorCode } from '../../base/error-rule.ts';
 import { isLogDeleted, toTablogError } from '../../base/error.ts';
 import type { UntimedStatus, WorkerLost } from './log-status.ts';
 
-/** Whether a worker serves the tab: each change is told once. */
+/** Tracks whether a worker serves the tab, and emits each change once. */
 export class WorkerWatch {
   readonly #emit: (status: UntimedStatus) => void;
-  /** The number of failed attempts to get a worker; `undefined` while there is one. */
+  /**
+   * The number of failed attempts to connect to a worker; `undefined` while the tab has a worker.
+   */
   #attempts: number | undefined;
-  /** The code of the failure that was told last. */
-  #told: ErrorCode | undefined;
+  /** The code of the last emitted failure. */
+  #emittedCode: ErrorCode | undefined;
 
   constructor(emit: (status: UntimedStatus) => void) {
     this.#emit = emit;
@@ -24,8 +26,8 @@ export class WorkerWatch {
     if (isLogDeleted(cause)) return;
     this.#attempts = (this.#attempts ?? 0) + 1;
     const error = toTablogError(cause);
-    if (this.#told === error.code) return;
-    this.#told = error.code;
+    if (this.#emittedCode === error.code) return;
+    this.#emittedCode = error.code;
     this.#emit({ type: 'workerUnavailable', error });
   }
 
@@ -33,7 +35,7 @@ export class WorkerWatch {
     if (this.#attempts === undefined) return;
     const attempts = this.#attempts + 1;
     this.#attempts = undefined;
-    this.#told = undefined;
+    this.#emittedCode = undefined;
     this.#emit({ type: 'workerConnected', attempts });
   }
 }

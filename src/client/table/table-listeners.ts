@@ -2,7 +2,7 @@ import { checkFunction } from '../../base/argument.ts';
 import type { TableChange } from './table-state.ts';
 import type { TableSnapshot } from './table-snapshot.ts';
 
-/** Called with the table as it is now, and the changes since the last call. */
+/** A listener of a table. It gets the current snapshot, and the changes since the last call. */
 export type TableListener<K, V, I = K> = (
   snapshot: TableSnapshot<K, V, I>,
   changes: readonly TableChange<K, V>[],
@@ -21,7 +21,10 @@ export class TableListeners<K, V, I> {
     return () => void this.#subscriptions.delete(subscription);
   }
 
-  /** Calls all listeners. An error of one is reported, and keeps no other from its call. */
+  /**
+   * Calls all listeners. An error of a listener is reported, and the other listeners are called
+   * nevertheless.
+   */
   notify(snapshot: TableSnapshot<K, V, I>, changes: readonly TableChange<K, V>[]): void {
     for (const { call } of this.#subscriptions) {
       try {
@@ -37,7 +40,10 @@ export class TableListeners<K, V, I> {
   }
 }
 
-/** Reports an error that no caller catches, as the platform reports any other uncaught error. */
+/**
+ * Reports an error as uncaught. The error is thrown in a microtask, so the platform reports it like
+ * any other uncaught error.
+ */
 export function reportUncaught(error: unknown): void {
   queueMicrotask(() => {
     throw error;

@@ -9,8 +9,8 @@ import type { Checks } from '../../base/argument.ts';
 
 export interface TableOptions {
   /**
-   * Fail with `UNKNOWN_TOPIC` where the topic does not exist, instead of waiting for it. Default
-   * false.
+   * true: the table fails with `UNKNOWN_TOPIC` where the topic does not exist. Default false: the
+   * table waits until the topic is created.
    */
   readonly mustExist?: boolean;
   /**
@@ -18,10 +18,10 @@ export interface TableOptions {
    * `SERDE` error, which names the record; 'skip': the key keeps the value that it had.
    */
   readonly onDecodeError?: 'fail' | 'skip';
-  /** Closes the table when it aborts. Default: none. */
+  /** Closes the table when the signal aborts. Default: none. */
   readonly signal?: AbortSignal;
   /**
-   * Called once when the table stops by itself, with `table.error`. Default: `ready` rejects with
+   * Called once, with `table.error`, when an error stops the table. Default: `ready` rejects with
    * the error; an error after `ready` is reported as uncaught, except the deletion of the log.
    */
   readonly onError?: (error: Error) => void;

@@ -13,11 +13,14 @@ export interface TableReaderOptions extends ConsumerInternals {
   readonly topic: string;
   readonly onMessage: (message: Message) => void;
   /**
-   * Called when everything that the topic had at the beginning has been read, and nothing more is
-   * buffered.
+   * Called when all records that the topic had at the start of the read have been read, and no more
+   * records are buffered.
    */
   readonly onCaughtUp: () => void;
-  /** Has all of the topic read again, because tombstones may have been missed. */
+  /**
+   * Restarts the table from the topic's first records, because the table may have missed
+   * tombstones.
+   */
   readonly restart: () => Promise<void>;
 }
 
@@ -28,12 +31,12 @@ interface Goal {
 }
 
 /**
- * Reads a consumer's messages into a table until the consumer closes, and outlives every absence of
- * the worker and the storage. Rejects with an error that does not pass, and with `CLOSED` where the
+ * Reads a consumer's messages into a table until the consumer closes. While the worker or the
+ * storage is away, the read is retried. Rejects with any other error, and with `CLOSED` where the
  * log was deleted.
  */
 export async function readTable(options: TableReaderOptions): Promise<void> {
-  const { connection, reading: loop, closing } = options;
+  const { connection, loop, closing } = options;
   const leave = loop.enter();
   const reader = new TableReader(options);
   const backOff = new BackOff(connection, closing);
@@ -44,7 +47,8 @@ export async function readTable(options: TableReaderOptions): Promise<void> {
         await reader.read();
       } catch (error) {
         if (!isAway(error)) throw error;
-        // A read that waited in vain is no success: only an answered fetch resets the back-off.
+        // Only an answered fetch resets the back-off, because a read can wait and fail without any
+        // answer.
         if (loop.answers !== answers) backOff.succeeded();
         answers = loop.answers;
         await backOff.failed();
@@ -63,7 +67,8 @@ class TableReader {
   #goals: readonly Goal[] | undefined;
   /**
    * The time until which the topic has every tombstone that was sent since the table last caught
-   * up, in milliseconds since 1970. A tab that the browser froze for longer may have missed some.
+   * up, in milliseconds since 1970. A tab that the browser froze past this time may have missed
+   * tombstones.
    */
   #tombstonesUntil = Infinity;
 
@@ -72,20 +77,20 @@ class TableReader {
     this.#roundRobin = new RoundRobin(options.readers.all, MAX_POLL_RECORDS);
   }
 
-  /** Reads everything that is buffered, and then waits for more. */
+  /** Reads all buffered records, and then waits for more. */
   async read(): Promise<void> {
-    const { connection, readers, reading: loop, onCaughtUp, restart } = this.#options;
+    const { connection, readers, loop, onCaughtUp, restart } = this.#options;
     const { clock } = connection;
     if (clock.now() > this.#tombstonesUntil) {
       await restart();
       this.#tombstonesUntil = Infinity;
       this.#goals = undefined;
     }
-    const { arrival } = loop; // before the first poll: no arrival is missed
+    const { arrival } = loop; // taken before the first poll, so that no arrival is missed
     this.#poll();
     if (this.#goals === undefined && readers.all.length > 0) {
       this.#goals = await this.#currentGoals();
-      return; // more may have arrived meanwhile
+      return; // more records may have arrived meanwhile
     }
     if (this.#goals?.every(isReached) === true) {
       onCaughtUp();
@@ -95,7 +100,7 @@ class TableReader {
   }
 
   #poll(): void {
-    const { reading: loop, onMessage, onDecodeError } = this.#options;
+    const { loop, onMessage, onDecodeError } = this.#options;
     for (;;) {
       const polled = loop.poll(this.#roundRobin);
       if (polled === undefined) return;
@@ -124,7 +129,7 @@ class TableReader {
     return all.map((reader, i) => ({ reader, endOffset: ends[i]! }));
   }
 
-  /** How long a tombstone can be read, in milliseconds. */
+  /** How long the topic keeps a tombstone, in milliseconds. */
   async #tombstoneMs(): Promise<number> {
     const { topicMetadata, topic } = this.#options;
     const { config } = topicMetadata.get(topic) ?? (await topicMetadata.load(topic));
@@ -133,8 +138,8 @@ class TableReader {
 }
 
 /**
- * Whether the reader is at the goal. Meaningful once nothing is buffered: a reader skips empty
- * batches only when it is polled.
+ * Whether the reader is at the goal. The result is meaningful only while no records are buffered,
+ * because a reader skips empty batches only when it is polled.
  */
 function isReached({ reader, endOffset }: Goal): boolean {
   return reader.position >= endOffset;

@@ -11,7 +11,7 @@ export type EntryChanges<K, V> = ReadonlyMap<string, TableEntry<K, V> | undefine
 type EntryMap<K, V> = Map<string, TableEntry<K, V>>;
 
 /**
- * The entries of a moment: a map of its own, or the changes that lead back from the next newer
+ * The entries of a snapshot: a map of its own, or the changes that lead back from the next newer
  * snapshot.
  */
 type Entries<K, V, I> =
@@ -26,13 +26,14 @@ type Entries<K, V, I> =
 export class TableSnapshot<K, V, I = K> implements Iterable<[K, V]> {
   readonly #encode: (key: I) => string;
   /**
-   * The newest snapshot has the map. An older one has the changes back from the snapshot after it,
-   * and applies them when it is read (Baker's trick for persistent arrays). So a change costs as
-   * much as it changes, however large the table is.
+   * The newest snapshot has the map. An older snapshot has the changes back from the snapshot after
+   * it, and applies these changes when it is read (Baker's trick for persistent arrays). So the
+   * cost of a change does not depend on the size of the table.
    */
   #entries: Entries<K, V, I>;
   /**
-   * The number of changes between this snapshot and the last older one that has a map of its own.
+   * The number of changes between this snapshot and the last older snapshot that has a map of its
+   * own.
    */
   readonly #distance: number;
 
@@ -43,7 +44,8 @@ export class TableSnapshot<K, V, I = K> implements Iterable<[K, V]> {
   }
 
   /**
-   * Vue makes no Proxy of what has this mark (facade.ts): a value never changes, and needs none.
+   * Vue makes no Proxy of an object with this mark (base/handle.ts). A snapshot needs no Proxy,
+   * because it never changes.
    * @internal
    */
   get __v_skip(): true {
@@ -55,8 +57,8 @@ export class TableSnapshot<K, V, I = K> implements Iterable<[K, V]> {
   }
 
   /**
-   * The value of a key; `undefined` for a key without one. Throws what the topic's key serde
-   * throws.
+   * The value of a key; `undefined` for a key without a value. Throws the errors of the topic's key
+   * serde.
    */
   get(key: I): V | undefined {
     return this.#map.get(this.#encode(key))?.value;
@@ -88,15 +90,15 @@ export class TableSnapshot<K, V, I = K> implements Iterable<[K, V]> {
   }
 
   get #map(): EntryMap<K, V> {
-    const way: EntryChanges<K, V>[] = [];
+    const undos: EntryChanges<K, V>[] = [];
     let entries = this.#entries;
     while (!('map' in entries)) {
-      way.push(entries.undo);
+      undos.push(entries.undo);
       entries = entries.newer.#entries;
     }
-    if (way.length === 0) return entries.map;
+    if (undos.length === 0) return entries.map;
     const map = new Map(entries.map);
-    for (const undo of way.reverse()) apply(map, undo);
+    for (const undo of undos.reverse()) apply(map, undo);
     this.#entries = { map };
     return map;
   }
@@ -127,8 +129,9 @@ export class TableSnapshot<K, V, I = K> implements Iterable<[K, V]> {
     const map = snapshot.#map;
     let distance = snapshot.#distance + changes.size;
     if (distance > map.size) {
-      // The way back is longer than the map: a copy, so that an old snapshot that is kept does not
-      // keep every change.
+      // The chain of changes is longer than the map, so the old snapshot gets a copy of the map.
+      // Without the copy, an old snapshot that the application keeps would keep every later change
+      // in memory.
       snapshot.#entries = { map: new Map(map) };
       distance = 0;
     }

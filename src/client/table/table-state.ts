@@ -7,17 +7,20 @@ export interface TableChange<K, V> {
   readonly key: K;
   /** The new value; `undefined`: the key was deleted. */
   readonly value: V | undefined;
-  /** The value before; `undefined`: the key had none. */
+  /** The value before the change; `undefined`: the key had no value. */
   readonly oldValue: V | undefined;
 }
 
-/** The entries of a table: the newest snapshot, and what was read since. */
+/** The entries of a table: the newest snapshot, and the entries that were read after it. */
 export class TableState<K, V, I> {
   readonly #encode: (key: unknown) => string;
   #snapshot: TableSnapshot<K, V, I>;
   /** Entries that were read and are not in the snapshot yet; `undefined`: the key was deleted. */
   #pending = new Map<string, TableEntry<K, V> | undefined>();
-  /** Whether the topic is being read from its first record. Keys that are not read are deleted. */
+  /**
+   * Whether the topic is being read from its first record. The next `publish` then deletes the keys
+   * that were not read.
+   */
   #isLoading = true;
 
   constructor(encode: (key: unknown) => string) {
@@ -45,7 +48,7 @@ export class TableState<K, V, I> {
     }
   }
 
-  /** Begins anew: all of the topic is read again. The snapshot stays until `publish`. */
+  /** Starts a reload: the whole topic is read again. The snapshot stays until `publish`. */
   reload(): void {
     this.#pending = new Map();
     this.#isLoading = true;

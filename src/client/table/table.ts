@@ -19,8 +19,8 @@ import type { TableSnapshot } from './table-snapshot.ts';
 import { TableState } from './table-state.ts';
 
 /**
- * The table of a topic: the types of its keys and values without null, and of keys as `get` takes
- * them.
+ * The table of a topic, with the types of the topic's keys and values without null, and the type of
+ * keys that `get` takes.
  */
 export type TableOf<T extends TopicLike> = Table<
   Exclude<MessageOf<T>['key'], null>,
@@ -29,16 +29,16 @@ export type TableOf<T extends TopicLike> = Table<
 >;
 
 /**
- * The latest value of each key of a topic, live: a record of any tab is in the table as soon as it
- * is stored (Kafka Streams' GlobalKTable). Use it with a compacted topic, as a rule. A tombstone
- * deletes its key, and records without a key are passed over.
+ * The latest value of each key of a topic, live (Kafka Streams' GlobalKTable): a record of any tab
+ * is in the table as soon as the record is stored. Use a table with a compacted topic, as a rule. A
+ * tombstone deletes its key, and records without a key are ignored.
  *
- * The table is read from the topic's first record, and empty until it is `ready`. Of one key the
- * last record in its partition counts. After partitions were added to a topic that has records, a
- * key may be in two of them, and which counts is not defined. Records that `retention` or
- * `deleteRecords` removes stay in a table that has read them. A table whose tab was frozen for
- * longer than the topic's `deleteRetentionMs` reads all of the topic again, because it may have
- * missed tombstones.
+ * The table is read from the topic's first record, and empty until it is `ready`. The value of a
+ * key is that of the key's last record in its partition. After partitions were added to a topic
+ * with records, a key may have records in two partitions, and it is undefined which record counts.
+ * Records that `retention` or `deleteRecords` removes stay in a table that has read them. A table
+ * whose tab was frozen for longer than the topic's `deleteRetentionMs` reads the whole topic again,
+ * because the table may have missed tombstones.
  *
  * Throws a `TypeError` for a bad topic or option, and `CLOSED` once the log is closed. Close the
  * table, or the log, when done.
@@ -55,20 +55,20 @@ export function table<T extends TopicLike>(
 /** A read-only map that changes, made by `table()`. */
 export class Table<K, V, I = K> extends Closable implements Iterable<[K, V]> {
   /**
-   * Resolves when the table has everything that the topic had when the table was made; where the
-   * topic does not exist, once it is created. Rejects with the error that stopped the table before,
-   * and with `CLOSED` where the table was closed.
+   * Resolves when the table has all records that the topic had when the table was made; where the
+   * topic does not exist, once the topic is created. Rejects with an error that stops the table
+   * earlier, and with `CLOSED` where the table is closed earlier.
    */
   readonly ready: Promise<void>;
   /**
-   * The table as it is now: the same object until something changes. Works without `this`, as
-   * React's `useSyncExternalStore` calls it.
+   * The current snapshot: the same object until an entry changes. Works without `this`, as React's
+   * `useSyncExternalStore` calls it.
    */
   readonly snapshot: () => TableSnapshot<K, V, I> = () => this.#state.snapshot;
   /**
    * Calls `listener` at once, and then once for each batch of changes; returns a function that ends
    * the subscription. A table is therefore a Svelte store. Works without `this`, as React calls it.
-   * The first batch comes when the table is `ready`, and has all of its entries. Throws a
+   * The first batch comes when the table is `ready`, and has all entries of the table. Throws a
    * `TypeError` where `listener` is no function.
    */
   readonly subscribe: (listener: TableListener<K, V, I>) => () => void = (listener) =>
@@ -100,14 +100,14 @@ export class Table<K, V, I = K> extends Closable implements Iterable<[K, V]> {
     this.#consumer = log.consumer({ ...options, topics: [topic], from: 'earliest' });
     this.#internals = this.#consumer[INTERNALS]();
     this.ready = new Promise((resolve, reject) => (this.#settleReady = { resolve, reject }));
-    // Records were lost before they were read, or with their worker: the partition is read from its
-    // first record.
+    // A reset follows a loss of records, unread or with a worker's memory: the partition is read
+    // again from its first record.
     this.#consumer.on('reset', ({ partition }) => this.#state.deletePartition(partition));
     this.#ended = this.#run(onDecodeError);
   }
 
   /**
-   * The error that stopped the table by itself; `undefined` while it runs or was closed. The
+   * The error that stopped the table; `undefined` while the table runs, and after `close()`. The
    * entries stay.
    */
   get error(): Error | undefined {
@@ -119,8 +119,8 @@ export class Table<K, V, I = K> extends Closable implements Iterable<[K, V]> {
   }
 
   /**
-   * The value of a key; `undefined` for a key without one. Throws what the topic's key serde
-   * throws.
+   * The value of a key; `undefined` for a key without a value. Throws the errors of the topic's key
+   * serde.
    */
   get(key: I): V | undefined {
     return this.#state.snapshot.get(key);
@@ -146,13 +146,16 @@ export class Table<K, V, I = K> extends Closable implements Iterable<[K, V]> {
     return this.#state.snapshot.entries();
   }
 
-  /** Stops reading, and calls no listener any more. The entries stay. Idempotent. */
+  /**
+   * Closes the table: it stops reading, and calls no listener any more. The entries stay.
+   * Idempotent.
+   */
   override async close(): Promise<void> {
     await this.#consumer.close();
     await this.#ended;
   }
 
-  /** Reads until the table is closed, or something stops it. */
+  /** Reads until the table is closed, or an error stops the table. */
   async #run(onDecodeError: 'fail' | 'skip'): Promise<void> {
     const { closing, connection } = this.#internals;
     try {
@@ -191,15 +194,16 @@ export class Table<K, V, I = K> extends Closable implements Iterable<[K, V]> {
 
   #fail(error: Error): void {
     this.#error = error;
-    const isTold = this.#onError !== undefined || !this.#isReady || isLogDeleted(error);
+    const isReported = this.#onError !== undefined || !this.#isReady || isLogDeleted(error);
     this.#end(error);
     this.#onError?.(error);
     this.#listeners.notify(this.#state.snapshot, []);
-    if (!isTold) reportUncaught(error);
+    if (!isReported) reportUncaught(error);
   }
 
   #end(reason: Error): void {
-    // A caller of `close()`, or with an `onError`, need not handle a rejected `ready` as well.
+    // An application that called `close()` or passed `onError` need not handle a rejected `ready`
+    // too.
     if (this.#error === undefined || this.#onError !== undefined) this.ready.catch(() => {});
     this.#settleReady.reject(reason);
   }

@@ -3,58 +3,63 @@ import { isPromise } from '../../base/brand.ts';
 import type { Header } from '../../record/record-cursor.ts';
 
 /**
- * Tells a serde what it is called for. Valid during the call alone: tablog uses the object again
- * for the next record.
+ * The context of a call of a serde: the topic and the field of the record. The object is valid
+ * during the call only, because tablog reuses the object for the next record.
  */
 export interface SerdeContext {
   readonly topic: string;
   readonly field: 'key' | 'value';
   /**
-   * Puts the call off until `promise` has resolved: a schema that has to be looked up, a key that
-   * has to be unwrapped. It throws, so that nothing after it runs, and the same call is made again
-   * then:
+   * Postpones the call of the serde until `promise` has resolved, as for a schema from a registry
+   * or a key to unwrap. `waitFor` throws, so the serde's code after it does not run. When the
+   * promise has resolved, tablog calls the serde again for the same record:
    *
    *     const schema = schemas.get(id) ?? context.waitFor(load(id));
    *
-   * (As React's `use` does with a promise. A method `prepare` of the serde, to be called before
-   * `encode` and `decode`, would cost a call a record, would have to find the schema's id a second
-   * time, and would be lost in a serde that wraps another and does not know of it. Here a wrapper
-   * passes the context on, and what it catches or returns meanwhile does not count.)
+   * React's `use` treats promises in the same way. The alternative, a method `prepare` of the serde
+   * that runs before `encode` and `decode`, costs a call for each record, has to find the schema's
+   * id twice, and is lost in a wrapper serde that does not forward the method. With `waitFor` a
+   * wrapper passes the context on; the wait counts even where the wrapper catches the error and
+   * returns a value.
    *
-   * Reading: the record stays the next one of its partition, and the other partitions go on. A
+   * Reading: the record stays the next record of its partition, and the other partitions go on. A
    * seek, a rebalance and `close()` end the wait. Where the promise rejects, the record is decoded
-   * anew after 0.1 s, then 0.2 s and so on up to 1 s, for as long as it takes: a registry that is
-   * away must not have records skipped. An error with `retriable: false` says that another look-up
-   * would fail alike, as a `TablogError` does that does not pass. That, and a hundredth wait for
-   * one record, is a decoding error: `SERDE`, and `onDecodeError` decides.
+   * again after 0.1 s, then 0.2 s, and so on up to 1 s, without a limit: a registry that is down
+   * must not cause skipped records. An error with `retriable: false`, as a `TablogError` of a
+   * lasting failure has, means that another look-up would fail as well. Such an error, and the
+   * hundredth wait for one record, is a decoding error: `SERDE`, and `onDecodeError` decides.
    *
-   * Sending: the record waits, and later records of the same topic behind it; other topics go on.
-   * The value is encoded when the promise has resolved, and must not be changed before. Where the
-   * promise rejects, or the wait takes longer than the producer's `deliveryTimeoutMs`, `send`
-   * rejects with `SERDE`, and nothing is stored. A record that waits when the page is left is not
-   * sent. In a transaction the waits end within `transactionTimeoutMs`, after the function has
-   * returned.
+   * Sending: the record waits, and later records of the same topic wait behind the record; other
+   * topics go on. The value is encoded when the promise has resolved, so the application must not
+   * change the value before. Where the promise rejects, or the wait takes longer than the
+   * producer's `deliveryTimeoutMs`, `send` rejects with `SERDE`, and nothing is stored. A record
+   * that waits when the page is left is not sent. In a transaction the waits end within
+   * `transactionTimeoutMs`, after the function has returned.
    *
    * In `table()`, `get` and `has` throw where the key serde waits.
    *
-   * Throws a `TypeError` for what is no promise.
+   * Throws a `TypeError` for an argument that is no promise.
    */
   waitFor(promise: PromiseLike<unknown>): never;
 }
 
-/** What a serde encodes for. */
+/** The context of `encode`. */
 export interface EncodeContext extends SerdeContext {
-  /** The record's headers so far, in order; those set for the key are there for the value. */
+  /**
+   * The record's headers so far, in order. The context of the value includes the headers that the
+   * key serde has set.
+   */
   readonly headers: readonly HeaderToSend[];
   /**
-   * Gives the record a header (Kafka's `Headers.add`), as the id of a schema; it takes the place of
-   * those with the same name, so that a record that is sent on names the schema it has now. Text is
-   * written as UTF-8. Throws a `TypeError` for another name or value.
+   * Sets a header of the record, such as the id of a schema. The header replaces all headers with
+   * the same name, unlike Kafka's `Headers.add`, so that a forwarded record names only its current
+   * schema. Text is written as UTF-8. Throws a `TypeError` for a name that is no string, and for a
+   * value of another type.
    */
   setHeader(name: string, value: string | Uint8Array | null): void;
 }
 
-/** What a serde decodes from. */
+/** The context of `decode`. */
 export interface DecodeContext extends SerdeContext {
   /** The record's headers, in order; a name may come twice. */
   readonly headers: readonly Header[];
@@ -63,7 +68,10 @@ export interface DecodeContext extends SerdeContext {
 /** A header of a record to be sent. */
 export type HeaderToSend = readonly [name: string, value: string | Uint8Array | null];
 
-/** A call of a serde was put off until the promise has resolved. Thrown through the serde. */
+/**
+ * The error that `waitFor` throws through the serde: the call is postponed until the promise has
+ * resolved.
+ */
 export class SerdeWait extends Error {
   readonly topic: string;
   readonly field: 'key' | 'value';
@@ -77,7 +85,10 @@ export class SerdeWait extends Error {
   }
 }
 
-/** The calls of a record's serdes, of which each has the object as its context. */
+/**
+ * The context of the calls of serdes, for one record after the other. The object tracks the current
+ * topic and field, and the wait of the current record.
+ */
 export class SerdeCalls implements SerdeContext {
   #topic: string;
   #field: 'key' | 'value' = 'key';
@@ -96,25 +107,25 @@ export class SerdeCalls implements SerdeContext {
   }
 
   /**
-   * Set where the call was put off, whatever the serde threw or returned after that: it may have
-   * caught what `waitFor` throws.
+   * The wait of the current record; `undefined` where no serde has called `waitFor`. The field is
+   * set even where the serde catches the error of `waitFor` and returns a value.
    */
   get wait(): SerdeWait | undefined {
     return this.#wait;
   }
 
-  /** Works without `this`: a serde may take the context apart. */
+  /** Works without `this`, because a serde may destructure the context. */
   readonly waitFor = (promise: PromiseLike<unknown>): never => {
     if (!isPromise(promise)) throw mistake('waitFor() takes a promise', promise);
     throw (this.#wait = new SerdeWait(this.#topic, this.#field, promise));
   };
 
-  /** The next call is for `field` of the same record. */
+  /** Moves the context to `field` of the same record. */
   begin(field: 'key' | 'value'): void {
     this.#field = field;
   }
 
-  /** The next calls are for another record of this topic. */
+  /** Moves the context to the next record, of `topic`. */
   protected reset(topic: string): void {
     this.#topic = topic;
     this.#field = 'key';

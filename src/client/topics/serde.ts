@@ -7,31 +7,35 @@ import type { DecodeContext, EncodeContext } from './serde-context.ts';
 
 /**
  * Turns values into bytes and back (Kafka's `Serializer` and `Deserializer`). `encode` may return a
- * string, which is written as UTF-8 into the batch, without a copy in between. It throws a
- * `TypeError` or `RangeError` for a value that it cannot encode. `decode` is called when the record
- * is delivered, with a view into the fetched batch, which it must not keep or change. Whatever
- * `decode` throws becomes the `cause` of a `SERDE` error, which names the record.
+ * string, which is written into the batch as UTF-8 without an intermediate copy. `encode` throws a
+ * `TypeError` or `RangeError` for a value that the serde cannot encode. `decode` is called when the
+ * record is delivered, with a view into the fetched batch; `decode` must not keep or change the
+ * view. An error that `decode` throws becomes the `cause` of a `SERDE` error, which names the
+ * record.
  *
- * Both are synchronous. A serde that has to look something up first, as the schema of a record,
- * says so with `context.waitFor(promise)`, and is called again then. Both may be called more than
- * once for a record.
+ * Both methods are synchronous. A serde that has to look up a schema or another value first calls
+ * `context.waitFor(promise)`; tablog calls the method again when the promise has resolved. Both
+ * methods may therefore be called more than once for a record.
  *
- * `I`: the type that `encode` takes, where that is wider than the type that `decode` returns.
+ * `I`: the type that `encode` takes, where `encode` takes a wider type than `decode` returns.
  */
 export interface Serde<T, I = T> {
   encode(value: I, context: EncodeContext): Uint8Array | string;
   decode(bytes: Uint8Array, context: DecodeContext): T;
 }
 
-/** A serde that needs no context, and so can be called by hand: all that tablog brings along. */
+/**
+ * A serde that needs no context, so that an application can call its methods directly. All serdes
+ * of tablog are of this type.
+ */
 export interface SimpleSerde<T, I = T> extends Serde<T, I> {
   encode(value: I): Uint8Array | string;
   decode(bytes: Uint8Array): T;
 }
 
 /**
- * Any validator of the Standard Schema interface (Zod, Valibot, ArkType and others), as far as it
- * is used here. Source: https://standardschema.dev
+ * The part of the Standard Schema interface that tablog uses. Zod, Valibot, ArkType and other
+ * validators implement the interface: https://standardschema.dev
  */
 export interface StandardSchema<T> {
   readonly '~standard': {
@@ -58,8 +62,8 @@ export function string(): SimpleSerde<string> {
 }
 
 /**
- * Bytes, stored unchanged. A decoded value is a view into the fetched batch, of up to a megabyte:
- * keep a `message.clone()`.
+ * Bytes, stored unchanged. A decoded value is a view into the fetched batch, and keeps the whole
+ * batch (up to a megabyte) in memory. To keep a value, keep a `message.clone()`.
  */
 export function bytes(): SimpleSerde<Uint8Array> {
   return {
@@ -72,8 +76,8 @@ export function bytes(): SimpleSerde<Uint8Array> {
 }
 
 /**
- * JSON. With a schema every value is validated, when it is sent and when it is read; the schema
- * must be synchronous and must not transform.
+ * JSON. With a schema every value is validated, when a record is sent and when a record is read.
+ * The schema must validate synchronously and must not transform the value.
  */
 export function json<T>(schema?: StandardSchema<T>): SimpleSerde<T> {
   if (schema !== undefined && typeof schema?.['~standard']?.validate !== 'function') {
@@ -152,10 +156,10 @@ export function double(): SimpleSerde<number> {
   };
 }
 
-/** A key or value of a topic without a serde for it, as it may be sent. */
+/** The type that `send` takes as the key or value where the topic has no serde for the field. */
 export type BytesOrText = Uint8Array | string;
 
-/** The serde of a topic that names none: takes bytes or text, and returns bytes. */
+/** The default serde: takes bytes or text, and returns bytes. */
 export const plain: SimpleSerde<Uint8Array, BytesOrText> = {
   encode(value: unknown) {
     if (typeof value === 'string' || isBytes(value)) return value;
@@ -167,7 +171,7 @@ export const plain: SimpleSerde<Uint8Array, BytesOrText> = {
 function validate<T>(schema: StandardSchema<T>, value: unknown): T {
   const result = schema['~standard'].validate(value);
   if (isPromise(result)) {
-    result.then(undefined, () => {}); // refused, whatever it resolves to
+    result.then(undefined, () => {}); // the result is not used
     throw new TypeError(
       'the schema validates asynchronously, and json() takes only synchronous ones',
     );

@@ -10,114 +10,121 @@ import type { UntimedStatus } from '../status/log-status.ts';
 import type { Connection } from '../connection/connection.ts';
 
 /**
- * Bounds how late a change of topics is noticed when its hint is lost (Kafka's
- * `metadata.max.age.ms`).
+ * The age at which the topics are read again, in milliseconds (Kafka's `metadata.max.age.ms`). The
+ * age bounds how late a tab notices a change of topics whose hint was lost.
  */
 export const METADATA_MAX_AGE_MS: number = 30_000;
 
-/** A read of all topics under way. */
-interface Reading {
+/** A read of all topics that is in flight. */
+interface MetadataRead {
   /** The value of `#changes` when the read began. */
   readonly changes: number;
   readonly done: Promise<void>;
 }
 
 /**
- * The topics as a tab knows them (Kafka's `ProducerMetadata`). A known topic is never forgotten:
- * what is known goes stale, and is read again. When it is merely old, calls use it while the read
- * runs in the background; after a hint that topics have changed, calls wait for the read, unless
- * the page is leaving.
+ * A tab's cache of all topics (Kafka's `Metadata`). A topic stays in the cache until a newer read
+ * replaces the cache. When the cache is merely old, calls use the cached topics while a read runs
+ * in the background. After a hint that topics have changed, calls wait for the read, unless the
+ * page is leaving.
  */
 export class TopicMetadata {
   readonly #connection: Connection;
   readonly #channel: HintChannel;
   readonly #listeners = new Set<() => void>();
   readonly #warn: (status: UntimedStatus) => void;
-  readonly #toldMissing = new Set<string>();
+  readonly #reportedMissing = new Set<string>();
   #topics: ReadonlyMap<string, TopicInfo> = new Map();
-  /** When the topics were read, in milliseconds since 1970; `undefined`: not yet. */
+  /**
+   * The time of the last read, in milliseconds since 1970; `undefined`: the topics were never read.
+   */
   #readAt: number | undefined;
-  /** The number of hints so far that topics have changed. */
+  /** The number of known changes of topics: hints, and topics that turned out to be wrong. */
   #changes = 0;
   /** The value of `#changes` that `#topics` includes. */
-  #seen = 0;
-  #reading: Reading | undefined;
-  /** The read after the one under way; one covers all changes that come meanwhile. */
+  #includedChanges = 0;
+  #inFlight: MetadataRead | undefined;
+  /**
+   * The read that follows the read in flight. One queued read covers all changes until it begins.
+   */
   #queued: Promise<void> | undefined;
   /** Resolves when the page begins to leave. */
   #leaving: Deferred = deferred();
 
   /**
-   * `warn` tells the application's developer of a topic that is missing. Default: on the console.
+   * `warn` reports a missing topic to the developer of the application. Default: `console.warn`.
    */
   constructor(
     log: string,
     connection: Connection,
     warn: (status: UntimedStatus) => void = (status) => {
-      // oxlint-disable-next-line eslint/no-console -- said to developers, once a topic
+      // oxlint-disable-next-line eslint/no-console -- a warning for developers, once for each topic
       console.warn(lazyLogStatuses.mustGet().lineOf(log, status)[1]);
     },
   ) {
     this.#warn = warn;
     this.#connection = connection;
-    const heard = (data: unknown): void => {
+    const onHint = (data: unknown): void => {
       const { kind } = (data ?? {}) as Partial<Hint>;
       if (kind === 'topics') this.forget();
-      else if (kind === 'deleted') connection.heardOfDeletion();
+      else if (kind === 'deleted') connection.checkDeleted();
     };
-    this.#channel = openHintChannel(log, heard, connection.platform.openChannel);
+    this.#channel = openHintChannel(log, onHint, connection.platform.openChannel);
     connection.closed.addEventListener('abort', () => this.#channel.close(), { once: true });
-    const leave = (): void => {
+    const onLeave = (): void => {
       this.#leaving.resolve();
       this.#leaving = deferred();
     };
-    connection.page.onLeave(leave, connection.closed);
+    connection.page.onLeave(onLeave, connection.closed);
   }
 
   /**
-   * The topic as last read, for callers that cannot wait because of age; `undefined` if topics have
-   * changed since.
+   * The topic as last read, for callers that do not wait because of mere age; `undefined` if topics
+   * have changed since the read.
    */
   get(name: string): TopicInfo | undefined {
     this.checkAge();
     return this.#isStale ? undefined : this.#topics.get(name);
   }
 
-  /** The topic as last read, whatever has happened since: its id fences records sent to it. */
+  /**
+   * The topic as last read, even if topics have changed since. A stale topic does no harm to
+   * `send`: the broker refuses the id of a topic that was deleted or created again.
+   */
   lastKnown(name: string): TopicInfo | undefined {
     return this.#topics.get(name);
   }
 
-  /** Has topics read in the background where the last read is too old or failed. */
+  /** Starts a read in the background where the last read is too old or failed. */
   checkAge(): void {
     if (this.#readAt === undefined && this.#changes === 0) return; // no call has needed a topic yet
     const { aborted } = this.#connection.closed;
-    if (!this.isCurrent && this.#reading === undefined && !aborted) this.#refresh();
+    if (!this.isCurrent && this.#inFlight === undefined && !aborted) this.#refresh();
   }
 
-  /** Whether the topics are neither old nor said to have changed. */
+  /** Whether the cache is neither old nor followed by a hint of a change. */
   get isCurrent(): boolean {
     if (this.#readAt === undefined || this.#isStale) return false;
     return this.#connection.clock.now() - this.#readAt < METADATA_MAX_AGE_MS;
   }
 
   /**
-   * Takes the topics that came with the opening of the log; a change that was heard of meanwhile
-   * may be newer.
+   * Takes the topics that `openLog` returned. A hint that arrived during the call may be newer than
+   * these topics, so the hint still counts.
    */
   opened(topics: readonly TopicInfo[]): void {
-    this.#know(topics, 0);
+    this.#update(topics, 0);
   }
 
-  /** All topics, known or looked up. */
+  /** All topics, from the cache or read now. */
   async list(): Promise<readonly TopicInfo[]> {
     if (!this.isCurrent) await this.#fresh();
     return [...this.#topics.values()];
   }
 
   /**
-   * The topic, known or looked up; as last read where the page leaves or topics cannot be read now.
-   * Throws `UNKNOWN_TOPIC`.
+   * The topic, from the cache or read now. Where the page is leaving, or the read fails, the result
+   * is the topic of the stale cache. Throws `UNKNOWN_TOPIC`.
    */
   async load(name: string): Promise<TopicInfo> {
     const known = this.lastKnown(name);
@@ -136,66 +143,72 @@ export class TopicMetadata {
     });
   }
 
-  /** Marks the topics as changed, or as wrong: calls wait until they have been read. */
+  /**
+   * Marks the cache as stale, because topics have changed or the broker refused a topic's id. Calls
+   * wait until the topics have been read again.
+   */
   forget(): void {
     this.#changes++;
     if (!this.#connection.closed.aborted) this.#refresh();
   }
 
-  /** Calls `listener` each time topics were read; returns a function that ends it. */
+  /**
+   * Calls `listener` after each read of the topics; returns a function that removes the listener.
+   */
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  /** Warns, once a topic, that a consumer waits for a topic that does not exist. */
-  tellMissing(name: string): void {
-    if (this.#toldMissing.has(name)) return;
-    this.#toldMissing.add(name);
+  /** Warns that a consumer waits for a topic that does not exist; once for each topic. */
+  warnOfMissing(name: string): void {
+    if (this.#reportedMissing.has(name)) return;
+    this.#reportedMissing.add(name);
     const status = { type: 'topicMissing', topic: name } as const;
     this.#connection.observer?.emit(status);
     this.#warn(status);
   }
 
   get #isStale(): boolean {
-    return this.#seen < this.#changes;
+    return this.#includedChanges < this.#changes;
   }
 
   #refresh(): void {
-    this.#fresh().catch(() => {}); // a call that needs a topic asks again, and reports
+    this.#fresh().catch(() => {}); // a call that needs a topic reads again, and reports the error
   }
 
   /**
-   * Resolves when all changes so far are included. At most one read is under way, and one queued.
+   * Resolves when the cache includes all changes so far. At most one read is in flight, and one is
+   * queued.
    */
   #fresh(): Promise<void> {
-    if (this.#reading === undefined) return this.#read();
-    if (this.#reading.changes === this.#changes) return this.#reading.done;
+    if (this.#inFlight === undefined) return this.#read();
+    if (this.#inFlight.changes === this.#changes) return this.#inFlight.done;
     const next = (): Promise<void> => {
       this.#queued = undefined;
       return this.#fresh();
     };
-    return (this.#queued ??= this.#reading.done.then(next, next));
+    return (this.#queued ??= this.#inFlight.done.then(next, next));
   }
 
   #read(): Promise<void> {
     const changes = this.#changes;
-    const reading = async (): Promise<void> => {
+    const read = async (): Promise<void> => {
       try {
-        this.#know(await this.#connection.call('listTopics', null), changes);
+        this.#update(await this.#connection.call('listTopics', null), changes);
       } finally {
-        this.#reading = undefined;
+        this.#inFlight = undefined;
       }
       for (const listener of this.#listeners) listener();
     };
-    const done = reading();
-    this.#reading = { changes, done };
+    const done = read();
+    this.#inFlight = { changes, done };
     return done;
   }
 
-  #know(topics: readonly TopicInfo[], changes: number): void {
+  #update(topics: readonly TopicInfo[], changes: number): void {
     this.#topics = new Map(topics.map((topic) => [topic.name, topic]));
     this.#readAt = this.#connection.clock.now();
-    this.#seen = changes;
+    this.#includedChanges = changes;
   }
 }

@@ -14,27 +14,33 @@ import { contradiction } from '../../protocol/topic-rules.ts';
 import { plain } from './serde.ts';
 import type { BytesOrText, Serde } from './serde.ts';
 
-/** The options of a topic: `createTopics` sets those of `TopicConfig` that are given. */
+/**
+ * The options of `topic()`. `createTopics` passes the options of `TopicConfig` on to the broker.
+ */
 export interface TopicOptions<K, V, KI = K, VI = V> extends TopicConfigChanges {
   /**
-   * The serde of keys. Default: takes bytes, and text, which is written as UTF-8; returns bytes.
+   * The serde of keys. Default: a serde that takes bytes and text, writes text as UTF-8, and
+   * returns bytes.
    */
   readonly key?: Serde<K, KI>;
   /**
-   * The serde of values. Default: takes bytes, and text, which is written as UTF-8; returns bytes.
+   * The serde of values. Default: a serde that takes bytes and text, writes text as UTF-8, and
+   * returns bytes.
    */
   readonly value?: Serde<V, VI>;
   /**
-   * How many partitions `createTopics` makes: 1 to 1000, default 1. Records of one key stay in one
-   * partition, and so in order; partitions are what tabs can share the work by. More can be created
-   * later (`createPartitions`), which moves keys to other partitions.
+   * The number of partitions that `createTopics` makes: 1 to 1000, default 1. Records of one key
+   * are in one partition, and so stay in order. A group shares the work of a topic by partitions,
+   * so more partitions let more tabs work. `createPartitions` adds partitions later, but keys then
+   * map to other partitions.
    */
   readonly partitions?: number;
 }
 
 /**
- * A topic's name together with the types and serdes of its keys and values: as they are read (`K`,
- * `V`), and as they may be sent (`KI`, `VI`), which without a serde are more.
+ * A topic's name together with the types and serdes of its keys and values. `K` and `V` are the
+ * types that consumers read. `KI` and `VI` are the types that `send` takes; without a serde these
+ * are wider.
  */
 export interface Topic<N extends string = string, K = unknown, V = unknown, KI = K, VI = V> {
   readonly name: N;
@@ -44,26 +50,30 @@ export interface Topic<N extends string = string, K = unknown, V = unknown, KI =
   readonly config: TopicConfigChanges;
 }
 
-/** What `alterTopics` can change of a topic. */
+/** The configuration that `alterTopics` can change. A topic's `storage` never changes. */
 export type TopicChanges = Omit<TopicConfigChanges, 'storage'>;
 
-/** A typed topic, or the name of one whose keys and values are bytes or text. */
+/** A typed topic, or the name of a topic with keys and values of bytes or text. */
 export type TopicLike = Topic | string;
 
-/** What a record's key may be, for `send`. */
+/** The type of a record's key in `send`. */
 export type KeyInput<T> =
   T extends Topic<string, unknown, unknown, infer KI, never> ? KI : BytesOrText;
-/** What a record's value may be, for `send`. */
+/** The type of a record's value in `send`. */
 export type ValueInput<T> =
   T extends Topic<string, unknown, unknown, never, infer VI> ? VI : BytesOrText;
 
-/** The type that a topic takes where its serde names none; without a serde, bytes and text. */
+/**
+ * The type that `send` takes where the serde has no input type of its own; without a serde, bytes
+ * and text.
+ */
 type DefaultInput<T> = [T] extends [Uint8Array] ? BytesOrText : T;
 
 const MAX_RECORD_BYTES = 16 * 1024 * 1024;
 
 /**
- * Describes a topic. Nothing is created: pass it to `admin.createTopics`, `send` and `consumer`.
+ * Describes a topic, for `admin.createTopics`, `send` and `consumer`. The call itself creates no
+ * topic in the log.
  *
  * Throws a `TypeError` for a name outside `[A-Za-z0-9._-]{1,200}` or an unknown option, and a
  * `RangeError` for a number out of bounds.
@@ -83,7 +93,10 @@ export function topic<
   return { name, key: key as Serde<K, KI>, value: value as Serde<V, VI>, partitions, config };
 }
 
-/** The configuration for `alterTopics`, checked. */
+/**
+ * The configuration for `alterTopics`. Throws a `TypeError` or a `RangeError` for an option that
+ * breaks a rule.
+ */
 export function checkConfig(options: TopicChanges): TopicChanges {
   return checkEach<TopicChanges>('the config of alterTopics()', options, CHANGE_CHECKS);
 }
@@ -131,11 +144,14 @@ function checkBound(what: string, bound: unknown): void {
   if (bound !== null) checkInteger(what, bound, 1);
 }
 
-/** A `TopicLike` as a topic: a plain name takes bytes and text, and gives bytes. */
+/**
+ * A `TopicLike` as a `Topic`. A plain name gets the serde that takes bytes and text, and returns
+ * bytes.
+ */
 export function asTopic(topicLike: TopicLike): Topic {
   if (typeof topicLike === 'object' && topicLike !== null) {
     const { name, key, value, config } = topicLike;
-    // By its shape: a page may have two copies of tablog.
+    // The check is by shape, not by class, because a page may have two copies of tablog.
     if (!isSerde(key) || !isSerde(value) || typeof config !== 'object') {
       const call = `topic(${show(name ?? 'name')}, { … })`;
       const meant = 'messages' in topicLike ? ': did you mean sendBatch(topic, records)?' : '';

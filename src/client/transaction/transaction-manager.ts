@@ -27,28 +27,36 @@ export interface TransactionManagerOptions {
   readonly closing: AbortSignal;
 }
 
-/** Who writes, and the numbers of its batches. */
-interface Writing extends ProducerIdentity {
+/** A producer's id and epoch, and the sequences of its batches by partition. */
+interface SequencedProducer extends ProducerIdentity {
   readonly sequences: Map<string, BatchSequencer>;
 }
 
 /**
- * Runs a producer's transactions. Each is one request and one transaction of the store; they are
- * stored one after the other, so that their batches can be numbered.
+ * Runs a producer's transactions (Kafka's `TransactionManager`). Each transaction is one request to
+ * the broker and one transaction of the store. The transactions of a producer are stored one after
+ * the other, because their batches have consecutive sequences.
  */
 export class TransactionManager {
   readonly #options: TransactionManagerOptions;
-  #writing: Promise<Writing> | undefined;
-  #last: Promise<unknown> = Promise.resolve();
-  /** Who holds the transactional id: only the holder may renew it (KIP-360). */
+  #producer: Promise<SequencedProducer> | undefined;
+  #lastStored: Promise<unknown> = Promise.resolve();
+  /**
+   * The id by which the broker recognizes this manager as the holder of the transactional id. Only
+   * the current holder may get a new epoch:
+   * https://cwiki.apache.org/confluence/display/KAFKA/KIP-360.
+   */
   readonly #holder = randomId();
-  /** It, as soon as it has the id. */
-  #seen: TransactionalHolder | null = null;
+  /**
+   * This manager's last answer of `initProducer`; null: the manager does not hold the transactional
+   * id yet.
+   */
+  #held: TransactionalHolder | null = null;
   readonly #open = new Set<Transaction>();
 
   constructor(options: TransactionManagerOptions) {
     this.#options = options;
-    // One listener for all of them: Node warns of more than ten.
+    // One listener serves all transactions, because Node warns of more than ten listeners.
     options.closing.addEventListener('abort', () => {
       const why = closed('producer', options.connection.closed);
       for (const transaction of this.#open) Transaction.end(transaction, why);
@@ -57,14 +65,14 @@ export class TransactionManager {
 
   async run<R>(
     work: (transaction: Transaction) => R | PromiseLike<R>,
-    given?: AbortSignal,
+    callerSignal?: AbortSignal,
   ): Promise<TransactionResult<R>> {
     const { connection, options, closing } = this.#options;
     const { clock } = connection;
-    // Whoever had the transactional id is fenced from now on.
-    await abortable(given, this.#begin());
+    // From here on the previous holder of the transactional id is fenced.
+    await abortable(callerSignal, this.#begin());
     if (closing.aborted) throw closed('producer', connection.closed);
-    given?.throwIfAborted();
+    callerSignal?.throwIfAborted();
     const { maxTransactionBytes, transactionTimeoutMs } = options;
     const transaction = new Transaction({
       log: connection.log,
@@ -72,26 +80,26 @@ export class TransactionManager {
       now: () => clock.now(),
     });
     const { signal } = transaction;
-    const over = new Promise<never>((_, reject) => {
+    const ended = new Promise<never>((_, reject) => {
       signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
     });
     const began = clock.now();
     const expire = (): void => Transaction.end(transaction, timedOut(transactionTimeoutMs));
     const cancel = clock.after(transactionTimeoutMs, expire);
     this.#open.add(transaction);
-    const abort = (): void => Transaction.end(transaction, given!.reason);
-    given?.addEventListener('abort', abort);
+    const abort = (): void => Transaction.end(transaction, callerSignal!.reason);
+    callerSignal?.addEventListener('abort', abort);
     try {
-      const result = await Promise.race([Promise.resolve(transaction).then(work), over]);
+      const result = await Promise.race([Promise.resolve(transaction).then(work), ended]);
       const encoded = Transaction.encoded(transaction);
-      if (encoded !== undefined) await Promise.race([encoded, over]);
-      // In a tab that slept timers come late.
+      if (encoded !== undefined) await Promise.race([encoded, ended]);
+      // In a tab that was suspended the timer fires late.
       if (clock.now() - began > transactionTimeoutMs) expire();
       signal.throwIfAborted();
       Transaction.end(transaction);
       const { sent, offsets } = Transaction.contentOf(transaction);
       const placements = await this.#inTurn(() => {
-        given?.throwIfAborted(); // while others were stored
+        callerSignal?.throwIfAborted(); // earlier transactions take time
         return this.#store(sent, offsets);
       });
       return { result, placements };
@@ -99,30 +107,30 @@ export class TransactionManager {
       Transaction.end(transaction, error);
       throw error;
     } finally {
-      given?.removeEventListener('abort', abort);
+      callerSignal?.removeEventListener('abort', abort);
       cancel();
       this.#open.delete(transaction);
     }
   }
 
-  /** Resolves when nothing is being stored. */
+  /** Resolves when every transaction that waits for the store, or is being stored, has settled. */
   async idle(): Promise<void> {
-    await this.#last;
+    await this.#lastStored;
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#last.then(work);
-    this.#last = result.catch(() => {});
+    const result = this.#lastStored.then(work);
+    this.#lastStored = result.catch(() => {});
     return result;
   }
 
-  #begin(): Promise<Writing> {
-    if (this.#writing === undefined) {
-      const writing = this.#identify().then((identity) => ({ ...identity, sequences: new Map() }));
-      writing.catch(() => (this.#writing = undefined));
-      this.#writing = writing;
+  #begin(): Promise<SequencedProducer> {
+    if (this.#producer === undefined) {
+      const producer = this.#identify().then((identity) => ({ ...identity, sequences: new Map() }));
+      producer.catch(() => (this.#producer = undefined));
+      this.#producer = producer;
     }
-    return this.#writing;
+    return this.#producer;
   }
 
   async #identify(): Promise<ProducerIdentity> {
@@ -130,14 +138,15 @@ export class TransactionManager {
     if (transactionalId === undefined) return { id: randomProducerId(), epoch: 0 };
     const { connection } = this.#options;
     const holder = this.#holder;
-    let seen = this.#seen;
-    // Compare and set: the answer names who has the id, and the next call takes it from that one.
+    let seen = this.#held;
+    // Compare and set: each answer names the current holder, and the next request takes the id from
+    // that holder.
     do {
       const request = { transactionalId, holder, seen };
       const init = (): Promise<TransactionalHolder> => connection.call('initProducer', request);
-      seen = await retry(connection, { deliveryTimeoutMs }, init); // the holder may ask repeatedly
+      seen = await retry(connection, { deliveryTimeoutMs }, init); // safe for the holder
     } while (seen.holder !== holder);
-    this.#seen = seen;
+    this.#held = seen;
     return seen;
   }
 
@@ -151,14 +160,15 @@ export class TransactionManager {
       const offsets = delivered.flatMap((each) => transactionOffsets(each) ?? []);
       let isStored = false;
       try {
-        const places = await this.#send(batches, offsets);
+        const results = await this.#send(batches, offsets);
         isStored = true;
-        batches.forEach((batch, i) => batch.settle(places[i]!));
+        batches.forEach((batch, i) => batch.settle(results[i]!));
       } finally {
         for (const each of offsets) each.ended(isStored);
       }
     };
-    // Behind the commits that are in flight, so that none is overtaken.
+    // Each committer waits for its commits in flight, so that the transaction overtakes none. All
+    // transactions lock the committers in one order, so that two transactions cannot deadlock.
     const committers = [...new Set(delivered.flatMap((each) => each[0]?.progress.committer ?? []))];
     const inOrder = committers
       .sort((a, b) => a.order - b.order)
@@ -167,27 +177,30 @@ export class TransactionManager {
     return placements;
   }
 
-  /** The records in batches, one a partition; they tell `placements` what became of them. */
+  /**
+   * The records in batches, one for each partition. Each stored record sets its place in
+   * `placements`.
+   */
   async #pack(sent: readonly SentRecord[], placements: RecordMetadata[]): Promise<SealedBatch[]> {
     const { connection, topicMetadata, options, random } = this.#options;
     const batches: SealedBatch[] = [];
-    const writers = new Map<string, TopicAccumulator>();
+    const topics = new Map<string, TopicAccumulator>();
     const accumulators = new Set<{ seal(): void }>();
     for (const [index, { topic, record }] of sent.entries()) {
-      const writer =
-        writers.get(topic) ??
+      const topicAccumulator =
+        topics.get(topic) ??
         new TopicAccumulator(topicMetadata.get(topic) ?? (await this.#load(topic)), {
           batchBytes: options.maxTransactionBytes,
           partitioner: options.partitioner,
           random,
-          newDelivery: () => new Delivery(connection.clock, 0), // they are delivered as a whole
-          producerId: undefined, // batches are numbered when it is their turn
+          newDelivery: () => new Delivery(connection.clock, 0), // `#send` has its own
+          producerId: undefined, // sequences are assigned right before the request
           onSealed: (batch) => batches.push(batch),
         });
-      writers.set(topic, writer);
-      if (!writer.accepts(record)) writer.update(await this.#load(topic));
-      writer.check(record);
-      const accumulator = writer.choose(record);
+      topics.set(topic, topicAccumulator);
+      if (!topicAccumulator.accepts(record)) topicAccumulator.update(await this.#load(topic));
+      topicAccumulator.check(record);
+      const accumulator = topicAccumulator.choose(record);
       accumulators.add(accumulator);
       const sink = (_: number, result: RecordMetadata | Error): void => {
         if (!(result instanceof Error)) placements[index] = result;
@@ -204,7 +217,7 @@ export class TransactionManager {
     return retry(connection, { deliveryTimeoutMs }, () => topicMetadata.load(topic));
   }
 
-  /** Sends until it is known what became of it, as long as `deliveryTimeoutMs` allows. */
+  /** Sends the transaction until its outcome is known, for `deliveryTimeoutMs` at the most. */
   async #send(
     batches: readonly SealedBatch[],
     offsets: readonly TransactionOffsets[],
@@ -227,21 +240,23 @@ export class TransactionManager {
     const delivery = new Delivery(clock, deliveryTimeoutMs);
     const passes = (error: unknown): boolean => delivery.failed(toTablogError(error));
     const send = async (): Promise<Response<'transact'>> => {
-      const writing = await this.#number(batches);
+      const producer = await this.#number(batches);
       const policy = { isRetried: passes, deliveryTimeoutMs, atOnce: 1 };
       try {
         return await retry(connection, policy, async () => {
           if (delivery.isLost) throw delivery.error;
           delivery.sent();
-          return connection.call('transact', request(writing));
+          return connection.call('transact', request(producer));
         });
       } catch {
-        this.#writing = undefined; // the next numbers are of another identity, or of its next epoch
+        this.#producer = undefined; // the next one has another id or epoch
         throw delivery.error;
       }
     };
-    // A partition that has forgotten the producer refuses the numbers of a transaction that was
-    // certainly not stored: new numbers begin at 0, which it takes.
+    // A partition that has dropped the producer's state refuses the sequences
+    // (`OUT_OF_ORDER_SEQUENCE`). Where no answer was lost, the transaction is certainly not stored.
+    // The retry then gets a new id or epoch, whose sequences begin at 0; the partition accepts such
+    // sequences.
     const isRetried = (error: unknown): boolean =>
       error === delivery.failure && delivery.failure?.code === 'OUT_OF_ORDER_SEQUENCE';
     try {
@@ -252,20 +267,20 @@ export class TransactionManager {
     }
   }
 
-  /** Numbers the batches; tells who writes them. */
-  async #number(batches: readonly SealedBatch[]): Promise<Writing> {
-    const writing = await this.#begin();
-    for (const batch of batches) sequenceOf(writing, batch).number(batch);
-    return writing;
+  /** Assigns sequences to the batches. Resolves with the producer whose sequences these are. */
+  async #number(batches: readonly SealedBatch[]): Promise<SequencedProducer> {
+    const producer = await this.#begin();
+    for (const batch of batches) sequenceOf(producer, batch).number(batch);
+    return producer;
   }
 }
 
-function sequenceOf(writing: Writing, { accumulator }: SealedBatch): BatchSequencer {
+function sequenceOf(producer: SequencedProducer, { accumulator }: SealedBatch): BatchSequencer {
   const key = `${accumulator.topic.id}/${accumulator.partition}`;
-  const known = writing.sequences.get(key);
+  const known = producer.sequences.get(key);
   if (known !== undefined) return known;
-  const made = new BatchSequencer(writing);
-  writing.sequences.set(key, made);
+  const made = new BatchSequencer(producer);
+  producer.sequences.set(key, made);
   return made;
 }
 

@@ -7,28 +7,31 @@ import type { LostPartition } from '../fetch/assigned-partitions.ts';
 import type { PartitionProgress } from '../message/partition-progress.ts';
 import { asTopic } from '../topics/topic.ts';
 
-/** What a transaction is to commit of a partition, as of the call of `commitOffsets`. */
+/** The offset that a transaction commits for a partition, as of the call of `commitOffsets`. */
 export interface TransactionOffset {
   readonly progress: PartitionProgress;
   readonly offset: number;
   readonly metadata: string;
-  /** The partition's, at the call. */
+  /** The partition's `seekVersion` at the call. */
   readonly seekVersion: number;
-  /** The offsets that the application named; none where it left them to the consumer. */
+  /**
+   * The offsets that the application named; empty: the offset is the consumer's delivered position.
+   */
   readonly named: readonly number[];
 }
 
 /** The offsets of one consumer that a transaction commits. */
 export interface TransactionOffsets {
   readonly commit: CommitRequest;
-  /** Called when the outcome is known: stored or not. */
+  /** Called when the outcome of the transaction is known. */
   ended(isStored: boolean): void;
 }
 
 /**
- * What a consumer has delivered of each of its partitions. Throws `FENCED` where a partition was
- * taken away with messages that would be committed, and a `TypeError` while several messages are in
- * the application's hands: the transaction may mean one of them.
+ * The delivered position of each of the consumer's partitions. Throws `FENCED` where a partition
+ * was taken away with messages that the call would commit. Throws a `TypeError` while the
+ * application has several messages in hand, because the transaction may be about one of these
+ * messages alone.
  */
 export function deliveredOffsets(consumer: ConsumerInternals): TransactionOffset[] {
   checkLost(consumer, () => true);
@@ -43,10 +46,11 @@ export function deliveredOffsets(consumer: ConsumerInternals): TransactionOffset
 }
 
 /**
- * The offsets that the application names, in addition to those of earlier calls. Of one partition
- * the highest is committed; each of the others says that the message before it is part of the
- * transaction, too. Throws a `TypeError` where a message would be passed over, a `RangeError`
- * beyond the next message, `FENCED` where the partition was taken away, and `NOT_ASSIGNED`.
+ * The offsets that the application names, together with the offsets of earlier calls. Of several
+ * offsets of a partition, the highest is committed, and each lower offset marks the message before
+ * the offset as part of the transaction. Throws a `TypeError` for an offset that passes over a
+ * message in hand, a `RangeError` for an offset beyond the next message, `FENCED` where the
+ * partition was taken away, and `NOT_ASSIGNED`.
  */
 export function namedOffsets(
   consumer: ConsumerInternals,
@@ -63,7 +67,7 @@ export function namedOffsets(
     const { position, progress } = consumer.readers.mustGet(where);
     const what = `commitOffsets() of offset ${offset} of partition ${where.partition}`;
     if (offset > position) throw new RangeError(`${what}: the next message is ${position}`);
-    // Messages that are collected for a batch are before the position, and not delivered yet.
+    // Messages that `run()` collects for a batch are before the position, but not delivered yet.
     const own = offsetOf(progress!, Math.min(offset, progress!.delivered), metadata);
     const before = offsets.get(progress!);
     const named = before?.named ?? [];
@@ -81,11 +85,15 @@ export function namedOffsets(
   return [...offsets.values()];
 }
 
-/** Begins the commit, in a transaction that starts now; `undefined`: there is nothing to commit. */
+/**
+ * Begins the commit of the offsets in a transaction that is about to be sent; `undefined`: no
+ * offset is left to commit.
+ */
 export function transactionOffsets(
   offsets: readonly TransactionOffset[],
 ): TransactionOffsets | undefined {
-  // A named offset that is committed already is sent nevertheless, for the fence of its partition.
+  // A named offset that is committed already is sent as well, because the broker then checks that
+  // the member still has the partition, and fences the transaction if not.
   const current = offsets
     .filter(isCurrent)
     .filter(({ progress, offset, named }) => named.length > 0 || offset > progress.committed);
@@ -104,7 +112,9 @@ export function transactionOffsets(
   };
 }
 
-/** False where a seek came after the call: what was delivered before is delivered again. */
+/**
+ * False where a seek followed the call of `commitOffsets`: the seek delivers the messages again.
+ */
 function isCurrent({ progress, seekVersion }: TransactionOffset): boolean {
   return progress.state.seekVersion === seekVersion;
 }
@@ -114,7 +124,10 @@ function offsetOf(progress: PartitionProgress, offset: number, metadata = ''): T
   return { progress, offset, metadata, seekVersion, named: [] };
 }
 
-/** Throws `FENCED` where one of `which` was taken away with messages that would be committed. */
+/**
+ * Throws `FENCED` where a partition of `which` was taken away with messages that the call would
+ * commit.
+ */
 function checkLost(
   { readers, commitsItself }: ConsumerInternals,
   which: (lost: LostPartition) => boolean,
@@ -122,7 +135,8 @@ function checkLost(
   const taken = readers.lost.find(
     (lost) => which(lost) && (!lost.progress.isIdle || !commitsItself),
   );
-  // A message that is still in hand may be tried again; every other loss is told once.
+  // A loss with messages in hand stays, because the application may try the messages again. Every
+  // other loss is reported once.
   readers.forgetLost((lost) => which(lost) && lost.progress.isIdle);
   if (taken !== undefined) throw taken.progress.lostError();
 }

@@ -24,20 +24,20 @@ import type { KeyInput, TopicLike, ValueInput } from '../topics/topic.ts';
 import { outgoing, withOwnBytes } from '../accumulator/topic-accumulator.ts';
 import type { OutgoingRecord } from '../accumulator/topic-accumulator.ts';
 
-/** What became of a transaction. */
+/** The result of a stored transaction. */
 export interface TransactionResult<R> {
-  /** What the function returned. */
+  /** The value that the function returned. */
   readonly result: R;
-  /** Where each record was stored, in the order in which they were sent. */
+  /** The place of each stored record, in the order of the calls of `send`. */
   readonly placements: readonly RecordMetadata[];
 }
 
 export interface TransactionContext {
-  /** The name of the producer's log. */
+  /** The name of the producer's log. A consumer of another log is refused. */
   readonly log: string;
-  /** Bytes of all records. */
+  /** The most bytes of all records together. */
   readonly maxBytes: number;
-  /** The time for records without one, in milliseconds since 1970. */
+  /** The timestamp of records that have none, in milliseconds since 1970. */
   readonly now: () => number;
 }
 
@@ -47,7 +47,7 @@ export type TransactionRecord<T extends TopicLike> = Omit<
   'expectedOffset'
 >;
 
-/** What a transaction is to store of one topic's record. */
+/** A record of a transaction, encoded, with the name of its topic. */
 export interface SentRecord {
   readonly topic: string;
   readonly record: OutgoingRecord;
@@ -55,27 +55,29 @@ export interface SentRecord {
 
 interface Sent {
   readonly topic: string;
-  /** `undefined`: its serdes wait. */
+  /** `undefined`: a serde of the record waits. */
   record: OutgoingRecord | undefined;
 }
 
 /**
- * Records and offsets that are stored together, or not at all. Handed to the function that
- * `producer.transaction` runs; nothing leaves the tab before that function has returned.
+ * Records and offsets that are stored together, or not at all. `producer.transaction` passes a
+ * transaction to its function. No record and no offset leaves the tab before that function has
+ * returned.
  */
 export class Transaction {
   readonly #options: TransactionContext;
   readonly #ending = new AbortController();
   readonly #sent: Sent[] = [];
-  /** Records whose serdes wait; each promise resolves when its record is encoded. */
+  /** The records whose serdes wait; each promise resolves when its record is encoded. */
   readonly #unencoded = new Map<Sent, Promise<void>>();
   #hasReturned = false;
   /**
-   * The offsets of each consumer, by member, because there may be several Proxies of one consumer.
+   * The offsets to commit of each consumer. The key is the member, because an application may have
+   * several Proxies of one consumer.
    */
   readonly #offsets = new Map<string, readonly TransactionOffset[]>();
   #bytes = 0;
-  /** Why it is not stored. */
+  /** The reason why the transaction is not stored. */
   #failure: unknown;
 
   constructor(options: TransactionContext) {
@@ -84,27 +86,29 @@ export class Transaction {
   }
 
   /**
-   * Aborts when nothing can be added any more: the function has returned, and what it sent is about
-   * to be stored; or the transaction was aborted, has timed out, or its producer closes.
+   * Aborts when the transaction takes no more records and offsets. Either the function has returned
+   * and the transaction is about to be stored, or the transaction was aborted, has timed out, or
+   * its producer closes.
    */
   get signal(): AbortSignal {
     return this.#ending.signal;
   }
 
   /**
-   * Adds a record. Throws a `TypeError` or `RangeError` for one that cannot be encoded or has an
-   * `expectedOffset`, and a `TablogError`: `TRANSACTION_TOO_LARGE`, `INVALID_TXN_STATE` when the
+   * Adds a record. Throws a `TypeError` or `RangeError` for a record that cannot be encoded or has
+   * an `expectedOffset`, and a `TablogError`: `TRANSACTION_TOO_LARGE`; `INVALID_TXN_STATE` when the
    * transaction is over.
    *
-   * What the topic has to say is known at the end, and rejects `transaction()`: `UNKNOWN_TOPIC`,
-   * `RECORD_TOO_LARGE`, `INVALID_RECORD`, `TOPIC_IN_MEMORY`, a `RangeError` for the partition. So
-   * is what becomes of a record whose serde waits for something: `SERDE` where that fails.
+   * The rules of the topic are checked when the function has returned, and an error rejects
+   * `transaction()`: `UNKNOWN_TOPIC`, `RECORD_TOO_LARGE`, `INVALID_RECORD`, `TOPIC_IN_MEMORY`, a
+   * `RangeError` for the partition. The same holds for a serde that waits for a promise: `SERDE`
+   * where the promise rejects.
    */
   send<T extends TopicLike>(topic: T, record: TransactionRecord<T>): void {
     this.#mustBeOpen('send()', arguments[2]);
-    const of = asTopic(topic);
+    const known = asTopic(topic);
     const now = this.#options.now();
-    const encode = (): RecordParts => encodeRecord(of, record, now);
+    const encode = (): RecordParts => encodeRecord(known, record, now);
     const { expectedOffset } = record as Partial<ProducerRecord<unknown, unknown>>;
     if (expectedOffset !== undefined) {
       const rule = 'a record of a transaction has no expectedOffset: send it with producer.send()';
@@ -112,10 +116,10 @@ export class Transaction {
     }
     const { partition } = record;
     try {
-      this.#sent.push({ topic: of.name, record: this.#counted(encode(), partition) });
+      this.#sent.push({ topic: known.name, record: this.#counted(encode(), partition) });
     } catch (wait) {
       if (!(wait instanceof SerdeWait)) throw wait;
-      const sent: Sent = { topic: of.name, record: undefined };
+      const sent: Sent = { topic: known.name, record: undefined };
       this.#sent.push(sent);
       const encoded = encodeLater(wait, encode).then((parts) => {
         if (this.#unencoded.has(sent)) sent.record = this.#counted(parts, partition);
@@ -125,7 +129,7 @@ export class Transaction {
     }
   }
 
-  /** Adds many records; throws as `send` does. */
+  /** Adds several records, all or none. Throws as `send` does. */
   sendBatch<T extends TopicLike>(topic: T, records: readonly TransactionRecord<T>[]): void {
     this.#mustBeOpen('sendBatch()', arguments[2]);
     checkArray('sendBatch() takes an array of records', records);
@@ -141,25 +145,27 @@ export class Transaction {
 
   /**
    * Commits offsets of a consumer in this transaction (Kafka's `sendOffsetsToTransaction`): those
-   * in `offsets`, each the next one to read, or by default everything that the consumer has
-   * delivered, the message or batch in hand included. Where the group has given a partition to
-   * another member meanwhile, the transaction fails with `FENCED` and nothing is stored.
+   * in `offsets`, each the offset of the next record to read, or by default the offsets after all
+   * delivered messages, the message or batch in hand included. Where the group has moved a
+   * partition to another member meanwhile, the transaction fails with `FENCED` and nothing is
+   * stored.
    *
    * Name the offsets where several messages are in hand, as under `run()` with a `concurrency`:
-   * there the call without them throws a `TypeError`. Handlers of batches have one batch of a
-   * partition at a time, and name the offset after it. Of several offsets of one partition the
-   * highest is committed; one that passes over a message in hand is refused, unless the message is
-   * named by an offset of its own, because that message would be lost with the tab. What is
-   * committed never goes back, but after a seek. A seek after the call leaves out the offsets of
-   * its partition.
+   * there the call without `offsets` throws a `TypeError`. A handler of batches has one batch of a
+   * partition at a time, and names the offset after the batch. Of several offsets of one partition
+   * the highest is committed. An offset that passes over a message in hand is refused, because the
+   * message would be lost if the tab died; the offset is allowed where another offset names that
+   * message. A committed offset decreases after a seek only. A seek after the call drops the call's
+   * offsets of that partition.
    *
    * Use `commit: 'manual'`, so that nothing but the transaction commits. Await each transaction,
-   * and let its error leave the loop or handler: the message then comes again. One that is caught
-   * there is passed over by the next commit.
+   * and let its error leave the loop or handler: the message is then delivered again. Where the
+   * application catches the error instead, the next commit passes over the message.
    *
    * Throws a `TypeError` for a consumer without a group or of another log, a `RangeError` for an
    * offset beyond the next message, `NOT_ASSIGNED` for a partition that the consumer does not have,
-   * `FENCED` for one that was taken away with messages in hand, and `CLOSED`, `INVALID_TXN_STATE`.
+   * `FENCED` for a partition that was taken away with messages in hand, `CLOSED`, and
+   * `INVALID_TXN_STATE`.
    */
   commitOffsets<T extends TopicFilter>(
     consumer: Consumer<T>,
@@ -188,13 +194,16 @@ export class Transaction {
     );
   }
 
-  /** Stores nothing: `producer.transaction` rejects with `TRANSACTION_ABORTED`. */
+  /**
+   * Aborts the transaction: nothing is stored, and `producer.transaction` rejects with
+   * `TRANSACTION_ABORTED`.
+   */
   abort(): void {
     this.#mustBeOpen('abort()');
     Transaction.end(this, new TablogError(TRANSACTION_ABORTED, 'abort() was called'));
   }
 
-  /** The record, on its way; its bytes count. Throws `TRANSACTION_TOO_LARGE`. */
+  /** The record with its bytes counted towards `maxBytes`. Throws `TRANSACTION_TOO_LARGE`. */
   #counted(parts: RecordParts, partition: number | undefined): OutgoingRecord {
     const bytes = this.#bytes + recordBytes(parts);
     const { maxBytes } = this.#options;
@@ -212,7 +221,7 @@ export class Transaction {
 
   #mustBeOpen(what: string, options?: unknown): void {
     if (options !== undefined) {
-      // It would be ignored without a word.
+      // `options` would have no effect, and the caller would not notice.
       throw mistake(`tx.${what} takes no options, unlike producer.${what}`, options);
     }
     if (!this.#hasReturned && !this.signal.aborted) return;
@@ -222,7 +231,8 @@ export class Transaction {
   }
 
   /**
-   * Nothing more can be added; the reason is why it is not stored.
+   * Ends the transaction: no more records and offsets can be added. `reason`: why the transaction
+   * is not stored; `undefined`: it is stored.
    * @internal
    */
   static end(transaction: Transaction, reason?: unknown): void {
@@ -231,8 +241,8 @@ export class Transaction {
   }
 
   /**
-   * The function has returned: resolves when all that it sent is encoded; `undefined` where it is.
-   * Rejects with `SERDE`.
+   * Notes that the function has returned. Resolves when all records are encoded; `undefined`: all
+   * records are encoded already. Rejects with `SERDE`.
    * @internal
    */
   static encoded(transaction: Transaction): Promise<unknown> | undefined {
@@ -242,12 +252,12 @@ export class Transaction {
   }
 
   /**
-   * What is to be stored, all of it encoded.
+   * The records and offsets to store. All records must be encoded.
    * @internal
    */
   static contentOf(transaction: Transaction): {
     readonly sent: readonly SentRecord[];
-    /** Of each consumer. */
+    /** The offsets of each consumer. */
     readonly offsets: readonly (readonly TransactionOffset[])[];
   } {
     return { sent: transaction.#sent as SentRecord[], offsets: [...transaction.#offsets.values()] };
