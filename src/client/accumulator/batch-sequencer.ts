@@ -4,19 +4,23 @@ import { stampProducer } from '../../record/batch-seal.ts';
 import type { ProducerStamp } from '../../record/batch-seal.ts';
 import { MAX_EPOCH, sequenceAfter } from '../../record/sequence.ts';
 
-/** A batch that is numbered. */
+/** A batch that gets a sequence number. */
 export interface Numbered {
   readonly bytes: Uint8Array;
   readonly recordCount: number;
-  /** Made elsewhere: its bytes stay as they are, and its number travels beside them. */
+  /**
+   * Whether the batch is raw, made by another client: its bytes stay as they are, and its sequence
+   * number travels beside the bytes.
+   */
   readonly isRaw: boolean;
-  /** How the batch was numbered last; `undefined`: not yet. */
+  /** The batch's last producer id, epoch and sequence; `undefined`: not numbered yet. */
   number: ProducerStamp | undefined;
 }
 
 /**
- * Numbers a producer's batches of one partition, so that the broker can tell one that it has seen
- * from one that is new, and refuses one before which another is missing.
+ * Numbers one producer's batches of one partition (the sequences of Kafka's `TransactionManager`).
+ * The broker recognizes a batch that it has stored before, and refuses a batch whose predecessor is
+ * missing.
  */
 export class BatchSequencer {
   #id: number;
@@ -31,19 +35,23 @@ export class BatchSequencer {
   }
 
   /**
-   * A number was lost: the batches after it are numbered anew, in the next epoch (KIP-360). Nothing
-   * that has an old number may be under way then, or the new epoch would fence it.
+   * Whether a sequence number was lost. The batches after the gap get new numbers in the next epoch
+   * (KIP-360). No batch with an old number may be in flight at that moment: the new epoch would
+   * fence it.
    */
   get isBroken(): boolean {
     return this.#isBroken;
   }
 
-  /** One of this epoch was given up that may be stored, or may be yet, by a worker that hung. */
+  /**
+   * Whether a batch of this epoch was given up that a worker may have stored. A worker that hung
+   * may also store the batch later.
+   */
   get isDoubtful(): boolean {
     return this.#isDoubtful;
   }
 
-  /** Numbers a batch; one that has its number in this epoch keeps it. */
+  /** Numbers a batch. A batch that has a number in this epoch keeps it. */
   number(batch: Numbered): void {
     if (this.#isBroken) this.#beginEpoch();
     const { number } = batch;
@@ -53,12 +61,15 @@ export class BatchSequencer {
     this.#next = sequenceAfter(this.#next, batch.recordCount);
   }
 
-  /** Nobody knows where the numbers are: all that is not settled is numbered anew. */
+  /** Starts a new epoch before the next batch: every unsettled batch gets a new number. */
   restart(): void {
     this.#isBroken = true;
   }
 
-  /** The batch will not be sent any more. `isKnown`: it was certainly not stored. */
+  /**
+   * Notes that the batch is not sent any more. `isKnown`: the batch was certainly not stored, so
+   * its number can be used again if it is the newest.
+   */
   drop({ number, recordCount }: Numbered, isKnown: boolean): void {
     if (number === undefined || number.id !== this.#id || number.epoch !== this.#epoch) return;
     if (!isKnown) this.#isDoubtful = true;

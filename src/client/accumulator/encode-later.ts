@@ -8,16 +8,16 @@ import { SerdeWait } from '../topics/serde-context.ts';
 
 const MAX_CAUSE_LENGTH = 300;
 
-/** The longest wait for what serdes look up. */
+/** The longest wait for the look-ups of serdes. */
 export interface EncodeDeadline {
   readonly clock: Clock;
   readonly timeoutMs: number;
 }
 
 /**
- * The result of `encode`, which is called again whenever what its serdes wait for has come; `first`
- * is what it waits for now. Rejects with what `encode` throws, and with `SERDE` where a wait fails,
- * or the deadline passes.
+ * The result of `encode`. Each time the promise that a serde waits for has resolved, `encode` is
+ * called again; `first` is the first wait. Rejects with the error that `encode` throws, and with
+ * `SERDE` where a wait fails or the deadline passes.
  */
 export function encodeLater<T>(
   first: SerdeWait,
@@ -27,8 +27,9 @@ export function encodeLater<T>(
   const encoded = repeat(first, encode);
   if (deadline === undefined) return encoded;
   const { clock, timeoutMs } = deadline;
-  const late = (): TablogError => notEncoded(first, new Error(`it took more than ${timeoutMs} ms`));
-  return withDeadline(clock, timeoutMs, encoded, late);
+  const timeoutError = (): TablogError =>
+    notEncoded(first, new Error(`it took more than ${timeoutMs} ms`));
+  return withDeadline(clock, timeoutMs, encoded, timeoutError);
 }
 
 async function repeat<T>(first: SerdeWait, encode: () => T): Promise<T> {

@@ -6,47 +6,50 @@ import type { RecordParts } from '../../record/batch-writer.ts';
 import { MAX_IN_FLIGHT, isAhead } from '../../record/sequence.ts';
 import type { Numbered, BatchSequencer } from './batch-sequencer.ts';
 
-/** Where a record was stored. */
+/** The place of a stored record (Kafka's `RecordMetadata`). */
 export interface RecordMetadata {
   readonly topic: string;
   readonly partition: number;
   readonly offset: number;
-  /** Milliseconds since 1970: the record's own, or the time it was stored, as the topic says. */
+  /**
+   * Milliseconds since 1970: the time of the record, or the time of the append where the topic has
+   * `timestampType: 'append'`.
+   */
   readonly timestamp: number;
 }
 
-/** Told what became of each record of a call, by its index there. */
+/** Called with the outcome of each record of a call, by the index of the record. */
 export type Sink<R extends RecordMetadata = RecordMetadata> = (
   index: number,
   result: R | Error,
 ) => void;
 
-/** The outcome of a batch: its place, or why it was not stored. */
+/** The outcome of a batch: its base offset, or the error that kept it from being stored. */
 export type BatchResult =
   | { readonly baseOffset: number; readonly appendTime: number | null }
   | TablogError;
 
-/** A batch that takes no more records, with those who wait for them. */
+/** A batch that takes no more records, with the callers that wait for its outcome. */
 export interface SealedBatch extends Numbered {
   readonly accumulator: PartitionAccumulator;
   /** @internal TypeScript before 5.7 cannot parse the generic `Uint8Array`. */
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** `bytes.length`, which is 0 after the buffer has been transferred. */
   readonly byteLength: number;
-  /** Where it must be stored, or nowhere; null: at the end, wherever that is. */
+  /** The only offset at which the batch may be stored; null: the end of the partition. */
   readonly expectedOffset: number | null;
-  /** Withdraws all of its records, as long as it is certain that none is stored. */
+  /** Withdraws all records of the batch, as long as none is possibly stored. */
   readonly signal: AbortSignal | undefined;
-  /** How it fares, where a producer sends it by itself. */
+  /** The attempts to send the batch, and their outcome so far. */
   readonly delivery: Delivery;
-  /** Counts the partition's batches. */
+  /** The batch's number among the batches of the partition, in the order of sealing. */
   readonly order: number;
-  /** How many batches of the partition were settled when it was sent last. */
+  /** The number of batches of the partition that were settled when this batch was last sent. */
   settledBefore: number;
   settle(result: BatchResult): void;
 }
 
-/** A batch whose bytes are complete, and that is not sealed yet. */
+/** A batch whose bytes are complete, before it is sealed. */
 export interface FinishedBatch {
   /** @internal TypeScript before 5.7 cannot parse the generic `Uint8Array`. */
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -66,23 +69,21 @@ export interface AccumulatorOptions {
   readonly onSealed: (batch: SealedBatch) => void;
 }
 
-/**
- * Collects the records of one partition: the batch that is being filled, and those that are full.
- */
+/** Collects the records of one partition: the open batch, and the sealed batches. */
 export class PartitionAccumulator {
   readonly topic: TopicInfo;
   readonly partition: number;
-  /** Batches that are under way. */
+  /** The number of batches that are being sent. */
   inFlight = 0;
 
   readonly #options: AccumulatorOptions;
   readonly #writer = new BatchWriter();
   readonly #sealed: SealedBatch[] = [];
-  /** In the order in which they were sealed. */
+  /** Unsettled batches, in the order of sealing. */
   readonly #unsettled = new Set<SealedBatch>();
   #lastOrder = 0;
   #settled = 0;
-  /** Of the batch that is being filled. */
+  /** The signal of the open batch. */
   #signal: AbortSignal | undefined;
   #sinks: Sink[] = [];
   #indices: number[] = [];
@@ -94,7 +95,7 @@ export class PartitionAccumulator {
     this.#options = options;
   }
 
-  /** Has a batch that is being filled. */
+  /** Whether there is an open batch. */
   get isOpen(): boolean {
     return this.#writer.recordCount > 0;
   }
@@ -104,12 +105,13 @@ export class PartitionAccumulator {
   }
 
   /**
-   * Adds a record of at most `size` bytes; returns how many bytes it took. All records of a batch
-   * have the same signal, so that it withdraws whole batches.
+   * Adds a record of at most `size` bytes; returns the number of bytes that the record takes. All
+   * records of a batch have the same signal, so a signal withdraws whole batches.
    */
   add(record: RecordParts, size: number, sink: Sink, index: number, signal?: AbortSignal): number {
     const writer = this.#writer;
-    // The size is a guess for text; it is counted only where the guess would not fit.
+    // For text, `size` is an upper bound. The exact size is counted only where the bound does not
+    // fit.
     const room = this.#options.batchBytes - writer.byteLength;
     const isFull = size > room && recordBytes(record) > room;
     if (this.isOpen && (isFull || signal !== this.#signal)) this.seal();
@@ -123,7 +125,7 @@ export class PartitionAccumulator {
     return taken;
   }
 
-  /** Adds a record that is to be stored at `expectedOffset`, in a batch of its own. */
+  /** Adds a record that must be stored at `expectedOffset`, in a batch of its own. */
   addAlone(
     record: RecordParts,
     sink: Sink,
@@ -137,14 +139,14 @@ export class PartitionAccumulator {
     return taken;
   }
 
-  /** Adds a batch behind the records so far; returns its bytes. */
+  /** Adds a batch after the records so far; returns its number of bytes. */
   addRaw(batch: FinishedBatch): number {
     this.seal();
     this.#seal(batch, true);
     return batch.bytes.length;
   }
 
-  /** Completes the batch that is being filled, if there is one. */
+  /** Seals the open batch, if there is one. */
   seal(expectedOffset: number | null = null): void {
     if (!this.isOpen) return;
     const { recordCount } = this.#writer;
@@ -189,31 +191,32 @@ export class PartitionAccumulator {
     this.#options.onSealed(sealed);
   }
 
-  /** Takes the batches of the signal that wait to be sent and are certainly not stored. */
+  /** Takes the batches of `signal` that wait to be sent and are certainly not stored. */
   withdraw(signal: AbortSignal): SealedBatch[] {
     if (this.#signal === signal) this.seal();
     const withdrawn = this.#sealed.filter(
       (batch) => batch.signal === signal && !batch.delivery.mayBeStored,
     );
     for (const batch of withdrawn) this.#sealed.splice(this.#sealed.indexOf(batch), 1);
-    this.inFlight += withdrawn.length; // until each is settled
+    this.inFlight += withdrawn.length; // settle() subtracts each
     return withdrawn;
   }
 
   /**
-   * Takes the oldest full batch, unless it must wait: `limit` batches are in flight, or those in
-   * flight were numbered in another epoch.
+   * Takes the oldest sealed batch. Returns `undefined` where the batch has to wait: `limit` batches
+   * are in flight, or the batches in flight have numbers of another epoch.
    */
   take(limit: number = MAX_IN_FLIGHT): SealedBatch | undefined {
     const { sequence } = this.#options;
     const isBroken = sequence?.isBroken === true;
     const [batch] = this.#sealed;
     if (batch === undefined || (isBroken && this.inFlight > 0)) return undefined;
-    // The broker keeps a producer's last `MAX_IN_FLIGHT` batches of a partition: a retry of an
-    // older one would look like a gap.
+    // The broker keeps the last `MAX_IN_FLIGHT` batches of each producer and partition: a retry of
+    // an older batch would look like a gap.
     const [oldest] = this.#unsettled;
     if (sequence !== undefined && batch.order - oldest!.order >= limit) return undefined;
-    // One that may be stored comes again as it is: only its number can tell.
+    // A batch that may be stored is sent again unchanged: its old number is what lets the broker
+    // recognize a duplicate.
     if (!(isBroken && batch.delivery.mayBeStored)) sequence?.number(batch);
     this.#sealed.shift();
     batch.settledBefore = this.#settled;
@@ -221,47 +224,48 @@ export class PartitionAccumulator {
     return batch;
   }
 
-  /** It comes once more, before those that were sealed later. */
+  /** Puts a batch back to be sent again, before the batches that were sealed later. */
   putBack(batch: SealedBatch): void {
     this.inFlight--;
     const later = this.#sealed.findIndex(({ order }) => order > batch.order);
     this.#sealed.splice(later === -1 ? this.#sealed.length : later, 0, batch);
   }
 
-  /** It is stored, or will not be sent any more. */
+  /** Settles a batch that is stored, or is not sent any more. */
   settle(batch: SealedBatch, result: BatchResult): void {
     this.inFlight--;
     this.#settled++;
     this.#unsettled.delete(batch);
-    // The partition has noted the number of one that is in conflict, as of one that it has stored.
+    // The broker notes the number of a batch in `CONFLICT` as it notes that of a stored batch.
     const hasNumber = 'baseOffset' in result || result.code === 'CONFLICT';
     if (!hasNumber) this.#options.sequence?.drop(batch, !batch.delivery.mayBeStored);
     batch.settle(result);
   }
 
   /**
-   * What is to become of a batch that is out of order where `expected` is the next. It comes once
-   * more when something became of one before it since it was sent, or is still to. Else numbers are
-   * missing, and it comes with a new one; `false`: it may have been stored so long ago that the
-   * partition does not remember.
+   * Decides whether a batch is sent again after `OUT_OF_ORDER_SEQUENCE`; `expected` is the next
+   * sequence number of the broker. A batch is sent again unchanged when an earlier batch was
+   * settled since, or is still unsettled. Otherwise numbers are missing, and the batch is sent with
+   * a new number. Returns false where the batch may have been stored so long ago that the broker
+   * does not remember it.
    */
   reorder(batch: SealedBatch, expected: number): boolean {
     const sequence = this.#options.sequence!;
     if (this.hasMoved(batch) || this.#hasOlder(batch)) return true;
     if (!isAhead(batch.number!.sequence, expected)) return false;
-    // A worker that hung may yet store the one before it, and then this one.
+    // A worker that hung may still store the previous batch, and then this batch.
     if (batch.delivery.mayBeStored && sequence.isDoubtful) return false;
     batch.delivery.renumbered();
     sequence.restart();
     return true;
   }
 
-  /** Whether something became of a batch of the partition since this one was sent. */
+  /** Whether a batch of the partition was settled since this batch was sent. */
   hasMoved({ settledBefore }: SealedBatch): boolean {
     return settledBefore !== this.#settled;
   }
 
-  /** Whether something is still to become of a batch before this one. */
+  /** Whether an earlier batch is unsettled. */
   #hasOlder({ order }: SealedBatch): boolean {
     const [oldest] = this.#unsettled;
     return oldest !== undefined && oldest.order < order;

@@ -3,10 +3,10 @@ import type { RecordParts } from '../../record/batch-writer.ts';
 import { murmur2 } from '../../record/murmur2.ts';
 import { utf8Bytes, writeUtf8 } from '../../record/utf8.ts';
 
-/** What a partitioner decides by; key and value are encoded: bytes, or text that will be UTF-8. */
+/** The input of a partitioner. Key and value are encoded: bytes, or text that is sent as UTF-8. */
 export interface PartitionerInput extends RecordParts {
   readonly topic: string;
-  /** How many partitions the topic has. */
+  /** The number of partitions of the topic. */
   readonly partitions: number;
 }
 
@@ -15,7 +15,9 @@ export type Partitioner = (record: PartitionerInput) => number;
 
 let scratch = new Uint8Array(0);
 
-/** Kafka's rule for keys: Java's murmur2 of the key's bytes. */
+/**
+ * The partition of a key, as in Kafka's `BuiltInPartitioner`: Java's murmur2 of the key's bytes.
+ */
 export function keyPartition(key: Uint8Array | string, partitions: number): number {
   let hash: number;
   if (typeof key === 'string') {
@@ -44,8 +46,8 @@ export function checkPartition(topic: string, partition: unknown, partitions: nu
 }
 
 /**
- * For records without a key: one partition until a batch of it is on its way, then another, so that
- * batches fill instead of spreading (KIP-480).
+ * Kafka's sticky partitioner, for records without a key (KIP-480). The records go to one partition
+ * until a batch of it is sealed, then to another partition, so batches fill instead of spreading.
  */
 export class StickyPartition {
   readonly #random: () => number;
@@ -60,7 +62,7 @@ export class StickyPartition {
     return Math.min(this.#partition, partitions - 1);
   }
 
-  /** A batch of `partition` is complete: move on. */
+  /** Moves on to another partition after a batch of `partition` was sealed. */
   moveFrom(partition: number, partitions: number): void {
     if (this.#partition !== partition || partitions < 2) return;
     const step = 1 + Math.floor(this.#random() * (partitions - 1));

@@ -13,91 +13,95 @@ import { RECENT_MS } from '../../record/sequence.ts';
 import type { Partitioner } from './partitioner.ts';
 
 /**
- * What `log.producer()` takes. The defaults suit an application's own records; the comments say
- * when to change one. A value that breaks a rule is a `TypeError` or a `RangeError` at the call.
+ * Options of `log.producer()`. The defaults suit an application's own records; each comment says
+ * when to change one. An option that breaks a rule throws a `TypeError` or a `RangeError` at the
+ * call.
  */
 export interface ProducerOptions {
   /**
    * How long a batch that is not full waits for more records (Kafka's `linger.ms`), in
-   * milliseconds. Default 0: a batch leaves as soon as none of its partition is under way, and
-   * records sent meanwhile travel together, so batches grow with the load by themselves. Raise it
-   * to trade latency for fewer transactions. In a hidden page, where timers fire once a minute, it
-   * counts as 0. When the page is hidden or left, all accepted records are posted at once.
+   * milliseconds. Default 0: a batch leaves as soon as no other batch of its partition is in
+   * flight. Records sent meanwhile share the next batch, so batches grow with the load by
+   * themselves. Raise it to trade latency for fewer transactions. In a hidden page, where timers
+   * fire once a minute, it counts as 0. When the page is hidden or left, all accepted records are
+   * posted at once.
    */
   readonly lingerMs?: number;
   /**
-   * The size at which a batch is full (Kafka's `batch.size`), in bytes, from 1 to 16 MiB: a record
-   * that no longer fits begins the next batch, and the full one leaves at once; a larger record
+   * The size at which a batch is full (Kafka's `batch.size`), in bytes, from 1 to 16 MiB. A record
+   * that no longer fits begins the next batch, and the full batch leaves at once; a larger record
    * travels alone. Default 1 MiB, a row of the store, where Kafka has 16 KiB: in a browser the cost
-   * is per transaction. With compression 256 KiB, because the worker that compresses serves every
-   * tab, and gzip keeps it busy for some 10 ms a batch. Leave it alone unless others wait for too
-   * long behind this producer's batches.
+   * is per transaction. With compression the default is 256 KiB, because the worker that compresses
+   * serves every tab, and gzip keeps the worker busy for some 10 ms a batch. Leave it alone unless
+   * other tabs wait for too long behind this producer's batches.
    */
   readonly batchBytes?: number;
   /**
-   * How much may be buffered and under way (Kafka's `buffer.memory`), in bytes; a `send` beyond it
-   * waits for room, and its promise with it, where Kafka gives up after `max.block.ms`. Default 32
-   * MiB. Lower it where memory is scarce, and await `send` or `flush` where more is sent than is
-   * stored.
+   * The most bytes that may be buffered and in flight (Kafka's `buffer.memory`). A `send` beyond
+   * the limit waits for room, and so does its promise, where Kafka gives up after `max.block.ms`.
+   * Default 32 MiB. Lower it where memory is scarce. Await `send` or `flush` where records are sent
+   * faster than they are stored.
    */
   readonly bufferBytes?: number;
   /**
-   * The codec that the worker compresses batches with, and stores them in (Kafka's
-   * `compression.type`). 'gzip' makes the smallest batches; 'lz4' and 'snappy' take a fraction of
-   * its time, and their code is loaded by the first batch. Default 'none': leave it there unless
-   * disk space is short.
+   * The codec that the worker compresses and stores batches with (Kafka's `compression.type`).
+   * 'gzip' makes the smallest batches; 'lz4' and 'snappy' take a fraction of gzip's time, and their
+   * code is loaded by the first batch. Default 'none': leave it there unless disk space is short.
    */
   readonly compression?: Compression;
   /**
-   * What an ack promises. 'relaxed' (default): the transaction has completed; the record survives a
-   * crash of tab and browser. 'strict': it was flushed to the disk too, and survives a power cut as
-   * far as the disk does. Leave it at 'relaxed' where the last moments before a power cut may be
-   * lost: a flush costs milliseconds, and everybody waits for it.
+   * The promise of an ack. 'relaxed' (default): the transaction has completed; the record survives
+   * a crash of tab and browser. 'strict': the transaction was also flushed to the disk; the record
+   * survives a power cut as far as the disk does. Leave it at 'relaxed' where the last moments
+   * before a power cut may be lost: a flush costs milliseconds, and every other transaction of the
+   * log waits for it.
    */
   readonly durability?: 'relaxed' | 'strict';
   /**
-   * Batches are numbered, so that one whose answer was lost is sent again and stored once, and none
-   * overtakes another (Kafka's `enable.idempotence`). Default `true`. `false` saves a copy of each
-   * batch, and `send` is `OUTCOME_UNKNOWN` at once when an answer is lost: for records of which
-   * each replaces the one before, as a pointer's position.
+   * Whether batches are numbered (Kafka's `enable.idempotence`). A numbered batch whose answer was
+   * lost is sent again and stored once, and no batch overtakes another. Default `true`. `false`
+   * saves a copy of each batch, and `send` rejects with `OUTCOME_UNKNOWN` at once when an answer is
+   * lost: choose it for records of which each replaces the one before, such as the position of a
+   * pointer.
    */
   readonly idempotent?: boolean;
   /**
-   * How long an idempotent producer keeps retrying a batch whose worker or storage failed, or whose
-   * worker cannot be started now, as when the tab is offline (Kafka's `delivery.timeout.ms`), in
-   * milliseconds. The first retry comes at once, the next after 100 ms, and each later one after
-   * twice as long, up to 1 s. Default 120,000. Less than 300,000, the time for which a partition
-   * remembers batches: a later retry could be stored twice. It is also the longest that a record of
-   * any producer waits for what its serde looks up (`context.waitFor`). Leave it alone, and give a
-   * `signal` to those `send`s that somebody waits for.
+   * How long an idempotent producer retries a batch (Kafka's `delivery.timeout.ms`), in
+   * milliseconds. Batches are retried when the worker or the storage failed, or the worker cannot
+   * be started now, as when the tab is offline. The first retry comes at once, the next after 100
+   * ms, and each later retry after twice as long, up to 1 s. Default 120,000; at most 299,999,
+   * because a partition remembers batches for 300,000 ms: a later retry could be stored twice. The
+   * option is also the longest wait of a record of any producer for the look-ups of its serde
+   * (`context.waitFor`). Leave it alone, and give a `signal` to each `send` that a user waits for.
    */
   readonly deliveryTimeoutMs?: number;
   /**
-   * The name of a producer of transactions that survives reloads: whoever takes the name last has
-   * it, and transactions of those who had it before fail with `FENCED` (Kafka's
-   * `transactional.id`). It is taken by the first `transaction()`, and not by `log.producer()`,
-   * where Kafka has `initTransactions`; unused for 7 days, it is forgotten. Such a producer sends
-   * within `transaction()` only, and is idempotent. Default: none. Leave it out where several tabs
-   * may write side by side: a transaction that commits offsets is fenced by their group.
+   * The name of a transactional producer that survives reloads (Kafka's `transactional.id`). The
+   * producer that takes the name last has it; transactions of earlier producers of the name fail
+   * with `FENCED`. The first `transaction()` takes the name, not `log.producer()`, where Kafka has
+   * `initTransactions`. A name that is unused for 7 days is forgotten. Such a producer sends within
+   * `transaction()` only, and is idempotent. Default: none. Leave it out where several tabs may
+   * write side by side: a transaction that commits offsets is fenced by their group.
    */
   readonly transactionalId?: string;
   /**
    * How long a transaction may be open (Kafka's `transaction.timeout.ms`), in milliseconds; at
-   * least 1. A later one fails with `TRANSACTION_TIMED_OUT`, and nothing of it is stored. Default
-   * 60,000. Leave it alone, and do slow work before the transaction.
+   * least 1. A transaction that takes longer fails with `TRANSACTION_TIMED_OUT`, and nothing of it
+   * is stored. Default 60,000. Leave it alone, and do slow work before the transaction.
    */
   readonly transactionTimeoutMs?: number;
   /**
-   * How large the records of a transaction may be in all, in bytes, up to 64 MiB; more are
-   * `TRANSACTION_TOO_LARGE`. Kafka has no such bound. Default 16 MiB. Leave it alone: a transaction
-   * is one of the store, for which everybody else waits.
+   * The most bytes of all records of a transaction, up to 64 MiB; beyond them the transaction fails
+   * with `TRANSACTION_TOO_LARGE`. Kafka has no such bound. Default 16 MiB. Leave it alone: a
+   * transaction is one transaction of the store, and every other call waits for it.
    */
   readonly maxTransactionBytes?: number;
   /**
-   * Chooses the partitions of records that name none (Kafka's `partitioner.class`). Called once a
-   * record, with the encoded fields; what it throws, and a partition that does not exist, rejects
-   * the `send`. Default: Java's murmur2 of the key; without a key, one batch after the other. Leave
-   * it alone where a key's records are to meet those of other Kafka clients.
+   * Chooses the partition of each record that names none (Kafka's `partitioner.class`). The
+   * partitioner is called once a record, with the encoded fields. An error that it throws, or a
+   * partition that does not exist, rejects the `send`. Default: Java's murmur2 of the key; without
+   * a key, one partition per batch. Leave it alone where records of a key must share a partition
+   * with those of other Kafka clients.
    */
   readonly partitioner?: Partitioner;
 }
@@ -120,7 +124,7 @@ const DEFAULTS: Omit<Required<ProducerOptions>, Optional | 'batchBytes'> = {
 
 const MAX_BATCH_BYTES = 16 * 1024 * 1024;
 
-/** A transaction is one of the store, for which everybody else waits. */
+/** A transaction is one transaction of the store: every other call waits for it. */
 const MAX_TRANSACTION_BYTES = 64 * 1024 * 1024;
 
 const COMPRESSIONS: readonly Compression[] = ['none', 'gzip', 'snappy', 'lz4'];
@@ -142,7 +146,10 @@ const CHECKS: Checks<ProducerOptions> = {
   partitioner: (name, value) => checkFunction(`${name} must be a function`, value),
 };
 
-/** `options` with the defaults. Throws a `TypeError` or a `RangeError` for what breaks a rule. */
+/**
+ * `options` with the defaults. Throws a `TypeError` or a `RangeError` for an option that breaks a
+ * rule.
+ */
 export function checkProducerOptions(options: ProducerOptions): CheckedProducerOptions {
   const given = { ...DEFAULTS, ...checkEach('producer()', options, CHECKS) };
   if (given.transactionalId !== undefined && !given.idempotent) {

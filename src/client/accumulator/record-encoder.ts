@@ -12,8 +12,8 @@ import type { EncodeContext } from '../topics/serde-context.ts';
 import type { Topic } from '../topics/topic.ts';
 
 /**
- * Names and values: text is sent as UTF-8, and null is not the same as empty. An iterable of pairs
- * may have a name twice, and keeps the order.
+ * Header names and values: text is sent as UTF-8, and null differs from empty. An iterable of pairs
+ * may repeat a name, and keeps the order.
  */
 export type HeadersInput =
   | Readonly<Record<string, string | Uint8Array | null>>
@@ -22,35 +22,39 @@ export type HeadersInput =
 /** A record to be sent (Kafka's `ProducerRecord`). */
 export interface ProducerRecord<K, V> {
   /**
-   * Encoded by the topic's key serde; without one, bytes or text. Records of one key go to one
-   * partition and stay in order. Default null: no key, which a compacted topic refuses with
-   * `INVALID_RECORD`.
+   * The key. The topic's key serde encodes it; without a serde, a key is bytes or text. Records of
+   * one key go to one partition and stay in order. Default null: no key, which a compacted topic
+   * refuses with `INVALID_RECORD`.
    */
   readonly key?: K | null;
   /**
-   * Encoded by the topic's value serde; without one, bytes or text. null is a tombstone: "this key
-   * has no value any more". `undefined` is an error.
+   * The value. The topic's value serde encodes it; without a serde, a value is bytes or text. null
+   * is a tombstone: "this key has no value any more". `undefined` is an error.
    */
   readonly value: V | null;
-  /** Default: none. They count towards the topic's `maxRecordBytes`, as key and value do. */
+  /**
+   * The headers. Default: none. Headers count towards the topic's `maxRecordBytes`, as key and
+   * value do.
+   */
   readonly headers?: HeadersInput;
   /**
-   * From 0 to the topic's `partitions` - 1. Default: chosen by the producer's partitioner. Leave it
-   * out where the key decides.
+   * The partition, from 0 to the topic's `partitions` - 1. Default: the choice of the producer's
+   * partitioner. Leave it out where the key decides.
    */
   readonly partition?: number;
   /**
-   * Milliseconds since 1970, or a `Date`. Default: now. Of a topic with `timestampType: 'append'`
-   * the time of storing replaces it.
+   * The timestamp: milliseconds since 1970, or a `Date`. Default: now. In a topic with
+   * `timestampType: 'append'` the time of the append replaces it.
    */
   readonly timestamp?: number | Date;
   /**
-   * The offset that the record is to get (optimistic concurrency, which Kafka does not have). Where
-   * the next offset of the partition is another one, the record is not stored, and its outcome is
-   * `CONFLICT`. Needs a key or a partition. The record travels in a batch of its own, so it is
-   * stored or refused alone: the records around it, also those of the same `sendBatch`, are stored
-   * in either case. A record of a transaction cannot have one. Default: the end of the partition,
-   * whatever it is. Leave it out unless the record depends on what was read before.
+   * The only offset at which the record may be stored (optimistic concurrency, which Kafka does not
+   * have). Where the next offset of the partition is another one, the record is not stored, and its
+   * outcome is `CONFLICT`. Needs a key or a partition. The record travels in a batch of its own, so
+   * it is stored or refused alone: the records around it, also those of the same `sendBatch`, are
+   * stored in either case. A record of a transaction cannot have one. Default: the end of the
+   * partition, whatever it is. Leave it out unless the record depends on records that were read
+   * before.
    */
   readonly expectedOffset?: number;
 }
@@ -69,9 +73,9 @@ const MAX_TIMESTAMP = 2 ** 52 - 1;
 
 const NO_HEADERS: RecordParts['headers'] = [];
 
-/** The calls of the serdes of one record, and its headers. */
+/** The context of the serde calls for one record, and its headers. */
 export class EncodeCalls extends SerdeCalls implements EncodeContext {
-  /** As the application gave them, until somebody asks for them. */
+  /** The headers as the application gave them, until a serde asks for headers. */
   #given: HeadersInput | undefined;
   #headers: RecordParts['headers'] | undefined;
 
@@ -79,7 +83,7 @@ export class EncodeCalls extends SerdeCalls implements EncodeContext {
     return (this.#headers ??= this.#given === undefined ? NO_HEADERS : encodeHeaders(this.#given));
   }
 
-  /** The next calls are for a record of this topic, with these headers. */
+  /** Starts a record of this topic, with these headers. */
   next(topic: string, headers?: HeadersInput): void {
     this.reset(topic);
     this.#given = headers;
@@ -93,12 +97,15 @@ export class EncodeCalls extends SerdeCalls implements EncodeContext {
   };
 }
 
-/** For the next record, so that none needs an object for it. A serde may send a record itself. */
-let idle: EncodeCalls | undefined;
+/**
+ * The context for the next record, so that records do not allocate one each. `undefined` while a
+ * record is being encoded: a serde may itself send a record.
+ */
+let spareCalls: EncodeCalls | undefined;
 
 /**
- * The record as bytes and texts. Throws a `TypeError` or `RangeError` for what cannot be encoded,
- * and a `SerdeWait` where a serde has to be called again.
+ * The record as bytes and texts. Throws a `TypeError` or `RangeError` for a record that cannot be
+ * encoded, and a `SerdeWait` where a serde has to be called again.
  */
 export function encodeRecord(
   topic: Topic,
@@ -120,8 +127,8 @@ export function encodeRecord(
       `a record for '${topic.name}' has the value undefined: send null for a tombstone`,
     );
   }
-  const calls = idle ?? new EncodeCalls('');
-  idle = undefined;
+  const calls = spareCalls ?? new EncodeCalls('');
+  spareCalls = undefined;
   calls.next(topic.name, headers);
   const parts = {
     key: encodeField(topic, 'key', topic.key, key, calls),
@@ -129,7 +136,7 @@ export function encodeRecord(
     headers: calls.headers,
     timestamp: timestamp === undefined ? now : checkTimestamp(timestamp),
   };
-  idle = calls;
+  spareCalls = calls;
   return parts;
 }
 

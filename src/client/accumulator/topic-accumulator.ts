@@ -14,11 +14,11 @@ import { BatchSequencer } from './batch-sequencer.ts';
 /** A record on its way into an accumulator. */
 export interface OutgoingRecord {
   readonly parts: RecordParts;
-  /** As the caller named it; `undefined`: to be chosen. */
+  /** The partition that the caller named; `undefined`: the partitioner chooses. */
   readonly partition: number | undefined;
-  /** Where the record must be stored, or nowhere; null: at the end, wherever that is. */
+  /** The only offset at which the record may be stored; null: the end of the partition. */
   readonly expectedOffset: number | null;
-  /** The most bytes that it can take in a batch. */
+  /** The most bytes that the record can take in a batch. */
   readonly size: number;
 }
 
@@ -30,9 +30,9 @@ export function outgoing(
   return { parts, partition, expectedOffset, size: maxRecordBytes(parts) };
 }
 
-/** The record with copies of its bytes: for one that is not written at once. */
+/** The record with copies of its bytes, for a record that is not written to a batch at once. */
 export function withOwnBytes({ parts, ...rest }: OutgoingRecord): OutgoingRecord {
-  // `Buffer.slice` of Node makes a view, no copy.
+  // In Node, `Buffer.slice` makes a view, not a copy.
   const own = (field: Field): Field =>
     typeof field === 'string' || field === null ? field : new Uint8Array(field);
   const headers = parts.headers.map(([name, value]) => [name, own(value)] as const);
@@ -44,12 +44,12 @@ export interface TopicAccumulatorOptions {
   readonly partitioner: Partitioner | undefined;
   readonly random: () => number;
   readonly newDelivery: () => Delivery;
-  /** Of an idempotent producer. */
+  /** The id of an idempotent producer; `undefined` for other producers. */
   readonly producerId: number | undefined;
   readonly onSealed: (batch: SealedBatch) => void;
 }
 
-/** The accumulators of one topic, and the choice between them. */
+/** The accumulators of one topic, by partition, and the choice of a partition for each record. */
 export class TopicAccumulator {
   readonly #options: TopicAccumulatorOptions;
   readonly #accumulators: PartitionAccumulator[] = [];
@@ -67,7 +67,7 @@ export class TopicAccumulator {
     return this.#topic.id;
   }
 
-  /** The same topic with more partitions or another configuration. */
+  /** Updates the topic, which has more partitions or another configuration. */
   update(topic: TopicInfo): void {
     this.#topic = topic;
     const { batchBytes, newDelivery, producerId, onSealed } = this.#options;
@@ -84,7 +84,7 @@ export class TopicAccumulator {
   }
 
   /**
-   * Throws a `RangeError` for a partition that does not exist, `INVALID_RECORD`,
+   * Throws a `RangeError` for a partition that does not exist, `INVALID_RECORD`, or
    * `RECORD_TOO_LARGE`.
    */
   check({ parts, partition, size }: OutgoingRecord): void {
@@ -107,8 +107,8 @@ export class TopicAccumulator {
   }
 
   /**
-   * A checked record with the partition that a custom partitioner chooses. Throws what the
-   * partitioner throws, or a `RangeError`.
+   * A checked record with the partition that a custom partitioner chooses. Throws the error that
+   * the partitioner throws, or a `RangeError`.
    */
   assign(record: OutgoingRecord): OutgoingRecord {
     const { partitioner } = this.#options;
@@ -129,7 +129,7 @@ export class TopicAccumulator {
     return this.#accumulators[chosen]!;
   }
 
-  /** The accumulator of a partition. Throws a `RangeError` for one that does not exist. */
+  /** The accumulator of a partition. Throws a `RangeError` for a partition that does not exist. */
   of(partition: number): PartitionAccumulator {
     checkPartition(this.#topic.name, partition, this.#topic.partitions);
     return this.#accumulators[partition]!;

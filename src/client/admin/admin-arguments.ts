@@ -40,7 +40,7 @@ export function signalOf(call: string, options: AdminOptions = {}): AbortSignal 
   return checkEach(call, options, SIGNAL_CHECKS).signal;
 }
 
-/** An argument that has these fields and no others. */
+/** Checks an argument, which must have these fields and no others. */
 export function entry<T extends object>(
   call: string,
   given: T,
@@ -51,7 +51,7 @@ export function entry<T extends object>(
   return withDefaults<object>(call, given, none) as T;
 }
 
-/** An array of such arguments. */
+/** Checks an array of arguments, as `entry` checks each. */
 export function entries<T extends object>(
   call: string,
   given: readonly T[],
@@ -76,7 +76,7 @@ export function named({
   return { topic: nameOf(topic), partition };
 }
 
-/** Refuses a topic that is named twice: which of the two is meant cannot be told. */
+/** Refuses a topic that is named twice, because either entry could be the intended one. */
 export function checkTopicsOnce(call: string, topics: readonly { readonly name: string }[]): void {
   checkDistinct(
     `${call} was given the topic`,
@@ -84,7 +84,7 @@ export function checkTopicsOnce(call: string, topics: readonly { readonly name: 
   );
 }
 
-/** Refuses a partition that is named twice, once by its topic alone also. */
+/** Refuses a partition that is named twice, also where one of the entries names its topic alone. */
 export function checkPartitionsOnce(call: string, all: readonly NamedPartition[]): void {
   const isWhole = ({ partition }: NamedPartition): boolean => partition === undefined;
   const whole = new Set(all.filter(isWhole).map(({ topic }) => topic));

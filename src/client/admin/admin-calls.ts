@@ -46,10 +46,10 @@ import { originStorage } from './origin-storage.ts';
 import type { ResolvedPartition } from './resolve-partitions.ts';
 import { resolvePartitions } from './resolve-partitions.ts';
 
-/** Checking a file takes longer than other calls: every record of it is read. */
+/** The extra time for the answer to an import: the worker reads every record of the file. */
 const MAX_IMPORT_MS = 120_000;
 
-/** The calls that change what topics there are, or what they are like. */
+/** The calls that change the topics or their configuration. */
 const CHANGES: ReadonlySet<Method> = new Set([
   'createTopics',
   'createPartitions',
@@ -57,7 +57,7 @@ const CHANGES: ReadonlySet<Method> = new Set([
   'deleteTopics',
 ]);
 
-/** The methods of `Admin`, which has their documentation: loaded by the first of them. */
+/** The implementation of `Admin`, which documents the methods. The first call loads it. */
 export class AdminCalls {
   readonly #connection: Connection;
   readonly #topicMetadata: TopicMetadata;
@@ -129,9 +129,9 @@ export class AdminCalls {
     const call = 'listOffsets()';
     const signal = signalOf(call, options);
     const wanted = entries(call, offsets, ['topic', 'partition', 'at']).map((each) => {
-      const place = checkPosition(each.at);
-      if ('offset' in place) throw mistake(`${call} takes no offset`, each.at);
-      return { ...named(each), at: place.at };
+      const spec = checkPosition(each.at);
+      if ('offset' in spec) throw mistake(`${call} takes no offset`, each.at);
+      return { ...named(each), at: spec.at };
     });
     const resolved = await resolvePartitions(this.#topicMetadata, wanted, signal);
     const found = await this.#ask('listOffsets', resolved, signal);
@@ -152,13 +152,14 @@ export class AdminCalls {
     });
     checkPartitionsOnce(call, wanted);
     const resolved = await resolvePartitions(this.#topicMetadata, wanted, signal);
-    const places = resolved.map((each) => ({ ...each, at: 'latest' as const }));
-    const ends = await this.#ask('listOffsets', places, signal);
+    const latest = resolved.map((each) => ({ ...each, at: 'latest' as const }));
+    const ends = await this.#ask('listOffsets', latest, signal);
     const request = resolved.map(({ before, ...each }, i) => ({
       ...each,
       before: before === 'latest' ? ends[i]! : before,
     }));
-    // Those that will be refused first, and alone: the others are not to be cut then.
+    // Entries that the broker will refuse are sent first, each alone: then no other partition is
+    // cut.
     for (const each of request.filter(({ before }, i) => before > ends[i]!)) {
       await this.#ask('deleteRecords', [each], signal).catch((error: unknown) => {
         if (!(error instanceof TablogError)) throw error;
@@ -276,7 +277,7 @@ export class AdminCalls {
     await this.#call('alterLog', { maxBytes }, options);
   }
 
-  /** Calls the broker's method of the same name as the admin's. */
+  /** Calls the broker's method of the same name. */
   async #call<M extends Method & keyof AdminCalls>(
     method: M,
     request: Request<M>,
@@ -292,10 +293,10 @@ export class AdminCalls {
     extraMs?: number,
   ): Promise<Response<M>> {
     signal?.throwIfAborted();
-    const asked = this.#connection.call(method, request, extraMs);
-    // The change is this tab's own, so the tab knows of it before the hint comes.
-    const known = CHANGES.has(method) ? asked.finally(() => this.#topicMetadata.forget()) : asked;
-    return abortable(signal, known);
+    const call = this.#connection.call(method, request, extraMs);
+    // A change by this tab is known before the hint of the change arrives.
+    const response = CHANGES.has(method) ? call.finally(() => this.#topicMetadata.forget()) : call;
+    return abortable(signal, response);
   }
 
   async #locate(

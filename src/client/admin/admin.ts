@@ -29,18 +29,18 @@ import type { LogFile } from './log-file.ts';
 /**
  * Creates, changes and describes topics and groups (Kafka's `Admin`). `log.admin`.
  *
- * A method takes an array and answers with an array, in the same order; what is of a partition is
- * named by topic and partition. Those that are of one thing by nature take one: a log file is of
- * one partition, and offsets are altered in one group at a time, as in Kafka.
+ * A method takes an array and resolves to an array, in the same order; results of partitions have
+ * their topic and partition. Some methods take a single thing by nature: a log file is of one
+ * partition, and offsets are altered in one group at a time, as in Kafka.
  *
  * "All or none" means one transaction: where the call rejects, nothing has changed, and the error's
- * `details` name the topic, partition or group that it is about.
+ * `details` name the topic, partition or group at fault.
  *
- * Besides what is listed, every method rejects with a `TypeError` or `RangeError` for an argument
- * that breaks a rule, with the reason of its `signal`, with `CLOSED` once the log is closed, and
- * where the worker or the storage is away, as every call to it does: `WORKER_FAILED`,
- * `WORKER_LOST`, `STORAGE_UNAVAILABLE`, `STORAGE_TIMEOUT`, `STORAGE_FULL`, or `LOG_CORRUPT`.
- * Nothing was changed then; it may have been where that is `OUTCOME_UNKNOWN`.
+ * Besides the errors of its own, every method rejects with a `TypeError` or `RangeError` for an
+ * argument that breaks a rule, with the reason of its `signal`, with `CLOSED` once the log is
+ * closed, and where the worker or the storage is away, as every call to the worker does:
+ * `WORKER_FAILED`, `WORKER_LOST`, `STORAGE_UNAVAILABLE`, `STORAGE_TIMEOUT`, `STORAGE_FULL`, or
+ * `LOG_CORRUPT`. Nothing was changed then. After `OUTCOME_UNKNOWN` the change may have been made.
  */
 export class Admin {
   readonly #connection: Connection;
@@ -54,8 +54,8 @@ export class Admin {
   }
 
   /**
-   * Creates topics, all or none (Kafka's `createTopics`). A topic that exists and agrees with what
-   * is asked for is kept; one that differs is `TOPIC_EXISTS`, unless a higher `version` brings it
+   * Creates topics, all or none (Kafka's `createTopics`). An existing topic that agrees with the
+   * given options is kept; one that differs is `TOPIC_EXISTS`, unless a higher `version` brings it
    * in line. Options that a topic leaves out are neither compared nor changed. Each topic is named
    * once.
    *
@@ -70,11 +70,11 @@ export class Admin {
 
   /**
    * Raises numbers of partitions, all or none (Kafka's `createPartitions`). Keys move to other
-   * partitions by it, as in Kafka; records that are stored stay where they are. A topic that has
-   * the number is kept. Each topic is named once.
+   * partitions, as in Kafka; stored records stay where they are. A topic that already has the
+   * number is kept. Each topic is named once.
    *
    * Resolves to the topics as they are then. Throws `UNKNOWN_TOPIC`, and `TOPIC_EXISTS` for fewer
-   * partitions than there are.
+   * partitions than the topic has.
    */
   createPartitions<const T extends readonly NewPartitions[]>(
     topics: T,
@@ -84,8 +84,8 @@ export class Admin {
   }
 
   /**
-   * Changes topics' configurations, all or none (Kafka's `incrementalAlterConfigs`); what is not
-   * given stays. Each topic is named once.
+   * Changes topics' configurations, all or none (Kafka's `incrementalAlterConfigs`). Options that
+   * are not given keep their value. Each topic is named once.
    *
    * Resolves to the topics as they are then. Throws `UNKNOWN_TOPIC`, and `INVALID_CONFIG` for
    * options that exclude each other.
@@ -98,8 +98,8 @@ export class Admin {
   }
 
   /**
-   * Deletes topics with their records, and what groups have committed of them, all or none (Kafka's
-   * `deleteTopics`). Their consumers end with `UNKNOWN_TOPIC`.
+   * Deletes topics with their records and the offsets that groups have committed in them, all or
+   * none (Kafka's `deleteTopics`). Their consumers end with `UNKNOWN_TOPIC`.
    *
    * Throws `UNKNOWN_TOPIC`.
    */
@@ -126,8 +126,8 @@ export class Admin {
   }
 
   /**
-   * The offset of a place in each partition, as of the call (Kafka's `listOffsets`). Where an entry
-   * names no partition, its topic's partitions follow each other in the result.
+   * The offset of a position in each partition, as of the call (Kafka's `listOffsets`). Where an
+   * entry names no partition, its topic's partitions follow each other in the result.
    *
    * Throws `UNKNOWN_TOPIC`, and a `RangeError` for a partition that the topic does not have.
    */
@@ -139,15 +139,16 @@ export class Admin {
   }
 
   /**
-   * Deletes the records of partitions before an offset, or all that there are ('latest') (Kafka's
-   * `deleteRecords`). They cannot be read any more when it resolves; their space is freed in the
-   * background. Who is behind goes on as its `from` says. Each partition is named once.
+   * Deletes the records of partitions before an offset, or all present records ('latest') (Kafka's
+   * `deleteRecords`). The records cannot be read any more when the promise resolves; their space is
+   * freed in the background. A consumer whose position was deleted continues at its `from`. Each
+   * partition is named once.
    *
-   * Resolves to where each partition begins then, which is later than asked for where it began
-   * later before. Throws `UNKNOWN_TOPIC`, a `RangeError` for a partition that the topic does not
-   * have, and `OFFSET_OUT_OF_RANGE` beyond an end: nothing is deleted then. Otherwise each
-   * partition is cut by itself: where the call rejects for another reason, some may be cut, and the
-   * same call cuts the rest.
+   * Resolves to the start offset of each partition, which is greater than the given offset where
+   * the partition began later already. Throws `UNKNOWN_TOPIC`, a `RangeError` for a partition that
+   * the topic does not have, and `OFFSET_OUT_OF_RANGE` beyond an end: nothing is deleted then.
+   * Otherwise each partition is cut by itself: where the call rejects for another reason, some
+   * partitions may be cut, and the same call cuts the rest.
    */
   deleteRecords<const T extends readonly RecordsToDelete[]>(
     records: T,
@@ -157,14 +158,14 @@ export class Admin {
   }
 
   /**
-   * The records of a partition, from its first to the last that there is now, as the bytes of a
-   * Kafka log file (`00000000000000000000.log`): whole record batches, as they are stored, so the
-   * first one may have records from before the partition's start, deleted ones too. Kafka has no
-   * such call: its files lie on the broker's disk.
+   * The records of a partition, from its first to the last at the call, as the bytes of a Kafka log
+   * file (`00000000000000000000.log`): whole record batches as stored, so the first batch may
+   * include deleted records from before the partition's start. Kafka has no such call: its files
+   * lie on the broker's disk.
    *
    * The stream fails with a `RangeError` for a partition that the topic does not have, with
    * `UNKNOWN_TOPIC`, with `WORKER_LOST` where the records were in memory and are gone, with the
-   * reason of the `signal`, and with what else stops a reader.
+   * reason of the `signal`, and with every other error that stops a reader.
    */
   exportPartition(from: TopicPartition, options?: AdminOptions): ReadableStream<Uint8Array> {
     let chunks: AsyncGenerator<Uint8Array, void> | undefined;
@@ -186,12 +187,12 @@ export class Admin {
    * The files may be as a broker has them on its disk: compressed with any of Kafka's codecs,
    * compacted, and with transactions, of which only committed ones are stored. The last segment may
    * end in zeros that the broker has preallocated, or within a batch that the broker was writing.
-   * The result's `leftOut` counts what was not stored. Everything else is stored byte for byte, and
-   * `exportPartition` returns the same bytes.
+   * The result's `leftOut` counts the parts that were not stored. Everything else is stored byte
+   * for byte, and `exportPartition` returns the same bytes.
    *
-   * Throws `INVALID_LOG_FILE`, whose details say which byte (`at`) of which file, and which batch
-   * (`baseOffset`), and whose text says what to do: for bytes that differ from what was written,
-   * for formats before Kafka 0.11 (magic 0 and 1), and for offsets beyond 2^52. Throws
+   * Throws `INVALID_LOG_FILE`, whose details give the byte (`at`), the file and the batch
+   * (`baseOffset`), and whose text gives the remedy: for bytes that differ from those written, for
+   * formats before Kafka 0.11 (magic 0 and 1), and for offsets beyond 2^52. Throws
    * `PARTITION_NOT_EMPTY`, `UNKNOWN_TOPIC`, `LOAD_FAILED` where a codec's code cannot be loaded,
    * and a `RangeError` for more than 256 MiB.
    */
@@ -209,8 +210,8 @@ export class Admin {
   }
 
   /**
-   * Groups with their members, who reads which partition, how far the group got there, and how many
-   * records it has still to read (Kafka's `describeConsumerGroups`).
+   * Groups with their members, the partitions of each member, the committed offsets, and the lag in
+   * records (Kafka's `describeConsumerGroups`).
    *
    * Throws `GROUP_ID_NOT_FOUND` where one of them does not exist.
    */
@@ -222,8 +223,8 @@ export class Admin {
   }
 
   /**
-   * Deletes groups with what they have committed, all or none (Kafka's `deleteConsumerGroups`). A
-   * consumer that joins under the name later begins where its `from` says.
+   * Deletes groups with their committed offsets, all or none (Kafka's `deleteConsumerGroups`). A
+   * consumer that joins under the name later begins at its `from`.
    *
    * Throws `GROUP_ID_NOT_FOUND`, and `NON_EMPTY_GROUP` while one has members.
    */
@@ -232,7 +233,7 @@ export class Admin {
   }
 
   /**
-   * What a group has committed, by topic and partition (Kafka's `listConsumerGroupOffsets`;
+   * The committed offsets of a group, by topic and partition (Kafka's `listConsumerGroupOffsets`;
    * KafkaJS's `fetchOffsets`).
    *
    * Throws `GROUP_ID_NOT_FOUND`.
@@ -243,13 +244,13 @@ export class Admin {
 
   /**
    * Commits offsets of a group without being a member, all or none, and creates the group if it is
-   * new (Kafka's `alterConsumerGroupOffsets`; KafkaJS's `setOffsets`). For who keeps a group's
-   * place itself, as a connector does, or knows the offsets to go on from; `resetGroupOffsets`
-   * finds them. An offset may lie before the partition's start: a reader goes on as its `from` says
-   * then. Each partition is named once.
+   * new (Kafka's `alterConsumerGroupOffsets`; KafkaJS's `setOffsets`). For applications that keep a
+   * group's offsets themselves, as a connector does, or know the new offsets; `resetGroupOffsets`
+   * looks the offsets up. An offset may lie before the partition's start: a reader then continues
+   * at its `from`. Each partition is named once.
    *
-   * Resolves to what is committed of them then. Throws `UNKNOWN_TOPIC`, a `RangeError` for a
-   * partition that the topic does not have, `OFFSET_OUT_OF_RANGE` beyond an end, and
+   * Resolves to the committed offsets of these partitions. Throws `UNKNOWN_TOPIC`, a `RangeError`
+   * for a partition that the topic does not have, `OFFSET_OUT_OF_RANGE` beyond an end, and
    * `NON_EMPTY_GROUP` while the group has members, unless forced.
    */
   alterGroupOffsets<const T extends readonly OffsetToCommit[]>(
@@ -263,13 +264,13 @@ export class Admin {
   }
 
   /**
-   * Moves a group to other places, all or none (`kafka-consumer-groups.sh --reset-offsets`;
+   * Moves a group to other positions, all or none (`kafka-consumer-groups.sh --reset-offsets`;
    * KafkaJS's `resetOffsets`): to the first record, the end, an offset or a time, as of the call.
-   * Metadata of its commits is cleared. Each partition is named once.
+   * Clears the metadata of the commits. Each partition is named once.
    *
-   * Resolves to what is committed of them then. Throws `GROUP_ID_NOT_FOUND`, `UNKNOWN_TOPIC`, a
-   * `RangeError` for a partition that the topic does not have, and `NON_EMPTY_GROUP` while the
-   * group has members, unless forced.
+   * Resolves to the committed offsets of these partitions. Throws `GROUP_ID_NOT_FOUND`,
+   * `UNKNOWN_TOPIC`, a `RangeError` for a partition that the topic does not have, and
+   * `NON_EMPTY_GROUP` while the group has members, unless forced.
    */
   resetGroupOffsets(
     group: string,
@@ -280,17 +281,17 @@ export class Admin {
   }
 
   /**
-   * Which log it is, how much is stored, and whether the browser promises to keep it (of Kafka's
-   * calls `describeLogDirs` is the nearest).
+   * The id of the log, the number of stored bytes, and whether the browser promises to keep the
+   * data (of Kafka's calls `describeLogDirs` is the nearest).
    */
   describeLog(options?: AdminOptions): Promise<LogDescription> {
     return this.#call((calls) => calls.describeLog(options));
   }
 
   /**
-   * Bounds the log as a whole; null: by nothing but the browser's quota. It is looked after in the
-   * background, as `retention` is: some 10 s after an append, else every 5 minutes. Kafka bounds
-   * partitions only.
+   * Limits the size of the log as a whole; null: no limit but the browser's quota. The limit is
+   * enforced in the background, as `retention` is: some 10 s after an append, otherwise every 5
+   * minutes. Kafka limits partitions only.
    */
   alterLog(changes: LogChanges, options?: AdminOptions): Promise<void> {
     return this.#call((calls) => calls.alterLog(changes, options));

@@ -12,18 +12,20 @@ import type { RecordBatch } from '../../record/batch-reader.ts';
 import { placeBatch, sealBatch } from '../../record/batch-seal.ts';
 import type { Connection } from '../connection/connection.ts';
 
-/** What a Kafka log file can be imported from. */
+/** The forms of a Kafka log file that can be imported. */
 export type LogFile = Blob | ArrayBuffer | Uint8Array | ReadableStream<Uint8Array>;
 
-/** A fetch brings whole batches of about so much. */
+/** The approximate size of a fetch, which brings whole batches. */
 const CHUNK_BYTES = 1024 * 1024;
 
-/** It is stored in one transaction, from memory. */
+/** The most bytes of an import, which is stored in one transaction, from memory. */
 const MAX_FILE_BYTES = 256 * 1024 * 1024;
 
 const RULE = `a log file is a Blob, bytes or a stream of bytes, ${MAX_FILE_BYTES} at the most`;
 
-/** The stored batches of a partition, end to end; what is appended meanwhile is left out. */
+/**
+ * The stored batches of a partition, end to end. Batches that are appended meanwhile are left out.
+ */
 export async function* exportBatches(
   connection: Connection,
   topicId: string,
@@ -36,13 +38,13 @@ export async function* exportBatches(
   const [start, end] = bounds as [number, number];
   for (let offset = start; offset < end;) {
     const [fetched] = await connection.call('fetch', {
-      clientId: randomId(), // nobody cancels it
+      clientId: randomId(), // never cancelled
       fetchId: 0,
       maxWaitMs: 0,
       partitions: [{ topicId, partition, offset, maxBytes: CHUNK_BYTES }],
     });
     if (fetched === undefined) {
-      // It was in memory, and whoever is asked next has other records.
+      // The records were in memory, and the next worker has other records.
       const happened = `the worker with the records was gone at offset ${offset} of ${end}`;
       throw new TablogError(WORKER_LOST, happened, { details: { offset, endOffset: end } });
     }
@@ -60,8 +62,8 @@ export async function* exportBatches(
 }
 
 /**
- * What compaction has left meanwhile of batches that are in the file in part: one without records,
- * cut to the rest.
+ * The rest of a batch that compaction has emptied while the part before `offset` was exported: a
+ * batch without records, which begins at `offset`.
  */
 function startedAt(batch: RecordBatch, offset: number): Uint8Array {
   const bytes = batch.bytes.slice();
@@ -71,13 +73,15 @@ function startedAt(batch: RecordBatch, offset: number): Uint8Array {
   return bytes;
 }
 
-/** Files one after the other in a buffer of their own, and the size of each. */
+/** Files end to end in one buffer, and the size of each. */
 export interface JoinedFiles {
   readonly file: ArrayBuffer;
   readonly sizes: readonly number[];
 }
 
-/** Joins the files. Throws as soon as more is read than the limit allows, or `signal` aborts. */
+/**
+ * Joins the files. Throws as soon as more bytes are read than the limit allows, or `signal` aborts.
+ */
 export async function joinFiles(
   given: LogFile | readonly LogFile[],
   signal?: AbortSignal,
@@ -90,15 +94,15 @@ export async function joinFiles(
   const parts: Uint8Array[] = [];
   const sizes: number[] = [];
   let size = 0;
-  const take = (part: ArrayBuffer | Uint8Array): void => {
+  const addPart = (part: ArrayBuffer | Uint8Array): void => {
     size += (part as Partial<ArrayBuffer> | null | undefined)?.byteLength ?? NaN;
     checkSize(part, size);
     parts.push(isBytes(part) ? part : new Uint8Array(part));
   };
   for (const file of files) {
     const before = size;
-    if (isReadableStream(file)) await readStream(file, take, signal);
-    else take(isBlob(file) ? await abortable(signal, readBlob(file)) : file);
+    if (isReadableStream(file)) await readStream(file, addPart, signal);
+    else addPart(isBlob(file) ? await abortable(signal, readBlob(file)) : file);
     sizes.push(size - before);
   }
   return { file: concat(parts, size).buffer, sizes };
@@ -117,7 +121,7 @@ function readBlob(blob: Blob): Promise<ArrayBuffer> {
 
 async function readStream(
   stream: ReadableStream<Uint8Array>,
-  take: (chunk: Uint8Array) => void,
+  addPart: (chunk: Uint8Array) => void,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const reader = stream.getReader();
@@ -125,10 +129,10 @@ async function readStream(
     for (;;) {
       const { done, value } = await abortable(signal, reader.read());
       if (done) return;
-      take(value);
+      addPart(value);
     }
   } catch (error) {
-    reader.cancel(error).catch(() => {}); // the stream itself may be what failed
+    reader.cancel(error).catch(() => {}); // the stream itself may have failed
     throw error;
   }
 }

@@ -1,6 +1,6 @@
 import type { LogDescription } from './admin-options.ts';
 
-/** What the browser tells of the origin's storage. */
+/** The browser's facts about the storage of the origin. */
 export async function originStorage(): Promise<Pick<LogDescription, 'usageBytes' | 'persisted'>> {
   const manager = globalThis.navigator?.storage;
   const [estimate, persisted] = await Promise.all([

@@ -4,14 +4,17 @@ import { checkInteger } from '../../base/argument.ts';
 import type { TopicMetadata } from '../topics/topic-metadata.ts';
 import type { NamedPartition } from './admin-arguments.ts';
 
-/** A partition by the names that the caller and the broker have for it. */
+/**
+ * A partition, by the name that the caller has for its topic, and by the id that the broker has.
+ */
 export interface ResolvedPartition extends TopicIdPartition {
   readonly topic: string;
 }
 
 /**
- * The partitions by topic id; one without a number is every partition of its topic. Throws
- * `UNKNOWN_TOPIC`, and a `RangeError` for a partition that the topic does not have.
+ * The partitions, with the ids of their topics. An entry without a partition stands for every
+ * partition of its topic. Throws `UNKNOWN_TOPIC`, and a `RangeError` for a partition that the topic
+ * does not have.
  */
 export async function resolvePartitions<P extends NamedPartition>(
   topicMetadata: TopicMetadata,

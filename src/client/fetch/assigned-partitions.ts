@@ -12,42 +12,44 @@ import type { OnWait, PartitionReaderOptions } from './partition-reader.ts';
 import type { TopicLike } from '../topics/topic.ts';
 import type { TopicSubscription } from './topic-subscription.ts';
 
-/** A topic and a partition of it. */
+/** A partition of a topic. */
 export interface TopicPartition {
   readonly topic: TopicLike;
   readonly partition: number;
 }
 
-/** A partition that was taken away with messages that were delivered and not committed. */
+/** A partition that the member has lost while messages were delivered and not committed. */
 export interface LostPartition {
   readonly topic: string;
   readonly progress: PartitionProgress;
 }
 
-/** The readers of the partitions that are assigned to a consumer, and which of them are paused. */
+/**
+ * The readers of the assigned partitions, and which of them are paused (both part of Kafka's
+ * `SubscriptionState`).
+ */
 export class AssignedPartitions {
   readonly #readers: PartitionReader[] = [];
   readonly #connection: Connection;
   readonly #selection: TopicSubscription;
   readonly #isWhole: boolean;
   /**
-   * Whether all partitions are paused, but for those in `#differ`. Both outlast an assignment: a
-   * partition that comes back is paused as before.
+   * Whether all partitions are paused, except for those in `#exceptions`. Both outlast an
+   * assignment: a partition that is assigned again is paused as before.
    */
   #allPaused = false;
-  readonly #differ = new Set<string>();
+  readonly #exceptions = new Set<string>();
   /**
-   * Calls of `consumer.seek` under way, in their order: of each, the readers that a later one
-   * moves.
+   * Unfinished calls of `consumer.seek`, in order of the calls. Each entry is the set of readers
+   * that a later call moves.
    */
   readonly #seeks = new Set<Set<PartitionReader>>();
   #lost: readonly LostPartition[] = [];
-
   readonly #onWait: OnWait;
 
   /**
-   * `isWhole`: every partition of the topics is assigned, as without a group. `onWait` is told of
-   * serdes that wait.
+   * `isWhole`: every partition of the topics is assigned, as without a group. `onWait` is called
+   * when a serde waits.
    */
   constructor(
     connection: Connection,
@@ -61,16 +63,18 @@ export class AssignedPartitions {
     this.#onWait = onWait;
   }
 
-  /** The readers: always the same array, in which they come and go. */
+  /**
+   * The readers: always the same array, to which readers are added and from which they are removed.
+   */
   get all(): readonly PartitionReader[] {
     return this.#readers;
   }
 
-  /** Makes a reader; the caller adds it when the partition may be seen. */
+  /** Makes a reader. The caller adds the reader when the partition may be seen. */
   create(topicName: string, options: Omit<PartitionReaderOptions, 'topic'>): PartitionReader {
     const topic = this.#selection.mustGet(topicName);
     const reader = new PartitionReader({ ...options, topic, onWait: this.#onWait });
-    reader.setPaused(this.#allPaused !== this.#differ.has(keyOf(reader)));
+    reader.setPaused(this.#allPaused !== this.#exceptions.has(keyOf(reader)));
     return reader;
   }
 
@@ -84,34 +88,34 @@ export class AssignedPartitions {
     const { progress, topicId, partition } = reader;
     if (progress === undefined) return;
     if (progress.isIdle && progress.delivered <= progress.committed) return;
-    const isSame = ({ progress: other }: LostPartition): boolean =>
+    const isSamePartition = ({ progress: other }: LostPartition): boolean =>
       other.topicId === topicId && other.partition === partition;
-    // One idle entry of a partition is enough for a transaction to hear of the loss.
-    const kept = this.#lost.filter((lost) => !lost.progress.isIdle || !isSame(lost));
+    // One idle entry of a partition is enough for a transaction to notice the loss.
+    const kept = this.#lost.filter((lost) => !lost.progress.isIdle || !isSamePartition(lost));
     this.#lost = [...kept, { topic: reader.topic.name, progress }];
   }
 
-  /** Partitions that were taken away with messages that were delivered and not committed. */
+  /** The partitions that were lost while messages were delivered and not committed. */
   get lost(): readonly LostPartition[] {
     return this.#lost;
   }
 
-  /** Forgets lost partitions: of `which`, else all. */
+  /** Forgets the lost partitions that `which` accepts; by default all. */
   forgetLost(which: (lost: LostPartition) => boolean = () => true): void {
     this.#lost = this.#lost.filter((lost) => !which(lost));
   }
 
   /**
-   * Throws `NOT_ASSIGNED` for a partition that is not assigned now, and a `TypeError` or
-   * `RangeError` for one that can never be.
+   * The reader of a partition. Throws `NOT_ASSIGNED` for a partition that is not assigned now, and
+   * a `TypeError` or `RangeError` for a partition that can never be assigned.
    */
   mustGet({ topic: topicLike, partition }: TopicPartition): PartitionReader {
     const { name } = this.#selection.mustGet(topicLike);
     checkInteger('partition', partition, 0);
-    const mine = this.#readers.filter((reader) => reader.topic.name === name);
-    const found = mine.find((reader) => reader.partition === partition);
+    const ofTopic = this.#readers.filter((reader) => reader.topic.name === name);
+    const found = ofTopic.find((reader) => reader.partition === partition);
     if (found !== undefined) return found;
-    if (this.#isWhole && mine.length > 0) checkPartition(name, partition, mine.length);
+    if (this.#isWhole && ofTopic.length > 0) checkPartition(name, partition, ofTopic.length);
     throw new TablogError(
       NOT_ASSIGNED,
       `this consumer does not have partition ${partition} of '${name}'`,
@@ -120,22 +124,22 @@ export class AssignedPartitions {
   }
 
   /**
-   * Moves a partition, or all. Of several calls for a partition the last one counts, also where the
-   * look-up of an earlier one takes longer. `start` is awaited where no partition is assigned yet,
-   * and resolves with the offsets of the place as of the call, if they can be known.
+   * Moves one partition, or all. Of several calls for a partition the last call counts, also where
+   * the look-up of an earlier call takes longer. `start` is awaited where no partition is assigned
+   * yet; it resolves with the offsets of `to` at the time of the call, if they can be known.
    */
   async seek(
     to: Position,
     where: TopicPartition | undefined,
     start: () => Promise<StartingOffsets | undefined>,
   ): Promise<void> {
-    const overtaken = new Set<PartitionReader>();
-    this.#seeks.add(overtaken);
+    const movedLater = new Set<PartitionReader>();
+    this.#seeks.add(movedLater);
     try {
       const startingOffsets = this.#readers.length === 0 ? await start() : undefined;
       const readers = this.#select(where);
       for (const earlier of this.#seeks) {
-        if (earlier === overtaken) break;
+        if (earlier === movedLater) break;
         for (const reader of readers) earlier.add(reader);
       }
       const offsets =
@@ -143,30 +147,30 @@ export class AssignedPartitions {
           ? await this.resolve(readers, to)
           : readers.map((reader) => startingOffsets.of(reader));
       readers.forEach((reader, i) => {
-        if (!overtaken.has(reader)) reader.seek(offsets[i]!);
+        if (!movedLater.has(reader)) reader.seek(offsets[i]!);
       });
     } finally {
-      this.#seeks.delete(overtaken);
+      this.#seeks.delete(movedLater);
     }
   }
 
   setPaused(paused: boolean, where: TopicPartition | undefined): void {
     if (where === undefined) {
       this.#allPaused = paused;
-      this.#differ.clear();
+      this.#exceptions.clear();
     }
     for (const reader of this.#select(where)) {
       reader.setPaused(paused);
-      if (paused === this.#allPaused) this.#differ.delete(keyOf(reader));
-      else this.#differ.add(keyOf(reader));
+      if (paused === this.#allPaused) this.#exceptions.delete(keyOf(reader));
+      else this.#exceptions.add(keyOf(reader));
     }
   }
 
-  /** The offset of a place in each of the partitions. */
+  /** The offset of the position `to` in each of the partitions. */
   async resolve(readers: readonly PartitionReader[], to: Position): Promise<readonly number[]> {
-    const place = checkPosition(to);
-    if ('offset' in place) return readers.map(() => place.offset);
-    const { at } = place;
+    const spec = checkPosition(to);
+    if ('offset' in spec) return readers.map(() => spec.offset);
+    const { at } = spec;
     return this.#connection.call(
       'listOffsets',
       readers.map(({ topicId, partition }) => ({ topicId, partition, at })),

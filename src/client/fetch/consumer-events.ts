@@ -2,7 +2,7 @@ import { checkFunction, checkOneOf } from '../../base/argument.ts';
 import type { PartitionReader } from './partition-reader.ts';
 import { reportCallbackError } from '../../platform/report-callback-error.ts';
 
-/** A topic's name and a partition of it. */
+/** A partition of a topic, by the topic's name. */
 export interface AssignedPartition {
   readonly topic: string;
   readonly partition: number;
@@ -12,30 +12,36 @@ export interface PartitionsEvent {
   readonly partitions: readonly AssignedPartition[];
 }
 
-/** A position is out of range: the consumer goes on where `from` says instead. */
+/** A position is out of range: the consumer continues at the position that `from` gives. */
 export interface ResetEvent extends AssignedPartition {
-  /** The offset that is out of range: the group's committed one, or the consumer's position. */
+  /**
+   * The offset that is out of range: the committed offset of the group, or the position of the
+   * consumer.
+   */
   readonly outOfRange: number;
   readonly startOffset: number;
   readonly endOffset: number;
-  /** The offset where the consumer goes on. */
+  /** The offset at which the consumer continues. */
   readonly offset: number;
 }
 
-/** The events of a consumer; all but 'reset' are of consumers in a group. */
+/** The events of a consumer. All except 'reset' are emitted only by consumers in a group. */
 export interface ConsumerEvents {
   /**
-   * Partitions were assigned, and have their position. Their first message is delivered when the
+   * Partitions were assigned, and have a position. Their first message is delivered after the
    * listeners have settled.
    */
   readonly assigned: PartitionsEvent;
   /**
-   * The consumer is about to give up these partitions, and has none of their messages in hand any
-   * more. Commit here what is not committed. The next member gets the partitions when the listeners
-   * are done, or after `rebalanceTimeoutMs`.
+   * The consumer is about to give up these partitions, and none of their messages is in hand.
+   * Commit here the offsets that are not committed. The next member gets the partitions when the
+   * listeners have settled, or after `rebalanceTimeoutMs`.
    */
   readonly revoked: PartitionsEvent;
-  /** Partitions are lost, and other members may read them already: commits would be `FENCED`. */
+  /**
+   * Partitions are lost, and other members may already read them: commits would be rejected with
+   * `FENCED`.
+   */
   readonly lost: PartitionsEvent;
   /** An offset was out of range. */
   readonly reset: ResetEvent;
@@ -45,7 +51,7 @@ export type ConsumerListener<E extends keyof ConsumerEvents> = (
   event: ConsumerEvents[E],
 ) => void | Promise<void>;
 
-/** An event of a consumer, told apart by its name. */
+/** An event of a consumer, as a union discriminated by `event`. */
 export type ConsumerEvent = {
   [E in keyof ConsumerEvents]: { readonly event: E; readonly detail: ConsumerEvents[E] };
 }[keyof ConsumerEvents];
@@ -64,7 +70,7 @@ export class ConsumerListeners {
   #running = 0;
   #calling = 0;
 
-  /** `onEvent` is told of every event, before the listeners. */
+  /** `onEvent` is called with every event, before the listeners. */
   constructor(onEvent: (event: ConsumerEvent) => void = () => {}) {
     this.#onEvent = onEvent;
   }
@@ -102,7 +108,7 @@ export class ConsumerListeners {
     try {
       await this.#call(listener);
     } catch (error) {
-      // Reading, and the rebalance that waited for the listener, go on.
+      // An error of a listener stops neither reading nor the rebalance that waits for it.
       reportCallbackError('a listener of a consumer', error);
     } finally {
       this.#running--;
@@ -119,7 +125,7 @@ export class ConsumerListeners {
   }
 }
 
-/** The detail of an event of these readers' partitions. */
+/** The detail of an event about the partitions of these readers. */
 export function partitionsEvent(readers: readonly PartitionReader[]): PartitionsEvent {
   return {
     partitions: readers.map(({ topic, partition }) => ({ topic: topic.name, partition })),

@@ -1,9 +1,12 @@
 import { wholeBatchBytes } from '../../record/batch-length.ts';
 
-/** What was fetched of a partition and not read yet: whole batches, end to end. */
+/**
+ * The fetched batches of a partition that are not read yet (Kafka's `CompletedFetch`): whole
+ * batches, end to end.
+ */
 export class FetchBuffer {
   #segments: Uint8Array[] = [];
-  /** Where the next batch begins in the first segment. */
+  /** The index in the first segment at which the next batch begins. */
   #at = 0;
   #byteLength = 0;
 

@@ -1,10 +1,10 @@
 import type { PartitionReader } from './partition-reader.ts';
 
-/** The broker's list of partitions that wait on behalf of this consumer (KIP-227). */
+/** A fetch session (KIP-227): the broker's list of partitions for which this consumer waits. */
 export class FetchSession {
   readonly id: number;
   #epoch = 0;
-  /** The partitions on the list, with the offset that each was asked for. */
+  /** The partitions on the list, with the fetch offset of each. */
   readonly asked = new Map<PartitionReader, number>();
 
   constructor(id: number) {

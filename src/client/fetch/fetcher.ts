@@ -17,14 +17,15 @@ export interface FetcherOptions {
   readonly maxWaitMs: number;
 }
 
-/** Unique within one client. */
+/** The last fetch id. Fetch ids are unique within one client. */
 let lastFetchId = 0;
 
 /**
- * Keeps the readers supplied, within a budget of bytes. The broker keeps a list of all partitions
- * that have room, and one long poll waits for any of them. A partition that is new, or was answered
- * and has room again, joins the list with the next poll, and the poll before is answered at once.
- * So a busy partition never waits for an idle one, nor the reverse, and an idle one is named once.
+ * Keeps the readers' buffers filled, within a budget of bytes (Kafka's `Fetcher`). The fetch
+ * session has all partitions with room in their buffer, and one long poll waits for any of them. A
+ * partition that is new, or has room again, joins with the next poll; the broker then answers the
+ * previous poll at once. So a busy partition never waits for an idle one, nor the reverse, and an
+ * idle partition is sent once a session.
  */
 export class Fetcher {
   readonly #connection: Connection;
@@ -32,18 +33,18 @@ export class Fetcher {
   readonly #readers: readonly PartitionReader[];
   readonly #onPolled: () => void;
   #session: FetchSession | undefined;
-  /** Polls under way, with the bytes that each may bring. */
+  /** The polls in flight, with the most bytes that each may bring. */
   readonly #polls = new Map<number, number>();
   #arrival = deferred();
-  #active = false;
-  /** Of polls that failed as a whole. */
+  #isActive = false;
+  /** The back-off of polls that failed as a whole. */
   readonly #backOff: BackOff;
-  /** Of partitions whose share of an answer failed. */
+  /** The back-offs of partitions whose part of an answer failed. */
   readonly #backOffs = new WeakMap<PartitionReader, BackOff>();
   #answers = 0;
   /** The error of the last poll, until `check` has thrown it. */
   #error: { readonly error: unknown } | undefined;
-  /** Another error for whoever reads, until `check` has thrown it. */
+  /** An error from outside of the fetcher, until `check` has thrown it. */
   #failure: { readonly error: unknown } | undefined;
 
   constructor(
@@ -60,19 +61,19 @@ export class Fetcher {
   }
 
   /**
-   * Resolves at the next arrival. Read it before a look at the buffers: an arrival in between would
-   * be missed.
+   * Resolves at the next arrival. To be read before a look at the buffers: an arrival in between
+   * would be missed.
    */
   get arrival(): Promise<void> {
     return this.#arrival.promise;
   }
 
-  /** The number of polls that were answered. An arrival may have other causes. */
+  /** The number of answered polls. An arrival may have other causes. */
   get answers(): number {
     return this.#answers;
   }
 
-  /** Has `check` throw this error, once. */
+  /** Makes `check` throw this error, once. */
   fail(error: unknown): void {
     this.#failure = { error };
     this.wake();
@@ -87,18 +88,18 @@ export class Fetcher {
   }
 
   start(): void {
-    this.#active = true;
+    this.#isActive = true;
     this.#error = undefined;
     this.pump();
   }
 
-  /** Stops polling; the buffers stay. */
+  /** Stops polling. The buffers stay. */
   stop(): void {
-    this.#active = false;
+    this.#isActive = false;
     this.interrupt();
   }
 
-  /** Cancels the poll that waits, and drops the session. */
+  /** Cancels the waiting poll, and drops the session. */
   interrupt(): void {
     const session = this.#session;
     if (session === undefined) return;
@@ -116,10 +117,10 @@ export class Fetcher {
 
   /** Polls for the partitions that have room. */
   pump(): void {
-    // At most two polls: one that waits, and the next, which has the first one answered at once.
-    // While polls fail, one is enough to learn that they work again.
-    const most = this.#backOff.isFailing ? 1 : 2;
-    if (!this.#active || this.#error !== undefined || this.#polls.size >= most) return;
+    // At most two polls are in flight: the waiting poll, and the next one, which makes the broker
+    // answer the first at once. While polls fail, one is enough to notice that they work again.
+    const maxPolls = this.#backOff.isFailing ? 1 : 2;
+    if (!this.#isActive || this.#error !== undefined || this.#polls.size >= maxPolls) return;
     const { prefetchBytes } = this.#options;
     const asked = this.#session?.asked;
     const wanted = this.#readers.filter((reader) => this.#isWanted(reader));
@@ -128,18 +129,18 @@ export class Fetcher {
     const buffered = this.#readers.reduce((bytes, reader) => bytes + reader.bufferedBytes, 0);
     const reserved = [...this.#polls.values()].reduce((bytes, poll) => bytes + poll, 0);
     const room = prefetchBytes - buffered - reserved;
-    // A partition that is paused, or whose serde waits, may keep its buffer for ever: the buffer
-    // takes room, and keeps no loop busy.
-    const atHand = this.#readers.some(
+    // A partition that is paused, or whose serde waits, may keep its buffer for ever. Such a buffer
+    // takes room, and gives a loop nothing to do.
+    const hasBuffered = this.#readers.some(
       ({ isReadable, isWaiting, bufferedBytes }) => isReadable && !isWaiting && bufferedBytes > 0,
     );
-    // With nothing at hand, one batch is asked for however small the room is.
-    if (room <= 0 && (atHand || reserved > 0)) {
-      // What idle partitions may bring is not there yet: share the budget anew.
+    // With nothing buffered to read, one batch is fetched however small the room is.
+    if (room <= 0 && (hasBuffered || reserved > 0)) {
+      // The bytes that are reserved for idle partitions have not arrived: share the budget anew.
       if (buffered < prefetchBytes) this.interrupt();
       return;
     }
-    // The other half of the room is for the poll that follows while this one waits.
+    // The other half of the room is for the next poll, which follows while this poll waits.
     void this.#poll(wanted, changed, Math.max(Math.ceil(room / 2), 1));
   }
 
@@ -166,7 +167,7 @@ export class Fetcher {
       );
       const loading = fetched.flatMap((part) => this.#accept(session, part) ?? []);
       if (loading.length > 0) {
-        // A codec that is slow to load holds up the partitions that need it, and no others.
+        // A codec that loads slowly delays the partitions that need it, and no others.
         this.wake();
         this.pump();
         await Promise.all(loading);
@@ -176,10 +177,10 @@ export class Fetcher {
     } catch (cause) {
       this.#end(session);
       const error = toTablogError(cause);
-      // Another worker serves the tab now, and needs the whole list.
+      // Another worker serves the tab now, and has no session: the next poll sends the whole list.
       const isLost = error.code === 'FETCH_SESSION_ID_NOT_FOUND';
-      // Reading outlives what passes, the lack of a worker or of the storage, however long it
-      // lasts.
+      // The lack of a worker or of the storage passes, and reading outlasts it, however long it
+      // takes.
       if (!isLost && isAway(error)) await this.#backOff.failed();
       else if (!isLost) this.#error = { error };
     }
@@ -189,7 +190,7 @@ export class Fetcher {
     this.pump();
   }
 
-  /** The next fetch of the session: the partitions that join its list, and those that leave it. */
+  /** The next request of the session: the partitions that join its list, and those that leave. */
   #request(
     session: FetchSession,
     wanted: readonly PartitionReader[],
@@ -203,7 +204,7 @@ export class Fetcher {
     for (const reader of forgotten) asked.delete(reader);
     return {
       clientId: this.#connection.clientId,
-      maxWaitMs: Math.max(maxWaitMs, 1), // a loop must pause
+      maxWaitMs: Math.max(maxWaitMs, 1), // 0 would make a busy loop
       session: { id, epoch: session.nextEpoch(), forget: forgotten.map(nameOf) },
       partitions: changed.map((reader) => ({
         ...nameOf(reader),
@@ -213,10 +214,7 @@ export class Fetcher {
     };
   }
 
-  /**
-   * Hands a reader what was fetched for it; resolves once that is done, where a codec has to come
-   * first.
-   */
+  /** Passes a fetched part to its reader; resolves once the codec that the part needs is loaded. */
   #accept(session: FetchSession, part: FetchedPartition): Promise<void> | undefined {
     const { topicId, partition, offset } = part;
     const reader = this.#readers.find(
@@ -224,13 +222,13 @@ export class Fetcher {
     );
     if (reader === undefined) return undefined;
     if ('error' in part && isAway(fromErrorData(part.error))) {
-      void this.#askLater(session, reader, offset);
+      void this.#fetchLater(session, reader, offset);
       return undefined;
     }
     this.#backOffs.delete(reader);
     const accept = (inflate?: Inflate): void => {
       this.#answered(session, reader, offset);
-      if (reader.fetchOffset === offset) reader.accept(part, inflate); // else it has sought
+      if (reader.fetchOffset === offset) reader.accept(part, inflate); // no seek meanwhile
       if (!('error' in part)) return;
       const error = fromErrorData(part.error);
       this.#connection.observer?.readFailed(reader.topic.name, partition, offset, error);
@@ -245,8 +243,11 @@ export class Fetcher {
     return undefined;
   }
 
-  /** Asks for a partition whose storage failed after a back-off of its own; the others go on. */
-  async #askLater(session: FetchSession, reader: PartitionReader, offset: number): Promise<void> {
+  /**
+   * Fetches a partition whose storage failed after a back-off of its own; the other partitions go
+   * on.
+   */
+  async #fetchLater(session: FetchSession, reader: PartitionReader, offset: number): Promise<void> {
     const backOff = this.#backOffs.get(reader) ?? new BackOff(this.#connection);
     this.#backOffs.set(reader, backOff);
     await backOff.failed();
@@ -255,15 +256,14 @@ export class Fetcher {
   }
 
   /**
-   * An answered partition has left the session, unless a seek asked for another offset meanwhile.
+   * Removes an answered partition from the session, unless a seek has asked for another offset
+   * meanwhile.
    */
   #answered({ asked }: FetchSession, reader: PartitionReader, offset: number): void {
     if (asked.get(reader) === offset) asked.delete(reader);
   }
 
-  /**
-   * What inflates the segments; `undefined` where it cannot be loaded, and whoever reads is told.
-   */
+  /** The function that inflates the segments. Where its codec cannot be loaded, `check` throws. */
   async #inflate(
     reader: PartitionReader,
     segments: readonly ArrayBuffer[],
@@ -271,12 +271,12 @@ export class Fetcher {
     try {
       return await loadInflate(reader, segments);
     } catch (error) {
-      this.#error = { error: toTablogError(error) }; // thrown once; then fetching goes on
+      this.#error = { error: toTablogError(error) }; // thrown once by check()
       return undefined;
     }
   }
 
-  /** Drops the session: the readers have to be asked for again. */
+  /** Drops the session: the next session starts with every partition. */
   #end(session: FetchSession): void {
     session.asked.clear();
     if (this.#session === session) this.#session = undefined;

@@ -2,8 +2,7 @@ import type * as CodecsModule from '../../record/compression/codecs.ts';
 import { LazyModule } from '../../base/lazy-module.ts';
 
 /**
- * Finds the codec of a batch. The codecs themselves, but gzip, are loaded by the first batch of
- * theirs.
+ * The registry of codecs. Each codec, except for gzip, is loaded by the first batch that needs it.
  */
 export const lazyCodecs: LazyModule<typeof CodecsModule> = new LazyModule(
   'codecs',

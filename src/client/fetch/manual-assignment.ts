@@ -13,17 +13,17 @@ import type { TopicMetadata } from '../topics/topic-metadata.ts';
 import type { TopicSubscription } from './topic-subscription.ts';
 
 /**
- * Decides which partitions a consumer reads: adds readers to `AssignedPartitions`, and removes
- * them.
+ * Decides which partitions a consumer reads (Kafka's `SubscriptionState.SubscriptionType`): adds
+ * readers to `AssignedPartitions`, and removes them.
  */
 export interface Assignment {
-  /** Resolves when the first partitions have their position. */
+  /** Resolves when the first partitions have a position. */
   start(): Promise<void>;
   /** Whether messages may be delivered now. */
   mayDeliver(): boolean;
-  /** A loop begins to poll (true), or has ended with an error (false). */
+  /** Notes that a loop begins to poll (true), or has ended with an error (false). */
   setPolling?(isPolling: boolean): void;
-  /** Gives everything back. Idempotent. */
+  /** Gives up all partitions. Idempotent. */
   close(): Promise<void>;
 }
 
@@ -33,11 +33,11 @@ export interface ManualAssignmentOptions {
   readonly selection: TopicSubscription;
   readonly readers: AssignedPartitions;
   readonly from: Position;
-  /** The offsets that `from` stood for when the consumer was made. */
+  /** The offsets of `from` at the time when the consumer was made. */
   readonly startingOffsets: Promise<StartingOffsets>;
   readonly listeners: ConsumerListeners;
   readonly mustExist: boolean;
-  /** Called when there may be more to read. */
+  /** Called when there may be more records to read. */
   readonly onChange: () => void;
 }
 
@@ -45,8 +45,8 @@ export interface ManualAssignmentOptions {
 export class ManualAssignment implements Assignment {
   readonly #options: ManualAssignmentOptions;
   readonly #closing = new AbortController();
-  /** Readers of partitions that were made after the consumer started. */
-  readonly #later = new WeakSet<PartitionReader>();
+  /** The readers of partitions that were created after the consumer started. */
+  readonly #createdLater = new WeakSet<PartitionReader>();
   #started = false;
 
   constructor(options: ManualAssignmentOptions) {
@@ -67,7 +67,7 @@ export class ManualAssignment implements Assignment {
     readers.add(this.#newReaders(topics, startingOffsets));
     this.#started = true;
     this.#options.onChange();
-    void this.#addNew(); // partitions that were added meanwhile
+    void this.#addNew(); // for partitions that were created meanwhile
   }
 
   mayDeliver(): boolean {
@@ -78,15 +78,18 @@ export class ManualAssignment implements Assignment {
     this.#closing.abort();
   }
 
-  /** Adds partitions that were created since. They are read from their first record. */
+  /**
+   * Adds partitions that were created since. A consumer reads such a partition from its first
+   * record.
+   */
   async #addNew(): Promise<void> {
     if (!this.#started || this.#closing.signal.aborted) return;
     const { topicMetadata, readers, onChange } = this.#options;
-    // After a failure the topics are listed again at the next change.
+    // After a failure the next change lists the topics again.
     const topics = await topicMetadata.list().catch(() => []);
     if (this.#closing.signal.aborted) return;
     const later = this.#newReaders(topics);
-    for (const reader of later) this.#later.add(reader);
+    for (const reader of later) this.#createdLater.add(reader);
     readers.add(later);
     onChange();
   }
@@ -98,16 +101,16 @@ export class ManualAssignment implements Assignment {
     const { selection, readers } = this.#options;
     const known = new Map<string, { readonly id: string; partitions: number }>();
     for (const { topic, topicId: id } of readers.all) {
-      const of = known.get(topic.name);
-      if (of === undefined) known.set(topic.name, { id, partitions: 1 });
-      else of.partitions++;
+      const entry = known.get(topic.name);
+      if (entry === undefined) known.set(topic.name, { id, partitions: 1 });
+      else entry.partitions++;
     }
     return topics.flatMap(({ id: topicId, name, partitions }) => {
-      const mine = known.get(name);
-      // A topic that was deleted and created again is another one; the readers of the old one
+      const existing = known.get(name);
+      // A topic that was deleted and created again is another topic. The readers of the old topic
       // throw.
-      if (mine !== undefined && mine.id !== topicId) return [];
-      const first = mine?.partitions ?? 0;
+      if (existing !== undefined && existing.id !== topicId) return [];
+      const first = existing?.partitions ?? 0;
       if (first >= partitions || selection.get(name) === undefined) return [];
       return Array.from({ length: Math.max(partitions - first, 0) }, (_, i) => {
         const partition = first + i;
@@ -119,13 +122,13 @@ export class ManualAssignment implements Assignment {
   }
 
   /**
-   * Moves a reader whose next record was deleted to where `from` says; one that has read nothing of
-   * a new partition, to the first record that is left.
+   * Resets a reader whose next record was deleted to the position `from`. A reader that has read
+   * nothing of a new partition goes to the first record that is left.
    */
   readonly #recover = (reader: PartitionReader, error: TablogError): boolean => {
     if (!isLeftBehind(error)) return false;
     const { connection, readers, from } = this.#options;
-    const isUnread = this.#later.has(reader) && reader.position === 0;
+    const isUnread = this.#createdLater.has(reader) && reader.position === 0;
     void resetOffset(reader, error, {
       ...this.#options,
       to: isUnread ? 'earliest' : from,
@@ -144,7 +147,7 @@ export class ManualAssignment implements Assignment {
   };
 }
 
-/** Throws `UNKNOWN_TOPIC` for a topic that was named and is not there. */
+/** Throws `UNKNOWN_TOPIC` for a topic that the subscription names and the log does not have. */
 export function checkExist(
   selection: TopicSubscription,
   topics: readonly Pick<TopicInfo, 'name'>[],

@@ -5,9 +5,9 @@ import type { Position } from './position.ts';
 import type { PartitionReader } from './partition-reader.ts';
 
 export interface OffsetResetOptions {
-  /** Where to go on, as the consumer's `from` says. */
+  /** The position to continue at: the consumer's `from` (Kafka's `auto.offset.reset`). */
   readonly to: Position;
-  /** The offset of the place; `undefined` where it could not be looked up. */
+  /** Looks up the offset of a position; `undefined` where that fails. */
   readonly lookUp: (to: Position) => Promise<number | undefined>;
   readonly listeners: ConsumerListeners;
   /** Called when the partition is read again. */
@@ -15,9 +15,9 @@ export interface OffsetResetOptions {
 }
 
 /**
- * Moves a reader whose position is out of range, as `error` says, to another place, within what
- * there is, and tells the application by 'reset'. A seek meanwhile ends the reset. Where the place
- * cannot be looked up, the reader goes on, and the next fetch brings the error once more.
+ * Moves a reader whose position is out of range, as `error` says, to another position, within the
+ * partition's offsets, and emits 'reset'. A seek during the look-up ends the reset. Where the
+ * look-up fails, the reader continues, and the next fetch brings the error again.
  */
 export async function resetOffset(
   reader: PartitionReader,
@@ -27,9 +27,10 @@ export async function resetOffset(
   const { state, topic, partition, fetchOffset: outOfRange } = reader;
   if (!state.enter('resetting')) return;
   const { seekVersion } = state;
-  // What there is of a topic in memory came after what was lost with a worker: nobody has read it.
+  // The records of a topic in memory were all appended after the loss of the previous worker, so
+  // nobody has read any of them.
   const found = await lookUp(isInMemory(reader.topicId) ? 'earliest' : to);
-  // After a seek, or where the group has taken the partition away, there is nothing to reset.
+  // After a seek, or where the group has revoked the partition, there is nothing to reset.
   if (state.seekVersion !== seekVersion || !state.enter('reading')) return;
   if (found !== undefined) {
     const startOffset = Number(details['startOffset']);
@@ -42,7 +43,9 @@ export async function resetOffset(
   onChange();
 }
 
-/** Whether the records at the reader's position were deleted. Else a seek went beyond the end. */
+/**
+ * Whether the records at the reader's position were deleted. Otherwise a seek went beyond the end.
+ */
 export function isLeftBehind({ code, details }: TablogError): boolean {
   return (
     code === 'OFFSET_OUT_OF_RANGE' && Number(details['offset']) < Number(details['startOffset'])

@@ -16,7 +16,7 @@ import type { Topic } from '../topics/topic.ts';
 /** Inflates a batch's records, given the id of its codec; throws beyond `limit` bytes. */
 export type Inflate = (codec: number, records: Uint8Array, limit: number) => Uint8Array;
 
-/** Called when the serde of a reader's next record waits; to be answered by `resume`. */
+/** Called when the serde of a reader's next record waits. `resume` ends the wait. */
 export type OnWait = (reader: PartitionReader, wait: SerdeWait) => void;
 
 export interface PartitionReaderOptions {
@@ -25,28 +25,31 @@ export interface PartitionReaderOptions {
   readonly partition: number;
   /** The offset of the first message. Default 0. */
   readonly offset?: number;
-  /** `undefined` without a group. */
+  /** The member's progress in the partition; `undefined` without a group. */
   readonly progress?: PartitionProgress | undefined;
   /**
-   * Called with an error that a fetch brought for the partition. Returns true where something is
-   * done about it; else whoever reads gets the error.
+   * Called with an error that a fetch brought for the partition. Returns true where the error is
+   * handled; otherwise the reading loop gets it.
    */
   readonly onError?: (reader: PartitionReader, error: TablogError) => boolean;
   readonly onWait?: OnWait;
 }
 
 /**
- * A consumer's position in one partition: the records that were fetched and not polled yet, and the
- * cursor that decodes them, record by record.
+ * A consumer's position in one partition (Kafka's `TopicPartitionState` and `CompletedFetch`): the
+ * records that were fetched and not polled yet, and the cursor that decodes them, record by record.
  */
 export class PartitionReader {
   readonly source: PartitionSource;
   readonly topic: Topic;
   readonly topicId: string;
   readonly partition: number;
-  /** What the group's member has done with the partition; `undefined` without a group. */
+  /** The member's progress in the partition; `undefined` without a group. */
   readonly progress: PartitionProgress | undefined;
-  /** Decides what is fetched, polled and delivered. Seeks go through the reader. */
+  /**
+   * The state that decides whether records are fetched, polled and delivered. Seeks go through the
+   * reader.
+   */
   readonly state: PartitionState;
   readonly #onError: PartitionReaderOptions['onError'];
   #isPaused = false;
@@ -56,15 +59,15 @@ export class PartitionReader {
   readonly #buffer = new FetchBuffer();
   #inflate: Inflate | undefined;
   #cursor: RecordCursor | undefined;
-  /** The batch at the cursor, as it was fetched. */
+  /** The batch at the cursor, as fetched. */
   #batch: Uint8Array | undefined;
-  /** Whether the record at the cursor was put back, and is the next one. */
+  /** Whether the record at the cursor was put back, and so is the next record. */
   #isPutBack = false;
   #error: TablogError | undefined;
   readonly #calls: DecodeCalls;
-  /** What the next record's serde waits for. */
+  /** The wait of the next record's serde; `undefined`: none waits. */
   #wait: SerdeWait | undefined;
-  /** Why the next record cannot be decoded, where that is known before. */
+  /** The reason why the next record cannot be decoded, where it is known before decoding. */
   #failure: DecodeFailure | undefined;
   readonly #onWait: OnWait | undefined;
 
@@ -102,27 +105,27 @@ export class PartitionReader {
     return this.#endOffset;
   }
 
-  /** Where the next fetch begins: after what is buffered. */
+  /** The offset of the next fetch: the one after the buffered records. */
   get fetchOffset(): number {
     return this.#fetchOffset;
   }
 
-  /** Bytes fetched and not read yet. */
+  /** The number of bytes fetched and not read yet. */
   get bufferedBytes(): number {
     return this.#buffer.byteLength;
   }
 
-  /** Nothing more can be fetched before a seek. */
+  /** Whether an error stopped the partition: nothing is fetched before a seek. */
   get failed(): boolean {
     return this.#error !== undefined;
   }
 
-  /** While paused, nothing is polled; the buffer stays. */
+  /** Pauses or resumes the partition. A paused partition is not polled; its buffer stays. */
   setPaused(paused: boolean): void {
     this.#isPaused = paused;
   }
 
-  /** Takes what a fetch brought; `inflate` where a batch of it is compressed. */
+  /** Takes a fetched part; `inflate` where a batch of it is compressed. */
   accept(fetched: FetchedPartition, inflate?: Inflate): void {
     if ('error' in fetched) {
       const error = fromErrorData(fetched.error);
@@ -135,12 +138,12 @@ export class PartitionReader {
     this.#fetchOffset = fetched.nextOffset;
   }
 
-  /** Stops here: whoever reads gets the error, until a seek. */
+  /** Stops the partition: the reading loop gets the error, until a seek. */
   fail(error: TablogError): void {
     this.#error = this.#locate(error);
   }
 
-  /** Moves to `offset`, and drops what was buffered. */
+  /** Moves to `offset`, and drops the buffered records. */
   seek(offset: number): void {
     (this.progress ?? this.state).seek(offset);
     this.#position = offset;
@@ -150,16 +153,16 @@ export class PartitionReader {
   }
 
   /**
-   * Has `offset` read again, unless somebody has sought since `seekVersion`, or it is to come
-   * anyway.
+   * Moves back to `offset`, unless a seek has happened since `seekVersion`, or `offset` is still to
+   * be read.
    */
   rewind(seekVersion: number, offset: number): void {
     if (offset < this.#position && this.state.isCurrent(seekVersion)) this.seek(offset);
   }
 
   /**
-   * The next message, or `undefined` where a fetch or what its serde waits for has to come first.
-   * Throws what stops the partition.
+   * The next message; `undefined` where a fetch, or the wait of its serde, has to end first. Throws
+   * the error that stops the partition.
    */
   next(): Message | Undecodable | undefined {
     if (!this.isReadable || this.#wait !== undefined) return undefined;
@@ -168,7 +171,7 @@ export class PartitionReader {
       if (cursor === undefined) return undefined;
       if (this.#isPutBack) this.#isPutBack = false;
       else if (!this.#advance(cursor)) continue;
-      if (cursor.offset < this.#position) continue; // the batch began before the place sought
+      if (cursor.offset < this.#position) continue; // a seek went into the middle of the batch
       this.#position = cursor.offset + 1;
       const decoded = decodeRecord(this.source, cursor, this.#calls, this.#failure);
       if (this.#failure !== undefined) this.#failure = undefined;
@@ -178,8 +181,8 @@ export class PartitionReader {
   }
 
   /**
-   * The next batch as it is stored, whole, also where records of it were read before; `undefined`
-   * where a fetch has to come first. Throws what stops the partition.
+   * The next batch as stored, whole, also where some of its records were read before; `undefined`
+   * where a fetch has to come first. Throws the error that stops the partition.
    */
   nextRaw(): Uint8Array | undefined {
     if (!this.isReadable) return undefined;
@@ -194,12 +197,12 @@ export class PartitionReader {
     }
   }
 
-  /** Whether the next record's serde waits for something: nothing is read before `resume`. */
+  /** Whether the next record's serde waits. No record is read before `resume`. */
   get isWaiting(): boolean {
     return this.#wait !== undefined;
   }
 
-  /** Puts the record that `next()` returned last back, until its serde is to be called again. */
+  /** Puts back the record that `next()` returned last, until its serde can be called again. */
   suspend(wait: SerdeWait): void {
     this.putBack();
     this.#wait = wait;
@@ -207,8 +210,8 @@ export class PartitionReader {
   }
 
   /**
-   * Ends a wait, unless a seek has: the record is decoded again, or cannot be decoded because of
-   * `failure`. Returns whether it was the reader's wait.
+   * Ends a wait, unless a seek has ended it. The record is decoded again, or, given `failure`,
+   * counts as undecodable. Returns whether `wait` was the current wait of the reader.
    */
   resume(wait: SerdeWait, failure?: DecodeFailure): boolean {
     if (this.#wait !== wait) return false;
@@ -225,13 +228,13 @@ export class PartitionReader {
     return this.#cursor;
   }
 
-  /** Puts the record that `next()` returned last back: the next call decodes it again. */
+  /** Puts back the record that `next()` returned last: the next call decodes it again. */
   putBack(): void {
     this.#isPutBack = true;
     this.#position = this.#cursor!.offset;
   }
 
-  /** Goes past the record that was put back; false where a seek has changed the next record. */
+  /** Skips the record that was put back. Returns false where a seek has changed the next record. */
   pass(offset: number): boolean {
     if (!this.#isPutBack || this.#cursor?.offset !== offset) return false;
     this.#isPutBack = false;
@@ -250,7 +253,9 @@ export class PartitionReader {
     return false;
   }
 
-  /** A cursor for the next batch; it finds no records where they are compressed and `isRaw`. */
+  /**
+   * A cursor for the next batch. With `isRaw`, the cursor finds no records in a compressed batch.
+   */
   #nextBatch(isRaw = false): RecordCursor | undefined {
     for (;;) {
       try {
@@ -279,7 +284,7 @@ export class PartitionReader {
     return this.#inflate!(codec, batch.subarray(FIELD.records), MAX_INFLATED_BYTES);
   }
 
-  /** A batch that cannot be read: the partition stops before it until somebody seeks. */
+  /** Stops the partition before a batch that cannot be read, until a seek. */
   #stop(error: unknown): unknown {
     if (!(error instanceof TablogError)) return error;
     this.#error = this.#locate(error);
@@ -300,7 +305,7 @@ export class PartitionReader {
     this.#leaveBatch();
   }
 
-  /** Nothing of the batch at the cursor is to come any more. */
+  /** Leaves the batch at the cursor: none of its records is read any more. */
   #leaveBatch(): void {
     this.#batch = undefined;
     this.#cursor = undefined;

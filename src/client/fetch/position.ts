@@ -3,12 +3,12 @@ import { timeOf } from '../../base/brand.ts';
 import type { PositionSpec } from '../../protocol/fetch.ts';
 
 /**
- * A place in a partition: its first record, the end, an offset, or the first record at or after a
- * time.
+ * A position in a partition: its first record, its end, an offset, or the first record at or after
+ * a time.
  */
 export type Position = 'earliest' | 'latest' | number | Date;
 
-/** Throws a `TypeError` or `RangeError` for what is no place in a partition. */
+/** The position as the broker takes it. Throws a `TypeError` or `RangeError` for anything else. */
 export function checkPosition(position: Position): PositionSpec {
   if (position === 'earliest' || position === 'latest') return { at: position };
   const time = timeOf(position) ?? NaN;

@@ -6,8 +6,9 @@ import type { Subscription } from '../../protocol/group.ts';
 import type { Connection } from '../connection/connection.ts';
 
 /**
- * The offsets of a place in every partition, as of one moment. A record that the tab sends after
- * that moment is at the place or beyond. A partition created later begins with its first record.
+ * The offsets of a position in every partition, as of one moment. A record that the tab sends after
+ * that moment gets such an offset or a later one. A partition created later begins with its first
+ * record.
  */
 export class StartingOffsets {
   readonly topics: readonly TopicOffsets[];
@@ -24,22 +25,23 @@ export class StartingOffsets {
 }
 
 /**
- * Looks up the place as of now, for as long as the worker or the storage is away, or until `signal`
- * aborts. The call is posted in this turn, and a tab's calls keep their order, so the broker looks
- * before it stores what the tab sends later.
+ * Looks up the position as of now. The look-up is repeated for as long as the worker or the storage
+ * is away, or until `signal` aborts. The call is posted in this turn, and the calls of a tab keep
+ * their order, so the broker answers before it stores the records that the tab sends later.
  *
- * A repetition comes behind what the tab has sent meanwhile, and the end has moved. So it asks for
- * the first record of the time of the first call instead: what is sent after that call is read,
- * also when the first answer comes much later, unless its sender gave it an older timestamp.
+ * A repetition comes after the records that the tab has sent meanwhile, and these have moved the
+ * end. So a repetition of 'latest' asks for the first record at or after the time of the first
+ * call: records that are sent after the first call are read, however late the answer comes, unless
+ * their sender gave them an older timestamp.
  */
 export async function lookUpStartingOffsets(
   connection: Connection,
   subscription: Subscription,
-  place: PositionSpec,
+  spec: PositionSpec,
   signal: AbortSignal,
 ): Promise<StartingOffsets> {
   const now = connection.clock.now();
-  let at = 'at' in place ? place.at : 'earliest';
+  let at = 'at' in spec ? spec.at : 'earliest';
   const isRetried = (error: unknown): boolean => {
     if (at === 'latest') at = now;
     return isAway(error);
@@ -47,8 +49,8 @@ export async function lookUpStartingOffsets(
   const topics = await retry(connection, { isRetried, signal }, () =>
     connection.call('listTopicOffsets', { subscription, at }),
   );
-  if ('at' in place) return new StartingOffsets(topics);
-  const { offset } = place;
+  if ('at' in spec) return new StartingOffsets(topics);
+  const { offset } = spec;
   return new StartingOffsets(
     topics.map((topic) => ({ ...topic, offsets: topic.offsets.map(() => offset) })),
   );

@@ -5,18 +5,18 @@ import type { TopicFilter } from '../message/message.ts';
 import { asTopic } from '../topics/topic.ts';
 import type { Topic, TopicLike } from '../topics/topic.ts';
 
-/** What a consumer reads: topics, and all topics whose names match. */
+/** The subscription of a consumer: topics by name, and all topics whose names match a pattern. */
 export class TopicSubscription {
   readonly subscription: Subscription;
   readonly #topics = new Map<string, Topic>();
 
-  /** Throws a `TypeError` where a topic comes twice. */
+  /** Throws a `TypeError` for a topic that is given twice. */
   constructor(wanted: readonly TopicFilter[]) {
     const patterns: RegExp[] = [];
     const names: string[] = [];
     for (const topicLike of wanted) {
       if (isRegExp(topicLike)) {
-        // 'g' and 'y' would make each test begin where the last one ended.
+        // With the flags 'g' and 'y' each test would begin where the last one ended.
         patterns.push(new RegExp(topicLike.source, topicLike.flags.replace(/[gy]/g, '')));
         continue;
       }
@@ -28,7 +28,10 @@ export class TopicSubscription {
     this.subscription = { topics: names, patterns };
   }
 
-  /** The topic of this name, if it is selected; one that matches a pattern is of bytes and text. */
+  /**
+   * The topic of this name, if the subscription has it. A topic that only matches a pattern has
+   * keys and values of bytes.
+   */
   get(name: string): Topic | undefined {
     const topic = this.#topics.get(name);
     if (topic !== undefined) return topic;
@@ -36,13 +39,13 @@ export class TopicSubscription {
     return matches ? asTopic(name) : undefined;
   }
 
-  /** Whether the topic is selected by name, and not only by a pattern. */
+  /** Whether the subscription names the topic, and not only matches it by a pattern. */
   isNamed(name: string): boolean {
     return this.#topics.has(name);
   }
 
   /**
-   * Throws a `TypeError` where the dead letter topic is named in `topics`: its records would be
+   * Throws a `TypeError` where the subscription names the dead letter topic: its records would be
    * read again.
    */
   checkDeadLetterTopic(deadLetterTopic: TopicLike | undefined): void {
@@ -55,7 +58,7 @@ export class TopicSubscription {
     );
   }
 
-  /** Throws a `TypeError` for a topic that is not selected. */
+  /** The topic. Throws a `TypeError` for a topic that the subscription does not have. */
   mustGet(topicLike: TopicLike): Topic {
     const { name } = asTopic(topicLike);
     const topic = this.get(name);

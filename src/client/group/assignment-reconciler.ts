@@ -27,30 +27,26 @@ export interface AssignmentReconcilerOptions {
   readonly listeners: ConsumerListeners;
   readonly committer: OffsetCommitter;
   readonly from: Position;
-  /**
-   * How long a partition's commit is repeated before it is released without it, in milliseconds.
-   */
+  /** The longest retry of a partition's commit before a release without it, in milliseconds. */
   readonly releaseTimeoutMs: number;
-  /**
-   * The offsets of `from` when the consumer was made; `undefined` where `from` is not looked up.
-   */
+  /** The offsets of `from` when the consumer was made; `undefined`: `from` is not looked up. */
   readonly startingOffsets: Promise<StartingOffsets | undefined>;
-  /** There may be more to read, or less. */
+  /** Called when there may be more to read, or less. */
   readonly onChange: () => void;
-  /** Called when a partition is to be given up: no message of it is to be started any more. */
+  /** Called when a partition is being revoked: none of its messages may be started any more. */
   readonly onRevoking: (reader: PartitionReader) => void;
-  /** Called with an error of work that nobody waits for. */
+  /** Called with an error of background work. */
   readonly onError: (error: unknown) => void;
 }
 
 /**
- * Brings what the consumer reads in line with what the group has assigned to the member: starts new
- * partitions, releases those that the group wants back as soon as none of their messages is in
- * hand, and drops those that are lost.
+ * Brings the partitions that the consumer reads in line with those that the group has assigned to
+ * the member (the reconciliation of KIP-848). Starts new partitions, releases revoked partitions as
+ * soon as none of their messages is in hand, and drops lost partitions.
  */
 export class AssignmentReconciler {
   readonly #options: AssignmentReconcilerOptions;
-  /** Aborts when the member is lost: what it waits for ends. */
+  /** Aborts when the member is lost, which ends its back-off. */
   #lifetime = new AbortController();
   #backOff: BackOff | undefined;
   /** The readers of the member's partitions, by assignment. */
@@ -58,14 +54,14 @@ export class AssignmentReconciler {
   /** Assignments that are being started or released. */
   readonly #busy = new Set<string>();
   readonly #releasing = new Set<Promise<void>>();
-  /** Readers whose revocation the application has been told of. */
+  /** The readers whose revocation was emitted. */
   readonly #revoked = new WeakSet<PartitionReader>();
-  /** Lost partitions, of which messages may still be in the application's hands. */
+  /** Lost partitions whose messages may still be in the application's hands. */
   #lost: PartitionProgress[] = [];
   #member: MemberRef | undefined;
   #view: MemberView | undefined;
-  /** Whether the member leaves: no partition is started any more. */
-  #isEnding = false;
+  /** Whether the member is leaving: no partition is started any more. */
+  #isLeaving = false;
 
   constructor(options: AssignmentReconcilerOptions) {
     this.#options = options;
@@ -80,13 +76,13 @@ export class AssignmentReconciler {
     return this.#view?.generation ?? -1;
   }
 
-  /** Whether the member has exactly the partitions meant for it, and listeners are done. */
+  /** Whether the member has exactly its target partitions, and the listeners have settled. */
   get isComplete(): boolean {
-    const isGivingUp = this.#view?.owned.some(({ revoked }) => revoked) ?? false;
-    return this.isPositioned && this.#busy.size === 0 && !isGivingUp;
+    const isRevoking = this.#view?.owned.some(({ revoked }) => revoked) ?? false;
+    return this.isPositioned && this.#busy.size === 0 && !isRevoking;
   }
 
-  /** Whether the member has a position in every partition of its own; listeners may still run. */
+  /** Whether the member has a position in each of its partitions. Listeners may still run. */
   get isPositioned(): boolean {
     const { pending = 1, owned = [] } = this.#view ?? {};
     return (
@@ -95,25 +91,25 @@ export class AssignmentReconciler {
     );
   }
 
-  /** Takes a view of the group, as this life of the member sees it. */
+  /** Applies a view of the group. `member` names the epoch in which the member got the view. */
   apply(member: MemberRef, view: MemberView): void {
-    const isSameLife = this.#member?.memberEpoch === member.memberEpoch;
-    if (isSameLife && view.generation < this.#view!.generation) return;
+    const isSameEpoch = this.#member?.memberEpoch === member.memberEpoch;
+    if (isSameEpoch && view.generation < this.#view!.generation) return;
     [this.#member, this.#view] = [member, view];
     const owned = new Set(view.owned.map(keyOf));
     this.#lose([...this.#held].flatMap(([key, reader]) => (owned.has(key) ? [] : reader)));
-    const idle = view.owned.filter((assigned) => !this.#busy.has(keyOf(assigned)));
-    const toRelease = idle.filter(({ revoked }) => revoked);
-    const isToBegin = (assigned: OwnedPartition): boolean =>
-      !assigned.revoked && !this.#isEnding && !this.#held.has(keyOf(assigned));
-    const toBegin = idle.filter(isToBegin);
-    for (const assigned of [...toRelease, ...toBegin]) this.#busy.add(keyOf(assigned));
-    if (toBegin.length > 0) void this.#begin(member, toBegin);
-    this.#giveUp(member, toRelease);
+    const notBusy = view.owned.filter((assigned) => !this.#busy.has(keyOf(assigned)));
+    const toRelease = notBusy.filter(({ revoked }) => revoked);
+    const isNew = (assigned: OwnedPartition): boolean =>
+      !assigned.revoked && !this.#isLeaving && !this.#held.has(keyOf(assigned));
+    const toStart = notBusy.filter(isNew);
+    for (const assigned of [...toRelease, ...toStart]) this.#busy.add(keyOf(assigned));
+    if (toStart.length > 0) void this.#start(member, toStart);
+    this.#revoke(member, toRelease);
     this.#options.onChange();
   }
 
-  /** Drops everything: the group has removed the member, or it has left. */
+  /** Drops all partitions, after the group has removed the member, or the member has left. */
   loseAll(): void {
     [this.#member, this.#view] = [undefined, undefined];
     this.#lifetime.abort();
@@ -129,73 +125,73 @@ export class AssignmentReconciler {
   }
 
   /**
-   * Gives up all partitions before the member leaves; waits for listeners for `timeoutMs` at the
-   * most. Rejects where a commit could not be stored.
+   * Revokes all partitions before the member leaves. Waits for listeners for at most `timeoutMs`.
+   * Rejects where a commit could not be stored.
    */
   async revokeAll(timeoutMs: number): Promise<void> {
-    this.#isEnding = true;
+    this.#isLeaving = true;
     const readers = [...this.#held.values()];
     for (const { progress } of readers) progress!.revoke();
-    const late = deferred();
-    const cancel = this.#options.connection.clock.after(timeoutMs, late.resolve);
-    await Promise.race([Promise.all(this.#releasing), late.promise]);
+    const timeout = deferred();
+    const cancel = this.#options.connection.clock.after(timeoutMs, timeout.resolve);
+    await Promise.race([Promise.all(this.#releasing), timeout.promise]);
     const held = readers.filter((reader) => this.#held.has(keyOf(reader.progress!)));
-    await Promise.race([this.#tellRevoked(held), late.promise]);
+    await Promise.race([this.#emitRevoked(held), timeout.promise]);
     cancel();
     await this.#flush(held);
     for (const reader of held) this.#drop(reader);
   }
 
-  async #begin(member: MemberRef, partitions: readonly OwnedPartition[]): Promise<void> {
+  async #start(member: MemberRef, partitions: readonly OwnedPartition[]): Promise<void> {
     const { connection, from, startingOffsets, readers } = this.#options;
-    const places = await startingOffsets;
+    const offsets = await startingOffsets;
     const request = {
       member,
       partitions,
       from: checkPosition(from),
-      startingOffsets: places && partitions.map((assigned) => places.of(assigned)),
+      startingOffsets: offsets && partitions.map((assigned) => offsets.of(assigned)),
     };
-    const positions = await this.#tried(() => connection.call('positionPartitions', request));
-    const begun = (positions ?? []).flatMap((position, i) => {
-      const isOver = this.#member !== member || this.#isEnding || !this.#owns(partitions[i]!);
-      return isOver ? [] : this.#newReader(member, partitions[i]!, position.offset);
+    const positions = await this.#try(() => connection.call('positionPartitions', request));
+    const started = (positions ?? []).flatMap((position, i) => {
+      const isStale = this.#member !== member || this.#isLeaving || !this.#owns(partitions[i]!);
+      return isStale ? [] : this.#newReader(member, partitions[i]!, position.offset);
     });
-    readers.add(begun);
-    for (const reader of begun) this.#held.set(keyOf(reader.progress!), reader);
-    if (begun.length > 0) {
-      const told = this.#announce(begun, positions!);
-      this.#options.onChange(); // the member is ready, whatever its listeners wait for
-      await told;
-      for (const reader of begun) reader.state.enter('reading');
+    readers.add(started);
+    for (const reader of started) this.#held.set(keyOf(reader.progress!), reader);
+    if (started.length > 0) {
+      const emitted = this.#emitAssigned(started, positions!);
+      this.#options.onChange(); // the member is ready, though listeners run
+      await emitted;
+      for (const reader of started) reader.state.enter('reading');
     }
-    this.#done(member, partitions);
+    this.#finish(member, partitions);
   }
 
-  /** Emits 'assigned'; resolves when the partitions may be read. */
-  async #announce(
-    begun: readonly PartitionReader[],
+  /** Emits 'reset' and 'assigned'; resolves when the partitions may be read. */
+  async #emitAssigned(
+    started: readonly PartitionReader[],
     positions: readonly GroupPosition[],
   ): Promise<void> {
     const { listeners } = this.#options;
-    const places = new Map(positions.map((position) => [keyOf(position), position]));
-    const told = begun.flatMap(({ topic, partition, progress }) => {
-      const { reset, offset } = places.get(keyOf(progress!))!;
+    const byKey = new Map(positions.map((position) => [keyOf(position), position]));
+    const emitted = started.flatMap(({ topic, partition, progress }) => {
+      const { reset, offset } = byKey.get(keyOf(progress!))!;
       if (reset === null) return [];
       const { committed: outOfRange, start: startOffset, end: endOffset } = reset;
       const at = { outOfRange, startOffset, endOffset, offset };
       return listeners.emit('reset', { topic: topic.name, partition, ...at });
     });
-    // A 'reset' listener may have closed it.
-    const held = begun.filter(({ state }) => state.delivers);
-    if (held.length > 0) told.push(listeners.emit('assigned', partitionsEvent(held)));
-    await Promise.all(told);
+    // A 'reset' listener may have closed the consumer.
+    const held = started.filter(({ state }) => state.delivers);
+    if (held.length > 0) emitted.push(listeners.emit('assigned', partitionsEvent(held)));
+    await Promise.all(emitted);
   }
 
-  /** Emits 'revoked', once a partition; resolves when the listeners are done. */
-  async #tellRevoked(readers: readonly PartitionReader[]): Promise<void> {
-    const untold = readers.filter((reader) => !this.#revoked.has(reader));
-    for (const reader of untold) this.#revoked.add(reader);
-    if (untold.length > 0) await this.#options.listeners.emit('revoked', partitionsEvent(untold));
+  /** Emits 'revoked', once a partition; resolves when the listeners have settled. */
+  async #emitRevoked(readers: readonly PartitionReader[]): Promise<void> {
+    const revoked = readers.filter((reader) => !this.#revoked.has(reader));
+    for (const reader of revoked) this.#revoked.add(reader);
+    if (revoked.length > 0) await this.#options.listeners.emit('revoked', partitionsEvent(revoked));
   }
 
   #newReader(member: MemberRef, assigned: OwnedPartition, offset: number): PartitionReader {
@@ -206,35 +202,35 @@ export class AssignmentReconciler {
     return readers.create(topic, { topicId, partition, offset, progress, onError });
   }
 
-  #giveUp(member: MemberRef, partitions: readonly OwnedPartition[]): void {
-    const idle: OwnedPartition[] = [];
+  #revoke(member: MemberRef, partitions: readonly OwnedPartition[]): void {
+    const toRelease: OwnedPartition[] = [];
     for (const assigned of partitions) {
       const reader = this.#held.get(keyOf(assigned));
       if (reader === undefined) {
-        idle.push(assigned);
+        toRelease.push(assigned);
         continue;
       }
       const progress = reader.progress!;
       progress.revoke();
       this.#options.onRevoking(reader);
-      if (progress.isIdle) idle.push(assigned);
+      if (progress.isIdle) toRelease.push(assigned);
       else void progress.idle().then(() => this.#startRelease(member, [assigned]));
     }
-    if (idle.length > 0) this.#startRelease(member, idle);
+    if (toRelease.length > 0) this.#startRelease(member, toRelease);
   }
 
   #startRelease(member: MemberRef, partitions: readonly OwnedPartition[]): void {
-    if (this.#member !== member) return; // all of it is lost
+    if (this.#member !== member) return; // every partition is lost
     const releasing = this.#release(member, partitions);
     this.#releasing.add(releasing);
     void releasing.then(() => this.#releasing.delete(releasing));
   }
 
-  /** Rejects where what is processed could not be stored, and the partition is still there. */
+  /** Rejects where the processed offsets could not be stored, and the partition still exists. */
   async #flush(readers: readonly PartitionReader[], forMs = 0): Promise<void> {
     const all = readers.map((reader) => reader.progress!);
     try {
-      await this.#options.committer.flush(all, forMs, () => this.#isEnding);
+      await this.#options.committer.flush(all, forMs, () => this.#isLeaving);
     } catch (error) {
       if (!isGone(error)) throw error;
     }
@@ -244,19 +240,19 @@ export class AssignmentReconciler {
     const { connection, onError, releaseTimeoutMs } = this.#options;
     const held = partitions.flatMap((assigned) => this.#held.get(keyOf(assigned)) ?? []);
     if (held.length > 0) {
-      await this.#tellRevoked(held);
+      await this.#emitRevoked(held);
       await this.#flush(held, releaseTimeoutMs).catch(onError);
     }
-    if (this.#member !== member) return; // all of it is lost
+    if (this.#member !== member) return; // every partition is lost
     for (const reader of held) this.#drop(reader);
     const request = { member, partitions };
-    const view = await this.#tried(() => connection.call('releasePartitions', request));
+    const view = await this.#try(() => connection.call('releasePartitions', request));
     if (view !== undefined && this.#member === member) this.apply(member, view);
-    this.#done(member, partitions);
+    this.#finish(member, partitions);
   }
 
-  /** Looks again: the group may have changed since. */
-  #done(member: MemberRef, partitions: readonly PartitionAssignment[]): void {
+  /** Applies the view again: it may have changed since. */
+  #finish(member: MemberRef, partitions: readonly PartitionAssignment[]): void {
     if (this.#member !== member) return;
     for (const assigned of partitions) this.#busy.delete(keyOf(assigned));
     this.apply(member, this.#view!);
@@ -284,8 +280,8 @@ export class AssignmentReconciler {
     return this.#view!.owned.some((owned) => keyOf(owned) === keyOf(assigned));
   }
 
-  /** What `call` brings; `undefined` where it failed, and then when it makes sense to try again. */
-  async #tried<T>(call: () => Promise<T>): Promise<T | undefined> {
+  /** The result of `call`. After a failure resolves with `undefined`, once a retry makes sense. */
+  async #try<T>(call: () => Promise<T>): Promise<T | undefined> {
     const { connection, onError } = this.#options;
     const backOff = (this.#backOff ??= new BackOff(connection, this.#lifetime.signal));
     try {
@@ -293,7 +289,7 @@ export class AssignmentReconciler {
       backOff.succeeded();
       return answer;
     } catch (error) {
-      // After a partition is gone, the next view of the group is on its way.
+      // After the loss of a partition, the next view of the group is on its way.
       if (!isAway(error) && !isGone(error)) onError(error);
       await backOff.failed();
       return undefined;
@@ -308,7 +304,7 @@ export class AssignmentReconciler {
       void resetOffset(reader, error, {
         ...this.#options,
         to: from,
-        lookUp: async (to) => (await this.#tried(() => readers.resolve([reader], to)))?.[0],
+        lookUp: async (to) => (await this.#try(() => readers.resolve([reader], to)))?.[0],
       });
     }
     return true;

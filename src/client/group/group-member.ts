@@ -20,7 +20,7 @@ export interface GroupOptions {
   readonly group: string;
   readonly memberId: string;
   readonly commit: CommitMode;
-  /** null: the group's. */
+  /** null: the assignor of the group. */
   readonly assignor: AssignorName | null;
   readonly sessionTimeoutMs: number;
   readonly rebalanceTimeoutMs: number;
@@ -36,21 +36,22 @@ export interface GroupMemberOptions extends Omit<
   readonly group: GroupOptions;
   readonly topicMetadata: TopicMetadata;
   readonly selection: TopicSubscription;
-  /** Called when every partition that the member is meant to have has its place. */
+  /** Called when every target partition of the member has a position. */
   readonly onPositioned: () => void;
-  /** It can be a member no longer, and this is why. */
+  /** Called with the error that ends the membership for good. */
   readonly onEnd: (error: TablogError) => void;
 }
 
-/** The page stands still, or no loop polls any more. */
+/** Why a member stays out of its group: the page is frozen, or no loop polls any more. */
 type Absence = 'frozen' | 'notPolled';
 
-/** A poll is no shorter, whatever the timeouts. */
+/** The shortest long poll, whatever the timeouts. */
 const MIN_POLL_MS = 25;
 
 /**
- * A consumer's membership of its group: joins, follows the group's changes by a long poll, and
- * joins again when it was removed. The poll is its sign of life as well.
+ * A consumer's membership of its group (Kafka's `ConsumerMembershipManager`, KIP-848): joins,
+ * follows the group's changes by a long poll, and joins again when the member was removed. The poll
+ * is the heartbeat as well.
  */
 export class GroupMember implements Assignment {
   readonly #options: GroupMemberOptions;
@@ -58,18 +59,18 @@ export class GroupMember implements Assignment {
   readonly #committer: OffsetCommitter;
   readonly #reconciler: AssignmentReconciler;
   readonly #closing = new AbortController();
-  readonly #ended = deferred<TablogError>();
+  readonly #failure = deferred<TablogError>();
   readonly #ready = deferred();
   #cancelGrace: (() => void) | undefined;
   #member: MemberRef | undefined;
-  /** Until when nobody can have removed it for being silent. */
+  /** The time until which the broker cannot have removed the member for its silence. */
   #leaseUntil = 0;
-  /** Why the member stays out of the group for now. */
+  /** The reasons why the member stays out of the group for now. */
   readonly #absences = new Set<Absence>();
-  /** Resolves when it may join again; `undefined` while it need not stay out. */
+  /** Resolves when the member may join again; `undefined` while the member need not stay out. */
   #absence: Deferred | undefined;
   #cancelPollInterval: (() => void) | undefined;
-  #isEnded = false;
+  #hasFailed = false;
   #joining: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
 
@@ -90,7 +91,7 @@ export class GroupMember implements Assignment {
     const post = (): void => this.#committer.postNow(this.#reconciler.holds);
     connection.page.onLeave(post, this.#closing.signal);
     if (options.group.placement === 'visible') {
-      // The page is about to stand still: others take over at once.
+      // The page is about to be frozen: other members take over its partitions at once.
       const freeze = (): void => this.#stayOut('frozen');
       onFreeze(freeze, () => this.#comeBack('frozen'), this.#closing.signal);
     }
@@ -103,61 +104,72 @@ export class GroupMember implements Assignment {
     if (group.mustExist) {
       checkExist(selection, await retry(this.#connection, policy, () => topicMetadata.list()));
     }
-    // Once it has joined, it would be for `close` to leave, and that is over.
+    // After a join only `close` could leave the group, and `close` has already run.
     if (signal.aborted) throw closed('consumer', this.#connection.closed);
-    // A member whose answer was lost has joined, and the broker gives its client the answer again.
+    // A retry is safe: where the answer to a join was lost, the broker gives the client the same
+    // answer again.
     await retry(this.#connection, policy, () => this.#join());
-    void this.#live();
-    const ended = await Promise.race([this.#ready.promise, this.#ended.promise]);
-    if (ended !== undefined) throw ended;
+    void this.#followGroup();
+    const failure = await Promise.race([this.#ready.promise, this.#failure.promise]);
+    if (failure !== undefined) throw failure;
   }
 
-  /** Settles `ready` without its listeners where one of them may be waiting for it. */
+  /**
+   * Resolves `ready`, after a grace period also while listeners run: a listener may be waiting for
+   * `ready`.
+   */
   #progressed(): void {
     if (!this.#reconciler.isPositioned || this.#closing.signal.aborted) return;
     this.#options.onPositioned();
-    const isReady = (): void => this.#isReady();
-    if (this.#reconciler.isComplete) isReady();
-    else this.#cancelGrace ??= this.#connection.clock.after(LISTENER_GRACE_MS, isReady);
+    const setReady = (): void => this.#setReady();
+    if (this.#reconciler.isComplete) setReady();
+    else this.#cancelGrace ??= this.#connection.clock.after(LISTENER_GRACE_MS, setReady);
   }
 
-  #isReady(): void {
+  #setReady(): void {
     this.#cancelGrace?.();
     this.#cancelGrace = () => {};
     this.#ready.resolve();
   }
 
-  /** A tab that slept may have been removed meanwhile: it asks before it goes on. */
+  /**
+   * Whether the member is certainly in the group. A tab that slept may have been removed meanwhile,
+   * so the member syncs before messages are delivered again.
+   */
   mayDeliver(): boolean {
     return this.#connection.clock.now() < this.#leaseUntil;
   }
 
   /**
-   * After a loop has ended with an error the member has a while to begin another, as between two
-   * polls in Kafka: else its partitions would be read by nobody.
+   * After a loop has ended with an error, the application has `maxPollIntervalMs` to begin another,
+   * as between two polls in Kafka. Without a loop the member leaves: otherwise nobody would read
+   * its partitions.
    */
   setPolling(isPolling: boolean): void {
     this.#cancelPollInterval?.();
     if (isPolling) this.#comeBack('notPolled');
-    else if (!this.#isEnded && !this.#closing.signal.aborted) {
+    else if (!this.#hasFailed && !this.#closing.signal.aborted) {
       const { maxPollIntervalMs } = this.#options.group;
-      const late = (): void => this.#stayOut('notPolled');
-      this.#cancelPollInterval = this.#connection.clock.after(maxPollIntervalMs, late);
+      const timedOut = (): void => this.#stayOut('notPolled');
+      this.#cancelPollInterval = this.#connection.clock.after(maxPollIntervalMs, timedOut);
     }
   }
 
-  /** Commits what is processed, and leaves, so that others go on at once. */
+  /**
+   * Commits the processed offsets, and leaves the group, so that other members take over at once.
+   */
   close(): Promise<void> {
     return (this.#closed ??= this.#close());
   }
 
   async #close(): Promise<void> {
     this.#closing.abort();
-    this.#ended.resolve(closed('consumer', this.#connection.closed)); // for its listeners
+    this.#failure.resolve(closed('consumer', this.#connection.closed)); // rejects a pending start()
     this.#cancelGrace?.();
     this.#cancelPollInterval?.();
     this.#absence?.resolve();
-    await this.#joining?.catch(() => {}); // so that it is known what there is to leave
+    // A join in flight may still make the consumer a member that has to leave.
+    await this.#joining?.catch(() => {});
     try {
       if (this.#member !== undefined) {
         await this.#reconciler.revokeAll(this.#options.group.rebalanceTimeoutMs);
@@ -179,8 +191,8 @@ export class GroupMember implements Assignment {
     await this.#connection.call('leaveGroup', { member, offsets: [] });
   }
 
-  /** Follows the group until the consumer closes. */
-  async #live(): Promise<void> {
+  /** Follows the group until the consumer closes or fails. */
+  async #followGroup(): Promise<void> {
     const { signal } = this.#closing;
     const backOff = new BackOff(this.#connection, signal);
     while (!signal.aborted) {
@@ -190,10 +202,10 @@ export class GroupMember implements Assignment {
         backOff.succeeded();
       } catch (error) {
         if (signal.aborted) return;
-        if (isFenced(error)) this.#removed();
-        // A name that another member has is the user's to change.
+        if (isFenced(error)) this.#dropMembership();
+        // A member name that is taken stays taken until the application changes it.
         else if (maySucceedLater(error) && error.code !== 'MEMBER_EXISTS') await backOff.failed();
-        else return this.#end(toTablogError(error));
+        else return this.#fail(toTablogError(error));
       }
     }
   }
@@ -205,7 +217,7 @@ export class GroupMember implements Assignment {
   async #joinGroup(): Promise<void> {
     const { group, selection } = this.#options;
     const { group: groupId, memberId, assignor, sessionTimeoutMs, rebalanceTimeoutMs } = group;
-    const asked = this.#connection.clock.now();
+    const sentAt = this.#connection.clock.now();
     const view = await this.#connection.call('joinGroup', {
       groupId,
       memberId,
@@ -217,11 +229,14 @@ export class GroupMember implements Assignment {
       rebalanceTimeoutMs,
     });
     this.#member = { groupId, instance: view.instance, memberId, memberEpoch: view.memberEpoch };
-    if (this.#closing.signal.aborted) return; // `close` leaves
-    this.#heard(this.#member, view, asked);
+    if (this.#closing.signal.aborted) return; // #close() leaves the group
+    this.#applyView(this.#member, view, sentAt);
   }
 
-  /** Not while the application works at what was lost, nor while the member stays out. */
+  /**
+   * Joins again, once the application has finished the messages of lost partitions, and the member
+   * need not stay out.
+   */
   async #rejoin(): Promise<void> {
     const closing = new Promise<void>((resolve) => {
       this.#closing.signal.addEventListener('abort', () => resolve(), { once: true });
@@ -233,11 +248,11 @@ export class GroupMember implements Assignment {
 
   async #sync(member: MemberRef): Promise<void> {
     const { sessionTimeoutMs, rebalanceTimeoutMs } = this.#options.group;
-    // Often enough for either, should the hint that the group has changed be lost.
-    const patience = Math.max(Math.min(sessionTimeoutMs, rebalanceTimeoutMs) / 4, MIN_POLL_MS);
-    // Who has slept for too long wants to know at once.
-    const maxWaitMs = this.mayDeliver() ? patience : 0;
-    const asked = this.#connection.clock.now();
+    // The interval suits both timeouts, in case the hint of a group change is lost.
+    const pollMs = Math.max(Math.min(sessionTimeoutMs, rebalanceTimeoutMs) / 4, MIN_POLL_MS);
+    // A member that has slept for too long needs the answer at once.
+    const maxWaitMs = this.mayDeliver() ? pollMs : 0;
+    const sentAt = this.#connection.clock.now();
     const request = {
       member,
       generation: this.#reconciler.generation,
@@ -245,26 +260,29 @@ export class GroupMember implements Assignment {
       maxWaitMs,
     };
     const view = await this.#connection.call('syncGroup', request, maxWaitMs);
-    if (this.#member === member) this.#heard(member, view, asked);
+    if (this.#member === member) this.#applyView(member, view, sentAt);
   }
 
-  #heard(member: MemberRef, view: MemberView, asked: number): void {
-    this.#leaseUntil = asked + this.#options.group.sessionTimeoutMs;
+  #applyView(member: MemberRef, view: MemberView, sentAt: number): void {
+    this.#leaseUntil = sentAt + this.#options.group.sessionTimeoutMs;
     this.#reconciler.apply(member, view);
   }
 
-  #removed(): void {
+  #dropMembership(): void {
     this.#member = undefined;
     this.#reconciler.loseAll();
     this.#options.onChange();
   }
 
-  /** An error that does not pass ends the consumer: others get its partitions at once. */
-  #end(error: TablogError): void {
-    this.#isEnded = true;
+  /**
+   * Ends the consumer after a permanent error. The member leaves, so that other members get its
+   * partitions at once.
+   */
+  #fail(error: TablogError): void {
+    this.#hasFailed = true;
     this.#leaveNow();
     this.#options.onEnd(error);
-    this.#ended.resolve(error);
+    this.#failure.resolve(error);
   }
 
   #stayOut(why: Absence): void {
@@ -280,14 +298,14 @@ export class GroupMember implements Assignment {
     this.#absence = undefined;
   }
 
-  /** Leaves in one message, sent synchronously: the page may be in its last turn. */
+  /** Leaves in one message, posted synchronously, because the page may be in its last turn. */
   #leaveNow(): void {
     const member = this.#member;
     if (member === undefined) return;
     const offsets = this.#committer.uncommitted(this.#reconciler.holds);
     const request: CommitRequest = { member, offsets };
-    this.#removed();
-    // Where it fails, the group finds out by itself that nobody answers.
+    this.#dropMembership();
+    // Where the call fails, the group removes the silent member after `sessionTimeoutMs`.
     this.#connection.call('leaveGroup', request).catch(() => {});
   }
 

@@ -1,8 +1,8 @@
 import type { InlineHost, WorkerKind } from '../connection/worker-host.ts';
 
 /**
- * The identity of a group member within this page. Two handles of a log may have the same member
- * one after the other.
+ * The identity of a group member within this page. Two consumers of a log may have the same member
+ * name one after the other.
  */
 export interface PageMember {
   readonly host: WorkerKind | InlineHost;
@@ -13,25 +13,25 @@ export interface PageMember {
 
 interface Leaving extends PageMember {
   /** Resolves when the member has left. */
-  readonly over: Promise<void>;
+  readonly hasLeft: Promise<void>;
 }
 
-/** The members in this page that are closed and have not left their group yet. */
+/** The members in this page whose consumer is closed and which have not left their group yet. */
 const leaving = new Set<Leaving>();
 
-/** Registers a member that leaves: the next consumer with its name waits until `left` settles. */
+/** Registers a leaving member. The next consumer with its name waits until `left` settles. */
 export function isLeaving(member: PageMember, left: Promise<void>): void {
-  const over = left
-    .catch(() => {}) // an offset that was not committed comes again
+  const hasLeft = left
+    .catch(() => {}) // records whose offset was not committed are read again
     .then(() => void leaving.delete(entry));
-  const entry: Leaving = { ...member, over };
+  const entry: Leaving = { ...member, hasLeft };
   leaving.add(entry);
 }
 
-/** Resolves when every closed consumer that had the member's name has left. */
+/** Resolves when every closed consumer of the same member name has left. */
 export async function haveLeft(member: PageMember): Promise<void> {
   const same = [...leaving].filter((other) => isSame(other, member));
-  await Promise.all(same.map(({ over }) => over));
+  await Promise.all(same.map(({ hasLeft }) => hasLeft));
 }
 
 function isSame(a: PageMember, b: PageMember): boolean {

@@ -6,15 +6,15 @@ import type { Connection } from '../connection/connection.ts';
 import type { Committer, PartitionProgress, PendingCommit } from '../message/partition-progress.ts';
 
 /**
- * When what was processed is committed. 'processed': at once, in the background; `everyMs`: that
- * often, in milliseconds; 'manual': when the application says so.
+ * When processed offsets are committed. 'processed': at once, in the background; `everyMs`: at this
+ * interval, in milliseconds; 'manual': when the application calls `commit`.
  */
 export type CommitMode = 'processed' | 'manual' | { readonly everyMs: number };
 
-/** The number of committers of this tab, for their order. */
+/** The number of committers of this tab, which gives each its place in the lock order. */
 let committers = 0;
 
-/** The next commit of a partition, until the one in flight has its answer. */
+/** The next commit of a partition, queued until the commit in flight is answered. */
 interface QueuedCommit {
   commit: PendingCommit;
   /** Whether the offset is sent also where a later one is committed. */
@@ -27,22 +27,23 @@ interface QueuedCommit {
 export interface OffsetCommitterOptions {
   readonly connection: Connection;
   readonly mode: CommitMode;
-  /** A commit that nobody waits for failed, for another reason than that the partition was lost. */
+  /** Called with the error of a background commit, unless the partition was lost. */
   readonly onError: (error: unknown) => void;
 }
 
 /**
- * Commits a member's offsets: one call at a time, so that no commit overtakes another. Commits that
- * are asked for meanwhile are queued, and go together in the next call.
+ * Commits a member's offsets (Kafka's `CommitRequestManager`). One call is in flight at a time, so
+ * that no commit overtakes another. Commits that are requested meanwhile are queued, and share the
+ * next call.
  */
 export class OffsetCommitter implements Committer {
   readonly order: number = ++committers;
   readonly #options: OffsetCommitterOptions;
   readonly #clock: Clock;
   #queue = new Map<PartitionProgress, QueuedCommit>();
-  /** Partitions in which more may be processed than is committed. */
+  /** Partitions whose processed offset may be beyond the committed one. */
   readonly #processed = new Set<PartitionProgress>();
-  /** The last call, or other work of `alone`: settled when nothing is in flight. */
+  /** The last call, or other work of `alone`; settled when nothing is in flight. */
   #last: Promise<void> = Promise.resolve();
   #sending = false;
   #cancelTimer: (() => void) | undefined;
@@ -67,7 +68,7 @@ export class OffsetCommitter implements Committer {
     }
   }
 
-  /** Commits `offset`, unless a later one is committed when it is to be sent. */
+  /** Commits `offset`, unless a later offset is committed by the time of sending. */
   commit(progress: PartitionProgress, offset: number): Promise<void> {
     return this.#enqueue(progress, offset, '', false);
   }
@@ -76,7 +77,10 @@ export class OffsetCommitter implements Committer {
     return this.#enqueue(progress, offset, metadata, true);
   }
 
-  /** Of several commits of a partition the last one is sent; all of them settle alike. */
+  /**
+   * Queues a commit. Of several queued commits of a partition only the last is sent; all of them
+   * settle alike.
+   */
   #enqueue(
     progress: PartitionProgress,
     offset: number,
@@ -109,10 +113,10 @@ export class OffsetCommitter implements Committer {
   }
 
   /**
-   * Commits what is processed of these, and waits for it. While the worker or the storage is away
-   * the commit is repeated, for `forMs` milliseconds at the most and until `isOver`: a partition
-   * that is released without it brings the next member the records again. Rejects where the commit
-   * is not stored.
+   * Commits the processed offsets of these partitions, and waits for the answer. While the worker
+   * or the storage is away the commit is repeated, for at most `forMs` milliseconds and until
+   * `isOver`: after a release without the commit the next member would read the records again.
+   * Rejects where the commit is not stored.
    */
   async flush(
     holds: readonly PartitionProgress[],
@@ -128,14 +132,15 @@ export class OffsetCommitter implements Committer {
     let last: Promise<void>;
     do {
       last = this.#last;
-      await last; // a commit that failed there is tried once more here, and its error thrown
+      await last; // a commit that failed is retried below, and its error thrown
       await Promise.all(this.#commitProcessed(holds));
     } while (last !== this.#last);
   }
 
   /**
-   * The commits of what is processed and not committed, unless the application commits by itself.
-   * None where a transaction is under way: it may have committed more, which would be taken back.
+   * The commits of offsets that are processed and not committed; none in the mode 'manual'.
+   * Excludes partitions in an open transaction: the transaction may have committed a later offset,
+   * which such a commit would take back.
    */
   uncommitted(holds: readonly PartitionProgress[]): OffsetCommit[] {
     if (this.#options.mode === 'manual') return [];
@@ -145,12 +150,12 @@ export class OffsetCommitter implements Committer {
   }
 
   /**
-   * Posts commits of what is processed, and of what the application asked to commit, though another
-   * commit may be under way: the page may be in its last turn. Commits are numbered and the store
-   * keeps the latest, so the regular commit may repeat this one.
+   * Posts commits of the processed offsets, and of the queued commits, even while another commit is
+   * in flight, because the page may be in its last turn. Commits are numbered and the store keeps
+   * the highest-numbered one, so the regular commit may repeat this one.
    */
   postNow(holds: readonly PartitionProgress[]): void {
-    // A commit that overtakes a transaction under way would have the transaction fenced.
+    // A commit that overtakes an open transaction would fence the transaction.
     const isFree = (progress: PartitionProgress): boolean =>
       !progress.signal.aborted && !progress.isInTransaction;
     const queued = [...this.#queue].filter(([progress]) => isFree(progress));
@@ -160,7 +165,7 @@ export class OffsetCommitter implements Committer {
     ];
     const member = queued[0]?.[0].member ?? holds[0]?.member;
     if (member === undefined || offsets.length === 0 || this.#isClosed) return;
-    // The regular commit reports a failure; records whose commit was not stored come again.
+    // The regular commit reports a failure. Records whose commit was not stored are read again.
     this.#options.connection.call('commitOffsets', { member, offsets }).catch(() => {});
   }
 
@@ -179,16 +184,16 @@ export class OffsetCommitter implements Committer {
   async #sendProcessed(): Promise<void> {
     if (this.#sending) return;
     this.#sending = true;
-    // Commits are numbered, so a repetition takes nothing back.
+    // Commits are numbered, so a retry never takes back a later commit.
     const isRetried = (error: unknown): boolean => isAway(error) && !this.#isClosed;
     while (this.#processed.size > 0) {
       const sending = retry(this.#options.connection, { isRetried }, () => this.#sendOnce());
-      await sending.catch(() => {}); // reported
+      await sending.catch(() => {}); // #sendOnce() has reported it
     }
     this.#sending = false;
   }
 
-  /** Commits what is processed by now. Rejects where that, or more, is to be sent again. */
+  /** Commits the offsets that are processed by now. Rejects where a commit has to be sent again. */
   async #sendOnce(): Promise<void> {
     const holds = [...this.#processed];
     this.#processed.clear();
@@ -204,9 +209,9 @@ export class OffsetCommitter implements Committer {
   }
 
   /**
-   * Reports the error of a commit that nobody waits for. The loss of a partition is told by an
-   * event instead. A commit that failed while the worker or the storage was away is repeated. A
-   * place beyond the end, which somebody sought, is left by the reset that the next fetch brings.
+   * Reports the error of a background commit. Not reported are the loss of a partition, which is an
+   * event; a failure while the worker or the storage is away, which is retried; and an offset
+   * beyond the end, which a seek chose, and which the reset after the next fetch corrects.
    */
   #report(error: unknown): void {
     const isSought = error instanceof TablogError && error.code === 'OFFSET_OUT_OF_RANGE';
@@ -233,17 +238,17 @@ export class OffsetCommitter implements Committer {
         fail(queued, this.#isClosed ? this.#closedError() : progress.lostError());
       } else if (isExact || commit.offset > progress.committed) sent.push([progress, queued]);
       else {
-        commit.end(false); // a transaction has committed more meanwhile
+        commit.end(false); // a transaction has committed a later offset meanwhile
         resolve();
       }
     }
     try {
       await this.#call(sent);
     } catch (error) {
-      // One partition that is refused fails all: each is sent by itself, then.
-      const each = sent.length > 1 && error instanceof TablogError && !maySucceedLater(error);
+      // One refused partition fails the whole call, so each partition is then sent by itself.
+      const isSplit = sent.length > 1 && error instanceof TablogError && !maySucceedLater(error);
       for (const entry of sent) {
-        if (each) await this.#call([entry]).catch((reason: unknown) => fail(entry[1], reason));
+        if (isSplit) await this.#call([entry]).catch((reason: unknown) => fail(entry[1], reason));
         else fail(entry[1], error);
       }
     }

@@ -14,7 +14,7 @@ import type { DecodeContext } from '../topics/serde-context.ts';
 /** A record whose key or value its serde cannot decode. */
 export class Undecodable {
   readonly offset: number;
-  /** The `SERDE` error, with the record's place and what the serde threw. */
+  /** The `SERDE` error, with the place of the record and the error of the serde. */
   readonly error: TablogError;
   /** The record with key and value as bytes, which are views into the fetched batch. */
   readonly message: RawMessage;
@@ -26,10 +26,10 @@ export class Undecodable {
   }
 }
 
-/** Shared by all messages without headers, which most are. */
+/** Shared by all messages without headers, which are the majority. */
 const NO_HEADERS: readonly Header[] = Object.freeze([]);
 
-/** The serdes' calls for one record after the other. */
+/** The context of the serde calls, reused from record to record. */
 export class DecodeCalls extends SerdeCalls implements DecodeContext {
   #headers = NO_HEADERS;
 
@@ -37,22 +37,23 @@ export class DecodeCalls extends SerdeCalls implements DecodeContext {
     return this.#headers;
   }
 
-  /** The next calls are for a record with these headers. */
+  /** Starts a record with these headers. */
   next(headers: readonly Header[]): void {
     this.#headers = headers;
     this.reset(this.topic);
   }
 }
 
-/** A serde that cannot decode a record, whatever it would be told. */
+/** The reason why a record cannot be decoded, known before its serdes are called. */
 export interface DecodeFailure {
   readonly field: string;
   readonly cause: unknown;
 }
 
 /**
- * Decodes the record at the cursor with its topic's serdes. `undefined`: one of them is to be
- * called again, see `calls.wait`. `failure`: the record cannot be decoded, and no serde is called.
+ * Decodes the record at the cursor with the serdes of its topic. Returns `undefined` where a serde
+ * has to be called again, after `calls.wait`. With `failure`, the record counts as undecodable, and
+ * no serde is called.
  */
 export function decodeRecord(
   source: PartitionSource,
@@ -92,8 +93,7 @@ function decodeField<T>(
 }
 
 /**
- * The headers, copied out of the fetched batch, so that a message does not keep the batch in
- * memory.
+ * Copies the headers out of the fetched batch, so that a message does not keep the batch in memory.
  */
 function ownHeaders({ bytes, headersAt, recordEnd, headerCount }: RecordCursor): Header[] {
   return readHeaders(bytes.slice(headersAt, recordEnd), 0, headerCount);

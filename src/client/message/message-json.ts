@@ -11,7 +11,9 @@ export function jsonHeaders(headers: readonly Header[]): unknown[] {
   return headers.map(([name, value]) => [name, jsonValue(value)]);
 }
 
-/** Bytes as text where they are UTF-8, as logged bytes mostly are; else as `{ base64 }`. */
+/**
+ * Bytes as text where they are valid UTF-8, as logged bytes mostly are; otherwise as `{ base64 }`.
+ */
 function jsonBytes(bytes: Uint8Array): unknown {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);

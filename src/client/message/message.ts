@@ -6,18 +6,18 @@ import type { PartitionSource } from './partition-source.ts';
 import type { Topic, TopicLike } from '../topics/topic.ts';
 
 /**
- * A record that was read, decoded. Every fact about the record is an own property, so `{ ...message
- * }`, `structuredClone(message)`, `postMessage(message)` and loggers keep everything; such copies
- * have no methods.
+ * A decoded record (Kafka's `ConsumerRecord`). Every fact about the record is an own property, so
+ * `{ ...message }`, `structuredClone(message)`, `postMessage(message)` and loggers keep everything;
+ * such copies have no methods.
  *
- * A message of text, numbers or JSON keeps nothing that was fetched. A key or value of bytes, as
+ * A message of text, numbers or JSON keeps no fetched bytes in memory. A key or value of bytes, as
  * `bytes()` returns them, is a view into the fetched batch, of up to a megabyte: keep, or post, a
  * `clone()`.
  */
 export class Message<N extends string = string, K = unknown, V = unknown> {
   /**
-   * Names the record, and no other: an idempotency key. The same at every read, however often the
-   * record was sent on its way into the log. Made of the topic's id, the partition and the offset.
+   * The id of the record, for use as an idempotency key: unique, the same at every read, and
+   * unaffected by retries of the `send`. Consists of the topic's id, the partition and the offset.
    * A topic created again under the same name has another id, and so has a topic of another log. At
    * most 80 of the characters a-z 0-9 -.
    */
@@ -31,7 +31,7 @@ export class Message<N extends string = string, K = unknown, V = unknown> {
   readonly key: K | null;
   /** The decoded value; null: the record is a tombstone. */
   readonly value: V | null;
-  /** In the order sent; a name may come twice. */
+  /** The headers, in the order sent; a name may occur twice. */
   readonly headers: readonly Header[];
   readonly #source: PartitionSource;
 
@@ -55,15 +55,17 @@ export class Message<N extends string = string, K = unknown, V = unknown> {
     this.#source = source;
   }
 
-  /** The last header of this name as text; `undefined` where there is none, or it is null. */
+  /**
+   * The last header of this name as text; `undefined` where there is none, or its value is null.
+   */
   header(name: string): string | undefined {
     const value = this.headers.findLast((header) => header[0] === name)?.[1];
     return value === undefined || value === null ? undefined : decodeLeniently(value);
   }
 
   /**
-   * Commits that this message, and every one before it in its partition, is processed; resolves
-   * when that is stored. Does nothing where a later one is committed already.
+   * Commits this message and every earlier message of its partition as processed; resolves when the
+   * commit is stored. Does nothing where a later offset is committed already.
    *
    * Rejects with `FENCED` when the partition was taken away, and with a `TypeError` where the
    * consumer has no group.
@@ -75,7 +77,7 @@ export class Message<N extends string = string, K = unknown, V = unknown> {
   /**
    * A copy of the message with bytes of its own, which keeps nothing else of the fetched batch in
    * memory. Copies a key and a value that are a `Uint8Array`; no other value is a view, unless a
-   * serde of the application's makes one.
+   * serde of the application makes one.
    */
   clone(): Message<N, K, V> {
     const { offset, timestamp, key, value, headers } = this;
@@ -84,8 +86,8 @@ export class Message<N extends string = string, K = unknown, V = unknown> {
   }
 
   /**
-   * The message for `JSON.stringify`, and loggers that use it. Bytes of key, value and headers
-   * become text where they are UTF-8, else `{ base64 }`; a bigint becomes its digits.
+   * The message for `JSON.stringify`, and for loggers that call it. Bytes in key, value and headers
+   * become text where they are valid UTF-8, otherwise `{ base64 }`; a bigint becomes its digits.
    */
   toJSON(): object {
     const { key, value, headers, ...rest } = this;
@@ -103,8 +105,8 @@ export class Message<N extends string = string, K = unknown, V = unknown> {
   }
 
   /**
-   * The source, from a private field: a Proxy has none, nor has a copy that a state library made
-   * with this prototype.
+   * The source, from a private field, which neither a Proxy has nor a copy that a state library
+   * made with this prototype.
    */
   static #sourceOf(message: Message, what: string): PartitionSource {
     if (#source in message) return message.#source;
@@ -116,17 +118,18 @@ export class Message<N extends string = string, K = unknown, V = unknown> {
 }
 
 function ownBytes(field: unknown): unknown {
-  // The `slice` of a Node Buffer makes a view, and that of Uint8Array a copy, of a Buffer as well.
+  // `Buffer.slice` of Node makes a view; `Uint8Array.prototype.slice` makes a copy, of a Buffer
+  // too.
   return isBytes(field) ? Uint8Array.prototype.slice.call(field) : field;
 }
 
-/** What a consumer may be told to read: a topic, or all topics whose names match. */
+/** The selection of topics for a consumer: a topic, or all topics whose names match a pattern. */
 export type TopicFilter = TopicLike | RegExp;
 
 /** A message whose key and value are the stored bytes, because they could not be decoded. */
 export type RawMessage<N extends string = string> = Message<N, Uint8Array, Uint8Array>;
 
-/** The messages of a topic: typed by it, or of bytes for a plain name or a pattern. */
+/** The message type of a topic: its own types, or bytes for a plain name or a pattern. */
 export type MessageOf<T extends TopicFilter> = T extends RegExp
   ? RawMessage
   : T extends Topic<infer N, infer K, infer V, never, never>
@@ -135,7 +138,7 @@ export type MessageOf<T extends TopicFilter> = T extends RegExp
       ? RawMessage<T>
       : never;
 
-/** Some messages of one partition, in order. */
+/** Messages of one partition, in order. */
 export interface MessageBatch<T extends TopicFilter = TopicLike> {
   readonly topic: MessageOf<T>['topic'];
   readonly partition: number;
@@ -143,52 +146,52 @@ export interface MessageBatch<T extends TopicFilter = TopicLike> {
   readonly messages: readonly MessageOf<T>[];
   readonly firstOffset: number;
   readonly lastOffset: number;
-  /** The partition's end offset when these were fetched. */
+  /** The end offset of the partition when these messages were fetched. */
   readonly endOffset: number;
-  /** Records between the last of these and the end. */
+  /** The number of records between the last of these messages and the end. */
   readonly lag: number;
   /**
    * Aborts when the partition may have gone to another member; without a group, when the consumer
    * closes.
    */
   readonly signal: AbortSignal;
-  /** Commits that the whole batch is processed: as the `commit` of its last message. */
+  /** Commits the whole batch as processed, as `commit` of its last message does. */
   commit(): Promise<void>;
 }
 
 /**
- * A record batch of one partition as it is stored, for who forwards bytes without decoding them: to
- * another topic or log, to a file, to a Kafka broker.
+ * A record batch of one partition as stored, for consumers that forward bytes without decoding
+ * them: to another topic or log, to a file, to a Kafka broker.
  */
 export interface RawBatch<T extends TopicFilter = TopicLike> {
   readonly topic: MessageOf<T>['topic'];
   readonly partition: number;
   /**
-   * The whole batch in Kafka's format (RecordBatch v2), compressed as it was stored. A view into
-   * what was fetched, of up to a megabyte: keep, or post, a `bytes.slice()`.
+   * The whole batch in Kafka's format (RecordBatch v2), compressed as it was stored. The bytes are
+   * a view into a fetched segment of up to a megabyte: keep, or post, a `bytes.slice()`.
    */
   readonly bytes: Uint8Array;
-  /** At least one; compaction may have left fewer records than offsets. */
+  /** The number of records, at least one; compaction may have left fewer records than offsets. */
   readonly recordCount: number;
   /** The offset at which the batch begins. */
   readonly baseOffset: number;
   /**
-   * The offset at which the consumer was. Greater than `baseOffset` where the batch begins before
-   * it, as after a `seek` into its middle: the batch comes whole, and its records before this
-   * offset are not among those asked for.
+   * The consumer's position at the poll, or `baseOffset` where that is greater. Greater than
+   * `baseOffset` where the batch begins before the position, as after a `seek` into the middle of
+   * the batch: the batch is delivered whole, and its records before this offset were not asked for.
    */
   readonly firstOffset: number;
   /** The last offset of the batch. */
   readonly lastOffset: number;
-  /** The partition's end offset when the batch was fetched. */
+  /** The end offset of the partition when the batch was fetched. */
   readonly endOffset: number;
-  /** Records between the batch and the end. */
+  /** The number of records between the batch and the end. */
   readonly lag: number;
   /**
    * Aborts when the partition may have gone to another member; without a group, when the consumer
    * closes.
    */
   readonly signal: AbortSignal;
-  /** Commits that the whole batch is processed: as the `commit` of its last record's message. */
+  /** Commits the whole batch as processed, as `commit` of its last record's message does. */
   commit(): Promise<void>;
 }

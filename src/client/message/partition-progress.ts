@@ -5,25 +5,26 @@ import type { Deferred } from '../../base/deferred.ts';
 import type { PartitionAssignment, MemberRef, OffsetCommit } from '../../protocol/group.ts';
 import { PartitionState } from './partition-state.ts';
 
-/** Sends the commits of a group's member. */
+/** Sends the commits of a group member (Kafka's `CommitRequestManager`). */
 export interface Committer {
   /**
-   * Whoever waits for several committers does so in this order, so that no two wait for each other.
+   * The lock order of committers. A caller that waits for several takes them in this order, so that
+   * no two callers wait for each other.
    */
   readonly order: number;
-  /** Called when there may be more to commit. */
+  /** Called when there may be more offsets to commit. */
   progressed(progress: PartitionProgress): void;
-  /** Called before a seek, which changes what counts as processed. */
+  /** Called before a seek, which changes the processed offset. */
   beforeSeek(progress: PartitionProgress): void;
   /** Resolves when the offset, or a later one, is committed. */
   commit(progress: PartitionProgress, offset: number): Promise<void>;
-  /** Resolves when the offset is committed, also where a later one was. */
+  /** Resolves when this very offset is committed, also where a later one was. */
   commitExactly(progress: PartitionProgress, offset: number, metadata: string): Promise<void>;
-  /** Runs `work` while no commit is in flight; later commits wait for it. */
+  /** Runs `work` while no commit is in flight; later commits wait until `work` has ended. */
   alone<T>(work: () => Promise<T>): Promise<T>;
 }
 
-/** A message, or a batch of messages, that was delivered to the application. */
+/** A message or a batch of messages that was delivered to the application. */
 export interface MessageDelivery {
   readonly offset: number;
   /** The offset after the last message. */
@@ -31,14 +32,15 @@ export interface MessageDelivery {
 }
 
 /**
- * A commit whose outcome is not known yet: queued, in flight, or part of a transaction. A seek caps
- * what its outcome says: what lies behind the new position is to be committed again.
+ * A commit whose outcome is not known yet: queued, in flight, or part of a transaction. A seek
+ * lowers the offset that the commit stands for to the new position, because the offsets beyond it
+ * have to be committed again.
  */
 export interface PendingCommit {
   readonly offset: number;
-  /** What to send. Each call takes a new sequence number: of two attempts the later one counts. */
+  /** The commit to send. Each call takes a new sequence number: the later attempt counts. */
   toSend(): OffsetCommit;
-  /** Tells the outcome: stored; or failed, or given up. Only the first call counts. */
+  /** Ends the commit: as stored, or as failed or given up. Only the first call has an effect. */
   end(isStored: boolean): void;
 }
 
@@ -47,15 +49,15 @@ interface TrackedDelivery extends MessageDelivery {
 }
 
 interface Outcome {
-  /** The offset that is committed if the commit is stored; a seek makes it smaller. */
+  /** The offset that is committed if the commit is stored. A seek can make this offset smaller. */
   committed: number;
   readonly isTransaction: boolean;
 }
 
 /**
- * What a group's member has done with a partition, from its assignment until it was released or
- * lost: the messages that were delivered, finished and dropped, and the offsets that were
- * committed.
+ * A group member's progress in a partition, from its assignment until it is released or lost: the
+ * messages that were delivered, finished and dropped, and the offsets that were committed (part of
+ * Kafka's `TopicPartitionState`).
  */
 export class PartitionProgress implements PartitionAssignment {
   readonly member: MemberRef;
@@ -65,12 +67,12 @@ export class PartitionProgress implements PartitionAssignment {
   readonly assignmentEpoch: number;
   readonly state: PartitionState = new PartitionState('starting');
   readonly #lost = new AbortController();
-  /** In the order of offsets; the first one is in hand or dropped. */
+  /** Deliveries in the order of offsets. The first one is in hand or dropped. */
   readonly #deliveries: TrackedDelivery[] = [];
   #inHand = 0;
   #processed: number;
   #committed: number;
-  /** Of the pending commits, in the order in which they were asked for. */
+  /** The outcomes of the pending commits, in the order of their requests. */
   readonly #outcomes = new Set<Outcome>();
   /** The sequence number of the last commit. */
   #sequence = 0;
@@ -106,18 +108,18 @@ export class PartitionProgress implements PartitionAssignment {
     return this.#processed;
   }
 
-  /** The offset that was committed last; after a seek to a smaller one, that one. */
+  /** The offset that was committed last. A seek to a smaller offset lowers it to that offset. */
   get committed(): number {
     return this.#committed;
   }
 
-  /** The offset of the last commit that is queued or in flight; without one, `committed`. */
+  /** The offset of the last commit that is queued or in flight; `committed` if there is none. */
   get pending(): number {
     const last = [...this.#outcomes].findLast(({ isTransaction }) => !isTransaction);
     return last?.committed ?? this.#committed;
   }
 
-  /** Whether a transaction commits the partition: what is committed is not known before it ends. */
+  /** Whether an open transaction commits the partition: `committed` is unknown until it ends. */
   get isInTransaction(): boolean {
     return this.#coversInTransaction(0);
   }
@@ -140,8 +142,8 @@ export class PartitionProgress implements PartitionAssignment {
   }
 
   /**
-   * The first message in hand, or dropped, that would not come again after a commit of `offset`;
-   * without the messages before the offsets in `except`.
+   * The first message, in hand or dropped, that a commit of `offset` would skip. Messages in hand
+   * whose next offset is in `except` are ignored.
    */
   firstPassedOver(offset: number, except: readonly number[]): number | undefined {
     return this.#deliveries.find(
@@ -150,7 +152,7 @@ export class PartitionProgress implements PartitionAssignment {
     )?.offset;
   }
 
-  /** Tracks a delivery of the messages from `offset` up to `next`, which it excludes. */
+  /** Tracks a delivery of the messages from `offset` up to, and without, `next`. */
   deliver(offset: number, next: number): MessageDelivery {
     const delivery: TrackedDelivery = { offset, next, state: 'inHand' };
     this.#deliveries.push(delivery);
@@ -158,20 +160,20 @@ export class PartitionProgress implements PartitionAssignment {
     return delivery;
   }
 
-  /** The application has processed the delivery. */
+  /** Notes that the application has processed the delivery. */
   finish(delivery: MessageDelivery): void {
     if (this.#end(delivery, 'finished')) this.committer.progressed(this);
   }
 
-  /** The delivery has to come again: it, and later ones, are not committed before a seek. */
+  /** Drops a delivery. Dropped and later deliveries come again; none is committed before a seek. */
   drop(delivery: MessageDelivery): void {
     this.#end(delivery, 'dropped');
   }
 
   /**
-   * Commits that every message before `next` is processed, unless that or a later offset is
-   * committed. A transaction that covers `next` is waited for: it may be stored, and its answer be
-   * lost, and this commit would take it back.
+   * Commits every message before `next` as processed, unless `next` or a later offset is committed.
+   * Waits for a transaction that covers `next`: the transaction may be stored although its answer
+   * was lost, and this commit would take its offset back.
    */
   async commit(next: number): Promise<void> {
     while (next > this.#committed && this.#coversInTransaction(next)) await this.#nextChange();
@@ -184,14 +186,14 @@ export class PartitionProgress implements PartitionAssignment {
   }
 
   /**
-   * Tracks a commit that is part of a transaction. It never goes back behind what is committed, and
-   * until it ends, nothing is committed without a word of the application.
+   * Tracks a commit that is part of a transaction. Such a commit never lowers the committed offset.
+   * Until it ends, only the application's own calls commit.
    */
   beginTransaction(offset: number, metadata = ''): PendingCommit {
     return this.#begin(offset, metadata, true);
   }
 
-  /** A commit with the next sequence number; the broker keeps the one with the highest. */
+  /** A commit with the next sequence number. The broker keeps the highest-numbered commit. */
   nextCommit(offset: number, metadata = ''): OffsetCommit {
     const { topicId, partition, assignmentEpoch } = this;
     return {
@@ -205,8 +207,8 @@ export class PartitionProgress implements PartitionAssignment {
   }
 
   /**
-   * Moves to `offset`. Deliveries of before count no longer; what was processed is committed; and
-   * what lies before the new position counts as processed, as in Kafka.
+   * Moves to `offset`. The processed offset is committed first, and all deliveries are forgotten.
+   * Messages before the new position count as processed, as in Kafka.
    */
   seek(offset: number): void {
     this.committer.beforeSeek(this);
@@ -227,25 +229,26 @@ export class PartitionProgress implements PartitionAssignment {
   }
 
   /**
-   * Waits until every message before the delivery is processed. False where that will not be: an
-   * earlier one was dropped, somebody has sought, or the partition is lost.
+   * Waits until every message before the delivery is processed. Resolves with false where that
+   * cannot happen: an earlier message was dropped, a seek has moved the partition, or the partition
+   * is lost.
    */
   async isFirst(delivery: MessageDelivery): Promise<boolean> {
     for (;;) {
       const [oldest] = this.#deliveries;
-      const counts = this.#find(delivery) !== undefined && !this.signal.aborted;
-      if (!counts || oldest?.state === 'dropped') return false;
+      const isTracked = this.#find(delivery) !== undefined && !this.signal.aborted;
+      if (!isTracked || oldest?.state === 'dropped') return false;
       if (oldest === delivery) return true;
       await this.#nextChange();
     }
   }
 
-  /** Nothing more is delivered; messages in hand may be finished and committed. */
+  /** Stops deliveries for a revocation. Messages in hand may still be finished and committed. */
   revoke(): void {
     this.state.enter('revoking');
   }
 
-  /** Another member may have the partition now. */
+  /** Ends the progress, because another member may have the partition now. */
   lose(): void {
     this.state.enter('lost');
     this.#lost.abort();
@@ -263,26 +266,26 @@ export class PartitionProgress implements PartitionAssignment {
 
   #begin(offset: number, metadata: string, isTransaction: boolean): PendingCommit {
     const outcome = { committed: offset, isTransaction };
-    const least = (): number => (isTransaction ? this.#committed : 0);
+    const minOffset = (): number => (isTransaction ? this.#committed : 0);
     this.#outcomes.add(outcome);
     return {
       offset,
-      toSend: () => this.nextCommit(Math.max(offset, least()), metadata),
+      toSend: () => this.nextCommit(Math.max(offset, minOffset()), metadata),
       end: (isStored) => {
         if (!this.#outcomes.delete(outcome)) return;
-        if (isStored) this.#committed = Math.max(outcome.committed, least());
+        if (isStored) this.#committed = Math.max(outcome.committed, minOffset());
         this.#changed();
         if (isTransaction && this.#processed > this.pending) this.committer.progressed(this);
       },
     };
   }
 
-  /** Whether a transaction is under way that commits `next`, or more. */
+  /** Whether an open transaction commits `next`, or a later offset. */
   #coversInTransaction(next: number): boolean {
     return [...this.#outcomes].some((each) => each.isTransaction && each.committed >= next);
   }
 
-  /** False where a seek has made the delivery count no longer. */
+  /** Ends a delivery. Returns false where a seek has forgotten the delivery. */
   #end(delivery: MessageDelivery, state: 'finished' | 'dropped'): boolean {
     const tracked = this.#find(delivery);
     if (tracked === undefined) return false;

@@ -2,16 +2,16 @@ import type { PartitionProgress } from './partition-progress.ts';
 import type { Topic } from '../topics/topic.ts';
 
 /**
- * The facts that the messages of one partition share. A message that is kept keeps its source in
- * memory, and nothing that was fetched.
+ * The facts that the messages of one partition share. A message that is kept in memory keeps its
+ * source, and no fetched bytes.
  */
 export class PartitionSource {
   readonly topic: Topic;
   readonly topicId: string;
   readonly partition: number;
-  /** The beginning of each message's `id`; its offset follows. */
+  /** The prefix of each message's `id`; the offset follows. */
   readonly idPrefix: string;
-  /** `undefined` without a group. */
+  /** The member's progress in the partition; `undefined` without a group. */
   readonly progress: PartitionProgress | undefined;
 
   constructor(topic: Topic, topicId: string, partition: number, progress?: PartitionProgress) {

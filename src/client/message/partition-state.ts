@@ -5,13 +5,13 @@
  *     starting   the 'assigned' listeners have not settled
  *     reading    records are fetched and polled
  *     resetting  the position is out of range, and another one is looked up
- *     deleted    the topic was deleted; the group will take the partition away
- *     revoking   the group wants the partition back: messages in hand are finished and committed
+ *     deleted    the topic was deleted; the group will revoke the partition
+ *     revoking   the group revokes the partition: messages in hand are finished and committed
  *     lost       another member may read the partition: its commits would be `FENCED`
  *
  * `polls`: records are fetched and polled. `delivers`: records that were polled before may still be
- * delivered, and tried again; elsewhere they are dropped, because they are read again by whoever
- * gets the partition.
+ * delivered, and retried. In the other states polled records are dropped, because the next owner of
+ * the partition reads them again.
  */
 const STATES: { readonly [N in PartitionStateName]: StateRule } = {
   starting: { delivers: true, next: ['reading', 'revoking', 'lost'] },
@@ -50,40 +50,42 @@ export class PartitionState {
     return this.#rule.polls ?? false;
   }
 
-  /** Whether records that were polled before may be delivered, or tried again. */
+  /** Whether records that were polled before may be delivered, or retried. */
   get delivers(): boolean {
     return this.#rule.delivers ?? false;
   }
 
-  /** Whether the group wants the partition back. */
+  /** Whether the group revokes the partition. */
   get isRevoking(): boolean {
     return this.#rule === STATES.revoking;
   }
 
   /**
-   * The number of seeks. Whoever has to know later whether the position was moved meanwhile keeps
-   * the version, and compares.
+   * The number of seeks. A caller that has to know later whether a seek has moved the position
+   * keeps this version, and compares.
    */
   get seekVersion(): number {
     return this.#seekVersion;
   }
 
   /**
-   * Whether records that were polled at this version may still be delivered, or tried again. Else
-   * they come again, here or to another member.
+   * Whether records that were polled at this version may still be delivered, or retried. Otherwise
+   * they are read again, here or by another member.
    */
   isCurrent(seekVersion: number): boolean {
     return this.delivers && seekVersion === this.#seekVersion;
   }
 
-  /** Takes the step to `next`; false, and nothing changes, where the table has no such step. */
+  /**
+   * Enters the state `next`. Returns false, and changes nothing, where the table has no such step.
+   */
   enter(next: PartitionStateName): boolean {
     if (!this.#rule.next.includes(next)) return false;
     this.#rule = STATES[next];
     return true;
   }
 
-  /** Counts a seek. It ends a reset: the partition has a position again. */
+  /** Counts a seek. A seek ends a reset, because it gives the partition a position. */
   seek(): void {
     this.#seekVersion++;
     if (this.#rule === STATES.resetting) this.#rule = STATES.reading;

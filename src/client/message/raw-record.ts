@@ -2,7 +2,7 @@ import type { RecordParts } from '../../record/batch-writer.ts';
 import { readHeaders } from '../../record/record-cursor.ts';
 import type { RecordCursor } from '../../record/record-cursor.ts';
 
-/** A record as it is stored: its place in the fetched batch, which it keeps in memory. */
+/** A record as stored: its place in the fetched batch, which the record keeps in memory. */
 export class RawRecord {
   readonly offset: number;
   readonly timestamp: number;

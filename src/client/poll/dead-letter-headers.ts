@@ -1,7 +1,7 @@
 import { errorText } from '../../base/error-text.ts';
 import type { RecordParts } from '../../record/batch-writer.ts';
 
-/** The facts of a record whose handler failed, for the dead letter's headers. */
+/** The facts about a record whose handler failed, for the headers of its dead letter. */
 export interface FailedRecord {
   readonly topic: string;
   readonly partition: number;
@@ -20,10 +20,10 @@ const FAILURE = ['tablog.attempts', 'tablog.error', 'tablog.deadLetterTopic'];
 type Headers = RecordParts['headers'];
 
 /**
- * A record's headers, followed by those of a dead letter: where the record was read
- * (`tablog.topic`, `tablog.partition`, `tablog.offset`), how often it was tried
- * (`tablog.attempts`), what its handler threw last (`tablog.error`), and where it is buried
- * (`tablog.deadLetterTopic`). A dead letter that is buried again keeps its first origin.
+ * A record's headers, followed by those of a dead letter: the origin (`tablog.topic`,
+ * `tablog.partition`, `tablog.offset`), the number of attempts (`tablog.attempts`), the last error
+ * of the handler (`tablog.error`), and the dead letter topic (`tablog.deadLetterTopic`). A dead
+ * letter that fails again keeps its first origin.
  */
 export function deadLetterHeaders(headers: Headers, failed: FailedRecord): Headers {
   const { topic, partition, offset, attempts, error, deadLetterTopic } = failed;
@@ -35,8 +35,8 @@ export function deadLetterHeaders(headers: Headers, failed: FailedRecord): Heade
 }
 
 /**
- * Whether a record in `topic` is a dead letter there. A record sent back to its origin keeps the
- * headers, but names another topic in them, and is none.
+ * Whether a record in `topic` is a dead letter of that topic. A record that was sent back to its
+ * origin keeps the headers, which then name another topic, and is no dead letter.
  */
 export function isDeadLetter(topic: string, headers: Headers): boolean {
   const value = headers.findLast(([name]) => name === 'tablog.deadLetterTopic')?.[1];

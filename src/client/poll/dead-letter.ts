@@ -18,21 +18,24 @@ export interface DeadLetterQueue {
   readonly connection: Connection;
   readonly topicMetadata: TopicMetadata;
   readonly topic: Topic;
-  /** Whether the records are delivered again, here or elsewhere, and so are not to be stored. */
+  /**
+   * Whether the records are delivered again, here or to another member, and so must not be stored
+   * as dead letters.
+   */
   readonly isOver: () => boolean;
 }
 
-/** Stores the dead letters, and the offsets of the group in the same transaction. */
+/** Stores the dead letters, together with the offsets of the group. */
 type Store = (commit: CommitRequest | null) => Promise<void>;
 
-/** The bytes at which a batch of dead letters is full. */
+/** The size at which a batch of dead letters is full. */
 const BATCH_BYTES = 1024 * 1024;
 
 /**
- * Stores records in the dead letter topic, byte for byte, with headers that tell their origin and
- * the error. With a group the records and their commit are one transaction, which waits until every
- * earlier message of the partition is processed. Tries again while the worker or the storage is
- * away. Resolves with false, and has stored nothing, where the records are delivered again.
+ * Stores records in the dead letter topic, byte for byte, with headers for their origin and the
+ * error. With a group the records and their commit are one transaction, which waits until every
+ * earlier message of the partition is processed. Retries while the worker or the storage is away.
+ * Resolves with false, and has stored nothing, where the records are delivered again.
  *
  * A transaction cannot include a topic in memory. In such a topic the records are stored first, and
  * committed after: a crash in between stores them twice, and loses none.
@@ -53,23 +56,27 @@ export async function sendDeadLetter(
   if (progress !== undefined && delivery !== undefined) {
     return storeWithCommit(queue, progress, delivery, store);
   }
-  return repeat(queue, isPassing, async () => {
+  return retryUntilOver(queue, isPassing, async () => {
     await store(null);
     return true;
   });
 }
 
-/** Stores with a commit of the delivered records, once all records before them are processed. */
+/**
+ * Stores the dead letters with a commit of the delivered records, once all earlier records are
+ * processed.
+ */
 async function storeWithCommit(
   queue: DeadLetterQueue,
   progress: PartitionProgress,
   delivery: MessageDelivery,
   store: Store,
 ): Promise<boolean> {
-  // The commits of earlier records go their own way until these records are the next ones.
+  // Until these records are the next ones, earlier records are committed by commits of their own.
   if (!(await progress.isFirst(delivery))) return false;
-  // From here on, also between two attempts, no commit of earlier records may follow: it would set
-  // back the commit of an attempt that was stored, and the records would be stored twice.
+  // From here on, also between two attempts, no commit of earlier records may follow: such a commit
+  // would take back the commit of an attempt that was stored, and the records would be stored
+  // twice.
   const transaction = progress.beginTransaction(delivery.next);
   /** Whether the answer to an attempt was lost. */
   let mayBeStored = false;
@@ -89,26 +96,26 @@ async function storeWithCommit(
   };
   try {
     // alone(): no attempt overtakes a commit that is in flight.
-    return await repeat(queue, isAway, () => progress.committer.alone(attempt));
+    return await retryUntilOver(queue, isAway, () => progress.committer.alone(attempt));
   } finally {
-    transaction.end(false); // without effect where it is stored
+    transaction.end(false); // has no effect after end(true)
   }
 }
 
 /**
- * Repeats `attempt` while its failures are repeatable, with back-off. Resolves with false where the
- * records are delivered again meanwhile, or another member has taken over.
+ * Retries `attempt`, with back-off, while its failures are retriable. Resolves with false where the
+ * records are delivered again meanwhile, or another member owns the partition.
  */
-async function repeat(
+async function retryUntilOver(
   { connection, isOver }: DeadLetterQueue,
-  isRepeatable: (failure: unknown) => boolean,
+  isRetriable: (failure: unknown) => boolean,
   attempt: () => Promise<boolean>,
 ): Promise<boolean> {
-  const isRetried = (failure: unknown): boolean => isRepeatable(failure) && !isOver();
+  const isRetried = (failure: unknown): boolean => isRetriable(failure) && !isOver();
   try {
     return await retry(connection, { isRetried }, async () => !isOver() && (await attempt()));
   } catch (failure) {
-    if (isFenced(failure) || (isRepeatable(failure) && isOver())) return false;
+    if (isFenced(failure) || (isRetriable(failure) && isOver())) return false;
     throw failure;
   }
 }
@@ -161,7 +168,7 @@ async function send(
   if (commit !== null) await connection.call('commitOffsets', commit);
 }
 
-/** The dead letters in batches, for the partition of the same number where there is one. */
+/** The dead letters in batches, for the partition of the same number where the topic has it. */
 function appendsOf(
   { id, partitions }: TopicInfo,
   deadLetters: readonly RecordParts[],
@@ -171,8 +178,8 @@ function appendsOf(
   const writer = new BatchWriter();
   const finish = (): void => {
     const batch = writer.finish().buffer;
-    const to = { topicId: id, partition: partition % partitions };
-    appends.push({ ...to, batch, compression: 'none', isDeadLetter: true });
+    const where = { topicId: id, partition: partition % partitions };
+    appends.push({ ...where, batch, compression: 'none', isDeadLetter: true });
   };
   for (const deadLetter of deadLetters) {
     const isFull = writer.byteLength + recordBytes(deadLetter) > BATCH_BYTES;

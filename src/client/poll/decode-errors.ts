@@ -11,10 +11,10 @@ import { asTopic } from '../topics/topic.ts';
 import type { TopicLike } from '../topics/topic.ts';
 import type { TopicMetadata } from '../topics/topic-metadata.ts';
 
-// One part of the tab's code: what becomes of records that cannot be decoded, or not yet.
+// The lazy module for records that cannot be decoded, or not yet.
 export { awaitSerde } from './serde-waits.ts';
 
-/** A consumer's policy for undecodable records, and what carrying it out needs. */
+/** A consumer's policy for undecodable records, and the parts that carry it out. */
 export interface DecodeErrorPolicy {
   readonly connection: Connection;
   readonly topicMetadata: TopicMetadata;
@@ -26,15 +26,15 @@ export interface DecodeErrorPolicy {
 export interface PolledUndecodable {
   readonly reader: PartitionReader;
   readonly undecodable: Undecodable;
-  /** The reader's, when the record was polled. */
+  /** The reader's `seekVersion` at the poll. */
   readonly seekVersion: number;
   /** Aborts when the consumer closes. */
   readonly closing: AbortSignal;
 }
 
 /**
- * The action that `onDecodeError` chooses. Throws what the function throws, and a `TypeError` where
- * it returns no action.
+ * The action that `onDecodeError` chooses. Throws the error that the function throws, and a
+ * `TypeError` where it returns no action.
  */
 export async function decodeErrorAction(
   { onDecodeError, deadLetterTopic }: Pick<DecodeErrorPolicy, 'onDecodeError' | 'deadLetterTopic'>,
@@ -50,7 +50,8 @@ export async function decodeErrorAction(
 }
 
 /**
- * Settles the record. Resolves early when the consumer closes: `onDecodeError` may take for ever.
+ * Settles the record. Resolves early when the consumer closes, because `onDecodeError` may never
+ * settle.
  */
 export async function settleUnlessClosed(
   polled: PolledUndecodable,
@@ -70,7 +71,8 @@ export async function settleUnlessClosed(
 }
 
 /**
- * Takes the policy's action and goes past the record. On an error the record stays the next one.
+ * Carries out the action of the policy, and moves past the record. After an error the record stays
+ * the next one.
  */
 async function settle(
   { reader, undecodable, seekVersion, closing }: PolledUndecodable,

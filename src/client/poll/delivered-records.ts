@@ -2,11 +2,11 @@ import type { PartitionReader } from '../fetch/partition-reader.ts';
 import type { MessageDelivery } from '../message/partition-progress.ts';
 import type { RawRecord } from '../message/raw-record.ts';
 
-/** Records of one partition that were delivered to the application, as they are stored. */
+/** Records of one partition that were delivered to the application, as stored. */
 export interface DeliveredRecords {
   readonly reader: PartitionReader;
   /** In order of offsets; at least one. */
   readonly records: readonly RawRecord[];
-  /** Tracks the delivery in the member's progress; `undefined` without a group. */
+  /** The delivery in the member's progress; `undefined` without a group. */
   readonly delivery: MessageDelivery | undefined;
 }

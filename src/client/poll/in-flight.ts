@@ -6,32 +6,32 @@ import type { Handling } from '../status/status-observer.ts';
 interface Delivered {
   readonly reader: PartitionReader;
   readonly delivery: MessageDelivery;
-  /** The reader's, at the delivery. */
+  /** The reader's `seekVersion` at the delivery. */
   readonly seekVersion: number;
-  /** Timed for `log.status()`, where somebody listens. */
+  /** The timer for `log.status()`; `undefined` where nobody listens. */
   readonly handling: Handling | undefined;
 }
 
-/** The message or batch that a loop delivered last, until the loop asks for the next one. */
+/** The message or batch that a loop delivered last, until the loop polls again. */
 export class InFlight {
-  readonly #begin: (reader: PartitionReader, offset: number) => Handling | undefined;
+  readonly #startHandling: (reader: PartitionReader, offset: number) => Handling | undefined;
   #delivered: Delivered | undefined;
 
-  /** `begin`: `handling` of `MessageLoopOptions`. */
-  constructor(begin: (reader: PartitionReader, offset: number) => Handling | undefined) {
-    this.#begin = begin;
+  /** `startHandling`: `handling` of `MessageLoopOptions`. */
+  constructor(startHandling: (reader: PartitionReader, offset: number) => Handling | undefined) {
+    this.#startHandling = startHandling;
   }
 
-  /** Notes a delivery of the records from `offset` up to `next`, which it excludes. */
+  /** Notes a delivery of the records from `offset` up to, and without, `next`. */
   begin(reader: PartitionReader, offset: number, next: number): void {
     const delivery = reader.progress?.deliver(offset, next);
     if (delivery === undefined) return;
     const { seekVersion } = reader.state;
-    const handling = this.#begin(reader, offset);
+    const handling = this.#startHandling(reader, offset);
     this.#delivered = { reader, delivery, seekVersion, handling };
   }
 
-  /** The loop asks for the next message: the last one is processed. */
+  /** Finishes the last delivery, because the loop polls again. */
   finish(): void {
     const delivered = this.#take();
     if (delivered === undefined) return;
@@ -40,8 +40,9 @@ export class InFlight {
   }
 
   /**
-   * The loop is left. `commitsItself`: the last message is delivered again, unless it was
-   * committed; else it is up to the application to commit it.
+   * Ends the last delivery, because the loop was left. `commitsItself`: the consumer commits by
+   * itself, so the last message is delivered again, unless it was committed. Otherwise the
+   * application decides whether to commit it.
    */
   abandon(commitsItself: boolean): void {
     const delivered = this.#take();

@@ -3,8 +3,8 @@ import type { Message, MessageBatch } from '../message/message.ts';
 import type { PartitionReader } from '../fetch/partition-reader.ts';
 
 /**
- * Fills `messages` with what the reader has buffered. Returns false where the partition has
- * stopped, or its next record cannot be decoded; the next poll reports the error.
+ * Fills `messages` with buffered messages of the reader. Returns false where the partition has
+ * stopped, or its next record cannot be decoded; the next poll then reports the error.
  */
 export function fill(messages: Message[], reader: PartitionReader, max: number): boolean {
   try {
@@ -23,7 +23,7 @@ export function fill(messages: Message[], reader: PartitionReader, max: number):
   }
 }
 
-/** `closing`: the signal of a batch of a consumer without a group. */
+/** A batch of messages. `closing` is the signal of the batch where the consumer has no group. */
 export function batchOf(
   reader: PartitionReader,
   messages: readonly Message[],

@@ -31,21 +31,24 @@ export interface MessageLoopOptions {
   readonly decodeErrors: DecodeErrorPolicy;
   /** Whether the consumer commits processed messages by itself. */
   readonly commitsItself: boolean;
-  /** Says that the application got a message or batch; `undefined` where nobody listens. */
+  /**
+   * Called when the application gets a message or batch; `undefined` where nobody listens to
+   * `log.status()`.
+   */
   readonly handling: (reader: PartitionReader, offset: number) => Handling | undefined;
   /** Called with true when a loop begins, and with false when one has ended with an error. */
   readonly onPolling: (isPolling: boolean) => void;
 }
 
 /**
- * The default of Kafka's `max.poll.records`. The number of messages that one poll gives: the
- * default size of a batch, and the number of messages of one partition before the next one's turn.
+ * The default of Kafka's `max.poll.records`: the default size of a batch, and the number of
+ * messages of one partition before the next partition's turn.
  */
 export const MAX_POLL_RECORDS: number = 500;
 
 /**
  * The read loop of a consumer. Delivers messages or batches to the application; `run()` and
- * `table()` poll it themselves.
+ * `table()` poll the loop themselves.
  */
 export class MessageLoop {
   readonly #options: MessageLoopOptions;
@@ -53,9 +56,9 @@ export class MessageLoop {
   readonly #fetcher: Fetcher;
   readonly #closing: AbortSignal;
   readonly #inFlight: InFlight;
-  /** Whether somebody reads. */
+  /** Whether a loop is running. */
   #isEntered = false;
-  /** The error that ended the consumer; every reader gets it. */
+  /** The error that ended the consumer. Every later loop gets the error too. */
   #end: TablogError | undefined;
 
   constructor(options: MessageLoopOptions) {
@@ -66,17 +69,19 @@ export class MessageLoop {
     this.#inFlight = new InFlight(options.handling);
   }
 
-  /** Fetches more, now that messages were polled and there is room. */
+  /** Fetches more, after a poll has made room in the buffers. */
   pump(): void {
     this.#fetcher.pump();
   }
 
-  /** Resolves at the next arrival. Read it before a poll: an arrival in between would be missed. */
+  /**
+   * Resolves at the next arrival. To be read before a poll: an arrival in between would be missed.
+   */
   get arrival(): Promise<void> {
     return this.#fetcher.arrival;
   }
 
-  /** The number of fetches that were answered. */
+  /** The number of answered fetches. */
   get answers(): number {
     return this.#fetcher.answers;
   }
@@ -86,15 +91,15 @@ export class MessageLoop {
     return this.#options.mayDeliver();
   }
 
-  /** Ends the consumer: its reader gets `error`. */
+  /** Ends the consumer: its loop throws `error`. */
   end(error: TablogError): void {
     this.#end = error;
     this.#fetcher.wake();
   }
 
   /**
-   * Begins to read, and returns the function that stops, to be called with true after an error.
-   * Throws a `TypeError` where the consumer is being read.
+   * Begins a loop, and returns the function that ends it, to be called with true after an error.
+   * Throws a `TypeError` while another loop is running.
    */
   enter(): (hasFailed?: boolean) => void {
     if (this.#isEntered) {
@@ -110,7 +115,7 @@ export class MessageLoop {
       if (hasFailed) this.#options.onPolling(false);
       const { commitsItself } = this.#options;
       this.#inFlight.abandon(commitsItself);
-      // Where the application commits, a later transaction still has to hear of a lost partition.
+      // Where the application commits, a later transaction still has to notice a lost partition.
       if (commitsItself) this.#readers.forgetLost();
       this.#isEntered = false;
       this.#fetcher.stop();
@@ -134,22 +139,22 @@ export class MessageLoop {
   async more(arrival: Promise<void>): Promise<void> {
     if (this.#end !== undefined) throw this.#end;
     this.#fetcher.check();
-    await Promise.race([this.#options.ready(), arrival]); // closing is an arrival too
+    await Promise.race([this.#options.ready(), arrival]); // close() wakes the fetcher
     this.#fetcher.pump();
     await arrival;
   }
 
-  /** Says that `run()` calls a handler; `undefined` where nobody listens. */
+  /** Notes that `run()` calls a handler; `undefined` where nobody listens to `log.status()`. */
   handling(reader: PartitionReader, offset: number): Handling | undefined {
     return this.#options.handling(reader, offset);
   }
 
-  /** Notes a delivery of the records from `offset` up to `next`, which it excludes. */
+  /** Notes a delivery of the records from `offset` up to, and without, `next`. */
   deliver(reader: PartitionReader, offset: number, next: number): void {
     this.#inFlight.begin(reader, offset, next);
   }
 
-  /** The application asks for more: what was delivered last is processed. */
+  /** Finishes the last delivery, because the application asks for more. */
   finish(): void {
     this.#inFlight.finish();
   }
@@ -163,12 +168,12 @@ export class MessageLoop {
       leave(hasFailed);
       return { done: true, value: undefined };
     };
-    const goesOn = (): boolean => !ended && !this.#closing.aborted;
+    const canContinue = (): boolean => !ended && !this.#closing.aborted;
     return {
       next: async () => {
         try {
           this.finish();
-          while (goesOn()) {
+          while (canContinue()) {
             const { arrival } = this;
             const polled = this.poll(roundRobin);
             if (polled === undefined) {
@@ -196,7 +201,7 @@ export class MessageLoop {
 
   async *batches(max: number, maxWaitMs: number): AsyncGenerator<MessageBatch, void, undefined> {
     const leave = this.enter();
-    // The next batch is the next partition's.
+    // A turn is one message, so the next batch is from the next partition.
     const roundRobin = new RoundRobin(this.#readers.all, 1);
     try {
       while (!this.#closing.aborted) {
@@ -213,7 +218,8 @@ export class MessageLoop {
         }
         const messages = await this.#collect(reader, first, max, maxWaitMs);
         this.#fetcher.pump();
-        // Messages of a partition that is given up, by a rebalance or by closing, are for others.
+        // A partition that is given up, by a rebalance or by closing, is read again by its next
+        // owner.
         const isGivenUp = !reader.state.delivers || (reader.progress && this.#closing.aborted);
         if (messages.length === 0 || isGivenUp) continue;
         this.deliver(reader, first.offset, messages.at(-1)!.offset + 1);
@@ -229,10 +235,12 @@ export class MessageLoop {
     }
   }
 
-  /** Settles an undecodable record and goes past it; on an error the record stays the next one. */
+  /**
+   * Settles an undecodable record, and moves past it. After an error the record stays the next one.
+   */
   async #settle(reader: PartitionReader, undecodable: Undecodable): Promise<void> {
     const { decodeErrors } = this.#options;
-    reader.putBack(); // until the record is settled
+    reader.putBack(); // settle() passes it
     if (decodeErrors.onDecodeError === 'fail') throw undecodable.error;
     const { seekVersion } = reader.state;
     const closing = this.#closing;
@@ -241,7 +249,8 @@ export class MessageLoop {
   }
 
   /**
-   * `first` and the messages after it, of one partition; none where the partition may not be read.
+   * `first` and the messages after it, of one partition; empty where the partition may not be read
+   * any more.
    */
   async #collect(
     reader: PartitionReader,
@@ -255,16 +264,16 @@ export class MessageLoop {
     const until = clock.now() + maxWaitMs;
     for (;;) {
       const { arrival } = this;
-      const goesOn = fill(messages, reader, max);
+      const canFill = fill(messages, reader, max);
       const left = until - clock.now();
-      if (!goesOn || messages.length >= max || left <= 0 || this.#closing.aborted) {
+      if (!canFill || messages.length >= max || left <= 0 || this.#closing.aborted) {
         return messages;
       }
       this.#fetcher.pump();
       await within(clock, left, arrival);
       if (!reader.state.isCurrent(seekVersion)) return [];
       if (reader.isPaused || !this.mayDeliver) {
-        reader.seek(first.offset); // the messages are polled again when reading goes on
+        reader.seek(first.offset); // polled again after resume
         return [];
       }
     }
@@ -272,8 +281,8 @@ export class MessageLoop {
 }
 
 /**
- * Throws where the consumer closed because its log was deleted. The loop of a consumer that was
- * closed otherwise ends without an error.
+ * Throws where the consumer closed because its log was deleted. After any other close a loop ends
+ * without an error.
  */
 export function throwIfDeleted({ reason }: AbortSignal): void {
   if (isLogDeleted(reason)) throw reason;

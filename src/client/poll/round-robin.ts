@@ -2,7 +2,7 @@ import type { Undecodable } from '../message/decode-record.ts';
 import type { Message } from '../message/message.ts';
 import type { PartitionReader } from '../fetch/partition-reader.ts';
 
-/** What was polled, and its partition's reader. */
+/** A polled message, and the reader of its partition. */
 export interface Polled<T> {
   readonly message: T;
   readonly reader: PartitionReader;
@@ -11,7 +11,7 @@ export interface Polled<T> {
 /** A message or an undecodable record. */
 export type PolledRecord = Polled<Message | Undecodable>;
 
-/** Polls the partitions in turn, so that a full partition does not keep out the others. */
+/** Polls the partitions in turn, so that a full partition does not starve the others. */
 export class RoundRobin<T = Message | Undecodable> {
   readonly #readers: readonly PartitionReader[];
   readonly #turnLength: number;
@@ -22,8 +22,8 @@ export class RoundRobin<T = Message | Undecodable> {
   #left: number;
 
   /**
-   * `turnLength`: the number of messages of one partition before the next one's turn. `next`: what
-   * is polled of a reader, its messages by default.
+   * `turnLength`: the number of messages of one partition before the next partition's turn. `next`:
+   * polls a reader, by default for messages.
    */
   constructor(
     readers: readonly PartitionReader[],
@@ -42,8 +42,8 @@ export class RoundRobin<T = Message | Undecodable> {
   }
 
   /**
-   * The next buffered message, of a partition that `accepts`; `undefined` where there is none.
-   * Throws the error that stopped a partition.
+   * The next buffered message, of a partition that `accepts` allows; `undefined` where there is
+   * none. Throws the error that stopped a partition.
    */
   poll(accepts?: (reader: PartitionReader) => boolean): Polled<T> | undefined {
     const current = this.#readers[this.#current];
@@ -54,7 +54,8 @@ export class RoundRobin<T = Message | Undecodable> {
     }
     this.#left = 0;
     for (let left = this.#readers.length; left > 0; left--) {
-      // Moved on before `next()` may throw: a stopped partition does not keep out those after it.
+      // The turn moves on before `next()` may throw, so that a stopped partition does not starve
+      // those after it.
       this.#current = (this.#current + 1) % this.#readers.length;
       const reader = this.#readers[this.#current]!;
       if (accepts?.(reader) === false) continue;

@@ -9,7 +9,7 @@ import type { DecodeFailure } from '../message/decode-record.ts';
 import { MAX_WAITS, endlessWait } from '../topics/endless-wait.ts';
 import type { SerdeWait } from '../topics/serde-context.ts';
 
-/** A record that stays the next one of its partition, because its serde waits. */
+/** A record whose serde waits. The record stays the next one of its partition. */
 export interface WaitingRecord {
   readonly reader: PartitionReader;
   readonly wait: SerdeWait;
@@ -19,29 +19,30 @@ export interface WaitingRecord {
   readonly fetcher: Fetcher;
 }
 
-/** How often a serde has waited for one record. */
+/** The waits of a serde for one record. */
 interface Tries {
   readonly seekVersion: number;
   readonly offset: number;
   waits: number;
-  /** Waits in a row that failed. */
+  /** The number of failed waits in a row. */
   failures: number;
   readonly backOff: BackOff;
 }
 
 const triesOf = new WeakMap<PartitionReader, Tries>();
 
-/** A registry that is away is told of after so many failures in a row, some 0.5 s. */
-const FAILURES_TO_TELL = 3;
+/** An unreachable registry is reported after this many failures in a row, some 0.5 s. */
+const FAILURES_BEFORE_WARNING = 3;
 
 const MAX_CAUSE_LENGTH = 300;
 
 /**
- * Has the serde called again: when its promise has resolved, or some time after it rejected. Where
- * every further call would fail alike, the record cannot be decoded.
+ * Makes the reader call the serde again: when the promise of the serde has resolved, or after a
+ * back-off when it was rejected. Where every further call would fail alike, the record counts as
+ * undecodable.
  */
 export function awaitSerde(record: WaitingRecord): void {
-  void endWait(record); // it never rejects
+  void endWait(record); // never rejects
 }
 
 async function endWait(record: WaitingRecord): Promise<void> {
@@ -56,9 +57,9 @@ async function endWait(record: WaitingRecord): Promise<void> {
     if (tries.waits >= MAX_WAITS) failure = { field, cause: endlessWait(wait) };
   } catch (error) {
     if (closing.aborted) return;
-    if (mayPass(error)) {
-      tries.waits--; // a failure says nothing about what the next answer changes
-      if (++tries.failures === FAILURES_TO_TELL) tell(reader, wait, tries, error);
+    if (isTransient(error)) {
+      tries.waits--; // a failed look-up does not count towards MAX_WAITS
+      if (++tries.failures === FAILURES_BEFORE_WARNING) warn(reader, wait, tries, error);
       await tries.backOff.failed();
     } else failure = { field, cause: error };
   }
@@ -78,13 +79,13 @@ function countedTries({ reader, connection, closing }: WaitingRecord): Tries {
   return tries;
 }
 
-function tell(
+function warn(
   { partition }: PartitionReader,
   { topic, field }: SerdeWait,
   { offset, failures }: Tries,
   error: unknown,
 ): void {
-  // oxlint-disable-next-line eslint/no-console -- said to developers, once a record
+  // oxlint-disable-next-line eslint/no-console -- for developers, once a record
   console.warn(
     `tablog: partition ${partition} of '${topic}' waits at offset ${offset}, because what its ` +
       `${field} serde waits for has failed ${failures} times (${errorText(error, MAX_CAUSE_LENGTH)}). ` +
@@ -92,8 +93,8 @@ function tell(
   );
 }
 
-/** Whether another look-up may succeed: so it is, unless the error says otherwise. */
-function mayPass(error: unknown): boolean {
+/** Whether another look-up may succeed, as it may unless the error says otherwise. */
+function isTransient(error: unknown): boolean {
   if (maySucceedLater(error)) return true;
   return (error as { readonly retriable?: unknown } | null | undefined)?.retriable !== false;
 }

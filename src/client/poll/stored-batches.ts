@@ -7,7 +7,7 @@ import { throwIfDeleted } from './message-loop.ts';
 import type { MessageLoop } from './message-loop.ts';
 import { RoundRobin } from './round-robin.ts';
 
-/** The parts of a consumer that stored batches are read with. */
+/** The parts of a consumer that reading stored batches needs. */
 export interface StoredBatchesSource {
   readonly loop: MessageLoop;
   readonly readers: AssignedPartitions;
@@ -16,8 +16,8 @@ export interface StoredBatchesSource {
 }
 
 /**
- * Delivers whole batches as they are stored, from all partitions in turn. Throws a `TypeError`
- * where `options` are not `{ raw: true }`.
+ * Delivers whole batches as stored, from all partitions in turn. Throws a `TypeError` where
+ * `options` are not `{ raw: true }`.
  */
 export function storedBatches(
   options: object,
@@ -45,7 +45,7 @@ async function* read({
       }
       const { reader, message } = polled;
       const { batch, firstOffset } = message;
-      if (batch.recordCount === 0) continue; // compaction has emptied it, or it is a gap
+      if (batch.recordCount === 0) continue; // a gap, or emptied by compaction
       loop.deliver(reader, firstOffset, batch.nextOffset);
       yield rawBatchOf(reader, message, closing);
       loop.finish();
@@ -58,7 +58,7 @@ async function* read({
 
 interface PolledBatch {
   readonly batch: RecordBatch;
-  /** The first offset that the consumer was not past. */
+  /** The first offset of the batch that was not read before. */
   readonly firstOffset: number;
 }
 
@@ -66,7 +66,7 @@ function nextRaw(reader: PartitionReader): PolledBatch | undefined {
   const { position } = reader;
   const bytes = reader.nextRaw();
   if (bytes === undefined) return undefined;
-  const batch = new RecordBatch(bytes); // the worker has checked it
+  const batch = new RecordBatch(bytes); // the worker has checked the bytes
   return { batch, firstOffset: Math.max(batch.baseOffset, position) };
 }
 

@@ -8,23 +8,25 @@ import type { TopicInfo } from '../../protocol/topic.ts';
 import type { Connection } from '../connection/connection.ts';
 import type { TopicMetadata } from '../topics/topic-metadata.ts';
 
-/** What one call sends. */
+/** The records or batches that one call sends. */
 export interface Submission {
   /** The topic's name. */
   readonly topic: string;
-  /** Withdraws it. */
+  /** Withdraws the submission. */
   readonly signal: AbortSignal | undefined;
-  /** Whether all of it keeps the topic's rules. */
+  /** Whether the whole submission keeps the rules of the topic. */
   accepts(topic: TopicInfo): boolean;
-  /** Puts all of it into the buffer; throws, and adds nothing, where a part breaks a rule. */
+  /**
+   * Adds the whole submission to the buffer. Throws, and adds nothing, where a part breaks a rule.
+   */
   add(topic: TopicInfo): void;
   /** Copies the bytes that the caller may reuse after the call. */
   own(): void;
-  /** Nothing of it was taken, because of `reason`. */
+  /** Rejects the submission, of which nothing was added, with `reason`. */
   refuse(reason: unknown): void;
 }
 
-/** A submission that waits until its topic is known, or for room. */
+/** A submission that waits for its topic's metadata, or for room in the buffer. */
 interface Waiting {
   readonly submission: Submission;
   /** Resolves once the submission is in the buffer; present when a `flush` waits for it. */
@@ -36,9 +38,11 @@ export interface Buffer {
   readonly hasRoom: boolean;
   /** Resolves when room may have been made. */
   roomMade(): Promise<void>;
-  /** Called when a submission was added and no other waits: batches that are due leave soon. */
+  /** Called when a submission was added and no other submission waits: due batches leave soon. */
   drainSoon(): void;
-  /** Called when every waiting submission has been admitted: they travel together. */
+  /**
+   * Called when every waiting submission has been admitted, so that their records share batches.
+   */
   admittedAll(): void;
 }
 
@@ -46,13 +50,16 @@ export interface AdmissionOptions {
   readonly connection: Connection;
   readonly topicMetadata: TopicMetadata;
   readonly buffer: Buffer;
-  /** How long a topic is asked for while the worker or the storage is away, in milliseconds. */
+  /**
+   * How long the look-up of a topic is retried while the worker or the storage is away, in
+   * milliseconds.
+   */
   readonly deliveryTimeoutMs: number;
 }
 
 /**
- * Admits submissions to a producer's buffer, in order, once their topic is known and there is room:
- * within the call, where both hold already.
+ * Admits submissions to a producer's buffer, in order, once the metadata of their topic is known
+ * and the buffer has room. A submission for which both hold already is admitted within the call.
  */
 export class Admission {
   readonly #options: AdmissionOptions;
@@ -63,15 +70,18 @@ export class Admission {
     this.#options = options;
   }
 
-  /** Takes the submission, or refuses it where it breaks the rules of a topic that is known. */
+  /**
+   * Admits the submission now or later. Refuses a submission that breaks the rules of a known
+   * topic.
+   */
   accept(submission: Submission): void {
     const { buffer, connection, topicMetadata } = this.#options;
     const { isLeaving } = connection.page;
-    // While the page leaves, only submissions to topics not yet known are waiting.
+    // While the page leaves, the only waiting submissions are those to unknown topics.
     const name = submission.topic;
     const topic = isLeaving ? topicMetadata.lastKnown(name) : topicMetadata.get(name);
     const isNext = isLeaving || (!this.#isAdmitting && buffer.hasRoom);
-    if (topic !== undefined && isNext && (isLeaving || !this.#isRefusedByAge(topic, submission))) {
+    if (topic !== undefined && isNext && (isLeaving || !this.#isStaleRefusal(topic, submission))) {
       this.#add(submission, topic);
       return;
     }
@@ -81,22 +91,23 @@ export class Admission {
   }
 
   /**
-   * Resolves when all that was accepted so far is in the buffer; `undefined` when it already is.
+   * Resolves when every submission that was accepted so far is in the buffer; `undefined` when all
+   * of them are.
    */
   admitted(): Promise<void> | undefined {
     const { last } = this.#waiting;
     return last === undefined ? undefined : (last.admitted ??= deferred()).promise;
   }
 
-  /** Admits all submissions to known topics at once: the page may be in its last turn. */
+  /** Admits all submissions to known topics at once, because the page may be in its last turn. */
   leave(): void {
     const { topicMetadata } = this.#options;
-    this.#takeOut(({ topic }) => topicMetadata.lastKnown(topic), this.#add);
+    this.#takeOutWaiting(({ topic }) => topicMetadata.lastKnown(topic), this.#add);
   }
 
   /** Refuses all submissions that the signal withdraws. */
   withdraw(signal: AbortSignal): void {
-    this.#takeOut(
+    this.#takeOutWaiting(
       (submission) => (submission.signal === signal ? signal : undefined),
       (submission) => submission.refuse(signal.reason),
     );
@@ -113,12 +124,12 @@ export class Admission {
       try {
         while (!buffer.hasRoom) await buffer.roomMade();
         topic = topicMetadata.get(name) ?? (await this.#load(name));
-        if (this.#isRefusedByAge(topic, submission)) topic = await this.#load(name);
+        if (this.#isStaleRefusal(topic, submission)) topic = await this.#load(name);
       } catch (error) {
         topic = undefined;
         failure = error;
       }
-      if (this.#waiting.first !== next) continue; // it was taken out meanwhile
+      if (this.#waiting.first !== next) continue; // leave() or withdraw() took it out
       this.#waiting.shift();
       if (topic === undefined) submission.refuse(asError(failure));
       else this.#add(submission, topic);
@@ -128,26 +139,29 @@ export class Admission {
     buffer.admittedAll();
   }
 
-  /** Hands the waiting submissions for which `choose` has something to `take`, in order. */
-  #takeOut<T>(
+  /**
+   * Takes out the waiting submissions for which `choose` returns a value, and passes both to
+   * `take`, in order.
+   */
+  #takeOutWaiting<T>(
     choose: (submission: Submission) => T | undefined,
     take: (submission: Submission, chosen: T) => void,
   ): void {
-    let before: Waiting | undefined;
+    let previous: Waiting | undefined;
     for (let left = this.#waiting.length; left > 0; left--) {
       const waiting = this.#waiting.shift()!;
       const { submission, admitted } = waiting;
       const chosen = choose(submission);
       if (chosen === undefined) {
         this.#waiting.push(waiting);
-        before = waiting;
+        previous = waiting;
         continue;
       }
       take(submission, chosen);
       if (admitted === undefined) continue;
-      // A flush waits for all that was sent before it.
-      if (before === undefined) admitted.resolve();
-      else void (before.admitted ??= deferred()).promise.then(admitted.resolve);
+      // A flush waits for every submission before it.
+      if (previous === undefined) admitted.resolve();
+      else void (previous.admitted ??= deferred()).promise.then(admitted.resolve);
     }
   }
 
@@ -163,10 +177,10 @@ export class Admission {
   };
 
   /**
-   * Whether the topic's rules, as remembered, refuse the submission and may be out of date: a
-   * look-up decides.
+   * Whether the cached rules of the topic refuse the submission and may be out of date: a look-up
+   * then decides.
    */
-  #isRefusedByAge(topic: TopicInfo, submission: Submission): boolean {
+  #isStaleRefusal(topic: TopicInfo, submission: Submission): boolean {
     return !this.#options.topicMetadata.isCurrent && !submission.accepts(topic);
   }
 
@@ -178,6 +192,6 @@ export class Admission {
 
 export function asError(error: unknown): Error {
   if (error instanceof Error) return error;
-  // An error of another realm is wrapped: sinks tell errors by `instanceof`.
+  // An error of another realm is wrapped, because sinks recognize errors by `instanceof`.
   return isError(error) ? new Error(error.message, { cause: error }) : toTablogError(error);
 }

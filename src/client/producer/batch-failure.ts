@@ -6,7 +6,10 @@ import { SendBatchError } from './send-batch-error.ts';
 
 const NEXT = 'See results for what became of each, and send only those again that failed.';
 
-/** Why a call of many is rejected: the reason of its signal where that has withdrawn all of it. */
+/**
+ * The rejection of a `sendBatch` or `sendRaw`: a `SendBatchError`, or the signal's reason where the
+ * signal has withdrawn the whole call.
+ */
 export function failureOf(results: readonly (RecordMetadata | Error)[]): unknown {
   const settled = results.map((result) =>
     result instanceof Error ? toTablogError(result) : result,

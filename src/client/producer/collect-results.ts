@@ -1,7 +1,10 @@
 import type { RecordMetadata, Sink } from '../accumulator/partition-accumulator.ts';
 import { lazyBatchFailure } from './lazy-batch-failure.ts';
 
-/** Collects what became of a call's records; settles the call when it is known of all `count`. */
+/**
+ * Collects the outcomes of the records of a call, and settles the call when the outcomes of all
+ * `count` are known.
+ */
 export function collectResults<R extends RecordMetadata>(
   count: number,
   resolve: (results: R[]) => void,

@@ -7,10 +7,10 @@ import type { Connection } from '../connection/connection.ts';
 import type { SerdeWait } from '../topics/serde-context.ts';
 import type { Admission, Submission } from './admission.ts';
 
-/** A submission that cannot be encoded yet. */
+/** A submission that cannot be encoded yet, because a serde waits for a look-up. */
 export interface Unencoded extends Pick<Submission, 'topic' | 'signal' | 'refuse'> {
   readonly wait: SerdeWait;
-  /** Makes the submission; throws a `SerdeWait` where a serde waits again. */
+  /** Encodes the submission. Throws a `SerdeWait` where a serde waits again. */
   readonly encode: () => Submission;
 }
 
@@ -20,17 +20,18 @@ interface Held {
   readonly refuse: (reason: unknown) => void;
   /** `undefined`: not encoded yet. */
   submission: Submission | undefined;
-  /** Resolves once it was accepted or refused. */
+  /** Resolves once the submission was accepted or refused. */
   readonly released: Deferred;
 }
 
 /**
- * Submissions whose serdes wait, and those behind them: in order within a topic. Submissions to
- * other topics go their way. What is held when the page is left is not sent.
+ * Submissions whose serdes wait, and the submissions to the same topic behind them, so that a
+ * topic's records stay in order. Submissions to other topics are not held up. A submission that is
+ * held when the page is left is not sent.
  */
 export class HeldSubmissions {
   readonly #admission: Admission;
-  /** The longest wait for what serdes look up. */
+  /** The longest wait for the look-ups of serdes. */
   readonly #deadline: EncodeDeadline;
   readonly #topics = new Map<string, Set<Held>>();
 
@@ -41,23 +42,26 @@ export class HeldSubmissions {
   ) {
     this.#admission = admission;
     this.#deadline = { clock: connection.clock, timeoutMs: deliveryTimeoutMs };
-    // The log was deleted.
+    // The connection closes by itself when the log was deleted.
     const close = (): void => this.#refuseAll(connection.closedError(), () => true);
     connection.closed.addEventListener('abort', close, { once: true });
   }
 
-  /** Whether a submission to the topic has to wait behind another. */
+  /** Whether a submission to the topic has to wait behind another submission. */
   holds(topic: string): boolean {
     return this.#topics.has(topic);
   }
 
-  /** Holds a submission until those before it are accepted or refused. */
+  /** Holds an encoded submission until those before it are accepted or refused. */
   add(submission: Submission): void {
     submission.own();
     this.#push(submission, submission);
   }
 
-  /** Holds a submission until it is encoded as well; refuses it where that fails. */
+  /**
+   * Holds a submission until it is encoded and those before it are accepted or refused. Refuses a
+   * submission whose encoding fails.
+   */
   addUnencoded(unencoded: Unencoded): void {
     const held = this.#push(unencoded, undefined);
     const { wait, encode } = unencoded;
@@ -71,7 +75,10 @@ export class HeldSubmissions {
     );
   }
 
-  /** Resolves once all that is held now was accepted or refused; `undefined`: nothing is held. */
+  /**
+   * Resolves once every submission that is held now was accepted or refused; `undefined`: none is
+   * held.
+   */
   released(): Promise<unknown> | undefined {
     if (this.#topics.size === 0) return undefined;
     const held = [...this.#topics.values()].flatMap((queue) => [...queue]);
@@ -102,16 +109,16 @@ export class HeldSubmissions {
 
   #refuse(held: Held, reason: unknown): void {
     const { topic, refuse, released } = held;
-    if (!this.#topics.get(topic)?.delete(held)) return; // it was refused before
+    if (!this.#topics.get(topic)?.delete(held)) return; // refused already
     refuse(reason);
     released.resolve();
     this.#release(topic);
   }
 
-  /** Accepts what is encoded, up to the first that is not. */
+  /** Accepts the encoded submissions, up to the first that is not encoded. */
   #release(topic: string): void {
     const queue = this.#topics.get(topic);
-    if (queue === undefined) return; // all was refused meanwhile
+    if (queue === undefined) return; // every submission was refused meanwhile
     for (const held of queue) {
       if (held.submission === undefined) return;
       queue.delete(held);

@@ -36,7 +36,7 @@ import type { Transaction, TransactionResult } from '../transaction/transaction.
 import type { TransactionManager } from '../transaction/transaction-manager.ts';
 import { lazyTransactionManager } from '../transaction/lazy-transaction-manager.ts';
 
-/** Begins a call, and settles it. */
+/** The body of a call: begins the call, and settles its promise. */
 type Start<R> = (
   signal: AbortSignal | undefined,
   resolve: (result: R) => void,
@@ -44,10 +44,11 @@ type Start<R> = (
 ) => void;
 
 /**
- * Writes records. Made by `log.producer()`; close it, or the log, when done.
+ * Writes records (Kafka's `Producer`). Made by `log.producer()`; close it, or the log, when done.
  *
- * A record is encoded at the call, into the batch of its partition; batches travel to the worker
- * and into one transaction. The promise of `send` resolves when that transaction has completed.
+ * A record is encoded at the call, into the batch of its partition. Batches travel to the worker
+ * together, and are stored in one transaction. The promise of `send` resolves when that transaction
+ * has completed.
  */
 export class Producer extends Closable {
   readonly #connection: Connection;
@@ -60,7 +61,7 @@ export class Producer extends Closable {
   readonly #buffer: RecordBuffer;
   readonly #admission: Admission;
   readonly #signals: SignalListeners;
-  /** What serdes hold up; `undefined`: none ever has. */
+  /** Submissions that serdes hold up; `undefined`: no serde has ever waited. */
   #held: HeldSubmissions | undefined;
   #transactionManager: TransactionManager | undefined;
 
@@ -103,10 +104,11 @@ export class Producer extends Closable {
    * Rejects with a `TypeError` or `RangeError` for a record that breaks a rule, with the reason of
    * a signal that has withdrawn the record, and with a `TablogError`: `UNKNOWN_TOPIC`,
    * `RECORD_TOO_LARGE`, `STORAGE_FULL`, `CONFLICT`, `CLOSED`, `WORKER_FAILED` where no worker could
-   * be started, or `OUTCOME_UNKNOWN` when the worker died on the way. The last two come after
-   * `deliveryTimeoutMs`; at once, if the producer is not idempotent. A record that fails leaves
-   * others alone. Where a serde waits for something (`context.waitFor`), the record and those of
-   * its topic behind it wait as well; `SERDE` where that fails.
+   * be started, or `OUTCOME_UNKNOWN` when the worker died before its answer came. The last two come
+   * after `deliveryTimeoutMs`, or at once if the producer is not idempotent. A record that fails
+   * leaves other records alone. Where a serde waits for a look-up (`context.waitFor`), the record
+   * and those of its topic behind it wait as well; where the look-up fails, the promise rejects
+   * with `SERDE`.
    */
   send<T extends TopicLike>(
     topic: T,
@@ -125,14 +127,14 @@ export class Producer extends Closable {
 
   /**
    * Sends many records with one promise; resolves with their places, in the order given. Cheaper
-   * than as many `send`s. Every record is checked before the first is taken, so a mistake in one
-   * sends none, and rejects as in `send`.
+   * than as many `send`s. Every record is checked before the first is taken: where one breaks a
+   * rule, none is sent, and the promise rejects as that of `send` does.
    *
-   * It is not a transaction: a record that could not be stored leaves the others alone. The promise
-   * then rejects, once the outcome of every record is known, with a `SendBatchError`, whose
+   * A batch is not a transaction: a record that could not be stored leaves the others alone. The
+   * promise then rejects, once the outcome of every record is known, with a `SendBatchError`, whose
    * `results` have the place or the error of each record, by its index. A signal that has withdrawn
-   * all records rejects it with the signal's reason; a signal that has withdrawn some makes those
-   * `ABORTED` among the results.
+   * all records rejects the promise with the signal's reason; a signal that has withdrawn some
+   * makes those `ABORTED` among the results.
    */
   sendBatch<T extends TopicLike>(
     topic: T,
@@ -149,15 +151,15 @@ export class Producer extends Closable {
 
   /**
    * Sends record batches in Kafka's format (RecordBatch v2, magic 2) without decoding them: one or
-   * more, end to end, with any of Kafka's codecs or none. They come from
-   * `consumer.batches({ raw: true })`, from another log or from a Kafka broker. Resolves with the
-   * place of each batch.
+   * more, end to end, with any of Kafka's codecs or none. They come from `consumer.batches({ raw:
+   * true })`, from another log or from a Kafka broker. Resolves with the place of each batch.
    *
    * A batch is stored byte for byte, except for its base offset, and for its timestamps where the
    * topic has `timestampType: 'append'`. The producer's `compression` has no effect. The producer
-   * id, the epoch and the sequence in a batch belong to another log: they are kept, and not looked
-   * at. This producer numbers the batches beside them, so each is stored once and in order, also
-   * when an answer is lost. The worker checks the CRC, every record, and the topic's rules.
+   * id, epoch and sequence in a batch belong to another log: they are kept and ignored. This
+   * producer's own sequence numbers travel beside the batches, so each batch is stored once and in
+   * order, also when an answer is lost. The worker checks the CRC, every record, and the topic's
+   * rules.
    *
    * Rejects, and sends nothing, with a `TypeError` for anything but bytes, for a batch of a
    * transaction and for a control batch, and with `BATCH_CORRUPT` for bytes that are not whole
@@ -170,7 +172,7 @@ export class Producer extends Closable {
     batches: ArrayBuffer | Uint8Array,
     options?: SendRawOptions,
   ): Promise<RawMetadata[]> {
-    // Without a wait where the part is loaded, so that calls of one turn keep their order.
+    // No await where the module is loaded, so that calls of one turn keep their order.
     const raw = lazyRawBatches.loaded ?? (await lazyRawBatches.load());
     const { signal, expectedOffset } = raw.checkRawOptions(options);
     return this.#withdrawable('sendRaw()', { signal }, (_, resolve, reject) => {
@@ -183,19 +185,19 @@ export class Producer extends Closable {
   }
 
   /**
-   * Runs `work`, and stores all that it sends and commits in one transaction of the store: all of
-   * it, or nothing when `work` throws, when it calls `abort()`, when the signal aborts, or when it
-   * takes longer than `transactionTimeoutMs`. Resolves when it is stored, with what `work` returned
-   * and the place of each record. Nothing is sent while `work` runs, so several may run side by
-   * side.
+   * Runs `work`, and stores everything that it sends and commits in one transaction of the store.
+   * Nothing is stored when `work` throws, when it calls `abort()`, when the signal aborts, or when
+   * it takes longer than `transactionTimeoutMs`. Resolves when the transaction is stored, with the
+   * result of `work` and the place of each record. Nothing is sent while `work` runs, so several
+   * transactions may run side by side.
    *
-   * Rejects with what `work` throws, with the signal's reason, and with a `TablogError`:
+   * Rejects with the error that `work` throws, with the signal's reason, and with a `TablogError`:
    * `TRANSACTION_ABORTED`, `TRANSACTION_TIMED_OUT`; `FENCED` where a partition was taken from a
-   * consumer, or the transactional id from this producer; what `send` rejects with. Nothing is
-   * stored then, but for `OUTCOME_UNKNOWN`.
+   * consumer, or the transactional id from this producer; the errors of `send`. After
+   * `OUTCOME_UNKNOWN` the transaction may be stored; after every other error nothing is stored.
    *
-   * What `work` does otherwise is not part of it: `producer.send` stores by itself, and so does
-   * another `transaction`.
+   * Only calls of the `transaction` argument are part of the transaction: `producer.send` within
+   * `work` stores by itself, and so does another `transaction`.
    */
   async transaction<R>(
     work: (transaction: Transaction) => R | PromiseLike<R>,
@@ -217,12 +219,15 @@ export class Producer extends Closable {
     return this.#transactionManager.run(work, signal);
   }
 
-  /** Sends what is buffered, without lingering; resolves when all of it is stored or has failed. */
+  /**
+   * Sends all buffered records, without lingering; resolves when all of them are stored or have
+   * failed.
+   */
   async flush(options?: FlushOptions): Promise<void> {
     return abortable(signalOf('flush()', options), this.#flush());
   }
 
-  /** Refuses what comes, and flushes what was sent. Idempotent. */
+  /** Refuses further calls, and flushes the records that were sent. Idempotent. */
   override async close(): Promise<void> {
     this.#closing.abort();
     await Promise.all([this.#flush(), this.#transactionManager?.idle()]);
@@ -235,11 +240,11 @@ export class Producer extends Closable {
     const released = this.#held?.released();
     if (released !== undefined) await released;
     const admitted = this.#admission.admitted();
-    if (admitted !== undefined) await admitted; // otherwise all of it is sealed in this turn
+    if (admitted !== undefined) await admitted; // otherwise flush() seals every record in this turn
     await this.#buffer.sender.flush();
   }
 
-  /** The topic; throws where nothing can be sent to it. */
+  /** The topic. Throws where nothing can be sent to it. */
   #open(topicLike: TopicLike): Topic {
     const topic = asTopic(topicLike);
     if (this.#closing.signal.aborted) throw closed('producer', this.#connection.closed);
@@ -259,8 +264,8 @@ export class Producer extends Closable {
     const topic = this.#open(topicLike);
     const { name } = topic;
     const now = this.#connection.clock.now();
-    const encode = (of = records): Submission => {
-      const encoded = of.map((record) => {
+    const encode = (toEncode = records): Submission => {
+      const encoded = toEncode.map((record) => {
         const parts = encodeRecord(topic, record, now);
         return outgoing(parts, record.partition, expectedOffsetOf(record));
       });
@@ -289,7 +294,7 @@ export class Producer extends Closable {
     return (this.#held ??= new HeldSubmissions(this.#connection, this.#options, this.#admission));
   }
 
-  /** The promise of a call that the signal among its options withdraws. */
+  /** The promise of a call that the signal among its options can withdraw. */
   #withdrawable<R>(what: string, options: SignalOptions | undefined, start: Start<R>): Promise<R> {
     let signal = undefined as AbortSignal | undefined;
     const call = new Promise<R>((resolve, reject) => {

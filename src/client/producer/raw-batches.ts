@@ -10,9 +10,12 @@ import type { RecordBuffer } from './record-buffer.ts';
 import { collectResults } from './collect-results.ts';
 import type { SendRawOptions } from './send-options.ts';
 
-/** Where a batch of `sendRaw` was stored. */
+/** The place of a batch that `sendRaw` stored. */
 export interface RawMetadata extends RecordMetadata {
-  /** The batch's base offset: that of its first record, unless compaction has removed it. */
+  /**
+   * The base offset of the batch, which is that of its first record unless compaction has removed
+   * it.
+   */
   readonly offset: number;
   /** The offset after the batch. */
   readonly nextOffset: number;
@@ -22,7 +25,7 @@ export interface RawMetadata extends RecordMetadata {
   readonly timestamp: number;
 }
 
-/** What `sendRaw` was given. */
+/** The arguments of a `sendRaw`. */
 export interface RawRequest {
   readonly topic: string;
   readonly partition: number;
@@ -33,7 +36,9 @@ export interface RawRequest {
 
 export type CheckedRawOptions = Pick<RawRequest, 'expectedOffset' | 'signal'>;
 
-/** The options of `sendRaw`, all but the signal checked. Throws a `TypeError` or a `RangeError`. */
+/**
+ * Checks the options of `sendRaw`, except for the signal. Throws a `TypeError` or a `RangeError`.
+ */
 export function checkRawOptions(options: SendRawOptions = {}): CheckedRawOptions {
   const known: CheckedRawOptions = { expectedOffset: undefined, signal: undefined };
   const { expectedOffset, signal } = withDefaults<CheckedRawOptions>('sendRaw()', options, known);
@@ -42,8 +47,8 @@ export function checkRawOptions(options: SendRawOptions = {}): CheckedRawOptions
 }
 
 /**
- * The batches of a request, to be admitted; `undefined` where there are none. Throws a `TypeError`
- * or `BATCH_CORRUPT`.
+ * The submission of the batches of a request; `undefined` where there are none. Throws a
+ * `TypeError` or `BATCH_CORRUPT`.
  */
 export function rawSubmission(
   buffer: RecordBuffer,
@@ -96,15 +101,18 @@ function addAll(
   buffer.sender.drain('full');
 }
 
-function bytesOf(given: ArrayBuffer | Uint8Array): Uint8Array {
-  const isBuffer = Object.prototype.toString.call(given) === '[object ArrayBuffer]';
-  if (!isBuffer && !isBytes(given)) {
-    throw mistake('sendRaw() takes the bytes of record batches', given);
+function bytesOf(input: ArrayBuffer | Uint8Array): Uint8Array {
+  const isBuffer = Object.prototype.toString.call(input) === '[object ArrayBuffer]';
+  if (!isBuffer && !isBytes(input)) {
+    throw mistake('sendRaw() takes the bytes of record batches', input);
   }
-  return isBuffer ? new Uint8Array(given) : (given as Uint8Array);
+  return isBuffer ? new Uint8Array(input) : (input as Uint8Array);
 }
 
-/** The batches, whole and end to end, headers checked; each in a buffer of its own. */
+/**
+ * Splits the bytes into batches and checks their headers. Each batch is copied to a buffer of its
+ * own.
+ */
 function readAll(bytes: Uint8Array): RecordBatch[] {
   const batches: RecordBatch[] = [];
   for (let at = 0; at < bytes.length;) {

@@ -18,15 +18,15 @@ export interface RecordBufferOptions {
 }
 
 /**
- * What a producer has taken and not yet settled (Kafka's `RecordAccumulator`): the accumulators of
- * its topics, and the bytes in them and under way.
+ * The records that a producer has accepted and not settled (Kafka's `RecordAccumulator`): the
+ * accumulators of its topics, and the number of bytes buffered and in flight.
  */
 export class RecordBuffer implements Buffer {
-  /** Sends what is in the buffer. */
+  /** Sends the batches of the buffer. */
   readonly sender: Sender;
   readonly #options: RecordBufferOptions;
   readonly #topics = new Map<string, TopicAccumulator>();
-  /** Of an idempotent producer. */
+  /** The id of an idempotent producer; `undefined` for other producers. */
   readonly #producerId: number | undefined;
   #bytes = 0;
   #isDrainQueued = false;
@@ -41,7 +41,10 @@ export class RecordBuffer implements Buffer {
     });
   }
 
-  /** How long a batch is sent again, in milliseconds: a producer without sequences never does. */
+  /**
+   * How long a batch is retried, in milliseconds: 0 for a producer that is not idempotent, because
+   * without sequence numbers a retry could be stored twice.
+   */
   get deliveryTimeoutMs(): number {
     const { idempotent, deliveryTimeoutMs } = this.#options.options;
     return idempotent ? deliveryTimeoutMs : 0;
@@ -74,13 +77,13 @@ export class RecordBuffer implements Buffer {
     return accumulator;
   }
 
-  /** Counts bytes that were added to the accumulator, which has something to send now. */
+  /** Counts bytes that were added to the accumulator, which now has records to send. */
   added(accumulator: PartitionAccumulator, bytes: number): void {
     this.#bytes += bytes;
     this.sender.add(accumulator);
   }
 
-  /** Sends what is due at the end of the turn, so that records of one turn share batches. */
+  /** Sends the due batches at the end of the turn, so that records of one turn share batches. */
   drainSoon(): void {
     if (this.#isDrainQueued) return;
     this.#isDrainQueued = true;

@@ -6,7 +6,7 @@ import { asError } from './admission.ts';
 import type { Submission } from './admission.ts';
 import type { RecordBuffer } from './record-buffer.ts';
 
-/** The records of a `send` or a `sendBatch`. A class, because there is one for each `send`. */
+/** The records of a `send` or a `sendBatch`. A class, because each `send` allocates one. */
 export class RecordSubmission implements Submission {
   readonly topic: string;
   readonly signal: AbortSignal | undefined;
@@ -15,7 +15,10 @@ export class RecordSubmission implements Submission {
   readonly #sink: Sink;
   #records: readonly OutgoingRecord[];
 
-  /** `sink` is told of each record once they are taken; `refuse` is called where none is. */
+  /**
+   * `sink` gets the outcome of each record once the records are added; `refuse` is called instead
+   * where none is added.
+   */
   constructor(
     buffer: RecordBuffer,
     topic: string,
@@ -58,7 +61,7 @@ export class RecordSubmission implements Submission {
         buffer.added(accumulator, bytes);
         isFull ||= accumulator.hasSealed;
       } catch (error) {
-        sink(i, asError(error)); // there is no memory for it
+        sink(i, asError(error)); // as when memory for the batch runs out
       }
     }
     if (isFull) buffer.sender.drain('full');

@@ -4,16 +4,16 @@ import type { ErrorRule } from '../../base/error-rule.ts';
 import type { RecordMetadata } from '../accumulator/partition-accumulator.ts';
 
 /**
- * The error of a `sendBatch` or `sendRaw` whose records were taken, and not all of them stored. It
- * has the code and the details of the first failure, which is its `cause`.
+ * The error of a `sendBatch` or `sendRaw` whose records were accepted, and not all of them stored.
+ * It has the code and the details of the first failure, which is its `cause`.
  *
  * `outcome` and `retriable` are about the call as a whole: where some records are stored, a second
  * call with all records would store those twice.
  */
 export class SendBatchError extends TablogError {
   /**
-   * The place of each record that was stored, and the error of each that was not, in the order
-   * given; for `sendRaw` of each batch. Those whose error is `OUTCOME_UNKNOWN` may be stored.
+   * The place of each stored record, and the error of each other record, in the order given; for
+   * `sendRaw`, of each batch. A record whose error is `OUTCOME_UNKNOWN` may be stored.
    */
   readonly results: readonly (RecordMetadata | TablogError)[];
 

@@ -13,18 +13,24 @@ import type { Connection } from '../connection/connection.ts';
 import { isHidden } from '../../platform/page-lifecycle.ts';
 import type { CheckedProducerOptions } from '../accumulator/producer-options.ts';
 
-/** Sends a producer's batches, and again those of which it is not known whether they are stored. */
+/**
+ * Sends a producer's batches, and retries batches of which it is unknown whether they are stored
+ * (Kafka's `Sender`).
+ */
 export class Sender {
   readonly #connection: Connection;
   readonly #options: CheckedProducerOptions;
   readonly #random: () => number;
   readonly #onSettled: (batch: SealedBatch, result: BatchResult) => void;
-  /** Batches that take no more records, until they are settled. */
+  /** Sealed batches that are not settled. */
   readonly #unsettled = new Map<SealedBatch, Deferred>();
-  /** Accumulators with something to send. */
+  /** Accumulators with records to send. */
   readonly #dirty = new Set<PartitionAccumulator>();
   #cancelLinger: (() => void) | undefined;
-  /** While nothing is sent, because something failed more than once. */
+  /**
+   * Ends the back-off; `undefined` while batches are sent. A back-off begins when a batch fails
+   * more than once.
+   */
   #cancelBackOff: (() => void) | undefined;
 
   constructor(
@@ -39,51 +45,52 @@ export class Sender {
     this.#onSettled = onSettled;
   }
 
-  /** The accumulator has something to send. */
+  /** Notes that the accumulator has records to send. */
   add(accumulator: PartitionAccumulator): void {
     this.#dirty.add(accumulator);
   }
 
-  /** The batch is to be sent. */
+  /** Notes a batch that is sealed, and so is to be sent. */
   sealed(batch: SealedBatch): void {
     this.#unsettled.set(batch, deferred());
   }
 
-  /** Sends all; resolves when it is known what became of it. */
+  /** Sends all batches; resolves when all of them are settled. */
   async flush(): Promise<void> {
     this.drain('all');
     await Promise.all([...this.#unsettled.values()].map(({ promise }) => promise));
   }
 
-  /** Sends all; resolves when it is known what became of some of it. */
+  /** Sends all batches; resolves when one of them is settled. */
   async someSettled(): Promise<void> {
     this.drain('all');
     const unsettled = [...this.#unsettled.values()];
     if (unsettled.length > 0) await Promise.race(unsettled.map(({ promise }) => promise));
   }
 
-  /** Settles, as `ABORTED`, the signal's batches that are neither under way nor possibly stored. */
+  /** Settles, as `ABORTED`, the signal's batches that are neither in flight nor possibly stored. */
   withdraw(signal: AbortSignal): void {
     for (const accumulator of this.#dirty) {
-      // The newest first, so that the numbers of batches that were sent before are free again.
+      // The newest batch is settled first, so that sequence numbers that were assigned can be used
+      // again.
       const batches = accumulator.withdraw(signal).reverse();
       for (const batch of batches) this.#settle(batch, withdrawn(signal));
     }
     this.drain('due');
   }
 
-  /** When nothing is left to be sent. */
+  /** Cancels the linger timer. To be called when no batch is left to be sent. */
   close(): void {
     this.#cancelLinger?.();
   }
 
   /**
-   * Sends batches: the full ones; those that are due as well, which without lingering are those of
-   * partitions with nothing under way; or all.
+   * Sends batches. 'full': the sealed batches. 'due': also the open batches that are due, which
+   * without lingering are those of partitions with no batch in flight. 'all': every batch.
    *
-   * In a page that leaves, all batches are due, and neither back-off nor the number of batches
-   * under way delays one. Should the page live on and the answers be lost, the oldest of more than
-   * `MAX_IN_FLIGHT` batches end as `OUTCOME_UNKNOWN`, never twice in the log.
+   * While the page leaves, all batches are due, and neither the back-off nor the number of batches
+   * in flight delays one. If the page lives on and the answers are lost, the oldest of more than
+   * `MAX_IN_FLIGHT` batches end as `OUTCOME_UNKNOWN`, and are never stored twice.
    */
   drain(which: 'full' | 'due' | 'all'): void {
     const { isLeaving } = this.#connection.page;
@@ -94,10 +101,10 @@ export class Sender {
     }
     const batches: SealedBatch[] = [];
     const lingerMs = isHidden() ? 0 : this.#options.lingerMs;
-    let lingering = false;
+    let isLingering = false;
     for (const accumulator of this.#dirty) {
-      const idle = accumulator.inFlight === 0 && !accumulator.hasSealed;
-      const isDue = which === 'due' && lingerMs === 0 && idle;
+      const isIdle = accumulator.inFlight === 0 && !accumulator.hasSealed;
+      const isDue = which === 'due' && lingerMs === 0 && isIdle;
       if (which === 'all' || isLeaving || isDue) accumulator.seal();
       const limit = isLeaving ? Infinity : MAX_IN_FLIGHT;
       while (accumulator.inFlight < limit) {
@@ -107,11 +114,11 @@ export class Sender {
         if (delivery.isLost) this.#settle(batch, delivery.error);
         else batches.push(batch);
       }
-      lingering ||= accumulator.isOpen;
+      isLingering ||= accumulator.isOpen;
       if (!accumulator.isOpen && !accumulator.hasSealed) this.#dirty.delete(accumulator);
     }
     if (batches.length > 0) void this.#produce(batches);
-    if (lingering && lingerMs > 0) this.#linger(lingerMs);
+    if (isLingering && lingerMs > 0) this.#linger(lingerMs);
   }
 
   #endBackOff(): void {
@@ -133,7 +140,7 @@ export class Sender {
       ({ accumulator: { topic, partition }, bytes, expectedOffset, isRaw, number = null }) => ({
         topicId: topic.id,
         partition,
-        batch: (idempotent ? bytes.slice() : bytes).buffer, // which is transferred, and gone
+        batch: (idempotent ? bytes.slice() : bytes).buffer, // postMessage() transfers it
         compression,
         expectedOffset,
         ...(isRaw && { raw: { producer: number } }),
@@ -144,36 +151,37 @@ export class Sender {
       .catch((error: unknown) => batches.map(() => toTablogError(error)));
     batches.forEach((batch, i) => {
       const result = results[i]!;
-      this.#heard(batch, 'error' in result ? fromErrorData(result.error) : result);
+      this.#onResult(batch, 'error' in result ? fromErrorData(result.error) : result);
     });
     this.drain('due');
   }
 
-  #heard(batch: SealedBatch, result: BatchResult): void {
+  #onResult(batch: SealedBatch, result: BatchResult): void {
     if (result instanceof TablogError) {
-      if (isLogDeleted(result)) this.#connection.close(result); // no call says so: each batch does
+      if (isLogDeleted(result)) this.#connection.close(result); // the error is per batch
       const { accumulator, delivery, signal } = batch;
-      const passes = delivery.failed(result);
-      // The batch itself is well: one before it is missing, or has to come first.
+      const isRetriable = delivery.failed(result);
+      // The batch itself is valid: an earlier batch is missing, or has to be stored first.
       const isOutOfOrder = result.code === 'OUT_OF_ORDER_SEQUENCE';
-      const isToRepeat = isOutOfOrder
+      const shouldRetry = isOutOfOrder
         ? !delivery.isLate && accumulator.reorder(batch, Number(result.details['expected']))
-        : passes;
-      if (isToRepeat && signal?.aborted && !delivery.mayBeStored) {
+        : isRetriable;
+      if (shouldRetry && signal?.aborted && !delivery.mayBeStored) {
         this.#settle(batch, withdrawn(signal));
-      } else if (isToRepeat) this.#repeat(batch, isOutOfOrder);
+      } else if (shouldRetry) this.#retry(batch, isOutOfOrder);
       else this.#settle(batch, delivery.error);
     } else {
       this.#settle(batch, result);
     }
   }
 
-  #repeat(batch: SealedBatch, isOutOfOrder: boolean): void {
+  #retry(batch: SealedBatch, isOutOfOrder: boolean): void {
     const { accumulator, delivery } = batch;
     accumulator.putBack(batch);
     this.#dirty.add(accumulator);
-    if (!delivery.isRepeated) return; // most often another worker takes over at once
-    // It was only behind one that is settled now.
+    // The first retry has no back-off, because mostly another worker takes over at once.
+    if (!delivery.isRepeated) return;
+    // The batch was only sent before an earlier batch that is settled now.
     if (isOutOfOrder && accumulator.hasMoved(batch)) return;
     const ms = delivery.backOffMs(this.#random);
     this.#cancelBackOff ??= this.#connection.clock.after(ms, () => {

@@ -1,6 +1,6 @@
 /**
- * Listens to the signals of calls that are not settled: one listener a signal, however many calls
- * have it, and none once they are settled.
+ * Listens to the signals of unsettled calls: one listener a signal, however many calls share it.
+ * The listener is removed when the last call of its signal is settled.
  */
 export class SignalListeners {
   readonly #onAbort: (signal: AbortSignal) => void;
