@@ -118,11 +118,11 @@ export class PartitionAccumulator {
     this.#signal = signal;
     const before = this.isOpen ? writer.byteLength : 0;
     writer.append(record);
-    const taken = writer.byteLength - before;
+    const bytesAdded = writer.byteLength - before;
     this.#sinks.push(sink);
     this.#indices.push(index);
     this.#timestamps.push(record.timestamp);
-    return taken;
+    return bytesAdded;
   }
 
   /** Adds a record that must be stored at `expectedOffset`, in a batch of its own. */
@@ -134,9 +134,9 @@ export class PartitionAccumulator {
     signal: AbortSignal | undefined,
   ): number {
     this.seal();
-    const taken = this.add(record, 0, sink, index, signal);
+    const bytesAdded = this.add(record, 0, sink, index, signal);
     this.seal(expectedOffset);
-    return taken;
+    return bytesAdded;
   }
 
   /** Adds a batch after the records so far; returns its number of bytes. */

@@ -122,9 +122,9 @@ export class Fetcher {
     const maxPolls = this.#backOff.isFailing ? 1 : 2;
     if (!this.#isActive || this.#error !== undefined || this.#polls.size >= maxPolls) return;
     const { prefetchBytes } = this.#options;
-    const asked = this.#session?.asked;
+    const fetchOffsets = this.#session?.fetchOffsets;
     const wanted = this.#readers.filter((reader) => this.#isWanted(reader));
-    const changed = wanted.filter((reader) => asked?.get(reader) !== reader.fetchOffset);
+    const changed = wanted.filter((reader) => fetchOffsets?.get(reader) !== reader.fetchOffset);
     if (wanted.length === 0 || (changed.length === 0 && this.#polls.size > 0)) return;
     const buffered = this.#readers.reduce((bytes, reader) => bytes + reader.bufferedBytes, 0);
     const reserved = [...this.#polls.values()].reduce((bytes, poll) => bytes + poll, 0);
@@ -197,11 +197,11 @@ export class Fetcher {
     changed: readonly PartitionReader[],
   ): Omit<Request<'fetch'>, 'fetchId' | 'maxBytes'> {
     const { maxWaitMs, maxPartitionBytes: maxBytes } = this.#options;
-    const { asked, id } = session;
-    for (const reader of changed) asked.set(reader, reader.fetchOffset);
-    const kept = new Set(asked.size > wanted.length ? wanted : asked.keys());
-    const forgotten = [...asked.keys()].filter((reader) => !kept.has(reader));
-    for (const reader of forgotten) asked.delete(reader);
+    const { fetchOffsets, id } = session;
+    for (const reader of changed) fetchOffsets.set(reader, reader.fetchOffset);
+    const kept = new Set(fetchOffsets.size > wanted.length ? wanted : fetchOffsets.keys());
+    const forgotten = [...fetchOffsets.keys()].filter((reader) => !kept.has(reader));
+    for (const reader of forgotten) fetchOffsets.delete(reader);
     return {
       clientId: this.#connection.clientId,
       maxWaitMs: Math.max(maxWaitMs, 1), // 0 would make a busy loop
@@ -259,8 +259,8 @@ export class Fetcher {
    * Removes an answered partition from the session, unless a seek has asked for another offset
    * meanwhile.
    */
-  #answered({ asked }: FetchSession, reader: PartitionReader, offset: number): void {
-    if (asked.get(reader) === offset) asked.delete(reader);
+  #answered({ fetchOffsets }: FetchSession, reader: PartitionReader, offset: number): void {
+    if (fetchOffsets.get(reader) === offset) fetchOffsets.delete(reader);
   }
 
   /** The function that inflates the segments. Where its codec cannot be loaded, `check` throws. */
@@ -278,7 +278,7 @@ export class Fetcher {
 
   /** Drops the session: the next session starts with every partition. */
   #end(session: FetchSession): void {
-    session.asked.clear();
+    session.fetchOffsets.clear();
     if (this.#session === session) this.#session = undefined;
   }
 }

@@ -90,8 +90,8 @@ function addAll(
       if (!('baseOffset' in result)) return sink(index, result);
       const offset = result.baseOffset;
       const timestamp = result.appendTime ?? maxTimestamp;
-      const place = { topic: topic.name, partition, offset, timestamp };
-      sink(index, { ...place, nextOffset: offset + offsets, recordCount });
+      const metadata = { topic: topic.name, partition, offset, timestamp };
+      sink(index, { ...metadata, nextOffset: offset + offsets, recordCount });
     };
     const bytes = batch.bytes as Uint8Array<ArrayBuffer>;
     const added = accumulator.addRaw({ bytes, recordCount, expectedOffset: next, signal, settle });
