@@ -5,7 +5,7 @@ export class FetchSession {
   readonly id: number;
   #epoch = 0;
   /** The partitions on the list, with the fetch offset of each. */
-  readonly asked = new Map<PartitionReader, number>();
+  readonly fetchOffsets = new Map<PartitionReader, number>();
 
   constructor(id: number) {
     this.id = id;
