@@ -45,6 +45,8 @@ export function validateBatch(bytes: Uint8Array, limits: BatchLimits): RecordBat
 export function validateRawBatch(bytes: Uint8Array, limits: BatchLimits): RecordBatch {
   const batch = readSingleBatch(bytes);
   if (!crcMatches(bytes)) throw corruptBatch('its CRC is wrong');
+  // Throws for an id beyond the safe integers as well: an import of the partition's file would.
+  if (batch.producerId < -1) throw corruptBatch(`its producer id is ${batch.producerId}`);
   // Compaction keeps the header's max timestamp, also where it has removed that record.
   if (checkRecords(batch, limits) > batch.maxTimestamp) throw wrongMaxTimestamp();
   return batch;

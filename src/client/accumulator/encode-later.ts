@@ -1,3 +1,4 @@
+import { abortable } from '../../base/abortable.ts';
 import { SERDE } from '../../base/error-rules.ts';
 import { TablogError } from '../../base/error.ts';
 import { errorText } from '../../base/error-text.ts';
@@ -12,6 +13,8 @@ const MAX_CAUSE_LENGTH = 300;
 export interface EncodeDeadline {
   readonly clock: Clock;
   readonly timeoutMs: number;
+  /** Ends the wait, and its timer. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -26,10 +29,10 @@ export function encodeLater<T>(
 ): Promise<T> {
   const encoded = repeat(first, encode);
   if (deadline === undefined) return encoded;
-  const { clock, timeoutMs } = deadline;
+  const { clock, timeoutMs, signal } = deadline;
   const timeoutError = (): TablogError =>
     notEncoded(first, new Error(`it took more than ${timeoutMs} ms`));
-  return withDeadline(clock, timeoutMs, encoded, timeoutError);
+  return withDeadline(clock, timeoutMs, abortable(signal, encoded), timeoutError);
 }
 
 async function repeat<T>(first: SerdeWait, encode: () => T): Promise<T> {

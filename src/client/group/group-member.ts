@@ -1,3 +1,4 @@
+import { abortable } from '../../base/abortable.ts';
 import { deferred } from '../../base/deferred.ts';
 import type { Deferred } from '../../base/deferred.ts';
 import { closed, isFenced, maySucceedLater, toTablogError } from '../../base/error.ts';
@@ -230,6 +231,7 @@ export class GroupMember implements Assignment {
     });
     this.#member = { groupId, instance: view.instance, memberId, memberEpoch: view.memberEpoch };
     if (this.#closing.signal.aborted) return; // #close() leaves the group
+    if (this.#absence !== undefined) return this.#leaveNow(); // as it began while joining
     this.#applyView(this.#member, view, sentAt);
   }
 
@@ -238,10 +240,8 @@ export class GroupMember implements Assignment {
    * need not stay out.
    */
   async #rejoin(): Promise<void> {
-    const closing = new Promise<void>((resolve) => {
-      this.#closing.signal.addEventListener('abort', () => resolve(), { once: true });
-    });
-    await Promise.race([this.#reconciler.lostIdle(), closing]);
+    // Closing ends the wait; the application's messages do not keep a consumer from closing.
+    await abortable(this.#closing.signal, this.#reconciler.lostIdle()).catch(() => {});
     await this.#absence?.promise;
     if (!this.#closing.signal.aborted) await this.#join();
   }

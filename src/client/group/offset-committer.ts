@@ -3,7 +3,8 @@ import { TablogError, closed, isAway, isGone, maySucceedLater } from '../../base
 import { retry } from '../../platform/retry.ts';
 import type { OffsetCommit } from '../../protocol/group.ts';
 import type { Connection } from '../connection/connection.ts';
-import type { Committer, PartitionProgress, PendingCommit } from '../message/partition-progress.ts';
+import type { Committer, PartitionProgress } from '../message/partition-progress.ts';
+import type { PendingCommit } from '../message/pending-commit.ts';
 
 /**
  * When processed offsets are committed. 'processed': at once, in the background; `everyMs`: at this
@@ -138,15 +139,12 @@ export class OffsetCommitter implements Committer {
   }
 
   /**
-   * The commits of offsets that are processed and not committed; none in the mode 'manual'.
-   * Excludes partitions in an open transaction: the transaction may have committed a later offset,
-   * which such a commit would take back.
+   * The commits of offsets that are processed and not committed (`lastCommit`); none in the mode
+   * 'manual'.
    */
   uncommitted(holds: readonly PartitionProgress[]): OffsetCommit[] {
     if (this.#options.mode === 'manual') return [];
-    return holds
-      .filter((progress) => progress.processed > progress.committed && !progress.isInTransaction)
-      .map((progress) => progress.nextCommit(progress.processed));
+    return holds.flatMap((progress) => progress.lastCommit() ?? []);
   }
 
   /**

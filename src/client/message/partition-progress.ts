@@ -4,6 +4,7 @@ import { deferred } from '../../base/deferred.ts';
 import type { Deferred } from '../../base/deferred.ts';
 import type { PartitionAssignment, MemberRef, OffsetCommit } from '../../protocol/group.ts';
 import { PartitionState } from './partition-state.ts';
+import type { MessageDelivery, PendingCommit } from './pending-commit.ts';
 
 /** Sends the commits of a group member (Kafka's `CommitRequestManager`). */
 export interface Committer {
@@ -24,26 +25,6 @@ export interface Committer {
   alone<T>(work: () => Promise<T>): Promise<T>;
 }
 
-/** A message or a batch of messages that was delivered to the application. */
-export interface MessageDelivery {
-  readonly offset: number;
-  /** The offset after the last message. */
-  readonly next: number;
-}
-
-/**
- * A commit whose outcome is not known yet: queued, in flight, or part of a transaction. A seek
- * lowers the offset that the commit stands for to the new position, because the offsets beyond it
- * have to be committed again.
- */
-export interface PendingCommit {
-  readonly offset: number;
-  /** The commit to send. Each call takes a new sequence number: the later attempt counts. */
-  toSend(): OffsetCommit;
-  /** Ends the commit: as stored, or as failed or given up. Only the first call has an effect. */
-  end(isStored: boolean): void;
-}
-
 interface TrackedDelivery extends MessageDelivery {
   state: 'inHand' | 'finished' | 'dropped';
 }
@@ -52,6 +33,7 @@ interface Outcome {
   /** The offset that is committed if the commit is stored. A seek can make this offset smaller. */
   committed: number;
   readonly isTransaction: boolean;
+  readonly toSend: () => OffsetCommit;
 }
 
 /**
@@ -193,6 +175,18 @@ export class PartitionProgress implements PartitionAssignment {
     return this.#begin(offset, metadata, true);
   }
 
+  /**
+   * The commit of a member that may not get to send another: of the processed offset, or once more the
+   * last pending commit where that covers it, which a smaller offset with a later number would take
+   * back. `undefined` where all is committed, or a transaction is open, which may commit more.
+   */
+  lastCommit(): OffsetCommit | undefined {
+    if (this.#processed <= this.#committed || this.isInTransaction) return undefined;
+    const last = [...this.#outcomes].at(-1);
+    const isCovered = last !== undefined && last.committed >= this.#processed;
+    return isCovered ? last.toSend() : this.nextCommit(this.#processed);
+  }
+
   /** A commit with the next sequence number. The broker keeps the highest-numbered commit. */
   nextCommit(offset: number, metadata = ''): OffsetCommit {
     const { topicId, partition, assignmentEpoch } = this;
@@ -265,12 +259,13 @@ export class PartitionProgress implements PartitionAssignment {
   }
 
   #begin(offset: number, metadata: string, isTransaction: boolean): PendingCommit {
-    const outcome = { committed: offset, isTransaction };
     const minOffset = (): number => (isTransaction ? this.#committed : 0);
+    const toSend = (): OffsetCommit => this.nextCommit(Math.max(offset, minOffset()), metadata);
+    const outcome = { committed: offset, isTransaction, toSend };
     this.#outcomes.add(outcome);
     return {
       offset,
-      toSend: () => this.nextCommit(Math.max(offset, minOffset()), metadata),
+      toSend,
       end: (isStored) => {
         if (!this.#outcomes.delete(outcome)) return;
         if (isStored) this.#committed = Math.max(outcome.committed, minOffset());

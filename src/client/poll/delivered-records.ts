@@ -1,5 +1,5 @@
 import type { PartitionReader } from '../fetch/partition-reader.ts';
-import type { MessageDelivery } from '../message/partition-progress.ts';
+import type { MessageDelivery } from '../message/pending-commit.ts';
 import type { RawRecord } from '../message/raw-record.ts';
 
 /** Records of one partition that were delivered to the application, as stored. */

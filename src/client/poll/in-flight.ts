@@ -1,5 +1,5 @@
 import type { PartitionReader } from '../fetch/partition-reader.ts';
-import type { MessageDelivery } from '../message/partition-progress.ts';
+import type { MessageDelivery } from '../message/pending-commit.ts';
 import type { Handling } from '../status/status-observer.ts';
 
 /** A message or batch that a loop delivered to a group's member. */

@@ -51,6 +51,9 @@ async function* read({
       loop.finish();
     }
     throwIfDeleted(closing);
+  } catch (error) {
+    leave(true);
+    throw error;
   } finally {
     leave();
   }

@@ -22,6 +22,8 @@ interface Held {
   submission: Submission | undefined;
   /** Resolves once the submission was accepted or refused. */
   readonly released: Deferred;
+  /** Aborts with the refusal, which ends the wait for the serde. */
+  readonly refused: AbortController;
 }
 
 /**
@@ -35,16 +37,18 @@ export class HeldSubmissions {
   readonly #deadline: EncodeDeadline;
   readonly #topics = new Map<string, Set<Held>>();
 
+  /** `closed` aborts once the producer is closed. */
   constructor(
     connection: Connection,
     { deliveryTimeoutMs }: CheckedProducerOptions,
     admission: Admission,
+    closed: AbortSignal,
   ) {
     this.#admission = admission;
     this.#deadline = { clock: connection.clock, timeoutMs: deliveryTimeoutMs };
     // The connection closes by itself when the log was deleted.
     const close = (): void => this.#refuseAll(connection.closedError(), () => true);
-    connection.closed.addEventListener('abort', close, { once: true });
+    connection.closed.addEventListener('abort', close, { once: true, signal: closed });
   }
 
   /** Whether a submission to the topic has to wait behind another submission. */
@@ -65,7 +69,8 @@ export class HeldSubmissions {
   addUnencoded(unencoded: Unencoded): void {
     const held = this.#push(unencoded, undefined);
     const { wait, encode } = unencoded;
-    encodeLater(wait, encode, this.#deadline).then(
+    const { signal } = held.refused;
+    encodeLater(wait, encode, { ...this.#deadline, signal }).then(
       (submission) => {
         submission.own();
         held.submission = submission;
@@ -94,7 +99,8 @@ export class HeldSubmissions {
     { topic, signal, refuse }: Pick<Submission, 'topic' | 'signal' | 'refuse'>,
     submission: Submission | undefined,
   ): Held {
-    const held = { topic, signal, refuse, submission, released: deferred() };
+    const refused = new AbortController();
+    const held = { topic, signal, refuse, submission, released: deferred(), refused };
     const queue = this.#topics.get(topic);
     if (queue === undefined) this.#topics.set(topic, new Set([held]));
     else queue.add(held);
@@ -108,8 +114,9 @@ export class HeldSubmissions {
   }
 
   #refuse(held: Held, reason: unknown): void {
-    const { topic, refuse, released } = held;
+    const { topic, refuse, released, refused } = held;
     if (!this.#topics.get(topic)?.delete(held)) return; // refused already
+    refused.abort();
     refuse(reason);
     released.resolve();
     this.#release(topic);

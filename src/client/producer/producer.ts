@@ -291,7 +291,13 @@ export class Producer extends Closable {
 
   #hold(): HeldSubmissions {
     const { HeldSubmissions } = lazyHeldSubmissions.mustGet();
-    return (this.#held ??= new HeldSubmissions(this.#connection, this.#options, this.#admission));
+    const { signal } = this.#closed;
+    return (this.#held ??= new HeldSubmissions(
+      this.#connection,
+      this.#options,
+      this.#admission,
+      signal,
+    ));
   }
 
   /** The promise of a call that the signal among its options can withdraw. */

@@ -70,8 +70,8 @@ export function namedOffsets(
     // Messages that `run()` collects for a batch are before the position, but not delivered yet.
     const own = offsetOf(progress!, Math.min(offset, progress!.delivered), metadata);
     const before = offsets.get(progress!);
-    const named = before?.named ?? [];
-    const highest = named.some((other) => other > offset) ? before! : own;
+    const named = before?.named.length === 0 ? [before.offset] : (before?.named ?? []);
+    const highest = before !== undefined && before.offset > own.offset ? before : own;
     offsets.set(progress!, { ...highest, named: [...named, offset] });
   }
   for (const { progress, offset, named } of offsets.values()) {

@@ -1,7 +1,8 @@
-import { describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { STORAGE_FULL } from '../../../src/base/error-rules.ts';
 import { TablogError } from '../../../src/index.ts';
 import type { Log, Message } from '../../../src/index.ts';
+import { loadParts } from '../../support/load-parts.ts';
 import { memoryHost, openTab, take } from '../../support/log-fixture.ts';
 import {
   committed,
@@ -13,6 +14,7 @@ import {
   openTabs,
   readOne,
 } from '../../support/group-fixture.ts';
+import { StubPage } from '../../support/stub-page.ts';
 import { eventually, latch, pass, settle, stopTime } from '../../support/waiting.ts';
 
 const first = { topic: 't', partition: 0 };
@@ -389,4 +391,48 @@ test('messages of a loop that ended can still be committed while the partition i
   for await (const message of a.consumer) if (kept.push(message) === 3) break;
   await kept[2]!.commit();
   expect(await committed(log)).toEqual({ 't/0': 3 });
+});
+
+describe('a commit of the application in flight as the page may be in its last turn', () => {
+  beforeEach(() => loadParts());
+  afterEach(() => void vi.unstubAllGlobals());
+
+  const metadata = 'mine';
+  const cases = (['hide', 'freeze'] as const).flatMap((event) => [
+    [event, 'queued'] as const,
+    [event, 'stored'] as const,
+  ]);
+
+  test.each(cases)(
+    '%s: is not taken back, nor its metadata, where it is %s',
+    async (event, how) => {
+      const page = new StubPage();
+      const { log, stubbed, host } = await openStubbed('t');
+      await fill(log, 10);
+      const { consumer } = new Member(stubbed, { commit: { everyMs: 3_600_000 } });
+      const messages = consumer[Symbol.asyncIterator]();
+      for (let i = 0; i < 5; i++) await messages.next(); // 0 to 3 are processed, 4 is in hand
+      const answer = latch();
+      let asked = 0;
+      host.answer('commitOffsets', async (request, real) => {
+        const stored = how === 'stored' ? real(request) : undefined;
+        await stored;
+        asked++;
+        await answer.opened;
+        return stored ?? real(request);
+      });
+      const committing = consumer
+        .commit([{ ...first, offset: 5, metadata }])
+        .catch((error: unknown) => (error as TablogError).code);
+      await eventually(() => asked === 1);
+      page[event]();
+      await settle();
+      answer.open();
+      // A commit that arrives after the leaving is FENCED: the leaving has committed the same offset.
+      const isLate = event === 'freeze' && how === 'queued';
+      expect(await committing).toBe(isLate ? 'FENCED' : undefined);
+      await settle();
+      expect(await log.admin.listGroupOffsets('g')).toMatchObject([{ offset: 5, metadata }]);
+    },
+  );
 });

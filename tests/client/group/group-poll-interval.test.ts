@@ -1,5 +1,6 @@
-import { beforeEach, describe, expect, test } from 'vitest';
-import { INTERNAL } from '../../../src/base/error-rules.ts';
+import { getEventListeners } from 'node:events';
+import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { INTERNAL, LOG_CORRUPT } from '../../../src/base/error-rules.ts';
 import { TablogError, string, topic } from '../../../src/index.ts';
 import type { Log } from '../../../src/index.ts';
 import {
@@ -11,6 +12,8 @@ import {
   openTabs,
   reading,
 } from '../../support/group-fixture.ts';
+import { toErrorData } from '../../../src/protocol/error-data.ts';
+import { expel } from '../../support/stub-broker.ts';
 import { pass, stopTime } from '../../support/waiting.ts';
 
 const t = topic('t', { value: string(), partitions: 2 });
@@ -165,4 +168,55 @@ test('an error that ends the consumer for good gives its partitions to the other
   await expect(loop).rejects.toBe(bug);
   expect([a.owns.length, b.owns.length]).toEqual([0, 3]); // the session lasts an hour
   await expect(a.loop()).rejects.toBe(bug);
+});
+
+test.each([true, false])(
+  'batches({ raw: %s }) that ended with an error count alike',
+  async (raw) => {
+    const { log, stubbed, host } = await openStubbed(t);
+    await fill(log, 3, [0, 1]);
+    const error = toErrorData(new TablogError(LOG_CORRUPT, 'test'));
+    host.answer('fetch', async ({ partitions }) =>
+      partitions.map(({ topicId, partition, offset }) => ({ topicId, partition, offset, error })),
+    );
+    const a = await joined(stubbed, options);
+    const batches = raw ? a.consumer.batches({ raw }) : a.consumer.batches();
+    const next = batches.next();
+    next.catch(() => {});
+    await pass(200);
+    await expect(next).rejects.toMatchObject({ code: 'LOG_CORRUPT' });
+    expect(a.owns).toHaveLength(2);
+    await pass(11_000, 100);
+    expect(a.owns).toEqual([]);
+  },
+);
+
+test('maxPollIntervalMs that passes during a join has the member leave after it', async () => {
+  const { log, stubbed, host } = await openStubbed(t);
+  await spoil(log);
+  const a = await failing(stubbed);
+  const gate = host.hold('joinGroup');
+  await expel(host, stubbed);
+  await pass(11_000, 100);
+  gate.open();
+  await pass(200);
+  const b = await helper(log);
+  await pass(5_000, 100);
+  expect([a.owns, b.owns]).toEqual([[], ['t/0', 't/1']]);
+});
+
+test('a member that joins again and again leaves no listener behind', async () => {
+  const { stubbed, host } = await openStubbed(t);
+  const added = vi.spyOn(AbortSignal.prototype, 'addEventListener');
+  onTestFinished(() => added.mockRestore());
+  const a = await joined(stubbed, options);
+  for (let i = 0; i < 20; i++) {
+    await expel(host, stubbed);
+    await pass(3000, 100);
+  }
+  expect(a.owns).toHaveLength(2);
+  const counts = [...new Set(added.mock.contexts as AbortSignal[])].map(
+    (signal) => getEventListeners(signal, 'abort').length,
+  );
+  expect(Math.max(...counts)).toBeLessThan(10);
 });

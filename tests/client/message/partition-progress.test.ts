@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { PartitionProgress } from '../../../src/client/message/partition-progress.ts';
-import type { Committer, MessageDelivery } from '../../../src/client/message/partition-progress.ts';
+import type { Committer } from '../../../src/client/message/partition-progress.ts';
+import type { MessageDelivery } from '../../../src/client/message/pending-commit.ts';
 import { settle } from '../../support/waiting.ts';
 
 /** Writes down what it is asked for. */

@@ -340,6 +340,16 @@ describe('the worker refuses alone', () => {
     expect(await countOf(log, 't')).toBe(0);
   });
 
+  test('a producer id that an import of the partition would refuse', async () => {
+    const log = await logWith('t');
+    const unsafe = resealed(batch('a'), (_, view) =>
+      view.setBigInt64(FIELD.producerId, 2n ** 63n - 1n),
+    );
+    const error = await failureOf(log.producer().sendRaw('t', 0, unsafe));
+    expect(error).toMatchObject({ code: 'BATCH_CORRUPT' });
+    expect(await countOf(log, 't')).toBe(0);
+  });
+
   test('records that break the rules of their topic', async () => {
     const small = topic('small', { value: string(), maxRecordBytes: 3 });
     const compacted = topic('compacted', { value: string(), cleanup: 'compact' });

@@ -1,4 +1,5 @@
-import { describe, expect, test } from 'vitest';
+import { getEventListeners } from 'node:events';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { deleteLog, string, topic } from '../../../src/index.ts';
 import type { EncodeContext, Log, Serde } from '../../../src/index.ts';
 import { loadParts } from '../../support/load-parts.ts';
@@ -334,4 +335,38 @@ describe('the context of encode', () => {
     const wrong = { value: 'v', headers: { a: 5 } } as never;
     await expect(producer.send(t, wrong)).rejects.toThrow(/header "a" must be/);
   });
+});
+
+test('a withdrawn record whose serde never settles leaves no timer', async () => {
+  const { log, t, clock } = await logOf(new StubRegistry());
+  const producer = log.producer();
+  const { timers } = clock;
+  const ending = new AbortController();
+  const sent = producer.send(t, { value: 'never:0' }, { signal: ending.signal });
+  sent.catch(() => {});
+  await settle();
+  expect(clock.timers).toBeGreaterThan(timers);
+  ending.abort(new Error('no longer wanted'));
+  await expect(sent).rejects.toThrow('no longer wanted');
+  await producer.close();
+  expect(clock.timers).toBeLessThanOrEqual(timers);
+});
+
+test('producers whose serdes waited leave no listener on the connection', async () => {
+  const registry = new StubRegistry();
+  const { log, t } = await logOf(registry);
+  const added = vi.spyOn(AbortSignal.prototype, 'addEventListener');
+  onTestFinished(() => added.mockRestore());
+  for (let i = 0; i < 20; i++) {
+    const producer = log.producer({ lingerMs: 0 });
+    const sent = producer.send(t, { value: `schema-${i}:x` });
+    await settle();
+    registry.publish(`schema-${i}`);
+    await sent;
+    await producer.close();
+  }
+  const counts = [...new Set(added.mock.contexts as AbortSignal[])].map(
+    (signal) => getEventListeners(signal, 'abort').length,
+  );
+  expect(Math.max(...counts)).toBeLessThan(10);
 });

@@ -370,3 +370,15 @@ describe('a consumer that commits by itself', () => {
     await eventually(async () => expect(await committed(log)).toEqual({ 't/0': 1 }));
   });
 });
+
+test('a named offset before the delivered ones does not lower them', async () => {
+  const log = await logWith(topic('t'), topic('out'));
+  await fill(log, 5);
+  const { consumer } = await joined(log, manual);
+  await readSome(consumer, 3);
+  await log.producer().transaction((tx) => {
+    tx.commitOffsets(consumer);
+    tx.commitOffsets(consumer, at(1));
+  });
+  expect(await committed(log)).toEqual({ 't/0': 3 });
+});
