@@ -191,6 +191,8 @@ function given<T extends object>(
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     throw mistake(`${what} takes an object of options`, options);
   }
+  // A signal has no keys of its own, so it would silently have no effect.
+  if (isAbortSignal(options)) throw new TypeError(`${what} takes the signal as { signal }`);
   const entries = Object.entries(options);
   for (const [name] of entries) {
     if (Object.hasOwn(known, name)) continue;

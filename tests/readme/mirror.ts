@@ -8,8 +8,9 @@ await site.producer({ compression: 'gzip' }).send('clicks', { value: 'a click '.
 
 const producer = copy.producer();
 const mirror = site.consumer({ group: 'mirror', topics: ['clicks'], from: 'earliest' });
-for await (const { partition, bytes, recordCount, lag } of mirror.batches({ raw: true })) {
-  const [stored] = await producer.sendRaw('clicks', partition, bytes);
-  console.log(stored?.offset, recordCount);
-  if (lag === 0) break; // a mirror that is to go on has no such line
+for await (const batch of mirror.batches({ raw: true })) {
+  const [stored] = await producer.sendRaw('clicks', batch.partition, batch.bytes);
+  await batch.commit();
+  console.log(stored?.offset, batch.recordCount);
+  break; // a mirror that is to go on has no such line
 }

@@ -25,7 +25,8 @@ for await (const message of worker) {
   if (message.offset === expectedOffset) break;
 }
 
-// Several messages in hand: a transaction names its offsets. Of a partition, one batch at a time.
+// With a concurrency, a transaction names its offsets. Use eachBatch: one that names the offset of a
+// message while an earlier one of its partition is in hand is refused.
 const group = 'audit-batches';
 await using copier = log.consumer({ group, topics: [orders], from, commit: 'manual' });
 void copier.run({

@@ -182,7 +182,7 @@ export class TopicCatalog {
         const has = row.stores.length;
         if (partitions < has) {
           throw new TablogError(
-            TOPIC_EXISTS,
+            { ...TOPIC_EXISTS, next: 'Create another topic: partitions cannot be taken away.' },
             `the topic '${name}' has ${has} partitions, and cannot have fewer`,
             { details: { topic: name, partitions: has } },
           );

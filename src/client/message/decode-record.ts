@@ -89,7 +89,10 @@ function decodeField<T>(
   length: number,
   context: DecodeContext,
 ): T | null {
-  return length < 0 ? null : serde.decode(bytes.subarray(at, at + length), context);
+  if (length < 0) return null;
+  const decoded = serde.decode(bytes.subarray(at, at + length), context);
+  if (decoded instanceof Promise) throw decodedPromise(decoded);
+  return decoded;
 }
 
 /**
@@ -97,6 +100,12 @@ function decodeField<T>(
  */
 function ownHeaders({ bytes, headersAt, recordEnd, headerCount }: RecordCursor): Header[] {
   return readHeaders(bytes.slice(headersAt, recordEnd), 0, headerCount);
+}
+
+/** A promise would be the message's value, and its rejection nobody's. */
+function decodedPromise(decoded: Promise<unknown>): TypeError {
+  decoded.catch(() => {});
+  return new TypeError('decode() returned a promise: wait for it with context.waitFor(promise)');
 }
 
 const MAX_CAUSE_LENGTH = 300;

@@ -10,6 +10,7 @@ import { checkProducerOptions } from '../accumulator/producer-options.ts';
 import type { CheckedProducerOptions, ProducerOptions } from '../accumulator/producer-options.ts';
 import { ABORTED } from '../../base/error-rules.ts';
 import { encodeRecord, expectedOffsetOf } from '../accumulator/record-encoder.ts';
+import { withIndex } from '../accumulator/record-index.ts';
 import type { ProducerRecord } from '../accumulator/record-encoder.ts';
 import { collectResults } from './collect-results.ts';
 import type { HeldSubmissions } from './held-submissions.ts';
@@ -265,9 +266,13 @@ export class Producer extends Closable {
     const { name } = topic;
     const now = this.#connection.clock.now();
     const encode = (toEncode = records): Submission => {
-      const encoded = toEncode.map((record) => {
-        const parts = encodeRecord(topic, record, now);
-        return outgoing(parts, record.partition, expectedOffsetOf(record));
+      const encoded = toEncode.map((record, i) => {
+        try {
+          const parts = encodeRecord(topic, record, now);
+          return outgoing(parts, record.partition, expectedOffsetOf(record));
+        } catch (error) {
+          throw withIndex(error, i, toEncode.length);
+        }
       });
       return new RecordSubmission(this.#buffer, name, encoded, signal, sink, refuse);
     };

@@ -78,8 +78,9 @@ export function namedOffsets(
     const passed = named.length > 0 ? progress.firstPassedOver(offset, named) : undefined;
     if (passed === undefined) continue;
     throw new TypeError(
-      `commitOffsets() of offset ${offset} of partition ${progress.partition}: the message ` +
-        `${passed} is still in hand. Name its offset as well, or handle batches`,
+      `commitOffsets() of offset ${offset} of partition ${progress.partition} would pass over ` +
+        `message ${passed}, which is still in hand. Have the transaction process it too and name ` +
+        'its offset, or use eachBatch: it has one batch of a partition at a time',
     );
   }
   return [...offsets.values()];

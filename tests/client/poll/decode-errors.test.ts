@@ -403,3 +403,16 @@ test('what cannot be encoded is bad input: its error names the topic and the fie
   expect(await send(own)).toBe(own);
   await expect(producer.send(numbers, { value: 1n as never })).rejects.toThrow(told);
 });
+
+test('a decode() that returns a promise is SERDE, and names waitFor()', async () => {
+  const { log } = await logOf('0');
+  const lost = new Error('nobody hears of it');
+  const value = {
+    encode: () => '',
+    decode: () => Promise.reject(lost),
+  } as unknown as Serde<string>;
+  const consumer = log.consumer({ topics: [topic('numbers', { value })], from: 'earliest' });
+  const error: unknown = await take(consumer, 1).catch((thrown: unknown) => thrown);
+  expect(error).toMatchObject({ code: 'SERDE' });
+  expect((error as TablogError).message).toContain('context.waitFor(promise)');
+});

@@ -253,3 +253,18 @@ const lost = {
   happened: 'the disk is full',
   details: {},
 } as const;
+
+test.each([
+  ['a value that cannot be encoded', { value: 7 as unknown as string }],
+  ['a record that is too large', { value: 'v'.repeat(101) }],
+  ['a partition that the topic does not have', { value: 'v', partition: 9 }],
+])('names the record by its index: %s', async (_, mistaken) => {
+  const log = await logWith(wide);
+  const records = [...numbered(2), mistaken, ...numbered(2)];
+  const error: unknown = await log
+    .producer()
+    .sendBatch(wide, records)
+    .catch((thrown: unknown) => thrown);
+  expect((error as Error).message).toMatch(/\(record 2( of 5)?\)/);
+  expect(await countOf(log, 'wide')).toBe(0);
+});

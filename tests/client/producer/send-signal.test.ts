@@ -4,7 +4,14 @@ import { OUTCOME_UNKNOWN, STORAGE_FULL, WORKER_FAILED } from '../../../src/base/
 import { SendBatchError } from '../../../src/index.ts';
 import type { Producer, RecordMetadata } from '../../../src/index.ts';
 import type { openTab } from '../../support/log-fixture.ts';
-import { AN_HOUR_MS, logWith, numbered, readAll, texts } from '../../support/log-fixture.ts';
+import {
+  AN_HOUR_MS,
+  countOf,
+  logWith,
+  numbered,
+  readAll,
+  texts,
+} from '../../support/log-fixture.ts';
 import { sentBy, stubbedLog } from '../../support/stub-broker.ts';
 import type { StubHost } from '../../support/stub-broker.ts';
 import {
@@ -360,4 +367,12 @@ describe('flush', () => {
     await expect(producer.flush({ signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
     expect(await sent).toMatchObject({ offset: 0 });
   });
+});
+
+test('a signal in the place of the options is refused', async () => {
+  const log = await logWith('t');
+  const { signal } = new AbortController();
+  const rule = new TypeError('send() takes the signal as { signal }');
+  await expect(log.producer().send('t', { value: 'a' }, signal as object)).rejects.toThrow(rule);
+  expect(await countOf(log, 't')).toBe(0);
 });

@@ -119,8 +119,9 @@ describe('offsets that are named', () => {
     const refused = copyNamed(log.producer(), consumer, messages[2]!);
     await expect(refused).rejects.toThrow(
       new TypeError(
-        'commitOffsets() of offset 3 of partition 0: the message 0 is still in hand. ' +
-          'Name its offset as well, or handle batches',
+        'commitOffsets() of offset 3 of partition 0 would pass over message 0, which is still in ' +
+          'hand. Have the transaction process it too and name its offset, or use eachBatch: it has ' +
+          'one batch of a partition at a time',
       ),
     );
     expect(await countOf(log, 'out')).toBe(0);
