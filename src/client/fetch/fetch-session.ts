@@ -5,7 +5,7 @@ export class FetchSession {
   readonly id: number;
   #epoch = 0;
   /** The partitions on the list, with the fetch offset of each. */
-  readonly fetchOffsets = new Map<PartitionReader, number>();
+  readonly fetchOffsets: Map<PartitionReader, number> = new Map();
 
   constructor(id: number) {
     this.id = id;
