@@ -26,7 +26,7 @@ export default [
     ],
     gzip: true,
     // The aim is 15 kB. Some 4 kB of what is over it are texts of errors, and what makes them helpful.
-    limit: '29.2 kB',
+    limit: '29.3 kB',
     modifyEsbuildConfig,
   },
   {
@@ -35,7 +35,7 @@ export default [
     import: '{ openLog, topic, string }',
     ignore: ['*/compression/gzip.js', '*/compression/codecs.js', '*/worker-fault.js'],
     gzip: true,
-    limit: '51 kB',
+    limit: '51.2 kB',
     modifyEsbuildConfig,
   },
   {
