@@ -38,7 +38,7 @@ export const REFUSED = -1;
  *     3  number of batches that follow, the oldest first; for each batch
  *        sequence, record count, base offset or `REFUSED`, append time or -1
  */
-export type ProducerRows = Float64Array<ArrayBuffer>;
+export type ProducerRows = Float64Array;
 
 export const NO_PRODUCERS: ProducerRows = new Float64Array();
 

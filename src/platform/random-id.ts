@@ -1,8 +1,5 @@
 /** What tablog uses of the Web Cryptography API. */
-export interface RandomSource {
-  /** Fills the array with random values, and returns it. */
-  getRandomValues<T extends RandomArray>(into: T): T;
-}
+export type RandomSource = Pick<Crypto, 'getRandomValues'>;
 
 type RandomArray = Uint8Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
 

@@ -125,7 +125,7 @@ describe('a platform', () => {
     const clock = new ManualClock(5_000);
     let next = 0;
     const counted: NonNullable<Platform['crypto']> = {
-      getRandomValues: (into) => (into.fill(++next), into),
+      getRandomValues: (into) => ((into as unknown as Uint8Array).fill(++next), into),
     };
     const store = memoryStore();
     const { broker, close } = openBroker({ log: 'l', store, platform: { clock, crypto: counted } });
