@@ -26,7 +26,7 @@ export default [
     ],
     gzip: true,
     // The aim is 15 kB. Some 4 kB of what is over it are texts of errors, and what makes them helpful.
-    limit: '29.3 kB',
+    limit: '29.5 kB',
     modifyEsbuildConfig,
   },
   {
@@ -35,7 +35,7 @@ export default [
     import: '{ openLog, topic, string }',
     ignore: ['*/compression/gzip.js', '*/compression/codecs.js', '*/worker-fault.js'],
     gzip: true,
-    limit: '51.2 kB',
+    limit: '51.4 kB',
     modifyEsbuildConfig,
   },
   {
@@ -86,7 +86,7 @@ export default [
     path: 'dist/broker.js',
     ignore: CODECS,
     gzip: true,
-    limit: '51.6 kB',
+    limit: '51.7 kB',
     modifyEsbuildConfig,
   },
   {

@@ -201,6 +201,21 @@ function given<T extends object>(
   return Object.fromEntries(entries.filter(([, value]) => value !== undefined)) as Partial<T>;
 }
 
+/** The option that the calls with nothing else to choose share. */
+export interface SignalOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+const SIGNAL_CHECKS: Checks<SignalOptions> = { signal: checkSignal };
+
+/** The checked signal of the options of a call; `what` names the call, as in 'send()'. */
+export function signalOf(
+  what: string,
+  options: SignalOptions | undefined,
+): AbortSignal | undefined {
+  return options === undefined ? undefined : checkEach(what, options, SIGNAL_CHECKS).signal;
+}
+
 export function checkSignal(what: string, value: unknown): void {
   if (!isAbortSignal(value)) throw mistake(`${what} must be an AbortSignal`, value);
 }

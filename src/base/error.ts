@@ -1,4 +1,4 @@
-import { CLOSED, INTERNAL } from './error-rules.ts';
+import { CLOSED, INTERNAL, UNKNOWN_TOPIC } from './error-rules.ts';
 import type { ErrorCode, ErrorRule, Outcome } from './error-rule.ts';
 import { errorMessage } from './error-text.ts';
 
@@ -80,6 +80,11 @@ export function isLogDeleted(error: unknown): error is TablogError {
   );
 }
 
+/** The error for a name that no topic of the log has. */
+export function unknownTopic(topic: string): TablogError {
+  return new TablogError(UNKNOWN_TOPIC, `there is no topic '${topic}'`, { details: { topic } });
+}
+
 // The meaning of an error for a retry: see `Outcome`. All code of tablog decides about retries by
 // these functions.
 
@@ -119,7 +124,7 @@ export function isFenced(error: unknown): error is TablogError {
  * was deleted.
  */
 export function isGone(error: unknown): error is TablogError {
-  return isFenced(error) || (error instanceof TablogError && error.code === 'UNKNOWN_TOPIC');
+  return isFenced(error) || (error instanceof TablogError && error.code === UNKNOWN_TOPIC.code);
 }
 
 function hasOutcome(error: unknown, outcome: Outcome): error is TablogError {

@@ -20,13 +20,6 @@ export class LazyModule<Module extends object> {
   }
 
   /**
-   * The part; `undefined` until the part is loaded. `openLog` resolves when all parts are loaded.
-   */
-  get loaded(): Module | undefined {
-    return this.#loaded;
-  }
-
-  /**
    * Loads the part. All calls share one load. Throws `LOAD_FAILED`; the next call then loads again.
    */
   load(): Promise<Module> {

@@ -6,3 +6,8 @@ export interface TopicIdPartition {
   readonly topicId: string;
   readonly partition: number;
 }
+
+/** The key of a partition in maps and sets. */
+export function partitionKey({ topicId, partition }: TopicIdPartition): string {
+  return `${topicId}/${partition}`;
+}

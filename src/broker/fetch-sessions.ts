@@ -1,4 +1,4 @@
-import type { TopicIdPartition } from '../base/topic-id-partition.ts';
+import { partitionKey } from '../base/topic-id-partition.ts';
 import { FETCH_SESSION_ID_NOT_FOUND } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import type { FetchPartition, FetchRequest, FetchedPartition } from '../protocol/fetch.ts';
@@ -41,7 +41,7 @@ export class FetchSessions {
     });
     const found = await run;
     for (const part of found) {
-      const key = keyOf(part);
+      const key = partitionKey(part);
       // A seek during the fetch changes the wanted offset, and that offset stays wanted.
       if (session.wanted.get(key)?.offset === part.offset) session.wanted.delete(key);
     }
@@ -71,16 +71,12 @@ export class FetchSessions {
     const session = this.#sessions.get(key);
     if (session?.epoch !== epoch) throw notFound(id, epoch);
     session.epoch++;
-    for (const name of forget) session.wanted.delete(keyOf(name));
-    for (const partition of partitions) session.wanted.set(keyOf(partition), partition);
+    for (const name of forget) session.wanted.delete(partitionKey(name));
+    for (const partition of partitions) session.wanted.set(partitionKey(partition), partition);
     if (session.abort !== abort) session.abort.abort();
     session.abort = abort;
     return session;
   }
-}
-
-function keyOf({ topicId, partition }: TopicIdPartition): string {
-  return `${topicId}/${partition}`;
 }
 
 function notFound(id: number, epoch: number): TablogError {

@@ -1,3 +1,4 @@
+import { partitionKey } from '../base/topic-id-partition.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { AppendedHint, Hint } from '../protocol/hint.ts';
 
@@ -24,7 +25,7 @@ export class HintSender {
   }
 
   appended(partitions: readonly AppendedHint[]): void {
-    for (const hint of partitions) this.#pending.set(`${hint.topicId}/${hint.partition}`, hint);
+    for (const hint of partitions) this.#pending.set(partitionKey(hint), hint);
     if (this.#cancelTimer === undefined && !this.#closed) this.#flush();
   }
 

@@ -99,8 +99,8 @@ async function offsetsOf(
     const all = rows.flatMap(({ id, stores }) =>
       stores.map((_, partition) => ({ topicId: id, partition })),
     );
-    // One read covers all partitions, and fails when one of them is damaged. Then each partition is
-    // looked up by itself.
+    // A single read covers all partitions, and fails when a partition is damaged. Then each partition
+    // is looked up by itself.
     const bounds = await session.partitions.bounds(all).catch((error: unknown) => {
       if (isPassing(error)) throw error; // the storage is unavailable, so every read would fail
     });

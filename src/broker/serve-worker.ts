@@ -1,11 +1,10 @@
 import { randomId } from '../platform/random-id.ts';
 import { serveBroker } from '../protocol/serve-broker.ts';
 import { PROTOCOL_VERSION } from '../protocol/broker.ts';
-import { holdLivenessLock, onDeath } from '../platform/liveness.ts';
-import type { Platform } from '../platform/platform.ts';
-import type { StoreFactory } from '../store/store-factory.ts';
+import { holdLivenessLock, lockLiveness } from '../platform/liveness.ts';
 import type { LogBroker } from './log-broker.ts';
 import { openBroker } from './open-broker.ts';
+import type { BrokerOptions } from './open-broker.ts';
 
 /**
  * A worker's global scope, or a port. The property `onconnect` distinguishes a SharedWorker's
@@ -15,12 +14,7 @@ export interface WorkerScope extends EventTarget {
   postMessage(message: unknown, transfer?: Transferable[]): void;
 }
 
-export interface ServeWorkerOptions {
-  /** Where the logs are stored; only `open` is used. */
-  readonly store: Pick<StoreFactory, 'open'>;
-  /** The clock, locks, channels and random source of the worker. Default: the web's globals. */
-  readonly platform?: Platform;
-}
+export type ServeWorkerOptions = Omit<BrokerOptions, 'log'>;
 
 /**
  * Makes this worker a host of brokers: a SharedWorker serves every tab that connects, a dedicated
@@ -56,7 +50,7 @@ export function serveWorker(
         broker.forget(clientId);
         hangUp();
       };
-      onDeath('client', clientId, forever, died, locks);
+      lockLiveness(locks).onDeath('client', clientId, forever, died);
       return { response: { protocol: PROTOCOL_VERSION, brokerId }, broker };
     });
   };

@@ -95,10 +95,7 @@ export class StoreSession {
       topics,
       offsets,
       clock,
-      onTrimmed: (name) => {
-        disk.fetcher.trimmed(name);
-        post({ kind: 'trimmed', ...name });
-      },
+      onTrimmed: (name) => disk.trim(name),
     });
     const schedule = new CleaningSchedule(clock, async (signal) => {
       const [log] = await store.read([logRef]);

@@ -1,4 +1,4 @@
-import type { TopicIdPartition } from '../base/topic-id-partition.ts';
+import { partitionKey } from '../base/topic-id-partition.ts';
 import { ASSIGNORS } from './assignors.ts';
 import { subscribesTo } from './group-state.ts';
 import type { GroupMember, GroupPartition, GroupState, SubscribedTopic } from './group-state.ts';
@@ -66,9 +66,4 @@ function memoized(look: (topic: string) => boolean): (topic: string) => boolean 
     answers.set(topic, answer);
     return answer;
   };
-}
-
-/** The key of a partition in maps and sets. */
-export function partitionKey({ topicId, partition }: TopicIdPartition): string {
-  return `${topicId}/${partition}`;
 }

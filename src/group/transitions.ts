@@ -1,10 +1,11 @@
+import { partitionKey } from '../base/topic-id-partition.ts';
 import type { TopicIdPartition } from '../base/topic-id-partition.ts';
 import { FENCED, INCONSISTENT_GROUP_PROTOCOL, MEMBER_EXISTS } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import type { PartitionAssignment, JoinRequest, MemberRef } from '../protocol/group.ts';
 import { owns } from './group-state.ts';
 import type { GroupMember, GroupPartition, GroupState, SubscribedTopic } from './group-state.ts';
-import { partitionKey, partitionsOf, retarget } from './target-assignment.ts';
+import { partitionsOf, retarget } from './target-assignment.ts';
 
 /**
  * The events of a group.
@@ -96,8 +97,8 @@ const TRANSITIONS: Transitions = {
   },
   refresh: (group) => group,
   show: (group, { member, hidden }) => {
-    const now = mustBeMember(group, member);
-    if (now.hidden === hidden && now.suspectedAt === null) return group;
+    const known = mustBeMember(group, member);
+    if (known.hidden === hidden && known.suspectedAt === null) return group;
     return changeMember(group, member, { hidden, suspectedAt: null });
   },
   restart: (group, { partitions }) =>

@@ -1,6 +1,7 @@
 import { LISTING_UNAVAILABLE, NO_INDEXEDDB, STORAGE_UNAVAILABLE } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import { databaseOf, logOf } from '../base/log-database.ts';
+import { hasIndexedDb } from './indexeddb.ts';
 
 /**
  * The names of the logs in the origin's IndexedDB. Throws `LISTING_UNAVAILABLE`, `NO_INDEXEDDB` and
@@ -42,6 +43,6 @@ export function deleteLogDatabase(log: string): Promise<void> {
 
 /** Throws `NO_INDEXEDDB`. */
 export function mustHaveIndexedDb(): void {
-  if ('indexedDB' in globalThis) return;
+  if (hasIndexedDb()) return;
   throw new TablogError(NO_INDEXEDDB, 'this context has no IndexedDB, and so no logs');
 }

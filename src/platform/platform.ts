@@ -41,13 +41,14 @@ export interface Platform {
 
 /** Throws a `TypeError` for what is no `Platform`. */
 export function checkPlatform(_: string, platform: unknown): void {
-  const { clock, crypto, locks, openChannel } = checkEach<Platform>(
-    'platform',
-    platform as Platform,
-    { clock: () => {}, crypto: () => {}, locks: () => {}, openChannel: () => {} },
-  );
-  if (clock !== undefined) checkMethods('platform.clock', clock, ['now', 'after']);
-  if (crypto !== undefined) checkMethods('platform.crypto', crypto, ['getRandomValues']);
-  if (locks) checkMethods('platform.locks', locks, ['request', 'query']);
-  if (openChannel) checkFunction('platform.openChannel must be a function or null', openChannel);
+  checkEach<Platform>('platform', platform as Platform, {
+    clock: (_name, clock) => checkMethods('platform.clock', clock, ['now', 'after']),
+    crypto: (_name, crypto) => checkMethods('platform.crypto', crypto, ['getRandomValues']),
+    locks: (_name, locks) => {
+      if (locks !== null) checkMethods('platform.locks', locks, ['request', 'query']);
+    },
+    openChannel: (_name, open) => {
+      if (open !== null) checkFunction('platform.openChannel must be a function or null', open);
+    },
+  });
 }

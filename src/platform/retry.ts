@@ -3,11 +3,11 @@ import { isAway } from '../base/error.ts';
 import type { Clock } from './clock.ts';
 import type { PageLifecycle } from './page-lifecycle.ts';
 
-/**
- * Everything that tablog tries again, it tries again here: a call by `retry`, and a loop that asks
- * for something else each time by a `BackOff`. The reason is the error's `outcome` (`Outcome`):
- * 'passing' is called again, and 'unknown' where a repetition cannot store twice.
- */
+// `retry` repeats one call; a `BackOff` gives a loop that asks for something else each time its waits;
+// the sender of batches takes `backOffMs` for its own timer. The reason for a repetition is the error's
+// `outcome`: 'passing', and 'unknown' where a repetition cannot store twice.
+
+/** The errors and the bounds of a retry. */
 export interface RetryPolicy {
   /**
    * Whether the call is made again after the error. Default: the worker or the storage was away.
@@ -23,7 +23,7 @@ export interface RetryPolicy {
   readonly signal?: AbortSignal;
 }
 
-/** Time, and what cuts a wait short. A client's connection is one. */
+/** The clock of a retry, and what cuts its waits short. A `Connection` is a `RetryContext`. */
 export interface RetryContext {
   readonly clock: Clock;
   /** Aborts when nothing can be called any more. */
@@ -41,7 +41,7 @@ const RETRY_BACKOFF_MAX_MS = 1_000;
  */
 const JITTER = 0.2;
 
-/** Calls `work` until it succeeds, or the policy has an error stand. */
+/** Calls `work` until it succeeds, or `isRetried` returns false, or a bound is reached. */
 export async function retry<T>(
   context: RetryContext,
   policy: RetryPolicy,
@@ -108,7 +108,7 @@ export function backOffMs(
   );
 }
 
-/** Ends early where the page leaves, the log closes, or `signal` aborts. */
+/** Waits. The wait ends early where the page leaves, the log closes, or `signal` aborts. */
 async function backOff(
   { clock, closed, page }: RetryContext,
   failures: number,

@@ -132,7 +132,8 @@ export interface RowStore {
  *   which `updatePartitions` takes. The keys of one store are all strings, all arrays, or numbers
  *   and the string 'head'; numbers come first.
  *
- * A rejection is a `TablogError`, as `storeError` makes it. `OUTCOME_UNKNOWN` means that the write
+ * A rejection is a `TablogError`, as `storeError` makes it, except for an error that `decide` throws,
+ * which is passed on. `OUTCOME_UNKNOWN` means that the write
  * may have been stored; any other code means that nothing was stored.
  */
 export interface Store extends RowStore {

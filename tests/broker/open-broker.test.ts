@@ -114,6 +114,7 @@ describe('inline({ store })', () => {
     ['a database', { store: {} }, 'store must have the methods open, list, delete, got {}'],
     ['a store and a storage', { store: memoryStore(), storage: 'memory' }, 'storage or store'],
     ['a bad platform', { platform: { locks: 1 } }, 'platform.locks must have the methods'],
+    ['false for null', { platform: { locks: false } }, 'platform.locks must have the methods'],
   ])('refuses %s at once', (_, options, text) => {
     expect(() => inline(options as never)).toThrow(TypeError);
     expect(() => inline(options as never)).toThrow(text);

@@ -58,7 +58,7 @@ test('records expire by time among many partitions that nobody appends to', asyn
   expect(starts).toEqual([1, 1, 1]);
 });
 
-test('openLog and storage() make as many transactions with 100 topics as with one', async () => {
+test('openLog and describeLog() make as many transactions with 100 topics as with one', async () => {
   const counts: number[] = [];
   for (const topics of [1, 100]) {
     const world = new World();
@@ -69,12 +69,12 @@ test('openLog and storage() make as many transactions with 100 topics as with on
     counts.push(connection.calls);
     counts.push(await count(connection, () => other.admin.describeLog()));
   }
-  const [open, storage] = counts;
-  expect(counts).toEqual([open, storage, open, storage]);
+  const [open, describe] = counts;
+  expect(counts).toEqual([open, describe, open, describe]);
   expect(open).toBeLessThanOrEqual(4);
 });
 
-test('openLog and storage() succeed while another tab creates and deletes topics', async () => {
+test('openLog and describeLog() succeed while another tab creates and deletes topics', async () => {
   const world = new World();
   const { log } = await world.openTab();
   const over = new AbortController();

@@ -241,6 +241,22 @@ describe('what cannot be done', () => {
     await expect(listLogs()).rejects.toMatchObject(unavailable);
   });
 
+  test('where a look at IndexedDB is refused, as in Firefox', async () => {
+    const refused = new DOMException('denied', 'SecurityError');
+    vi.unstubAllGlobals();
+    Object.defineProperty(globalThis, 'indexedDB', {
+      configurable: true,
+      get() {
+        throw refused;
+      },
+    });
+    onTestFinished(() => void Reflect.deleteProperty(globalThis, 'indexedDB'));
+    const none = { code: 'NO_INDEXEDDB', cause: refused };
+    await expect(deleteLog('shop')).rejects.toMatchObject(none);
+    await expect(listLogs()).rejects.toMatchObject(none);
+    await expect(openLog('shop')).rejects.toMatchObject(none);
+  });
+
   test('where somebody keeps the database open', async () => {
     vi.stubGlobal('indexedDB', { deleteDatabase: () => new EventTarget() });
     await expect(deleteLog('shop', { deadlineMs: 1 })).rejects.toMatchObject({

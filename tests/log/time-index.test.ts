@@ -153,7 +153,7 @@ test('a partition that lives long keeps its records as long as it is to, and lit
   const next = (before: PartitionHead, minute: number): PartitionHead => {
     const timeIndex = extendTimeIndex(before.timeIndex, minute, minute, 64 * KIB);
     const head = { ...before, endOffset: minute + 1, timeIndex };
-    return startedAt(head, startByTime(head, minute - 60));
+    return startedAt(head, startByTime(head, minute - 60, minute));
   };
   let head = newHead('t', 0);
   for (let minute = 0; minute < 30 * 24 * 60; minute++) {

@@ -4,7 +4,7 @@ import type { LeaderElection } from '../../src/platform/leader-election.ts';
 import { ballot } from './ballot.ts';
 import { useNoLocks } from '../support/stub-globals.ts';
 
-// leadership.browser.test.ts is about Web Locks.
+// leader-election.browser.test.ts is about Web Locks.
 useNoLocks();
 
 interface Stood {

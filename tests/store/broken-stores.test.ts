@@ -25,6 +25,8 @@ const CASES: Readonly<Record<string, string>> = {
   'loses every deletion of a range': 'finds no segments of a range that was deleted',
   'deletes the segment after a range, too': 'finds no segments of a range that was deleted',
   'clears nothing': 'overwrites, deletes, and clears one store without the others',
+  'refuses an update without rows, as an IndexedDB transaction without stores':
+    'reads no rows, and decides by none',
   'reads rows in the order of the refs reversed':
     'reads what was put, and undefined where nothing is',
   'writes deletions before everything else': 'applies the writes of one update in their order',

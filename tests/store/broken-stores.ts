@@ -125,6 +125,14 @@ export const DEFECTS: Readonly<Record<string, Break>> = {
 
   'clears nothing': (store) => brokenWriter(store, () => ({ clear() {} })),
 
+  'refuses an update without rows, as an IndexedDB transaction without stores': (store) =>
+    broken(store, {
+      async update(refs, decide, options) {
+        if (refs.length === 0) throw new TypeError('no store was named');
+        return store.update(refs, decide, options);
+      },
+    }),
+
   'reads rows in the order of the refs reversed': (store) =>
     broken(store, {
       async read(refs) {

@@ -1,3 +1,4 @@
+import type { TopicIdPartition } from '../../base/topic-id-partition.ts';
 import { OFFSET_OUT_OF_RANGE } from '../../base/error-rules.ts';
 import { TablogError } from '../../base/error.ts';
 import {
@@ -90,13 +91,7 @@ export class PartitionCleaner {
     return this.#store.update([headRef(store)], ([found], write) => {
       const head = this.#mustBeOurs(found);
       const { startOffset, endOffset } = head;
-      if (to > endOffset) {
-        throw new TablogError(
-          OFFSET_OUT_OF_RANGE,
-          `records of partition ${partition} cannot be deleted up to ${to}: the end is ${endOffset}`,
-          { details: { partition, offset: to, startOffset, endOffset } },
-        );
-      }
+      mustNotPassEnd({ topicId: head.topicId, partition, startOffset, endOffset }, to);
       if (to <= startOffset) return startOffset;
       write.put(store, HEAD_KEY, startedAt(head, to));
       return to;
@@ -192,7 +187,10 @@ export class PartitionCleaner {
     }
   }
 
-  /** The last offset of each key in the offsets from `from` up to `to`, where the map is full. */
+  /**
+   * The last offset of each key in the offsets from `from` up to the returned `to`, which is `end`,
+   * or where the map is full.
+   */
   async #latest(from: number, end: number): Promise<{ latest: LatestOffsets; to: number }> {
     const latest = new LatestOffsets();
     let to = from;
@@ -256,11 +254,8 @@ export class PartitionCleaner {
     return this.#store.update([headRef(store)], ([found], write) => {
       const head = this.#mustBeOurs(found);
       if (head.rewrites !== seen.rewrites) return false;
-      const [first] = rewrite.old;
-      const last = rewrite.old.at(-1);
-      if (first !== undefined && last !== undefined) {
-        write.deleteSegments(store, first.baseOffset, last.baseOffset + 1);
-      }
+      const [first, last] = [rewrite.old[0]!, rewrite.old.at(-1)!];
+      write.deleteSegments(store, first.baseOffset, last.baseOffset + 1);
       for (const { baseOffset, bytes } of rewrite.fresh) write.put(store, baseOffset, bytes);
       const { rowsFrom = head.rowsFrom, startOffset = 0 } = change;
       const next = startedAt(rewritten(head, rewrite, mergedTo), startOffset);
@@ -272,4 +267,23 @@ export class PartitionCleaner {
   #mustBeOurs(row: unknown): PartitionHead {
     return headOf(row, this.#partition);
   }
+}
+
+/** Throws `OFFSET_OUT_OF_RANGE` where records up to `to` lie beyond the partition's end. */
+export function mustNotPassEnd(
+  { topicId, partition, startOffset, endOffset }: OffsetBounds,
+  to: number,
+): void {
+  if (to <= endOffset) return;
+  throw new TablogError(
+    { ...OFFSET_OUT_OF_RANGE, next: `Pass at most ${endOffset}, or 'latest'.` },
+    `records of partition ${partition} cannot be deleted up to ${to}: the end is ${endOffset}`,
+    { details: { topicId, partition, offset: to, startOffset, endOffset } },
+  );
+}
+
+/** The start and the end of a partition. */
+export interface OffsetBounds extends TopicIdPartition {
+  readonly startOffset: number;
+  readonly endOffset: number;
 }

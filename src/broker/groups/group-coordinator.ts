@@ -23,6 +23,7 @@ import { Coalesced } from '../waiting/coalesced.ts';
 import { commitOffsets } from './committed-offset.ts';
 import { groupOf, groupRef, isGroup } from '../rows/group-row.ts';
 import { offsetRef } from '../rows/offset-row.ts';
+import type { OffsetRow } from '../rows/offset-row.ts';
 import type { CommitStamp } from './committed-offset.ts';
 import { MemberLiveness } from './member-liveness.ts';
 import type { TopicCatalog } from '../topics/topic-catalog.ts';
@@ -41,7 +42,13 @@ export interface GroupCoordinatorOptions {
 export interface OffsetWrites {
   readonly of: readonly TopicIdPartition[];
   /** Throws when the group does not allow the offsets; `group` is `undefined` for a new group. */
-  write(write: Writer, group: GroupState | undefined, stamp: CommitStamp): void;
+  write(
+    write: Writer,
+    group: GroupState | undefined,
+    stamp: CommitStamp,
+    /** The stored offsets of the partitions, in the order of `of`. */
+    rows: readonly (OffsetRow | undefined)[],
+  ): void;
 }
 
 const NONE: OffsetWrites = { of: [], write() {} };
@@ -184,7 +191,7 @@ export class GroupCoordinator {
       const { topics, version } = await this.#topics.subscribable(isStale);
       const stepped = await this.#store.update(
         [groupRef(groupId), topicsVersionRef, logRef, ...refs] as const,
-        ([row, topicsVersion, log], write) => {
+        ([row, topicsVersion, log, ...rows], write) => {
           // The topics have changed since they were read: the loop reads them again.
           if (topicsVersionOf(topicsVersion) !== version) return undefined;
           const group =
@@ -192,7 +199,7 @@ export class GroupCoordinator {
           // The clock is read inside the transaction: the worker may sleep before it runs.
           const now = this.#clock.now();
           const stamp = { groupId, logId: log!.logId, committedAt: now };
-          offsets.write(write, row, stamp);
+          offsets.write(write, row, stamp, rows);
           const next = step(group, event, { topics, now });
           // Offsets that are committed without a member create the group.
           const isNew = next !== group || (row === undefined && offsets.of.length > 0);
@@ -283,7 +290,8 @@ export class GroupCoordinator {
   }
 
   /**
-   * Ignores the failure of work that no call waits for: the next probe or change repeats the work.
+   * Ignores the failure of work that no call waits for. The next probe, change or join repeats the
+   * work.
    */
   #inBackground(work: Promise<unknown>): void {
     work.catch(() => {});
@@ -293,7 +301,7 @@ export class GroupCoordinator {
 function committing(commits: CommitRequest): OffsetWrites {
   return {
     of: commits.offsets,
-    write: (write, group, stamp) => commitOffsets(write, group, commits, stamp, []),
+    write: (write, group, stamp, rows) => commitOffsets(write, group, commits, stamp, rows),
   };
 }
 

@@ -119,7 +119,7 @@ export class MemoryLog {
     const kept = { topicId, partition, store };
     await this.#ranges.reached(topicId, head.endOffset);
     const { config } = await (await this.#catalog()).resolve(kept);
-    // Not at each append: a partition is cut when it is a full row beyond its bound.
+    // A partition is cut when it is a full row beyond its bound, and not at each append.
     if (head.bytes <= boundOf(config) + SEGMENT_BYTES || this.#fitting.has(store)) return;
     this.#fitting.add(store);
     const fitting = this.#fit(kept, new PartitionCleaner(this.#store, kept), config);

@@ -75,10 +75,6 @@ export class MemoryPartitions implements PartitionHost {
     this.#name = `memory/${options.logId}`;
   }
 
-  get logId(): string {
-    return this.#options.logId;
-  }
-
   async append(appends: readonly Append[], durability: Durability): Promise<AppendOutcome[]> {
     const leader = await this.#reachLeader().catch(toTablogError);
     if (leader instanceof TablogError) return appends.map(() => leader);

@@ -1,9 +1,11 @@
+import { mustBeInteger } from '../../base/argument.ts';
 import type { TopicIdPartition } from '../../base/topic-id-partition.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { deferred } from '../../base/deferred.ts';
 import type { ImportedRecords, Request } from '../../protocol/broker.ts';
 import type { FetchPartition, FetchedPartition, OffsetSpec } from '../../protocol/fetch.ts';
 import type { Append } from '../../protocol/produce.ts';
+import { mustNotPassEnd } from '../cleaner/partition-cleaner.ts';
 import type { PartitionDescription } from '../../protocol/topic.ts';
 import { isInMemory } from '../../protocol/topic-id.ts';
 import type { Durability } from '../../store/store.ts';
@@ -63,7 +65,12 @@ export class RoutedPartitions implements PartitionHost {
     return this.#hostOf(row.id).describe(row);
   }
 
-  deleteRecords(request: Request<'deleteRecords'>): Promise<number[]> {
+  async deleteRecords(request: Request<'deleteRecords'>): Promise<number[]> {
+    // NaN as a start offset could not be undone.
+    for (const { before } of request) mustBeInteger('before', before, 0);
+    // All entries are checked before the first partition is cut. End offsets only grow.
+    const bounds = await this.bounds(request);
+    request.forEach(({ before }, i) => mustNotPassEnd(bounds[i]!, before));
     return this.#share(request, (host, share) => host.deleteRecords(share));
   }
 

@@ -1,3 +1,4 @@
+import { partitionKey } from '../../base/topic-id-partition.ts';
 import type { TopicIdPartition } from '../../base/topic-id-partition.ts';
 import { mustBeInteger } from '../../base/argument.ts';
 import type { Clock } from '../../platform/clock.ts';
@@ -71,7 +72,7 @@ export class PartitionFetcher {
     wanted: readonly FetchPartition[],
     { expires, maxBytes, signal }: FetchLimits,
   ): Promise<FetchedPartition[]> {
-    const keys = wanted.map(({ topicId, partition }) => partitionKey(topicId, partition));
+    const keys = wanted.map(partitionKey);
     for (;;) {
       const { closed } = this.#store;
       const left = expires - this.#clock.now();
@@ -95,20 +96,20 @@ export class PartitionFetcher {
     if (tail.seeAppended(head, this.#clock.now())) {
       for (const segment of segments) this.#tails.push(topicId, partition, segment);
     }
-    this.#waiters.wake(partitionKey(topicId, partition));
+    this.#waiters.wake(partitionKey({ topicId, partition }));
   }
 
   /** Handles another broker's hint that it appended: waiting fetches look into the store. */
   heardOfAppend({ topicId, partition, endOffset }: AppendedHint): void {
     const tail = this.#tails.get(topicId, partition);
     // Without a tail, memory has nothing of the partition that could be stale.
-    if (tail?.hearOfAppend(endOffset)) this.#waiters.wake(partitionKey(topicId, partition));
+    if (tail?.hearOfAppend(endOffset)) this.#waiters.wake(partitionKey({ topicId, partition }));
   }
 
   /** Records of a partition were deleted: no fetch gets them from memory any more. */
   trimmed({ topicId, partition }: TopicIdPartition): void {
     this.#tails.doubt(topicId, partition);
-    this.#waiters.wake(partitionKey(topicId, partition));
+    this.#waiters.wake(partitionKey({ topicId, partition }));
   }
 
   get isWaitedFor(): boolean {
@@ -118,7 +119,7 @@ export class PartitionFetcher {
   /** Fails the waiting fetches of all topics but these with `UNKNOWN_TOPIC`. */
   retain(topicIds: ReadonlySet<string>): void {
     for (const { topicId, partition } of this.#tails.retain(topicIds)) {
-      this.#waiters.wake(partitionKey(topicId, partition));
+      this.#waiters.wake(partitionKey({ topicId, partition }));
     }
   }
 
@@ -232,8 +233,4 @@ export class PartitionFetcher {
     const compressed = segments.some(hasCompressed);
     answer.add(want, { endOffset, nextOffset, segments, compressed });
   }
-}
-
-function partitionKey(topicId: string, partition: number): string {
-  return `${topicId}/${partition}`;
 }

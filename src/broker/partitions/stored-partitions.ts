@@ -1,5 +1,4 @@
 import type { TopicIdPartition } from '../../base/topic-id-partition.ts';
-import { mustBeInteger } from '../../base/argument.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { TablogError, toTablogError } from '../../base/error.ts';
 import type { LogAppendInfo } from '../../log/append.ts';
@@ -87,11 +86,10 @@ export class StoredPartitions implements PartitionHost {
   deleteRecords(request: Request<'deleteRecords'>): Promise<number[]> {
     return Promise.all(
       request.map(async ({ before, ...name }) => {
-        mustBeInteger('before', before, 0); // NaN as a start offset could not be undone
         const { store } = await this.#options.resolve(name);
         const cleaner = new PartitionCleaner(this.#store, { ...name, store });
         // A call that fails may have moved the start all the same.
-        const start = await cleaner.moveStart(before).finally(() => this.#trim(name));
+        const start = await cleaner.moveStart(before).finally(() => this.trim(name));
         cleaner.sweep().catch(() => {}); // after a failure the next round sweeps
         return start;
       }),
@@ -116,7 +114,7 @@ export class StoredPartitions implements PartitionHost {
       write.put(store, HEAD_KEY, imported.head);
       return imported;
     });
-    this.#trim(name); // the import has moved the start offset
+    this.trim(name); // the import has moved the start offset
     const { startOffset, endOffset } = imported.head;
     this.#options.onCommitted([{ ...name, store, ...imported }]);
     return { startOffset, endOffset, records, ...(leftOut && { leftOut }) };
@@ -167,7 +165,7 @@ export class StoredPartitions implements PartitionHost {
     return heads.map((row, i) => headOf(row, { ...partitions[i]!, ...resolved[i]! }));
   }
 
-  #trim(name: TopicIdPartition): void {
+  trim(name: TopicIdPartition): void {
     this.fetcher.trimmed(name);
     this.#options.onTrimmed(name);
   }

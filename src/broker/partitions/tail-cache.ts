@@ -1,3 +1,4 @@
+import { partitionKey } from '../../base/topic-id-partition.ts';
 import type { TopicIdPartition } from '../../base/topic-id-partition.ts';
 import type { Segment } from '../../log/segment.ts';
 import { PartitionTail } from './partition-tail.ts';
@@ -22,7 +23,7 @@ export class TailCache {
   }
 
   get(topicId: string, partition: number): PartitionTail | undefined {
-    return this.#tails.get(`${topicId}/${partition}`);
+    return this.#tails.get(partitionKey({ topicId, partition }));
   }
 
   /** The tail of a partition; creates it when there is none. */
@@ -30,7 +31,7 @@ export class TailCache {
     let tail = this.get(topicId, partition);
     if (tail === undefined) {
       tail = new PartitionTail();
-      this.#tails.set(`${topicId}/${partition}`, tail);
+      this.#tails.set(partitionKey({ topicId, partition }), tail);
     }
     return tail;
   }

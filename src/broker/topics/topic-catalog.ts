@@ -1,7 +1,7 @@
 import type { TopicIdPartition } from '../../base/topic-id-partition.ts';
-import { STORAGE_UNAVAILABLE, TOPIC_EXISTS, UNKNOWN_TOPIC } from '../../base/error-rules.ts';
+import { STORAGE_UNAVAILABLE, TOPIC_EXISTS } from '../../base/error-rules.ts';
 import { mustBeInteger, mustBeName } from '../../base/argument.ts';
-import { TablogError } from '../../base/error.ts';
+import { TablogError, unknownTopic } from '../../base/error.ts';
 import type { SubscribedTopic } from '../../group/group-state.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { RandomSource } from '../../platform/random-id.ts';
@@ -145,7 +145,7 @@ export class TopicCatalog {
     return this.#grow(refsOf(specs), (rows, allocation) => {
       const made = new Map<string, TopicRow>(); // `specs` may name a topic twice
       return specs.map((spec, i) => {
-        const existing = topicOf(rows[i], spec.name) ?? made.get(spec.name);
+        const existing = made.get(spec.name) ?? topicOf(rows[i], spec.name);
         if (existing !== undefined) {
           const kept = keptTopic(spec, existing, allocation);
           made.set(spec.name, kept);
@@ -176,9 +176,10 @@ export class TopicCatalog {
     for (const { partitions } of request) {
       mustBeInteger('partitions', partitions, 1, MAX_PARTITIONS);
     }
-    return this.#grow(refsOf(request), (rows, allocation) =>
-      request.map(({ name, partitions }, i) => {
-        const row = mustBeTopic(rows[i], name);
+    return this.#grow(refsOf(request), (rows, allocation) => {
+      const grown = new Map<string, TopicRow>(); // `request` may name a topic twice
+      return request.map(({ name, partitions }, i) => {
+        const row = grown.get(name) ?? mustBeTopic(rows[i], name);
         const has = row.stores.length;
         if (partitions < has) {
           throw new TablogError(
@@ -187,23 +188,27 @@ export class TopicCatalog {
             { details: { topic: name, partitions: has } },
           );
         }
-        return allocation.grow(row, partitions - has);
-      }),
-    );
+        const topic = allocation.grow(row, partitions - has);
+        grown.set(name, topic);
+        return topic;
+      });
+    });
   }
 
   /** Changes all configurations in one transaction. Throws `UNKNOWN_TOPIC`, `INVALID_CONFIG`. */
   async alter(request: Request<'alterTopics'>): Promise<readonly TopicRow[]> {
-    const altered = await this.#store.update(refsOf(request), (rows, write) =>
-      request.map(({ name, config: changes }, i) => {
-        const row = mustBeTopic(rows[i], name);
+    const altered = await this.#store.update(refsOf(request), (rows, write) => {
+      const changed = new Map<string, TopicRow>(); // `request` may name a topic twice
+      return request.map(({ name, config: changes }, i) => {
+        const row = changed.get(name) ?? mustBeTopic(rows[i], name);
         const config = withChanges(row.config, changes);
         checkConfig(name, config, row.config);
         const next: TopicRow = { ...row, config };
         write.put(TOPICS, name, next);
+        changed.set(name, next);
         return next;
-      }),
-    );
+      });
+    });
     this.#onChanged();
     return altered;
   }
@@ -306,10 +311,4 @@ function mustBeTopic(row: unknown, name: string): TopicRow {
 
 function changing(name: string): TablogError {
   return new TablogError(STORAGE_UNAVAILABLE, `the topic '${name}' is being changed`);
-}
-
-function unknownTopic(name: string): TablogError {
-  return new TablogError(UNKNOWN_TOPIC, `there is no topic '${name}'`, {
-    details: { topic: name },
-  });
 }

@@ -27,15 +27,19 @@ export function encodeLater<T>(
   encode: () => T,
   deadline?: EncodeDeadline,
 ): Promise<T> {
-  const encoded = repeat(first, encode);
+  let isOver = false;
+  const encoded = repeat(first, encode, () => isOver || deadline?.signal?.aborted === true);
   if (deadline === undefined) return encoded;
   const { clock, timeoutMs, signal } = deadline;
-  const timeoutError = (): TablogError =>
-    notEncoded(first, new Error(`it took more than ${timeoutMs} ms`));
+  const timeoutError = (): TablogError => {
+    isOver = true;
+    return notEncoded(first, new Error(`it took more than ${timeoutMs} ms`));
+  };
   return withDeadline(clock, timeoutMs, abortable(signal, encoded), timeoutError);
 }
 
-async function repeat<T>(first: SerdeWait, encode: () => T): Promise<T> {
+/** `isOver`: the result is not wanted any more, so no serde is called again. */
+async function repeat<T>(first: SerdeWait, encode: () => T, isOver: () => boolean): Promise<T> {
   let wait = first;
   for (let waits = 1; ; waits++) {
     try {
@@ -43,7 +47,8 @@ async function repeat<T>(first: SerdeWait, encode: () => T): Promise<T> {
     } catch (error) {
       throw notEncoded(wait, error);
     }
-    if (waits > MAX_WAITS) throw notEncoded(wait, endlessWait(wait));
+    if (waits >= MAX_WAITS) throw notEncoded(wait, endlessWait(wait));
+    if (isOver()) throw notEncoded(wait, new Error('it was given up'));
     try {
       return encode();
     } catch (error) {

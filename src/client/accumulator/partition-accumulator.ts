@@ -3,7 +3,7 @@ import type { Delivery } from '../connection/delivery.ts';
 import type { TopicInfo } from '../../protocol/topic.ts';
 import { BatchWriter, recordBytes } from '../../record/batch-writer.ts';
 import type { RecordParts } from '../../record/batch-writer.ts';
-import { MAX_IN_FLIGHT, isAhead } from '../../record/sequence.ts';
+import { isAhead } from '../../record/sequence.ts';
 import type { Numbered, BatchSequencer } from './batch-sequencer.ts';
 
 /** The place of a stored record (Kafka's `RecordMetadata`). */
@@ -50,14 +50,10 @@ export interface SealedBatch extends Numbered {
 }
 
 /** A batch whose bytes are complete, before it is sealed. */
-export interface FinishedBatch {
-  /** @internal TypeScript before 5.7 cannot parse the generic `Uint8Array`. */
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  readonly recordCount: number;
-  readonly expectedOffset: number | null;
-  readonly signal: AbortSignal | undefined;
-  settle(result: BatchResult): void;
-}
+export type FinishedBatch = Pick<
+  SealedBatch,
+  'bytes' | 'recordCount' | 'expectedOffset' | 'signal' | 'settle'
+>;
 
 export interface AccumulatorOptions {
   readonly topic: TopicInfo;
@@ -206,7 +202,7 @@ export class PartitionAccumulator {
    * Takes the oldest sealed batch. Returns `undefined` where the batch has to wait: `limit` batches
    * are in flight, or the batches in flight have numbers of another epoch.
    */
-  take(limit: number = MAX_IN_FLIGHT): SealedBatch | undefined {
+  take(limit: number): SealedBatch | undefined {
     const { sequence } = this.#options;
     const isBroken = sequence?.isBroken === true;
     const [batch] = this.#sealed;

@@ -10,6 +10,7 @@ import type { SealedBatch } from './partition-accumulator.ts';
 import { StickyPartition, checkPartition, keyPartition } from './partitioner.ts';
 import type { Partitioner } from './partitioner.ts';
 import { BatchSequencer } from './batch-sequencer.ts';
+import { withIndex } from './record-index.ts';
 
 /** A record on its way into an accumulator. */
 export interface OutgoingRecord {
@@ -107,6 +108,21 @@ export class TopicAccumulator {
   }
 
   /**
+   * The records, checked, with the partitions that a custom partitioner chooses. Throws as `check`
+   * and `assign` do, before any record is taken.
+   */
+  prepare(records: readonly OutgoingRecord[]): readonly OutgoingRecord[] {
+    let i = 0;
+    try {
+      for (; i < records.length; i++) this.check(records[i]!);
+    } catch (error) {
+      throw withIndex(error, i, records.length);
+    }
+    const isCustom = this.#options.partitioner !== undefined;
+    return isCustom ? records.map((record) => this.assign(record)) : records;
+  }
+
+  /**
    * A checked record with the partition that a custom partitioner chooses. Throws the error that
    * the partitioner throws, or a `RangeError`.
    */
@@ -119,9 +135,8 @@ export class TopicAccumulator {
     return { ...record, partition };
   }
 
-  /** The accumulator of a checked record. Throws as `assign` does. */
-  choose(record: OutgoingRecord): PartitionAccumulator {
-    const { parts, partition } = this.assign(record);
+  /** The accumulator of a record that was checked and assigned. */
+  choose({ parts, partition }: OutgoingRecord): PartitionAccumulator {
     if (partition !== undefined) return this.#accumulators[partition]!;
     const { partitions } = this.#topic;
     const { key } = parts;

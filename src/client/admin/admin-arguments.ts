@@ -2,7 +2,6 @@ import {
   checkArray,
   checkBoolean,
   checkDistinct,
-  checkEach,
   checkInteger,
   checkName,
   checkSignal,
@@ -10,13 +9,10 @@ import {
   withDefaults,
 } from '../../base/argument.ts';
 import type { Checks } from '../../base/argument.ts';
+import type { TopicPartition } from '../fetch/assigned-partitions.ts';
 import { asTopic } from '../topics/topic.ts';
 import type { TopicLike } from '../topics/topic.ts';
-import type {
-  AdminOptions,
-  AlterGroupOffsetsOptions,
-  CreateTopicsOptions,
-} from './admin-options.ts';
+import type { AlterGroupOffsetsOptions, CreateTopicsOptions } from './admin-options.ts';
 
 export interface NamedPartition {
   readonly topic: string;
@@ -24,21 +20,15 @@ export interface NamedPartition {
   readonly partition: number | undefined;
 }
 
-const SIGNAL_CHECKS: Checks<AdminOptions> = { signal: checkSignal };
-
 export const CREATE_CHECKS: Checks<CreateTopicsOptions> = {
   version: (name, value) => checkInteger(name, value, 1),
-  ...SIGNAL_CHECKS,
+  signal: checkSignal,
 };
 
 export const ALTER_CHECKS: Checks<AlterGroupOffsetsOptions> = {
-  ...SIGNAL_CHECKS,
+  signal: checkSignal,
   force: checkBoolean,
 };
-
-export function signalOf(call: string, options: AdminOptions = {}): AbortSignal | undefined {
-  return checkEach(call, options, SIGNAL_CHECKS).signal;
-}
 
 /** Checks an argument, which must have these fields and no others. */
 export function entry<T extends object>(
@@ -73,6 +63,12 @@ export function named({
   readonly partition?: number;
 }): NamedPartition {
   if (partition !== undefined) checkInteger('partition', partition, 0);
+  return { topic: nameOf(topic), partition };
+}
+
+/** The same for a call that takes one partition, and not all of a topic. */
+export function namedPartition({ topic, partition }: TopicPartition): Required<NamedPartition> {
+  checkInteger('partition', partition, 0);
   return { topic: nameOf(topic), partition };
 }
 

@@ -1,7 +1,13 @@
 import { abortable } from '../../base/abortable.ts';
-import { checkArray, checkEach, checkInteger, checkName, mistake } from '../../base/argument.ts';
-import { TablogError } from '../../base/error.ts';
-import type { Method, Request, Response } from '../../protocol/broker.ts';
+import {
+  checkArray,
+  checkEach,
+  checkInteger,
+  checkName,
+  mistake,
+  signalOf,
+} from '../../base/argument.ts';
+import type { AlterGroupOffsetsRequest, Method, Request, Response } from '../../protocol/broker.ts';
 import type { CommittedOffset, GroupDescription, GroupListing } from '../../protocol/group.ts';
 import type { TopicDescription, TopicInfo } from '../../protocol/topic.ts';
 import type { Connection } from '../connection/connection.ts';
@@ -22,8 +28,8 @@ import {
   entry,
   nameOf,
   named,
+  namedPartition,
   namesOf,
-  signalOf,
 } from './admin-arguments.ts';
 import type {
   AdminOptions,
@@ -44,7 +50,7 @@ import { exportBatches, joinFiles } from './log-file.ts';
 import type { LogFile } from './log-file.ts';
 import { originStorage } from './origin-storage.ts';
 import type { ResolvedPartition } from './resolve-partitions.ts';
-import { resolvePartitions } from './resolve-partitions.ts';
+import { resolvePartitions, withTopic } from './resolve-partitions.ts';
 
 /** The extra time for the answer to an import: the worker reads every record of the file. */
 const MAX_IMPORT_MS = 120_000;
@@ -73,10 +79,8 @@ export class AdminCalls {
   ): Promise<readonly TopicInfo[]> {
     checkArray('createTopics() takes an array of topics', topics);
     const { version, signal } = checkEach('createTopics()', options, CREATE_CHECKS);
-    const specs = topics.map((topic) => ({
-      ...asSpec(topic),
-      ...(version !== undefined && { version }),
-    }));
+    const given = version !== undefined && { version };
+    const specs = topics.map((topic) => ({ ...asSpec(topic), ...given }));
     checkTopicsOnce('createTopics()', specs);
     return this.#ask('createTopics', specs, signal);
   }
@@ -146,27 +150,28 @@ export class AdminCalls {
     const signal = signalOf(call, options);
     const wanted = entries(call, records, ['topic', 'partition', 'before']).map((each) => {
       const { before } = each;
-      checkInteger('partition', each.partition, 0);
       if (before !== 'latest') checkInteger("before, unless it is 'latest',", before, 0);
-      return { ...named(each), before };
+      return { ...namedPartition(each), before };
     });
     checkPartitionsOnce(call, wanted);
     const resolved = await resolvePartitions(this.#topicMetadata, wanted, signal);
-    const latest = resolved.map((each) => ({ ...each, at: 'latest' as const }));
-    const ends = await this.#ask('listOffsets', latest, signal);
-    const request = resolved.map(({ before, ...each }, i) => ({
+    const latest = resolved.filter(({ before }) => before === 'latest');
+    const ends =
+      latest.length === 0
+        ? []
+        : await this.#ask(
+            'listOffsets',
+            latest.map((each) => ({ ...each, at: 'latest' as const })),
+            signal,
+          );
+    const end = ends.values();
+    const request = resolved.map(({ before, ...each }) => ({
       ...each,
-      before: before === 'latest' ? ends[i]! : before,
+      before: before === 'latest' ? end.next().value! : before,
     }));
-    // Entries that the broker will refuse are sent first, each alone: then no other partition is
-    // cut.
-    for (const each of request.filter(({ before }, i) => before > ends[i]!)) {
-      await this.#ask('deleteRecords', [each], signal).catch((error: unknown) => {
-        if (!(error instanceof TablogError)) throw error;
-        throw error.at(`topic '${each.topic}'`, { topic: each.topic });
-      });
-    }
-    const starts = await this.#ask('deleteRecords', request, signal);
+    const starts = await this.#ask('deleteRecords', request, signal).catch((error: unknown) => {
+      throw withTopic(error, request);
+    });
     return request.map(({ topic, partition }, i) => ({
       topic,
       partition,
@@ -228,38 +233,40 @@ export class AdminCalls {
   async alterGroupOffsets(
     group: string,
     offsets: readonly OffsetToCommit[],
-    options: AlterGroupOffsetsOptions = {},
+    options?: AlterGroupOffsetsOptions,
   ): Promise<readonly CommittedOffset[]> {
     const call = 'alterGroupOffsets()';
-    checkName('group name', group);
     checkArray(`${call} takes an array of offsets`, offsets);
-    const { force = false, signal } = checkEach(call, options, ALTER_CHECKS);
     const partitions = offsets.map((each) => {
       const { offset, metadata, ...where } = checkOffsetToCommit(call, each);
-      checkInteger('partition', where.partition, 0);
-      return { ...named(where), to: { offset }, metadata };
+      return { ...namedPartition(where), to: { offset }, metadata };
     });
-    checkPartitionsOnce(call, partitions);
-    const request = { groupId: group, partitions, force, isReset: false };
-    return this.#ask('alterGroupOffsets', request, signal);
+    return this.#alterOffsets(call, { groupId: group, partitions, isReset: false }, options);
   }
 
   async resetGroupOffsets(
     group: string,
     offsets: readonly OffsetsToReset[],
-    options: AlterGroupOffsetsOptions = {},
+    options?: AlterGroupOffsetsOptions,
   ): Promise<readonly CommittedOffset[]> {
     const call = 'resetGroupOffsets()';
-    checkName('group name', group);
-    const { force = false, signal } = checkEach(call, options, ALTER_CHECKS);
     const partitions = entries(call, offsets, ['topic', 'partition', 'to']).map((each) => ({
       ...named(each),
       to: checkPosition(each.to),
       metadata: '',
     }));
-    checkPartitionsOnce(call, partitions);
-    const request = { groupId: group, partitions, force, isReset: true };
-    return this.#ask('alterGroupOffsets', request, signal);
+    return this.#alterOffsets(call, { groupId: group, partitions, isReset: true }, options);
+  }
+
+  async #alterOffsets(
+    call: string,
+    request: Omit<AlterGroupOffsetsRequest, 'force'>,
+    options: AlterGroupOffsetsOptions = {},
+  ): Promise<readonly CommittedOffset[]> {
+    checkName('group name', request.groupId);
+    checkPartitionsOnce(call, request.partitions);
+    const { force = false, signal } = checkEach(call, options, ALTER_CHECKS);
+    return this.#ask('alterGroupOffsets', { ...request, force }, signal);
   }
 
   async describeLog(options?: AdminOptions): Promise<LogDescription> {
@@ -304,8 +311,7 @@ export class AdminCalls {
     where: TopicPartition,
     options: AdminOptions | undefined,
   ): Promise<ResolvedPartition & { readonly signal: AbortSignal | undefined }> {
-    const wanted = named(entry(call, where, ['topic', 'partition']));
-    checkInteger('partition', wanted.partition, 0);
+    const wanted = namedPartition(entry(call, where, ['topic', 'partition']));
     const signal = signalOf(call, options);
     const [resolved] = await resolvePartitions(this.#topicMetadata, [wanted], signal);
     return { ...resolved!, signal };

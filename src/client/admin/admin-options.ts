@@ -128,7 +128,7 @@ export interface LogDescription extends StoredLog {
   readonly persisted: boolean;
 }
 
-/** One result for each argument: a tuple of the same length where the length is known. */
+/** A result for each argument: a tuple of the same length where the length is known. */
 export type EachOf<Asked extends readonly unknown[], Result> = {
   readonly [Index in keyof Asked]: Result;
 };

@@ -1,4 +1,5 @@
 import { abortable } from '../../base/abortable.ts';
+import { TablogError } from '../../base/error.ts';
 import type { TopicIdPartition } from '../../base/topic-id-partition.ts';
 import { checkInteger } from '../../base/argument.ts';
 import type { TopicMetadata } from '../topics/topic-metadata.ts';
@@ -34,4 +35,11 @@ export async function resolvePartitions<P extends NamedPartition>(
       partition: number,
     }));
   });
+}
+
+/** The error with the name of the topic, where its details have only the topic's id. */
+export function withTopic(error: unknown, partitions: readonly ResolvedPartition[]): unknown {
+  if (!(error instanceof TablogError)) return error;
+  const found = partitions.find(({ topicId }) => topicId === error.details['topicId']);
+  return found === undefined ? error : error.at(`topic '${found.topic}'`, { topic: found.topic });
 }

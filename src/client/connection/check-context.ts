@@ -1,5 +1,6 @@
 import { LOCKS_UNAVAILABLE, NO_INDEXEDDB, NO_WORKER } from '../../base/error-rules.ts';
 import { TablogError } from '../../base/error.ts';
+import { hasIndexedDb } from '../../platform/indexeddb.ts';
 import type { WorkerKind } from './worker-host.ts';
 
 /**
@@ -7,7 +8,7 @@ import type { WorkerKind } from './worker-host.ts';
  * check runs before the worker starts, because the failure of a start gives no such reason.
  */
 export function checkContext(kind: WorkerKind): void {
-  if (!('indexedDB' in globalThis)) {
+  if (!hasIndexedDb()) {
     throw new TablogError(NO_INDEXEDDB, `${contextName()} has no IndexedDB to store a log in`);
   }
   const wanted = kind === 'shared' ? 'SharedWorker' : 'Worker';

@@ -144,7 +144,6 @@ export class Connection {
     let sentAt = 0;
     let deaths = 0;
     const isRetried = (error: unknown): boolean => {
-      if (isLogDeleted(error)) this.close(error);
       const isDeath = isUnknown(error)
         ? isRepeatable(method)
         : error instanceof TablogError && error.code === 'WORKER_LOST';
@@ -161,6 +160,7 @@ export class Connection {
         return worker.call(method, request, CALL_DEADLINE_MS + extraMs);
       });
     } catch (error) {
+      if (isLogDeleted(error)) this.close(error);
       if (deaths < MAX_WORKERS || !isUnknown(error)) throw error;
       const happened = `${deaths} workers died one after the other`;
       throw new TablogError(WORKER_LOST, happened, { cause: error });

@@ -1,6 +1,6 @@
 import { OUTCOME_UNKNOWN } from '../../base/error-rules.ts';
 import type { ErrorCode } from '../../base/error-rule.ts';
-import { TablogError, isAway, isLogDeleted } from '../../base/error.ts';
+import { TablogError, isAway, isLogDeleted, isUnknown } from '../../base/error.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { backOffMs } from '../../platform/retry.ts';
 
@@ -93,7 +93,7 @@ export class Delivery {
   /** Notes the error of an attempt. Returns whether to send the request again. */
   failed(error: TablogError): boolean {
     this.#failure = error;
-    if (error.outcome === 'unknown') this.#mayBeStored = true;
+    if (isUnknown(error)) this.#mayBeStored = true;
     if (this.#certain?.has(error.code)) this.#mayBeStored = false;
     return ((error.retriable && this.#mayBeStored) || isAway(error)) && !this.isLate;
   }

@@ -25,7 +25,7 @@ import { MessageLoop } from '../poll/message-loop.ts';
 import { AssignedPartitions } from '../fetch/assigned-partitions.ts';
 import type { TopicPartition } from '../fetch/assigned-partitions.ts';
 import type { OnWait } from '../fetch/partition-reader.ts';
-import { haveLeft, isLeaving } from '../group/leaving-members.ts';
+import { whenLeft, registerLeaving } from '../group/leaving-members.ts';
 import type { ConsumerInternals } from './consumer-internals.ts';
 import type { PageMember } from '../group/leaving-members.ts';
 import { warnOfMissingTopics } from './missing-topics.ts';
@@ -128,7 +128,7 @@ export class ConsumerDelegate {
     const startingOffsets =
       canMove(position) || group === undefined ? this.#lookUp(position) : undefined;
     startingOffsets?.catch(() => {}); // an assignment that needs the offsets reports the error
-    const predecessors = this.#member === undefined ? undefined : haveLeft(this.#member);
+    const predecessors = this.#member === undefined ? undefined : whenLeft(this.#member);
     const positioned = deferred();
     this.#ready = this.#start(async () => {
       if (deadLetterTopic !== undefined) {
@@ -247,7 +247,7 @@ export class ConsumerDelegate {
     if (this.#closed === undefined) {
       this.#closed = this.#close();
       this.#closed.catch(() => {}); // a caller that does not await the call loses the error
-      if (this.#member !== undefined) isLeaving(this.#member, this.#closed);
+      if (this.#member !== undefined) registerLeaving(this.#member, this.#closed);
     }
     if (this.listeners.isCalling) return Promise.resolve();
     return this.listeners.isRunning ? this.#closedOrLate(this.#closed) : this.#closed;

@@ -15,7 +15,7 @@ import type { AssignorName } from '../../protocol/group.ts';
 import type { TopicFilter } from '../message/message.ts';
 import { checkPosition } from '../fetch/position.ts';
 import type { Position } from '../fetch/position.ts';
-import { DECODE_ERROR_ACTIONS } from '../poll/on-decode-error.ts';
+import { DECODE_ERROR_ACTIONS, checkDeadLetter } from '../poll/on-decode-error.ts';
 import type { OnDecodeError } from '../poll/on-decode-error.ts';
 import type { CommitMode } from '../group/offset-committer.ts';
 import { asTopic } from '../topics/topic.ts';
@@ -195,9 +195,7 @@ export function checkConsumerOptions(
   if (!Array.isArray(topics) || topics.length === 0) {
     throw mistake('consumer() takes an array of at least one topic', topics);
   }
-  if (checked.onDecodeError === 'deadLetter' && checked.deadLetterTopic === undefined) {
-    throw new TypeError("'deadLetter' needs a deadLetterTopic");
-  }
+  if (checked.onDecodeError === 'deadLetter') checkDeadLetter(checked);
   const needless = Object.keys(given).find((name) => Object.hasOwn(GROUP_CHECKS, name));
   if (group === undefined && needless !== undefined) {
     throw new TypeError(`${needless} needs a group: a consumer without one keeps no place`);

@@ -12,6 +12,7 @@ import type {
   ConsumerEvents,
   ConsumerListener,
 } from '../fetch/consumer-events.ts';
+import { partitionsEvent } from '../fetch/consumer-events.ts';
 import { ConsumerDelegate } from './consumer-delegate.ts';
 import { checkConsumerOptions } from './consumer-options.ts';
 import type { ConsumerOptions } from './consumer-options.ts';
@@ -75,10 +76,7 @@ export class Consumer<T extends TopicFilter = TopicLike>
 
   /** The partitions that the consumer reads now. */
   get assignment(): readonly AssignedPartition[] {
-    return this.#delegate.readers.all.map(({ topic, partition }) => ({
-      topic: topic.name,
-      partition,
-    }));
+    return partitionsEvent(this.#delegate.readers.all).partitions;
   }
 
   /**

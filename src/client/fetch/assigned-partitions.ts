@@ -90,7 +90,7 @@ export class AssignedPartitions {
     if (progress.isIdle && progress.delivered <= progress.committed) return;
     const isSamePartition = ({ progress: other }: LostPartition): boolean =>
       other.topicId === topicId && other.partition === partition;
-    // One idle entry of a partition is enough for a transaction to notice the loss.
+    // A transaction notices the loss by a single idle entry of a partition.
     const kept = this.#lost.filter((lost) => !lost.progress.isIdle || !isSamePartition(lost));
     this.#lost = [...kept, { topic: reader.topic.name, progress }];
   }

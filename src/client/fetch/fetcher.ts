@@ -228,7 +228,8 @@ export class Fetcher {
     this.#backOffs.delete(reader);
     const accept = (inflate?: Inflate): void => {
       this.#answered(session, reader, offset);
-      if (reader.fetchOffset === offset) reader.accept(part, inflate); // no seek meanwhile
+      if (reader.fetchOffset !== offset) return; // a seek has moved the reader meanwhile
+      reader.accept(part, inflate);
       if (!('error' in part)) return;
       const error = fromErrorData(part.error);
       this.#connection.observer?.readFailed(reader.topic.name, partition, offset, error);

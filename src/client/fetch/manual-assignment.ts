@@ -1,5 +1,5 @@
-import { UNKNOWN_TOPIC } from '../../base/error-rules.ts';
-import { TablogError, toTablogError } from '../../base/error.ts';
+import { toTablogError, unknownTopic } from '../../base/error.ts';
+import type { TablogError } from '../../base/error.ts';
 import { retry } from '../../platform/retry.ts';
 import type { TopicInfo } from '../../protocol/topic.ts';
 import type { Connection } from '../connection/connection.ts';
@@ -154,8 +154,5 @@ export function checkExist(
 ): void {
   const names = new Set(topics.map(({ name }) => name));
   const missing = selection.subscription.topics.find((name) => !names.has(name));
-  if (missing === undefined) return;
-  throw new TablogError(UNKNOWN_TOPIC, `there is no topic '${missing}'`, {
-    details: { topic: missing },
-  });
+  if (missing !== undefined) throw unknownTopic(missing);
 }

@@ -140,7 +140,7 @@ export class PartitionReader {
 
   /** Stops the partition: the reading loop gets the error, until a seek. */
   fail(error: TablogError): void {
-    this.#error = this.#locate(error);
+    this.#error = this.#locate(error, this.#fetchOffset); // after the buffered records
   }
 
   /** Moves to `offset`, and drops the buffered records. */
@@ -287,14 +287,13 @@ export class PartitionReader {
   /** Stops the partition before a batch that cannot be read, until a seek. */
   #stop(error: unknown): unknown {
     if (!(error instanceof TablogError)) return error;
-    this.#error = this.#locate(error);
+    this.#error = this.#locate(error, this.#position);
     this.#drop();
     return this.#error;
   }
 
-  #locate(error: TablogError): TablogError {
+  #locate(error: TablogError, offset: number): TablogError {
     const { partition } = this;
-    const offset = this.#position;
     const topic = this.topic.name;
     const where = `topic '${topic}', partition ${partition}, offset ${offset}`;
     return error.at(where, { topic, partition, offset });

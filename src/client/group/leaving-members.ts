@@ -20,7 +20,7 @@ interface Leaving extends PageMember {
 const leaving = new Set<Leaving>();
 
 /** Registers a leaving member. The next consumer with its name waits until `left` settles. */
-export function isLeaving(member: PageMember, left: Promise<void>): void {
+export function registerLeaving(member: PageMember, left: Promise<void>): void {
   const hasLeft = left
     .catch(() => {}) // records whose offset was not committed are read again
     .then(() => void leaving.delete(entry));
@@ -29,7 +29,7 @@ export function isLeaving(member: PageMember, left: Promise<void>): void {
 }
 
 /** Resolves when every closed consumer of the same member name has left. */
-export async function haveLeft(member: PageMember): Promise<void> {
+export async function whenLeft(member: PageMember): Promise<void> {
   const same = [...leaving].filter((other) => isSame(other, member));
   await Promise.all(same.map(({ hasLeft }) => hasLeft));
 }

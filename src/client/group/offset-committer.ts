@@ -130,12 +130,18 @@ export class OffsetCommitter implements Committer {
   }
 
   async #flushOnce(holds: readonly PartitionProgress[]): Promise<void> {
-    let last: Promise<void>;
+    const { mode } = this.#options;
+    // Commits of other partitions are not waited for: a busy member has always one in flight.
+    const isOutstanding = (progress: PartitionProgress): boolean =>
+      !progress.signal.aborted &&
+      (progress.hasPending ||
+        (mode !== 'manual' &&
+          progress.processed > progress.committed &&
+          !progress.isInTransaction));
     do {
-      last = this.#last;
-      await last; // a commit that failed is retried below, and its error thrown
+      await this.#last; // a commit that failed is retried below, and its error thrown
       await Promise.all(this.#commitProcessed(holds));
-    } while (last !== this.#last);
+    } while (holds.some(isOutstanding));
   }
 
   /**
@@ -184,7 +190,8 @@ export class OffsetCommitter implements Committer {
     this.#sending = true;
     // Commits are numbered, so a retry never takes back a later commit.
     const isRetried = (error: unknown): boolean => isAway(error) && !this.#isClosed;
-    while (this.#processed.size > 0) {
+    // With `everyMs`, progress during a commit has set the timer again.
+    while (this.#processed.size > 0 && this.#cancelTimer === undefined) {
       const sending = retry(this.#options.connection, { isRetried }, () => this.#sendOnce());
       await sending.catch(() => {}); // #sendOnce() has reported it
     }
@@ -243,7 +250,7 @@ export class OffsetCommitter implements Committer {
     try {
       await this.#call(sent);
     } catch (error) {
-      // One refused partition fails the whole call, so each partition is then sent by itself.
+      // A refused partition fails the whole call, so each partition is then sent by itself.
       const isSplit = sent.length > 1 && error instanceof TablogError && !maySucceedLater(error);
       for (const entry of sent) {
         if (isSplit) await this.#call([entry]).catch((reason: unknown) => fail(entry[1], reason));

@@ -1,5 +1,6 @@
 import { isBytes } from '../../base/brand.ts';
 import type { Header } from '../../record/record-cursor.ts';
+import { decodeStrictly } from '../../record/text-codec.ts';
 
 /** A key or a value in a form that JSON can express. */
 export function jsonValue(value: unknown): unknown {
@@ -16,7 +17,7 @@ export function jsonHeaders(headers: readonly Header[]): unknown[] {
  */
 function jsonBytes(bytes: Uint8Array): unknown {
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    return decodeStrictly(bytes);
   } catch {
     let binary = '';
     for (const byte of bytes) binary += String.fromCharCode(byte);

@@ -25,6 +25,12 @@ export interface Committer {
   alone<T>(work: () => Promise<T>): Promise<T>;
 }
 
+/**
+ * The sequence number of the tab's last commit. One counter serves all partitions, because a member
+ * whose leave was lost rejoins in its old epochs, where a count from 1 would look late.
+ */
+let lastSequence = 0;
+
 interface TrackedDelivery extends MessageDelivery {
   state: 'inHand' | 'finished' | 'dropped';
 }
@@ -56,8 +62,6 @@ export class PartitionProgress implements PartitionAssignment {
   #committed: number;
   /** The outcomes of the pending commits, in the order of their requests. */
   readonly #outcomes = new Set<Outcome>();
-  /** The sequence number of the last commit. */
-  #sequence = 0;
   #change: Deferred | undefined;
 
   constructor(
@@ -99,6 +103,11 @@ export class PartitionProgress implements PartitionAssignment {
   get pending(): number {
     const last = [...this.#outcomes].findLast(({ isTransaction }) => !isTransaction);
     return last?.committed ?? this.#committed;
+  }
+
+  /** Whether a commit outside of transactions is queued or in flight. */
+  get hasPending(): boolean {
+    return [...this.#outcomes].some(({ isTransaction }) => !isTransaction);
   }
 
   /** Whether an open transaction commits the partition: `committed` is unknown until it ends. */
@@ -191,7 +200,7 @@ export class PartitionProgress implements PartitionAssignment {
   nextCommit(offset: number, metadata = ''): OffsetCommit {
     const { topicId, partition, assignmentEpoch } = this;
     return {
-      sequence: ++this.#sequence,
+      sequence: ++lastSequence,
       topicId,
       partition,
       assignmentEpoch,

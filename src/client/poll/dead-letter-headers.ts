@@ -1,3 +1,4 @@
+import { decodeLeniently } from '../../record/text-codec.ts';
 import { errorText } from '../../base/error-text.ts';
 import type { RecordParts } from '../../record/batch-writer.ts';
 
@@ -41,7 +42,7 @@ export function deadLetterHeaders(headers: Headers, failed: FailedRecord): Heade
 export function isDeadLetter(topic: string, headers: Headers): boolean {
   const value = headers.findLast(([name]) => name === 'tablog.deadLetterTopic')?.[1];
   if (value === undefined || value === null) return false;
-  return (typeof value === 'string' ? value : new TextDecoder().decode(value)) === topic;
+  return (typeof value === 'string' ? value : decodeLeniently(value)) === topic;
 }
 
 function pairsOf(

@@ -1,4 +1,5 @@
-import { isAway, isFenced, isPassing, isUnknown } from '../../base/error.ts';
+import { UNKNOWN_TOPIC } from '../../base/error-rules.ts';
+import { TablogError, isAway, isFenced, isPassing, isUnknown } from '../../base/error.ts';
 import { retry } from '../../platform/retry.ts';
 import { isInMemory } from '../../protocol/topic-id.ts';
 import { fromErrorData } from '../../protocol/error-data.ts';
@@ -144,7 +145,8 @@ async function storeRecords(
   try {
     await send(connection, appendsOf(known, deadLetters, partition), commit);
   } catch (error) {
-    if (isAway(error) || isFenced(error)) throw error;
+    const isUnknown = error instanceof TablogError && error.code === UNKNOWN_TOPIC.code;
+    if (!isUnknown) throw error;
     topicMetadata.forget();
     const fresh = await topicMetadata.load(topic.name);
     if (fresh.id === known.id) throw error;

@@ -1,7 +1,7 @@
-import { deferred } from '../../base/deferred.ts';
+import { abortable } from '../../base/abortable.ts';
 import { checkOneOf } from '../../base/argument.ts';
 import type { Connection } from '../connection/connection.ts';
-import { DECODE_ERROR_ACTIONS } from './on-decode-error.ts';
+import { DECODE_ERROR_ACTIONS, checkDeadLetter } from './on-decode-error.ts';
 import type { DecodeErrorAction, OnDecodeError } from './on-decode-error.ts';
 import { sendDeadLetter } from './dead-letter.ts';
 import type { Undecodable } from '../message/decode-record.ts';
@@ -43,9 +43,7 @@ export async function decodeErrorAction(
   const action =
     typeof onDecodeError === 'function' ? await onDecodeError(error, message) : onDecodeError;
   checkOneOf('what onDecodeError returns', action, DECODE_ERROR_ACTIONS);
-  if (action === 'deadLetter' && deadLetterTopic === undefined) {
-    throw new TypeError("'deadLetter' needs a deadLetterTopic");
-  }
+  if (action === 'deadLetter') checkDeadLetter({ deadLetterTopic });
   return action;
 }
 
@@ -58,15 +56,10 @@ export async function settleUnlessClosed(
   policy: DecodeErrorPolicy,
 ): Promise<void> {
   const { closing } = polled;
-  const settled = settle(polled, policy);
-  const closed = deferred();
-  const close = (): void => closed.resolve();
-  closing.addEventListener('abort', close);
-  if (closing.aborted) close();
   try {
-    await Promise.race([settled, closed.promise]);
-  } finally {
-    closing.removeEventListener('abort', close);
+    await abortable(closing, settle(polled, policy));
+  } catch (error) {
+    if (!closing.aborted) throw error;
   }
 }
 

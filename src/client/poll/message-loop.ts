@@ -119,6 +119,7 @@ export class MessageLoop {
       if (commitsItself) this.#readers.forgetLost();
       this.#isEntered = false;
       this.#fetcher.stop();
+      this.#fetcher.wake(); // ends a `next()` that waits without a fetch in flight
     };
   }
 

@@ -1,4 +1,5 @@
 import type { TablogError } from '../../base/error.ts';
+import type { TopicLike } from '../topics/topic.ts';
 import type { RawMessage } from '../message/message.ts';
 
 /**
@@ -18,3 +19,12 @@ export const DECODE_ERROR_ACTIONS: readonly DecodeErrorAction[] = ['fail', 'skip
 export type OnDecodeError =
   | DecodeErrorAction
   | ((error: TablogError, message: RawMessage) => DecodeErrorAction | Promise<DecodeErrorAction>);
+
+/** Throws a `TypeError` where 'deadLetter' has no topic to put the records in. */
+export function checkDeadLetter({
+  deadLetterTopic,
+}: {
+  readonly deadLetterTopic?: TopicLike | undefined;
+}): void {
+  if (deadLetterTopic === undefined) throw new TypeError("'deadLetter' needs a deadLetterTopic");
+}

@@ -1,3 +1,5 @@
+import { ABORTED } from '../../base/error-rules.ts';
+import { TablogError } from '../../base/error.ts';
 import type { RecordMetadata, Sink } from '../accumulator/partition-accumulator.ts';
 import { lazyBatchFailure } from './lazy-batch-failure.ts';
 
@@ -19,5 +21,17 @@ export function collectResults<R extends RecordMetadata>(
     if (--left > 0) return;
     if (isStored) resolve(results as R[]);
     else lazyBatchFailure.load().then(({ failureOf }) => reject(failureOf(results)), reject);
+  };
+}
+
+/** Settles the call of one record. A withdrawn record rejects with the reason of its signal. */
+export function singleResult(
+  resolve: (result: RecordMetadata) => void,
+  reject: (reason: unknown) => void,
+): Sink {
+  return (_index, result) => {
+    if (!(result instanceof Error)) return resolve(result);
+    const isWithdrawn = result instanceof TablogError && result.code === ABORTED.code;
+    reject(isWithdrawn ? result.cause : result);
   };
 }

@@ -1,30 +1,27 @@
 import { abortable } from '../../base/abortable.ts';
-import { checkArray, checkFunction } from '../../base/argument.ts';
+import { checkArray, checkFunction, signalOf } from '../../base/argument.ts';
+import type { SignalOptions } from '../../base/argument.ts';
 import { Closable, bindFacade } from '../../base/handle.ts';
-import { TablogError, closed } from '../../base/error.ts';
+import { closed } from '../../base/error.ts';
 import type { RecordMetadata, Sink } from '../accumulator/partition-accumulator.ts';
 import { Admission } from './admission.ts';
 import type { Submission } from './admission.ts';
 import type { Connection } from '../connection/connection.ts';
 import { checkProducerOptions } from '../accumulator/producer-options.ts';
 import type { CheckedProducerOptions, ProducerOptions } from '../accumulator/producer-options.ts';
-import { ABORTED } from '../../base/error-rules.ts';
-import { encodeRecord, expectedOffsetOf } from '../accumulator/record-encoder.ts';
-import { withIndex } from '../accumulator/record-index.ts';
+import { encodeAll } from '../accumulator/encode-all.ts';
 import type { ProducerRecord } from '../accumulator/record-encoder.ts';
-import { collectResults } from './collect-results.ts';
+import { collectResults, singleResult } from './collect-results.ts';
 import type { HeldSubmissions } from './held-submissions.ts';
 import { lazyHeldSubmissions } from './lazy-held-submissions.ts';
 import { lazyRawBatches } from './lazy-raw-batches.ts';
 import type { RawMetadata } from './raw-batches.ts';
 import { RecordBuffer } from './record-buffer.ts';
 import { RecordSubmission } from './record-submission.ts';
-import { signalOf } from './send-options.ts';
 import type {
   FlushOptions,
   SendOptions,
   SendRawOptions,
-  SignalOptions,
   TransactionOptions,
 } from './send-options.ts';
 import { SignalListeners } from './signal-listeners.ts';
@@ -32,10 +29,10 @@ import { SerdeWait } from '../topics/serde-context.ts';
 import { asTopic } from '../topics/topic.ts';
 import type { KeyInput, Topic, TopicLike, ValueInput } from '../topics/topic.ts';
 import type { TopicMetadata } from '../topics/topic-metadata.ts';
-import { outgoing } from '../accumulator/topic-accumulator.ts';
 import type { Transaction, TransactionResult } from '../transaction/transaction.ts';
 import type { TransactionManager } from '../transaction/transaction-manager.ts';
 import { lazyTransactionManager } from '../transaction/lazy-transaction-manager.ts';
+import type { OutgoingRecord } from '../accumulator/topic-accumulator.ts';
 
 /** The body of a call: begins the call, and settles its promise. */
 type Start<R> = (
@@ -117,12 +114,7 @@ export class Producer extends Closable {
     options?: SendOptions,
   ): Promise<RecordMetadata> {
     return this.#withdrawable('send()', options, (signal, resolve, reject) => {
-      const sink: Sink = (_index, result) => {
-        const isWithdrawn = result instanceof TablogError && result.code === ABORTED.code;
-        if (result instanceof Error) reject(isWithdrawn ? result.cause : result);
-        else resolve(result);
-      };
-      this.#submit(topic, [record], signal, sink, reject);
+      this.#submit(topic, [record], signal, singleResult(resolve, reject), reject);
     });
   }
 
@@ -173,8 +165,7 @@ export class Producer extends Closable {
     batches: ArrayBuffer | Uint8Array,
     options?: SendRawOptions,
   ): Promise<RawMetadata[]> {
-    // No await where the module is loaded, so that calls of one turn keep their order.
-    const raw = lazyRawBatches.loaded ?? (await lazyRawBatches.load());
+    const raw = lazyRawBatches.mustGet();
     const { signal, expectedOffset } = raw.checkRawOptions(options);
     return this.#withdrawable('sendRaw()', { signal }, (_, resolve, reject) => {
       const { name } = this.#open(topic);
@@ -263,29 +254,36 @@ export class Producer extends Closable {
     refuse: (reason: unknown) => void,
   ): void {
     const topic = this.#open(topicLike);
-    const { name } = topic;
-    const now = this.#connection.clock.now();
-    const encode = (toEncode = records): Submission => {
-      const encoded = toEncode.map((record, i) => {
-        try {
-          const parts = encodeRecord(topic, record, now);
-          return outgoing(parts, record.partition, expectedOffsetOf(record));
-        } catch (error) {
-          throw withIndex(error, i, toEncode.length);
-        }
-      });
-      return new RecordSubmission(this.#buffer, name, encoded, signal, sink, refuse);
-    };
     if (records.length === 0) return;
+    const now = this.#connection.clock.now();
+    let encoded: OutgoingRecord[];
     try {
-      this.#accept(encode());
+      encoded = encodeAll(topic, records, now);
     } catch (wait) {
       if (!(wait instanceof SerdeWait)) throw wait;
-      signal?.throwIfAborted();
-      const later = [...records]; // the caller may change the array
-      const unencoded = { topic: name, signal, refuse, wait, encode: () => encode(later) };
-      this.#hold().addUnencoded(unencoded);
+      this.#postpone(wait, topic, [...records], now, signal, sink, refuse); // the caller may change the array
+      return;
     }
+    this.#accept(new RecordSubmission(this.#buffer, topic.name, encoded, signal, sink, refuse));
+  }
+
+  /** Holds records whose serde waits, until they can be encoded. */
+  #postpone(
+    wait: SerdeWait,
+    topic: Topic,
+    records: readonly ProducerRecord<unknown, unknown>[],
+    now: number,
+    signal: AbortSignal | undefined,
+    sink: Sink,
+    refuse: (reason: unknown) => void,
+  ): void {
+    signal?.throwIfAborted();
+    const { name } = topic;
+    const encode = (): Submission => {
+      const encoded = encodeAll(topic, records, now);
+      return new RecordSubmission(this.#buffer, name, encoded, signal, sink, refuse);
+    };
+    this.#hold().addUnencoded({ topic: name, signal, refuse, wait, encode });
   }
 
   #accept(submission: Submission): void {
@@ -307,6 +305,9 @@ export class Producer extends Closable {
 
   /** The promise of a call that the signal among its options can withdraw. */
   #withdrawable<R>(what: string, options: SignalOptions | undefined, start: Start<R>): Promise<R> {
+    if (options === undefined) {
+      return new Promise((resolve, reject) => start(undefined, resolve, reject));
+    }
     let signal = undefined as AbortSignal | undefined;
     const call = new Promise<R>((resolve, reject) => {
       signal = signalOf(what, options);

@@ -1,7 +1,6 @@
 import type { TopicInfo } from '../../protocol/topic.ts';
 import type { Sink } from '../accumulator/partition-accumulator.ts';
 import { withOwnBytes } from '../accumulator/topic-accumulator.ts';
-import { withIndex } from '../accumulator/record-index.ts';
 import type { OutgoingRecord } from '../accumulator/topic-accumulator.ts';
 import { asError } from './admission.ts';
 import type { Submission } from './admission.ts';
@@ -45,14 +44,7 @@ export class RecordSubmission implements Submission {
     const buffer = this.#buffer;
     const sink = this.#sink;
     const accumulators = buffer.topic(topic);
-    const records = this.#records.map((record, i) => {
-      try {
-        accumulators.check(record);
-      } catch (error) {
-        throw withIndex(error, i, this.#records.length);
-      }
-      return accumulators.assign(record); // throws the errors of the application's partitioner
-    });
+    const records = accumulators.prepare(this.#records);
     let isFull = false;
     for (let i = 0; i < records.length; i++) {
       const record = records[i]!;

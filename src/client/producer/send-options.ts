@@ -1,5 +1,3 @@
-import { checkSignal, withDefaults } from '../../base/argument.ts';
-
 /** Options of `send` and `sendBatch`. */
 export interface SendOptions {
   /**
@@ -46,20 +44,4 @@ export interface TransactionOptions {
    * `tx.signal` aborts with it. Default: none. Leave it out where `transactionTimeoutMs` is enough.
    */
   readonly signal?: AbortSignal;
-}
-
-/** The option that `SendOptions`, `FlushOptions` and `TransactionOptions` share. */
-export interface SignalOptions {
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** The checked signal of the options of a call; `what` names the call, as in 'send()'. */
-export function signalOf(
-  what: string,
-  options: SignalOptions | undefined,
-): AbortSignal | undefined {
-  if (options === undefined) return undefined;
-  const { signal } = withDefaults<SignalOptions>(what, options, { signal: undefined });
-  if (signal !== undefined) checkSignal('signal', signal);
-  return signal;
 }

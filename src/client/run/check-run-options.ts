@@ -10,7 +10,8 @@ import type { Message, MessageBatch } from '../message/message.ts';
 import { MAX_POLL_RECORDS } from '../poll/message-loop.ts';
 import { asTopic } from '../topics/topic.ts';
 import type { TopicLike } from '../topics/topic.ts';
-import { ERROR_ACTIONS, checkDeadLetter } from './error-decision.ts';
+import { checkDeadLetter } from '../poll/on-decode-error.ts';
+import { ERROR_ACTIONS } from './error-decision.ts';
 import type { ErrorPolicy } from './error-decision.ts';
 import type { HandlerContext } from './run-options.ts';
 

@@ -1,3 +1,4 @@
+import { checkDeadLetter } from '../poll/on-decode-error.ts';
 import { checkMs, checkOneOf } from '../../base/argument.ts';
 import type { Message, MessageBatch } from '../message/message.ts';
 import type { TopicLike } from '../topics/topic.ts';
@@ -60,9 +61,4 @@ export async function resolveDecision(
   }
   if (decision === 'deadLetter') checkDeadLetter(policy);
   return decision;
-}
-
-/** Throws a `TypeError` where neither the run nor the consumer has a `deadLetterTopic`. */
-export function checkDeadLetter({ deadLetterTopic }: Pick<ErrorPolicy, 'deadLetterTopic'>): void {
-  if (deadLetterTopic === undefined) throw new TypeError("'deadLetter' needs a deadLetterTopic");
 }

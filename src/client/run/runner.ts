@@ -100,8 +100,11 @@ class Runner {
   /** Resolves when the consumer closes. Rejects with an error that ends the run earlier. */
   async run(): Promise<void> {
     const { closing, loop } = this.#source;
-    const wakeAll = (): void => this.#processor.wake(() => true);
-    // One listener for all delayed items.
+    // One listener wakes all delayed items, and the wait for handlers, which may hang.
+    const wakeAll = (): void => {
+      this.#processor.wake(() => true);
+      this.#changed();
+    };
     closing.addEventListener('abort', wakeAll, { once: true });
     try {
       while (!closing.aborted && this.#failure === undefined) {

@@ -196,7 +196,11 @@ export class Table<K, V, I = K> extends Closable implements Iterable<[K, V]> {
     this.#error = error;
     const isReported = this.#onError !== undefined || !this.#isReady || isLogDeleted(error);
     this.#end(error);
-    this.#onError?.(error);
+    try {
+      this.#onError?.(error);
+    } catch (thrown) {
+      reportUncaught(thrown);
+    }
     this.#listeners.notify(this.#state.snapshot, []);
     if (!isReported) reportUncaught(error);
   }

@@ -1,7 +1,6 @@
 import { deferred } from '../../base/deferred.ts';
 import type { Deferred } from '../../base/deferred.ts';
-import { UNKNOWN_TOPIC } from '../../base/error-rules.ts';
-import { TablogError } from '../../base/error.ts';
+import { unknownTopic } from '../../base/error.ts';
 import type { TopicInfo } from '../../protocol/topic.ts';
 import { openHintChannel } from '../../protocol/hint.ts';
 import type { Hint, HintChannel } from '../../protocol/hint.ts';
@@ -138,9 +137,7 @@ export class TopicMetadata {
     }
     const topic = this.#topics.get(name);
     if (topic !== undefined) return topic;
-    throw new TablogError(UNKNOWN_TOPIC, `there is no topic '${name}'`, {
-      details: { topic: name },
-    });
+    throw unknownTopic(name);
   }
 
   /**

@@ -80,9 +80,6 @@ export class TransactionManager {
       now: () => clock.now(),
     });
     const { signal } = transaction;
-    const ended = new Promise<never>((_, reject) => {
-      signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
-    });
     const began = clock.now();
     const expire = (): void => Transaction.end(transaction, timedOut(transactionTimeoutMs));
     const cancel = clock.after(transactionTimeoutMs, expire);
@@ -90,9 +87,9 @@ export class TransactionManager {
     const abort = (): void => Transaction.end(transaction, callerSignal!.reason);
     callerSignal?.addEventListener('abort', abort);
     try {
-      const result = await Promise.race([Promise.resolve(transaction).then(work), ended]);
+      const result = await abortable(signal, Promise.resolve(transaction).then(work));
       const encoded = Transaction.encoded(transaction);
-      if (encoded !== undefined) await Promise.race([encoded, ended]);
+      if (encoded !== undefined) await abortable(signal, encoded);
       // In a tab that was suspended the timer fires late.
       if (clock.now() - began > transactionTimeoutMs) expire();
       signal.throwIfAborted();
@@ -200,7 +197,7 @@ export class TransactionManager {
       topics.set(topic, topicAccumulator);
       if (!topicAccumulator.accepts(record)) topicAccumulator.update(await this.#load(topic));
       topicAccumulator.check(record);
-      const accumulator = topicAccumulator.choose(record);
+      const accumulator = topicAccumulator.choose(topicAccumulator.assign(record));
       accumulators.add(accumulator);
       const sink = (_: number, result: RecordMetadata | Error): void => {
         if (!(result instanceof Error)) placements[index] = result;

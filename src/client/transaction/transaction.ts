@@ -23,6 +23,7 @@ import { asTopic } from '../topics/topic.ts';
 import type { KeyInput, TopicLike, ValueInput } from '../topics/topic.ts';
 import { outgoing, withOwnBytes } from '../accumulator/topic-accumulator.ts';
 import type { OutgoingRecord } from '../accumulator/topic-accumulator.ts';
+import { withIndex } from '../accumulator/record-index.ts';
 
 /** The result of a stored transaction. */
 export interface TransactionResult<R> {
@@ -134,12 +135,13 @@ export class Transaction {
     this.#mustBeOpen('sendBatch()', arguments[2]);
     checkArray('sendBatch() takes an array of records', records);
     const before = { bytes: this.#bytes, sent: this.#sent.length };
+    let i = 0;
     try {
-      for (const record of records) this.send(topic, record);
+      for (; i < records.length; i++) this.send(topic, records[i]!);
     } catch (error) {
       this.#bytes = before.bytes;
       for (const sent of this.#sent.splice(before.sent)) this.#unencoded.delete(sent);
-      throw error;
+      throw withIndex(error, i, records.length);
     }
   }
 

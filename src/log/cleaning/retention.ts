@@ -16,7 +16,7 @@ import { lookUpAge } from '../time-index.ts';
 export function startByTime(
   { startOffset, endOffset, timeIndex }: PartitionHead,
   cutoff: number,
-  now: number = Infinity,
+  now: number,
 ): number {
   return Math.max(lookUpAge(timeIndex, cutoff, now) ?? endOffset, startOffset);
 }

@@ -49,6 +49,12 @@ export function rowsContract(): readonly StoreContractCase[] {
       },
     ),
 
+    contractCase('reads no rows, and decides by none', async ({ store }) => {
+      mustEqual('the rows', await store.read([]), []);
+      mustEqual('the segments', await store.readSegments([]), []);
+      mustEqual('the decision', await store.update([], (rows) => rows.length), 0);
+    }),
+
     contractCase('applies the writes of one update in their order', async (subject) => {
       await subject.put('old', 0);
       await subject.store.update([row('a')], (_, write) => {

@@ -130,7 +130,7 @@ class ShortOfStores extends Error {
   }
 }
 
-const POOL: RowShape<PoolRow> = { free: 'array', version: 'integer' };
+const POOL: RowShape<PoolRow> = { size: 'integer', free: 'array', version: 'integer' };
 
 function poolOf(row: unknown): PoolRow {
   if (hasShape(row, POOL)) return row;

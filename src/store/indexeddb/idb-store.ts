@@ -20,6 +20,7 @@ import { readSegmentsFrom } from './idb-segments.ts';
 import { writerOf } from './idb-writer.ts';
 import type { FoundSegments } from './idb-segments.ts';
 import { HEAD_KEY, checkFormat, logRef } from '../schema.ts';
+import { hasIndexedDb } from '../../platform/indexeddb.ts';
 import { storageError } from './storage-error.ts';
 import type {
   Durability,
@@ -58,18 +59,6 @@ export async function openIdbStore(name: string, options: IdbStoreOptions = {}):
   const store = new IdbStore(name, database, options);
   await store.open(options.mustExist ?? false);
   return store;
-}
-
-/**
- * Whether this context has IndexedDB. Throws `NO_INDEXEDDB` when the getter `indexedDB` throws, as
- * in Firefox with site data blocked.
- */
-function hasIndexedDb(): boolean {
-  try {
-    return typeof globalThis.indexedDB === 'object' && globalThis.indexedDB !== null;
-  } catch (error) {
-    throw storageError(error);
-  }
 }
 
 /** A log's store over a connection to the database that has its object stores. */
@@ -119,6 +108,7 @@ export class IdbStore implements Store {
   }
 
   async read<const Refs extends readonly RowRef<unknown>[]>(refs: Refs): Promise<RowsOf<Refs>> {
+    if (refs.length === 0) return [] as unknown as RowsOf<Refs>; // a transaction needs a store
     const rows: unknown[] = [];
     await this.#transact(storesOf(refs), 'readonly', {}, (tx) => {
       refs.forEach((ref, i) => {
@@ -141,6 +131,7 @@ export class IdbStore implements Store {
   }
 
   async readSegments(requests: readonly SegmentsRequest[]): Promise<SegmentsRead[]> {
+    if (requests.length === 0) return [];
     const found = requests.map((): FoundSegments => ({
       head: undefined,
       segments: [],
@@ -166,15 +157,20 @@ export class IdbStore implements Store {
   ): Promise<Result> {
     let result: Result | undefined;
     const durability = options.durability ?? 'relaxed';
-    await this.#transact(storesOf(refs), 'readwrite', { durability }, (tx, fail) => {
+    // A transaction needs a store, and `decide` runs in the last answer of a read.
+    const read = refs.length > 0 ? refs : [logRef];
+    await this.#transact(storesOf(read), 'readwrite', { durability }, (tx, fail) => {
       const rows: unknown[] = [];
-      let left = refs.length;
-      refs.forEach((ref, i) => {
+      let left = read.length;
+      read.forEach((ref, i) => {
         onSuccess(this.#row(tx, ref), (row) => {
           rows[i] = row;
           if (--left > 0) return;
           try {
-            result = decide(rows as RowsOf<Refs>, writerOf(tx, this.#connection.prefix));
+            result = decide(
+              rows.slice(0, refs.length) as RowsOf<Refs>,
+              writerOf(tx, this.#connection.prefix),
+            );
             // Without an explicit `commit()` the transaction commits in a later turn of the event
             // loop, which a frozen or closing page does not get.
             tx.commit();

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { OffsetRow } from '../../../src/broker/rows/offset-row.ts';
+import type { OffsetCommit } from '../../../src/protocol/group.ts';
 import type { TopicInfo } from '../../../src/protocol/topic.ts';
 import { OFFSETS } from '../../../src/store/schema.ts';
 import { batch, errorOf } from '../../support/broker-fixture.ts';
@@ -246,5 +247,18 @@ describe('a topic that is deleted', () => {
     await fill(other, made, 0, 10);
     const b = await Member.join(one.broker, 'b');
     expect(await begins(b)).toEqual([0, 0]);
+  });
+});
+
+describe('a commit that a hung broker makes late', () => {
+  test('with the leaving of an earlier life does not take later commits back', async () => {
+    const { one, other } = await tenRecords();
+    const a = await Member.join(one.broker, 'a');
+    const commit = (offset: number, sequence: number): OffsetCommit[] => [
+      { ...a.assignment(0), offset, sequence, metadata: '' },
+    ];
+    await other.broker.commitOffsets({ member: a.ref, offsets: commit(8, 2) });
+    await one.broker.leaveGroup({ member: a.ref, offsets: commit(3, 1) });
+    expect((await offsetsIn(one))[0]).toBe(8);
   });
 });

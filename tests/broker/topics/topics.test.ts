@@ -131,6 +131,28 @@ describe.each(STORES)('over %s', (storage, open) => {
     });
   });
 
+  test('calls that name a topic twice build on what they did before', async () => {
+    const config = { retention: { ms: 5, bytes: null } };
+    await shop.broker.createTopics([{ name: 'a' }]);
+    const specs = [
+      { name: 'a', version: 5, partitions: 3 },
+      { name: 'a', version: 4, partitions: 7 },
+    ];
+    const made = await shop.broker.createTopics(specs);
+    expect(made.map(({ version, partitions }) => [version, partitions])).toEqual([
+      [5, 3],
+      [5, 3],
+    ]);
+    const grown = [4, 6].map((partitions) => ({ name: 'a', partitions }));
+    await shop.broker.createPartitions(grown);
+    await expectTaken(6);
+    const [, altered] = await shop.broker.alterTopics([
+      { name: 'a', config },
+      { name: 'a', config: { maxRecordBytes: 9 } },
+    ]);
+    expect(altered!.config).toMatchObject({ ...config, maxRecordBytes: 9 });
+  });
+
   describe('deleteTopics', () => {
     test('gives the stores back, and the data is gone', async () => {
       const old = await shop.create('orders', 2);

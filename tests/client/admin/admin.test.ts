@@ -155,9 +155,7 @@ describe('createPartitions', () => {
       code: 'UNKNOWN_TOPIC',
     });
   });
-});
 
-describe('createPartitions', () => {
   test('of several topics, all or none', async () => {
     const log = await logWith('a', orders);
     const counts = async (): Promise<number[]> =>

@@ -164,3 +164,12 @@ test('the same record in a typed and in a plain consumer', async () => {
     value: { qty: 1 },
   });
 });
+
+test('return() settles a next() that waits while nothing is fetched', async () => {
+  const log = await logWith();
+  const messages = log.consumer({ topics: ['nowhere'] })[Symbol.asyncIterator]();
+  const next = messages.next();
+  await settle();
+  await messages.return!();
+  expect(await next).toEqual({ done: true, value: undefined });
+});

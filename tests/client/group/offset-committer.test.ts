@@ -358,3 +358,44 @@ test('a place beyond the end that somebody sought is not reported: the next fetc
   await committing.answer();
   expect(committing.calls).toEqual([['0:78'], ['0:1']]);
 });
+
+test('flush waits for its own partitions, and not until every partition is quiet', async () => {
+  const it = new Committing('processed');
+  const [busy, idle] = [it.progress(0), it.progress(1)];
+  process(busy, 1);
+  await settle();
+  let isFlushed = false;
+  void it.committer.flush([idle]).then(() => (isFlushed = true));
+  process(busy, 2); // goes into the next commit, which is in flight from then on
+  await it.answer();
+  expect(it.calls).toEqual([['0:1'], ['0:2']]);
+  expect(isFlushed).toBe(true);
+});
+
+test('flush waits for commits of the application that come while it runs', async () => {
+  const it = new Committing('processed');
+  const progress = it.progress();
+  process(progress, 1);
+  await settle();
+  let isFlushed = false;
+  void it.committer.flush([progress]).then(() => (isFlushed = true));
+  void it.committer.commitExactly(progress, 1, 'mine');
+  await it.answer();
+  expect(isFlushed).toBe(false);
+  await it.answer();
+  expect(isFlushed).toBe(true);
+});
+
+test('everyMs: progress during a commit waits for the next time', async () => {
+  const it = new Committing({ everyMs: 500 });
+  const progress = it.progress();
+  process(progress, 1);
+  it.clock.advance(500);
+  await settle();
+  process(progress, 2);
+  await it.answer();
+  expect(it.calls).toEqual([['0:1']]);
+  it.clock.advance(500);
+  await it.answer();
+  expect(it.calls).toEqual([['0:1'], ['0:2']]);
+});

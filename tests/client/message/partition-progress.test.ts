@@ -361,3 +361,13 @@ describe('isFirst', () => {
     expect(await isSettled(first)).toBe(true);
   });
 });
+
+test('commits of a later assignment in the same epochs have higher numbers', () => {
+  const assign = (): PartitionProgress => {
+    const member = { groupId: 'g', instance: 'i', memberId: 'a', memberEpoch: 1 };
+    const assignment = { topicId: 'id', partition: 0, assignmentEpoch: 1 };
+    return new PartitionProgress(member, assignment, 0, {} as Committer);
+  };
+  const [before, after] = [assign().nextCommit(5), assign().nextCommit(1)];
+  expect(after.sequence).toBeGreaterThan(before.sequence!);
+});

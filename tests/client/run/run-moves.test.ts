@@ -307,6 +307,18 @@ describe('while it runs', () => {
     await next.end('a:1', 'b:0');
   });
 
+  test('close ends a run that has failed while a handler hangs', async () => {
+    const { log } = await logOf('a:0', 'b:0');
+    const consumer = log.consumer(asMember);
+    const failure = new Error('mine');
+    const hands = handOut(consumer, { concurrency: 2, onError: 'stop' });
+    await hands.get('a:0');
+    await hands.fail('b:0', failure);
+    await settle();
+    await consumer.close();
+    await expect(hands.over).rejects.toBe(failure);
+  });
+
   test('another run, loop or batch is refused, and the first goes on', async () => {
     const { log } = await logOf('a:0', 'a:1');
     const consumer = log.consumer(asMember);
