@@ -1,57 +1,50 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { chromium } from 'playwright';
 import type { Browser, BrowserContext, Page } from 'playwright';
-import { BROWSER_ARGS, findBrowser } from './find-browser.mjs';
+import type { RunningBrowser, StartOptions } from '../engines/engine.ts';
+import { selectedEngine } from '../engines/engines.ts';
 
 /** A browser with a profile on disk, so that IndexedDB is on disk too. */
 export interface Profile {
+  readonly folder: string;
   /** Starts the browser on the profile, or again after `quit`. */
-  start(): Promise<BrowserContext>;
+  start(options?: StartOptions): Promise<BrowserContext>;
   quit(): Promise<void>;
   /** Kills the browser's processes, as a crash would. */
   kill(): Promise<void>;
+  /** Crashes the process of one tab. */
+  crash(page: Page): Promise<void>;
   /** Quits, and deletes the profile. */
   remove(): Promise<void>;
 }
 
 /** Starts a browser whose contexts keep their data in memory. */
 export async function startBrowser(): Promise<Browser> {
-  const executablePath = await findBrowser();
-  return chromium.launch({
-    args: BROWSER_ARGS,
-    ...(executablePath !== undefined && { executablePath }),
-  });
+  return (await selectedEngine()).startWithoutProfile();
 }
 
-export async function newProfile(): Promise<Profile> {
-  const folder = await mkdtemp(join(tmpdir(), 'tablog-profile-'));
-  const executablePath = await findBrowser();
-  let context: BrowserContext | undefined;
+/** A new profile of the engine that is tested. `parent`: the folder that it lies in. */
+export async function newProfile(parent: string = tmpdir()): Promise<Profile> {
+  const engine = await selectedEngine();
+  const folder = await mkdtemp(join(parent, 'tablog-profile-'));
+  let running: RunningBrowser | undefined;
   const quit = async (): Promise<void> => {
-    await context?.close();
-    context = undefined;
+    await running?.close();
+    running = undefined;
   };
   return {
-    async start() {
-      context = await chromium.launchPersistentContext(folder, {
-        args: BROWSER_ARGS,
-        ...(executablePath !== undefined && { executablePath }),
-      });
-      return context;
+    folder,
+    async start(options) {
+      running = await engine.start(folder, options);
+      return running.context;
     },
     quit,
     async kill() {
-      const killed = context!;
-      const closed = new Promise((resolve) => killed.once('close', resolve));
-      const session = await killed.browser()!.newBrowserCDPSession();
-      const { processInfo } = await session.send('SystemInfo.getProcessInfo');
-      for (const { id } of processInfo) process.kill(id, 'SIGKILL');
-      await closed;
-      context = undefined;
-      await rm(join(folder, 'SingletonLock'), { force: true });
+      await running!.kill();
+      running = undefined;
     },
+    crash: (page) => running!.crash(page),
     async remove() {
       await quit();
       await rm(folder, { recursive: true, force: true });

@@ -1,0 +1,74 @@
+import { execFile } from 'node:child_process';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { chromium } from 'playwright';
+import type { BrowserContext, LaunchOptions, Page } from 'playwright';
+import { BROWSER_ARGS, lookForBrowser } from '../support/find-browser.mjs';
+import type { Engine, EngineName, RunningBrowser } from './engine.ts';
+import { killAll } from './processes.ts';
+
+const run = promisify(execFile);
+
+/** The backend of IndexedDB that Chrome moves to. */
+const SQLITE = '--enable-features=IdbSqliteBackingStore';
+
+export async function findChromium(name: EngineName): Promise<Engine | undefined> {
+  const executablePath = await lookForBrowser();
+  if (executablePath === undefined) return undefined;
+  const { stdout } = await run(executablePath, ['--version']);
+  const isSqlite = name === 'chromium-sqlite';
+  const launch: LaunchOptions = {
+    executablePath,
+    args: isSqlite ? [...BROWSER_ARGS, SQLITE] : BROWSER_ARGS,
+  };
+  const [, browser = 'Chromium', version = ''] = /(Chrom\w+)\D+([\d.]+)/.exec(stdout) ?? [];
+  return {
+    name,
+    version: `${browser} ${version}, ${isSqlite ? 'SQLite' : 'LevelDB'}`,
+    launch,
+    lacks: {},
+    start: (profile, { isPrivate = false } = {}) =>
+      isPrivate ? startPrivate(launch) : start(launch, profile),
+    startWithoutProfile: () => chromium.launch(launch),
+  };
+}
+
+async function start(launch: LaunchOptions, profile: string): Promise<RunningBrowser> {
+  const context = await chromium.launchPersistentContext(profile, launch);
+  return running(context, () => context.close(), profile);
+}
+
+/** A context without a profile is what an incognito window is. */
+async function startPrivate(launch: LaunchOptions): Promise<RunningBrowser> {
+  const browser = await chromium.launch(launch);
+  return running(await browser.newContext(), () => browser.close());
+}
+
+function running(
+  context: BrowserContext,
+  close: () => Promise<void>,
+  profile?: string,
+): RunningBrowser {
+  return {
+    context,
+    close,
+    async kill() {
+      const closed = new Promise((resolve) => context.once('close', resolve));
+      const session = await context.browser()!.newBrowserCDPSession();
+      const { processInfo } = await session.send('SystemInfo.getProcessInfo');
+      killAll(processInfo.map(({ id }) => id));
+      await closed;
+      if (profile !== undefined) await rm(join(profile, 'SingletonLock'), { force: true });
+    },
+    crash,
+  };
+}
+
+async function crash(page: Page): Promise<void> {
+  const session = await page.context().newCDPSession(page);
+  const crashed = new Promise((resolve) => page.once('crash', resolve));
+  // The command has no answer, as the page that would answer is gone.
+  session.send('Page.crash').catch(() => {});
+  await crashed;
+}
