@@ -1,23 +1,28 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import vue from '@vitejs/plugin-vue';
-import { playwright } from '@vitest/browser-playwright';
-import { rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
-import { BROWSER_ARGS, lookForBrowser } from './support/find-browser.mjs';
+import { browserName, browserProvider } from './engines/browser-provider.ts';
+import { selectedEngine } from './engines/engines.ts';
+import { lookForBrowser } from './support/find-browser.mjs';
 
 const executablePath = await lookForBrowser();
 // Tests that drive a browser of their own look here first: one look serves them all.
 if (executablePath !== undefined) process.env['TABLOG_BROWSER'] = executablePath;
+const engine = await selectedEngine();
 
 /** On disk, as users' databases are: a context without a profile has them in memory. */
 const profile = join(tmpdir(), `tablog-profile-${process.pid}`);
+mkdirSync(profile, { recursive: true });
 process.once('exit', () => rmSync(profile, { recursive: true, force: true }));
 
 const BROWSER_TESTS = 'tests/**/*.browser.test.{ts,tsx}';
 const END_TO_END_TESTS = ['tests/e2e/**/*.test.ts', 'tests/package/**/*.test.ts'];
+/** The fault matrix. `npm run matrix` runs it in every engine. */
+const MATRIX = 'tests/matrix/matrix.test.ts';
 /** Tests that hold a real deadline against the clock. */
 const TIMED_TESTS = ['memory-topics', 'worker-faults'].map((name) => `tests/e2e/${name}.test.ts`);
 
@@ -33,7 +38,7 @@ export default defineConfig({
           name: 'unit',
           environment: 'node',
           include: ['tests/**/*.test.ts'],
-          exclude: [BROWSER_TESTS, ...END_TO_END_TESTS],
+          exclude: [BROWSER_TESTS, ...END_TO_END_TESTS, MATRIX],
           // Properties take seconds, and more on a busy machine.
           testTimeout: 30_000,
           maxWorkers: '100%', // by default one core is left alone, which of two is half
@@ -63,11 +68,8 @@ export default defineConfig({
             enabled: true,
             headless: true,
             screenshotFailures: false,
-            provider: playwright({
-              persistentContext: profile,
-              launchOptions: { args: BROWSER_ARGS, ...(executablePath && { executablePath }) },
-            }),
-            instances: [{ browser: 'chromium' }],
+            provider: browserProvider(engine, profile),
+            instances: [{ browser: browserName(engine) }],
           },
         },
       },
@@ -96,6 +98,17 @@ export default defineConfig({
           maxWorkers: 1,
           // After the others: what has time limits wants the machine for itself.
           sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'matrix',
+          environment: 'node',
+          include: [MATRIX],
+          hookTimeout: 120_000,
+          maxWorkers: 1,
+          sequence: { groupOrder: 3 },
         },
       },
       {

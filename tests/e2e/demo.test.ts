@@ -4,7 +4,9 @@ import { serveBuild } from '../support/page-server.ts';
 import type { PageServer } from '../support/page-server.ts';
 import { DemoTab, openDemo, until } from './demo-page.ts';
 import type { Demo } from './demo-page.ts';
-import { useContext } from './fixture.ts';
+import { needs, useContext } from './fixture.ts';
+
+needs('locators');
 
 let server: PageServer;
 const browser = useContext();

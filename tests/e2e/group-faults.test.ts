@@ -80,7 +80,7 @@ describe.each(HOSTS)('a group whose browser is killed, with $name', ({ deleteSha
     await browser.profile.kill();
 
     browser.context = await browser.profile.start();
-    const after = new Tabs(browser.context, used.page.server.url);
+    const after = new Tabs(browser, used.page.server.url);
     await after.start(deleteSharedWorker);
     await until(async () => expect((await after.describe()).state).toBe('empty'));
     const { partitions } = await after.describe();

@@ -1,8 +1,10 @@
-import type { BrowserContext, CDPSession, Page } from 'playwright';
+import type { BrowserContext, Page } from 'playwright';
 import { afterEach, beforeEach, expect, vi } from 'vitest';
 import type { HistoryEvent } from '../checker/history.ts';
 import { PROTOCOL_VERSION } from '../../src/protocol/broker.ts';
 import { newTab } from '../support/browser.ts';
+import type { Profile } from '../support/browser.ts';
+import { injectFault } from '../support/worker-faults.ts';
 import { useBrowser, usePage } from './fixture.ts';
 import type { MemberOptions, Told } from './page/group-member.ts';
 
@@ -64,10 +66,7 @@ export class Tab {
 
   async crash(): Promise<void> {
     this.#tabs.forget(this);
-    const session = await this.page.context().newCDPSession(this.page);
-    const crashed = new Promise((resolve) => this.page.once('crash', resolve));
-    session.send('Page.crash').catch(() => {}); // it never answers
-    await crashed;
+    await this.#tabs.profile.crash(this.page);
   }
 
   async reload(): Promise<void> {
@@ -107,6 +106,7 @@ export class Tab {
 export class Tabs {
   /** Everything, as it happened. */
   readonly told: Event[] = [];
+  readonly profile: Profile;
   readonly context: BrowserContext;
   readonly #url: string;
   readonly #tabs = new Set<Tab>();
@@ -119,7 +119,8 @@ export class Tabs {
   #keeper: Tab | undefined;
   #sending: Promise<void> | undefined;
 
-  constructor(context: BrowserContext, url: string) {
+  constructor({ profile, context }: ReturnType<typeof useBrowser>, url: string) {
+    this.profile = profile;
     this.context = context;
     this.#url = url;
   }
@@ -307,7 +308,7 @@ export class Tabs {
   /** Finds out which process runs which tab; to be called before a page is kept busy. */
   async findProcesses(): Promise<void> {
     for (const tab of this.#tabs) {
-      if (!this.#pids.has(tab)) this.#pids.set(tab, await pidOf(tab.page));
+      if (!this.#pids.has(tab)) this.#pids.set(tab, await this.profile.processOf(tab.page));
     }
   }
 
@@ -338,34 +339,12 @@ export class Tabs {
 
   /** Kills the shared worker; the tabs live. */
   async killSharedWorker(): Promise<void> {
-    await this.#withSharedWorker((session, targetId) =>
-      session.send('Target.closeTarget', { targetId }),
-    );
+    await this.keeper.page.evaluate(injectFault, 'close' as const);
   }
 
   /** Has the shared worker do nothing any more, without an end. */
   async hangSharedWorker(): Promise<void> {
-    await this.#withSharedWorker(async (session, targetId) => {
-      const { sessionId } = await session.send('Target.attachToTarget', { targetId });
-      const params = { expression: 'for (;;) {}' };
-      const message = JSON.stringify({ id: 1, method: 'Runtime.evaluate', params });
-      await session.send('Target.sendMessageToTarget', { sessionId, message }); // unanswered
-    });
-  }
-
-  async #withSharedWorker(
-    act: (session: CDPSession, targetId: string) => Promise<unknown>,
-  ): Promise<void> {
-    const session = await this.context.browser()!.newBrowserCDPSession();
-    // One that was killed just before may not be there again yet.
-    const targetId = await until(async () => {
-      const { targetInfos } = await session.send('Target.getTargets');
-      const workers = targetInfos.filter(({ type }) => type === 'shared_worker');
-      expect(workers).toHaveLength(1);
-      return workers[0]!.targetId;
-    });
-    await act(session, targetId);
-    await session.detach();
+    await this.keeper.page.evaluate(injectFault, 'hang' as const);
   }
 }
 
@@ -379,7 +358,7 @@ export function useTabs(deleteSharedWorker: boolean): {
   const browser = useBrowser();
   const used = { page, browser } as { tabs: Tabs; page: typeof page; browser: typeof browser };
   beforeEach(async () => {
-    used.tabs = new Tabs(browser.context, page.server.url);
+    used.tabs = new Tabs(browser, page.server.url);
     await used.tabs.start(deleteSharedWorker);
   });
   afterEach(() => used.tabs.resumeAll());
@@ -420,33 +399,6 @@ function checkDeliveries(told: readonly Event[], ends: readonly number[]): void 
 
 async function describeBilling() {
   return (await window.api.mustGetLog().admin.describeGroups(['billing']))[0];
-}
-
-/** The process that runs a tab. Chromium keeps a spare one, so the newest need not be it. */
-async function pidOf(page: Page): Promise<number> {
-  const session = await page.context().newCDPSession(page);
-  const pids = new Set<number>();
-  session.on('Tracing.dataCollected', ({ value }) => {
-    for (const entry of value as unknown as TraceEvent[]) {
-      if (entry.name !== 'TracingStartedInBrowser') continue;
-      for (const { processId } of entry.args.data.frames) pids.add(processId);
-    }
-  });
-  const complete = new Promise((resolve) => session.once('Tracing.tracingComplete', resolve));
-  await session.send('Tracing.start', {
-    transferMode: 'ReportEvents',
-    traceConfig: { includedCategories: ['disabled-by-default-devtools.timeline'] },
-  });
-  await session.send('Tracing.end');
-  await complete;
-  await session.detach();
-  expect(pids.size).toBe(1);
-  return [...pids][0]!;
-}
-
-interface TraceEvent {
-  readonly name: string;
-  readonly args: { readonly data: { readonly frames: readonly { readonly processId: number }[] } };
 }
 
 /** Whether a transaction over the whole database gets its turn within `ms`. */

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { Page } from 'playwright';
 import { newTab } from '../support/browser.ts';
-import { until } from './group-tabs.ts';
+import { injectFault } from '../support/worker-faults.ts';
 import { useBrowser, usePage } from './fixture.ts';
 
 const KILLS = 100;
@@ -23,18 +23,9 @@ it(
       await tab.evaluate(openProducer, [name, PARTITIONS] as const);
       tabs.push(tab);
     }
-    const session = await browser.context.browser()!.newBrowserCDPSession();
-    const killWorker = async (): Promise<void> => {
-      const targetId = await until(async () => {
-        const { targetInfos } = await session.send('Target.getTargets');
-        const worker = targetInfos.find(({ type }) => type === 'shared_worker');
-        expect(worker).toBeDefined();
-        return worker!.targetId;
-      });
-      await session.send('Target.closeTarget', { targetId });
-    };
     for (let kills = 0; kills < KILLS; kills++) {
-      await Promise.all([...tabs.map((tab) => send(tab)), killWorker()]);
+      const kill = tabs[0]!.evaluate(injectFault, 'close' as const);
+      await Promise.all([...tabs.map((tab) => send(tab)), kill]);
     }
     const resent = await Promise.all(tabs.map((tab) => tab.evaluate(() => document.title)));
     const [reader] = tabs;

@@ -1,7 +1,9 @@
 import type { Frame } from 'playwright';
 import { expect, it } from 'vitest';
-import { useContext, usePage } from './fixture.ts';
+import { needs, useContext, usePage } from './fixture.ts';
 import { ALL_USED } from './use-log.ts';
+
+needs('routes', 'locators');
 
 const page = usePage();
 const browser = useContext();

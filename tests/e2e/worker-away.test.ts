@@ -1,5 +1,6 @@
 import { afterEach, expect, it } from 'vitest';
 import { newTab } from '../support/browser.ts';
+import { injectFault } from '../support/worker-faults.ts';
 import { useBrowser, usePage } from './fixture.ts';
 import { until } from './group-tabs.ts';
 
@@ -31,10 +32,7 @@ it('a worker that dies while its file cannot be had is outlived by producer and 
     asked++;
     response.writeHead(503).end();
   });
-  const session = await browser.context.browser()!.newBrowserCDPSession();
-  const { targetInfos } = await session.send('Target.getTargets');
-  const worker = targetInfos.find(({ type }) => type === 'shared_worker')!;
-  await session.send('Target.closeTarget', { targetId: worker.targetId });
+  await tab.evaluate(injectFault, 'close' as const);
   const sent = tab.evaluate(async () => {
     const { producer } = window as unknown as { producer: ReturnType<typeof sender> };
     return Promise.all(['1', '2', '3'].map((value) => producer.send('events', { value })));

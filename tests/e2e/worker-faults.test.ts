@@ -1,6 +1,7 @@
-import type { CDPSession, Page } from 'playwright';
+import type { Page } from 'playwright';
 import { afterEach, describe, expect, it } from 'vitest';
 import { newTab } from '../support/browser.ts';
+import { injectFault } from '../support/worker-faults.ts';
 import { useBrowser, usePage } from './fixture.ts';
 
 const WORKER_FILE = /tablog-worker-.*\.js$/;
@@ -23,15 +24,6 @@ function openError(
       ),
     kind,
   );
-}
-
-async function sharedWorkers(session: CDPSession): Promise<string[]> {
-  const { targetInfos } = await session.send('Target.getTargets');
-  return targetInfos.filter(({ type }) => type === 'shared_worker').map(({ targetId }) => targetId);
-}
-
-async function browserSession(): Promise<CDPSession> {
-  return browser.context.browser()!.newBrowserCDPSession();
 }
 
 describe('a worker that cannot start', () => {
@@ -89,9 +81,6 @@ describe('a worker that dies', () => {
       await tab.evaluate(() => window.api.open('shop', 'default'));
       await tab.evaluate(() => window.api.listen());
     }
-    const session = await browserSession();
-    const [worker] = await sharedWorkers(session);
-    expect(worker).toBeDefined();
 
     // B reads on, across the death; A sends all the while.
     const reading = b.evaluate(async () => {
@@ -128,7 +117,7 @@ describe('a worker that dies', () => {
       return { acked, failed };
     });
     await a.waitForFunction('document.title === "kill"');
-    await session.send('Target.closeTarget', { targetId: worker! });
+    await a.evaluate(injectFault, 'close' as const);
 
     const { acked, failed } = await sending;
     const seen = await reading;
@@ -146,15 +135,7 @@ describe('a worker that dies', () => {
   it('that hangs is left for another: calls settle within 10 s, and the next one works', async () => {
     const tab = await newTab(browser.context, page.server.url);
     await tab.evaluate(() => window.api.open('shop', 'default'));
-    const session = await browserSession();
-    const [worker] = await sharedWorkers(session);
-    const { sessionId } = await session.send('Target.attachToTarget', { targetId: worker! });
-    // Fire and forget: a worker that hangs does not answer.
-    const message = { id: 1, method: 'Runtime.evaluate', params: { expression: 'for (;;) {}' } };
-    await session.send('Target.sendMessageToTarget', {
-      sessionId,
-      message: JSON.stringify(message),
-    });
+    await tab.evaluate(injectFault, 'hang' as const);
 
     const settled = await tab.evaluate(async () => {
       const started = performance.now();

@@ -2,13 +2,15 @@ import type { OutgoingHttpHeaders } from 'node:http';
 import type { Page } from 'playwright';
 import { afterEach, describe, expect, it } from 'vitest';
 import { newTab } from '../support/browser.ts';
-import { useContext, usePage } from './fixture.ts';
+import { needs, useContext, usePage } from './fixture.ts';
 
 /** Why the worker's file cannot be had: what an app's author is told, and what to do about it. */
 
 const FILE = /\/own-worker\.js$/;
 const PAGE = /^\/(index\.html)?$/;
 const SCRIPT = { 'content-type': 'text/javascript' };
+
+needs('routes');
 
 const page = usePage();
 const browser = useContext();

@@ -50,18 +50,24 @@ function running(
   close: () => Promise<void>,
   profile?: string,
 ): RunningBrowser {
+  const processes = async (): Promise<readonly number[]> => {
+    const session = await context.browser()!.newBrowserCDPSession();
+    const { processInfo } = await session.send('SystemInfo.getProcessInfo');
+    await session.detach();
+    return processInfo.map(({ id }) => id);
+  };
   return {
     context,
     close,
+    processes,
     async kill() {
       const closed = new Promise((resolve) => context.once('close', resolve));
-      const session = await context.browser()!.newBrowserCDPSession();
-      const { processInfo } = await session.send('SystemInfo.getProcessInfo');
-      killAll(processInfo.map(({ id }) => id));
+      killAll(await processes());
       await closed;
       if (profile !== undefined) await rm(join(profile, 'SingletonLock'), { force: true });
     },
     crash,
+    processOf,
   };
 }
 
@@ -71,4 +77,32 @@ async function crash(page: Page): Promise<void> {
   // The command has no answer, as the page that would answer is gone.
   session.send('Page.crash').catch(() => {});
   await crashed;
+}
+
+/** Chromium keeps a spare process, so the newest one need not be the page's. */
+async function processOf(page: Page): Promise<number> {
+  const session = await page.context().newCDPSession(page);
+  const pids = new Set<number>();
+  session.on('Tracing.dataCollected', ({ value }) => {
+    for (const entry of value as unknown as TraceEvent[]) {
+      if (entry.name !== 'TracingStartedInBrowser') continue;
+      for (const { processId } of entry.args.data.frames) pids.add(processId);
+    }
+  });
+  const complete = new Promise((resolve) => session.once('Tracing.tracingComplete', resolve));
+  await session.send('Tracing.start', {
+    transferMode: 'ReportEvents',
+    traceConfig: { includedCategories: ['disabled-by-default-devtools.timeline'] },
+  });
+  await session.send('Tracing.end');
+  await complete;
+  await session.detach();
+  const [pid] = pids;
+  if (pids.size !== 1) throw new Error(`a page of ${pids.size} processes`);
+  return pid!;
+}
+
+interface TraceEvent {
+  readonly name: string;
+  readonly args: { readonly data: { readonly frames: readonly { readonly processId: number }[] } };
 }

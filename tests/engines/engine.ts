@@ -10,8 +10,10 @@ export type EngineName = 'chromium' | 'chromium-sqlite' | 'firefox' | 'webkit';
 export type Ability =
   /** Chrome's DevTools protocol: kills a SharedWorker, sets a quota, freezes, throttles. */
   | 'cdp'
-  /** Crashes the process of one tab, and of no other tab. */
+  /** Crashes or suspends the process of one tab, and of no other tab. */
   | 'crash'
+  /** Kills the whole browser. */
+  | 'kill'
   /** Answers the page's requests itself, and sees them. */
   | 'routes'
   /** Cuts the page off the network. */
@@ -32,10 +34,14 @@ export interface StartOptions {
 export interface RunningBrowser {
   readonly context: BrowserContext;
   close(): Promise<void>;
+  /** The ids of the browser's processes. */
+  processes(): Promise<readonly number[]>;
   /** Kills the browser's processes, as a crash would. */
   kill(): Promise<void>;
-  /** Crashes the process of a page, which must be one of `context`'s. */
+  /** Crashes the process of a page. Resolves when the page is gone. */
   crash(page: Page): Promise<void>;
+  /** The id of the process that runs a page. Pages may share one. */
+  processOf(page: Page): Promise<number>;
 }
 
 export interface Engine {

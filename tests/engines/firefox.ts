@@ -62,12 +62,14 @@ async function start(
   });
   const pid = async (): Promise<number> =>
     Number(await readFile(join(profile, 'browser.pid'), 'utf8'));
+  const processes = async (): Promise<readonly number[]> => processTree(await pid());
   return {
     context,
+    processes,
     close: () => context.close(),
     async kill() {
       const closed = new Promise((resolve) => context.once('close', resolve));
-      killAll(await processTree(await pid()));
+      killAll(await processes());
       await closed;
     },
     async crash(page: Page) {
@@ -75,6 +77,7 @@ async function start(
       killAll([await processOf(page, await pid())]);
       await crashed;
     },
+    processOf: async (page) => processOf(page, await pid()),
   };
 }
 

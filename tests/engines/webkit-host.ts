@@ -85,6 +85,10 @@ export class WebKitHost {
     return host;
   }
 
+  get pid(): number {
+    return this.#child.pid!;
+  }
+
   call<T>(name: string, args: Readonly<Record<string, unknown>> = {}): Promise<T> {
     const id = ++this.#lastCall;
     return new Promise<T>((resolve, reject) => {

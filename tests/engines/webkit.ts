@@ -5,6 +5,8 @@ import { promisify } from 'node:util';
 import { webkit } from 'playwright';
 import type { Browser, BrowserContext } from 'playwright';
 import type { Engine, RunningBrowser, StartOptions } from './engine.ts';
+import { processOf } from './page-process.ts';
+import { processTree } from './processes.ts';
 import { PYTHON, WebKitHost } from './webkit-host.ts';
 import { gtkContext, tabOf } from './webkit-pages.ts';
 
@@ -21,23 +23,26 @@ const OWN: Engine = {
   launch: {},
   lacks: {
     cdp: 'WebKit has no DevTools protocol of Chrome',
-    crash: 'Playwright tells no process of a page of WebKit',
+    crash: 'Playwright tells no process of its WebKit',
+    kill: 'Playwright tells no process of its WebKit',
   },
   async start(profile) {
     const context = await webkit.launchPersistentContext(profile);
     return {
       context,
       close: () => context.close(),
-      async kill() {
-        throw new Error('Playwright tells no process of its WebKit');
-      },
-      async crash() {
-        throw new Error('Playwright tells no process of a page of WebKit');
-      },
+      processes: refuse,
+      kill: refuse,
+      crash: refuse,
+      processOf: refuse,
     };
   },
   startWithoutProfile: () => webkit.launch(),
 };
+
+async function refuse(): Promise<never> {
+  throw new Error('Playwright tells no process of its WebKit');
+}
 
 async function findGtk(): Promise<Engine | undefined> {
   if (!existsSync(PYTHON)) return undefined;
@@ -74,8 +79,14 @@ async function start(profile: string, options: StartOptions = {}): Promise<Runni
   return {
     context,
     close: () => host.quit(),
+    processes: () => processTree(host.pid),
     kill: () => host.kill(),
-    crash: (page) => host.call('crash', { tab: tabOf(page) }),
+    async crash(page) {
+      const crashed = new Promise((resolve) => page.once('crash', resolve));
+      await host.call('crash', { tab: tabOf(page) });
+      await crashed;
+    },
+    processOf: (page) => processOf(page, host.pid),
   };
 }
 

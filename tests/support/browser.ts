@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser, BrowserContext, Page } from 'playwright';
 import type { RunningBrowser, StartOptions } from '../engines/engine.ts';
+import { killAll } from '../engines/processes.ts';
 import { selectedEngine } from '../engines/engines.ts';
 
 /** A browser with a profile on disk, so that IndexedDB is on disk too. */
@@ -15,6 +16,10 @@ export interface Profile {
   kill(): Promise<void>;
   /** Crashes the process of one tab. */
   crash(page: Page): Promise<void>;
+  /** The id of the process that runs a tab. */
+  processOf(page: Page): Promise<number>;
+  /** Stops all of the browser's processes while `work` runs, as a machine that sleeps does. */
+  suspend(work: () => Promise<unknown>): Promise<void>;
   /** Quits, and deletes the profile. */
   remove(): Promise<void>;
 }
@@ -45,6 +50,16 @@ export async function newProfile(parent: string = tmpdir()): Promise<Profile> {
       running = undefined;
     },
     crash: (page) => running!.crash(page),
+    processOf: (page) => running!.processOf(page),
+    async suspend(work) {
+      const pids = await running!.processes();
+      killAll(pids, 'SIGSTOP');
+      try {
+        await work();
+      } finally {
+        killAll(pids, 'SIGCONT');
+      }
+    },
     async remove() {
       await quit();
       await rm(folder, { recursive: true, force: true });

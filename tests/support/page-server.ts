@@ -3,7 +3,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { build } from 'vite';
+import { FAULT_HOOK } from './worker-faults.ts';
 import type { InlineConfig, Rolldown } from 'vite';
+
+const WORKER_FILE = /tablog-worker.*\.js$/;
 
 const TYPES: Readonly<Record<string, string>> = {
   css: 'text/css',
@@ -52,7 +55,8 @@ export async function serveBuild(config: InlineConfig): Promise<PageServer> {
 async function serveFiles(output: readonly BuiltFile[]): Promise<PageServer> {
   const files = new Map<string, string | Uint8Array>();
   for (const file of output) {
-    files.set(`/${file.fileName}`, file.type === 'chunk' ? file.code : file.source);
+    const body = file.type === 'chunk' ? file.code : file.source;
+    files.set(`/${file.fileName}`, WORKER_FILE.test(file.fileName) ? withHook(body) : body);
   }
   const overrides = new Map<string, { path: RegExp; answer: (response: ServerResponse) => void }>();
   const server = createServer((request: IncomingMessage, response: ServerResponse) => {
@@ -127,4 +131,8 @@ async function built(config: InlineConfig): Promise<BuiltFile[]> {
     if (!('output' in result)) throw new Error('the build watches instead of building');
     return result.output;
   });
+}
+
+function withHook(code: string | Uint8Array): string {
+  return Buffer.from(code).toString() + FAULT_HOOK;
 }

@@ -1,0 +1,74 @@
+import { appendFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Random } from '../checker/random.ts';
+import { lackOf, selectedEngine } from '../engines/engines.ts';
+import { newProfile } from '../support/browser.ts';
+import { servePage } from '../support/page-server.ts';
+import type { PageServer } from '../support/page-server.ts';
+import { oneSeed } from '../support/seeds.ts';
+import { ROWS } from './rows.ts';
+import { Run } from './run.ts';
+import type { RunReport } from './run-report.ts';
+
+/** How often each row is run with each host. */
+const RUNS = Number(process.env['TABLOG_MATRIX_RUNS'] ?? 1);
+
+/** The rows and hosts whose names contain it. */
+const ONLY = process.env['TABLOG_MATRIX_ROWS'] ?? '';
+
+/** A file that gets a line of JSON for each run. */
+const REPORT = process.env['TABLOG_MATRIX_REPORT'];
+
+/** How many tabs send and copy. */
+const TABS = 3;
+
+const LIMIT = { timeout: 240_000 };
+
+const seed = oneSeed();
+const seeds = Array.from({ length: RUNS }, (_, i) => (seed + i) >>> 0);
+let server: PageServer;
+
+beforeAll(async () => {
+  server = await servePage(new URL('./page', import.meta.url).pathname);
+  server.override(/elsewhere\.html$/, (response) => {
+    response.writeHead(200, { 'content-type': 'text/html' }).end('<title>elsewhere</title>');
+  });
+});
+afterAll(() => server.close());
+
+const cases = ROWS.flatMap((row) =>
+  row.hosts.map((host) => ({ row, host, name: `${row.fault} (${host})` })),
+).filter(({ name }) => name.includes(ONLY));
+
+describe.each(cases)('$name', ({ row, host }) => {
+  it.for(seeds)('loses and doubles nothing: seed %d', LIMIT, async (each, { skip }) => {
+    const engine = await selectedEngine();
+    const about = { engine: engine.name, version: engine.version, fault: row.fault, host };
+    const lack = lackOf(engine, row.needs ?? []);
+    if (lack !== undefined) {
+      report({ ...about, lack });
+      return skip(lack);
+    }
+    const profile = await newProfile();
+    const run = new Run({ profile, server, host, random: new Random(each) });
+    try {
+      await run.startBrowser();
+      await run.openActors(TABS);
+      await run.underWay();
+      await row.inject(run);
+      const verdict = await run.finish();
+      report({ ...about, seed: each, verdict, recoveries: run.recoveries, acked: run.acked });
+      expect(verdict.problems).toEqual([]);
+      expect(verdict).toMatchObject({ lost: 0, doubled: 0 });
+    } catch (error) {
+      report({ ...about, seed: each, failure: String(error) });
+      throw error;
+    } finally {
+      await profile.remove();
+    }
+  });
+});
+
+function report(line: RunReport): void {
+  if (REPORT !== undefined) appendFileSync(REPORT, `${JSON.stringify(line)}\n`);
+}

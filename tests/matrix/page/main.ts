@@ -1,0 +1,276 @@
+import { openLog, string, topic } from '../../../src/index.ts';
+import type { Consumer, Log, Producer } from '../../../src/index.ts';
+import { inline } from '../../../src/inline.ts';
+import type { Contents, Found, Told } from '../run-record.ts';
+
+/** What a tab does in a run: it sends orders, and copies orders as a member of a group. */
+
+export const PARTITIONS = 4;
+
+const orders = topic('orders', { value: string(), partitions: PARTITIONS });
+const copies = topic('copies', { value: string(), partitions: PARTITIONS });
+
+/** How long a call may take, in milliseconds. */
+const PATIENCE_MS = 10_000;
+
+/**
+ * The deadline of a batch: less than the patience, by a call's own deadline of 10 s that may come
+ * before it.
+ */
+const DELIVERY_MS = 9_000;
+
+/** The pause between two rounds of sends, in milliseconds. */
+const PACE_MS = 15;
+
+declare global {
+  interface Window {
+    /** The test's; it has heard when this resolves. */
+    told(tab: string, events: readonly Told[]): Promise<void>;
+    /** Kept, as a page that is terminated on purpose needs it. */
+    newestWorker?: Worker;
+  }
+}
+
+export interface ActorOptions {
+  readonly tab: string;
+  readonly host: 'shared' | 'dedicated' | 'inline';
+  readonly durability?: 'relaxed' | 'strict';
+  /** The bytes of a value, at most. Default: 300. */
+  readonly maxValueBytes?: number;
+}
+
+let tab = '';
+let log: Log | undefined;
+let isSending = false;
+let isCopying = false;
+let sending: Promise<void> = Promise.resolve();
+let copying: Promise<void> = Promise.resolve();
+let consumer: Consumer<typeof orders> | undefined;
+
+let untold: Told[] = [];
+let telling: Promise<void> | undefined;
+
+/** Tells the test what happened, in the order in which it happened. */
+function tell(event: Told): void {
+  untold.push(event);
+  telling ??= (async () => {
+    while (untold.length > 0) {
+      const events = untold;
+      untold = [];
+      await window.told(tab, events);
+    }
+    telling = undefined;
+  })();
+}
+
+/** The calls that have not settled, with the time that each has waited while the page ran. */
+const waiting = new Map<object, { readonly call: string; ms: number }>();
+
+/** Tells of a call that takes too long. Time in which the page did not run does not count. */
+async function watched<T>(call: string, promise: Promise<T>): Promise<T> {
+  const key = {};
+  waiting.set(key, { call, ms: 0 });
+  try {
+    return await promise;
+  } finally {
+    waiting.delete(key);
+  }
+}
+
+let lastTick = Date.now();
+setInterval(() => {
+  const now = Date.now();
+  const passed = Math.min(now - lastTick, 500);
+  lastTick = now;
+  for (const call of waiting.values()) {
+    const before = call.ms;
+    call.ms += passed;
+    if (before <= PATIENCE_MS + 1_000 && call.ms > PATIENCE_MS + 1_000) tell({ kind: 'late', call: call.call });
+  }
+}, 250);
+
+addEventListener('unhandledrejection', ({ reason }) => {
+  tell({ kind: 'unhandled', text: String(reason) });
+});
+
+const api = {
+  openLog,
+  inline,
+
+  /** Opens the log of this tab; resolves to the code of an error. */
+  async open(options: ActorOptions): Promise<string> {
+    ({ tab } = options);
+    const { host } = options;
+    try {
+      log = await watched(
+        'openLog',
+        openLog('shop', { host: host === 'inline' ? inline() : host }),
+      );
+      void listen(log);
+      await watched('createTopics', log.admin.createTopics([orders, copies]));
+      return 'opened';
+    } catch (error) {
+      return codeOf(error);
+    }
+  },
+
+  mustGetLog(): Log {
+    if (log === undefined) throw new Error('no log is open in this tab');
+    return log;
+  },
+
+  /** Sends until `stopSending`. `producer`: a name that no other producer of the run has. */
+  startSending(name: string, options: Pick<ActorOptions, 'durability' | 'maxValueBytes'> = {}): void {
+    isSending = true;
+    sending = send(name, options);
+  },
+
+  /** Resolves when every record that was sent is acked or refused. */
+  async stopSending(): Promise<void> {
+    isSending = false;
+    await sending;
+    await telling;
+  },
+
+  startCopying(): void {
+    isCopying = true;
+    copying = copy();
+  },
+
+  async stopCopying(): Promise<void> {
+    isCopying = false;
+    await consumer?.close();
+    await copying;
+    await telling;
+  },
+
+  isAtWork(): boolean {
+    return isSending;
+  },
+
+  /** Where the copiers are: the committed offset of each partition. */
+  async committed(): Promise<number[]> {
+    const found = await api.mustGetLog().admin.listGroupOffsets('copiers');
+    const offsets = Array.from({ length: PARTITIONS }, () => 0);
+    for (const { partition, offset } of found) offsets[partition] = offset;
+    return offsets;
+  },
+
+  /** The start and the end of each partition of a topic. */
+  async bounds(name: string): Promise<{ startOffset: number; endOffset: number }[]> {
+    const [described] = await api.mustGetLog().admin.describeTopics([name]);
+    return described!.partitions.map(({ startOffset, endOffset }) => ({ startOffset, endOffset }));
+  },
+
+  /** Everything that a topic has. */
+  async read(name: 'orders' | 'copies'): Promise<Contents[]> {
+    const which = name === 'orders' ? orders : copies;
+    const bounds = await api.bounds(name);
+    const contents = bounds.map((each) => ({ ...each, records: [] as Found[] }));
+    let left = bounds.reduce((sum, { startOffset, endOffset }) => sum + endOffset - startOffset, 0);
+    if (left === 0) return contents;
+    const reader = api.mustGetLog().consumer({ topics: [which], from: 'earliest' });
+    for await (const { partition, offset, value } of reader) {
+      contents[partition]!.records.push(foundOf(offset, value ?? ''));
+      if (--left === 0) break;
+    }
+    await reader.close();
+    return contents;
+  },
+
+  heap(): number | undefined {
+    return (performance as { memory?: { usedJSHeapSize: number } }).memory?.usedJSHeapSize;
+  },
+};
+
+async function listen(of: Log): Promise<void> {
+  for await (const { type } of of.status()) tell({ kind: 'status', type });
+}
+
+async function send(
+  name: string,
+  { durability = 'relaxed', maxValueBytes = 300 }: Pick<ActorOptions, 'durability' | 'maxValueBytes'>,
+): Promise<void> {
+  const producer = api.mustGetLog().producer({ durability, deliveryTimeoutMs: DELIVERY_MS });
+  const sends = new Set<Promise<void>>();
+  for (let n = 0; isSending; n++) {
+    const sent = sendOne(producer, { producer: name, n }, maxValueBytes);
+    sends.add(sent);
+    void sent.then(() => sends.delete(sent));
+    // Some records share a batch, and some batches are under way together.
+    if (n % 5 === 4) await pause(PACE_MS);
+    if (sends.size >= 100) await sent;
+  }
+  await Promise.all(sends);
+  await watched('producer.close', producer.close()).catch(() => {});
+}
+
+async function sendOne(
+  producer: Producer,
+  sent: { readonly producer: string; readonly n: number },
+  maxValueBytes: number,
+): Promise<void> {
+  const partition = (sent.n + sent.producer.length) % PARTITIONS;
+  const sentAt = Date.now();
+  const value = valueOf(sent.producer, sent.n, maxValueBytes);
+  try {
+    const { offset } = await watched('send', producer.send(orders, { partition, value }));
+    tell({ kind: 'acked', ...sent, partition, offset, sentAt });
+  } catch (error) {
+    tell({ kind: 'refused', ...sent, code: codeOf(error) });
+  }
+}
+
+/** Copies for as long as it may, as a member of the group; what stops the member is told. */
+async function copy(): Promise<void> {
+  while (isCopying) {
+    const producer = api.mustGetLog().producer({ deliveryTimeoutMs: DELIVERY_MS });
+    const member = api.mustGetLog().consumer({ topics: [orders], group: 'copiers', from: 'earliest' });
+    consumer = member;
+    try {
+      for await (const { messages } of member.batches({ max: 50 })) {
+        await watched(
+          'transaction',
+          producer.transaction((tx) => {
+            for (const { value, partition } of messages) tx.send(copies, { value, partition });
+            tx.commitOffsets(member);
+          }),
+        );
+        for (const { partition, offset } of messages.slice(-1)) {
+          tell({ kind: 'copied', partition, next: offset + 1 });
+        }
+        if (!isCopying) break;
+      }
+    } catch (error) {
+      tell({ kind: 'copierFailed', code: codeOf(error) });
+    }
+    await watched('consumer.close', member.close()).catch(() => {});
+    await watched('producer.close', producer.close()).catch(() => {});
+    await pause(50);
+  }
+}
+
+/** A value that its producer and number tell, with bytes that they tell too. */
+function valueOf(producer: string, n: number, maxBytes: number): string {
+  const length = (n * 7_919) % maxBytes;
+  const filler = String.fromCharCode(97 + (n % 26));
+  return `${producer}/${n}/${maxBytes}/${filler.repeat(length)}`;
+}
+
+function foundOf(offset: number, value: string): Found {
+  const [producer = '', n = '', maxBytes = ''] = value.split('/');
+  const isWhole = value === valueOf(producer, Number(n), Number(maxBytes));
+  return { offset, producer, n: Number(n), isWhole };
+}
+
+function codeOf(error: unknown): string {
+  return String((error as { code?: unknown } | null)?.code ?? error);
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+export type MatrixApi = typeof api;
+
+Object.assign(globalThis, { api });

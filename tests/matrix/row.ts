@@ -1,0 +1,17 @@
+import type { Ability } from '../engines/engine.ts';
+import type { Host, Run } from './run.ts';
+
+/** A row of the matrix: a fault, and what is done about it. */
+export interface Row {
+  /** The name in the table, by which the row is chosen as well. */
+  readonly fault: string;
+  readonly hosts: readonly Host[];
+  /** What the engine's driver must be able to do. */
+  readonly needs?: readonly Ability[];
+  /** Injects the fault, once tabs are at work. `Run.finish` checks what came of it. */
+  inject(run: Run): Promise<void>;
+}
+
+export const ALL_HOSTS: readonly Host[] = ['shared', 'dedicated', 'inline'];
+/** The hosts with a worker. */
+export const WORKERS: readonly Host[] = ['shared', 'dedicated'];

@@ -1,0 +1,50 @@
+/** What happened in a run, in the order in which the test heard of it. */
+export type RunEvent = { /** Milliseconds. */ readonly at: number } & Told;
+
+/** What a tab tells; `fault` is the test's. */
+export type Told =
+  /** `sentAt` by the tab's clock, which is the test's: both run on one machine. */
+  | ({ readonly kind: 'acked'; readonly sentAt: number } & Sent & Place)
+  | ({ readonly kind: 'refused'; readonly code: string } & Sent)
+  /** A transaction with the copies of the records before `next` is stored. */
+  | { readonly kind: 'copied'; readonly partition: number; readonly next: number }
+  | { readonly kind: 'copierFailed'; readonly code: string }
+  /** A call that has not settled in time. */
+  | { readonly kind: 'late'; readonly call: string }
+  | { readonly kind: 'unhandled'; readonly text: string }
+  | { readonly kind: 'status'; readonly type: string }
+  | { readonly kind: 'fault'; readonly fault: string };
+
+/** A record, by its producer and its number among the producer's records. */
+export interface Sent {
+  readonly producer: string;
+  readonly n: number;
+}
+
+export interface Place {
+  readonly partition: number;
+  readonly offset: number;
+}
+
+/** A record that was read at the end. */
+export interface Found extends Sent {
+  readonly offset: number;
+  /** Whether its bytes are those that were sent. */
+  readonly isWhole: boolean;
+}
+
+/** A partition as it was read at the end. */
+export interface Contents {
+  readonly startOffset: number;
+  readonly endOffset: number;
+  readonly records: readonly Found[];
+}
+
+/** All that is known of a run when it is over. */
+export interface RunRecord {
+  readonly events: readonly RunEvent[];
+  /** What the producers sent, by partition. */
+  readonly orders: readonly Contents[];
+  /** What a group copied from `orders` in transactions, by partition. */
+  readonly copies: readonly Contents[];
+}

@@ -1,0 +1,197 @@
+import type { BrowserContext, Page } from 'playwright';
+import { vi } from 'vitest';
+import { newTab } from '../support/browser.ts';
+import type { Profile } from '../support/browser.ts';
+import type { PageServer } from '../support/page-server.ts';
+import type { StartOptions } from '../engines/engine.ts';
+import type { Random } from '../checker/random.ts';
+import { checkRun } from './check-run.ts';
+import type { Verdict } from './check-run.ts';
+import type { ActorOptions, MatrixApi } from './page/main.ts';
+import type { Contents, RunEvent, RunRecord, Told } from './run-record.ts';
+
+declare const api: MatrixApi;
+
+/** More than anything takes on a busy machine; nothing is asserted of it. */
+const LIMIT_MS = 60_000;
+
+export type Host = ActorOptions['host'];
+
+/** A tab that acts in a run. */
+export interface Actor {
+  readonly page: Page;
+  readonly name: string;
+}
+
+export interface RunOptions {
+  readonly profile: Profile;
+  readonly server: PageServer;
+  readonly host: Host;
+  readonly random: Random;
+  readonly start?: StartOptions;
+}
+
+/**
+ * A run of tabs that send orders and copy them, while a fault is injected. The record is what the
+ * tabs told, so it is known whatever becomes of the browser.
+ */
+export class Run {
+  readonly profile: Profile;
+  readonly server: PageServer;
+  readonly host: Host;
+  readonly random: Random;
+  readonly events: RunEvent[] = [];
+  readonly #start: StartOptions | undefined;
+  #context: BrowserContext | undefined;
+  #actors: Actor[] = [];
+  #producers = 0;
+  /** Milliseconds from a fault to the first record that was sent and copied after it. */
+  readonly recoveries: number[] = [];
+
+  constructor({ profile, server, host, random, start }: RunOptions) {
+    this.profile = profile;
+    this.server = server;
+    this.host = host;
+    this.random = random;
+    this.#start = start;
+  }
+
+  get context(): BrowserContext {
+    return this.#context!;
+  }
+
+  /** How many records were acked. */
+  get acked(): number {
+    return this.events.filter(({ kind }) => kind === 'acked').length;
+  }
+
+  get actors(): readonly Actor[] {
+    return this.#actors;
+  }
+
+  /** Starts the browser, or starts it again on the same profile. */
+  async startBrowser(): Promise<void> {
+    this.#actors = [];
+    this.#context = await this.profile.start(this.#start);
+    await this.#context.exposeBinding('told', (_source, _tab: string, events: Told[]) => {
+      const at = Date.now();
+      for (const event of events) this.events.push({ at, ...event });
+    });
+    if (this.host === 'dedicated') await this.#context.addInitScript(rememberWorkers);
+  }
+
+  /** Opens tabs, which send and copy from then on. */
+  async openActors(count: number): Promise<Actor[]> {
+    const opened: Actor[] = [];
+    for (let i = 0; i < count; i++) opened.push(await this.openActor());
+    return opened;
+  }
+
+  async openActor(): Promise<Actor> {
+    const page = await newTab(this.context, this.server.url);
+    const actor = { page, name: `t${++this.#producers}` };
+    this.#actors.push(actor);
+    await this.act(actor);
+    return actor;
+  }
+
+  /** Has the page of a tab open the log, send and copy. */
+  async act({ page, name }: Actor, producer = name): Promise<void> {
+    const opened = await page.evaluate((options) => api.open(options), { tab: name, host: this.host });
+    if (opened !== 'opened') throw new Error(`${name} could not open the log: ${opened}`);
+    await page.evaluate((of) => {
+      api.startSending(of);
+      api.startCopying();
+    }, producer);
+  }
+
+  /** A name that no producer of this run has had. */
+  newProducer(): string {
+    return `t${++this.#producers}`;
+  }
+
+  /** Forgets a tab that is gone. */
+  forget(actor: Actor): void {
+    this.#actors = this.#actors.filter((other) => other !== actor);
+  }
+
+  /** Takes one tab at random, which is to go. */
+  take(): Actor {
+    return this.random.pick(this.#actors);
+  }
+
+  /** Waits until all partitions get records and copies. */
+  async underWay(): Promise<void> {
+    await this.#progressSince(Date.now());
+  }
+
+  /**
+   * Injects a fault, and measures how long it takes until a record that was sent after it is stored
+   * and a record is copied after it.
+   */
+  async fault(name: string, inject: () => Promise<unknown>): Promise<void> {
+    const at = Date.now();
+    this.events.push({ at, kind: 'fault', fault: name });
+    await inject();
+    await this.#progressSince(at);
+    this.recoveries.push(Date.now() - at);
+  }
+
+  async #progressSince(at: number): Promise<void> {
+    await vi.waitFor(
+      () => {
+        const since = this.events.filter((event) => event.at >= at);
+        if (!since.some((event) => event.kind === 'acked' && event.sentAt >= at)) {
+          throw new Error(`nothing was stored within ${LIMIT_MS} ms:${this.#lastEvents()}`);
+        }
+        if (!since.some((event) => event.kind === 'copied')) {
+          throw new Error(`nothing was copied within ${LIMIT_MS} ms:${this.#lastEvents()}`);
+        }
+      },
+      { timeout: LIMIT_MS, interval: 10 },
+    );
+  }
+
+  #lastEvents(): string {
+    const others = this.events.filter(({ kind }) => kind !== 'acked' && kind !== 'copied');
+    return others.slice(-10).map((event) => `\n  ${JSON.stringify(event)}`).join('');
+  }
+
+  /** Ends the run: nothing more is sent, all is copied, and everything is read by a new tab. */
+  async finish(): Promise<Verdict> {
+    await Promise.all(this.#actors.map(({ page }) => page.evaluate(() => api.stopSending())));
+    const reader = await newTab(this.context, this.server.url);
+    const opened = await reader.evaluate((host) => api.open({ tab: 'reader', host }), this.host);
+    if (opened !== 'opened') throw new Error(`the reader could not open the log: ${opened}`);
+    if (this.#actors.length === 0) await reader.evaluate(() => api.startCopying());
+    await vi.waitFor(
+      async () => {
+        const [bounds, committed] = await reader.evaluate(() =>
+          Promise.all([api.bounds('orders'), api.committed()]),
+        );
+        const left = bounds.map(({ endOffset }, i) => endOffset - committed[i]!);
+        if (left.some((count) => count > 0)) throw new Error(`not copied: ${left.join(', ')}${this.#lastEvents()}`);
+      },
+      { timeout: LIMIT_MS, interval: 50 },
+    );
+    const copiers = this.#actors.length > 0 ? this.#actors.map(({ page }) => page) : [reader];
+    await Promise.all(copiers.map((page) => page.evaluate(() => api.stopCopying())));
+    const orders: Contents[] = await reader.evaluate(() => api.read('orders'));
+    const copies: Contents[] = await reader.evaluate(() => api.read('copies'));
+    return checkRun(this.record(orders, copies));
+  }
+
+  record(orders: Contents[], copies: Contents[]): RunRecord {
+    return { events: this.events, orders, copies };
+  }
+}
+
+/** Keeps the page's newest worker, so that it can be terminated. */
+function rememberWorkers(): void {
+  globalThis.Worker = class extends Worker {
+    constructor(...args: ConstructorParameters<typeof Worker>) {
+      super(...args);
+      Object.assign(globalThis, { newestWorker: this });
+    }
+  };
+}
