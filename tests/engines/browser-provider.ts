@@ -17,7 +17,7 @@ export function browserName({ name }: Engine): 'chromium' | 'firefox' | 'webkit'
 /** For an engine that Playwright does not drive. Tests cannot click or type there. */
 function engineProvider(engine: Engine, profile: string): BrowserProviderOption {
   let running: Promise<RunningBrowser> | undefined;
-  return defineBrowserProvider({
+  return defineBrowserProvider<object>({
     name: engine.name,
     options: {},
     providerFactory: () => ({
@@ -34,5 +34,5 @@ function engineProvider(engine: Engine, profile: string): BrowserProviderOption 
         await (await running)?.close();
       },
     }),
-  }) as BrowserProviderOption;
+  });
 }

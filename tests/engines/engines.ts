@@ -15,8 +15,7 @@ export const INSTALL: Readonly<Record<EngineName, string>> = {
   chromium: 'npx playwright install chromium, or apt-get install chromium',
   'chromium-sqlite': 'npx playwright install chromium, or apt-get install chromium',
   firefox: 'npx playwright install firefox, or apt-get install firefox-esr',
-  webkit:
-    'npx playwright install webkit, or apt-get install python3-gi gir1.2-webkit2-4.1 xvfb',
+  webkit: 'npx playwright install webkit, or apt-get install python3-gi gir1.2-webkit2-4.1 xvfb',
 };
 
 /** The engine if it is installed. */

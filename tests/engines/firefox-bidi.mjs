@@ -10,6 +10,9 @@ import { WebSocket, WebSocketServer } from 'ws';
 /** Emulates the colour scheme and the like: https://w3c.github.io/webdriver-bidi/#module-emulation. */
 const ANSWERED_HERE = new Set(['emulation.setMediaFeaturesOverride']);
 
+/** `ws` hands messages out as bytes. */
+const TEXT = { binary: false };
+
 const LISTENING = /WebDriver BiDi listening on (ws:\/\/\S+)/;
 
 const args = process.argv.slice(2);
@@ -24,7 +27,7 @@ writeFileSync(path.join(args[args.indexOf('--profile') + 1], 'browser.pid'), Str
 
 let text = '';
 browser.stderr.on('data', function hear(data) {
-  text += String(data);
+  text += data.toString();
   const address = LISTENING.exec(text)?.[1];
   if (address === undefined) return;
   browser.stderr.off('data', hear);
@@ -47,17 +50,17 @@ function serve(address) {
     const remote = new WebSocket(`${address}/session`);
     const early = [];
     driver.on('message', (data) => {
-      const { id, method } = JSON.parse(String(data));
+      const { id, method } = JSON.parse(/** @type {Buffer} */ (data).toString());
       if (ANSWERED_HERE.has(method)) {
         driver.send(JSON.stringify({ type: 'success', id, result: {} }));
       } else if (remote.readyState === WebSocket.OPEN) {
-        remote.send(String(data));
+        remote.send(data, TEXT);
       } else {
-        early.push(String(data));
+        early.push(data);
       }
     });
-    remote.on('open', () => early.splice(0).forEach((message) => remote.send(message)));
-    remote.on('message', (data) => driver.send(String(data)));
+    remote.on('open', () => early.splice(0).forEach((message) => remote.send(message, TEXT)));
+    remote.on('message', (data) => driver.send(data, TEXT));
     remote.on('close', () => driver.close());
     remote.on('error', () => driver.close());
     driver.on('close', () => remote.close());

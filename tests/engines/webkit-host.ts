@@ -61,9 +61,13 @@ export class WebKitHost {
   }
 
   static async start(args: readonly string[]): Promise<WebKitHost> {
-    const display = spawn('Xvfb', ['-displayfd', '3', '-screen', '0', '1280x900x24', '-nolisten', 'tcp'], {
-      stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
-    });
+    const display = spawn(
+      'Xvfb',
+      ['-displayfd', '3', '-screen', '0', '1280x900x24', '-nolisten', 'tcp'],
+      {
+        stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
+      },
+    );
     const number = await new Promise<string>((resolve, reject) => {
       display.once('error', reject);
       display.once('exit', (code) => reject(new Error(`Xvfb ended with ${code}`)));

@@ -19,7 +19,7 @@ class GtkContext extends EventEmitter {
     super();
     this.#host = host;
     this.#id = id;
-    host.ended.then(() => this.#end());
+    void host.ended.then(() => this.#end());
   }
 
   async newPage(): Promise<Page> {
@@ -222,7 +222,9 @@ function strict<T extends object>(object: T, name: string): T {
       const value: unknown = Reflect.get(target, key, target);
       if (typeof value === 'function') return value.bind(target) as unknown;
       if (value !== undefined || typeof key === 'symbol') return value;
-      throw new Error(`the driver of WebKitGTK has no ${name}.${key}(): say that the test needs it`);
+      throw new Error(
+        `the driver of WebKitGTK has no ${name}.${key}(): say that the test needs it`,
+      );
     },
   });
 }

@@ -73,7 +73,8 @@ print(WebKit2.get_major_version(), WebKit2.get_minor_version(), WebKit2.get_micr
 
 async function start(profile: string, options: StartOptions = {}): Promise<RunningBrowser> {
   const { quotaBytes, isPrivate = false } = options;
-  const ratio = quotaBytes === undefined ? [] : ['--quota-ratio', await ratioOf(quotaBytes, profile)];
+  const ratio =
+    quotaBytes === undefined ? [] : ['--quota-ratio', await ratioOf(quotaBytes, profile)];
   const host = await WebKitHost.start(['--profile', profile, ...ratio]);
   const context = await newContext(host, isPrivate);
   return {

@@ -45,7 +45,12 @@ it('lets a record be there that nobody heard of', () => {
 describe('finds', () => {
   it('a record that is gone', () => {
     const verdict = checkRun(run(both(contents(record(0, 0), record(1, 1)))));
-    expect(verdict).toEqual({ lost: 1, told: 0, doubled: 0, problems: ['lost: a/2: at 0/2 is nothing'] });
+    expect(verdict).toEqual({
+      lost: 1,
+      told: 0,
+      doubled: 0,
+      problems: ['lost: a/2: at 0/2 is nothing'],
+    });
   });
 
   it('another record in its place, and one with other bytes', () => {

@@ -50,7 +50,8 @@ export function checkRun({ events, orders, copies }: RunRecord): Verdict {
     const record = recordAt(orders[partition], offset);
     if (record !== undefined && record.isWhole && nameOf(record) === nameOf(event)) continue;
     missing++;
-    const what = record === undefined ? 'nothing' : `${nameOf(record)}${record.isWhole ? '' : ' (damaged)'}`;
+    const what =
+      record === undefined ? 'nothing' : `${nameOf(record)}${record.isWhole ? '' : ' (damaged)'}`;
     if (!isTold) problems.add('lost', `${nameOf(event)}: at ${partition}/${offset} is ${what}`);
   }
 

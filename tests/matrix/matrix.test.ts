@@ -3,9 +3,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Random } from '../checker/random.ts';
 import { lackOf, selectedEngine } from '../engines/engines.ts';
 import { newProfile } from '../support/browser.ts';
-import { servePage } from '../support/page-server.ts';
+import { serveTwoBuilds } from '../support/page-server.ts';
 import type { PageServer } from '../support/page-server.ts';
 import { oneSeed } from '../support/seeds.ts';
+import type { Verdict } from './check-run.ts';
 import { ROWS } from './rows.ts';
 import { Run } from './run.ts';
 import type { RunReport } from './run-report.ts';
@@ -29,7 +30,7 @@ const seeds = Array.from({ length: RUNS }, (_, i) => (seed + i) >>> 0);
 let server: PageServer;
 
 beforeAll(async () => {
-  server = await servePage(new URL('./page', import.meta.url).pathname);
+  server = await serveTwoBuilds(new URL('./page', import.meta.url).pathname);
   server.override(/elsewhere\.html$/, (response) => {
     response.writeHead(200, { 'content-type': 'text/html' }).end('<title>elsewhere</title>');
   });
@@ -47,23 +48,25 @@ describe.each(cases)('$name', ({ row, host }) => {
     const lack = lackOf(engine, row.needs ?? []);
     if (lack !== undefined) {
       report({ ...about, lack });
-      return skip(lack);
+      skip(lack);
     }
     const profile = await newProfile();
-    const run = new Run({ profile, server, host, random: new Random(each) });
+    const ended: { verdict?: Verdict; failure?: string } = {};
+    const run = new Run({ profile, server, host, random: new Random(each), start: row.start });
     try {
       await run.startBrowser();
-      await run.openActors(TABS);
-      await run.underWay();
+      await run.openActors(row.tabs ?? TABS);
+      if (row.tabs !== 0) await run.underWay();
       await row.inject(run);
       const verdict = await run.finish();
-      report({ ...about, seed: each, verdict, recoveries: run.recoveries, acked: run.acked });
+      ended.verdict = verdict;
       expect(verdict.problems).toEqual([]);
       expect(verdict).toMatchObject({ lost: 0, doubled: 0 });
     } catch (error) {
-      report({ ...about, seed: each, failure: String(error) });
+      ended.failure = String(error);
       throw error;
     } finally {
+      report({ ...about, seed: each, acked: run.acked, recoveries: run.recoveries, ...ended });
       await profile.remove();
     }
   });

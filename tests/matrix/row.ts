@@ -1,4 +1,4 @@
-import type { Ability } from '../engines/engine.ts';
+import type { Ability, StartOptions } from '../engines/engine.ts';
 import type { Host, Run } from './run.ts';
 
 /** A row of the matrix: a fault, and what is done about it. */
@@ -8,6 +8,10 @@ export interface Row {
   readonly hosts: readonly Host[];
   /** What the engine's driver must be able to do. */
   readonly needs?: readonly Ability[];
+  /** How the browser is started. */
+  readonly start?: StartOptions;
+  /** How many tabs are at work before the fault. Default: 3. */
+  readonly tabs?: number;
   /** Injects the fault, once tabs are at work. `Run.finish` checks what came of it. */
   inject(run: Run): Promise<void>;
 }

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { build } from 'vite';
 import { FAULT_HOOK } from './worker-faults.ts';
-import type { InlineConfig, Rolldown } from 'vite';
+import type { InlineConfig, Plugin, Rolldown } from 'vite';
 
 const WORKER_FILE = /tablog-worker.*\.js$/;
 
@@ -15,11 +15,16 @@ const TYPES: Readonly<Record<string, string>> = {
   json: 'application/json',
 };
 
+export type OverrideAnswer = (response: ServerResponse, body: string | Uint8Array) => void;
+
 export interface PageServer {
   /** The page's address, without a slash at the end. */
   readonly url: string;
-  /** Answers requests for a path by `answer` from now on; `undefined`: by the built file. */
-  override(path: RegExp, answer: ((response: ServerResponse) => void) | undefined): void;
+  /**
+   * Answers requests for a path by `answer` from now on; `undefined`: by the built file, which
+   * `answer` gets as well.
+   */
+  override(path: RegExp, answer: OverrideAnswer | undefined): void;
   close(): Promise<void>;
 }
 
@@ -47,6 +52,27 @@ export async function servePage(
   return serveFiles(await files);
 }
 
+/** Serves the page, and at `/next/` the page as a build of the next protocol has it. */
+export async function serveTwoBuilds(root: string): Promise<PageServer> {
+  const files = await buildAll(root, undefined);
+  const next = await buildPage(root, { input: join(root, 'index.html') }, [nextProtocol()]);
+  const moved = next.map((file) => ({ ...file, fileName: `next/${file.fileName}` }));
+  return serveFiles([...files, ...moved]);
+}
+
+/** Raises the version by which tabs and workers of different builds leave each other alone. */
+function nextProtocol(): Plugin {
+  const VERSION = /export const PROTOCOL_VERSION = (\d+)/;
+  return {
+    name: 'next-protocol',
+    enforce: 'pre',
+    transform(code) {
+      if (!VERSION.test(code)) return undefined;
+      return code.replace(VERSION, (_, version) => `export const PROTOCOL_VERSION = 1${version}`);
+    },
+  };
+}
+
 /** Builds by Vite's `config`, and serves the output from memory on a new port. */
 export async function serveBuild(config: InlineConfig): Promise<PageServer> {
   return serveFiles(await built(config));
@@ -58,14 +84,14 @@ async function serveFiles(output: readonly BuiltFile[]): Promise<PageServer> {
     const body = file.type === 'chunk' ? file.code : file.source;
     files.set(`/${file.fileName}`, WORKER_FILE.test(file.fileName) ? withHook(body) : body);
   }
-  const overrides = new Map<string, { path: RegExp; answer: (response: ServerResponse) => void }>();
+  const overrides = new Map<string, { path: RegExp; answer: OverrideAnswer }>();
   const server = createServer((request: IncomingMessage, response: ServerResponse) => {
     const path = new URL(request.url ?? '/', 'http://localhost').pathname;
-    for (const override of overrides.values()) {
-      if (override.path.test(path)) return override.answer(response);
-    }
-    const name = path === '/' ? '/index.html' : path;
+    const name = path.endsWith('/') ? `${path}index.html` : path;
     const body = files.get(name);
+    for (const override of overrides.values()) {
+      if (override.path.test(path)) return override.answer(response, body ?? '');
+    }
     const type = TYPES[name.split('.').at(-1)!] ?? 'application/octet-stream';
     // A sandboxed frame has an opaque origin, so it loads modules by CORS.
     const headers = { 'content-type': type, 'access-control-allow-origin': '*' };
@@ -111,12 +137,15 @@ async function buildAll(
 function buildPage(
   root: string,
   rolldownOptions: NonNullable<InlineConfig['build']>['rolldownOptions'],
+  plugins: Plugin[] = [],
 ): Promise<BuiltFile[]> {
   const build = { target: 'es2022', modulePreload: false, minify: false } as const;
   return built({
     configFile: false,
     root,
     base: './',
+    plugins,
+    worker: { plugins: () => plugins },
     build: { ...build, rolldownOptions: rolldownOptions! },
   });
 }

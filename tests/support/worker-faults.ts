@@ -1,5 +1,13 @@
-/** What a worker is told to do: to end, to run for ever, or to run for ever amid a transaction. */
-export type WorkerFault = 'close' | 'hang' | 'hangInTransaction';
+/** What a worker is told to do. */
+export type WorkerFault =
+  | 'close'
+  /** Runs for ever. */
+  | 'hang'
+  /** Runs for ever, amid a transaction over the whole database. */
+  | 'hangInTransaction'
+  /** Its clock goes two days forth, or an hour back. */
+  | 'clockForth'
+  | 'clockBack';
 
 const CHANNEL = 'faults-of-workers';
 
@@ -11,6 +19,11 @@ export const FAULT_HOOK = `
 if ('onconnect' in globalThis) {
   new BroadcastChannel('${CHANNEL}').addEventListener('message', async ({ data }) => {
     if (data === 'close') return close();
+    if (data.startsWith('clock')) {
+      const now = Date.now.bind(Date);
+      Date.now = () => now() + (data === 'clockForth' ? 2 * 86_400_000 : -3_600_000);
+      return;
+    }
     if (data === 'hangInTransaction') {
       const [{ name }] = await indexedDB.databases();
       await new Promise((resolve) => {

@@ -4,8 +4,6 @@ import type { Actor, Run } from '../run.ts';
 import { suspend } from '../suspend.ts';
 import type { MatrixApi } from '../page/main.ts';
 
-declare const api: MatrixApi | undefined;
-
 /** Longer than a member may be silent: a tab that is suspended for so long loses its partitions. */
 const SUSPENSION_MS = 12_000;
 
@@ -91,5 +89,5 @@ async function actAnew(run: Run, actor: Actor): Promise<void> {
 }
 
 function isAtWork({ page }: Actor): Promise<boolean> {
-  return page.evaluate(() => typeof api !== 'undefined' && api.isAtWork());
+  return page.evaluate(() => (globalThis as { api?: MatrixApi }).api?.isAtWork() === true);
 }

@@ -3,9 +3,17 @@ import { injectFault } from '../../support/worker-faults.ts';
 import type { WorkerFault } from '../../support/worker-faults.ts';
 import { WORKERS } from '../row.ts';
 import type { Row } from '../row.ts';
-import type { Run } from '../run.ts';
+import type { OverrideAnswer } from '../../support/page-server.ts';
+import type { Actor, Run } from '../run.ts';
 
 const WORKER_FILE = /tablog-worker.*\.js$/;
+
+const PAGE = /^\/$/;
+const SCRIPT = { 'content-type': 'text/javascript' };
+const THROWS = 'throw new Error("the worker does not start")';
+
+/** The promise of `openLog` is 10 s; a page has to be evaluated as well. */
+const OPEN_LIMIT_MS = 11_500;
 
 /** How long the worker's file cannot be had, in milliseconds. */
 const OUTAGE_MS = 3_000;
@@ -34,20 +42,93 @@ export const WORKER_ROWS: readonly Row[] = [
     },
   },
   {
+    fault: 'worker hung amid a transaction',
+    hosts: ['shared'],
+    async inject(run) {
+      await run.fault('hang', () => tellWorkers(run, 'hangInTransaction'));
+    },
+  },
+  {
+    fault: 'worker’s clock set two days forth, then back',
+    hosts: ['shared'],
+    async inject(run) {
+      await run.fault('forth', () => tellWorkers(run, 'clockForth'));
+      await run.fault('back', () => tellWorkers(run, 'clockBack'));
+    },
+  },
+  {
     fault: 'worker missing: its file is answered with 404',
     hosts: WORKERS,
-    inject: (run) =>
-      duringOutage(run, (response) => response.writeHead(404).end('there is no such file')),
+    inject: (run) => duringOutage(run, (response) => response.writeHead(404).end()),
   },
   {
     fault: 'worker fails at boot: its file throws',
     hosts: WORKERS,
+    inject: (run) => duringOutage(run, (response) => response.writeHead(200, SCRIPT).end(THROWS)),
+  },
+  {
+    fault: 'worker missing as the first tab opens the log',
+    hosts: WORKERS,
+    tabs: 0,
+    inject: (run) => atBoot(run, WORKER_FILE, (response) => response.writeHead(404).end()),
+  },
+  {
+    fault: 'worker throws as the first tab opens the log',
+    hosts: WORKERS,
+    tabs: 0,
     inject: (run) =>
-      duringOutage(run, (response) =>
-        response.writeHead(200, { 'content-type': 'text/javascript' }).end('throw new Error("no")'),
-      ),
+      atBoot(run, WORKER_FILE, (response) => response.writeHead(200, SCRIPT).end(THROWS)),
+  },
+  {
+    fault: 'worker silent as the first tab opens the log',
+    hosts: WORKERS,
+    tabs: 0,
+    inject: (run) =>
+      atBoot(run, WORKER_FILE, (response) => response.writeHead(200, SCRIPT).end('')),
+  },
+  {
+    fault: 'worker refused by the Content-Security-Policy',
+    hosts: WORKERS,
+    tabs: 0,
+    inject: (run) =>
+      atBoot(run, PAGE, (response, body) => {
+        const headers = {
+          'content-type': 'text/html',
+          'content-security-policy': "worker-src 'none'",
+        };
+        response.writeHead(200, headers).end(body);
+      }),
+  },
+  {
+    fault: 'tabs of two builds, old and new, come and go',
+    hosts: WORKERS,
+    async inject(run) {
+      await run.fault('new build', () => run.openActor('/next/'));
+      await run.fault('old tab closed', () => close(run, run.actors[0]!));
+      await run.fault('new build again', () => run.openActor('/next/'));
+      await run.fault('old tab closed', () => close(run, run.actors[0]!));
+    },
   },
 ];
+
+/** Opens the log in a tab that is refused a worker, and then in one that is not. */
+async function atBoot(run: Run, path: RegExp, answer: OverrideAnswer): Promise<void> {
+  run.server.override(path, answer);
+  const refused = await run.openTab();
+  const started = Date.now();
+  const code = await run.open(refused);
+  const ms = Date.now() - started;
+  run.server.override(path, undefined);
+  if (code !== 'WORKER_FAILED') throw new Error(`openLog ended with ${code}`);
+  if (ms > OPEN_LIMIT_MS) throw new Error(`openLog took ${ms} ms to fail`);
+  await close(run, refused);
+  await run.fault('served again', () => run.openActors(2));
+}
+
+async function close(run: Run, actor: Actor): Promise<void> {
+  run.forget(actor);
+  await actor.page.close();
+}
 
 /** Kills the SharedWorker, or the worker of a tab. */
 async function kill(run: Run): Promise<void> {
@@ -60,10 +141,7 @@ async function tellWorkers(run: Run, fault: WorkerFault): Promise<void> {
 }
 
 /** Kills the worker while its file cannot be had. */
-async function duringOutage(
-  run: Run,
-  answer: Parameters<Run['server']['override']>[1],
-): Promise<void> {
+async function duringOutage(run: Run, answer: OverrideAnswer): Promise<void> {
   await run.fault('outage', async () => {
     run.server.override(WORKER_FILE, answer);
     try {

@@ -1,0 +1,66 @@
+// `npm run test:engines`: the tests in a real browser and the end-to-end tests, in every engine that
+// is installed, with what did not run there and why.
+//   --engine=NAME   only in this engine; may be repeated
+//   --report=FILE   the counts of each engine as JSON
+// Everything else is passed on to Vitest, such as the name of a test file.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { fileURLToPath } from 'node:url';
+import { installedEngines } from './installed.mjs';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const PROJECTS = ['browser', 'e2e', 'e2e-timed'];
+
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    engine: { type: 'string', multiple: true },
+    report: { type: 'string' },
+  },
+});
+
+const folder = mkdtempSync(path.join(tmpdir(), 'tablog-engines-'));
+const reports = [];
+for (const { name, version } of await installedEngines(options.engine)) {
+  console.log(`\n${name}: ${version}`);
+  const file = path.join(folder, `${name}.json`);
+  const code = await vitest(name, file);
+  reports.push({ engine: name, version, ok: code === 0, ...countsOf(file) });
+}
+rmSync(folder, { recursive: true });
+
+for (const { engine, version, passed, failed, skipped } of reports) {
+  console.log(`\n${engine} (${version}): ${passed} passed, ${failed.length} failed`);
+  for (const name of failed) console.log(`  failed: ${name}`);
+  for (const { name, reason } of skipped) console.log(`  not run: ${name}: ${reason}`);
+}
+if (options.report !== undefined) writeFileSync(options.report, JSON.stringify(reports, null, 2));
+process.exitCode = reports.every(({ ok }) => ok) ? 0 : 1;
+
+function vitest(engine, file) {
+  const projects = PROJECTS.flatMap((project) => ['--project', project]);
+  const reporters = ['--reporter=default', '--reporter=./tests/engines/count-reporter.ts'];
+  const args = ['vitest', 'run', '--config', 'tests/vitest.config.ts', ...projects, ...reporters];
+  return new Promise((resolve) => {
+    const child = spawn('npx', [...args, ...positionals], {
+      cwd: ROOT,
+      stdio: ['ignore', 'inherit', 'inherit'],
+      shell: process.platform === 'win32',
+      env: { ...process.env, TABLOG_ENGINE: engine, TABLOG_COUNTS: file },
+    });
+    child.once('error', () => resolve(1));
+    child.once('close', resolve);
+  });
+}
+
+/** What `count-reporter.ts` wrote; nothing where Vitest did not come to its end. */
+function countsOf(file) {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch {
+    return { passed: 0, failed: ['the run itself'], skipped: [] };
+  }
+}
