@@ -3,6 +3,8 @@ import { relative } from 'node:path';
 import type { Reporter, TestCase, TestModule } from 'vitest/node';
 
 /** Writes what passed, failed and was skipped, with the reasons, to the file of `TABLOG_COUNTS`. */
+// Vitest takes a reporter as the default export of a file.
+// oxlint-disable-next-line import/no-default-export
 export default class CountReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[]): void {
     const counts = { passed: 0, failed: [] as string[], skipped: [] as Skipped[] };

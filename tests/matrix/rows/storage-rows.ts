@@ -35,7 +35,7 @@ export const STORAGE_ROWS: readonly Row[] = [
 ];
 
 /** Every tab opens the log again, as an application does that is told that its log is gone. */
-export async function beginAnew(run: Run): Promise<void> {
+async function beginAnew(run: Run): Promise<void> {
   await Promise.all(
     run.actors.map(async (actor) => {
       await actor.page.evaluate(() => api.leaveLog());
