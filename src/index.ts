@@ -24,6 +24,10 @@ export type {
   OffsetsToList,
   OffsetsToReset,
   RecordsToDelete,
+  ScrubFault,
+  ScrubOptions,
+  ScrubReport,
+  ScrubbedPartition,
   TopicToAlter,
 } from './client/admin/admin-options.ts';
 export type { Producer } from './client/producer/producer.ts';

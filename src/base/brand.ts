@@ -14,6 +14,11 @@ export function isBytes(value: unknown): value is Uint8Array {
   return value instanceof Uint8Array || typedArrayName.get!.call(value) === 'Uint8Array';
 }
 
+/** Whether the value is an `ArrayBuffer`. */
+export function isBuffer(value: unknown): value is ArrayBuffer {
+  return value instanceof ArrayBuffer || tagOf(value) === 'ArrayBuffer';
+}
+
 /**
  * The time of a `Date` in milliseconds, NaN where the date is invalid; `undefined` for anything
  * else.

@@ -5,12 +5,13 @@ import { TOPIC_IN_MEMORY } from '../base/error-rules.ts';
 import { TablogError, toTablogError } from '../base/error.ts';
 import type { LogAppendInfo } from '../log/append.ts';
 import { isInMemory } from '../protocol/topic-id.ts';
-import { logRef } from '../store/schema.ts';
+import { logOf, logRef } from '../store/schema.ts';
 import type { Durability, Store } from '../store/store.ts';
-import { fromErrorData, toErrorData } from '../protocol/error-data.ts';
+import { toErrorData } from '../protocol/error-data.ts';
 import type { Broker, ImportedRecords, StoredLog, OpenedLog, Request } from '../protocol/broker.ts';
 import type { FetchedPartition, TopicOffsets } from '../protocol/fetch.ts';
 import type { Append, AppendResult, TransactionalHolder } from '../protocol/produce.ts';
+import type { FoundFault, ScrubbedRows } from '../protocol/scrub.ts';
 import type { TopicDescription, TopicInfo, TopicSpec } from '../protocol/topic.ts';
 import type {
   CommittedOffset,
@@ -30,7 +31,8 @@ import { StoreConnection, isCutOff } from './store-connection.ts';
 import { readHeads } from './read-heads.ts';
 import { OffsetLookups } from './offset-lookups.ts';
 import { topicInfo } from './rows/topic-row.ts';
-import { explainMissing } from './topics/missing-head.ts';
+import { scrubRows } from './scrub-rows.ts';
+import { explainFetched, explainMissing } from './topics/missing-head.ts';
 
 export interface LogBrokerOptions extends Platform {
   readonly name: string;
@@ -65,13 +67,7 @@ export class LogBroker implements Broker {
     this.#fetches = new Fetches(clock, (wanted, limits) =>
       this.#connection.run(async ({ partitions, topics }) => {
         const found = await partitions.fetch(wanted, limits);
-        return Promise.all(
-          found.map(async (part) => {
-            if (!('error' in part)) return part;
-            const error = await explainMissing(topics, fromErrorData(part.error));
-            return { ...part, error: toErrorData(error) };
-          }),
-        );
+        return Promise.all(found.map((part) => explainFetched(topics, part)));
       }),
     );
     this.#lookups = new OffsetLookups((use) => this.#connection.run(use));
@@ -98,7 +94,7 @@ export class LogBroker implements Broker {
     const opening = logId === null ? connection.openOrCreate() : connection.openOf(logId);
     return connection.run(async ({ store, topics }) => {
       const [log] = await store.read([logRef]);
-      return { logId: log!.logId, topics: (await topics.list()).map(topicInfo) };
+      return { logId: logOf(log).logId, topics: (await topics.list()).map(topicInfo) };
     }, opening);
   }
 
@@ -107,7 +103,7 @@ export class LogBroker implements Broker {
       const [log] = await store.read([logRef]);
       const partitions = await readHeads(store, await topics.list());
       const bytes = partitions.reduce((sum, { head }) => sum + head.bytes, 0);
-      const { logId, createdAt, maxBytes } = log!;
+      const { logId, createdAt, maxBytes } = logOf(log);
       return { logId, createdAt, bytes, maxBytes };
     });
   }
@@ -155,10 +151,18 @@ export class LogBroker implements Broker {
     if (maxBytes !== null) mustBeInteger('maxBytes', maxBytes, 1);
     await this.#connection.run(({ store }) =>
       store.update([logRef], ([log], write) => {
-        write.put(logRef.store, logRef.key, { ...log, maxBytes });
+        write.put(logRef.store, logRef.key, { ...logOf(log), maxBytes });
       }),
     );
     return null;
+  }
+
+  async scrubRows(): Promise<FoundFault[]> {
+    return this.#connection.run(({ store }) => scrubRows(store));
+  }
+
+  async scrubPartition(request: Request<'scrubPartition'>): Promise<ScrubbedRows> {
+    return this.#connection.run(({ disk }) => disk.scrub(request));
   }
 
   async produce({ appends, durability }: Request<'produce'>): Promise<AppendResult[]> {

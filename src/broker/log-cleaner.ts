@@ -2,7 +2,7 @@ import type { TopicIdPartition } from '../base/topic-id-partition.ts';
 import type { Clock } from '../platform/clock.ts';
 import { believedTime, trustTime } from '../log/cleaning/retention.ts';
 import type { BelievedTime } from '../log/cleaning/retention.ts';
-import { PRODUCERS, logRef } from '../store/schema.ts';
+import { PRODUCERS, logOf, logRef } from '../store/schema.ts';
 import { pacedStore } from '../store/paced-store.ts';
 import type { TendedStore } from '../store/paced-store.ts';
 import type { Store } from '../store/store.ts';
@@ -84,7 +84,7 @@ export class LogCleaner {
   /** Deletes the oldest rows of the largest partitions until the log fits its `maxBytes`. */
   async #fitLog(topics: readonly TopicRow[]): Promise<void> {
     const [log] = await this.#options.store.read([logRef]);
-    const maxBytes = log?.maxBytes ?? null;
+    const { maxBytes } = logOf(log);
     if (maxBytes === null) return;
     const all = await readHeads(this.#store, topics);
     let excess = all.reduce((sum, { head }) => sum + head.bytes, 0) - maxBytes;
@@ -115,8 +115,9 @@ export class LogCleaner {
 
   async #believedTime(): Promise<BelievedTime> {
     const { store, clock } = this.#options;
-    const found = await store.update([logRef], ([log], write) => {
-      const known = log!.time ?? { seenAt: log!.createdAt, doubtedAt: null };
+    const found = await store.update([logRef], ([row], write) => {
+      const log = logOf(row);
+      const known = log.time ?? { seenAt: log.createdAt, doubtedAt: null };
       const looked = trustTime(known, clock.now());
       write.put(logRef.store, logRef.key, { ...log, time: looked.trust });
       return looked;

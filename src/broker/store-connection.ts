@@ -1,6 +1,6 @@
 import { CLOSED, STORAGE_TIMEOUT } from '../base/error-rules.ts';
 import { TablogError, isLogDeleted, logDeleted } from '../base/error.ts';
-import { logRef } from '../store/schema.ts';
+import { logOf, logRef } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
 import { StoreSession } from './store-session.ts';
 import type { StoreSessionOptions } from './store-session.ts';
@@ -154,7 +154,7 @@ export class StoreConnection {
       const store = await this.#options.openStore({ mustExist });
       try {
         const [log] = await store.read([logRef]);
-        return { store, logId: log!.logId };
+        return { store, logId: logOf(log).logId };
       } catch (error) {
         store.close();
         if (tries === 2 || !isCutOff(error)) throw error;

@@ -5,7 +5,7 @@ import type { AppendedHint, Hint } from '../protocol/hint.ts';
 import { runIfLockAvailable } from '../platform/liveness.ts';
 import type { Platform } from '../platform/platform.ts';
 import type { Liveness } from '../platform/liveness.ts';
-import { logRef } from '../store/schema.ts';
+import { logOf, logRef } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
 import { Coalesced } from './waiting/coalesced.ts';
 import { GroupAdmin } from './groups/group-admin.ts';
@@ -99,7 +99,7 @@ export class StoreSession {
     });
     const schedule = new CleaningSchedule(clock, async (signal) => {
       const [log] = await store.read([logRef]);
-      await runIfLockAvailable(`janitor/${log!.logId}`, () => cleaner.clean(signal), locks);
+      await runIfLockAvailable(`janitor/${logOf(log).logId}`, () => cleaner.clean(signal), locks);
     });
     const closed = (): void => {
       schedule.close();

@@ -114,10 +114,11 @@ const HEAD: RowShape<PartitionHead> = {
   bytes: 'integer',
   segments: 'integer',
   rowsFrom: 'integer',
-  unmerged: 'object',
-  compaction: 'object',
-  timeIndex: 'object',
-  producers: 'object',
+  unmerged: { from: 'integer', rows: 'integer', bytes: 'integer' },
+  rewrites: 'integer',
+  compaction: { cleaned: 'array', cleanBytes: 'integer', tombstonesTo: 'integer' },
+  timeIndex: { entries: 'numbers', strideBytes: 'number', lastBytes: 'number' },
+  producers: 'numbers',
 };
 
 /** Whether a row is a partition's head. Checks the fields that appends and reads rely on. */

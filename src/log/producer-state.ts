@@ -137,6 +137,19 @@ export class ProducerStates {
   }
 }
 
+/** Whether the producers of a head can be those of a partition that ends at `endOffset`. */
+export function producersFit(rows: ProducerRows, endOffset: number): boolean {
+  if (rows.length % ROW_LENGTH !== 0) return false;
+  return rowsOf(rows).every((row) => {
+    const [id, epoch, , count] = row;
+    if (!(id! >= 0 && epoch! >= 0 && count! >= 1 && count! <= MAX_IN_FLIGHT)) return false;
+    return fromRow(row).batches.every(
+      ({ sequence, recordCount, baseOffset }) =>
+        sequence >= 0 && recordCount >= 1 && baseOffset >= REFUSED && baseOffset < endOffset,
+    );
+  });
+}
+
 function rowsOf(rows: ProducerRows): Float64Array[] {
   return Array.from({ length: rows.length / ROW_LENGTH }, (_, i) =>
     rows.subarray(i * ROW_LENGTH, (i + 1) * ROW_LENGTH),

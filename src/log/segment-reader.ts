@@ -4,7 +4,7 @@ import { ATTRIBUTE, CODEC, FIELD } from '../record/batch-format.ts';
 import { wholeBatchBytes } from '../record/batch-length.ts';
 import { readBatches } from '../record/batch-reader.ts';
 import { RecordCursor } from '../record/record-cursor.ts';
-import type { SegmentsRead } from '../store/store.ts';
+import type { SegmentsRead, StoredSegment } from '../store/store.ts';
 import { headOf } from './head.ts';
 import type { LocatedPartition, PartitionHead } from './head.ts';
 import { sliceSegment } from './segment-slice.ts';
@@ -84,23 +84,35 @@ function checkRange(from: ReadFrom, startOffset: number, endOffset: number): voi
 
 /**
  * The offset of the first record in `segment`, from the offset `from` on, with a timestamp of at
- * least `timestamp`; `undefined`: there is none.
+ * least `timestamp`; `undefined`: there is none. The offset of a batch that cannot be read counts
+ * as such a record: whoever reads from there is told of the damage.
  */
 export function offsetAtTime(
-  segment: ArrayBuffer,
+  { bytes, baseOffset }: StoredSegment,
   from: number,
   timestamp: number,
   maxBatchBytes: number,
 ): number | undefined {
-  for (const batch of readBatches(new Uint8Array(segment))) {
-    const isSkipped = batch.isControl || batch.nextOffset <= from;
-    if (isSkipped || batch.maxTimestamp < timestamp) continue;
-    const cursor = new RecordCursor(batch, inflateRecords(batch, maxBatchBytes));
-    while (cursor.next()) {
-      if (cursor.timestamp >= timestamp && cursor.offset >= from) return cursor.offset;
+  let next = baseOffset;
+  let left = bytes.byteLength;
+  try {
+    for (const batch of readBatches(new Uint8Array(bytes))) {
+      const isSkipped = batch.isControl || batch.nextOffset <= from;
+      if (!isSkipped && batch.maxTimestamp >= timestamp) {
+        const cursor = new RecordCursor(batch, inflateRecords(batch, maxBatchBytes));
+        while (cursor.next()) {
+          if (cursor.timestamp >= timestamp && cursor.offset >= from) return cursor.offset;
+        }
+      }
+      next = batch.nextOffset;
+      left -= batch.bytes.length;
     }
+  } catch (error) {
+    if (!(error instanceof TablogError) || error.code !== BATCH_CORRUPT.code) throw error;
+    left = 1;
   }
-  return undefined;
+  const isDamaged = left > 0 || next === baseOffset;
+  return isDamaged ? Math.max(next, from) : undefined;
 }
 
 /** Whether a batch of `segment` is compressed. */

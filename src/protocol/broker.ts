@@ -26,6 +26,7 @@ import type {
   TransactRequest,
   TransactionalHolder,
 } from './produce.ts';
+import type { FoundFault, ScrubRequest, ScrubbedRows } from './scrub.ts';
 import type { TopicConfigChanges, TopicDescription, TopicInfo, TopicSpec } from './topic.ts';
 
 /**
@@ -148,6 +149,13 @@ export interface Broker {
   }): Promise<ImportedRecords>;
   /** Bounds the log as a whole. */
   alterLog(request: { readonly maxBytes: number | null }): Promise<null>;
+  /** Checks the rows that are of no partition: of topics, groups, offsets and producers. */
+  scrubRows(request: null): Promise<readonly FoundFault[]>;
+  /**
+   * Checks some rows of a partition on disk. Throws `UNKNOWN_TOPIC`, and `LOG_CORRUPT` where the
+   * partition has lost its head.
+   */
+  scrubPartition(request: ScrubRequest): Promise<ScrubbedRows>;
   produce(request: ProduceRequest): Promise<readonly AppendResult[]>;
   /**
    * Throws `FETCH_SESSION_ID_NOT_FOUND` in a worker that does not know the session: the client then

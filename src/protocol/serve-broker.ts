@@ -38,6 +38,8 @@ const METHODS = Object.keys({
   positionPartitions: true,
   produce: true,
   releasePartitions: true,
+  scrubPartition: true,
+  scrubRows: true,
   syncGroup: true,
   transact: true,
 } satisfies Record<Method, true>) as Method[];

@@ -2,6 +2,7 @@ import { CLOSED } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import { cloneRow } from './clone-row.ts';
 import { HEAD_KEY } from './schema.ts';
+import { segmentBytes } from './stored-row.ts';
 import type {
   Key,
   RowRef,
@@ -140,7 +141,7 @@ class MemoryTable {
       segments.length > 0 && (read >= maxBytes || segments.length >= maxRows);
     for (; i < this.#offsets.length && !isEnough(); i++) {
       const baseOffset = this.#offsets[i]!;
-      const bytes = this.get(baseOffset) as ArrayBuffer;
+      const bytes = segmentBytes(this.get(baseOffset));
       segments.push({ baseOffset, bytes });
       read += bytes.byteLength;
     }

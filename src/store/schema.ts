@@ -1,4 +1,4 @@
-import { FORMAT_TOO_NEW, LOG_CORRUPT } from '../base/error-rules.ts';
+import { FORMAT_TOO_NEW } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import { randomId } from '../platform/random-id.ts';
 import type { RandomSource } from '../platform/random-id.ts';
@@ -90,18 +90,33 @@ export function newLogRow(now: number, random?: RandomSource): LogRow {
   return { format: FORMAT_VERSION, logId: randomId(random), createdAt: now, maxBytes: null };
 }
 
+const LOG: RowShape<LogRow> = { format: 'integer', logId: 'string', createdAt: 'number' };
+
+/**
+ * The row at `logRef`. Throws `LOG_CORRUPT` when the row is lost or damaged: without the log's id
+ * no committed offset can be told from those of another log.
+ */
+export function logOf(row: unknown): LogRow {
+  if (hasShape(row, LOG)) return row;
+  throw damagedRow(logRef, 'Delete the log with deleteLog(); other logs go on.');
+}
+
 /**
  * Checks the row at `logRef` of a log that a store opens. A store calls it before it reads any
  * other row. Throws `FORMAT_TOO_NEW` or `LOG_CORRUPT` unless this version can read the log.
  */
-export function checkFormat(name: string, log: LogRow | undefined): void {
-  if (log === undefined) {
-    throw new TablogError(LOG_CORRUPT, `the database of the log '${name}' has lost its first row`);
+export function checkFormat(name: string, row: unknown): void {
+  const { format } = hasShape(row, FORMAT) ? row : logOf(row);
+  if (format <= FORMAT_VERSION) {
+    logOf(row);
+    return;
   }
-  if (log.format <= FORMAT_VERSION) return;
   throw new TablogError(
     FORMAT_TOO_NEW,
-    `the log '${name}' has format ${log.format}, and this version of tablog reads ${FORMAT_VERSION}`,
-    { details: { format: log.format, reads: FORMAT_VERSION } },
+    `the log '${name}' has format ${format}, and this version of tablog reads ${FORMAT_VERSION}`,
+    { details: { format, reads: FORMAT_VERSION } },
   );
 }
+
+/** The one field that a row of any format has. */
+const FORMAT: RowShape<LogRow> = { format: 'integer' };

@@ -75,6 +75,7 @@ export interface SegmentsRequest {
 export interface StoredSegment {
   /** The row's key, which must be the offset of the segment's first record. */
   readonly baseOffset: number;
+  /** The row's value; no bytes where the value is damaged, and is not an `ArrayBuffer`. */
   readonly bytes: ArrayBuffer;
 }
 

@@ -1,4 +1,5 @@
 import { expect } from 'vitest';
+import { SegmentsScrub } from '../../src/broker/partitions/segments-scrub.ts';
 import type { PartitionHead } from '../../src/log/head.ts';
 import { readBatches } from '../../src/record/batch-reader.ts';
 import { crcMatches } from '../../src/record/batch-seal.ts';
@@ -29,6 +30,16 @@ export function checkRows(head: PartitionHead, rows: readonly StoredSegment[]): 
     }
   }
   expect(next).toBe(head.endOffset);
+  checkScrub(head, rows);
+}
+
+/** A scrub finds no fault where there is none. */
+function checkScrub(head: PartitionHead, rows: readonly StoredSegment[]): void {
+  const { topicId, partition } = head;
+  const read = { head, segments: rows, nextBaseOffset: undefined };
+  const scrub = new SegmentsScrub(read, { topicId, partition, store: '' }, null);
+  for (const _ of scrub.steps());
+  expect(scrub.result().faults).toEqual([]);
 }
 
 function sizeOf(rows: readonly StoredSegment[]): number {

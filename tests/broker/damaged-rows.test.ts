@@ -36,6 +36,20 @@ describe('a row that is damaged', () => {
     expect(await log.readFrom(4)).toEqual({ values: values(4, 10), error: undefined });
   });
 
+  test.each([
+    ['in its record', (row: ArrayBuffer) => flipped(row, FIELD.records)],
+    ['in its header', (row: ArrayBuffer) => flipped(row, FIELD.magic)],
+    ['so that it has no bytes', () => new ArrayBuffer(0)],
+    ['so that its end is missing', (row: ArrayBuffer) => row.slice(0, 70)],
+  ])('%s is where a look-up of a time ends, so that a reader is told', async (_, changed) => {
+    await log.change(4, changed);
+    const shop = log.broker();
+    expect(await shop.offset(log.topic, 1_000)).toBe(0);
+    await log.change(0, changed);
+    expect(await shop.offset(log.topic, 1_000)).toBe(0);
+    expect(await shop.offset(log.topic, 2_000)).toBe(10); // by the time index, no row has it
+  });
+
   const header = Object.entries(FIELD).filter(
     ([name]) => name !== 'leaderEpoch' && name !== 'records',
   );
@@ -116,3 +130,8 @@ describe('a row that is damaged', () => {
     );
   });
 });
+
+function flipped(row: ArrayBuffer, at: number): ArrayBuffer {
+  new Uint8Array(row)[at]! ^= 0xff;
+  return row;
+}

@@ -206,7 +206,7 @@ test('offsetAtTime finds the first record at or after a time', async () => {
       for (const wanted of [time, ...times]) {
         for (const from of [0, 1, times.length]) {
           const first = times.findIndex((timestamp, i) => timestamp >= wanted && i >= from);
-          expect(offsetAtTime(segments[0]!.bytes, from, wanted, 10_000)).toBe(
+          expect(offsetAtTime(segments[0]!, from, wanted, 10_000)).toBe(
             first < 0 ? undefined : first,
           );
         }

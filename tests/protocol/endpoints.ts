@@ -42,6 +42,8 @@ export const METHODS = Object.keys({
   positionPartitions: 0,
   produce: 0,
   releasePartitions: 0,
+  scrubPartition: 0,
+  scrubRows: 0,
   syncGroup: 0,
   transact: 0,
 } satisfies Record<Method, 0>) as readonly Method[];

@@ -87,6 +87,8 @@ const CASES: Readonly<Record<string, string>> = {
   'reads no more than 100 segments': 'goes on across large and small segments, in order',
   'leaves out segments that are empty':
     'reads segments that are empty, or too short for a batch, as they are',
+  'reads rows that are no buffer as they are':
+    'reads a row that is no buffer as a segment without bytes',
   'sorts offsets as texts': 'sorts offsets as numbers',
   'returns shared buffers of segments': 'hands out copies of segments',
   'deletes the head with a range': 'finds no segments of a range that was deleted',

@@ -547,6 +547,27 @@ export const DEFECTS: Readonly<Record<string, Break>> = {
       segments: segments.filter(({ bytes }) => bytes.byteLength > 0),
     })),
 
+  'reads rows that are no buffer as they are': (store) =>
+    broken(store, {
+      async readSegments(requests) {
+        const reads = await store.readSegments(requests);
+        return Promise.all(
+          reads.map(async (read, i) => {
+            const refs = read.segments.map(({ baseOffset }) => ({
+              store: requests[i]!.store,
+              key: baseOffset,
+            }));
+            const values = await store.read(refs);
+            const segments = read.segments.map(({ baseOffset }, at) => ({
+              baseOffset,
+              bytes: values[at] as ArrayBuffer,
+            }));
+            return { ...read, segments };
+          }),
+        );
+      },
+    }),
+
   'sorts offsets as texts': (store) =>
     brokenReads(store, ({ segments }) => ({
       segments: segments.toSorted((a, b) => (String(a.baseOffset) < String(b.baseOffset) ? -1 : 1)),

@@ -9,6 +9,7 @@ import type {
   Log,
   LogDescription,
   OffsetToCommit,
+  ScrubReport,
   TopicConfig,
   TopicDescription,
   TopicInfo,
@@ -47,6 +48,9 @@ test('an array of any length gives one of any length', async () => {
   expectTypeOf(admin.listOffsets([{ topic: orders, at: 'latest' }])).resolves.toEqualTypeOf<
     readonly ListedOffset[]
   >();
+  expectTypeOf(
+    admin.scrub({ topics: [orders, 'b'], signal }),
+  ).resolves.toEqualTypeOf<ScrubReport>();
 });
 
 test('what a call takes', () => {

@@ -27,6 +27,7 @@ import { markAhead } from '../../log/time-index.ts';
 import { loadCodecsFor } from '../../record/compression/codecs.ts';
 import { HEAD_KEY } from '../../store/schema.ts';
 import type { TendedStore } from '../../store/paced-store.ts';
+import type { SegmentsRequest } from '../../store/store.ts';
 
 /** Rows that were read together, with the head at that time. */
 interface Rows {
@@ -40,8 +41,10 @@ interface Rows {
  * The bounds of one reading transaction. A browser serves no other transaction during a read, and a
  * read of 128 KiB takes about as long as an append.
  */
-const SLICE_BYTES = 128 * 1024;
-const SLICE_ROWS = 32;
+export const READ_SLICE: Pick<SegmentsRequest, 'maxBytes' | 'maxRows'> = {
+  maxBytes: 128 * 1024,
+  maxRows: 32,
+};
 
 /** The bounds of one replacing transaction, whose time depends mostly on the number of rows. */
 const STEP_BYTES = 256 * 1024;
@@ -234,8 +237,7 @@ export class PartitionCleaner {
   /** The row that covers `from` and later rows, up to the bounds of one reading transaction. */
   async #sliceAt(from: number): Promise<Rows> {
     const { store } = this.#partition;
-    const request = { store, from, maxBytes: SLICE_BYTES, maxRows: SLICE_ROWS };
-    const [read] = await this.#store.readSegments([request]);
+    const [read] = await this.#store.readSegments([{ store, from, ...READ_SLICE }]);
     const head = this.#mustBeOurs(read!.head);
     const end = read!.nextBaseOffset ?? head.endOffset;
     return { head, rows: rowsUpTo(end, read!.segments), end };

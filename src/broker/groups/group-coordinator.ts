@@ -17,7 +17,7 @@ import type {
   SyncRequest,
 } from '../../protocol/group.ts';
 import type { Liveness } from '../../platform/liveness.ts';
-import { GROUPS, logRef, topicsVersionOf, topicsVersionRef } from '../../store/schema.ts';
+import { GROUPS, logOf, logRef, topicsVersionOf, topicsVersionRef } from '../../store/schema.ts';
 import type { Store, Writer } from '../../store/store.ts';
 import { Coalesced } from '../waiting/coalesced.ts';
 import { commitOffsets } from './committed-offset.ts';
@@ -198,7 +198,7 @@ export class GroupCoordinator {
             row === undefined ? newGroup(groupId, this.#newInstance()) : groupOf(row, groupId);
           // The clock is read inside the transaction: the worker may sleep before it runs.
           const now = this.#clock.now();
-          const stamp = { groupId, logId: log!.logId, committedAt: now };
+          const stamp = { groupId, logId: logOf(log).logId, committedAt: now };
           offsets.write(write, row, stamp, rows);
           const next = step(group, event, { topics, now });
           // Offsets that are committed without a member create the group.

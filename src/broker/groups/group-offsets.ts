@@ -13,8 +13,7 @@ import type {
   GroupPosition,
 } from '../../protocol/group.ts';
 import { isInMemory } from '../../protocol/topic-id.ts';
-import { OFFSETS, logRef } from '../../store/schema.ts';
-import type { LogRow } from '../../store/schema.ts';
+import { OFFSETS, logOf, logRef } from '../../store/schema.ts';
 import type { Store } from '../../store/store.ts';
 import type { RowWrites } from '../partitions/group-commit.ts';
 import { commitOffsets, mustNotBeBeyond, mustNotBeOvertaken } from './committed-offset.ts';
@@ -77,7 +76,8 @@ export class GroupOffsets {
     const group = row === undefined ? newGroup(groupId) : groupOf(row, groupId);
     mustBeMember(group, member);
     for (const partition of partitions) mustOwn(group, member, partition);
-    const committed = rows.map((found, i) => offsetOf(offsetRowOf(found, refs[i]!), log!.logId));
+    const { logId } = logOf(log);
+    const committed = rows.map((found, i) => offsetOf(offsetRowOf(found, refs[i]!), logId));
     const positions = await Promise.all(
       partitions.map(async (assigned, i): Promise<GroupPosition> => {
         const { startOffset: start, endOffset: end } = all[i]!;
@@ -138,7 +138,8 @@ export class GroupOffsets {
   ): Promise<(number | undefined)[]> {
     const refs = groupIds.map((groupId) => offsetRef(groupId, partition));
     const [log, ...rows] = await this.#store.read([logRef, ...refs] as const);
-    return rows.map((row, i) => offsetOf(offsetRowOf(row, refs[i]!), log!.logId));
+    const { logId } = logOf(log);
+    return rows.map((row, i) => offsetOf(offsetRowOf(row, refs[i]!), logId));
   }
 
   /** The group's committed offsets for existing topics, sorted by topic and partition. */
@@ -148,10 +149,11 @@ export class GroupOffsets {
       this.#topics.list(),
       this.#store.read([logRef]),
     ]);
+    const { logId } = logOf(log);
     const names = new Map(topics.map(({ id, name }) => [id, name]));
     return rows
       .filter(isOffset) // a damaged row is left out here, and makes `position` throw
-      .filter((row) => row.groupId === groupId && row.logId === log!.logId)
+      .filter((row) => row.groupId === groupId && row.logId === logId)
       .flatMap(({ topicId, partition, offset, metadata, committedAt }) => {
         const topic = names.get(topicId);
         return topic === undefined ? [] : [{ topic, partition, offset, metadata, committedAt }];
@@ -165,7 +167,7 @@ export class GroupOffsets {
     return {
       refs: [groupRef(groupId), logRef, ...offsets.map((offset) => offsetRef(groupId, offset))],
       write: ([group, log, ...rows], write) => {
-        const { logId } = log as LogRow;
+        const { logId } = logOf(log);
         const stamp = { groupId, logId, committedAt: this.#clock.now() };
         const before = rows as readonly (OffsetRow | undefined)[];
         const state = group === undefined ? undefined : groupOf(group, groupId);

@@ -2,7 +2,7 @@ import { partitionKey } from '../../base/topic-id-partition.ts';
 import type { TopicIdPartition } from '../../base/topic-id-partition.ts';
 import { mustBeInteger } from '../../base/argument.ts';
 import type { Clock } from '../../platform/clock.ts';
-import { UNKNOWN_TOPIC } from '../../base/error-rules.ts';
+import { LOG_CORRUPT, UNKNOWN_TOPIC } from '../../base/error-rules.ts';
 import { TablogError, toTablogError } from '../../base/error.ts';
 import { headOf, headRef } from '../../log/head.ts';
 import { hasCompressed, readPartition } from '../../log/segment-reader.ts';
@@ -39,6 +39,9 @@ const LOOK_MS = 30_000;
  * have to wait for its end.
  */
 const READ_PARTITIONS = 32;
+
+/** The codes of `resolve` that concern one partition and no other. */
+const OF_ONE_PARTITION: ReadonlySet<string> = new Set([UNKNOWN_TOPIC.code, LOG_CORRUPT.code]);
 
 /** A wanted partition, with the name of its object store. */
 interface Located extends FetchPartition {
@@ -148,7 +151,7 @@ export class PartitionFetcher {
         else if (remembered.segments.length > 0) behind.push(want);
       } catch (error) {
         // `resolve` reads the disk: a failure of the storage is no fault of one partition.
-        const isOwn = !(error instanceof TablogError) || error.code === UNKNOWN_TOPIC.code;
+        const isOwn = !(error instanceof TablogError) || OF_ONE_PARTITION.has(error.code);
         if (!isOwn) throw error;
         answer.fail(want, error);
       }

@@ -13,6 +13,7 @@ import { loadCodec, loadCodecsFor } from '../../record/compression/codecs.ts';
 import type { ImportedRecords, Request } from '../../protocol/broker.ts';
 import type { FetchPartition, FetchedPartition, OffsetSpec } from '../../protocol/fetch.ts';
 import type { Append } from '../../protocol/produce.ts';
+import type { ScrubRequest, ScrubbedRows } from '../../protocol/scrub.ts';
 import type { PartitionDescription } from '../../protocol/topic.ts';
 import { HEAD_KEY } from '../../store/schema.ts';
 import type { Durability, RowStore } from '../../store/store.ts';
@@ -22,8 +23,9 @@ import { inSlices } from '../waiting/in-slices.ts';
 import type { FetchLimits, PartitionBounds, PartitionHost } from './partition-host.ts';
 import { PartitionFetcher } from './partition-fetcher.ts';
 import type { PartitionFetcherOptions } from './partition-fetcher.ts';
-import { PartitionCleaner } from '../cleaner/partition-cleaner.ts';
+import { PartitionCleaner, READ_SLICE } from '../cleaner/partition-cleaner.ts';
 import { prepareAppend } from './prepare-append.ts';
+import { SegmentsScrub } from './segments-scrub.ts';
 import type { TopicRow } from '../rows/topic-row.ts';
 
 export interface StoredPartitionsOptions extends PartitionFetcherOptions {
@@ -145,6 +147,17 @@ export class StoredPartitions implements PartitionHost {
     }));
   }
 
+  /** Checks some rows. Throws `UNKNOWN_TOPIC`, or `LOG_CORRUPT` where there is no head. */
+  async scrub({ cursor, ...name }: ScrubRequest): Promise<ScrubbedRows> {
+    const from = cursor?.offset ?? 0; // any number where a row's key is damaged
+    const { store } = await this.#options.resolve(name);
+    const [read] = await this.#store.readSegments([{ store, from, ...READ_SLICE }]);
+    for (const { bytes } of read!.segments) await loadCodecsFor(new Uint8Array(bytes), name);
+    const scrub = new SegmentsScrub(read!, { ...name, store }, cursor);
+    await inSlices(scrub.steps(), this.#clock);
+    return scrub.result();
+  }
+
   /**
    * Resolves the batch's partition, validates the batch and compresses it, outside of the
    * transaction. Throws the error that refuses the batch.
@@ -176,11 +189,12 @@ export class StoredPartitions implements PartitionHost {
       const request = { store, from, maxBytes: SCAN_BYTES };
       const [read] = await this.#store.readSegments([request]);
       if (read === undefined || read.segments.length === 0) break;
-      for (const { bytes } of read.segments) {
+      for (const segment of read.segments) {
         const { topicId, partition } = head;
-        await loadCodecsFor(new Uint8Array(bytes), { topicId, partition });
-        const found = offsetAtTime(bytes, from, time, MAX_INFLATED_BYTES);
-        if (found !== undefined) return found;
+        await loadCodecsFor(new Uint8Array(segment.bytes), { topicId, partition });
+        const found = offsetAtTime(segment, from, time, MAX_INFLATED_BYTES);
+        // The key of a row that is damaged can be any number.
+        if (found !== undefined) return Math.min(Math.floor(found), head.endOffset);
       }
       from = read.nextBaseOffset ?? head.endOffset;
     }

@@ -11,8 +11,17 @@ export function groupRef(groupId: string): RowRef<GroupState> {
 const GROUP: RowShape<GroupState> = {
   groupId: 'string',
   generation: 'integer',
-  members: 'array',
-  partitions: 'array',
+  members: [
+    {
+      memberId: 'string',
+      clientId: 'string',
+      epoch: 'integer',
+      subscription: { topics: 'array', patterns: 'array' },
+      sessionTimeoutMs: 'number',
+      rebalanceTimeoutMs: 'number',
+    },
+  ],
+  partitions: [{ topicId: 'string', topic: 'string', partition: 'integer', epoch: 'integer' }],
 };
 
 /** Whether a row of the store `groups` is a group. Checks the fields that transitions rely on. */

@@ -26,8 +26,16 @@ export function topicRef(name: string): RowRef<TopicRow> {
 const TOPIC: RowShape<TopicRow> = {
   name: 'string',
   id: 'string',
-  stores: 'array',
-  config: 'object',
+  stores: ['integer'],
+  config: {
+    storage: 'string',
+    maxRecordBytes: 'number',
+    timestampType: 'string',
+    cleanup: 'string',
+    retention: 'object',
+    deleteRetentionMs: 'number',
+    protectUncommitted: ['string'],
+  },
 };
 
 /** Whether a row of the store `topics` is a topic. Checks the fields that resolving relies on. */

@@ -1,5 +1,7 @@
 import { TablogError, toTablogError } from '../../base/error.ts';
 import { headDamaged } from '../../log/head.ts';
+import { fromErrorData, toErrorData } from '../../protocol/error-data.ts';
+import type { FetchedPartition } from '../../protocol/fetch.ts';
 import type { TopicCatalog } from './topic-catalog.ts';
 
 /**
@@ -17,4 +19,14 @@ export async function explainMissing<T>(
   const rows = await topics.list().catch(toTablogError);
   if (rows instanceof TablogError) return rows; // unreadable topics leave both causes possible
   return rows.some(({ id }) => id === topicId) ? headDamaged(missing) : outcome;
+}
+
+/** The same for a fetched partition. */
+export async function explainFetched(
+  topics: Pick<TopicCatalog, 'list'>,
+  part: FetchedPartition,
+): Promise<FetchedPartition> {
+  if (!('error' in part)) return part;
+  const error = await explainMissing(topics, fromErrorData(part.error));
+  return { ...part, error: toErrorData(error) };
 }

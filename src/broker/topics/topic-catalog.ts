@@ -23,7 +23,9 @@ import type { OffsetRow } from '../rows/offset-row.ts';
 import { Allocation } from './allocation.ts';
 import { keptTopic } from './kept-topic.ts';
 import { checkConfig, defaultsOf, withChanges } from './topic-config.ts';
-import { isTopic, storeOf, topicOf, topicRef } from '../rows/topic-row.ts';
+import { topicDamaged, topicRows } from './topic-rows.ts';
+import type { TopicRows } from './topic-rows.ts';
+import { storeOf, topicOf, topicRef } from '../rows/topic-row.ts';
 import type { TopicRow } from '../rows/topic-row.ts';
 
 /** The store and the configuration of a partition, looked up once by topic id. */
@@ -53,7 +55,7 @@ export class TopicCatalog {
   readonly #clock: Clock;
   readonly #random: RandomSource | undefined;
   readonly #onChanged: () => void;
-  #rows: Promise<ReadonlyMap<string, TopicRow>> | undefined;
+  #rows: Promise<TopicRows> | undefined;
   #subscribable: Promise<Subscribable> | undefined;
 
   constructor({ store, clock, crypto, onChanged }: TopicCatalogOptions) {
@@ -70,12 +72,12 @@ export class TopicCatalog {
   }
 
   async list(): Promise<readonly TopicRow[]> {
-    return [...(await this.#read(true)).values()];
+    return [...(await this.#read(true)).byName.values()];
   }
 
   /** The ids of all topics, from the cache unless it was dropped. */
   async ids(): Promise<ReadonlySet<string>> {
-    return new Set(byId(await this.#read(false)).keys());
+    return new Set((await this.#read(false)).byId.keys());
   }
 
   /**
@@ -104,19 +106,26 @@ export class TopicCatalog {
 
   /** The topics in the order of the names, from one read. Throws `UNKNOWN_TOPIC`. */
   async mustGet(names: readonly string[]): Promise<TopicRow[]> {
-    const rows = await this.#read(true);
+    const { byName: rows } = await this.#read(true);
     const missing = names.find((name) => !rows.has(name));
     if (missing === undefined) return names.map((name) => rows.get(name)!);
     const [found] = await this.#store.read([topicRef(missing)]);
     throw topicOf(found, missing) === undefined ? unknownTopic(missing) : changing(missing);
   }
 
-  /** The store and the configuration of a partition. Throws `UNKNOWN_TOPIC`. */
+  /**
+   * The store and the configuration of a partition. Throws `UNKNOWN_TOPIC`; `LOG_CORRUPT` when a
+   * damaged row may be the topic's.
+   */
   async resolve({ topicId, partition }: TopicIdPartition): Promise<ResolvedPartition> {
     for (const fresh of [false, true]) {
-      const row = byId(await this.#read(fresh)).get(topicId);
+      const { byId, damaged } = await this.#read(fresh);
+      const row = byId.get(topicId);
       const store = row && storeOf(row, partition);
       if (store !== undefined) return { store, config: row!.config };
+      if (fresh && row === undefined && damaged > 0) {
+        throw topicDamaged({ topicId, partition }, damaged);
+      }
     }
     throw topicGone({ topicId, partition });
   }
@@ -262,13 +271,10 @@ export class TopicCatalog {
       .map((row) => offsetRef(row.groupId, row));
   }
 
-  #read(fresh: boolean): Promise<ReadonlyMap<string, TopicRow>> {
+  #read(fresh: boolean): Promise<TopicRows> {
     const known = this.#rows;
     if (!fresh && known !== undefined) return known;
-    // A damaged row is left out, so that the other topics stay usable.
-    const reading = this.#store
-      .readAll<unknown>(TOPICS)
-      .then((rows) => new Map(rows.filter(isTopic).map((row) => [row.name, row])));
+    const reading = this.#store.readAll<unknown>(TOPICS).then(topicRows);
     // The cached rows stay in use until a newer read succeeds: a read can take long, or fail.
     if (known === undefined) this.#rows = reading;
     reading.then(
@@ -281,21 +287,6 @@ export class TopicCatalog {
     );
     return reading;
   }
-}
-
-/**
- * Topics by id, computed once for each read of all topics, because a fetch looks up each of its
- * partitions.
- */
-const indices = new WeakMap<ReadonlyMap<string, TopicRow>, ReadonlyMap<string, TopicRow>>();
-
-function byId(rows: ReadonlyMap<string, TopicRow>): ReadonlyMap<string, TopicRow> {
-  let index = indices.get(rows);
-  if (index === undefined) {
-    index = new Map([...rows.values()].map((row) => [row.id, row]));
-    indices.set(rows, index);
-  }
-  return index;
 }
 
 function refsOf(named: readonly { readonly name: string }[]): RowRef<TopicRow>[] {

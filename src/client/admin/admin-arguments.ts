@@ -12,7 +12,11 @@ import type { Checks } from '../../base/argument.ts';
 import type { TopicPartition } from '../fetch/assigned-partitions.ts';
 import { asTopic } from '../topics/topic.ts';
 import type { TopicLike } from '../topics/topic.ts';
-import type { AlterGroupOffsetsOptions, CreateTopicsOptions } from './admin-options.ts';
+import type {
+  AlterGroupOffsetsOptions,
+  CreateTopicsOptions,
+  ScrubOptions,
+} from './admin-options.ts';
 
 export interface NamedPartition {
   readonly topic: string;
@@ -28,6 +32,13 @@ export const CREATE_CHECKS: Checks<CreateTopicsOptions> = {
 export const ALTER_CHECKS: Checks<AlterGroupOffsetsOptions> = {
   signal: checkSignal,
   force: checkBoolean,
+};
+
+export const SCRUB_CHECKS: Checks<ScrubOptions> = {
+  signal: checkSignal,
+  topics: (_, value) => {
+    checkDistinct('scrub() was given the topic', namesOf('scrub()', value as readonly TopicLike[]));
+  },
 };
 
 /** Checks an argument, which must have these fields and no others. */

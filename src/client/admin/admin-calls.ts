@@ -21,6 +21,7 @@ import type { TopicLike } from '../topics/topic.ts';
 import {
   ALTER_CHECKS,
   CREATE_CHECKS,
+  SCRUB_CHECKS,
   checkGroups,
   checkPartitionsOnce,
   checkTopicsOnce,
@@ -44,33 +45,31 @@ import type {
   OffsetsToList,
   OffsetsToReset,
   RecordsToDelete,
+  ScrubOptions,
+  ScrubReport,
   TopicToAlter,
 } from './admin-options.ts';
+import { BrokerCalls } from './broker-calls.ts';
 import { exportBatches, joinFiles } from './log-file.ts';
 import type { LogFile } from './log-file.ts';
 import { originStorage } from './origin-storage.ts';
 import type { ResolvedPartition } from './resolve-partitions.ts';
 import { resolvePartitions, withTopic } from './resolve-partitions.ts';
+import { scrubTopics } from './scrub-topics.ts';
 
 /** The extra time for the answer to an import: the worker reads every record of the file. */
 const MAX_IMPORT_MS = 120_000;
-
-/** The calls that change the topics or their configuration. */
-const CHANGES: ReadonlySet<Method> = new Set([
-  'createTopics',
-  'createPartitions',
-  'alterTopics',
-  'deleteTopics',
-]);
 
 /** The implementation of `Admin`, which documents the methods. The first call loads it. */
 export class AdminCalls {
   readonly #connection: Connection;
   readonly #topicMetadata: TopicMetadata;
+  readonly #broker: BrokerCalls;
 
   constructor(connection: Connection, topicMetadata: TopicMetadata) {
     this.#connection = connection;
     this.#topicMetadata = topicMetadata;
+    this.#broker = new BrokerCalls(connection, topicMetadata);
   }
 
   async createTopics(
@@ -82,7 +81,7 @@ export class AdminCalls {
     const given = version !== undefined && { version };
     const specs = topics.map((topic) => ({ ...asSpec(topic), ...given }));
     checkTopicsOnce('createTopics()', specs);
-    return this.#ask('createTopics', specs, signal);
+    return this.#broker.ask('createTopics', specs, signal);
   }
 
   async createPartitions(
@@ -138,7 +137,7 @@ export class AdminCalls {
       return { ...named(each), at: spec.at };
     });
     const resolved = await resolvePartitions(this.#topicMetadata, wanted, signal);
-    const found = await this.#ask('listOffsets', resolved, signal);
+    const found = await this.#broker.ask('listOffsets', resolved, signal);
     return resolved.map(({ topic, partition }, i) => ({ topic, partition, offset: found[i]! }));
   }
 
@@ -159,7 +158,7 @@ export class AdminCalls {
     const ends =
       latest.length === 0
         ? []
-        : await this.#ask(
+        : await this.#broker.ask(
             'listOffsets',
             latest.map((each) => ({ ...each, at: 'latest' as const })),
             signal,
@@ -169,9 +168,11 @@ export class AdminCalls {
       ...each,
       before: before === 'latest' ? end.next().value! : before,
     }));
-    const starts = await this.#ask('deleteRecords', request, signal).catch((error: unknown) => {
-      throw withTopic(error, request);
-    });
+    const starts = await this.#broker
+      .ask('deleteRecords', request, signal)
+      .catch((error: unknown) => {
+        throw withTopic(error, request);
+      });
     return request.map(({ topic, partition }, i) => ({
       topic,
       partition,
@@ -201,7 +202,7 @@ export class AdminCalls {
     const located = await this.#locate('importPartition()', to, options);
     const { topic, topicId, partition, signal } = located;
     const request = { topicId, partition, ...(await joinFiles(file, signal)) };
-    const imported = await this.#ask('importPartition', request, signal, MAX_IMPORT_MS);
+    const imported = await this.#broker.ask('importPartition', request, signal, MAX_IMPORT_MS);
     return { topic, partition, ...imported };
   }
 
@@ -266,13 +267,13 @@ export class AdminCalls {
     checkName('group name', request.groupId);
     checkPartitionsOnce(call, request.partitions);
     const { force = false, signal } = checkEach(call, options, ALTER_CHECKS);
-    return this.#ask('alterGroupOffsets', { ...request, force }, signal);
+    return this.#broker.ask('alterGroupOffsets', { ...request, force }, signal);
   }
 
   async describeLog(options?: AdminOptions): Promise<LogDescription> {
     const signal = signalOf('describeLog()', options);
     const [log, origin] = await Promise.all([
-      this.#ask('describeLog', null, signal),
+      this.#broker.ask('describeLog', null, signal),
       abortable(signal, originStorage()),
     ]);
     return { ...log, ...origin };
@@ -284,26 +285,23 @@ export class AdminCalls {
     await this.#call('alterLog', { maxBytes }, options);
   }
 
+  async scrub(options: ScrubOptions = {}): Promise<ScrubReport> {
+    const { topics, signal } = checkEach('scrub()', options, SCRUB_CHECKS);
+    const metadata = this.#topicMetadata;
+    const infos =
+      topics === undefined
+        ? await this.#broker.ask('listTopics', null, signal)
+        : await abortable(signal, Promise.all(topics.map((topic) => metadata.load(nameOf(topic)))));
+    return scrubTopics(this.#broker, infos, signal);
+  }
+
   /** Calls the broker's method of the same name. */
   async #call<M extends Method & keyof AdminCalls>(
     method: M,
     request: Request<M>,
     options: AdminOptions | undefined,
   ): Promise<Response<M>> {
-    return this.#ask(method, request, signalOf(`${method}()`, options));
-  }
-
-  async #ask<M extends Method>(
-    method: M,
-    request: Request<M>,
-    signal: AbortSignal | undefined,
-    extraMs?: number,
-  ): Promise<Response<M>> {
-    signal?.throwIfAborted();
-    const call = this.#connection.call(method, request, extraMs);
-    // A change by this tab is known before the hint of the change arrives.
-    const response = CHANGES.has(method) ? call.finally(() => this.#topicMetadata.forget()) : call;
-    return abortable(signal, response);
+    return this.#broker.ask(method, request, signalOf(`${method}()`, options));
   }
 
   async #locate(

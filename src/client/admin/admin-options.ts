@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../../base/error-rule.ts';
 import type { ImportedRecords, StoredLog } from '../../protocol/broker.ts';
 import type { TopicPartition } from '../fetch/assigned-partitions.ts';
 import type { Position } from '../fetch/position.ts';
@@ -112,6 +113,50 @@ export interface LogChanges {
    * the limit by less than one row. null: no limit, which is the setting of a new log.
    */
   readonly maxBytes: number | null;
+}
+
+export interface ScrubOptions extends AdminOptions {
+  /**
+   * The topics to check. Default: every topic on disk. Leave it out unless the check of the whole
+   * log takes too long: some 5 s a GB, and more where batches are small or compressed.
+   */
+  readonly topics?: readonly TopicLike[];
+}
+
+/** The result of a check of the stored rows. */
+export interface ScrubReport {
+  /** The partitions that were checked. */
+  readonly partitions: readonly ScrubbedPartition[];
+  /** Empty: the rows are what was written. */
+  readonly faults: readonly ScrubFault[];
+}
+
+/** What a partition has without a fault. Records that are appended meanwhile may count. */
+export interface ScrubbedPartition {
+  readonly topic: string;
+  readonly partition: number;
+  readonly batches: number;
+  readonly records: number;
+  /** The bytes of these batches, as stored. */
+  readonly bytes: number;
+}
+
+/** A fault of stored rows, with its place. */
+export interface ScrubFault {
+  /** null: the fault is of the log, a topic, a group, an offset or a producer, and no partition. */
+  readonly topic: string | null;
+  readonly partition: number | null;
+  /** The first offset at fault; null: the fault is of a row without records. */
+  readonly from: number | null;
+  /** The offset after the last one at fault: a consumer that seeks there reads on. */
+  readonly to: number | null;
+  /**
+   * 'LOG_CORRUPT': rows are gone, or contradict each other; 'BATCH_CORRUPT': a batch is not what
+   * was written; 'INFLATED_TOO_LARGE', 'UNSUPPORTED_CODEC': a batch that cannot be read.
+   */
+  readonly code: ErrorCode;
+  /** What is wrong, and the next step. */
+  readonly message: string;
 }
 
 /** The log, and the storage that the browser gives it. */

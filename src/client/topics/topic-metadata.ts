@@ -137,7 +137,9 @@ export class TopicMetadata {
     }
     const topic = this.#topics.get(name);
     if (topic !== undefined) return topic;
-    throw unknownTopic(name);
+    // A list of topics leaves out a topic whose row is damaged: the description of it is the error.
+    await this.#connection.call('describeTopics', [name]);
+    throw unknownTopic(name); // it was created since the list was read
   }
 
   /**

@@ -189,6 +189,20 @@ export function segmentsContract(): readonly StoreContractCase[] {
       },
     ),
 
+    segmentsCase('reads a row that is no buffer as a segment without bytes', async (partitions) => {
+      const { store, here } = partitions;
+      await partitions.hold(alike(3, 100));
+      await store.update([row(HEAD_KEY, here)], (_, write) => {
+        write.put(here, 0, null);
+        write.put(here, 20, 'damaged');
+      });
+      mustEqual('the sizes', sizesOf(await partitions.read(0, 1_000)), [
+        [0, 0],
+        [10, 100],
+        [20, 0],
+      ]);
+    }),
+
     segmentsCase('sorts offsets as numbers', async (partitions) => {
       const offsets = [2, 10, 100, 2 ** 40];
       await partitions.hold(offsets.toReversed().map((offset) => [offset, 50] as const));

@@ -1,5 +1,6 @@
 import { onSuccess } from './idb-request.ts';
 import type { SegmentsRequest, StoredSegment } from '../store.ts';
+import { segmentBytes } from '../stored-row.ts';
 
 /** The most segments of one `getAll`: 64 segments of 1 MiB bound the cost of a wrong estimate. */
 const MAX_SEGMENTS_A_READ = 64;
@@ -40,11 +41,12 @@ function readOn(
     onSuccess(store.getAllKeys(numbersFrom(from), count + 1), (found) => {
       keys = found as number[];
     });
-    onSuccess(store.getAll(numbersFrom(from), count), (values: ArrayBuffer[]) => {
+    onSuccess(store.getAll(numbersFrom(from), count), (values: unknown[]) => {
       let taken = 0;
       for (; taken < values.length && (bytes < maxBytes || segments.length === 0); taken++) {
-        segments.push({ baseOffset: keys[taken]!, bytes: values[taken]! });
-        bytes += values[taken]!.byteLength;
+        const segment = { baseOffset: keys[taken]!, bytes: segmentBytes(values[taken]) };
+        segments.push(segment);
+        bytes += segment.bytes.byteLength;
       }
       const next = keys[taken];
       into.nextBaseOffset = next;
