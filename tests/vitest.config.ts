@@ -58,6 +58,8 @@ export default defineConfig({
           })),
         },
         worker: { format: 'es' },
+        // As an application's build does: WebKit does not parse `await using`.
+        oxc: { target: 'es2022' },
         test: {
           name: 'browser',
           include: [BROWSER_TESTS],
