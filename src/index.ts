@@ -79,6 +79,7 @@ export type {
   RawMessage,
   TopicFilter,
 } from './client/message/message.ts';
+export type { LogDiagnostics } from './client/admin/log-calls.ts';
 export type { LogFile } from './client/admin/log-file.ts';
 export type { HostedLogs, InlineHost, WorkerKind } from './client/connection/worker-host.ts';
 export { table } from './client/table/table.ts';
@@ -105,6 +106,12 @@ export type {
   HeaderToSend,
   SerdeContext,
 } from './client/topics/serde-context.ts';
+export type {
+  BrokerDescription,
+  BrokerDiagnostics,
+  DiagnosticEntry,
+  DiagnosticKind,
+} from './protocol/diagnostics.ts';
 export type { ImportedRecords, LeftOut, StoredLog } from './protocol/broker.ts';
 export type {
   PartitionDescription,

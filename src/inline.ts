@@ -15,6 +15,8 @@ import * as rawBatches from './client/producer/raw-batches.ts';
 import { lazyRawBatches } from './client/producer/lazy-raw-batches.ts';
 import * as batchFailure from './client/producer/batch-failure.ts';
 import { lazyBatchFailure } from './client/producer/lazy-batch-failure.ts';
+import * as logCalls from './client/admin/log-calls.ts';
+import { lazyLogCalls } from './client/admin/lazy-log-calls.ts';
 import * as logStatuses from './client/status/log-statuses.ts';
 import { lazyLogStatuses } from './client/status/lazy-log-statuses.ts';
 import { lazyStoredBatches } from './client/poll/lazy-stored-batches.ts';
@@ -96,6 +98,7 @@ function haveParts(): void {
   lazyGroupMember.provide(groupMember);
   lazyGzip.provide(gzip);
   lazyRawBatches.provide(rawBatches);
+  lazyLogCalls.provide(logCalls);
   lazyLogStatuses.provide(logStatuses);
   lazyHeldSubmissions.provide(heldSubmissions);
   lazyStoredBatches.provide(storedBatches);

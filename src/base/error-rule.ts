@@ -63,6 +63,11 @@ export type ErrorCode =
   /** A record without a key was sent to a compacted topic. The record was not stored. */
   | 'INVALID_RECORD'
   /**
+   * A call asks the worker for more than one call may, 100,000 partitions for instance, or the page
+   * is of another build. Nothing was done.
+   */
+  | 'INVALID_REQUEST'
+  /**
    * A method of a transaction was called after the transaction's function had returned. The call
    * had no effect.
    */

@@ -1,7 +1,6 @@
 import type { ErrorRule } from './error-rule.ts';
 
-// Each code has an export of its own, so that a tab's bundle has only the rules of errors that the
-// tab itself throws. An error from the worker carries its rule.
+// An export for each code: a tab's bundle has the rules of its own errors; the worker's carry theirs.
 
 export const ABORTED: ErrorRule = {
   code: 'ABORTED',
@@ -99,6 +98,13 @@ export const INVALID_RECORD: ErrorRule = {
   outcome: 'refused',
   retriable: false,
   next: "Send a key, or make the topic with cleanup 'delete'.",
+};
+
+export const INVALID_REQUEST: ErrorRule = {
+  code: 'INVALID_REQUEST',
+  outcome: 'refused',
+  retriable: false,
+  next: 'Call it with less at once; where it asks for little, reload the page.',
 };
 
 export const INVALID_TXN_STATE: ErrorRule = {
@@ -239,7 +245,7 @@ export const STORAGE_TIMEOUT: ErrorRule = {
   code: 'STORAGE_TIMEOUT',
   outcome: 'passing',
   retriable: true,
-  next: 'A tab that was suspended amid a write may hold the database: try again in a minute.',
+  next: 'A tab suspended or a worker hung amid a write may hold the database: try again in a minute, or close every tab of the site.',
 };
 
 export const STORAGE_UNAVAILABLE: ErrorRule = {
@@ -298,10 +304,7 @@ export const UNSUPPORTED_CODEC: ErrorRule = {
   next: "Compress with a codec of Kafka's: 'gzip', 'snappy', 'lz4' or 'zstd', or not at all.",
 };
 
-/**
- * The error is retriable because an open log has run the worker's file before, so the file loads
- * again once the network is back (client/connection/delivery.ts).
- */
+// Retriable: an open log has run the worker's file before, which loads again once the tab is online.
 export const WORKER_FAILED: ErrorRule = {
   code: 'WORKER_FAILED',
   outcome: 'passing',

@@ -21,6 +21,11 @@ export class Fetches {
     this.#fetch = fetch;
   }
 
+  /** The number of fetches without an answer yet. */
+  get size(): number {
+    return this.#waiting.size;
+  }
+
   /** Throws `FETCH_SESSION_ID_NOT_FOUND`. */
   async fetch(request: FetchRequest): Promise<FetchedPartition[]> {
     const { session, partitions, maxWaitMs, maxBytes = Infinity } = request;

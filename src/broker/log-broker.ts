@@ -1,14 +1,13 @@
 import { mustBeInteger } from '../base/argument.ts';
 import { systemClock } from '../platform/clock.ts';
 import type { Platform } from '../platform/platform.ts';
-import { TOPIC_IN_MEMORY } from '../base/error-rules.ts';
 import { TablogError, toTablogError } from '../base/error.ts';
 import type { LogAppendInfo } from '../log/append.ts';
-import { isInMemory } from '../protocol/topic-id.ts';
 import { logOf, logRef } from '../store/schema.ts';
 import type { Durability, Store } from '../store/store.ts';
 import { toErrorData } from '../protocol/error-data.ts';
 import type { Broker, ImportedRecords, StoredLog, OpenedLog, Request } from '../protocol/broker.ts';
+import type { BrokerDiagnostics } from '../protocol/diagnostics.ts';
 import type { FetchedPartition, TopicOffsets } from '../protocol/fetch.ts';
 import type { Append, AppendResult, TransactionalHolder } from '../protocol/produce.ts';
 import type { FoundFault, ScrubbedRows } from '../protocol/scrub.ts';
@@ -24,10 +23,13 @@ import { isHint, openHintChannel } from '../protocol/hint.ts';
 import type { Hint, HintChannel } from '../protocol/hint.ts';
 import { lockLiveness } from '../platform/liveness.ts';
 import type { Liveness } from '../platform/liveness.ts';
+import { failedCall, inlineDiagnostics } from './diagnostics/diagnostics.ts';
+import type { Diagnostics } from './diagnostics/diagnostics.ts';
 import { Fetches } from './fetches.ts';
 import { HintSender } from './hint-sender.ts';
 import type { AppendOutcome } from './partitions/group-commit.ts';
 import { StoreConnection, isCutOff } from './store-connection.ts';
+import { mapDistinct } from './waiting/map-distinct.ts';
 import { readHeads } from './read-heads.ts';
 import { OffsetLookups } from './offset-lookups.ts';
 import { topicInfo } from './rows/topic-row.ts';
@@ -42,6 +44,8 @@ export interface LogBrokerOptions extends Platform {
   readonly openStore: (options: { readonly mustExist: boolean }) => Promise<Store>;
   /** Default: liveness by the platform's locks. */
   readonly liveness?: Liveness;
+  /** Default: those of a broker in the thread of its one client. */
+  readonly diagnostics?: Diagnostics;
 }
 
 /**
@@ -55,10 +59,13 @@ export class LogBroker implements Broker {
   readonly #fetches: Fetches;
   readonly #connection: StoreConnection;
   readonly #lookups: OffsetLookups;
+  readonly #diagnostics: Diagnostics;
 
   constructor(options: LogBrokerOptions) {
     const { name, openStore, ...platform } = options;
     const { clock = systemClock, liveness = lockLiveness(platform.locks) } = options;
+    const { diagnostics = inlineDiagnostics(clock, platform.crypto) } = options;
+    this.#diagnostics = diagnostics;
     const onMessage = (data: unknown): void => {
       if (isHint(data)) void this.#onHint(data);
     };
@@ -78,6 +85,7 @@ export class LogBroker implements Broker {
       liveness,
       platform,
       broker: this,
+      diagnostics,
       post: (hint) => this.#hints.post(hint),
       onAppended: (appended) => this.#sender.appended(appended),
       onDeleted: () => this.#stop(),
@@ -108,6 +116,11 @@ export class LogBroker implements Broker {
     });
   }
 
+  async describeBroker(): Promise<BrokerDiagnostics> {
+    const waitingFetches = this.#fetches.size;
+    return this.#diagnostics.read({ waitingFetches, ...this.#connection.counts });
+  }
+
   async createTopics(specs: readonly TopicSpec[]): Promise<TopicInfo[]> {
     return this.#connection.run(async ({ topics }) => (await topics.create(specs)).map(topicInfo));
   }
@@ -124,7 +137,7 @@ export class LogBroker implements Broker {
   async describeTopics(names: readonly string[]): Promise<TopicDescription[]> {
     return this.#connection.run(async ({ topics, partitions }) => {
       const rows = await topics.mustGet(names);
-      const described = await Promise.all(rows.map((row) => partitions.describe(row)));
+      const described = await mapDistinct(rows, (row) => partitions.describe(row));
       return rows.map((row, i) => ({ ...topicInfo(row), partitions: described[i]! }));
     });
   }
@@ -167,6 +180,8 @@ export class LogBroker implements Broker {
 
   async produce({ appends, durability }: Request<'produce'>): Promise<AppendResult[]> {
     const results = await this.#append(appends, durability);
+    const failed = results.find((result) => result instanceof TablogError);
+    if (failed !== undefined) this.#diagnostics.record(...failedCall('produce', failed));
     return results.map((result) =>
       result instanceof TablogError ? { error: toErrorData(result) } : result,
     );
@@ -196,8 +211,6 @@ export class LogBroker implements Broker {
   }
 
   async transact({ appends, ...rest }: Request<'transact'>): Promise<LogAppendInfo[]> {
-    const inMemory = appends.find(({ topicId }) => isInMemory(topicId));
-    if (inMemory !== undefined) throw topicInMemory(inMemory);
     await this.#lookups.settledBefore(appends);
     return this.#connection.run((session) => session.transact(appends, rest));
   }
@@ -306,9 +319,4 @@ export class LogBroker implements Broker {
     else if (hint.kind !== 'appended') session.groups.heard(hint);
     else for (const appended of hint.partitions) session.disk.fetcher.heardOfAppend(appended);
   }
-}
-
-function topicInMemory({ topicId }: Append): TablogError {
-  const happened = `a transaction is stored on disk, and the topic with id ${topicId} is in memory`;
-  return new TablogError(TOPIC_IN_MEMORY, happened, { details: { topicId } });
 }

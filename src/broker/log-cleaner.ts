@@ -1,4 +1,5 @@
 import type { TopicIdPartition } from '../base/topic-id-partition.ts';
+import { toTablogError } from '../base/error.ts';
 import type { Clock } from '../platform/clock.ts';
 import { believedTime, trustTime } from '../log/cleaning/retention.ts';
 import type { BelievedTime } from '../log/cleaning/retention.ts';
@@ -7,6 +8,8 @@ import { pacedStore } from '../store/paced-store.ts';
 import type { TendedStore } from '../store/paced-store.ts';
 import type { Store } from '../store/store.ts';
 import type { GroupOffsets } from './groups/group-offsets.ts';
+import { failureOf } from './diagnostics/diagnostics.ts';
+import type { Diagnostics } from './diagnostics/diagnostics.ts';
 import { PartitionCleaner } from './cleaner/partition-cleaner.ts';
 import { cleanPartition, needsCleaning } from './cleaner/clean-partition.ts';
 import { readHeads } from './read-heads.ts';
@@ -21,6 +24,7 @@ export interface LogCleanerOptions {
   readonly topics: TopicCatalog;
   readonly offsets: GroupOffsets;
   readonly clock: Clock;
+  readonly diagnostics: Pick<Diagnostics, 'record'>;
   /** Called when records of a partition were deleted. */
   readonly onTrimmed: (partition: TopicIdPartition) => void;
 }
@@ -47,6 +51,19 @@ export class LogCleaner {
    * which partitions have something to clean, so an idle partition costs no transaction.
    */
   async clean(signal: AbortSignal): Promise<void> {
+    const { clock, diagnostics } = this.#options;
+    const began = clock.now();
+    try {
+      await this.#clean(signal);
+      diagnostics.record('cleaned', { ms: clock.now() - began });
+    } catch (error) {
+      const details = { ms: clock.now() - began, ...failureOf(toTablogError(error)) };
+      diagnostics.record('cleaningFailed', details);
+      throw error;
+    }
+  }
+
+  async #clean(signal: AbortSignal): Promise<void> {
     const now = await this.#believedTime();
     const topics = await this.#options.topics.list();
     for (const found of await readHeads(this.#store, topics)) {

@@ -1,6 +1,7 @@
 import { systemClock } from '../platform/clock.ts';
 import type { Platform } from '../platform/platform.ts';
 import type { StoreFactory } from '../store/store-factory.ts';
+import type { Diagnostics } from './diagnostics/diagnostics.ts';
 import { LogBroker } from './log-broker.ts';
 
 export interface BrokerOptions {
@@ -12,14 +13,18 @@ export interface BrokerOptions {
   readonly platform?: Platform;
 }
 
-/** Makes a broker, which opens its store at the first call. */
-export function openBroker({ log, store, platform = {} }: BrokerOptions): LogBroker {
+/** Makes a broker, which opens its store at the first call. `diagnostics`: those of a worker. */
+export function openBroker(
+  { log, store, platform = {} }: BrokerOptions,
+  diagnostics?: Diagnostics,
+): LogBroker {
   const { clock = systemClock, crypto, locks, openChannel } = platform;
   return new LogBroker({
     clock,
     crypto,
     locks,
     openChannel,
+    ...(diagnostics && { diagnostics }),
     name: log,
     openStore: ({ mustExist }) => store.open(log, { mustExist, clock, crypto }),
   });

@@ -1,7 +1,9 @@
+import { systemClock } from '../platform/clock.ts';
 import { randomId } from '../platform/random-id.ts';
 import { serveBroker } from '../protocol/serve-broker.ts';
 import { PROTOCOL_VERSION } from '../protocol/broker.ts';
-import { holdLivenessLock, lockLiveness } from '../platform/liveness.ts';
+import { heldInTime, holdLivenessLock, lockLiveness } from '../platform/liveness.ts';
+import { Diagnostics, failedCall } from './diagnostics/diagnostics.ts';
 import type { LogBroker } from './log-broker.ts';
 import { openBroker } from './open-broker.ts';
 import type { BrokerOptions } from './open-broker.ts';
@@ -12,6 +14,13 @@ import type { BrokerOptions } from './open-broker.ts';
  */
 export interface WorkerScope extends EventTarget {
   postMessage(message: unknown, transfer?: Transferable[]): void;
+}
+
+/** A log that this worker serves, to the tabs whose ids are `clients`. */
+interface ServedLog {
+  readonly broker: LogBroker;
+  readonly diagnostics: Diagnostics;
+  readonly clients: Set<string>;
 }
 
 export type ServeWorkerOptions = Omit<BrokerOptions, 'log'>;
@@ -25,37 +34,48 @@ export function serveWorker(
   scope: WorkerScope,
   { store, platform = {} }: ServeWorkerOptions,
 ): void {
-  const { crypto, locks } = platform;
+  const { clock = systemClock, crypto, locks } = platform;
   const brokerId = randomId(crypto);
   const forever = new AbortController().signal;
   const alive = holdLivenessLock('broker', brokerId, forever, locks);
   alive.catch(() => {}); // the hello of each tab rejects with the error
-  const brokers = new Map<string, LogBroker>();
+  const host = 'onconnect' in scope ? 'shared' : 'dedicated';
+  const logs = new Map<string, ServedLog>();
 
-  const brokerOf = (log: string): LogBroker => {
-    let broker = brokers.get(log);
+  const serveLog = (log: string): ServedLog => {
+    const served = logs.get(log);
     // Clients of a deleted log keep their closed broker, which never creates the log again.
-    if (broker === undefined || broker.isClosed) {
-      broker = openBroker({ log, store, platform });
-      brokers.set(log, broker);
-    }
-    return broker;
+    if (served !== undefined && !served.broker.isClosed) return served;
+    const clients = new Set<string>();
+    const diagnostics = new Diagnostics({ clock, brokerId, host, clients: () => clients.size });
+    const broker = openBroker({ log, store, platform }, diagnostics);
+    const made = { broker, diagnostics, clients };
+    logs.set(log, made);
+    return made;
   };
 
   const serve = (endpoint: WorkerScope, hangUp: () => void): void => {
     serveBroker(endpoint, async ({ log, clientId }) => {
-      await alive;
-      const broker = brokerOf(log);
+      await heldInTime(clock, alive);
+      const { broker, diagnostics, clients } = serveLog(log);
       const died = (): void => {
+        clients.delete(clientId);
+        diagnostics.record('clientDied', { clientId });
         broker.forget(clientId);
         hangUp();
       };
       lockLiveness(locks).onDeath('client', clientId, forever, died);
-      return { response: { protocol: PROTOCOL_VERSION, brokerId }, broker };
+      clients.add(clientId);
+      diagnostics.record('clientConnected', { clientId });
+      return {
+        response: { protocol: PROTOCOL_VERSION, brokerId },
+        broker,
+        onFailed: (method, error) => diagnostics.record(...failedCall(method, error)),
+      };
     });
   };
 
-  if ('onconnect' in scope) {
+  if (host === 'shared') {
     scope.addEventListener('connect', (event) => {
       const [port] = (event as MessageEvent).ports;
       serve(port!, () => port!.close());

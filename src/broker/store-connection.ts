@@ -1,7 +1,9 @@
 import { CLOSED, STORAGE_TIMEOUT } from '../base/error-rules.ts';
-import { TablogError, isLogDeleted, logDeleted } from '../base/error.ts';
+import { TablogError, isLogDeleted, logDeleted, toTablogError } from '../base/error.ts';
 import { logOf, logRef } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
+import { failureOf } from './diagnostics/diagnostics.ts';
+import { ObservedStore } from './diagnostics/observed-store.ts';
 import { StoreSession } from './store-session.ts';
 import type { StoreSessionOptions } from './store-session.ts';
 import { MemoryPartitions } from './memory/memory-partitions.ts';
@@ -36,6 +38,8 @@ export class StoreConnection {
   #memory: MemoryPartitions | undefined;
   /** The id of the broker's log, which never changes; `undefined` before the first session. */
   #logId: string | undefined;
+  /** The store of the last session. */
+  #store: ObservedStore | undefined;
   /** The error that calls after `close()` reject with; `undefined` until then. */
   #closed: TablogError | undefined;
 
@@ -50,6 +54,11 @@ export class StoreConnection {
   /** The error that calls after the log's deletion reject with; `undefined` until then. */
   get deletion(): TablogError | undefined {
     return isLogDeleted(this.#closed) ? this.#closed : undefined;
+  }
+
+  /** The transactions of the present connection to the store. */
+  get counts(): ObservedStore['counts'] {
+    return this.#store?.counts ?? { transactionsInFlight: 0, transactions: 0 };
   }
 
   /** The open session; `undefined` without one. */
@@ -116,8 +125,11 @@ export class StoreConnection {
   }
 
   async #connect(mustExist: boolean): Promise<StoreSession> {
+    const { clock, diagnostics } = this.#options;
+    const began = clock.now();
     try {
       const { store, logId } = await this.#openLog(mustExist);
+      diagnostics.record('storeOpened', { ms: clock.now() - began });
       // Another log id means that the log of this broker's clients was deleted and created again.
       const isOther = this.#logId !== undefined && this.#logId !== logId;
       if (isOther) this.#end(logDeleted(this.#options.name));
@@ -130,6 +142,8 @@ export class StoreConnection {
       else store.closed.addEventListener('abort', () => this.#disconnected(store), { once: true });
       return new StoreSession(store, { ...this.#options, memory: this.#memoryOf(logId) });
     } catch (error) {
+      const details = { ms: clock.now() - began, ...failureOf(toTablogError(error)) };
+      diagnostics.record('storeFailed', details);
       this.#session = undefined;
       if (isLogDeleted(error) && this.#logId !== undefined) this.#end(error);
       throw error;
@@ -138,6 +152,7 @@ export class StoreConnection {
 
   #disconnected({ closed }: Store): void {
     this.#session = undefined;
+    this.#options.diagnostics.record('storeClosed', failureOf(toTablogError(closed.reason)));
     if (isLogDeleted(closed.reason)) this.#end(closed.reason);
   }
 
@@ -147,11 +162,15 @@ export class StoreConnection {
     this.#options.onDeleted();
   }
 
-  async #openLog(mustExist: boolean): Promise<{ readonly store: Store; readonly logId: string }> {
+  async #openLog(
+    mustExist: boolean,
+  ): Promise<{ readonly store: ObservedStore; readonly logId: string }> {
+    const { clock, diagnostics } = this.#options;
     // A browser can close a connection that it has just opened. The second connection opens at
     // once, without back-off.
     for (let tries = 1; ; tries++) {
-      const store = await this.#options.openStore({ mustExist });
+      const opened = await this.#options.openStore({ mustExist });
+      const store = (this.#store = new ObservedStore(opened, clock, diagnostics));
       try {
         const [log] = await store.read([logRef]);
         return { store, logId: logOf(log).logId };

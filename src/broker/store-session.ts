@@ -2,12 +2,16 @@ import type { Clock } from '../platform/clock.ts';
 import type { LogAppendInfo } from '../log/append.ts';
 import type { Append, TransactRequest } from '../protocol/produce.ts';
 import type { AppendedHint, Hint } from '../protocol/hint.ts';
+import { TOPIC_IN_MEMORY } from '../base/error-rules.ts';
+import { TablogError } from '../base/error.ts';
+import { isInMemory } from '../protocol/topic-id.ts';
 import { runIfLockAvailable } from '../platform/liveness.ts';
 import type { Platform } from '../platform/platform.ts';
 import type { Liveness } from '../platform/liveness.ts';
 import { logOf, logRef } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
 import { Coalesced } from './waiting/coalesced.ts';
+import type { Diagnostics } from './diagnostics/diagnostics.ts';
 import { GroupAdmin } from './groups/group-admin.ts';
 import { GroupCoordinator } from './groups/group-coordinator.ts';
 import { GroupOffsets } from './groups/group-offsets.ts';
@@ -24,6 +28,7 @@ export interface StoreSessionOptions {
   readonly clock: Clock;
   readonly liveness: Liveness;
   readonly platform: Platform;
+  readonly diagnostics: Diagnostics;
   /** The partitions of topics in memory, which outlive the connection. */
   readonly memory: MemoryPartitions;
   /** Posts a hint to the other brokers. */
@@ -52,7 +57,7 @@ export class StoreSession {
   readonly #retained = new Coalesced(() => this.#retain());
 
   constructor(store: Store, options: StoreSessionOptions) {
-    const { clock, liveness, platform, memory, post, onAppended } = options;
+    const { clock, liveness, platform, diagnostics, memory, post, onAppended } = options;
     const { crypto, locks } = platform;
     this.store = store;
     this.#memory = memory;
@@ -84,7 +89,18 @@ export class StoreSession {
       onTrimmed: (name) => post({ kind: 'trimmed', ...name }),
     }));
     const partitions = (this.partitions = new RoutedPartitions(disk, memory, clock));
-    const coordinator = new GroupCoordinator({ store, topics, clock, liveness, crypto, post });
+    const coordinator = new GroupCoordinator({
+      store,
+      topics,
+      clock,
+      liveness,
+      onRebalanced: ({ groupId: group, generation, members }, { kind: event }) => {
+        const details = { group, generation, members: members.length, event };
+        diagnostics.record('rebalanced', details);
+      },
+      crypto,
+      post,
+    });
     const offsets = new GroupOffsets({ store, topics, clock, partitions });
     this.transactionalProducers = new TransactionalIds(store, clock, crypto);
     this.groups = coordinator;
@@ -95,6 +111,7 @@ export class StoreSession {
       topics,
       offsets,
       clock,
+      diagnostics,
       onTrimmed: (name) => disk.trim(name),
     });
     const schedule = new CleaningSchedule(clock, async (signal) => {
@@ -115,6 +132,8 @@ export class StoreSession {
     appends: readonly Append[],
     { commits, durability, producer }: Omit<TransactRequest, 'appends'>,
   ): Promise<LogAppendInfo[]> {
+    const inMemory = appends.find(({ topicId }) => isInMemory(topicId));
+    if (inMemory !== undefined) return Promise.reject(topicInMemory(inMemory));
     const rows = commits.map((commit) => this.groupOffsets.writesWithRecords(commit));
     const fence = producer === null ? [] : [this.transactionalProducers.fence(producer)];
     return this.disk.transact(appends, durability, [...fence, ...rows]);
@@ -135,4 +154,9 @@ export class StoreSession {
     const { fetcher } = this.disk;
     fetcher.retain(fetcher.isWaitedFor ? await this.topics.ids() : new Set());
   }
+}
+
+function topicInMemory({ topicId }: Append): TablogError {
+  const happened = `a transaction is stored on disk, and the topic with id ${topicId} is in memory`;
+  return new TablogError(TOPIC_IN_MEMORY, happened, { details: { topicId } });
 }

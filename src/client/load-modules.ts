@@ -5,6 +5,7 @@ import { lazyCodecs } from './fetch/lazy-codecs.ts';
 import { lazyDecodeErrors } from './poll/lazy-decode-errors.ts';
 import { lazyGroupMember } from './group/lazy-group-member.ts';
 import { lazyGzip } from './fetch/lazy-gzip.ts';
+import { lazyLogCalls } from './admin/lazy-log-calls.ts';
 import { lazyLogStatuses } from './status/lazy-log-statuses.ts';
 import { lazyHeldSubmissions } from './producer/lazy-held-submissions.ts';
 import type { LazyModule } from '../base/lazy-module.ts';
@@ -15,10 +16,10 @@ import { lazyRunner } from './run/lazy-runner.ts';
 import { lazyTransactionManager } from './transaction/lazy-transaction-manager.ts';
 
 /**
- * The deadline of loading, in milliseconds. It equals the longest start of a worker and its store,
- * because the parts load in parallel to that start.
+ * The deadline of loading, in milliseconds; with the grace that `withDeadline` adds, 10 s. The parts
+ * load beside the start of the worker, which has as long.
  */
-const LOAD_DEADLINE_MS = 20_000;
+const LOAD_DEADLINE_MS = 9_750;
 
 /** Every lazy part of the tab's code. */
 const PARTS: readonly AnyPart[] = [
@@ -28,6 +29,7 @@ const PARTS: readonly AnyPart[] = [
   lazyGroupMember,
   lazyGzip,
   lazyRawBatches,
+  lazyLogCalls,
   lazyLogStatuses,
   lazyHeldSubmissions,
   lazyStoredBatches,

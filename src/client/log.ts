@@ -8,6 +8,9 @@ import type { Deferred } from '../base/deferred.ts';
 import { MEMBER_EXISTS } from '../base/error-rules.ts';
 import { TablogError, isLogDeleted } from '../base/error.ts';
 import { Admin } from './admin/admin.ts';
+import type { AdminOptions } from './admin/admin-options.ts';
+import { lazyLogCalls } from './admin/lazy-log-calls.ts';
+import type { LogDiagnostics } from './admin/log-calls.ts';
 import { checkContext } from './connection/check-context.ts';
 import { Connection } from './connection/connection.ts';
 import { Consumer } from './consumer/consumer.ts';
@@ -82,8 +85,9 @@ interface CheckedOpenLogOptions {
  * opened: `WORKER_FAILED`, `PROTOCOL_MISMATCH`, `LOCKS_UNAVAILABLE`, `NO_INDEXEDDB`, `NO_WORKER`,
  * `FORMAT_TOO_NEW`, `STORAGE_BLOCKED`, `STORAGE_UNAVAILABLE`; `LOAD_FAILED` where a part of the
  * page's own code cannot be loaded. An open log has all of its code, so it works offline. The
- * promise settles within 20 s: 5 s for each of two workers to answer, and 10 s for the store. The
- * promise settles at once where `signal` aborts.
+ * promise settles within 20 s: 10 s for two workers to answer, one after the other, and 10 s for the
+ * store. A single thing that hangs ends it within 10 s, and the error names that thing. The promise
+ * settles at once where `signal` aborts.
  */
 export async function openLog(name: string, options: OpenLogOptions = {}): Promise<Log> {
   checkName('log name', name);
@@ -212,6 +216,39 @@ export class Log extends Closable {
     this.#mustBeOpen();
     const { signal } = checkEach('status()', options, { signal: checkSignal });
     return this.#mustGetStatuses().stream(signal);
+  }
+
+  /**
+   * What has happened in the broker that serves this tab, as far as it remembers: the tabs that came
+   * and died, the database opened and closed, transactions that failed or took a second, calls that
+   * were refused or fenced, rebalances, passes of the log cleaner; and what the broker is. For a bug
+   * report, and for a page that shows how the log is. Tabs of one SharedWorker read the same; the
+   * broker keeps the newest 500 entries, at most 128 KiB, in memory alone.
+   *
+   * The entries are plain data, and may have names of topics and groups, and no record. The call
+   * reads no storage, so it resolves while the storage hangs. It rejects with a `TypeError` for a
+   * bad option, the reason of `signal`, `CLOSED` once the log is closed, and the errors of a worker
+   * that is away: see `log.admin`.
+   */
+  async diagnostics(options?: AdminOptions): Promise<LogDiagnostics> {
+    this.#mustBeOpen();
+    return (await lazyLogCalls.load()).readDiagnostics(this.#connection, options);
+  }
+
+  /**
+   * Asks the browser to keep the data of this origin, all logs included, when it runs short of room
+   * (https://storage.spec.whatwg.org/#persistence). Resolves to whether the browser keeps it;
+   * `false` also where the context has no `navigator.storage`. `log.admin.describeLog()` tells the
+   * state without asking.
+   *
+   * Chrome and Edge decide by themselves, by how much the site is used, and may decide otherwise
+   * later. Firefox asks the user, and the promise waits for the answer, without a deadline. Safari
+   * decides by itself. Call it from a user's gesture, when there is something to keep. Workers can
+   * not ask. Rejects with `CLOSED` once the log is closed.
+   */
+  async persist(): Promise<boolean> {
+    this.#mustBeOpen();
+    return (await lazyLogCalls.load()).persistOrigin();
   }
 
   /**

@@ -1,3 +1,7 @@
+import { LOCKS_UNAVAILABLE } from '../base/error-rules.ts';
+import { TablogError } from '../base/error.ts';
+import { withDeadline } from './clock.ts';
+import type { Clock } from './clock.ts';
 import { hasLocks, withLock } from './locks.ts';
 import type { GivenLocks } from './locks.ts';
 
@@ -47,6 +51,26 @@ export function holdLivenessLock(
       return aborted(signal);
     };
     withLock(lockName(role, id), {}, hold, locks).catch(failed);
+  });
+}
+
+/**
+ * The deadline of a liveness lock, in milliseconds. Nobody else asks for the lock of a new random
+ * id, so a browser that does not grant it at once hangs. Shorter than the deadline of a worker's
+ * hello, whose error would not name the lock.
+ */
+const LOCK_DEADLINE_MS = 3_000;
+
+/**
+ * Settles as the result of `holdLivenessLock` does. Throws `LOCKS_UNAVAILABLE` at the deadline; the
+ * request stays, and `held` may still resolve.
+ */
+export function heldInTime(clock: Clock, held: Promise<void>): Promise<void> {
+  return withDeadline(clock, LOCK_DEADLINE_MS, held, () => {
+    const next = 'The browser hangs: try again, or start it again.';
+    const rule = { ...LOCKS_UNAVAILABLE, retriable: true, next };
+    const happened = `navigator.locks has neither granted nor refused a lock in ${LOCK_DEADLINE_MS} ms`;
+    return new TablogError(rule, happened);
   });
 }
 

@@ -1,3 +1,4 @@
+import type { BrokerDiagnostics } from './diagnostics.ts';
 import type {
   FetchRequest,
   FetchedPartition,
@@ -34,7 +35,7 @@ import type { TopicConfigChanges, TopicDescription, TopicInfo, TopicSpec } from 
  * worker's name contains the version, so builds with different versions get a worker each. The two
  * workers can share the log, because IndexedDB orders their transactions.
  */
-export const PROTOCOL_VERSION = 4;
+export const PROTOCOL_VERSION = 5;
 
 /** The result of an import. */
 export interface ImportedRecords {
@@ -111,6 +112,8 @@ export interface Broker {
    */
   openLog(request: { readonly logId: string | null }): Promise<OpenedLog>;
   describeLog(request: null): Promise<StoredLog>;
+  /** What this broker is and remembers. It reads no store, so it answers while the storage hangs. */
+  describeBroker(request: null): Promise<BrokerDiagnostics>;
   /**
    * Creates topics, all or none. A topic that exists and agrees with its spec is kept; a topic of a
    * lower version is brought in line with it; a topic of a higher version is kept as it is.

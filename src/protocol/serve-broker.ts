@@ -4,6 +4,7 @@ import { INTERNAL, PROTOCOL_MISMATCH } from '../base/error-rules.ts';
 import { TablogError, toTablogError } from '../base/error.ts';
 import { PROTOCOL_VERSION } from './broker.ts';
 import type { Broker, Method } from './broker.ts';
+import { checkRequest } from './requests/check-request.ts';
 import type { FetchedPartition } from './fetch.ts';
 import { toErrorData } from './error-data.ts';
 import { HELLO } from './wire.ts';
@@ -21,6 +22,7 @@ const METHODS = Object.keys({
   deleteGroups: true,
   deleteRecords: true,
   deleteTopics: true,
+  describeBroker: true,
   describeGroups: true,
   describeLog: true,
   describeTopics: true,
@@ -47,19 +49,29 @@ const METHODS = Object.keys({
 /** The exposed functions. Each takes one value, and answers with a value or an error as data. */
 type Exposed = Record<string, (request: never) => Promise<Answer<unknown>>>;
 
+/** The answer to a hello. */
+export interface Greeting {
+  readonly response: HelloResponse;
+  readonly broker: Broker;
+  /** Called for each call that is answered with an error. */
+  readonly onFailed?: (method: Method, error: TablogError) => void;
+}
+
 /**
  * Serves a broker on a port. `greet` answers the first call, `hello`, and returns the broker; every
  * call before `hello` is refused. Calls of a client that had the log open before wait for the check
  * that the log is still the same.
  *
  * A guard in front of Comlink lets only such calls through. Without it any tab could set properties
- * of the worker's objects, `Object.prototype` included.
+ * of the worker's objects, `Object.prototype` included. Of these calls, a request that no tab makes
+ * is refused before any work: see `checkRequest`.
  */
 export function serveBroker(
   endpoint: Omit<Endpoint, 'removeEventListener'>,
-  greet: (hello: HelloRequest) => Promise<{ response: HelloResponse; broker: Broker }>,
+  greet: (hello: HelloRequest) => Promise<Greeting>,
 ): void {
   let broker: Broker | undefined;
+  let onFailed: Greeting['onFailed'];
   let had: string | null = null; // the log's id, until the log has proved to have it
   let proof: Promise<unknown> | undefined;
   const prove = async (served: Broker, logId: string): Promise<void> => {
@@ -73,35 +85,46 @@ export function serveBroker(
   const exposed: Exposed = Object.create(null) as Exposed;
   exposed[HELLO] = (request: HelloRequest) =>
     answer(async () => {
-      if (request.protocol !== PROTOCOL_VERSION) {
+      const protocol: unknown = (request as HelloRequest | null | undefined)?.protocol;
+      if (protocol !== PROTOCOL_VERSION) {
         throw new TablogError(
           PROTOCOL_MISMATCH,
-          `the tab speaks protocol ${request.protocol}, and the worker ${PROTOCOL_VERSION}`,
+          `the tab speaks protocol ${String(protocol)}, and the worker ${PROTOCOL_VERSION}`,
         );
       }
+      checkRequest(HELLO, request);
       const greeted = await greet(request);
-      broker = greeted.broker;
+      ({ broker, onFailed } = greeted);
       had = request.logId;
       return greeted.response;
     });
   for (const method of METHODS) {
     exposed[method] = (request: never) =>
-      answer(async () => {
-        if (broker === undefined) throw new TablogError(INTERNAL, 'a call came before hello');
-        if (had !== null) await prove(broker, had);
-        const value = await broker[method](request);
-        return withTransfer(method, value);
-      });
+      answer(
+        async () => {
+          if (broker === undefined) throw new TablogError(INTERNAL, 'a call came before hello');
+          checkRequest(method, request);
+          if (had !== null && method !== 'describeBroker') await prove(broker, had);
+          const value = await broker[method](request);
+          return withTransfer(method, value);
+        },
+        (error) => onFailed?.(method, error),
+      );
   }
   expose(Object.freeze(exposed), guarded(endpoint, new Set(Object.keys(exposed))));
 }
 
-async function answer(work: () => Promise<unknown>): Promise<Answer<unknown>> {
+async function answer(
+  work: () => Promise<unknown>,
+  onFailed?: (error: TablogError) => void,
+): Promise<Answer<unknown>> {
   try {
     const value = await work();
     return value instanceof Transferred ? value.answer : { value };
-  } catch (error) {
-    return { error: toErrorData(toTablogError(error)) };
+  } catch (thrown) {
+    const error = toTablogError(thrown);
+    onFailed?.(error);
+    return { error: toErrorData(error) };
   }
 }
 

@@ -26,6 +26,21 @@ export interface Reply {
   readonly value: unknown;
 }
 
+/** The most entries of any list of a request, and partitions that one call may create. */
+export const MAX_ENTRIES = 100_000;
+
+/**
+ * The most batches of one `produce`. A batch costs the worker some 50 µs even where it is refused,
+ * so other tabs wait for half a second at the most. A producer makes several calls of more batches.
+ */
+export const MAX_APPENDS = 10_000;
+
+/** The most bytes of the batches, or of the file, of one request. */
+export const MAX_REQUEST_BYTES: number = 256 * 1024 * 1024;
+
+/** The most characters of the text that is stored with a committed offset. */
+export const MAX_METADATA: number = 1024 * 1024;
+
 /** The name of the first call on every connection, before any other. */
 export const HELLO = 'hello';
 

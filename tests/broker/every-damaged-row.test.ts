@@ -86,6 +86,7 @@ function callsOf(broker: LogBroker, side: Side): Record<Method, () => Promise<un
   return {
     openLog: () => broker.openLog({ logId: null }),
     describeLog: () => broker.describeLog(),
+    describeBroker: () => broker.describeBroker(),
     listTopics: () => broker.listTopics(),
     describeTopics: () => broker.describeTopics([name]),
     createTopics: () => broker.createTopics([{ name }, { name: `new-${name}` }]),

@@ -134,12 +134,14 @@ describe('a platform', () => {
     const { logId } = await broker.openLog({ logId: null });
     const [info] = await broker.createTopics([{ name: 't' }]);
     expect(info!.createdAt).toBe(5_000);
-    expect([logId, info!.id]).toEqual([
+    const { brokerId } = (await broker.describeBroker(null)).broker;
+    expect([brokerId, logId, info!.id]).toEqual([
       '01010101-0101-4101-8101-010101010101',
       '02020202-0202-4202-8202-020202020202',
+      '03030303-0303-4303-8303-030303030303',
     ]);
     const request = { transactionalId: 'tx', holder: 'me', seen: null };
-    expect((await broker.initProducer(request)).id).toBe(3 * 2 ** 32 + 3);
+    expect((await broker.initProducer(request)).id).toBe(4 * 2 ** 32 + 4);
   });
 
   test('without locks and channels has everything in one thread', async () => {

@@ -7,6 +7,7 @@ import type { Method, Request } from '../../src/protocol/broker.ts';
 import { BrokerPort } from '../../src/protocol/broker-port.ts';
 import { batch, found, valuesOf, want } from '../support/broker-fixture.ts';
 import { HELLO, METHODS, WELCOME, connect, connected } from './endpoints.ts';
+import { REQUESTS } from './requests.ts';
 import { World } from '../support/world.ts';
 import { eventually } from '../support/waiting.ts';
 
@@ -81,16 +82,9 @@ describe('hello of a client that had the log open before', () => {
   });
 });
 
-/** Those that have buffers to be moved. */
-const REQUESTS: Readonly<Partial<Record<Method, () => unknown>>> = {
-  produce: () => ({ appends: [], durability: 'strict' }),
-  transact: () => ({ appends: [], durability: 'strict' }),
-  importPartition: () => ({ file: new ArrayBuffer(8) }),
-};
-
 describe('a call', () => {
   test.each(METHODS)('%s passes its value and brings the answer', async (method) => {
-    const request = REQUESTS[method] ?? ((): unknown => ({ asked: method }));
+    const request = (): unknown => structuredClone(REQUESTS[method]);
     const called = vi.fn(async () => (method === 'fetch' ? [] : { answered: method }));
     const { port } = await connected({ [method]: called });
     const answer = await port.call(method, request() as Request<Method>);

@@ -25,6 +25,7 @@ export const METHODS = Object.keys({
   deleteGroups: 0,
   deleteRecords: 0,
   deleteTopics: 0,
+  describeBroker: 0,
   describeGroups: 0,
   describeLog: 0,
   openLog: 0,

@@ -10,16 +10,36 @@ import type {
 } from '../../src/index.ts';
 import { inline } from '../../src/inline.ts';
 import type { InlineHost } from '../../src/inline.ts';
+import type { Method } from '../../src/protocol/broker.ts';
+import { checkRequest } from '../../src/protocol/requests/check-request.ts';
 
 /** So long that a test which waits for it runs into the test's time limit. */
 export const AN_HOUR_MS = 3_600_000;
 
 /**
  * A host with a new store. Every log that is opened with the host has its own broker over the
- * store.
+ * store. The broker refuses requests as a worker does, so every test shows that a tab makes no such
+ * request.
  */
 export function memoryHost(): InlineHost {
-  return inline({ storage: 'memory' });
+  return checkedHost(inline({ storage: 'memory' }));
+}
+
+/** The host with its brokers behind the check that a worker has at its port. */
+function checkedHost(host: InlineHost): InlineHost {
+  return {
+    ...host,
+    open(log) {
+      const opened = host.open(log);
+      const broker = new Proxy(opened.broker, {
+        get: (real, method: Method) => async (request: never) => {
+          checkRequest(method, request);
+          return real[method](request);
+        },
+      });
+      return { broker, close: () => opened.close() };
+    },
+  };
 }
 
 /** Opens a log as one tab, and closes it when the test ends. */

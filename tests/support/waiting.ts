@@ -104,3 +104,23 @@ export async function pass(ms: number, stepMs = 5): Promise<void> {
     await settle();
   }
 }
+
+/** How a promise has settled by fake timers. */
+export interface Outcome {
+  readonly ms: number;
+  /** `undefined`: it has resolved. */
+  readonly error: Partial<Error & { code: string }> | undefined;
+}
+
+/** Moves the time on until `promise` settles: its error, and how long it took. */
+export async function outcomeOf(promise: Promise<unknown>, maxMs: number): Promise<Outcome> {
+  const began = Date.now();
+  const outcomes: Outcome[] = [];
+  promise.then(
+    () => outcomes.push({ ms: Date.now() - began, error: undefined }),
+    (error: Error) => outcomes.push({ ms: Date.now() - began, error }),
+  );
+  await settle(20);
+  while (outcomes.length === 0 && Date.now() - began <= maxMs) await pass(50, 50);
+  return outcomes[0] ?? { ms: Infinity, error: undefined };
+}

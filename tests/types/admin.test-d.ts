@@ -4,10 +4,12 @@ import type {
   AdminOptions,
   CommittedOffset,
   DeletedRecords,
+  DiagnosticKind,
   ImportedPartition,
   ListedOffset,
   Log,
   LogDescription,
+  LogDiagnostics,
   OffsetToCommit,
   ScrubReport,
   TopicConfig,
@@ -95,4 +97,14 @@ test('the options of a topic are those of its configuration, each of them option
   >();
   expectTypeOf(topic).toBeCallableWith('t', { retention: { bytes: 5 } });
   expectTypeOf(topic).toBeCallableWith('t', {});
+});
+
+test('diagnostics are plain data, with a closed set of kinds', async () => {
+  const diagnostics = await log.diagnostics({ signal: new AbortController().signal });
+  expectTypeOf(diagnostics).toEqualTypeOf<LogDiagnostics>();
+  expectTypeOf(diagnostics.entries[0]!.kind).toEqualTypeOf<DiagnosticKind>();
+  expectTypeOf(diagnostics.broker.host).toEqualTypeOf<'shared' | 'dedicated' | 'inline'>();
+  expectTypeOf(log.persist()).toEqualTypeOf<Promise<boolean>>();
+  // @ts-expect-error a kind that there is not
+  diagnostics.entries.filter(({ kind }) => kind === 'workerStarted');
 });

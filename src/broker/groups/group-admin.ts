@@ -17,6 +17,7 @@ import { writeOffset } from './committed-offset.ts';
 import { isOffset, offsetRef } from '../rows/offset-row.ts';
 import { groupOf, groupRef, isGroup } from '../rows/group-row.ts';
 import type { TopicRow } from '../rows/topic-row.ts';
+import { mapDistinct } from '../waiting/map-distinct.ts';
 import type { GroupCoordinator } from './group-coordinator.ts';
 import type { GroupOffsets } from './group-offsets.ts';
 import type { PartitionHost } from '../partitions/partition-host.ts';
@@ -59,7 +60,7 @@ export class GroupAdmin {
   }
 
   describe(groupIds: readonly string[]): Promise<GroupDescription[]> {
-    return Promise.all(groupIds.map((groupId) => this.#describe(groupId)));
+    return mapDistinct(groupIds, (groupId) => this.#describe(groupId));
   }
 
   async delete(groupIds: readonly string[]): Promise<void> {

@@ -34,6 +34,8 @@ export interface GroupCoordinatorOptions {
   readonly topics: TopicCatalog;
   readonly clock: Clock;
   readonly liveness: Liveness;
+  /** Called when an event has changed the generation of a group. */
+  readonly onRebalanced: (group: GroupState, event: GroupEvent) => void;
   readonly crypto?: RandomSource | undefined;
   readonly post: (hint: Hint) => void;
 }
@@ -71,6 +73,7 @@ export class GroupCoordinator {
   readonly #topics: TopicCatalog;
   readonly #clock: Clock;
   readonly #liveness: Liveness;
+  readonly #onRebalanced: GroupCoordinatorOptions['onRebalanced'];
   readonly #newInstance: () => string;
   readonly #post: (hint: Hint) => void;
   readonly #waiters = new Waiters();
@@ -87,7 +90,9 @@ export class GroupCoordinator {
    */
   readonly #probed = new Set<string>();
 
-  constructor({ store, topics, clock, liveness, crypto, post }: GroupCoordinatorOptions) {
+  constructor(options: GroupCoordinatorOptions) {
+    const { store, topics, clock, liveness, crypto, post } = options;
+    this.#onRebalanced = options.onRebalanced;
     this.#newInstance = () => randomId(crypto);
     this.#store = store;
     this.#topics = topics;
@@ -204,12 +209,13 @@ export class GroupCoordinator {
           // Offsets that are committed without a member create the group.
           const isNew = next !== group || (row === undefined && offsets.of.length > 0);
           if (isNew) write.put(GROUPS, groupId, next);
-          return { group: next, isNew };
+          return { group: next, isNew, isMoved: next.generation !== group.generation };
         },
       );
       isStale = stepped === undefined;
       if (stepped === undefined) continue;
       this.#onState(stepped.group);
+      if (stepped.isMoved) this.#onRebalanced(stepped.group, event);
       // Another broker may have applied the event first, and its hint may be lost.
       this.#waiters.wake(groupId);
       if (stepped.isNew) this.#post({ kind: 'group', groupId });

@@ -11,7 +11,7 @@ import type { Append } from '../../protocol/produce.ts';
 import type { PartitionDescription } from '../../protocol/topic.ts';
 import { BrokerPort } from '../../protocol/broker-port.ts';
 import { fromErrorData } from '../../protocol/error-data.ts';
-import { holdLivenessLock } from '../../platform/liveness.ts';
+import { heldInTime, holdLivenessLock } from '../../platform/liveness.ts';
 import { hasLocks } from '../../platform/locks.ts';
 import type { GivenLocks } from '../../platform/locks.ts';
 import type { Platform } from '../../platform/platform.ts';
@@ -60,7 +60,9 @@ export class RemotePartitions implements PartitionHost {
   async greet(log: string): Promise<void> {
     const clientId = this.#clientId;
     const locks = this.#locks;
-    if (hasLocks(locks)) await holdLivenessLock('client', clientId, this.gone, locks);
+    if (hasLocks(locks)) {
+      await heldInTime(this.#clock, holdLivenessLock('client', clientId, this.gone, locks));
+    }
     this.gone.throwIfAborted(); // `close` has rejected earlier calls, and would miss this one
     const hello = { protocol: PROTOCOL_VERSION, log, clientId, logId: null };
     await this.#inTime(this.#port.hello(hello));

@@ -274,7 +274,7 @@ export class AdminCalls {
     const signal = signalOf('describeLog()', options);
     const [log, origin] = await Promise.all([
       this.#broker.ask('describeLog', null, signal),
-      abortable(signal, originStorage()),
+      abortable(signal, originStorage(this.#connection.clock)),
     ]);
     return { ...log, ...origin };
   }

@@ -167,8 +167,8 @@ export interface LogDescription extends StoredLog {
   readonly usageBytes: number | undefined;
   /**
    * Whether the storage is persistent (https://storage.spec.whatwg.org/#persistence). `false`: the
-   * browser may delete the origin's data when it runs short of room. Ask for persistence with
-   * `navigator.storage.persist()`, from a user's gesture.
+   * browser may delete the origin's data when it runs short of room. `log.persist()` asks for
+   * persistence.
    */
   readonly persisted: boolean;
 }

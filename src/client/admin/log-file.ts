@@ -5,6 +5,7 @@ import { WORKER_LOST } from '../../base/error-rules.ts';
 import { TablogError } from '../../base/error.ts';
 import { randomId } from '../../platform/random-id.ts';
 import { fromErrorData } from '../../protocol/error-data.ts';
+import { MAX_REQUEST_BYTES } from '../../protocol/wire.ts';
 import { concat } from '../../record/concat.ts';
 import { FIELD, viewOf } from '../../record/batch-format.ts';
 import { readBatches } from '../../record/batch-reader.ts';
@@ -18,10 +19,8 @@ export type LogFile = Blob | ArrayBuffer | Uint8Array | ReadableStream<Uint8Arra
 /** The approximate size of a fetch, which brings whole batches. */
 const CHUNK_BYTES = 1024 * 1024;
 
-/** The most bytes of an import, which is stored in one transaction, from memory. */
-const MAX_FILE_BYTES = 256 * 1024 * 1024;
-
-const RULE = `a log file is a Blob, bytes or a stream of bytes, ${MAX_FILE_BYTES} at the most`;
+/** An import is one request, and is stored in one transaction, from memory. */
+const RULE = `a log file is a Blob, bytes or a stream of bytes, ${MAX_REQUEST_BYTES} at the most`;
 
 /**
  * The stored batches of a partition, end to end. Batches that are appended meanwhile are left out.
@@ -138,6 +137,6 @@ async function readStream(
 }
 
 function checkSize(part: unknown, size: number): void {
-  if (size <= MAX_FILE_BYTES) return;
+  if (size <= MAX_REQUEST_BYTES) return;
   throw Number.isNaN(size) ? mistake(RULE, part) : mistake(RULE, size, RangeError);
 }

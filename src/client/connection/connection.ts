@@ -6,7 +6,7 @@ import { isRepeatable } from '../../protocol/broker.ts';
 import type { Method, Request, Response } from '../../protocol/broker.ts';
 import type { TopicInfo } from '../../protocol/topic.ts';
 import type { StatusObserver } from '../status/status-observer.ts';
-import { holdLivenessLock } from '../../platform/liveness.ts';
+import { heldInTime, holdLivenessLock } from '../../platform/liveness.ts';
 import type { InlineHost, WorkerKind } from './worker-host.ts';
 import { connectInline, connectToWorker } from './worker-connection.ts';
 import type { WorkerConnection } from './worker-connection.ts';
@@ -237,12 +237,14 @@ export class Connection {
       this.closed,
       this.platform.locks,
     );
+    const held = this.#livenessLock;
+    held.catch(() => (this.#livenessLock = undefined));
     try {
-      await this.#livenessLock;
+      await heldInTime(this.clock, held);
     } catch (error) {
-      this.#livenessLock = undefined;
-      const isRefused = error instanceof TablogError && error.code === LOCKS_UNAVAILABLE.code;
-      if (!isInline || !isRefused) throw error;
+      const isMissing =
+        error instanceof TablogError && error.code === LOCKS_UNAVAILABLE.code && !error.retriable;
+      if (!isInline || !isMissing) throw error;
     }
   }
 }

@@ -21,9 +21,13 @@ export interface WorkerConnection {
 
 /**
  * The deadline of a worker's first answer, in milliseconds. It bounds how long a page waits for a
- * worker that does not boot.
+ * worker that does not boot: 10 s for two workers and the explanation, with the grace that
+ * `withDeadline` adds to each.
  */
-const HELLO_DEADLINE_MS = 5_000;
+const HELLO_DEADLINE_MS = 4_500;
+
+/** The time for the start of all workers and the explanation of its failure, in milliseconds. */
+const START_DEADLINE_MS = 9_750;
 
 /** The number of SharedWorkers that are started, one after the other, before `openLog` fails. */
 const MAX_TRIES = 2;
@@ -52,11 +56,16 @@ export interface ConnectOptions {
  * `PROTOCOL_MISMATCH`.
  */
 export async function connectToWorker(options: ConnectOptions): Promise<WorkerConnection> {
+  const { clock } = options;
+  const began = clock.now();
   try {
     return await connectToNextWorker(options);
   } catch (error) {
     if (!(error instanceof TablogError) || error.code !== 'WORKER_FAILED') throw error;
-    throw await explain(error, options);
+    const left = Math.max(began + START_DEADLINE_MS - clock.now(), 0);
+    throw await withDeadline(clock, left, explain(error, options), () =>
+      withAddress(error, options),
+    );
   }
 }
 
@@ -67,14 +76,22 @@ async function explain(error: TablogError, options: ConnectOptions): Promise<Tab
     return await explainWorkerFailure(error, options);
   } catch {
     // The module that explains the failure may not load either, as in a tab that is offline.
-    const where = options.workerUrl === undefined ? '' : ` (${String(options.workerUrl)})`;
-    const happened = `${error.happened}${where}, nor could other code: the browser may be offline`;
-    const { details, cause } = error;
-    return new TablogError(error, happened, {
-      details: { ...details, fault: 'unreachable' },
-      cause,
-    });
+    return withAddress(error, options, ', nor could other code: the browser may be offline');
   }
+}
+
+/** The error without an explanation: its module has failed to load, or the server does not answer. */
+function withAddress(
+  error: TablogError,
+  { workerUrl }: ConnectOptions,
+  why = ', nor did the server answer why',
+): TablogError {
+  const where = workerUrl === undefined ? '' : ` (${String(workerUrl)})`;
+  const { details, cause, happened } = error;
+  return new TablogError(error, `${happened}${where}${why}`, {
+    details: { ...details, fault: 'unreachable' },
+    cause,
+  });
 }
 
 /**

@@ -1,10 +1,14 @@
 import { checkInteger, mistake, withDefaults } from '../../base/argument.ts';
+import { MAX_METADATA } from '../../protocol/wire.ts';
 import type { AssignedPartitions, TopicPartition } from '../fetch/assigned-partitions.ts';
 
 /** An offset to commit: the offset of the next record to read (Kafka's `OffsetAndMetadata`). */
 export interface OffsetToCommit extends TopicPartition {
   readonly offset: number;
-  /** Free text stored with the offset, and returned by `admin.listGroupOffsets`. Default ''. */
+  /**
+   * Free text stored with the offset, and returned by `admin.listGroupOffsets`, of 1 Mi characters
+   * at the most (Kafka's `offset.metadata.max.bytes`, 4096 there). Default ''.
+   */
   readonly metadata?: string;
 }
 
@@ -21,6 +25,10 @@ export function checkOffsetToCommit(call: string, given: OffsetToCommit): Requir
   const { offset, metadata } = checked;
   checkInteger('an offset', offset, 0);
   if (typeof metadata !== 'string') throw mistake('the metadata of a commit is a string', metadata);
+  if (metadata.length > MAX_METADATA) {
+    const rule = `the metadata of a commit has ${MAX_METADATA} characters at the most`;
+    throw mistake(rule, metadata.length, RangeError);
+  }
   return checked;
 }
 

@@ -4,10 +4,8 @@ import { fromErrorData } from '../../protocol/error-data.ts';
 import type { Request } from '../../protocol/broker.ts';
 import { BackOff } from '../../platform/retry.ts';
 import type { FetchedPartition } from '../../protocol/fetch.ts';
-import type { RecordCodec } from '../../record/compression/codec.ts';
-import { lazyCodecs } from './lazy-codecs.ts';
 import type { Connection } from '../connection/connection.ts';
-import { lazyGzip } from './lazy-gzip.ts';
+import { loadInflate } from './load-inflate.ts';
 import { FetchSession } from './fetch-session.ts';
 import type { Inflate, PartitionReader } from './partition-reader.ts';
 
@@ -270,7 +268,7 @@ export class Fetcher {
     segments: readonly ArrayBuffer[],
   ): Promise<Inflate | undefined> {
     try {
-      return await loadInflate(reader, segments);
+      return await loadInflate(this.#connection.clock, reader, segments);
     } catch (error) {
       this.#error = { error: toTablogError(error) }; // thrown once by check()
       return undefined;
@@ -289,18 +287,4 @@ function nameOf({ topicId, partition }: PartitionReader): {
   readonly partition: number;
 } {
   return { topicId, partition };
-}
-
-/** Loads the code of every codec that the segments need. */
-async function loadInflate(
-  reader: PartitionReader,
-  segments: readonly ArrayBuffer[],
-): Promise<Inflate> {
-  const { inflate, loadCodecsFor } = await lazyCodecs.load();
-  const where = { topic: reader.topic.name, partition: reader.partition };
-  const gzip = async (): Promise<RecordCodec> => (await lazyGzip.load()).gzip;
-  for (const segment of segments) {
-    await loadCodecsFor(new Uint8Array(segment), where, { gzip });
-  }
-  return inflate;
 }

@@ -3,6 +3,7 @@ import type { Deferred } from '../../base/deferred.ts';
 import { ABORTED } from '../../base/error-rules.ts';
 import { TablogError, isLogDeleted, toTablogError } from '../../base/error.ts';
 import { fromErrorData } from '../../protocol/error-data.ts';
+import { MAX_APPENDS, MAX_REQUEST_BYTES } from '../../protocol/wire.ts';
 import { MAX_IN_FLIGHT } from '../../record/sequence.ts';
 import type {
   BatchResult,
@@ -117,7 +118,7 @@ export class Sender {
       isLingering ||= accumulator.isOpen;
       if (!accumulator.isOpen && !accumulator.hasSealed) this.#dirty.delete(accumulator);
     }
-    if (batches.length > 0) void this.#produce(batches);
+    for (const batchesOfCall of inCalls(batches)) void this.#produce(batchesOfCall);
     if (isLingering && lingerMs > 0) this.#linger(lingerMs);
   }
 
@@ -196,6 +197,23 @@ export class Sender {
     this.#unsettled.get(batch)?.resolve();
     this.#unsettled.delete(batch);
   }
+}
+
+/** The batches of each call, in order: one call has a bound of batches and of bytes. */
+function inCalls(batches: readonly SealedBatch[]): SealedBatch[][] {
+  const calls: SealedBatch[][] = [];
+  let left = { batches: 0, bytes: 0 };
+  for (const batch of batches) {
+    const { byteLength } = batch.bytes;
+    if (left.batches === 0 || left.bytes < byteLength) {
+      left = { batches: MAX_APPENDS, bytes: MAX_REQUEST_BYTES };
+      calls.push([]);
+    }
+    left.batches--;
+    left.bytes -= byteLength;
+    calls.at(-1)!.push(batch);
+  }
+  return calls;
 }
 
 function withdrawn({ reason }: AbortSignal): TablogError {

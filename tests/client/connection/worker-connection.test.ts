@@ -12,7 +12,7 @@ import { idle } from '../../support/waiting.ts';
 /** What becomes of a worker: the browser's word on it, nothing, or an answer. */
 type Fate = 'not loaded' | 'throws' | 'silent' | 'serves';
 
-const HELLO_MS = 5_250; // with the grace of a deadline
+const HELLO_MS = 4_750; // with the grace of a deadline
 const PAUSE_MS = 100;
 
 /** The worker's file, as a module of Node knows it. */
@@ -146,7 +146,7 @@ describe('where no SharedWorker starts, the error tells', () => {
 
   test('that it is silent', async () => {
     const error = await failure(dial('silent', 'silent'), HELLO_MS, HELLO_MS);
-    expect(error.message).toContain('did not answer within 5000 ms');
+    expect(error.message).toContain('did not answer within 4500 ms');
     expect(error.details).toEqual({ reason: 'silent', url: FILE });
   });
 
