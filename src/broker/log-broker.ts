@@ -67,7 +67,8 @@ export class LogBroker implements Broker {
     const { diagnostics = inlineDiagnostics(clock, platform.crypto) } = options;
     this.#diagnostics = diagnostics;
     const onMessage = (data: unknown): void => {
-      if (isHint(data)) void this.#onHint(data);
+      // A failure is dropped: a hint may be lost, and a forged one names what does not exist.
+      if (isHint(data)) this.#onHint(data).catch(() => {});
     };
     this.#hints = openHintChannel(name, onMessage, platform.openChannel);
     this.#sender = new HintSender(clock, (hint) => this.#hints.post(hint));
@@ -315,7 +316,7 @@ export class LogBroker implements Broker {
     const session = await this.#connection.current;
     if (session === undefined) return; // without a session nothing is cached
     if (hint.kind === 'topics') session.topicsChanged();
-    else if (hint.kind === 'trimmed') session.disk.fetcher.trimmed(hint);
+    else if (hint.kind === 'trimmed') await session.disk.fetcher.heardOfTrim(hint);
     else if (hint.kind !== 'appended') session.groups.heard(hint);
     else for (const appended of hint.partitions) session.disk.fetcher.heardOfAppend(appended);
   }

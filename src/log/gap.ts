@@ -14,7 +14,8 @@ import { sealBatch, stampProducer } from '../record/batch-seal.ts';
 export const MAX_BATCH_OFFSETS: number = 2 ** 31;
 
 /**
- * The largest gap that Kafka's compaction can leave. A base offset beyond it is taken for damage.
+ * The most offsets that the gaps of an import can have, in all. More is taken for damage: Kafka's
+ * compaction leaves no such gaps, and each 2^31 offsets of them take a header.
  */
 export const MAX_GAP_OFFSETS: number = 2 ** 40;
 

@@ -19,7 +19,11 @@ function clone(value: unknown): unknown {
   switch (Object.prototype.toString.call(value)) {
     case '[object Object]': {
       const copy: Record<string, unknown> = {};
-      for (const key of Object.keys(value)) copy[key] = clone((value as typeof copy)[key]);
+      for (const key of Object.keys(value)) {
+        const field = clone((value as typeof copy)[key]);
+        if (key === '__proto__') ownProto(copy, field);
+        else copy[key] = field;
+      }
       return copy;
     }
     case '[object ArrayBuffer]':
@@ -28,6 +32,12 @@ function clone(value: unknown): unknown {
       if (isRegExp(value)) return new RegExp(value.source, value.flags);
       throw notCloneable(value);
   }
+}
+
+/** An assignment would set the prototype; structured cloning makes a property of its own. */
+function ownProto(copy: object, value: unknown): void {
+  const attributes = { configurable: true, enumerable: true, writable: true };
+  Object.defineProperty(copy, '__proto__', { ...attributes, value });
 }
 
 function notCloneable(value: object | symbol): TypeError {

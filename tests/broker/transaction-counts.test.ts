@@ -74,6 +74,36 @@ test('openLog and describeLog() make as many transactions with 100 topics as wit
   expect(open).toBeLessThanOrEqual(4);
 });
 
+test('appends, fetches, joins and rounds make as many transactions with 2,000 groups as with one', async () => {
+  const counts: number[][] = [];
+  for (const groups of [1, 2_000]) {
+    const world = new World();
+    const { clock } = world;
+    const { log, connection } = await world.openTab();
+    await log.admin.createTopics(['orders']);
+    const offsets = [{ topic: 'orders', partition: 0, offset: 0 }];
+    for (let i = 0; i < groups; i++) await log.admin.alterGroupOffsets(`group-${i}`, offsets);
+    const producer = log.producer();
+    await producer.send('orders', { value: 'a', timestamp: clock.now() });
+    await count(connection, () => clock.advance(SOON_MS));
+    const append = await count(connection, () =>
+      producer.send('orders', { value: 'b', timestamp: clock.now() }),
+    );
+    const round = await count(connection, () => clock.advance(SOON_MS));
+    const join = await count(connection, async () => {
+      const consumer = log.consumer({ topics: ['orders'], group: 'new', from: 'earliest' });
+      await consumer.ready;
+      await world.passing(consumer.close());
+    });
+    const list = await count(connection, () => log.admin.listGroups());
+    const { log: other, connection: opened } = await world.openTab();
+    const open = opened.calls;
+    const topics = await count(opened, () => other.admin.describeTopics(['orders']));
+    counts.push([append, round, join, list, open, topics]);
+  }
+  expect(counts[1]).toEqual(counts[0]);
+});
+
 test('openLog and describeLog() succeed while another tab creates and deletes topics', async () => {
   const world = new World();
   const { log } = await world.openTab();

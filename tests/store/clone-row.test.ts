@@ -19,6 +19,14 @@ describe('a row', () => {
     expect(cloneRow(undefined)).toBeUndefined();
   });
 
+  test('with a key __proto__ keeps its prototype', () => {
+    const hostile = JSON.parse('{"config":{"__proto__":{"polluted":true}}}') as typeof row;
+    const copy = cloneRow(hostile) as unknown as { readonly config: Record<string, unknown> };
+    expect(Object.getPrototypeOf(copy.config)).toBe(Object.prototype);
+    expect(Object.keys(copy.config)).toEqual(['__proto__']);
+    expect(copy.config['polluted']).toBeUndefined();
+  });
+
   test('shares nothing with its copy', () => {
     const copy = cloneRow(row);
     new Uint8Array(copy.buffer)[0] = 9;

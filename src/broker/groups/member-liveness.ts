@@ -69,9 +69,9 @@ export class MemberLiveness {
     else if (this.#cancelTick === undefined) this.#tick();
   }
 
-  /** Notes a member's sign of life. */
+  /** Notes a sign of life. The sign of nobody's member is forged or late, and would stay for good. */
   heard(memberId: string): void {
-    this.#heard.add(memberId);
+    if (this.#members.some((member) => member.memberId === memberId)) this.#heard.add(memberId);
   }
 
   /** Skips this broker's next probe, because another broker has sent a probe. */

@@ -36,6 +36,9 @@ export interface MemoryPartitionsOptions {
 /** A leader that does not answer for this long is deposed, in milliseconds. */
 const DIAL_MS = 5_000;
 
+/** The most connections without a hello: any script of the origin can dial and say nothing. */
+const MAX_SILENT_PEERS = 256;
+
 /** The most leaders to which a call is sent when they die one after the other. */
 const MAX_TRIES = 3;
 
@@ -59,6 +62,8 @@ export class MemoryPartitions implements PartitionHost {
   readonly #closing = new AbortController();
   /** Functions that end the connections of brokers that dialled this one. */
   readonly #peers = new Set<() => void>();
+  /** Those of `#peers` that have not said hello yet, the oldest first. */
+  readonly #silent = new Set<() => void>();
   #channel: PeerChannel | undefined;
   #election: LeaderElection | undefined;
   #campaign: Promise<unknown> | undefined;
@@ -230,6 +235,7 @@ export class MemoryPartitions implements PartitionHost {
     const { broker, clock, liveness } = this.#options;
     const end = (): void => {
       cancel();
+      this.#silent.delete(end);
       this.#peers.delete(end);
       peer.endpoint.postMessage(END, []);
       peer.close();
@@ -237,8 +243,12 @@ export class MemoryPartitions implements PartitionHost {
     // A caller that has given up never sends its hello.
     const cancel = deadline(clock, DIAL_MS, end);
     this.#peers.add(end);
+    this.#silent.add(end);
+    const [oldest] = this.#silent;
+    if (this.#silent.size > MAX_SILENT_PEERS) oldest!();
     serveBroker(peer.endpoint, async ({ clientId }) => {
       cancel();
+      this.#silent.delete(end);
       liveness.onDeath('client', clientId, this.#closing.signal, () => {
         broker.forget(clientId);
         end();

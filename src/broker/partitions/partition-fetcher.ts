@@ -109,6 +109,15 @@ export class PartitionFetcher {
     if (tail?.hearOfAppend(endOffset)) this.#waiters.wake(partitionKey({ topicId, partition }));
   }
 
+  /**
+   * Handles another broker's hint that it deleted records. A partition of which memory has nothing
+   * is looked up first: a hint can name partitions that do not exist.
+   */
+  async heardOfTrim(name: TopicIdPartition): Promise<void> {
+    if (this.#tails.get(name.topicId, name.partition) === undefined) await this.#resolve(name);
+    this.trimmed(name);
+  }
+
   /** Records of a partition were deleted: no fetch gets them from memory any more. */
   trimmed({ topicId, partition }: TopicIdPartition): void {
     this.#tails.doubt(topicId, partition);

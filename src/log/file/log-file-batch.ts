@@ -108,22 +108,32 @@ export function tornBytes({ bytes, at }: LogFilePlace): number | undefined {
   return batch.length < BATCH_HEADER_BYTES || !crcMatches(batch) ? batch.length : undefined;
 }
 
-/** Throws where the batch's base offset is impossible at its place. */
-export function checkBaseOffset({ bytes, at, file }: LogFilePlace, next: number | undefined): void {
+/**
+ * The number of offsets that are missing before the batch. Throws where the batch's base offset is
+ * impossible at its place. `gaps`: the offsets that are missing before `next`.
+ */
+export function checkBaseOffset(
+  { bytes, at, file }: LogFilePlace,
+  next: number | undefined,
+  gaps: number,
+): number {
   const offset = viewOf(bytes).getBigInt64(at + FIELD.baseOffset);
   if (offset < 0n) throw new LogFileFault(`it begins at offset ${offset}`);
   if (offset > BigInt(MAX_END_OFFSET)) {
     throw new LogFileFault(`it begins at offset ${offset}, beyond 2^52`, TOO_FAR);
   }
-  if (next === undefined) return;
+  if (next === undefined) return 0;
   if (offset < BigInt(next)) {
     const happened = `it begins at offset ${offset}, not at ${next} or later`;
     throw new LogFileFault(happened, at === 0 && file > 0 ? ONCE : undefined);
   }
-  if (offset - BigInt(next) > BigInt(MAX_GAP_OFFSETS)) {
-    const gap = `it begins at offset ${offset}, and the one before ends at ${next}`;
-    throw new LogFileFault(`${gap}: no compaction leaves a gap of over 2^40`);
+  const gap = Number(offset) - next;
+  if (gaps + gap > MAX_GAP_OFFSETS) {
+    const place = `it begins at offset ${offset}, and the one before ends at ${next}`;
+    const before = gaps === 0 ? '' : `, and ${gaps} offsets are missing before that`;
+    throw new LogFileFault(`${place}${before}: no compaction leaves gaps of over 2^40`);
   }
+  return gap;
 }
 
 /** Throws what is wrong with the inflated records of a batch. */

@@ -59,6 +59,8 @@ export class LogFileReader {
   readonly #aborted = new Set<RecordBatch>();
   /** The offset after the last batch. */
   #next: number | undefined;
+  /** The offsets before `#next` that no batch covers. */
+  #gaps = 0;
   #inflatedBytes = 0;
   #paddingBytes = 0;
   #truncatedBytes = 0;
@@ -152,7 +154,7 @@ export class LogFileReader {
       this.#truncatedBytes = left;
       return undefined;
     }
-    checkBaseOffset(place, this.#next);
+    this.#gaps += checkBaseOffset(place, this.#next, this.#gaps);
     const batch = new RecordBatch(found);
     if (!crcMatches(found)) throw new LogFileFault('its CRC is wrong');
     const records = inflateRecords(batch, MAX_INFLATED_BYTES);

@@ -1,11 +1,11 @@
 /**
  * Compresses and inflates the records of batches, as one block.
  *
- * Snappy, LZ4 and Zstandard are decoders of our own, because bytes come from files and other tabs:
- * a decoder has to end, within a bound of memory, whatever it is given. Of the libraries, lz4js
+ * All decoders are our own, because bytes come from files and other tabs: a decoder has to end,
+ * within a bound of memory and of work for each byte, whatever it is given. Of the libraries, lz4js
  * checks no bounds, snappyjs turns a cut block into zeros, fzstd does not return for some damaged
- * frames, and builds of Zstandard in wasm need `wasm-unsafe-eval`, which many pages'
- * Content-Security-Policy forbids.
+ * frames, fflate makes tables of 32,768 entries for a block of 12 bytes, and builds of Zstandard in
+ * wasm need `wasm-unsafe-eval`, which many pages' Content-Security-Policy forbids.
  */
 export interface RecordCodec {
   /**

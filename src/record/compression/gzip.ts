@@ -1,16 +1,30 @@
-import { Gunzip, gzipSync } from 'fflate';
-import { TablogError } from '../../base/error.ts';
-import { corruptBatch, inflatedTooLarge } from '../batch-error.ts';
+import { gzipSync } from 'fflate';
+import { corruptBatch } from '../batch-error.ts';
 import { viewOf } from '../batch-format.ts';
 import type { RecordCodec } from './codec.ts';
-import { concat } from '../concat.ts';
+import { BlockInflater } from './inflate-blocks.ts';
+import { InflatedBytes } from './inflated-bytes.ts';
 import { packBatch } from '../pack-batch.ts';
 
-/** Deflate grows at most 1,032 times: 8 KiB in bounds what can come out before the next check. */
-const SLICE_BYTES = 8 * 1024;
+/**
+ * A member of gzip. Integers are little endian.
+ *
+ *     2  magic · 1  method, deflate · 1  flags · 4  time · 1  level · 1  system
+ *     then what the flags say: 2  size, … extra · … name, 0 · … comment, 0 · 2  checksum
+ *     then deflate's blocks, and 4  checksum · 4  size of what they inflate to
+ */
+const MAGIC = [0x1f, 0x8b, 8] as const;
+const HEADER_BYTES = 10;
+const CHECKSUM_BYTES = 4;
+const TRAILER_BYTES = 8;
 
-/** A header of 10 bytes, an empty block, and a trailer of 8. */
-const MIN_BYTES = 20;
+const FLAG = {
+  headerChecksum: 0b0000_0010,
+  extra: 0b0000_0100,
+  name: 0b0000_1000,
+  comment: 0b0001_0000,
+  reserved: 0b1110_0000,
+} as const;
 
 /**
  * Of 9, and the default of zlib and of Kafka. On webhook events in batches of 256 KiB fflate is no
@@ -31,36 +45,46 @@ function gzipRecords(records: Uint8Array): Uint8Array {
 }
 
 /**
- * Inflates a batch's records. What comes out is counted while it comes: past `limit` bytes it stops
+ * Inflates a batch's records: gzip's members (RFC 1952), end to end. Past `limit` bytes it stops
  * with `INFLATED_TOO_LARGE`, whatever sizes the bytes declare. Throws `BATCH_CORRUPT` where the
  * bytes are no gzip.
+ *
+ * The checksum is passed over: the batch's CRC covers the same bytes.
  */
 export function gunzipRecords(bytes: Uint8Array, limit: number): Uint8Array {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  let memberStart = 0;
-  const inflate = new Gunzip((chunk) => {
-    size += chunk.length;
-    if (size > limit) throw inflatedTooLarge(limit);
-    if (chunk.length > 0) chunks.push(chunk);
-  });
-  inflate.onmember = () => {
-    memberStart = size;
-  };
-  try {
-    for (let at = 0; at < bytes.length; at += SLICE_BYTES) {
-      inflate.push(bytes.subarray(at, at + SLICE_BYTES), at + SLICE_BYTES >= bytes.length);
-    }
-  } catch (error) {
-    if (error instanceof TablogError) throw error;
-    throw corruptBatch(`its gzip does not inflate (${String(error)})`);
+  const view = viewOf(bytes);
+  const inflated = new InflatedBytes('gzip', bytes.length, limit);
+  const blocks = new BlockInflater(bytes, inflated);
+  for (let at = 0; at < bytes.length || at === 0;) {
+    const before = inflated.size;
+    const end = blocks.inflate(skipHeader(bytes, at));
+    if (end + TRAILER_BYTES > bytes.length) throw tooShort();
+    const size = view.getUint32(end + CHECKSUM_BYTES, true);
+    if (size !== inflated.size - before) throw corruptBatch('its gzip says another size');
+    at = end + TRAILER_BYTES;
   }
-  // fflate does not miss a trailer that is cut off; its last field is the last member's size.
-  const trailer = bytes.length - 4;
-  if (bytes.length < MIN_BYTES || viewOf(bytes).getUint32(trailer, true) !== size - memberStart) {
-    throw corruptBatch('its gzip ends too early');
+  return inflated.finish();
+}
+
+/** Returns where the blocks of the member at `from` begin. */
+function skipHeader(bytes: Uint8Array, from: number): number {
+  let at = from + HEADER_BYTES;
+  if (at > bytes.length) throw tooShort();
+  const flags = bytes[from + 3]!;
+  const isGzip = MAGIC.every((byte, i) => bytes[from + i] === byte);
+  if (!isGzip || (flags & FLAG.reserved) !== 0) throw corruptBatch('its records are no gzip');
+  if ((flags & FLAG.extra) !== 0) at += 2 + (bytes[at]! | (bytes[at + 1]! << 8));
+  for (const text of [FLAG.name, FLAG.comment]) {
+    if ((flags & text) === 0) continue;
+    const end = bytes.indexOf(0, at);
+    if (end === -1) throw tooShort();
+    at = end + 1;
   }
-  return chunks.length === 1 ? chunks[0]! : concat(chunks, size);
+  return (flags & FLAG.headerChecksum) === 0 ? at : at + 2;
+}
+
+function tooShort(): Error {
+  return corruptBatch('its gzip ends too early');
 }
 
 export const gzip: RecordCodec = { inflate: gunzipRecords, deflate: gzipRecords };

@@ -8,8 +8,8 @@ const MIN_CAPACITY = 1024;
 const LOOP_MAX_BYTES = 32;
 
 /**
- * The output of LZ4 and Snappy: both copy literals from the input, and matches from earlier output.
- * The limit is checked at each copy.
+ * The output of a decoder: literals from the input, and matches from earlier output. The limit is
+ * checked at each copy.
  */
 export class InflatedBytes {
   readonly #codec: string;
@@ -32,6 +32,12 @@ export class InflatedBytes {
   /** Throws `INFLATED_TOO_LARGE` where `count` bytes more exceed the limit. */
   mustFit(count: number): void {
     if (this.#size + count > this.#limit) throw inflatedTooLarge(this.#limit);
+  }
+
+  /** Adds one byte. */
+  literal(byte: number): void {
+    if (this.#size === this.#bytes.length) this.#reserve(1);
+    this.#bytes[this.#size++] = byte;
   }
 
   /** Copies bytes from the input; the caller has checked that they are there. */

@@ -102,6 +102,16 @@ describe('questions', () => {
     expect(it.gone).toEqual([]);
   });
 
+  test('answered by nobody who is a member are not answered', () => {
+    const it = new Watching();
+    it.update(member('a'));
+    it.watch.heard('b'); // forged, or from before it was removed
+    it.update(member('a'), member('b'));
+    it.round('a');
+    it.round('a');
+    expect(it.silent).toEqual([['b']]);
+  });
+
   test('answered once begin to count anew', () => {
     const it = new Watching();
     it.update(member('a'), member('b'));

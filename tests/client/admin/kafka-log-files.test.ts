@@ -3,6 +3,7 @@ import type { ImportedPartition, LogFile, Log, TopicLike } from '../../../src/in
 import { topic } from '../../../src/index.ts';
 import { ATTRIBUTE, FIELD, viewOf } from '../../../src/record/batch-format.ts';
 import { readBatches } from '../../../src/record/batch-reader.ts';
+import { placeBatch } from '../../../src/record/batch-seal.ts';
 import { batchOf, readRecords, recordOf } from '../../support/batches.ts';
 import {
   KAFKA_LOGS,
@@ -282,7 +283,25 @@ describe('a file is refused, which byte, which batch and what to do is told:', (
     const error = await refusal(new Uint8Array([...first, ...far]));
     expect(error.message).toMatch(/begins at offset 2199023255552, and the one before ends at 8/);
   });
+
+  test('gaps that no compaction leaves, each of which it could leave', async () => {
+    const one = batchOf([recordOf({ value: 'a' })]);
+    const places = [0, 1, 2].map((i) => i * 2 ** 39);
+    const files = places.map((baseOffset) => placed(one, baseOffset));
+    const [, imported] = await importing(Uint8Array.from(Buffer.concat(files)));
+    expect(imported).toMatchObject({ records: 3 });
+    const error = await refusal(Buffer.concat([...files, placed(one, 3 * 2 ** 39)]));
+    expect(error.message).toMatch(/and 1099511627774 offsets are missing before that/);
+    expect(error).toMatchObject({ details: { at: 3 * one.length } });
+  });
 });
+
+/** A copy of the batch that begins at `baseOffset`. */
+function placed(batch: Uint8Array, baseOffset: number): Uint8Array<ArrayBuffer> {
+  const copy = Uint8Array.from(batch);
+  placeBatch(copy, baseOffset);
+  return copy;
+}
 
 test('a gap of more offsets than a batch can cover is read over', async () => {
   const far = 3 * 2 ** 31;
