@@ -1,8 +1,7 @@
 import { systemClock } from '../platform/clock.ts';
-import { randomId } from '../platform/random-id.ts';
 import { serveBroker } from '../protocol/serve-broker.ts';
 import { PROTOCOL_VERSION } from '../protocol/broker.ts';
-import { heldInTime, holdLivenessLock, lockLiveness } from '../platform/liveness.ts';
+import { LivenessLock, heldInTime, lockLiveness } from '../platform/liveness.ts';
 import { Diagnostics, failedCall } from './diagnostics/diagnostics.ts';
 import type { LogBroker } from './log-broker.ts';
 import { openBroker } from './open-broker.ts';
@@ -35,10 +34,10 @@ export function serveWorker(
   { store, platform = {} }: ServeWorkerOptions,
 ): void {
   const { clock = systemClock, crypto, locks } = platform;
-  const brokerId = randomId(crypto);
   const forever = new AbortController().signal;
-  const alive = holdLivenessLock('broker', brokerId, forever, locks);
-  alive.catch(() => {}); // the hello of each tab rejects with the error
+  // A tab that has seen the lock free says hello again, and gets the id of the lock that is held now.
+  const alive = new LivenessLock('broker', { signal: forever, locks, crypto });
+  alive.hold().catch(() => {}); // the hello of each tab rejects with the error
   const host = 'onconnect' in scope ? 'shared' : 'dedicated';
   const logs = new Map<string, ServedLog>();
 
@@ -47,7 +46,12 @@ export function serveWorker(
     // Clients of a deleted log keep their closed broker, which never creates the log again.
     if (served !== undefined && !served.broker.isClosed) return served;
     const clients = new Set<string>();
-    const diagnostics = new Diagnostics({ clock, brokerId, host, clients: () => clients.size });
+    const diagnostics = new Diagnostics({
+      clock,
+      brokerId: () => alive.id,
+      host,
+      clients: () => clients.size,
+    });
     const broker = openBroker({ log, store, platform }, diagnostics);
     const made = { broker, diagnostics, clients };
     logs.set(log, made);
@@ -56,7 +60,7 @@ export function serveWorker(
 
   const serve = (endpoint: WorkerScope, hangUp: () => void): void => {
     serveBroker(endpoint, async ({ log, clientId }) => {
-      await heldInTime(clock, alive);
+      const brokerId = await heldInTime(clock, alive.hold());
       const { broker, diagnostics, clients } = serveLog(log);
       const died = (): void => {
         clients.delete(clientId);

@@ -1,9 +1,12 @@
-import { LOCKS_UNAVAILABLE } from '../base/error-rules.ts';
-import { TablogError } from '../base/error.ts';
+import { LOCKS_UNAVAILABLE, WORKER_LOST } from '../base/error-rules.ts';
+import { TablogError, isPassing } from '../base/error.ts';
+import { errorText } from '../base/error-text.ts';
 import { withDeadline } from './clock.ts';
 import type { Clock } from './clock.ts';
 import { hasLocks, withLock } from './locks.ts';
 import type { GivenLocks } from './locks.ts';
+import { randomId } from './random-id.ts';
+import type { RandomSource } from './random-id.ts';
 
 /**
  * Detects the death of tabs and workers. Each client and each broker holds a Web Lock named after
@@ -35,22 +38,29 @@ export function lockLiveness(locks?: GivenLocks): Liveness {
 }
 
 /**
- * Holds the lock of `id` until `signal` aborts; resolves once the lock is held. Throws
- * `LOCKS_UNAVAILABLE` where Web Locks are missing or refused, as in a sandboxed frame and where
- * site data is blocked. From then on `hasLocks` is false.
+ * Holds the lock of `id` until `signal` aborts; resolves once the lock is held. Calls `lost` when
+ * the browser takes the held lock away. Throws `LOCKS_UNAVAILABLE` where Web Locks are missing or
+ * refused, as in a sandboxed frame and where site data is blocked: from then on `hasLocks` is false.
+ * Throws `WORKER_LOST` in a page that goes away.
  */
 export function holdLivenessLock(
   role: Role,
   id: string,
   signal: AbortSignal,
+  lost: () => void,
   locks?: GivenLocks,
 ): Promise<void> {
-  return new Promise((held, failed) => {
+  return new Promise((resolve, reject) => {
+    let isHeld = false;
     const hold = (): Promise<void> => {
-      held();
+      isHeld = true;
+      resolve();
       return aborted(signal);
     };
-    withLock(lockName(role, id), {}, hold, locks).catch(failed);
+    withLock(lockName(role, id), {}, hold, locks).catch((error: unknown) => {
+      if (!isHeld) reject(error instanceof TablogError ? error : pageGoes(error));
+      else if (!signal.aborted) lost();
+    });
   });
 }
 
@@ -65,13 +75,92 @@ const LOCK_DEADLINE_MS = 3_000;
  * Settles as the result of `holdLivenessLock` does. Throws `LOCKS_UNAVAILABLE` at the deadline; the
  * request stays, and `held` may still resolve.
  */
-export function heldInTime(clock: Clock, held: Promise<void>): Promise<void> {
+export function heldInTime<T>(clock: Clock, held: Promise<T>): Promise<T> {
   return withDeadline(clock, LOCK_DEADLINE_MS, held, () => {
     const next = 'The browser hangs: try again, or start it again.';
     const rule = { ...LOCKS_UNAVAILABLE, retriable: true, next };
     const happened = `navigator.locks has neither granted nor refused a lock in ${LOCK_DEADLINE_MS} ms`;
     return new TablogError(rule, happened);
   });
+}
+
+function pageGoes(cause: unknown): TablogError {
+  const happened = `the browser gives no lock to a page that goes away (${errorText(cause)})`;
+  return new TablogError(WORKER_LOST, happened, { cause });
+}
+
+export interface LivenessLockOptions {
+  /** The lock is held until this signal aborts. */
+  readonly signal: AbortSignal;
+  /** Called when the browser has taken the lock away. Peers have taken the holder for dead. */
+  readonly onLost?: () => void;
+  readonly locks?: GivenLocks;
+  readonly crypto?: RandomSource | undefined;
+}
+
+/**
+ * The liveness lock of a client or broker, over all losses. The browser can take a lock from a living
+ * holder: a script of the origin steals it, and WebKit frees the locks of a page that goes into the
+ * back/forward cache. Peers then take the holder for dead, and nothing else happens to it. The
+ * holder goes on under another id, because the lock of the old id may stay with the thief.
+ *
+ * https://w3c.github.io/web-locks/#dom-lockoptions-steal
+ */
+export class LivenessLock {
+  readonly #role: Role;
+  readonly #options: LivenessLockOptions;
+  #id: string;
+  /** Ends the hold of the lock of `#id`. */
+  #holding = new AbortController();
+  #held: Promise<string> | undefined;
+
+  constructor(role: Role, options: LivenessLockOptions) {
+    this.#role = role;
+    this.#options = options;
+    this.#id = randomId(options.crypto);
+    const end = (): void => this.#holding.abort();
+    options.signal.addEventListener('abort', end, { once: true });
+  }
+
+  /** The id of the lock. Changes when the lock is lost. */
+  get id(): string {
+    return this.#id;
+  }
+
+  /** Resolves with the id once its lock is held. Throws as `holdLivenessLock`. */
+  hold(): Promise<string> {
+    if (this.#held === undefined) {
+      const held = this.#request();
+      this.#held = held;
+      held.catch((error: unknown) => {
+        // A refusal is for good; a page that goes away may come back, and request the lock again.
+        if (this.#held === held && isPassing(error)) this.#held = undefined;
+      });
+    }
+    return this.#held;
+  }
+
+  /** Gives the lock up, and holds the lock of another id. */
+  renew(): void {
+    this.#holding.abort();
+    if (this.#options.signal.aborted) return;
+    this.#holding = new AbortController();
+    this.#id = randomId(this.#options.crypto);
+    this.#held = undefined;
+    this.hold().catch(() => {}); // the next `hold` rejects with the reason
+  }
+
+  async #request(): Promise<string> {
+    const id = this.#id;
+    const { signal } = this.#holding;
+    const { locks, onLost } = this.#options;
+    const lost = (): void => {
+      this.renew();
+      onLost?.();
+    };
+    await holdLivenessLock(this.#role, id, signal, lost, locks);
+    return id;
+  }
 }
 
 /** Calls `died` once when the holder of `id`'s lock is gone; never after `signal` aborts. */

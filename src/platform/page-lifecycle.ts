@@ -17,6 +17,24 @@ export function onFreeze(freeze: () => void, resume: () => void, signal: AbortSi
 }
 
 /**
+ * Calls `enter` when the page goes into the back/forward cache, and `restore` when it comes back. No
+ * script runs between the two. WebKit takes the locks of a cached page away, and keeps its open
+ * transactions.
+ *
+ * Browsers with the event `freeze` (Chromium) call `restore` alone: they never cache a page with a lock or
+ * an open transaction, but may announce it (`persisted`) of a page that they are about to unload.
+ * https://web.dev/articles/bfcache
+ */
+export function onPageCache(enter: () => void, restore: () => void, signal: AbortSignal): void {
+  if (globalThis.document === undefined) return;
+  const options = { capture: true, signal };
+  const hide = (event: PageTransitionEvent): void => void (event.persisted && enter());
+  const show = (event: PageTransitionEvent): void => void (event.persisted && restore());
+  if (!('onfreeze' in document)) globalThis.addEventListener('pagehide', hide, options);
+  globalThis.addEventListener('pageshow', show, options);
+}
+
+/**
  * Tells whether the page may be in its last turn of the event loop: from the event by which it is
  * hidden, left or frozen, until a sign of life. A message not posted in that turn may never be
  * posted.
@@ -31,7 +49,10 @@ export class PageLifecycle {
   /** Listens to the page's events until `signal` aborts. */
   constructor(signal: AbortSignal) {
     if (globalThis.document === undefined) return;
-    const options = { capture: true, signal };
+    // Node warns of a signal with more than ten listeners, and the log's signal has others.
+    const listening = new AbortController();
+    signal.addEventListener('abort', () => listening.abort(), { once: true });
+    const options = { capture: true, signal: listening.signal };
     const leave = (): void => this.#leave();
     const live = (): void => this.livesOn();
     document.addEventListener('visibilitychange', () => (isHidden() ? leave() : live()), options);

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { STORAGE_UNAVAILABLE } from '../../src/base/error-rules.ts';
 import { TablogError } from '../../src/base/error.ts';
 import { openIdbStore } from '../../src/store/indexeddb/idb-store.ts';
@@ -8,6 +8,8 @@ import { openHintChannel } from '../../src/protocol/hint.ts';
 import { stubIndexedDb } from '../store/indexeddb/fake-indexeddb.ts';
 import { batch, baseOffset, errorOf } from '../support/broker-fixture.ts';
 import type { TestBroker } from '../support/broker-fixture.ts';
+import { StubPage } from '../support/stub-page.ts';
+import { settle } from '../support/waiting.ts';
 import { World } from '../support/world.ts';
 
 stubIndexedDb();
@@ -210,4 +212,38 @@ describe('brokers whose database is deleted', () => {
     expect(refused).toMatchObject(DELETED);
     expect(made.topics).toEqual([]);
   });
+});
+
+describe('a broker in a page', () => {
+  test('goes on when the page comes back from the back/forward cache', async () => {
+    const page = new StubPage();
+    onTestFinished(() => {
+      vi.unstubAllGlobals();
+      stubIndexedDb();
+    });
+    const broker = log.broker({ openStore: (options) => openIdbStore(log.name, options) });
+    const topic = await broker.create('orders');
+    const written = broker.append(topic, 'a');
+    await Promise.resolve();
+    page.pagehide(true);
+    const later = broker.append(topic, 'b');
+    await settle();
+    page.pageshow(true);
+    expect(await Promise.all([written, later])).toEqual([0, 1]);
+    expect(await broker.readAll(topic)).toEqual(['a', 'b']);
+    expect(broker.connections).toHaveLength(2);
+  });
+});
+
+test('a write that the connection refuses is stored over another one', async () => {
+  const topic = await one.create('orders');
+  await one.append(topic, 'a');
+  const refusal = new DOMException('did not allow mutations', 'InvalidStateError');
+  const put = vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementationOnce(() => {
+    throw refusal;
+  });
+  onTestFinished(() => put.mockRestore());
+  expect(await one.append(topic, 'b')).toBe(1);
+  expect(await one.readAll(topic)).toEqual(['a', 'b']);
+  expect(one.connections).toHaveLength(2);
 });

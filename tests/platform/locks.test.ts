@@ -68,7 +68,7 @@ describe.each(WITHOUT)('where Web Locks %s', (_, navigator) => {
   test('nobody dies', async () => {
     const died = vi.fn();
     const liveness = lockLiveness();
-    await holdLivenessLock('client', 'a', new AbortController().signal).catch(() => {});
+    await holdLivenessLock('client', 'a', new AbortController().signal, () => {}).catch(() => {});
     liveness.onDeath('client', 'a', new AbortController().signal, died);
     expect(await liveness.isAlive('client', 'a')).toBe(true);
     expect(died).not.toHaveBeenCalled();
@@ -79,7 +79,7 @@ describe('a refusal', () => {
   test('is the cause of the error, and remembered', async () => {
     vi.stubGlobal('navigator', { locks: refusingLocks() });
     expect(hasLocks()).toBe(true);
-    const held = holdLivenessLock('client', 'a', new AbortController().signal);
+    const held = holdLivenessLock('client', 'a', new AbortController().signal, () => {});
     const error = await errorOf(held);
     expect(error).toMatchObject({ code: 'LOCKS_UNAVAILABLE', cause: refusal });
     expect(error.message).toContain('SecurityError: access is denied in this context');
@@ -89,8 +89,8 @@ describe('a refusal', () => {
   test('is not what comes of a page that goes away, or a request that is called off', async () => {
     const gone = new DOMException('the page is going away', 'AbortError');
     vi.stubGlobal('navigator', { locks: { request: () => Promise.reject(gone) } });
-    const held = holdLivenessLock('client', 'a', new AbortController().signal);
-    await expect(held).rejects.toBe(gone);
+    const held = holdLivenessLock('client', 'a', new AbortController().signal, () => {});
+    await expect(held).rejects.toMatchObject({ code: 'WORKER_LOST', retriable: true, cause: gone });
     expect(hasLocks()).toBe(true);
   });
 });

@@ -4,9 +4,11 @@ interface Request {
   readonly name: string;
   readonly mode: LockMode;
   readonly grant: (lock: Lock | null) => void;
+  /** Takes the lock away after it was granted. */
+  readonly lose: (reason: DOMException) => void;
 }
 
-/** A lock manager for one process, with the semantics of Web Locks except `steal`. */
+/** A lock manager for one process, with the semantics of Web Locks. `take` steals. */
 export class FakeLocks implements Locks {
   readonly #held = new Set<Request>();
   #queue: Request[] = [];
@@ -30,6 +32,22 @@ export class FakeLocks implements Locks {
     return { held, pending: [] };
   }
 
+  /**
+   * Takes a held lock from its holder, as `steal` does, and as WebKit does to a page that goes into
+   * the back/forward cache. `keep`: the thief keeps the lock.
+   */
+  take(name: string, keep = false): void {
+    const request = [...this.#held].find((held) => held.name === name);
+    if (request === undefined) throw new Error(`nobody holds ${name}`);
+    this.#held.delete(request);
+    if (keep) {
+      const lose = (): void => {};
+      this.#held.add({ name, mode: 'exclusive', grant: () => {}, lose });
+    }
+    request.lose(new DOMException('the lock was taken away', 'AbortError'));
+    this.#serve();
+  }
+
   get held(): readonly string[] {
     return [...this.#held].map(({ name }) => name);
   }
@@ -41,8 +59,11 @@ export class FakeLocks implements Locks {
   ): Promise<unknown> {
     signal?.throwIfAborted();
     let request!: Request;
+    let lose!: Request['lose'];
+    const lost = new Promise<never>((_, reject) => (lose = reject));
+    lost.catch(() => {}); // where the request ends before
     const lock = await new Promise<Lock | null>((grant, reject) => {
-      request = { name, mode, grant };
+      request = { name, mode, grant, lose };
       if (ifAvailable && !this.#isFree(request)) return grant(null);
       this.#queue.push(request);
       signal?.addEventListener(
@@ -57,7 +78,7 @@ export class FakeLocks implements Locks {
       this.#serve();
     });
     try {
-      return await granted(lock);
+      return await Promise.race([granted(lock), lost]);
     } finally {
       this.#held.delete(request);
       this.#serve();

@@ -37,12 +37,23 @@ export class StubPage {
     this.#document.dispatchEvent(new Event('resume'));
   }
 
-  pagehide(): void {
-    this.#window.dispatchEvent(new Event('pagehide'));
+  /** `persisted`: the page goes into the back/forward cache. */
+  pagehide(persisted = false): void {
+    this.#window.dispatchEvent(new StubTransitionEvent('pagehide', persisted));
   }
 
-  pageshow(): void {
-    this.#window.dispatchEvent(new Event('pageshow'));
+  /** `persisted`: the page comes back from the back/forward cache. */
+  pageshow(persisted = false): void {
+    this.#window.dispatchEvent(new StubTransitionEvent('pageshow', persisted));
+  }
+}
+
+class StubTransitionEvent extends Event {
+  readonly persisted: boolean;
+
+  constructor(type: string, persisted: boolean) {
+    super(type);
+    this.persisted = persisted;
   }
 }
 
@@ -58,7 +69,8 @@ class PhasedTarget extends EventTarget {
   }
 
   override dispatchEvent(event: Event): boolean {
-    this.#capturing.dispatchEvent(new Event(event.type));
+    const { type, persisted = false } = event as Event & Partial<StubTransitionEvent>;
+    this.#capturing.dispatchEvent(new StubTransitionEvent(type, persisted));
     return super.dispatchEvent(event);
   }
 }

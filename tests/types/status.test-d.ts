@@ -13,7 +13,7 @@ test('a status is told apart by its type', async () => {
     void status.error;
     switch (status.type) {
       case 'workerLost':
-        expectTypeOf(status.reason).toEqualTypeOf<'died' | 'silent'>();
+        expectTypeOf(status.reason).toEqualTypeOf<'died' | 'silent' | 'interrupted'>();
         break;
       case 'workerConnected':
         expectTypeOf(status.attempts).toEqualTypeOf<number>();

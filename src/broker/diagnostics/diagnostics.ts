@@ -21,7 +21,8 @@ const MAX_TEXT = 300;
 
 export interface DiagnosticsOptions {
   readonly clock: Clock;
-  readonly brokerId: string;
+  /** The id by which tabs know the broker now. */
+  readonly brokerId: () => string;
   readonly host: BrokerDescription['host'];
   /** The number of connected tabs. */
   readonly clients: () => number;
@@ -61,7 +62,7 @@ export class Diagnostics {
     const { clock, brokerId, host, clients } = this.#options;
     const uptimeMs = clock.now() - this.#startedAt;
     return {
-      broker: { brokerId, host, uptimeMs, clients: clients(), ...now },
+      broker: { brokerId: brokerId(), host, uptimeMs, clients: clients(), ...now },
       entries: [...this.#entries],
       droppedEntries: this.#dropped,
     };
@@ -70,7 +71,8 @@ export class Diagnostics {
 
 /** The diagnostics of a broker in the thread of its one client. */
 export function inlineDiagnostics(clock: Clock, crypto: RandomSource | undefined): Diagnostics {
-  return new Diagnostics({ clock, brokerId: randomId(crypto), host: 'inline', clients: () => 1 });
+  const id = randomId(crypto);
+  return new Diagnostics({ clock, brokerId: () => id, host: 'inline', clients: () => 1 });
 }
 
 /** The facts of an error, as details of an entry. */

@@ -90,6 +90,7 @@ export class MemberLiveness {
     const watching = new AbortController();
     this.#watched.set(clientId, watching);
     this.#options.liveness.onDeath('client', clientId, watching.signal, () => {
+      this.#watched.delete(clientId); // a member that joins under this id later is watched again
       this.#options.onGone(this.#members.filter((member) => member.clientId === clientId));
     });
   }

@@ -60,8 +60,10 @@ export class RemotePartitions implements PartitionHost {
   async greet(log: string): Promise<void> {
     const clientId = this.#clientId;
     const locks = this.#locks;
+    // The leader drops a client whose lock is lost, so the connection ends here as well.
+    const lost = (): void => this.close();
     if (hasLocks(locks)) {
-      await heldInTime(this.#clock, holdLivenessLock('client', clientId, this.gone, locks));
+      await heldInTime(this.#clock, holdLivenessLock('client', clientId, this.gone, lost, locks));
     }
     this.gone.throwIfAborted(); // `close` has rejected earlier calls, and would miss this one
     const hello = { protocol: PROTOCOL_VERSION, log, clientId, logId: null };

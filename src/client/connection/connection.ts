@@ -1,17 +1,18 @@
 import type { Clock } from '../../platform/clock.ts';
 import { CLOSED, LOCKS_UNAVAILABLE, WORKER_LOST } from '../../base/error-rules.ts';
+import { deferred } from '../../base/deferred.ts';
+import type { Deferred } from '../../base/deferred.ts';
 import { TablogError, isLogDeleted, isUnknown } from '../../base/error.ts';
-import { randomId } from '../../platform/random-id.ts';
 import { isRepeatable } from '../../protocol/broker.ts';
 import type { Method, Request, Response } from '../../protocol/broker.ts';
 import type { TopicInfo } from '../../protocol/topic.ts';
 import type { StatusObserver } from '../status/status-observer.ts';
-import { heldInTime, holdLivenessLock } from '../../platform/liveness.ts';
+import { LivenessLock, heldInTime } from '../../platform/liveness.ts';
 import type { InlineHost, WorkerKind } from './worker-host.ts';
-import { connectInline, connectToWorker } from './worker-connection.ts';
+import { connectInline, connectToWorker, unanswered } from './worker-connection.ts';
 import type { WorkerConnection } from './worker-connection.ts';
 import type { Platform } from '../../platform/platform.ts';
-import { PageLifecycle } from '../../platform/page-lifecycle.ts';
+import { PageLifecycle, onPageCache } from '../../platform/page-lifecycle.ts';
 import { retry } from '../../platform/retry.ts';
 import type { WorkerUrl } from './worker-url.ts';
 
@@ -28,6 +29,9 @@ export interface ConnectionOptions {
  */
 const CALL_DEADLINE_MS = 9_750;
 
+/** What happened to calls without an answer, in the text of their error. */
+const CACHED = 'the page went into the back/forward cache';
+
 /** The most workers that one repeatable call is sent to, when each dies before it answers. */
 const MAX_WORKERS = 3;
 
@@ -42,19 +46,35 @@ const SERVED_MS = 1_000;
  * the next call starts or joins another one.
  */
 export class Connection {
-  readonly clientId: string = randomId();
   readonly page: PageLifecycle;
   readonly #options: ConnectionOptions;
   readonly #closing = new AbortController();
   /** The id of the log; `undefined` until the log is open. */
   #logId: string | undefined;
-  #livenessLock: Promise<void> | undefined;
+  readonly #livenessLock: LivenessLock;
   #worker: Promise<WorkerConnection> | undefined;
+  /** Resolves when the page comes back from the back/forward cache; else `undefined`. */
+  #restored: Deferred | undefined;
   #observer: StatusObserver | undefined;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
     this.page = new PageLifecycle(this.closed);
+    this.#livenessLock = new LivenessLock('client', {
+      signal: this.closed,
+      onLost: () => this.#hangUp("the browser took the tab's liveness lock away"),
+      locks: this.platform.locks,
+    });
+    onPageCache(
+      () => this.#suspend(),
+      () => this.#restore(),
+      this.closed,
+    );
+  }
+
+  /** The id of the tab's liveness lock. Changes when the lock is lost. */
+  get clientId(): string {
+    return this.#livenessLock.id;
   }
 
   /** The log's name. */
@@ -187,8 +207,10 @@ export class Connection {
     return new TablogError(CLOSED, `the log '${this.#options.log}' is closed`);
   }
 
-  #connect(): Promise<WorkerConnection> {
-    if (this.closed.aborted) return Promise.reject(this.closedError());
+  async #connect(): Promise<WorkerConnection> {
+    // A worker or a transaction that began now would stay with the cached page.
+    if (this.#restored !== undefined && this.host !== 'shared') await this.#restored.promise;
+    if (this.closed.aborted) throw this.closedError();
     if (this.#worker === undefined) {
       const connecting = this.#connectToWorker();
       connecting.catch((error: unknown) => {
@@ -227,20 +249,44 @@ export class Connection {
   }
 
   /**
+   * Ends the connection to the worker, which has taken this tab for dead, or will. The next call
+   * says hello anew. An inline broker is part of this tab, and stays.
+   */
+  #hangUp(why: string): void {
+    const worker = this.#worker;
+    if (worker === undefined || typeof this.host === 'object') return;
+    this.#worker = undefined;
+    worker.then(
+      (connected) => connected.close(unanswered(why)),
+      () => {},
+    );
+    this.#observer?.workerLost('interrupted');
+  }
+
+  /**
+   * The page goes into the back/forward cache. Its own worker would be cached with it, amid a
+   * transaction for which all tabs wait, so that worker ends.
+   */
+  #suspend(): void {
+    this.#restored ??= deferred();
+    if (this.host === 'dedicated') this.#hangUp(CACHED);
+  }
+
+  /** The page is back. WebKit has freed its locks, and so the brokers have dropped this tab. */
+  #restore(): void {
+    this.#livenessLock.renew();
+    this.#hangUp(CACHED);
+    this.#restored?.resolve();
+    this.#restored = undefined;
+  }
+
+  /**
    * Holds the tab's liveness lock, by whose release the broker detects the tab's death. `isInline`:
    * the broker runs in this thread and dies with the tab, so a refused lock does no harm.
    */
   async #holdLivenessLock(isInline: boolean): Promise<void> {
-    this.#livenessLock ??= holdLivenessLock(
-      'client',
-      this.clientId,
-      this.closed,
-      this.platform.locks,
-    );
-    const held = this.#livenessLock;
-    held.catch(() => (this.#livenessLock = undefined));
     try {
-      await heldInTime(this.clock, held);
+      await heldInTime(this.clock, this.#livenessLock.hold());
     } catch (error) {
       const isMissing =
         error instanceof TablogError && error.code === LOCKS_UNAVAILABLE.code && !error.retriable;

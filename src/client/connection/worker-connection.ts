@@ -39,6 +39,13 @@ const MAX_TRIES = 2;
  */
 const PAUSE_MS = 100;
 
+/**
+ * The silence of a SharedWorker after which a tab that had one before dials a second one as well,
+ * in milliseconds; `deadline` adds its grace. When Firefox ends the process of a SharedWorker, it
+ * returns the dead worker under the old name for about 5 s.
+ */
+const SECOND_DIAL_MS = 500;
+
 export interface ConnectOptions {
   readonly log: string;
   readonly clientId: string;
@@ -99,26 +106,67 @@ function withAddress(
  * each attempt decides which worker the next attempt starts.
  */
 async function connectToNextWorker(options: ConnectOptions): Promise<WorkerConnection> {
-  const { kind, log, workerUrl, clock } = options;
+  const { kind, clock, logId } = options;
+  const isKnown = kind === 'shared' && logId !== null;
   let generation = 1;
   // An error of the browser names the cause, and a silent worker does not.
   let namedError: TablogError | undefined;
   for (let tries = 1; ; tries++) {
-    const host = startWorker(kind, log, generation, workerUrl);
     try {
-      return await greet(host, options);
+      return await (isKnown ? dialTwo : dial)(generation, options);
     } catch (error) {
-      host.close();
       if (!(error instanceof TablogError) || error.code !== 'WORKER_FAILED') throw error;
       const { reason } = error.details;
       if (reason !== 'silent') namedError ??= error;
-      if (kind !== 'shared' || tries === MAX_TRIES) throw namedError ?? error;
+      const isLast = kind !== 'shared' || reason === 'refused' || tries === MAX_TRIES;
+      if (isLast) throw namedError ?? error;
       // A worker that died during the request has a successor of the same name, which other tabs
       // use: the next attempt keeps the name. For a worker that hangs, or whose code threw, the
       // browser returns the same worker under the same name: the next attempt uses another name.
       if (reason === 'notLoaded') await sleep(clock, PAUSE_MS);
       else generation++;
     }
+  }
+}
+
+/**
+ * Dials a worker, and after `SECOND_DIAL_MS` the next generation as well. The first answer wins, and
+ * the connection to the other worker is closed. Only a tab that had a worker before dials two: the
+ * first worker of a page may boot slowly, and a second one would make that slower.
+ */
+function dialTwo(generation: number, options: ConnectOptions): Promise<WorkerConnection> {
+  return new Promise((resolve) => {
+    let dials = 0;
+    let isWon = false;
+    const start = (of: number): void => {
+      dials++;
+      const dialled = dial(of, options);
+      dialled.then(
+        (worker) => {
+          cancel();
+          if (isWon) worker.close();
+          isWon = true;
+          resolve(dialled);
+        },
+        () => {
+          if (--dials > 0) return;
+          cancel();
+          resolve(dialled); // rejects with the last error
+        },
+      );
+    };
+    const cancel = deadline(options.clock, SECOND_DIAL_MS, () => start(generation + 1));
+    start(generation);
+  });
+}
+
+async function dial(generation: number, options: ConnectOptions): Promise<WorkerConnection> {
+  const host = startWorker(options.kind, options.log, generation, options.workerUrl);
+  try {
+    return await greet(host, options);
+  } catch (error) {
+    host.close();
+    throw error;
   }
 }
 
@@ -181,6 +229,7 @@ async function greet(host: WorkerHost, options: ConnectOptions): Promise<WorkerC
   };
 }
 
-function unanswered(when: string): TablogError {
+/** The error of calls without an answer. `when` is what ended the wait, as a sentence. */
+export function unanswered(when: string): TablogError {
   return new TablogError(OUTCOME_UNKNOWN, `a call had no answer yet when ${when}`);
 }

@@ -64,6 +64,8 @@ export class GroupMember implements Assignment {
   readonly #ready = deferred();
   #cancelGrace: (() => void) | undefined;
   #member: MemberRef | undefined;
+  /** The client id under which the member joined. The group drops members of an earlier id. */
+  #joinedAs: string | undefined;
   /** The time until which the broker cannot have removed the member for its silence. */
   #leaseUntil = 0;
   /** The reasons why the member stays out of the group for now. */
@@ -100,13 +102,12 @@ export class GroupMember implements Assignment {
 
   async start(): Promise<void> {
     const { group, topicMetadata, selection } = this.#options;
-    const { signal } = this.#closing;
-    const policy = { signal };
+    const policy = { signal: this.#closing.signal };
     if (group.mustExist) {
       checkExist(selection, await retry(this.#connection, policy, () => topicMetadata.list()));
     }
     // After a join only `close` could leave the group, and `close` has already run.
-    if (signal.aborted) throw closed('consumer', this.#connection.closed);
+    if (policy.signal.aborted) throw closed('consumer', this.#connection.closed);
     // A retry is safe: where the answer to a join was lost, the broker gives the client the same
     // answer again.
     await retry(this.#connection, policy, () => this.#join());
@@ -134,11 +135,12 @@ export class GroupMember implements Assignment {
   }
 
   /**
-   * Whether the member is certainly in the group. A tab that slept may have been removed meanwhile,
-   * so the member syncs before messages are delivered again.
+   * Whether the member is certainly in the group. A tab that slept, or lost its liveness lock, may
+   * have been removed, so the member syncs or joins before messages are delivered again.
    */
   mayDeliver(): boolean {
-    return this.#connection.clock.now() < this.#leaseUntil;
+    const { clock, clientId } = this.#connection;
+    return clock.now() < this.#leaseUntil && clientId === this.#joinedAs;
   }
 
   /**
@@ -218,11 +220,12 @@ export class GroupMember implements Assignment {
   async #joinGroup(): Promise<void> {
     const { group, selection } = this.#options;
     const { group: groupId, memberId, assignor, sessionTimeoutMs, rebalanceTimeoutMs } = group;
-    const sentAt = this.#connection.clock.now();
+    const { clientId, clock } = this.#connection;
+    const sentAt = clock.now();
     const view = await this.#connection.call('joinGroup', {
       groupId,
       memberId,
-      clientId: this.#connection.clientId,
+      clientId,
       subscription: selection.subscription,
       assignor,
       hidden: this.#isHidden(),
@@ -230,8 +233,9 @@ export class GroupMember implements Assignment {
       rebalanceTimeoutMs,
     });
     this.#member = { groupId, instance: view.instance, memberId, memberEpoch: view.memberEpoch };
+    this.#joinedAs = clientId;
     if (this.#closing.signal.aborted) return; // #close() leaves the group
-    if (this.#absence !== undefined) return this.#leaveNow(); // as it began while joining
+    if (this.#absence !== undefined) return void this.#leaveNow(); // as it began while joining
     this.#applyView(this.#member, view, sentAt);
   }
 
@@ -247,6 +251,7 @@ export class GroupMember implements Assignment {
   }
 
   async #sync(member: MemberRef): Promise<void> {
+    if (this.#joinedAs !== this.#connection.clientId) return this.#leaveNow();
     const { sessionTimeoutMs, rebalanceTimeoutMs } = this.#options.group;
     // The interval suits both timeouts, in case the hint of a group change is lost.
     const pollMs = Math.max(Math.min(sessionTimeoutMs, rebalanceTimeoutMs) / 4, MIN_POLL_MS);
@@ -280,7 +285,7 @@ export class GroupMember implements Assignment {
    */
   #fail(error: TablogError): void {
     this.#hasFailed = true;
-    this.#leaveNow();
+    void this.#leaveNow();
     this.#options.onEnd(error);
     this.#failure.resolve(error);
   }
@@ -288,7 +293,7 @@ export class GroupMember implements Assignment {
   #stayOut(why: Absence): void {
     this.#absences.add(why);
     this.#absence ??= deferred();
-    this.#leaveNow();
+    void this.#leaveNow();
   }
 
   #comeBack(why: Absence): void {
@@ -299,14 +304,14 @@ export class GroupMember implements Assignment {
   }
 
   /** Leaves in one message, posted synchronously, because the page may be in its last turn. */
-  #leaveNow(): void {
+  async #leaveNow(): Promise<void> {
     const member = this.#member;
     if (member === undefined) return;
     const offsets = this.#committer.uncommitted(this.#reconciler.holds);
     const request: CommitRequest = { member, offsets };
     this.#dropMembership();
     // Where the call fails, the group removes the silent member after `sessionTimeoutMs`.
-    this.#connection.call('leaveGroup', request).catch(() => {});
+    await this.#connection.call('leaveGroup', request).catch(() => {});
   }
 
   #isHidden(): boolean {

@@ -33,16 +33,17 @@ interface StatusOf<Type extends string> {
 }
 
 /**
- * The worker of the log died, or this tab abandoned the worker because it does not answer. Calls in
- * flight are sent to another worker, or reject with `OUTCOME_UNKNOWN`. The next call starts the
- * other worker.
+ * The tab lost the worker of the log, because the worker died, does not answer, or takes this tab
+ * for dead. Calls in flight are sent again, or reject with `OUTCOME_UNKNOWN`. The next call connects
+ * to a worker.
  */
 export interface WorkerLost extends StatusOf<'workerLost'> {
   /**
    * 'died': the worker's liveness lock was released. 'silent': the worker did not answer a call for
-   * about 10 s.
+   * about 10 s. 'interrupted': the page was in the back/forward cache, or the browser took the tab's
+   * own liveness lock away; the worker may be well.
    */
-  readonly reason: 'died' | 'silent';
+  readonly reason: 'died' | 'silent' | 'interrupted';
 }
 
 /** No worker can be started. Emitted once for each `error.code` until a worker is connected. */

@@ -1,4 +1,4 @@
-import type { LogStatus, UntimedStatus } from './log-status.ts';
+import type { LogStatus, UntimedStatus, WorkerLost } from './log-status.ts';
 import type { LogLevel } from './logger.ts';
 
 type Lines = {
@@ -8,12 +8,14 @@ type Lines = {
   ];
 };
 
+const LOST: Readonly<Record<WorkerLost['reason'], string>> = {
+  died: 'the worker died; the next call starts another',
+  silent: 'the worker does not answer; the next call starts another',
+  interrupted: 'the browser took this tab for dead; the next call connects to the worker again',
+};
+
 const LINES: Lines = {
-  workerLost: [
-    'warn',
-    ({ reason }) =>
-      `the worker ${reason === 'died' ? 'died' : 'does not answer'}; the next call starts another`,
-  ],
+  workerLost: ['warn', ({ reason }) => LOST[reason]],
   workerUnavailable: ['error', ({ error }) => `no worker can be started: ${error.message}`],
   workerConnected: [
     'info',

@@ -1,27 +1,29 @@
 import { isError } from '../../base/brand.ts';
-import { errorMessage } from '../../base/error-text.ts';
-import { deadline, systemClock } from '../../platform/clock.ts';
+import { deferred } from '../../base/deferred.ts';
+import type { Deferred } from '../../base/deferred.ts';
+import { systemClock } from '../../platform/clock.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { RandomSource } from '../../platform/random-id.ts';
 import {
   CLOSED,
   NO_INDEXEDDB,
-  OUTCOME_UNKNOWN,
   STORAGE_TIMEOUT,
   STORAGE_UNAVAILABLE,
 } from '../../base/error-rules.ts';
-import type { ErrorRule } from '../../base/error-rule.ts';
 import { TablogError } from '../../base/error.ts';
 import { logDatabase } from './idb-connection.ts';
 import type { IdbConnection } from './idb-connection.ts';
 import { updateWithPool } from './idb-pool.ts';
 import { asIdbKey, onSuccess, storesOf } from './idb-request.ts';
 import { readSegmentsFrom } from './idb-segments.ts';
-import { writerOf } from './idb-writer.ts';
 import type { FoundSegments } from './idb-segments.ts';
+import { IdbTransactions } from './idb-transactions.ts';
+import type { TransactionBody } from './idb-transactions.ts';
+import { writerOf } from './idb-writer.ts';
 import { HEAD_KEY, checkFormat, logRef } from '../schema.ts';
 import { hasIndexedDb } from '../../platform/indexeddb.ts';
-import { storageError } from './storage-error.ts';
+import { onPageCache } from '../../platform/page-lifecycle.ts';
+import { callStorage, storageError } from './storage-error.ts';
 import type {
   Durability,
   PartitionWriter,
@@ -65,12 +67,11 @@ export async function openIdbStore(name: string, options: IdbStoreOptions = {}):
 export class IdbStore implements Store {
   readonly #name: string;
   readonly #connection: IdbConnection;
-  readonly #transactionDeadlineMs: number;
-  readonly #clock: Clock;
+  readonly #transactions: IdbTransactions;
   readonly #closing = new AbortController();
-  /** Settles the transactions in flight when the browser closes the database under them. */
-  readonly #inFlight = new Set<(why: ErrorRule, what: string) => void>();
   #db: Promise<IDBDatabase> | undefined;
+  /** Resolves when the page comes back from the back/forward cache; else `undefined`. */
+  #restored: Deferred | undefined;
 
   constructor(
     name: string,
@@ -79,8 +80,17 @@ export class IdbStore implements Store {
   ) {
     this.#name = name;
     this.#connection = connection;
-    this.#transactionDeadlineMs = options.transactionDeadlineMs ?? TRANSACTION_DEADLINE_MS;
-    this.#clock = options.clock ?? systemClock;
+    this.#transactions = new IdbTransactions({
+      name,
+      clock: options.clock ?? systemClock,
+      deadlineMs: options.transactionDeadlineMs ?? TRANSACTION_DEADLINE_MS,
+      onSilent: () => this.close(new TablogError(STORAGE_TIMEOUT, 'the database does not answer')),
+    });
+    onPageCache(
+      () => this.#suspend(),
+      () => this.#restore(),
+      this.closed,
+    );
   }
 
   get closed(): AbortSignal {
@@ -101,10 +111,7 @@ export class IdbStore implements Store {
   close(reason: TablogError = new TablogError(CLOSED, `the log '${this.#name}' is closed`)): void {
     if (this.closed.aborted) return;
     this.#closing.abort(reason);
-    void this.#db?.then(
-      (db) => this.#connection.disconnect(db),
-      () => {},
-    );
+    this.#disconnect();
   }
 
   async read<const Refs extends readonly RowRef<unknown>[]>(refs: Refs): Promise<RowsOf<Refs>> {
@@ -173,7 +180,7 @@ export class IdbStore implements Store {
             );
             // Without an explicit `commit()` the transaction commits in a later turn of the event
             // loop, which a frozen or closing page does not get.
-            tx.commit();
+            callStorage(() => tx.commit());
           } catch (error) {
             fail(error);
           }
@@ -225,77 +232,64 @@ export class IdbStore implements Store {
     return this.#objectStore(tx, store).get(asIdbKey(key));
   }
 
-  /**
-   * Runs `body` in a transaction. Settles with the transaction, or once the transaction cannot
-   * settle any more.
-   */
   async #transact(
     stores: string[],
     mode: IDBTransactionMode,
     options: IDBTransactionOptions,
-    body: (tx: IDBTransaction, fail: (error: unknown) => void) => void,
+    body: TransactionBody,
   ): Promise<void> {
     let opening: Promise<IDBDatabase> | undefined;
     let db: IDBDatabase;
     do {
+      if (this.#restored !== undefined) await this.#restored.promise;
       this.closed.throwIfAborted();
       opening = this.#db;
       db = await opening!;
     } while (opening !== this.#db); // extending the pool replaces the connection
-    await new Promise<void>((resolve, reject) => {
-      let thrown: Error | undefined;
-      let tx: IDBTransaction;
-      try {
-        const names = stores.map((store) => this.#connection.prefix + store);
-        tx = db.transaction(names, mode, options);
-      } catch (error) {
-        reject(storageError(error));
-        this.#closeIfClosing(error);
-        return;
-      }
-      const lose = (why: ErrorRule, what: string): void => {
-        settle();
-        const isRead = mode === 'readonly';
-        const happened = `a ${isRead ? 'read of' : 'write to'} the log '${this.#name}' ${what}`;
-        reject(new TablogError(isRead ? why : OUTCOME_UNKNOWN, happened));
-      };
-      const cancelDeadline = deadline(this.#clock, this.#transactionDeadlineMs, () => {
-        lose(STORAGE_TIMEOUT, `has not ended in ${this.#transactionDeadlineMs} ms`);
-        this.close(new TablogError(STORAGE_TIMEOUT, 'the database does not answer'));
-      });
-      const settle = (): void => {
-        cancelDeadline();
-        this.#inFlight.delete(lose);
-      };
-      this.#inFlight.add(lose);
-      const fail = (error: unknown): void => {
-        thrown = isError(error) ? error : new Error(errorMessage(error));
-        tx.abort();
-      };
-      tx.oncomplete = () => {
-        settle();
-        resolve();
-      };
-      tx.onabort = () => {
-        settle();
-        reject(thrown ?? storageError(tx.error));
-      };
-      try {
-        body(tx, fail);
-      } catch (error) {
-        fail(error);
-      }
-    });
+    try {
+      const names = stores.map((store) => this.#connection.prefix + store);
+      const tx = callStorage(() => db.transaction(names, mode, options));
+      await this.#transactions.run(tx, body);
+    } catch (error) {
+      // The broker repeats the call on another connection, and makes that when the page is back.
+      if (this.#restored !== undefined) await this.#restored.promise;
+      this.#closeIfRefused(error);
+      throw error;
+    }
+  }
+
+  #disconnect(): void {
+    void this.#db?.then(
+      (db) => this.#connection.disconnect(db),
+      () => {},
+    );
   }
 
   /**
-   * Closes this store when its connection refuses a transaction with `InvalidStateError`. The
-   * browser is then closing the connection, and has fired no event that would tell the broker.
+   * Closes this store when its connection has refused a transaction or a write with
+   * `InvalidStateError`, so that the broker makes another connection. Where a transaction is
+   * refused, the browser is closing the connection, and has fired no event that would tell the
+   * broker. In Firefox the writes of one transaction are refused after a `QuotaExceededError`.
    */
-  #closeIfClosing(error: unknown): void {
-    if (isError(error) && error.name === 'InvalidStateError') {
-      this.close(new TablogError(STORAGE_UNAVAILABLE, 'the browser closed the database'));
-    }
+  #closeIfRefused(error: unknown): void {
+    if (!(error instanceof TablogError)) return;
+    const { cause } = error;
+    if (isError(cause) && cause.name === 'InvalidStateError') this.close(error);
+  }
+
+  /**
+   * Ends the transactions and the connection of a page that goes into the back/forward cache.
+   * WebKit keeps an open transaction of such a page, and all tabs wait for it.
+   */
+  #suspend(): void {
+    this.#restored ??= deferred();
+    this.#transactions.abortAll(wasCached());
+    this.#disconnect();
+  }
+
+  #restore(): void {
+    this.close(wasCached());
+    this.#restored?.resolve();
   }
 
   #connect(version: number | undefined, mustExist: boolean): Promise<IDBDatabase> {
@@ -306,8 +300,12 @@ export class IdbStore implements Store {
       onTerminated: () => {
         this.close(new TablogError(STORAGE_UNAVAILABLE, 'the browser closed the database'));
         const what = 'was cut off: the browser closed the database';
-        for (const lose of this.#inFlight) lose(STORAGE_UNAVAILABLE, what);
+        this.#transactions.loseAll(STORAGE_UNAVAILABLE, what);
       },
     });
   }
+}
+
+function wasCached(): TablogError {
+  return new TablogError(STORAGE_UNAVAILABLE, 'the page was in the back/forward cache');
 }

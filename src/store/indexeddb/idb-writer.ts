@@ -1,4 +1,5 @@
 import { asIdbKey } from './idb-request.ts';
+import { callStorage } from './storage-error.ts';
 import type { Writer } from '../store.ts';
 
 /**
@@ -7,12 +8,13 @@ import type { Writer } from '../store.ts';
  * could pass a transaction that covers the application's rows as well.
  */
 export function writerOf(tx: IDBTransaction, prefix: string): Writer {
-  const storeOf = (store: string): IDBObjectStore => tx.objectStore(prefix + store);
+  const inStore = (store: string, write: (rows: IDBObjectStore) => IDBRequest): void =>
+    void callStorage(() => write(tx.objectStore(prefix + store)));
   return {
-    put: (store, key, value) => void storeOf(store).put(value, asIdbKey(key)),
-    delete: (store, key) => void storeOf(store).delete(asIdbKey(key)),
+    put: (store, key, value) => inStore(store, (rows) => rows.put(value, asIdbKey(key))),
+    delete: (store, key) => inStore(store, (rows) => rows.delete(asIdbKey(key))),
     deleteSegments: (store, from, to) =>
-      void storeOf(store).delete(IDBKeyRange.bound(from, to, false, true)),
-    clear: (store) => void storeOf(store).clear(),
+      inStore(store, (rows) => rows.delete(IDBKeyRange.bound(from, to, false, true))),
+    clear: (store) => inStore(store, (rows) => rows.clear()),
   };
 }

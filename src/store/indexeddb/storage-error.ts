@@ -38,3 +38,27 @@ export function storageError(error: unknown): TablogError {
     cause: error,
   });
 }
+
+/**
+ * The error of a transaction that was aborted with this error of IndexedDB. Only a script's
+ * `abort()` leaves no error, by the specification:
+ * https://w3c.github.io/IndexedDB/#dom-idbtransaction-error. In WebKit an aborted commit leaves none
+ * either, of which the cause is a full disk.
+ */
+export function abortError(error: DOMException | null, isRead: boolean): TablogError {
+  if (error !== null || isRead) return storageError(error);
+  return new TablogError(STORAGE_FULL, 'the browser could not commit, and gave no reason');
+}
+
+/** The errors of a wrong key or value: bugs of the caller, and no state of the storage. */
+const MISUSES: ReadonlySet<string> = new Set(['DataError', 'DataCloneError']);
+
+/** Calls IndexedDB, and throws its error as a `TablogError`. */
+export function callStorage<T>(call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    const isOfStorage = error instanceof DOMException && !MISUSES.has(error.name);
+    throw isOfStorage ? storageError(error) : error;
+  }
+}

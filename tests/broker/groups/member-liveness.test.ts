@@ -155,6 +155,16 @@ describe('a tab that dies', () => {
     expect(it.gone).toEqual([['c', 'd']]);
   });
 
+  test('is told again of a member that came under its id later', async () => {
+    const it = new Watching();
+    it.update(member('a'), member('b'));
+    it.tabs.kill('tab of a');
+    // A broker that misses a change of the group does not see the member leave in between.
+    it.update(member('a', { epoch: 3 }), member('b'));
+    await Promise.resolve();
+    expect(it.gone).toEqual([['a'], ['a']]);
+  });
+
   test('is nobody when its members have left, or the watch is closed', () => {
     const it = new Watching();
     it.update(member('a'), member('b'));

@@ -7,44 +7,64 @@ import { serveBroker } from '../../../src/protocol/serve-broker.ts';
 import { WELCOME } from '../../protocol/endpoints.ts';
 import { errorOf } from '../../support/broker-fixture.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
-import { idle } from '../../support/waiting.ts';
+import { idle, settle } from '../../support/waiting.ts';
 
 /** What becomes of a worker: the browser's word on it, nothing, or an answer. */
 type Fate = 'not loaded' | 'throws' | 'silent' | 'serves';
 
 const HELLO_MS = 4_750; // with the grace of a deadline
 const PAUSE_MS = 100;
+const SECOND_DIAL_MS = 750; // with the grace of a deadline
 
 /** The worker's file, as a module of Node knows it. */
 const FILE = new URL('../../../src/tablog-worker.js', import.meta.url).href;
 
 let clock: ManualClock;
 let fates: Fate[];
+let workers: FakeSharedWorker[];
 let asked: { readonly name: string; readonly at: number }[];
 
 /** The browser's SharedWorker, as far as a page that dials one can tell. */
 class FakeSharedWorker extends EventTarget {
   readonly port: MessagePort;
+  readonly #served: MessagePort;
+  isClosed = false;
 
   constructor(_url: URL, { name }: WorkerOptions) {
     super();
     const { port1, port2 } = new MessageChannel();
     this.port = port1;
+    this.#served = port2;
+    const close = port1.close.bind(port1);
+    port1.close = () => {
+      this.isClosed = true;
+      close();
+    };
+    workers.push(this);
     asked.push({ name: name!.split('/').at(-1)!, at: clock.now() });
     const fate = fates.shift();
     if (fate === 'serves') {
-      const broker = { listTopics: async () => [] } as Partial<Broker>;
-      serveBroker(port2, async () => ({ response: WELCOME, broker: broker as Broker }));
+      this.serve();
     } else if (fate !== 'silent') {
       const message = fate === 'throws' ? { message: 'Uncaught Error: boot' } : {};
       queueMicrotask(() => this.dispatchEvent(Object.assign(new Event('error'), message)));
     }
+  }
+
+  /** Answers what was sent, and all that is. */
+  serve(): void {
+    const broker: Partial<Broker> = {
+      listTopics: async () => [],
+      openLog: async () => ({ logId: 'log', topics: [] }),
+    };
+    serveBroker(this.#served, async () => ({ response: WELCOME, broker: broker as Broker }));
   }
 }
 
 beforeEach(() => {
   clock = new ManualClock();
   asked = [];
+  workers = [];
   vi.stubGlobal('SharedWorker', FakeSharedWorker);
   vi.stubGlobal('navigator', { locks: { request: () => new Promise(() => {}) } }); // nobody dies
 });
@@ -52,11 +72,20 @@ beforeEach(() => {
 afterEach(() => vi.unstubAllGlobals());
 
 function dial(...script: Fate[]): Promise<WorkerConnection> {
+  return dialAs(null, script);
+}
+
+/** Dials as a tab that had the log open through another worker. */
+function redial(...script: Fate[]): Promise<WorkerConnection> {
+  return dialAs('log', script);
+}
+
+function dialAs(logId: string | null, script: Fate[]): Promise<WorkerConnection> {
   fates = script;
   return connectToWorker({
     log: 'shop',
     clientId: 'client',
-    logId: null,
+    logId,
     kind: 'shared',
     workerUrl: undefined,
     clock,
@@ -114,6 +143,66 @@ describe('a SharedWorker that', () => {
     expect(askedFor()).toEqual([
       ['1', 0],
       ['2', 0],
+    ]);
+  });
+});
+
+describe('a tab that had a SharedWorker before', () => {
+  test('dials one where that answers', async () => {
+    await serves(redial('serves'));
+    await pass(HELLO_MS);
+    expect(askedFor()).toEqual([['1', 0]]);
+    expect(clock.timers).toBe(0);
+  });
+
+  test('dials a second one when the first is silent, and takes what answers', async () => {
+    const dialled = redial('silent', 'serves');
+    await pass(SECOND_DIAL_MS - 1);
+    expect(askedFor()).toEqual([['1', 0]]);
+    await pass(1);
+    await serves(dialled);
+    expect(askedFor()).toEqual([
+      ['1', 0],
+      ['2', SECOND_DIAL_MS],
+    ]);
+    // The first one may answer later, and its connection is closed then.
+    workers[0]!.serve();
+    await settle();
+    expect(workers.map(({ isClosed }) => isClosed)).toEqual([true, true]);
+    expect(clock.timers).toBe(0);
+  });
+
+  test('takes the first one where that answers after all', async () => {
+    const dialled = redial('silent', 'silent');
+    await pass(SECOND_DIAL_MS);
+    workers[0]!.serve();
+    const link = await dialled;
+    expect(await link.call('listTopics', null, 1_000)).toEqual([]);
+    workers[1]!.serve();
+    await settle();
+    expect(workers.map(({ isClosed }) => isClosed)).toEqual([false, true]);
+    link.close();
+  });
+
+  test('dials again where both fail', async () => {
+    const dialled = redial('silent', 'not loaded', 'serves');
+    await pass(SECOND_DIAL_MS);
+    await pass(HELLO_MS - SECOND_DIAL_MS);
+    await serves(dialled);
+    expect(askedFor()).toEqual([
+      ['1', 0],
+      ['2', SECOND_DIAL_MS],
+      ['2', HELLO_MS],
+    ]);
+  });
+
+  test('waits for no second one where the browser says why the first fails', async () => {
+    const dialled = redial('not loaded', 'serves');
+    await pass(PAUSE_MS);
+    await serves(dialled);
+    expect(askedFor()).toEqual([
+      ['1', 0],
+      ['1', PAUSE_MS],
     ]);
   });
 });

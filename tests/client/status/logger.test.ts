@@ -159,6 +159,11 @@ const READ: readonly (readonly [LogStatus, LogLevel, string])[] = [
     'the worker does not answer; the next call starts another',
   ],
   [
+    { ...at, type: 'workerLost', reason: 'interrupted' },
+    'warn',
+    'the browser took this tab for dead; the next call connects to the worker again',
+  ],
+  [
     { ...at, type: 'workerUnavailable', error: busy },
     'error',
     `no worker can be started: ${busy.message}`,

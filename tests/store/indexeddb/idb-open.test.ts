@@ -75,8 +75,10 @@ describe('a transaction that never ends', () => {
   async function silentStore(clock: ManualClock): Promise<Store> {
     stubIndexedDb();
     const store = await openIdbStore('hung', { clock, transactionDeadlineMs: 7_500 });
-    const silent = { objectStore: () => ({ get: () => ({}), getAll: () => ({}) }) };
-    vi.spyOn(IDBDatabase.prototype, 'transaction').mockReturnValue(silent as never);
+    const objectStore = () => ({ get: () => ({}), getAll: () => ({}) });
+    vi.spyOn(IDBDatabase.prototype, 'transaction').mockImplementation(
+      (_stores, mode) => ({ mode, objectStore }) as never,
+    );
     return store;
   }
 
