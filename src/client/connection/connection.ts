@@ -207,10 +207,12 @@ export class Connection {
     return new TablogError(CLOSED, `the log '${this.#options.log}' is closed`);
   }
 
-  async #connect(): Promise<WorkerConnection> {
+  #connect(): Promise<WorkerConnection> {
     // A worker or a transaction that began now would stay with the cached page.
-    if (this.#restored !== undefined && this.host !== 'shared') await this.#restored.promise;
-    if (this.closed.aborted) throw this.closedError();
+    if (this.#restored !== undefined && this.host !== 'shared') {
+      return this.#restored.promise.then(() => this.#connect());
+    }
+    if (this.closed.aborted) return Promise.reject(this.closedError());
     if (this.#worker === undefined) {
       const connecting = this.#connectToWorker();
       connecting.catch((error: unknown) => {
