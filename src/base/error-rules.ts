@@ -238,7 +238,7 @@ export const STORAGE_FULL: ErrorRule = {
   code: 'STORAGE_FULL',
   outcome: 'refused',
   retriable: true,
-  next: "Free some of the origin's storage, then try again.",
+  next: 'Delete records or topics, or other data of the origin, then try again.',
 };
 
 export const STORAGE_TIMEOUT: ErrorRule = {

@@ -15,4 +15,9 @@ export function logOf(database: string): string | undefined {
   return isName(log) ? log : undefined;
 }
 
+/** The name of the database that keeps room for a log; see src/store/reserve.ts. */
+export function reserveDatabaseOf(log: string): string {
+  return `tablog-reserve/${log}`;
+}
+
 const PREFIX = 'tablog/';

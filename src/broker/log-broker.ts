@@ -163,11 +163,12 @@ export class LogBroker implements Broker {
 
   async alterLog({ maxBytes }: Request<'alterLog'>): Promise<null> {
     if (maxBytes !== null) mustBeInteger('maxBytes', maxBytes, 1);
-    await this.#connection.run(({ store }) =>
-      store.update([logRef], ([log], write) => {
+    await this.#connection.run(async (session) => {
+      await session.store.update([logRef], ([log], write) => {
         write.put(logRef.store, logRef.key, { ...logOf(log), maxBytes });
-      }),
-    );
+      });
+      session.cleanSoon();
+    });
     return null;
   }
 

@@ -4,6 +4,7 @@ import type { Clock } from '../platform/clock.ts';
 import { believedTime, trustTime } from '../log/cleaning/retention.ts';
 import type { BelievedTime } from '../log/cleaning/retention.ts';
 import { PRODUCERS, logOf, logRef } from '../store/schema.ts';
+import type { LogRow } from '../store/schema.ts';
 import { pacedStore } from '../store/paced-store.ts';
 import type { TendedStore } from '../store/paced-store.ts';
 import type { Store } from '../store/store.ts';
@@ -132,12 +133,18 @@ export class LogCleaner {
 
   async #believedTime(): Promise<BelievedTime> {
     const { store, clock } = this.#options;
-    const found = await store.update([logRef], ([row], write) => {
+    const look = (log: LogRow): ReturnType<typeof trustTime> =>
+      trustTime(log.time ?? { seenAt: log.createdAt, doubtedAt: null }, clock.now());
+    const noting = store.update([logRef], ([row], write) => {
       const log = logOf(row);
-      const known = log.time ?? { seenAt: log.createdAt, doubtedAt: null };
-      const looked = trustTime(known, clock.now());
+      const looked = look(log);
       write.put(logRef.store, logRef.key, { ...log, time: looked.trust });
       return looked;
+    });
+    // A full store needs its retention most, and retention can do without the note.
+    const found = await noting.catch(async () => {
+      const [log] = await store.read([logRef]);
+      return look(logOf(log));
     });
     return believedTime(clock, found);
   }

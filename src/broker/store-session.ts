@@ -54,6 +54,7 @@ export class StoreSession {
   /** The partitions on disk. */
   readonly disk: StoredPartitions;
   readonly #memory: MemoryPartitions;
+  readonly #cleaning: CleaningSchedule;
   readonly #retained = new Coalesced(() => this.#retain());
 
   constructor(store: Store, options: StoreSessionOptions) {
@@ -63,6 +64,7 @@ export class StoreSession {
     this.#memory = memory;
     const topicsChanged = (): void => {
       this.topicsChanged();
+      this.cleanSoon();
       post({ kind: 'topics' });
     };
     const topics = (this.topics = new TopicCatalog({
@@ -77,7 +79,7 @@ export class StoreSession {
       tailBytes: TAIL_BYTES,
       resolve: (name) => topics.resolve(name),
       onCommitted: (committed) => {
-        schedule.soon();
+        this.cleanSoon();
         onAppended(
           committed.map(({ topicId, partition, segments }) => ({
             topicId,
@@ -86,6 +88,7 @@ export class StoreSession {
           })),
         );
       },
+      onFull: () => this.cleanSoon(),
       onTrimmed: (name) => post({ kind: 'trimmed', ...name }),
     }));
     const partitions = (this.partitions = new RoutedPartitions(disk, memory, clock));
@@ -114,10 +117,10 @@ export class StoreSession {
       diagnostics,
       onTrimmed: (name) => disk.trim(name),
     });
-    const schedule = new CleaningSchedule(clock, async (signal) => {
+    const schedule = (this.#cleaning = new CleaningSchedule(clock, async (signal) => {
       const [log] = await store.read([logRef]);
       await runIfLockAvailable(`janitor/${logOf(log).logId}`, () => cleaner.clean(signal), locks);
-    });
+    }));
     const closed = (): void => {
       schedule.close();
       coordinator.close();
@@ -137,6 +140,11 @@ export class StoreSession {
     const rows = commits.map((commit) => this.groupOffsets.writesWithRecords(commit));
     const fence = producer === null ? [] : [this.transactionalProducers.fence(producer)];
     return this.disk.transact(appends, durability, [...fence, ...rows]);
+  }
+
+  /** Cleans before long: there may be records to delete, by new rules or for lack of room. */
+  cleanSoon(): void {
+    this.#cleaning.soon();
   }
 
   /** Drops cached topics after any broker created, changed or deleted a topic. */

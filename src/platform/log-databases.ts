@@ -1,6 +1,6 @@
 import { LISTING_UNAVAILABLE, NO_INDEXEDDB, STORAGE_UNAVAILABLE } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
-import { databaseOf, logOf } from '../base/log-database.ts';
+import { databaseOf, logOf, reserveDatabaseOf } from '../base/log-database.ts';
 import { hasIndexedDb } from './indexeddb.ts';
 
 /**
@@ -25,14 +25,21 @@ export async function listLogDatabases(): Promise<string[]> {
  * Deletes the database of a log; resolves when every connection to it is closed. IndexedDB tells
  * those who have one. Throws `STORAGE_UNAVAILABLE`.
  */
-export function deleteLogDatabase(log: string): Promise<void> {
+export async function deleteLogDatabase(log: string): Promise<void> {
+  await deleteDatabase(databaseOf(log));
+  // A broker keeps the reserve of a log that it has open, so the log goes first.
+  await deleteDatabase(reserveDatabaseOf(log));
+}
+
+/** Throws `STORAGE_UNAVAILABLE`. */
+export function deleteDatabase(name: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const fail = (cause: unknown): void =>
       reject(
         new TablogError(STORAGE_UNAVAILABLE, `IndexedDB failed (${String(cause)})`, { cause }),
       );
     try {
-      const request = indexedDB.deleteDatabase(databaseOf(log));
+      const request = indexedDB.deleteDatabase(name);
       request.addEventListener('success', () => resolve());
       request.addEventListener('error', () => fail(request.error));
     } catch (error) {

@@ -13,6 +13,7 @@ import type { RowShape } from './stored-row.ts';
  *     store           key                             value
  *     meta            'log'                           LogRow
  *                     'pool'                          TopicsVersionRow, and the store's own fields
+ *                     'reserve', 'reserve/0', ...     room that is kept; see reserved-store.ts
  *     topics          topic name                      the topic's id, stores and configuration
  *     groups          group id                        group state
  *     offsets         [group, topic id, partition]    committed offset
@@ -50,6 +51,8 @@ export interface LogRow {
   readonly maxBytes: number | null;
   /** The trust in the clock at the last retention check; see `trustTime`. */
   readonly time?: { readonly seenAt: number; readonly doubtedAt: number | null };
+  /** Whether the log was ever given a reserve, whose absence then means that it was spent. */
+  readonly hasReserve?: boolean;
 }
 
 export const logRef: RowRef<LogRow> = { store: META, key: 'log' };

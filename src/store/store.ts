@@ -61,6 +61,15 @@ export interface PartitionWriter extends Writer {
  */
 export type Durability = 'relaxed' | 'strict';
 
+export interface UpdateOptions {
+  readonly durability?: Durability;
+  /**
+   * Whether the segments that are put are smaller than those that are deleted. Such a write may use
+   * room that a store keeps for the time when there is no more. Default false.
+   */
+  readonly frees?: boolean;
+}
+
 export interface SegmentsRequest {
   readonly store: string;
   /** The read begins with the segment that covers this offset. */
@@ -106,7 +115,7 @@ export interface RowStore {
   update<const Refs extends readonly RowRef<unknown>[], Result>(
     refs: Refs,
     decide: (rows: RowsOf<Refs>, write: Writer) => Synchronous<Result>,
-    options?: { readonly durability?: Durability },
+    options?: UpdateOptions,
   ): Promise<Result>;
 
   /**
@@ -146,7 +155,7 @@ export interface Store extends RowStore {
   updatePartitions<const Refs extends readonly RowRef<unknown>[], Result>(
     refs: Refs,
     decide: (rows: RowsOf<Refs>, write: PartitionWriter) => Synchronous<Result>,
-    options?: { readonly durability?: Durability },
+    options?: UpdateOptions,
   ): Promise<Result>;
 }
 

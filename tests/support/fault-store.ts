@@ -9,6 +9,7 @@ import type {
   SegmentsRequest,
   Store,
   Synchronous,
+  UpdateOptions,
   Writer,
 } from '../../src/store/store.ts';
 
@@ -90,7 +91,7 @@ export class FaultStore implements Store {
   async update<const Refs extends readonly RowRef<unknown>[], Result>(
     refs: Refs,
     decide: (rows: RowsOf<Refs>, write: Writer) => Synchronous<Result>,
-    options: { readonly durability?: Durability } = {},
+    options: UpdateOptions = {},
   ): Promise<Result> {
     return this.#update(() => this.#inner.update(refs, decide, options), options.durability);
   }
@@ -98,7 +99,7 @@ export class FaultStore implements Store {
   async updatePartitions<const Refs extends readonly RowRef<unknown>[], Result>(
     refs: Refs,
     decide: (rows: RowsOf<Refs>, write: PartitionWriter) => Synchronous<Result>,
-    options: { readonly durability?: Durability } = {},
+    options: UpdateOptions = {},
   ): Promise<Result> {
     const update = (): Promise<Result> => this.#inner.updatePartitions(refs, decide, options);
     return this.#update(update, options.durability);

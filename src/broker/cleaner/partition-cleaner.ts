@@ -27,7 +27,7 @@ import { markAhead } from '../../log/time-index.ts';
 import { loadCodecsFor } from '../../record/compression/codecs.ts';
 import { HEAD_KEY } from '../../store/schema.ts';
 import type { TendedStore } from '../../store/paced-store.ts';
-import type { SegmentsRequest } from '../../store/store.ts';
+import type { SegmentsRequest, Writer } from '../../store/store.ts';
 
 /** Rows that were read together, with the head at that time. */
 interface Rows {
@@ -253,7 +253,7 @@ export class PartitionCleaner {
     mergedTo?: number,
   ): Promise<boolean> {
     const { store } = this.#partition;
-    return this.#store.update([headRef(store)], ([found], write) => {
+    const replace = (found: unknown, write: Writer): boolean => {
       const head = this.#mustBeOurs(found);
       if (head.rewrites !== seen.rewrites) return false;
       const [first, last] = [rewrite.old[0]!, rewrite.old.at(-1)!];
@@ -263,6 +263,10 @@ export class PartitionCleaner {
       const next = startedAt(rewritten(head, rewrite, mergedTo), startOffset);
       write.put(store, HEAD_KEY, { ...next, rowsFrom });
       return true;
+    };
+    const frees = bytesOf(rewrite.fresh) < bytesOf(rewrite.old);
+    return this.#store.update([headRef(store)], ([found], write) => replace(found, write), {
+      frees,
     });
   }
 

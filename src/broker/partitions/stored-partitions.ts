@@ -1,5 +1,6 @@
 import type { TopicIdPartition } from '../../base/topic-id-partition.ts';
 import type { Clock } from '../../platform/clock.ts';
+import { STORAGE_FULL } from '../../base/error-rules.ts';
 import { TablogError, toTablogError } from '../../base/error.ts';
 import type { LogAppendInfo } from '../../log/append.ts';
 import { headOf, headRef } from '../../log/head.ts';
@@ -32,6 +33,8 @@ export interface StoredPartitionsOptions extends PartitionFetcherOptions {
   /** Called before an import, with the end offset that the partition is going to have. */
   readonly beforeImport?: (partition: TopicIdPartition, endOffset: number) => Promise<void>;
   readonly onCommitted: (committed: readonly Committed[]) => void;
+  /** The store had no room for an append. */
+  readonly onFull?: () => void;
   /** Records at the start of a partition are gone. */
   readonly onTrimmed: (partition: TopicIdPartition) => void;
 }
@@ -66,7 +69,9 @@ export class StoredPartitions implements PartitionHost {
     // All batches are queued in one turn, so that they share one transaction.
     return Promise.all(
       prepared.map(async (append) =>
-        append instanceof TablogError ? append : this.#commits.append(append, durability),
+        append instanceof TablogError
+          ? append
+          : this.#noteFull(await this.#commits.append(append, durability)),
       ),
     );
   }
@@ -78,7 +83,9 @@ export class StoredPartitions implements PartitionHost {
     rows: readonly RowWrites[],
   ): Promise<LogAppendInfo[]> {
     const prepared = await Promise.all(appends.map((append) => this.#prepare(append)));
-    return this.#commits.transact(prepared, durability, rows);
+    return this.#commits.transact(prepared, durability, rows).catch((error: unknown) => {
+      throw this.#noteFull(error);
+    });
   }
 
   fetch(wanted: readonly FetchPartition[], limits: FetchLimits): Promise<FetchedPartition[]> {
@@ -170,6 +177,12 @@ export class StoredPartitions implements PartitionHost {
       loadCodecsFor(new Uint8Array(append.batch), { topicId, partition }),
     ]);
     return { ...prepareAppend(append, config, this.#clock.now()), store };
+  }
+
+  #noteFull<T>(outcome: T): T {
+    const isFull = outcome instanceof TablogError && outcome.code === STORAGE_FULL.code;
+    if (isFull) this.#options.onFull?.();
+    return outcome;
   }
 
   async #heads(partitions: readonly TopicIdPartition[]): Promise<PartitionHead[]> {

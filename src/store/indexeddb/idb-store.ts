@@ -13,6 +13,7 @@ import {
 import { TablogError } from '../../base/error.ts';
 import { logDatabase } from './idb-connection.ts';
 import type { IdbConnection } from './idb-connection.ts';
+import { idbReserve } from './idb-reserve.ts';
 import { updateWithPool } from './idb-pool.ts';
 import { asIdbKey, onSuccess, storesOf } from './idb-request.ts';
 import { readSegmentsFrom } from './idb-segments.ts';
@@ -23,9 +24,9 @@ import { writerOf } from './idb-writer.ts';
 import { HEAD_KEY, checkFormat, logRef } from '../schema.ts';
 import { hasIndexedDb } from '../../platform/indexeddb.ts';
 import { onPageCache } from '../../platform/page-lifecycle.ts';
+import { withReserve } from '../reserved-store.ts';
 import { callStorage, storageError } from './storage-error.ts';
 import type {
-  Durability,
   PartitionWriter,
   RowRef,
   RowsOf,
@@ -33,6 +34,7 @@ import type {
   SegmentsRequest,
   Store,
   Synchronous,
+  UpdateOptions,
   Writer,
 } from '../store.ts';
 
@@ -60,7 +62,7 @@ export async function openIdbStore(name: string, options: IdbStoreOptions = {}):
   const database = logDatabase(name, { clock, crypto, deadlineMs: openDeadlineMs });
   const store = new IdbStore(name, database, options);
   await store.open(options.mustExist ?? false);
-  return store;
+  return withReserve(store, idbReserve(name, clock, openDeadlineMs));
 }
 
 /** A log's store over a connection to the database that has its object stores. */
@@ -160,7 +162,7 @@ export class IdbStore implements Store {
   async update<const Refs extends readonly RowRef<unknown>[], Result>(
     refs: Refs,
     decide: (rows: RowsOf<Refs>, write: Writer) => Synchronous<Result>,
-    options: { readonly durability?: Durability } = {},
+    options: UpdateOptions = {},
   ): Promise<Result> {
     let result: Result | undefined;
     const durability = options.durability ?? 'relaxed';
@@ -193,7 +195,7 @@ export class IdbStore implements Store {
   updatePartitions<const Refs extends readonly RowRef<unknown>[], Result>(
     refs: Refs,
     decide: (rows: RowsOf<Refs>, write: PartitionWriter) => Synchronous<Result>,
-    options: { readonly durability?: Durability } = {},
+    options: UpdateOptions = {},
   ): Promise<Result> {
     const pooled = {
       read: this.read.bind(this),

@@ -9,6 +9,8 @@ import type {
   WorkerKind,
 } from '../../../src/index.ts';
 import * as exactlyOnce from './exactly-once.ts';
+import { fillOrigin } from './full-origin.ts';
+import type { FullOrigin } from './full-origin.ts';
 import * as member from './group-member.ts';
 import * as leaving from './leaving.ts';
 import * as memoryTopics from './memory-topics.ts';
@@ -27,6 +29,9 @@ const api = {
   /** Readers and senders of a topic in memory. */
   memoryTopics,
   useLog,
+  /** What has filled the origin of this tab. */
+  full: undefined as FullOrigin | undefined,
+  fillOrigin,
   log: undefined as Log | undefined,
 
   /** Opens the log of this tab, in whatever host the test is about. */
