@@ -24,6 +24,8 @@ import * as storedBatches from './client/poll/stored-batches.ts';
 import * as runner from './client/run/runner.ts';
 import { lazyRunner } from './client/run/lazy-runner.ts';
 import * as transactor from './client/transaction/transaction-manager.ts';
+import * as witnessWriter from './client/connection/witness-writer.ts';
+import { lazyWitnessWriter } from './client/connection/lazy-witness-writer.ts';
 import { lazyTransactionManager } from './client/transaction/lazy-transaction-manager.ts';
 import * as codecs from './record/compression/codecs.ts';
 import * as gzip from './record/compression/gzip.ts';
@@ -105,4 +107,5 @@ function haveParts(): void {
   lazyRunner.provide(runner);
   lazyBatchFailure.provide(batchFailure);
   lazyTransactionManager.provide(transactor);
+  lazyWitnessWriter.provide(witnessWriter);
 }

@@ -120,6 +120,7 @@ describe('src', () => {
     'run/runner',
     'status/log-statuses',
     'transaction/transaction-manager',
+    'connection/witness-writer',
   ].map((name) => `client/${name}.ts`);
   const codecs = ['codecs', 'gzip', 'lz4', 'snappy', 'zstd'];
   const later = new Set([...codecs.map((name) => `record/compression/${name}.ts`), ...lazy]);

@@ -5,9 +5,17 @@ import { TablogError, toTablogError } from '../base/error.ts';
 import type { LogAppendInfo } from '../log/append.ts';
 import { logOf, logRef } from '../store/schema.ts';
 import type { Durability, Store } from '../store/store.ts';
-import { toErrorData } from '../protocol/error-data.ts';
-import type { Broker, ImportedRecords, StoredLog, OpenedLog, Request } from '../protocol/broker.ts';
 import type { BrokerDiagnostics } from '../protocol/diagnostics.ts';
+import type { OpenStoreOptions } from '../store/store-factory.ts';
+import { toErrorData } from '../protocol/error-data.ts';
+import type {
+  Broker,
+  ImportedRecords,
+  OpenRequest,
+  OpenedLog,
+  Request,
+  StoredLog,
+} from '../protocol/broker.ts';
 import type { FetchedPartition, TopicOffsets } from '../protocol/fetch.ts';
 import type { Append, AppendResult, TransactionalHolder } from '../protocol/produce.ts';
 import type { FoundFault, ScrubbedRows } from '../protocol/scrub.ts';
@@ -31,6 +39,7 @@ import type { AppendOutcome } from './partitions/group-commit.ts';
 import { StoreConnection, isCutOff } from './store-connection.ts';
 import { mapDistinct } from './waiting/map-distinct.ts';
 import { readHeads } from './read-heads.ts';
+import { openedLog } from './witnessed-log.ts';
 import { OffsetLookups } from './offset-lookups.ts';
 import { topicInfo } from './rows/topic-row.ts';
 import { scrubRows } from './scrub-rows.ts';
@@ -41,7 +50,9 @@ export interface LogBrokerOptions extends Platform {
   /**
    * With `mustExist`, rejects with `CLOSED` where the log does not exist, instead of creating it.
    */
-  readonly openStore: (options: { readonly mustExist: boolean }) => Promise<Store>;
+  readonly openStore: (
+    options: Pick<OpenStoreOptions, 'mustExist' | 'onUnrecoverable'>,
+  ) => Promise<Store>;
   /** Default: liveness by the platform's locks. */
   readonly liveness?: Liveness;
   /** Default: those of a broker in the thread of its one client. */
@@ -98,13 +109,11 @@ export class LogBroker implements Broker {
     return this.#connection.isClosed;
   }
 
-  async openLog({ logId }: Request<'openLog'>): Promise<OpenedLog> {
+  async openLog({ logId, witness, onUnrecoverable }: OpenRequest): Promise<OpenedLog> {
     const connection = this.#connection;
-    const opening = logId === null ? connection.openOrCreate() : connection.openOf(logId);
-    return connection.run(async ({ store, topics }) => {
-      const [log] = await store.read([logRef]);
-      return { logId: logOf(log).logId, topics: (await topics.list()).map(topicInfo) };
-    }, opening);
+    const opening =
+      logId === null ? connection.openOrCreate(onUnrecoverable) : connection.openOf(logId);
+    return connection.run((session) => openedLog(session, witness), opening);
   }
 
   async describeLog(): Promise<StoredLog> {

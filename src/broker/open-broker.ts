@@ -26,6 +26,6 @@ export function openBroker(
     openChannel,
     ...(diagnostics && { diagnostics }),
     name: log,
-    openStore: ({ mustExist }) => store.open(log, { mustExist, clock, crypto }),
+    openStore: (opening) => store.open(log, { ...opening, clock, crypto }),
   });
 }

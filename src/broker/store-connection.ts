@@ -4,6 +4,8 @@ import { logOf, logRef } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
 import { failureOf } from './diagnostics/diagnostics.ts';
 import { ObservedStore } from './diagnostics/observed-store.ts';
+import type { OpenStoreOptions } from '../store/store-factory.ts';
+import type { OnUnrecoverable } from '../platform/log-databases.ts';
 import { StoreSession } from './store-session.ts';
 import type { StoreSessionOptions } from './store-session.ts';
 import { MemoryPartitions } from './memory/memory-partitions.ts';
@@ -18,7 +20,9 @@ export interface StoreConnectionOptions
   /**
    * With `mustExist`, rejects with `CLOSED` where the log does not exist, instead of creating it.
    */
-  readonly openStore: (options: { readonly mustExist: boolean }) => Promise<Store>;
+  readonly openStore: (
+    options: Pick<OpenStoreOptions, 'mustExist' | 'onUnrecoverable'>,
+  ) => Promise<Store>;
   /** Called once, when the log was deleted: every later call rejects. */
   readonly onDeleted: () => void;
 }
@@ -73,16 +77,20 @@ export class StoreConnection {
     return this.#session;
   }
 
-  /** As `open`, but creates a missing log unless this broker has had a session of a log before. */
-  async openOrCreate(): Promise<StoreSession> {
+  /**
+   * As `open`, but creates a missing log unless this broker has had a session of a log before. With
+   * 'recreate', replaces a log that can never be opened again.
+   */
+  async openOrCreate(onUnrecoverable: OnUnrecoverable = 'error'): Promise<StoreSession> {
     for (;;) {
       const isJoined = this.#session !== undefined || this.#closed !== undefined;
-      if (!isJoined) this.#session = this.#connect(this.#logId !== undefined);
+      if (!isJoined) this.#session = this.#connect(this.#logId !== undefined, onUnrecoverable);
       try {
         return await this.open();
       } catch (error) {
-        // The attempt that this call joined began without the right to create the log.
-        const mayRetry = isJoined && this.#closed === undefined && isLogDeleted(error);
+        // The attempt that this call joined began without the right to create or replace the log.
+        const hasRight = isLogDeleted(error) || onUnrecoverable === 'recreate';
+        const mayRetry = isJoined && this.#closed === undefined && hasRight;
         if (!mayRetry) throw error;
       }
     }
@@ -124,11 +132,14 @@ export class StoreConnection {
     );
   }
 
-  async #connect(mustExist: boolean): Promise<StoreSession> {
+  async #connect(
+    mustExist: boolean,
+    onUnrecoverable: OnUnrecoverable = 'error',
+  ): Promise<StoreSession> {
     const { clock, diagnostics } = this.#options;
     const began = clock.now();
     try {
-      const { store, logId } = await this.#openLog(mustExist);
+      const { store, logId } = await this.#openLog({ mustExist, onUnrecoverable });
       diagnostics.record('storeOpened', { ms: clock.now() - began });
       // Another log id means that the log of this broker's clients was deleted and created again.
       const isOther = this.#logId !== undefined && this.#logId !== logId;
@@ -163,13 +174,13 @@ export class StoreConnection {
   }
 
   async #openLog(
-    mustExist: boolean,
+    opening: Parameters<StoreConnectionOptions['openStore']>[0],
   ): Promise<{ readonly store: ObservedStore; readonly logId: string }> {
     const { clock, diagnostics } = this.#options;
     // A browser can close a connection that it has just opened. The second connection opens at
     // once, without back-off.
     for (let tries = 1; ; tries++) {
-      const opened = await this.#options.openStore({ mustExist });
+      const opened = await this.#options.openStore(opening);
       const store = (this.#store = new ObservedStore(opened, clock, diagnostics));
       try {
         const [log] = await store.read([logRef]);

@@ -2,6 +2,7 @@ import { checkEach, checkMs, checkName } from '../base/argument.ts';
 import { systemClock, withDeadline } from '../platform/clock.ts';
 import { STORAGE_BLOCKED } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
+import { removeWitness } from '../platform/witness-storage.ts';
 import { deleteLogDatabase, mustHaveIndexedDb } from '../platform/log-databases.ts';
 import { openHintChannel } from '../protocol/hint.ts';
 import { checkInlineHost } from './connection/worker-host.ts';
@@ -53,6 +54,7 @@ export async function deleteLog(name: string, options: DeleteLogOptions = {}): P
     const deleting = logs === undefined ? deleteLogDatabase(name) : logs.delete(name);
     await withDeadline(systemClock, deadlineMs, deleting, () => heldOpen(name, deadlineMs));
   } finally {
+    if (logs === undefined) removeWitness(name); // the next log is no loss of this one
     hints.post({ kind: 'deleted' });
     hints.close();
   }

@@ -13,6 +13,7 @@ import { lazyRawBatches } from './producer/lazy-raw-batches.ts';
 import { lazyBatchFailure } from './producer/lazy-batch-failure.ts';
 import { lazyStoredBatches } from './poll/lazy-stored-batches.ts';
 import { lazyRunner } from './run/lazy-runner.ts';
+import { lazyWitnessWriter } from './connection/lazy-witness-writer.ts';
 import { lazyTransactionManager } from './transaction/lazy-transaction-manager.ts';
 
 /**
@@ -36,6 +37,7 @@ const PARTS: readonly AnyPart[] = [
   lazyRunner,
   lazyBatchFailure,
   lazyTransactionManager,
+  lazyWitnessWriter,
 ];
 
 type AnyPart = Pick<LazyModule<object>, 'load' | 'failure'>;

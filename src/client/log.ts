@@ -1,7 +1,15 @@
 import { abortable } from '../base/abortable.ts';
-import { checkEach, checkName, checkSignal, mistake, withDefaults } from '../base/argument.ts';
+import {
+  checkEach,
+  checkName,
+  checkOneOf,
+  checkSignal,
+  mistake,
+  withDefaults,
+} from '../base/argument.ts';
 import { Closable, bindFacade } from '../base/handle.ts';
 import { systemClock } from '../platform/clock.ts';
+import type { OnUnrecoverable } from '../platform/log-databases.ts';
 import { retry } from '../platform/retry.ts';
 import { deferred } from '../base/deferred.ts';
 import type { Deferred } from '../base/deferred.ts';
@@ -13,6 +21,7 @@ import { lazyLogCalls } from './admin/lazy-log-calls.ts';
 import type { LogDiagnostics } from './admin/log-calls.ts';
 import { checkContext } from './connection/check-context.ts';
 import { Connection } from './connection/connection.ts';
+import { lazyWitnessWriter } from './connection/lazy-witness-writer.ts';
 import { Consumer } from './consumer/consumer.ts';
 import { INTERNALS } from './consumer/consumer-internals.ts';
 import type { ConsumerOptions } from './consumer/consumer-options.ts';
@@ -60,6 +69,17 @@ export interface OpenLogOptions {
    * application reads `log.status()`.
    */
   readonly logger?: Logger;
+  /**
+   * What `openLog` does with a log that can never be opened again: its database opens and has lost
+   * its first row, or the browser refuses the database in each of three attempts over 2 s, and opens
+   * another one. 'error': it rejects with `LOG_CORRUPT` or `STORAGE_UNAVAILABLE`. 'recreate': it
+   * leaves the database aside and begins a new, empty log in a database of another name, which all
+   * tabs open from then on, whatever their option; the status `logReset` has the name of the old
+   * database. A storage that is blocked, slow or full is no such case. `deleteLog` deletes the old
+   * database as well. Default: 'error'. Leave it there where the application has to ask the user
+   * first.
+   */
+  readonly onUnrecoverable?: OnUnrecoverable;
 }
 
 export interface StatusOptions {
@@ -75,6 +95,7 @@ interface CheckedOpenLogOptions {
   readonly workerUrl: WorkerUrl | undefined;
   readonly signal: AbortSignal | undefined;
   readonly logger: Logger | undefined;
+  readonly onUnrecoverable: OnUnrecoverable;
 }
 
 /**
@@ -83,7 +104,7 @@ interface CheckedOpenLogOptions {
  *
  * Throws a `TypeError` for a bad name or option, and a `TablogError` where the log cannot be
  * opened: `WORKER_FAILED`, `PROTOCOL_MISMATCH`, `LOCKS_UNAVAILABLE`, `NO_INDEXEDDB`, `NO_WORKER`,
- * `FORMAT_TOO_NEW`, `STORAGE_BLOCKED`, `STORAGE_UNAVAILABLE`; `LOAD_FAILED` where a part of the
+ * `FORMAT_TOO_NEW`, `LOG_CORRUPT`, `STORAGE_BLOCKED`, `STORAGE_UNAVAILABLE`; `LOAD_FAILED` where a part of the
  * page's own code cannot be loaded. An open log has all of its code, so it works offline. The
  * promise settles within 20 s: 10 s for two workers to answer, one after the other, and 10 s for the
  * store. A single thing that hangs ends it within 10 s, and the error names that thing. The promise
@@ -91,7 +112,7 @@ interface CheckedOpenLogOptions {
  */
 export async function openLog(name: string, options: OpenLogOptions = {}): Promise<Log> {
   checkName('log name', name);
-  const { host, workerUrl, signal, logger } = withDefaults<CheckedOpenLogOptions>(
+  const { host, workerUrl, signal, logger, onUnrecoverable } = withDefaults<CheckedOpenLogOptions>(
     'openLog()',
     options,
     {
@@ -99,6 +120,7 @@ export async function openLog(name: string, options: OpenLogOptions = {}): Promi
       workerUrl: undefined,
       signal: undefined,
       logger: undefined,
+      onUnrecoverable: 'error',
     },
   );
   if (host !== 'shared' && host !== 'dedicated' && typeof host?.open !== 'function') {
@@ -106,6 +128,7 @@ export async function openLog(name: string, options: OpenLogOptions = {}): Promi
   }
   if (signal !== undefined) checkSignal('signal', signal);
   if (logger !== undefined) checkLogger(logger);
+  checkOneOf('onUnrecoverable', onUnrecoverable, ['error', 'recreate']);
   if (typeof host === 'string') checkContext(host);
   if (workerUrl !== undefined) checkWorkerUrl(workerUrl);
   signal?.throwIfAborted();
@@ -122,8 +145,10 @@ export async function openLog(name: string, options: OpenLogOptions = {}): Promi
     try {
       // Known topics let `send` post the page's first record in the turn of the call, which may be
       // the page's last turn.
-      topicMetadata.opened(await abortable(signal, connection.open()));
+      const { topics } = await abortable(signal, connection.open(onUnrecoverable));
+      topicMetadata.opened(topics);
       await abortable(signal, loading);
+      connection.keepWitness(lazyWitnessWriter.mustGet());
       return new Log(name, connection, topicMetadata, logger);
     } catch (error) {
       connection.close();
@@ -202,8 +227,8 @@ export class Log extends Closable {
   /**
    * An iterator of the events of the log from now on, as this tab notices them: workers and storage
    * that become unavailable and available, lost records, rebalances, slow handlers, the end of the
-   * log. Earlier events are not repeated, but the iterator begins with the statuses of a worker or
-   * a storage that is away now. Each call makes an independent iterator, which gets every status
+   * log. Earlier events are not repeated, but the iterator begins with what `openLog` found lost,
+   * and with the statuses of a worker or a storage that is away now. Each call makes an independent iterator, which gets every status
    * and costs nothing after its end.
    *
    * An iterator ends when the log closes or is deleted, when its loop is left, and when `signal`

@@ -84,6 +84,14 @@ export function startedAt(head: PartitionHead, startOffset: number): PartitionHe
   return { ...head, startOffset, timeIndex };
 }
 
+/**
+ * The head with its end moved up to `endOffset`, over offsets whose records are lost. The rows
+ * before them are not merged with later rows: a merged row would hide the gap between the two.
+ */
+export function raisedTo(head: PartitionHead, endOffset: number): PartitionHead {
+  return { ...head, endOffset, unmerged: { from: endOffset, rows: 0, bytes: 0 } };
+}
+
 export function headRef(store: string): RowRef<PartitionHead> {
   return { store, key: HEAD_KEY };
 }

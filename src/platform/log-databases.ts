@@ -1,7 +1,10 @@
 import { LISTING_UNAVAILABLE, NO_INDEXEDDB, STORAGE_UNAVAILABLE } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
-import { databaseOf, logOf, reserveDatabaseOf } from '../base/log-database.ts';
+import { databaseOf, generationOf, logOf, reserveDatabaseOf } from '../base/log-database.ts';
 import { hasIndexedDb } from './indexeddb.ts';
+
+/** What to do with a log that can never be opened again; see `OpenLogOptions`. */
+export type OnUnrecoverable = 'error' | 'recreate';
 
 /**
  * The names of the logs in the origin's IndexedDB. Throws `LISTING_UNAVAILABLE`, `NO_INDEXEDDB` and
@@ -9,12 +12,36 @@ import { hasIndexedDb } from './indexeddb.ts';
  */
 export async function listLogDatabases(): Promise<string[]> {
   mustHaveIndexedDb();
-  if (typeof indexedDB.databases !== 'function') {
+  if (!listsDatabases()) {
     throw new TablogError(LISTING_UNAVAILABLE, 'this browser does not list databases');
   }
+  const names = await databaseNames();
+  return [...new Set(names.flatMap((name) => logOf(name) ?? []))];
+}
+
+/**
+ * The generation of the log's newest database; 0: the log has one database or none. Where the
+ * browser does not list databases (Firefox before 126), a log has the generation 0 alone. Throws
+ * `STORAGE_UNAVAILABLE`.
+ */
+export async function newestGeneration(log: string): Promise<number> {
+  return Math.max(0, ...(await generationsOf(log)));
+}
+
+async function generationsOf(log: string): Promise<number[]> {
+  if (!listsDatabases()) return [];
+  const names = await databaseNames();
+  return names.flatMap((name) => generationOf(log, name) ?? []).sort((a, b) => a - b);
+}
+
+/** Whether this browser lists databases, so that a log can have a further generation. */
+export function listsDatabases(): boolean {
+  return typeof indexedDB.databases === 'function';
+}
+
+async function databaseNames(): Promise<string[]> {
   try {
-    const databases = await indexedDB.databases();
-    return databases.flatMap(({ name = '' }) => logOf(name) ?? []);
+    return (await indexedDB.databases()).map(({ name = '' }) => name);
   } catch (cause) {
     const happened = `IndexedDB does not list its databases (${String(cause)})`;
     throw new TablogError(STORAGE_UNAVAILABLE, happened, { cause });
@@ -22,13 +49,24 @@ export async function listLogDatabases(): Promise<string[]> {
 }
 
 /**
- * Deletes the database of a log; resolves when every connection to it is closed. IndexedDB tells
- * those who have one. Throws `STORAGE_UNAVAILABLE`.
+ * Deletes the databases of a log, those that were set aside included; resolves when every
+ * connection to them is closed. IndexedDB tells those who have one. Throws `STORAGE_UNAVAILABLE`.
  */
 export async function deleteLogDatabase(log: string): Promise<void> {
-  await deleteDatabase(databaseOf(log));
+  const failures: unknown[] = [];
+  const remove = async (generation: number): Promise<void> => {
+    // A database that was set aside may resist, and the log is deleted all the same.
+    await deleteDatabase(databaseOf(log, generation)).catch((error: unknown) => {
+      failures.push(error);
+    });
+  };
+  // The first comes before the listing, which Chromium refuses while the databases are damaged. The
+  // newest comes last, because it is the log as long as it is there.
+  await remove(0);
+  for (const generation of await generationsOf(log)) if (generation > 0) await remove(generation);
   // A broker keeps the reserve of a log that it has open, so the log goes first.
   await deleteDatabase(reserveDatabaseOf(log));
+  if (failures.length > 0) throw failures[0];
 }
 
 /** Throws `STORAGE_UNAVAILABLE`. */

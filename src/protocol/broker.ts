@@ -29,6 +29,7 @@ import type {
 } from './produce.ts';
 import type { FoundFault, ScrubRequest, ScrubbedRows } from './scrub.ts';
 import type { TopicConfigChanges, TopicDescription, TopicInfo, TopicSpec } from './topic.ts';
+import type { OnUnrecoverable } from '../platform/log-databases.ts';
 
 /**
  * Goes up when an older tab and a newer worker, or the reverse, would misunderstand each other. The
@@ -63,10 +64,37 @@ export interface LeftOut {
   readonly truncatedBytes: number;
 }
 
-/** The first answer to a tab: the log's id and topics. */
+/** The first answer to a tab: the log's id and topics, and what was lost of the log. */
 export interface OpenedLog {
   readonly logId: string;
   readonly topics: readonly TopicInfo[];
+  /** The version of the topics, see `LogWitness`. */
+  readonly topicsVersion: number;
+  /** The records that the tab's witness has seen and the log has lost. */
+  readonly lost: readonly LostRecords[];
+  /** The id of the log that the tab's witness has seen, where it is not this log. */
+  readonly previousLogId: string | undefined;
+  /** The name of the unreadable database that was set aside, so that this log is a new one. */
+  readonly setAside: string | undefined;
+}
+
+/** The lost records of a partition: the offsets from `from` up to `to`. */
+export interface LostRecords {
+  readonly topic: string;
+  readonly partition: number;
+  readonly from: number;
+  readonly to: number;
+  /** Whether the topic itself was lost, so that no consumer meets the loss. */
+  readonly isTopicLost: boolean;
+}
+
+export interface OpenRequest {
+  /** The id of the log that the caller had open before; null: the caller opens it first. */
+  readonly logId: string | null;
+  /** What the caller's origin has seen of the log (protocol/log-witness.ts), as text. */
+  readonly witness?: string | null;
+  /** What to do with a log that can never be opened again. Default: 'error'. */
+  readonly onUnrecoverable?: OnUnrecoverable;
 }
 
 /** The log as the broker describes it. */
@@ -110,7 +138,7 @@ export interface Broker {
    * Opens the log; the only call that creates it. A caller that had the log open before gives its
    * id: `CLOSED` when that log has been deleted.
    */
-  openLog(request: { readonly logId: string | null }): Promise<OpenedLog>;
+  openLog(request: OpenRequest): Promise<OpenedLog>;
   describeLog(request: null): Promise<StoredLog>;
   /** What this broker is and remembers. It reads no store, so it answers while the storage hangs. */
   describeBroker(request: null): Promise<BrokerDiagnostics>;

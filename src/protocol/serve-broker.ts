@@ -3,7 +3,7 @@ import type { Endpoint } from 'comlink';
 import { INTERNAL, PROTOCOL_MISMATCH } from '../base/error-rules.ts';
 import { TablogError, toTablogError } from '../base/error.ts';
 import { PROTOCOL_VERSION } from './broker.ts';
-import type { Broker, Method } from './broker.ts';
+import type { Broker, Method, OpenRequest } from './broker.ts';
 import { checkRequest } from './requests/check-request.ts';
 import type { FetchedPartition } from './fetch.ts';
 import { toErrorData } from './error-data.ts';
@@ -72,12 +72,13 @@ export function serveBroker(
 ): void {
   let broker: Broker | undefined;
   let onFailed: Greeting['onFailed'];
-  let had: string | null = null; // the log's id, until the log has proved to have it
+  // The log of an earlier worker, until the log has proved to be that one.
+  let had: Pick<OpenRequest, 'logId' | 'witness'> | undefined;
   let proof: Promise<unknown> | undefined;
-  const prove = async (served: Broker, logId: string): Promise<void> => {
+  const prove = async (served: Broker, earlier: OpenRequest): Promise<void> => {
     try {
-      await (proof ??= served.openLog({ logId }));
-      had = null;
+      await (proof ??= served.openLog(earlier));
+      had = undefined;
     } finally {
       proof = undefined; // after a failure the next call checks again
     }
@@ -95,7 +96,8 @@ export function serveBroker(
       checkRequest(HELLO, request);
       const greeted = await greet(request);
       ({ broker, onFailed } = greeted);
-      had = request.logId;
+      const { logId, witness = null } = request;
+      had = logId === null ? undefined : { logId, witness };
       return greeted.response;
     });
   for (const method of METHODS) {
@@ -104,7 +106,7 @@ export function serveBroker(
         async () => {
           if (broker === undefined) throw new TablogError(INTERNAL, 'a call came before hello');
           checkRequest(method, request);
-          if (had !== null && method !== 'describeBroker') await prove(broker, had);
+          if (had !== undefined && method !== 'describeBroker') await prove(broker, had);
           const value = await broker[method](request);
           return withTransfer(method, value);
         },

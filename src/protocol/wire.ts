@@ -54,6 +54,8 @@ export interface HelloRequest {
    * that log has been deleted. Null: the tab opens the log for the first time.
    */
   readonly logId: string | null;
+  /** What the tab's origin has seen of that log (protocol/log-witness.ts), as text. */
+  readonly witness?: string | null;
 }
 
 export interface HelloResponse {

@@ -68,6 +68,10 @@ class ReservedStore implements Store {
     return this.#store.closed;
   }
 
+  get setAside(): string | undefined {
+    return this.#store.setAside;
+  }
+
   close(reason?: TablogError): void {
     this.#store.close(reason);
   }

@@ -93,6 +93,10 @@ export function newLogRow(now: number, random?: RandomSource): LogRow {
   return { format: FORMAT_VERSION, logId: randomId(random), createdAt: now, maxBytes: null };
 }
 
+const UNRECOVERABLE =
+  "Begin a new log with openLog(name, { onUnrecoverable: 'recreate' }), which keeps the old " +
+  'database aside, or delete the log with deleteLog().';
+
 const LOG: RowShape<LogRow> = { format: 'integer', logId: 'string', createdAt: 'number' };
 
 /**
@@ -101,7 +105,7 @@ const LOG: RowShape<LogRow> = { format: 'integer', logId: 'string', createdAt: '
  */
 export function logOf(row: unknown): LogRow {
   if (hasShape(row, LOG)) return row;
-  throw damagedRow(logRef, 'Delete the log with deleteLog(); other logs go on.');
+  throw damagedRow(logRef, UNRECOVERABLE);
 }
 
 /**
@@ -109,7 +113,7 @@ export function logOf(row: unknown): LogRow {
  * other row. Throws `FORMAT_TOO_NEW` or `LOG_CORRUPT` unless this version can read the log.
  */
 export function checkFormat(name: string, row: unknown): void {
-  const { format } = hasShape(row, FORMAT) ? row : logOf(row);
+  const { format } = isLogRow(row) ? row : logOf(row);
   if (format <= FORMAT_VERSION) {
     logOf(row);
     return;
@@ -121,5 +125,10 @@ export function checkFormat(name: string, row: unknown): void {
   );
 }
 
-/** The one field that a row of any format has. */
-const FORMAT: RowShape<LogRow> = { format: 'integer' };
+/** The fields that a row of any format has. */
+const FORMAT: RowShape<LogRow> = { format: 'integer', logId: 'string' };
+
+/** Whether the row is the first row of a log, of this or another format. */
+export function isLogRow(row: unknown): row is LogRow {
+  return hasShape(row, FORMAT);
+}

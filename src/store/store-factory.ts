@@ -1,5 +1,6 @@
 import { checkMethods } from '../base/argument.ts';
 import type { Clock } from '../platform/clock.ts';
+import type { OnUnrecoverable } from '../platform/log-databases.ts';
 import type { RandomSource } from '../platform/random-id.ts';
 import type { Store } from './store.ts';
 
@@ -11,6 +12,11 @@ export interface OpenStoreOptions {
   readonly mustExist: boolean;
   /** The broker's clock: for deadlines, and for the time of the log's creation. */
   readonly clock: Clock;
+  /**
+   * 'recreate': where a log can never be opened again, `open` sets it aside and creates a new log
+   * of the same name. A factory may take it as 'error', which is the default.
+   */
+  readonly onUnrecoverable?: OnUnrecoverable;
   /** The broker's source of ids, for `newLogRows`; `undefined`: the context's own. */
   readonly crypto?: RandomSource | undefined;
 }

@@ -148,6 +148,12 @@ export interface RowStore {
  */
 export interface Store extends RowStore {
   /**
+   * The name under which the factory has set aside a log that could not be opened, when this `open`
+   * began a new log in its place; see `OpenStoreOptions.onUnrecoverable`. Default: none.
+   */
+  readonly setAside?: string | undefined;
+
+  /**
    * As `update`, and `decide` can take and free partition stores. `decide` may run more than once,
    * because a store may have to find out how many partition stores `decide` takes. Only its last
    * run counts.

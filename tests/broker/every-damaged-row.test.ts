@@ -9,7 +9,7 @@ import type { TransactionalHolder } from '../../src/protocol/produce.ts';
 import type { TopicInfo } from '../../src/protocol/topic.ts';
 import { sealBatch } from '../../src/record/batch-seal.ts';
 import { poolRef } from '../../src/store/indexeddb/idb-pool.ts';
-import { openIdbStore } from '../../src/store/indexeddb/idb-store.ts';
+import { openIdbStore } from '../../src/store/indexeddb/open-idb-store.ts';
 import { openMemoryStore } from '../../src/store/memory-store.ts';
 import {
   GROUPS,

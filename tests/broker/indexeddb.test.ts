@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { STORAGE_UNAVAILABLE } from '../../src/base/error-rules.ts';
 import { TablogError } from '../../src/base/error.ts';
-import { openIdbStore } from '../../src/store/indexeddb/idb-store.ts';
+import { openIdbStore } from '../../src/store/indexeddb/open-idb-store.ts';
 import { poolRef } from '../../src/store/indexeddb/idb-pool.ts';
 import type { Store } from '../../src/store/store.ts';
 import { openHintChannel } from '../../src/protocol/hint.ts';

@@ -106,7 +106,8 @@ describe('inline({ store })', () => {
     const clock = new ManualClock(1_000);
     const host = inline({ store: { ...inner, open: opened }, platform: { clock, crypto } });
     await open(host);
-    expect(opened).toHaveBeenCalledExactlyOnceWith('shop', { mustExist: false, clock, crypto });
+    const how = { mustExist: false, onUnrecoverable: 'error', clock, crypto };
+    expect(opened).toHaveBeenCalledExactlyOnceWith('shop', how);
   });
 
   test.each([

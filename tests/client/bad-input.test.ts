@@ -168,6 +168,11 @@ const REJECTED: Readonly<Record<string, Case>> = {
     'signal',
     'AbortSignal',
   ],
+  'openLog: what to do with a lost log': [
+    () => openLog('l', { host: memoryHost(), onUnrecoverable: wrong('memory') }),
+    '"recreate"',
+    '"memory"',
+  ],
   'openLog: a misspelt option': [() => openLog('l', wrong({ url: '' })), '"url"'],
 
   'send: a topic': [() => producer.send('no/topic', record), name, '"no/topic"'],

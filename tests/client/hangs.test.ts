@@ -16,7 +16,7 @@ import { loadInflate } from '../../src/client/fetch/load-inflate.ts';
 import type { PartitionReader } from '../../src/client/fetch/partition-reader.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { lazyRunner } from '../../src/client/run/lazy-runner.ts';
-import { openIdbStore } from '../../src/store/indexeddb/idb-store.ts';
+import { openIdbStore } from '../../src/store/indexeddb/open-idb-store.ts';
 import { stubIndexedDb } from '../store/indexeddb/fake-indexeddb.ts';
 import { stubWorkers, workers } from '../support/fake-worker.ts';
 import { outcomeOf, stopTime } from '../support/waiting.ts';

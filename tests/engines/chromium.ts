@@ -67,6 +67,7 @@ function running(
       if (profile !== undefined) await rm(join(profile, 'SingletonLock'), { force: true });
     },
     crash,
+    clearDatabases,
     processOf,
   };
 }
@@ -77,6 +78,13 @@ async function crash(page: Page): Promise<void> {
   // The command has no answer, as the page that would answer is gone.
   session.send('Page.crash').catch(() => {});
   await crashed;
+}
+
+async function clearDatabases(page: Page): Promise<void> {
+  const session = await page.context().newCDPSession(page);
+  const { origin } = new URL(page.url());
+  await session.send('Storage.clearDataForOrigin', { origin, storageTypes: 'indexeddb' });
+  await session.detach();
 }
 
 /** Chromium keeps a spare process, so the newest one need not be the page's. */

@@ -14,6 +14,8 @@ export type Ability =
   | 'crash'
   /** Kills the whole browser. */
   | 'kill'
+  /** Clears the databases of an origin while its pages run. */
+  | 'clear'
   /** Answers the page's requests itself, and sees them. */
   | 'routes'
   /** Cuts the page off the network. */
@@ -40,6 +42,8 @@ export interface RunningBrowser {
   kill(): Promise<void>;
   /** Crashes the process of a page. Resolves when the page is gone. */
   crash(page: Page): Promise<void>;
+  /** Clears the databases of the page's origin, as the browser's settings do. */
+  clearDatabases(page: Page): Promise<void>;
   /** The id of the process that runs a page. Pages may share one. */
   processOf(page: Page): Promise<number>;
 }

@@ -37,6 +37,7 @@ async function engineOf(path: string, launch: LaunchOptions): Promise<Engine | u
     version: stdout.trim().replace(/^Mozilla /, ''),
     launch,
     lacks: {
+      clear: 'WebDriver BiDi clears no databases',
       cdp: 'Firefox has no DevTools protocol of Chrome',
       ...(!existsSync('/proc/self/stat') && { crash: 'needs /proc of Linux' }),
     },
@@ -76,6 +77,9 @@ async function start(
       const crashed = new Promise((resolve) => page.once('close', resolve));
       killAll([await processOf(page, await pid())]);
       await crashed;
+    },
+    async clearDatabases() {
+      throw new Error('WebDriver BiDi clears no databases');
     },
     processOf: async (page) => processOf(page, await pid()),
   };

@@ -24,6 +24,7 @@ const OWN: Engine = {
   lacks: {
     cdp: 'WebKit has no DevTools protocol of Chrome',
     crash: 'Playwright tells no process of its WebKit',
+    clear: 'Playwright clears no databases',
     kill: 'Playwright tells no process of its WebKit',
   },
   async start(profile) {
@@ -34,6 +35,7 @@ const OWN: Engine = {
       processes: refuse,
       kill: refuse,
       crash: refuse,
+      clearDatabases: refuse,
       processOf: refuse,
     };
   },
@@ -76,9 +78,9 @@ async function start(profile: string, options: StartOptions = {}): Promise<Runni
   const ratio =
     quotaBytes === undefined ? [] : ['--quota-ratio', await ratioOf(quotaBytes, profile)];
   const host = await WebKitHost.start(['--profile', profile, ...ratio]);
-  const context = await newContext(host, isPrivate);
+  const id = await host.call<number>('newContext', { ephemeral: isPrivate });
   return {
-    context,
+    context: gtkContext(host, id),
     close: () => host.quit(),
     processes: () => processTree(host.pid),
     kill: () => host.kill(),
@@ -87,6 +89,7 @@ async function start(profile: string, options: StartOptions = {}): Promise<Runni
       await host.call('crash', { tab: tabOf(page) });
       await crashed;
     },
+    clearDatabases: () => host.call('clearData', { context: id }),
     processOf: (page) => processOf(page, host.pid),
   };
 }
@@ -100,13 +103,13 @@ async function ratioOf(bytes: number, folder: string): Promise<string> {
 async function startWithoutProfile(): Promise<Browser> {
   const host = await WebKitHost.start([]);
   const browser = {
-    newContext: () => newContext(host, true),
+    newContext: () => newContext(host),
     close: () => host.quit(),
     version: () => host.version,
   };
   return browser as unknown as Browser;
 }
 
-async function newContext(host: WebKitHost, ephemeral: boolean): Promise<BrowserContext> {
-  return gtkContext(host, await host.call<number>('newContext', { ephemeral }));
+async function newContext(host: WebKitHost): Promise<BrowserContext> {
+  return gtkContext(host, await host.call<number>('newContext', { ephemeral: true }));
 }

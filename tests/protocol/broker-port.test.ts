@@ -47,18 +47,25 @@ describe('hello', () => {
 
 describe('hello of a client that had the log open before', () => {
   const deleted = logDeleted('shop');
-  const opened = { logId: 'x', topics: [] };
+  const opened = {
+    logId: 'x',
+    topics: [],
+    topicsVersion: 0,
+    lost: [],
+    previousLogId: undefined,
+    setAside: undefined,
+  };
 
   test('lets no call through where the log is another one', async () => {
     const listTopics = vi.fn(async () => []);
     const openLog = vi.fn(async () => Promise.reject(deleted));
     const { port } = connect({ listTopics, openLog });
-    await port.hello({ ...HELLO, logId: 'x' });
+    await port.hello({ ...HELLO, logId: 'x', witness: 'seen' });
     const error = { code: 'CLOSED', details: { log: 'shop', reason: 'deleted' } };
     for (let i = 0; i < 2; i++) {
       await expect(port.call('listTopics', null)).rejects.toMatchObject(error);
     }
-    expect(openLog).toHaveBeenCalledWith({ logId: 'x' });
+    expect(openLog).toHaveBeenCalledWith({ logId: 'x', witness: 'seen' });
     expect(listTopics).not.toHaveBeenCalled();
   });
 

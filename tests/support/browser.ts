@@ -16,6 +16,8 @@ export interface Profile {
   kill(): Promise<void>;
   /** Crashes the process of one tab. */
   crash(page: Page): Promise<void>;
+  /** Clears the databases of the tab's origin, as the browser's settings do. */
+  clearDatabases(page: Page): Promise<void>;
   /** The id of the process that runs a tab. */
   processOf(page: Page): Promise<number>;
   /** Stops all of the browser's processes while `work` runs, as a machine that sleeps does. */
@@ -50,6 +52,7 @@ export async function newProfile(parent: string = tmpdir()): Promise<Profile> {
       running = undefined;
     },
     crash: (page) => running!.crash(page),
+    clearDatabases: (page) => running!.clearDatabases(page),
     processOf: (page) => running!.processOf(page),
     async suspend(work) {
       const pids = await running!.processes();

@@ -2,7 +2,7 @@ import { onTestFinished, vi } from 'vitest';
 import { serveWorker } from '../../src/broker/serve-worker.ts';
 import type { WorkerScope } from '../../src/broker/serve-worker.ts';
 import type { Platform } from '../../src/platform/platform.ts';
-import { openIdbStore } from '../../src/store/indexeddb/idb-store.ts';
+import { openIdbStore } from '../../src/store/indexeddb/open-idb-store.ts';
 import type { StoreFactory } from '../../src/store/store-factory.ts';
 import { FakeLocks } from './fake-locks.ts';
 

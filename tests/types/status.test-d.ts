@@ -38,6 +38,11 @@ test('a status is told apart by its type', async () => {
         expectTypeOf(status.elapsedMs).toEqualTypeOf<number>();
         expectTypeOf(status.isRevoked).toEqualTypeOf<boolean>();
         break;
+      case 'logReset':
+        expectTypeOf(status.logId).toEqualTypeOf<string>();
+        expectTypeOf(status.previousLogId).toEqualTypeOf<string | undefined>();
+        expectTypeOf(status.setAside).toEqualTypeOf<string | undefined>();
+        break;
       case 'topicMissing':
         expectTypeOf(status.topic).toEqualTypeOf<string>();
         break;

@@ -19,6 +19,7 @@ import {
   isWorthMerging,
   mergeRows,
   rewritten,
+  rowsBeforeGap,
 } from '../../log/cleaning/rewrite.ts';
 import type { Rewrite } from '../../log/cleaning/rewrite.ts';
 import { SEGMENT_BYTES, packSegments, rowsUpTo } from '../../log/segment.ts';
@@ -148,7 +149,9 @@ export class PartitionCleaner {
     const { latest, to } = await this.#latest(cleanedTo(before), before.endOffset);
     let cleanBytes = 0;
     for (let from = before.rowsFrom; from < to;) {
-      const { head, rows, end } = await this.#rowsAt(from, MAX_CLEANED_BYTES);
+      const read = await this.#rowsAt(from, MAX_CLEANED_BYTES);
+      const { head } = read;
+      const { rows, next } = rowsBeforeGap(read.rows, read.end);
       if (rows.length === 0) break;
       await this.#loadCodecs(rows);
       const batches = checkedBatches(rows);
@@ -159,7 +162,7 @@ export class PartitionCleaner {
         if (!(await this.#replace(head, { old: rows, fresh }))) return isReplaced;
         isReplaced = true;
       }
-      from = end; // rows may reach beyond `to`: `latest` has none of the records there
+      from = next; // rows may reach beyond `to`: `latest` has none of the records there
     }
     const { store } = this.#partition;
     await this.#store.update([headRef(store)], ([found], write) => {
@@ -199,9 +202,10 @@ export class PartitionCleaner {
     let to = from;
     while (to < end && !latest.isFull) {
       const read = await this.#sliceAt(to);
-      await this.#loadCodecs(read.rows);
-      for (const batch of checkedBatches(read.rows)) latest.add(batch);
-      to = read.end;
+      const { rows, next } = rowsBeforeGap(read.rows, read.end);
+      await this.#loadCodecs(rows);
+      for (const batch of checkedBatches(rows)) latest.add(batch);
+      to = next;
     }
     return { latest, to };
   }

@@ -45,6 +45,10 @@ export class ObservedStore implements Store {
     return this.#store.closed;
   }
 
+  get setAside(): string | undefined {
+    return this.#store.setAside;
+  }
+
   /** The transactions that have not ended, and all so far. */
   get counts(): { readonly transactionsInFlight: number; readonly transactions: number } {
     return { transactionsInFlight: this.#inFlight, transactions: this.#transactions };

@@ -4,8 +4,9 @@ import { deferred } from '../../base/deferred.ts';
 import type { Deferred } from '../../base/deferred.ts';
 import { TablogError, isLogDeleted, isUnknown } from '../../base/error.ts';
 import { isRepeatable } from '../../protocol/broker.ts';
-import type { Method, Request, Response } from '../../protocol/broker.ts';
-import type { TopicInfo } from '../../protocol/topic.ts';
+import type { Method, OpenedLog, Request, Response } from '../../protocol/broker.ts';
+import type { OnUnrecoverable } from '../../platform/log-databases.ts';
+import { readWitness } from '../../platform/witness-storage.ts';
 import type { StatusObserver } from '../status/status-observer.ts';
 import { LivenessLock, heldInTime } from '../../platform/liveness.ts';
 import type { InlineHost, WorkerKind } from './worker-host.ts';
@@ -15,6 +16,7 @@ import type { Platform } from '../../platform/platform.ts';
 import { PageLifecycle, onPageCache } from '../../platform/page-lifecycle.ts';
 import { retry } from '../../platform/retry.ts';
 import type { WorkerUrl } from './worker-url.ts';
+import type { WitnessWriter, WitnessWriter as WitnessWriterClass } from './witness-writer.ts';
 
 export interface ConnectionOptions {
   readonly log: string;
@@ -49,13 +51,13 @@ export class Connection {
   readonly page: PageLifecycle;
   readonly #options: ConnectionOptions;
   readonly #closing = new AbortController();
-  /** The id of the log; `undefined` until the log is open. */
-  #logId: string | undefined;
+  #opened: OpenedLog | undefined;
   readonly #livenessLock: LivenessLock;
   #worker: Promise<WorkerConnection> | undefined;
   /** Resolves when the page comes back from the back/forward cache; else `undefined`. */
   #restored: Deferred | undefined;
   #observer: StatusObserver | undefined;
+  #witness: WitnessWriter | undefined;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
@@ -120,11 +122,22 @@ export class Connection {
     this.#observer = observer;
   }
 
-  /** Opens the log, creating it if it is new; returns its topics. */
-  async open(): Promise<readonly TopicInfo[]> {
-    const { logId, topics } = await this.call('openLog', { logId: null });
-    this.#logId = logId;
-    return topics;
+  /** The log as it was opened; `undefined` until the log is open. */
+  get opened(): OpenedLog | undefined {
+    return this.#opened;
+  }
+
+  /** Opens the log, creating it if it is new. */
+  async open(onUnrecoverable: OnUnrecoverable = 'error'): Promise<OpenedLog> {
+    // A host of a broker in this thread may keep a log of the same name elsewhere.
+    const witness = typeof this.host === 'string' ? readWitness(this.log) : null;
+    const request = { logId: null, witness, onUnrecoverable };
+    return (this.#opened = await this.call('openLog', request));
+  }
+
+  /** Keeps a witness of the open log from now on, where a worker has the log. */
+  keepWitness({ WitnessWriter }: { readonly WitnessWriter: typeof WitnessWriterClass }): void {
+    if (typeof this.host === 'string') this.#witness = new WitnessWriter(this, this.#opened!);
   }
 
   /**
@@ -132,7 +145,7 @@ export class Connection {
    * broker; a `CLOSED` error with reason 'deleted' closes the connection.
    */
   checkDeleted(): void {
-    const logId = this.#logId;
+    const logId = this.#opened?.logId;
     // An error of this check is dropped, because the next call of the application meets the same
     // error.
     if (logId !== undefined) this.call('openLog', { logId }).catch(() => {});
@@ -149,6 +162,7 @@ export class Connection {
   async call<M extends Method>(method: M, request: Request<M>, extraMs = 0): Promise<Response<M>> {
     const answer = this.#call(method, request, extraMs);
     this.#observer?.called(method, request, answer);
+    this.#witness?.called(method, request, answer);
     try {
       return await answer;
     } finally {
@@ -233,7 +247,8 @@ export class Connection {
     const worker = await connectToWorker({
       log,
       clientId,
-      logId: this.#logId ?? null,
+      logId: this.#opened?.logId ?? null,
+      witness: this.#witness?.write() ?? null,
       kind: host,
       workerUrl,
       clock,

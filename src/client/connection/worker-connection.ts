@@ -51,6 +51,8 @@ export interface ConnectOptions {
   readonly clientId: string;
   /** The id of the log; null: the log has not been open yet. */
   readonly logId: string | null;
+  /** What this origin has seen of that log (protocol/log-witness.ts), as text. */
+  readonly witness: string | null;
   readonly kind: WorkerKind;
   readonly workerUrl: WorkerUrl | undefined;
   readonly clock: Clock;
@@ -184,9 +186,9 @@ export function connectInline(host: InlineHost, log: string): WorkerConnection {
 }
 
 async function greet(host: WorkerHost, options: ConnectOptions): Promise<WorkerConnection> {
-  const { log, clientId, logId, clock, onLost } = options;
+  const { log, clientId, logId, witness, clock, onLost } = options;
   const port = new BrokerPort(host.endpoint);
-  const hello = port.hello({ protocol: PROTOCOL_VERSION, log, clientId, logId });
+  const hello = port.hello({ protocol: PROTOCOL_VERSION, log, clientId, logId, witness });
   const silent = (): Error =>
     startError(
       'silent',

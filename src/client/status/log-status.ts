@@ -18,6 +18,7 @@ export type LogStatus =
   | PartitionsLost
   | SlowHandler
   | TopicMissing
+  | LogReset
   | LogDeleted
   | StatusesDropped;
 
@@ -83,13 +84,14 @@ export interface StorageFull extends StatusOf<'storageFull'> {
 export interface StorageAvailable extends StatusOf<'storageAvailable'> {}
 
 /**
- * Stored records are missing or damaged, and a consumer stops before these records until a `seek`
- * past them.
+ * Stored records are missing or damaged. A consumer met them, and stops before these records until
+ * a `seek` past them. Or `openLog` found the log shorter than a tab of this origin had seen it:
+ * consumers will stop there, unless the topic itself was lost.
  */
 export interface RecordsLost extends StatusOf<'recordsLost'> {
   readonly topic: string;
   readonly partition: number;
-  /** The offset at which the consumer stopped. */
+  /** The offset at which a consumer stops: the first lost offset. */
   readonly offset: number;
   /** `LOG_CORRUPT` or `BATCH_CORRUPT`, with the range of offsets in its details. */
   readonly error: TablogError;
@@ -163,6 +165,26 @@ export interface SlowHandler extends StatusOf<'slowHandler'> {
  */
 export interface TopicMissing extends StatusOf<'topicMissing'> {
   readonly topic: string;
+}
+
+/**
+ * The log that `openLog` opened is not the one that tabs of this origin had open before: its data
+ * was evicted, cleared or lost while no tab had it open, or its database could not be opened and
+ * was set aside (`onUnrecoverable: 'recreate'`). The log began anew at offset 0, without the groups
+ * and offsets of the lost log. Told to the first tab that opens the new log. Without a localStorage
+ * (`inline()`, blocked site data), a loss is not noticed.
+ */
+export interface LogReset extends StatusOf<'logReset'> {
+  /** The id of the lost log; `undefined`: it is not known. */
+  readonly previousLogId: string | undefined;
+  /** The id of the new log, as in `log.admin.describeLog()`. */
+  readonly logId: string;
+  /**
+   * The name of the database of the lost log, where it was set aside: an application can try to
+   * save something of it, and `indexedDB.deleteDatabase(name)` frees its room. `undefined`: nothing
+   * is left.
+   */
+  readonly setAside: string | undefined;
 }
 
 /**

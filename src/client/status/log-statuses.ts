@@ -1,7 +1,9 @@
 import type { Clock } from '../../platform/clock.ts';
 import { isLogDeleted } from '../../base/error.ts';
 import { reportCallbackError } from '../../platform/report-callback-error.ts';
+import type { OpenedLog } from '../../protocol/broker.ts';
 import type { LogStatus } from './log-status.ts';
+import { lossesOf } from './log-losses.ts';
 import type { Logger } from './logger.ts';
 import { Observation } from './observation.ts';
 import { lineOf } from './status-line.ts';
@@ -19,6 +21,8 @@ export interface ObservedConnection {
    * where the log was deleted.
    */
   readonly closed: AbortSignal;
+  /** The log as it was opened. */
+  readonly opened?: OpenedLog | undefined;
   /** Replaces the observer; `undefined`: the connection has no observer. */
   observe(observer: StatusObserver | undefined): void;
 }
@@ -36,17 +40,22 @@ interface Listener {
 export class LogStatuses {
   readonly #connection: ObservedConnection;
   readonly #listeners = new Set<Listener>();
+  /** What `openLog` found lost. */
+  readonly #found: readonly LogStatus[];
   #observation: Observation | undefined;
 
   constructor(connection: ObservedConnection) {
     this.#connection = connection;
+    const timestamp = connection.clock.now();
+    const found = connection.opened === undefined ? [] : lossesOf(connection.opened);
+    this.#found = found.map((status): LogStatus => ({ ...status, timestamp }));
     const { closed } = connection;
     closed.addEventListener('abort', () => this.#close(closed.reason), { once: true });
   }
 
   /**
-   * An iterator of the statuses from now on. The iterator begins with the statuses of a worker or a
-   * storage that is away now, and ends when the log closes or `signal` aborts.
+   * An iterator of the statuses from now on. The iterator begins with what `openLog` found lost, and
+   * the statuses of a worker or a storage that is away now, and ends when the log closes or `signal` aborts.
    */
   stream(signal: AbortSignal | undefined): StatusStream {
     const listening = new AbortController();
@@ -55,7 +64,7 @@ export class LogStatuses {
       listening.abort();
     });
     this.#add(stream);
-    for (const status of this.#observation!.away) stream.push(status);
+    for (const status of [...this.#found, ...this.#observation!.away]) stream.push(status);
     const end = (): void => void stream.return();
     signal?.addEventListener('abort', end, { once: true, signal: listening.signal });
     if (signal?.aborted === true) end();
@@ -73,6 +82,7 @@ export class LogStatuses {
     // well.
     const push = (status: LogStatus): void => void (async () => log(status))().catch(report);
     this.#add({ push, end: () => {} });
+    for (const status of this.#found) push(status);
   }
 
   #add(listener: Listener): void {

@@ -61,6 +61,15 @@ const LINES: Lines = {
       `a consumer waits for the topic '${topic}', which does not exist: create it with ` +
       'log.admin.createTopics(), or make the consumer with mustExist: true, which throws instead',
   ],
+  logReset: [
+    'error',
+    ({ previousLogId, logId, setAside }) => {
+      const lost = previousLogId === undefined ? 'the earlier log' : `the log ${previousLogId}`;
+      const left =
+        setAside === undefined ? 'was lost' : `was set aside in the database '${setAside}'`;
+      return `${lost} ${left}: this is a new one, ${logId}`;
+    },
+  ],
   logDeleted: ['warn', ({ error }) => error.message],
   statusesDropped: ['warn', ({ count }) => `${count} statuses were dropped`],
 };

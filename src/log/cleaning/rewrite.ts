@@ -67,6 +67,24 @@ export function mergeRows(rows: readonly Segment[]): Rewrite {
 }
 
 /**
+ * The first of these rows, up to the first gap, where rows were lost; and the offset at which the
+ * rows go on. Each row is taken to end where the next one begins, and its batches show where it
+ * ends.
+ */
+export function rowsBeforeGap(
+  rows: readonly Segment[],
+  end: number,
+): { readonly rows: readonly Segment[]; readonly next: number } {
+  for (const [i, row] of rows.entries()) {
+    let nextOffset = row.baseOffset;
+    for (const batch of readBatches(new Uint8Array(row.bytes))) nextOffset = batch.nextOffset;
+    if (nextOffset >= row.nextOffset) continue;
+    return { rows: [...rows.slice(0, i), { ...row, nextOffset }], next: row.nextOffset };
+  }
+  return { rows, next: end };
+}
+
+/**
  * The batches of rows that follow each other. Throws `BATCH_CORRUPT` for damaged bytes, because a
  * rewrite would give the damage a valid CRC.
  */

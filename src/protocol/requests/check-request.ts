@@ -2,7 +2,8 @@ import { MAX_TIMER_MS } from '../../base/argument.ts';
 import { INVALID_REQUEST } from '../../base/error-rules.ts';
 import { TablogError } from '../../base/error.ts';
 import type { TopicIdPartition } from '../../base/topic-id-partition.ts';
-import type { AlterGroupOffsetsRequest, Method, Request } from '../broker.ts';
+import type { AlterGroupOffsetsRequest, Method, OpenRequest, Request } from '../broker.ts';
+import { MAX_WITNESS } from '../log-witness.ts';
 import type { FetchPartition, FetchRequest, FetchSession } from '../fetch.ts';
 import { ASSIGNOR_NAMES } from '../group.ts';
 import type {
@@ -136,14 +137,21 @@ const made = (each: Shape): Shape =>
       all.reduce((sum, topic) => sum + (topic.partitions ?? 1), 0),
   );
 
+const witness = optional(nullable(text(MAX_WITNESS)));
+
 const SHAPES: Readonly<Record<Method | typeof HELLO, Shape>> = {
   [HELLO]: object({
     protocol: anything, // checked before
     log: name,
     clientId: id,
     logId: nullable(id),
+    witness,
   } satisfies ShapesOf<HelloRequest>),
-  openLog: object({ logId: nullable(id) } satisfies ShapesOf<Request<'openLog'>>),
+  openLog: object({
+    logId: nullable(id),
+    witness,
+    onUnrecoverable: optional(oneOf('error', 'recreate')),
+  } satisfies ShapesOf<OpenRequest>),
   describeLog: anything,
   describeBroker: anything,
   alterLog: object({ maxBytes: nullable(integer(1)) } satisfies ShapesOf<Request<'alterLog'>>),

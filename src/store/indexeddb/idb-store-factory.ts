@@ -4,7 +4,7 @@ import {
   mustHaveIndexedDb,
 } from '../../platform/log-databases.ts';
 import type { StoreFactory } from '../store-factory.ts';
-import { openIdbStore } from './idb-store.ts';
+import { openIdbStore } from './open-idb-store.ts';
 
 /**
  * Logs in the IndexedDB of this origin, one database each. This is the default store of all tabs.

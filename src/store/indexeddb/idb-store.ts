@@ -3,17 +3,9 @@ import { deferred } from '../../base/deferred.ts';
 import type { Deferred } from '../../base/deferred.ts';
 import { systemClock } from '../../platform/clock.ts';
 import type { Clock } from '../../platform/clock.ts';
-import type { RandomSource } from '../../platform/random-id.ts';
-import {
-  CLOSED,
-  NO_INDEXEDDB,
-  STORAGE_TIMEOUT,
-  STORAGE_UNAVAILABLE,
-} from '../../base/error-rules.ts';
+import { CLOSED, STORAGE_TIMEOUT, STORAGE_UNAVAILABLE } from '../../base/error-rules.ts';
 import { TablogError } from '../../base/error.ts';
-import { logDatabase } from './idb-connection.ts';
 import type { IdbConnection } from './idb-connection.ts';
-import { idbReserve } from './idb-reserve.ts';
 import { updateWithPool } from './idb-pool.ts';
 import { asIdbKey, onSuccess, storesOf } from './idb-request.ts';
 import { readSegmentsFrom } from './idb-segments.ts';
@@ -21,10 +13,8 @@ import type { FoundSegments } from './idb-segments.ts';
 import { IdbTransactions } from './idb-transactions.ts';
 import type { TransactionBody } from './idb-transactions.ts';
 import { writerOf } from './idb-writer.ts';
-import { HEAD_KEY, checkFormat, logRef } from '../schema.ts';
-import { hasIndexedDb } from '../../platform/indexeddb.ts';
+import { HEAD_KEY, META, checkFormat, logRef } from '../schema.ts';
 import { onPageCache } from '../../platform/page-lifecycle.ts';
-import { withReserve } from '../reserved-store.ts';
 import { callStorage, storageError } from './storage-error.ts';
 import type {
   PartitionWriter,
@@ -38,48 +28,27 @@ import type {
   Writer,
 } from '../store.ts';
 
-export interface IdbStoreOptions {
-  /** Default 5000: an open that another tab blocks may never fire any event (w3c/IndexedDB#223). */
-  readonly openDeadlineMs?: number;
+export interface IdbStoreOptions extends Pick<Store, 'setAside'> {
   /** Default 7500: a transaction whose backend died fires neither `complete` nor `abort`. */
   readonly transactionDeadlineMs?: number;
   readonly clock?: Clock;
-  readonly crypto?: RandomSource | undefined;
-  /**
-   * Default false: a missing database is created. True: the open rejects with `CLOSED` for a
-   * missing database, because it was deleted.
-   */
-  readonly mustExist?: boolean;
 }
 
-const OPEN_DEADLINE_MS = 5_000;
 const TRANSACTION_DEADLINE_MS = 7_500;
-
-/** Opens the database of the log `name`, and creates a missing database unless it must exist. */
-export async function openIdbStore(name: string, options: IdbStoreOptions = {}): Promise<Store> {
-  if (!hasIndexedDb()) throw new TablogError(NO_INDEXEDDB, 'this context has no IndexedDB');
-  const { clock = systemClock, crypto, openDeadlineMs = OPEN_DEADLINE_MS } = options;
-  const database = logDatabase(name, { clock, crypto, deadlineMs: openDeadlineMs });
-  const store = new IdbStore(name, database, options);
-  await store.open(options.mustExist ?? false);
-  return withReserve(store, idbReserve(name, clock, openDeadlineMs));
-}
 
 /** A log's store over a connection to the database that has its object stores. */
 export class IdbStore implements Store {
   readonly #name: string;
   readonly #connection: IdbConnection;
   readonly #transactions: IdbTransactions;
+  readonly setAside: string | undefined;
   readonly #closing = new AbortController();
   #db: Promise<IDBDatabase> | undefined;
   /** Resolves when the page comes back from the back/forward cache; else `undefined`. */
   #restored: Deferred | undefined;
 
-  constructor(
-    name: string,
-    connection: IdbConnection,
-    options: Pick<IdbStoreOptions, 'transactionDeadlineMs' | 'clock'> = {},
-  ) {
+  constructor(name: string, connection: IdbConnection, options: IdbStoreOptions = {}) {
+    this.setAside = options.setAside;
     this.#name = name;
     this.#connection = connection;
     this.#transactions = new IdbTransactions({
@@ -102,7 +71,9 @@ export class IdbStore implements Store {
   async open(mustExist: boolean): Promise<void> {
     this.#db = this.#connect(undefined, mustExist);
     try {
-      const [log] = await this.read([logRef]);
+      const { objectStoreNames } = await this.#db;
+      const isWhole = objectStoreNames.contains(this.#connection.prefix + META);
+      const [log] = isWhole ? await this.read([logRef]) : [];
       checkFormat(this.#name, log);
     } catch (error) {
       this.close(storageError(error));

@@ -4,7 +4,7 @@ import { serveWorker } from '../../../src/broker/serve-worker.ts';
 import type { WorkerScope } from '../../../src/broker/serve-worker.ts';
 import type { TopicRow } from '../../../src/broker/rows/topic-row.ts';
 import { runIfLockAvailable } from '../../../src/platform/liveness.ts';
-import { openIdbStore } from '../../../src/store/indexeddb/idb-store.ts';
+import { openIdbStore } from '../../../src/store/indexeddb/open-idb-store.ts';
 import { idbStore } from '../../../src/store/indexeddb/idb-store-factory.ts';
 import { pacedStore } from '../../../src/store/paced-store.ts';
 import { TOPICS, logRef, partitionStore } from '../../../src/store/schema.ts';

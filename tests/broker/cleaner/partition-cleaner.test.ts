@@ -93,6 +93,21 @@ describe('compaction', () => {
     expect(await kept.read()).toEqual(['2:b=1', '3:c=1', '4:d=1', '5:e=1', '6:f=1']);
   });
 
+  test('goes on over lost rows, and leaves the gap where it is', async () => {
+    const kept = await Kept.open();
+    for (const text of ['a=1', 'b=1', 'c=1', 'a=2', 'b=2']) await kept.append(text);
+    const { store } = kept;
+    await kept.log.store.update([{ store, key: 2 }], (_, write) => write.delete(store, 2));
+    await kept.keeper().compact(DAY_MS, () => 0);
+    const reader = kept.log.broker();
+    const past = await reader.fetch(kept.topic, { offset: 3 });
+    expect(recordsOf(past).map(({ offset }) => offset)).toEqual([3, 4]);
+    const lost = { code: 'LOG_CORRUPT', details: { partition: 0, from: 2, to: 3 } };
+    expect(await reader.fetch(kept.topic, { offset: 2 })).toMatchObject({ error: lost });
+    const before = found(await reader.fetch(kept.topic, { offset: 0 }));
+    expect([recordsOf(before), before.nextOffset]).toEqual([[], 2]);
+  });
+
   test('a large partition that grows all the time is compacted all the same', async () => {
     const kept = await Kept.open();
     const long = 'x'.repeat(500_000);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { test } from 'vitest';
-import { openIdbStore } from '../../../src/store/indexeddb/idb-store.ts';
+import { openIdbStore } from '../../../src/store/indexeddb/open-idb-store.ts';
 import { deleteDatabase } from '../../store/indexeddb/fresh-database.ts';
 import { partitionModel } from './partition-model.ts';
 

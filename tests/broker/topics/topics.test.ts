@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { TOPIC_EXISTS, UNKNOWN_TOPIC } from '../../../src/base/error-rules.ts';
 import type { TopicRow } from '../../../src/broker/rows/topic-row.ts';
 import { poolRef } from '../../../src/store/indexeddb/idb-pool.ts';
-import { openIdbStore } from '../../../src/store/indexeddb/idb-store.ts';
+import { openIdbStore } from '../../../src/store/indexeddb/open-idb-store.ts';
 import { openMemoryStore } from '../../../src/store/memory-store.ts';
 import { TOPICS } from '../../../src/store/schema.ts';
 import { stubIndexedDb } from '../../store/indexeddb/fake-indexeddb.ts';

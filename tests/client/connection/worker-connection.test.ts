@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { TablogError } from '../../../src/base/error.ts';
 import { connectToWorker } from '../../../src/client/connection/worker-connection.ts';
 import type { WorkerConnection } from '../../../src/client/connection/worker-connection.ts';
-import type { Broker } from '../../../src/protocol/broker.ts';
+import type { OpenedLog, Broker } from '../../../src/protocol/broker.ts';
 import { serveBroker } from '../../../src/protocol/serve-broker.ts';
 import { WELCOME } from '../../protocol/endpoints.ts';
 import { errorOf } from '../../support/broker-fixture.ts';
@@ -55,11 +55,20 @@ class FakeSharedWorker extends EventTarget {
   serve(): void {
     const broker: Partial<Broker> = {
       listTopics: async () => [],
-      openLog: async () => ({ logId: 'log', topics: [] }),
+      openLog: async () => OPENED,
     };
     serveBroker(this.#served, async () => ({ response: WELCOME, broker: broker as Broker }));
   }
 }
+
+const OPENED: OpenedLog = {
+  logId: 'log',
+  topics: [],
+  topicsVersion: 0,
+  lost: [],
+  previousLogId: undefined,
+  setAside: undefined,
+};
 
 beforeEach(() => {
   clock = new ManualClock();
@@ -86,6 +95,7 @@ function dialAs(logId: string | null, script: Fate[]): Promise<WorkerConnection>
     log: 'shop',
     clientId: 'client',
     logId,
+    witness: null,
     kind: 'shared',
     workerUrl: undefined,
     clock,
@@ -251,7 +261,14 @@ describe('where no SharedWorker starts, the error tells', () => {
   );
 
   test('that there are no such workers here', async () => {
-    const options = { log: 'shop', clientId: 'client', logId: null, workerUrl: undefined, clock };
+    const options = {
+      log: 'shop',
+      clientId: 'client',
+      logId: null,
+      witness: null,
+      workerUrl: undefined,
+      clock,
+    };
     const error = await errorOf(
       connectToWorker({ ...options, kind: 'dedicated', onLost: () => {} }),
     );

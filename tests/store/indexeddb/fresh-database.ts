@@ -1,6 +1,6 @@
 import { onTestFinished } from 'vitest';
-import { openIdbStore } from '../../../src/store/indexeddb/idb-store.ts';
-import type { IdbStoreOptions } from '../../../src/store/indexeddb/idb-store.ts';
+import { openIdbStore } from '../../../src/store/indexeddb/open-idb-store.ts';
+import type { OpenIdbStoreOptions } from '../../../src/store/indexeddb/open-idb-store.ts';
 import type { Store } from '../../../src/store/store.ts';
 
 const DELETE_DEADLINE_MS = 5_000;
@@ -13,7 +13,7 @@ export function freshLog(): string {
 }
 
 /** Opens the store of `log`, and closes it when the test is over. */
-export async function openStore(log: string, options?: IdbStoreOptions): Promise<Store> {
+export async function openStore(log: string, options?: OpenIdbStoreOptions): Promise<Store> {
   const store = await openIdbStore(log, options);
   onTestFinished(() => store.close());
   return store;

@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
 import { STORAGE_BLOCKED } from '../../../src/base/error-rules.ts';
-import { openIdbStore } from '../../../src/store/indexeddb/idb-store.ts';
+import { openIdbStore } from '../../../src/store/indexeddb/open-idb-store.ts';
 import { poolRef } from '../../../src/store/indexeddb/idb-pool.ts';
 import type { Store } from '../../../src/store/store.ts';
 import {

@@ -10,7 +10,7 @@ import {
   STORAGE_UNAVAILABLE,
 } from '../../../src/base/error-rules.ts';
 import { TablogError } from '../../../src/base/error.ts';
-import { openIdbStore } from '../../../src/store/indexeddb/idb-store.ts';
+import { openIdbStore } from '../../../src/store/indexeddb/open-idb-store.ts';
 import { TOPICS } from '../../../src/store/schema.ts';
 import { storageError } from '../../../src/store/indexeddb/storage-error.ts';
 import type { Store } from '../../../src/store/store.ts';

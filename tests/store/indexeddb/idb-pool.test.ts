@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { openIdbStore } from '../../../src/store/indexeddb/idb-store.ts';
+import { openIdbStore } from '../../../src/store/indexeddb/open-idb-store.ts';
 import { poolRef } from '../../../src/store/indexeddb/idb-pool.ts';
 import type { PoolRow } from '../../../src/store/indexeddb/idb-pool.ts';
 import { HEAD_KEY, TOPICS, partitionStore } from '../../../src/store/schema.ts';

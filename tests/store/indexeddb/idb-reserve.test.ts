@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { deleteLogDatabase } from '../../../src/platform/log-databases.ts';
-import { openIdbStore } from '../../../src/store/indexeddb/idb-store.ts';
+import { openIdbStore } from '../../../src/store/indexeddb/open-idb-store.ts';
 import { storageError } from '../../../src/store/indexeddb/storage-error.ts';
 import { META, logRef, partitionStore } from '../../../src/store/schema.ts';
 import type { Store } from '../../../src/store/store.ts';

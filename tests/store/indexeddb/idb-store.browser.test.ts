@@ -18,7 +18,7 @@ import {
 import { poolRef } from '../../../src/store/indexeddb/idb-pool.ts';
 import type { LogRow } from '../../../src/store/schema.ts';
 import type { Durability, RowRef, Store } from '../../../src/store/store.ts';
-import { openIdbStore } from '../../../src/store/indexeddb/idb-store.ts';
+import { openIdbStore } from '../../../src/store/indexeddb/open-idb-store.ts';
 import {
   databaseOf,
   deleteDatabase,

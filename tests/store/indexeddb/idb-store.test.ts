@@ -1,5 +1,5 @@
 import { idbStore } from '../../../src/store/indexeddb/idb-store-factory.ts';
-import { openIdbStore } from '../../../src/store/indexeddb/idb-store.ts';
+import { openIdbStore } from '../../../src/store/indexeddb/open-idb-store.ts';
 import { testStoreContract, testStoreFactoryContract } from '../store-contract.ts';
 import { stubIndexedDb } from './fake-indexeddb.ts';
 

@@ -2,7 +2,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { STORAGE_FULL, STORAGE_UNAVAILABLE } from '../../../src/base/error-rules.ts';
 import { TablogError } from '../../../src/base/error.ts';
 import { IdbTransactions } from '../../../src/store/indexeddb/idb-transactions.ts';
-import { openIdbStore } from '../../../src/store/indexeddb/idb-store.ts';
+import { openIdbStore } from '../../../src/store/indexeddb/open-idb-store.ts';
 import { TOPICS } from '../../../src/store/schema.ts';
 import type { Store } from '../../../src/store/store.ts';
 import { errorOf } from '../../support/broker-fixture.ts';

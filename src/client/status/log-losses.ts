@@ -1,0 +1,31 @@
+import { LOG_CORRUPT } from '../../base/error-rules.ts';
+import { TablogError } from '../../base/error.ts';
+import type { LostRecords, OpenedLog } from '../../protocol/broker.ts';
+import type { LogReset, RecordsLost } from './log-status.ts';
+
+type Loss = Omit<LogReset, 'timestamp'> | Omit<RecordsLost, 'timestamp'>;
+
+/** The statuses of what was lost of a log before it was opened. */
+export function lossesOf({ logId, previousLogId, setAside, lost }: OpenedLog): Loss[] {
+  if (previousLogId !== undefined || setAside !== undefined) {
+    return [{ type: 'logReset', previousLogId, logId, setAside }];
+  }
+  return lost.map((records) => {
+    const { topic, partition, from } = records;
+    return { type: 'recordsLost', topic, partition, offset: from, error: lossError(records) };
+  });
+}
+
+function lossError({ topic, partition, from, to, isTopicLost }: LostRecords): TablogError {
+  const records = `the stored records ${from} to ${to - 1} of partition ${partition}`;
+  const details = { topic, partition, from, to };
+  if (!isTopicLost) return new TablogError(LOG_CORRUPT, `${records} are gone`, { details });
+  const next = 'The browser lost stored data: create the topic again.';
+  return new TablogError(
+    { ...LOG_CORRUPT, next },
+    `${records} are gone with the topic '${topic}'`,
+    {
+      details,
+    },
+  );
+}
