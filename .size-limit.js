@@ -22,6 +22,7 @@ export default [
       '*/runner.js',
       '*/stored-batches.js',
       '*/transaction-manager.js',
+      '*/witness-writer.js',
       '*/worker-fault.js',
     ],
     gzip: true,

@@ -1,12 +1,10 @@
 import { mustBeInteger } from '../base/argument.ts';
 import { systemClock } from '../platform/clock.ts';
-import type { Platform } from '../platform/platform.ts';
 import { TablogError, toTablogError } from '../base/error.ts';
 import type { LogAppendInfo } from '../log/append.ts';
 import { logOf, logRef } from '../store/schema.ts';
-import type { Durability, Store } from '../store/store.ts';
+import type { Durability } from '../store/store.ts';
 import type { BrokerDiagnostics } from '../protocol/diagnostics.ts';
-import type { OpenStoreOptions } from '../store/store-factory.ts';
 import { toErrorData } from '../protocol/error-data.ts';
 import type {
   Broker,
@@ -30,7 +28,6 @@ import type {
 import { isHint, openHintChannel } from '../protocol/hint.ts';
 import type { Hint, HintChannel } from '../protocol/hint.ts';
 import { lockLiveness } from '../platform/liveness.ts';
-import type { Liveness } from '../platform/liveness.ts';
 import { failedCall, inlineDiagnostics } from './diagnostics/diagnostics.ts';
 import type { Diagnostics } from './diagnostics/diagnostics.ts';
 import { Fetches } from './fetches.ts';
@@ -43,21 +40,8 @@ import { openedLog } from './witnessed-log.ts';
 import { OffsetLookups } from './offset-lookups.ts';
 import { topicInfo } from './rows/topic-row.ts';
 import { scrubRows } from './scrub-rows.ts';
+import type { LogBrokerOptions } from './log-broker-options.ts';
 import { explainFetched, explainMissing } from './topics/missing-head.ts';
-
-export interface LogBrokerOptions extends Platform {
-  readonly name: string;
-  /**
-   * With `mustExist`, rejects with `CLOSED` where the log does not exist, instead of creating it.
-   */
-  readonly openStore: (
-    options: Pick<OpenStoreOptions, 'mustExist' | 'onUnrecoverable'>,
-  ) => Promise<Store>;
-  /** Default: liveness by the platform's locks. */
-  readonly liveness?: Liveness;
-  /** Default: those of a broker in the thread of its one client. */
-  readonly diagnostics?: Diagnostics;
-}
 
 /**
  * One broker of a log. Offsets, topics and all other durable state are read and written in the

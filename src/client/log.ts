@@ -1,15 +1,7 @@
 import { abortable } from '../base/abortable.ts';
-import {
-  checkEach,
-  checkName,
-  checkOneOf,
-  checkSignal,
-  mistake,
-  withDefaults,
-} from '../base/argument.ts';
+import { checkEach, checkName, checkSignal } from '../base/argument.ts';
 import { Closable, bindFacade } from '../base/handle.ts';
 import { systemClock } from '../platform/clock.ts';
-import type { OnUnrecoverable } from '../platform/log-databases.ts';
 import { retry } from '../platform/retry.ts';
 import { deferred } from '../base/deferred.ts';
 import type { Deferred } from '../base/deferred.ts';
@@ -19,68 +11,22 @@ import { Admin } from './admin/admin.ts';
 import type { AdminOptions } from './admin/admin-options.ts';
 import { lazyLogCalls } from './admin/lazy-log-calls.ts';
 import type { LogDiagnostics } from './admin/log-calls.ts';
-import { checkContext } from './connection/check-context.ts';
 import { Connection } from './connection/connection.ts';
 import { lazyWitnessWriter } from './connection/lazy-witness-writer.ts';
 import { Consumer } from './consumer/consumer.ts';
 import { INTERNALS } from './consumer/consumer-internals.ts';
 import type { ConsumerOptions } from './consumer/consumer-options.ts';
-import { defaultWorkerKind } from './connection/worker-host.ts';
-import type { InlineHost, WorkerKind } from './connection/worker-host.ts';
 import { lazyLogStatuses } from './status/lazy-log-statuses.ts';
 import type { LogStatus } from './status/log-status.ts';
 import type { LogStatuses } from './status/log-statuses.ts';
-import { checkLogger } from './status/logger.ts';
 import type { Logger } from './status/logger.ts';
 import { loadModules } from './load-modules.ts';
+import { checkOpenLogOptions } from './open-log-options.ts';
+import type { OpenLogOptions } from './open-log-options.ts';
 import { Producer } from './producer/producer.ts';
 import type { ProducerOptions } from './accumulator/producer-options.ts';
 import type { TopicFilter } from './message/message.ts';
 import { TopicMetadata } from './topics/topic-metadata.ts';
-import { checkWorkerUrl } from './connection/worker-url.ts';
-import type { WorkerUrl } from './connection/worker-url.ts';
-
-export interface OpenLogOptions {
-  /**
-   * The place where the broker runs. 'shared': one SharedWorker for all tabs. 'dedicated': a worker
-   * of this tab alone. `inline()` of 'tablog/inline': this thread, for service workers, edge
-   * runtimes and tests. All three serve the same log, and tabs may mix them. Default: 'shared'
-   * where the browser has SharedWorker, else 'dedicated'.
-   */
-  readonly host?: WorkerKind | InlineHost;
-  /**
-   * The address of the worker's file, `tablog/worker` (dist/tablog-worker.js), on the page's
-   * origin. Set it where the page's bundler does not find the file. On a page whose
-   * Content-Security-Policy has `require-trusted-types-for 'script'` the address is a
-   * `TrustedScriptURL`. Default: the file beside the page's code, which bundlers find by
-   * themselves.
-   */
-  readonly workerUrl?: WorkerUrl;
-  /**
-   * Cancels the opening when the signal aborts: `openLog` rejects with the signal's reason, and
-   * nothing stays open. The signal does not close an open log. Default: none. Leave it out where
-   * the application can wait for the 20 s that the opening takes at the most.
-   */
-  readonly signal?: AbortSignal;
-  /**
-   * Gets each `LogStatus` as one line of text until the log closes: `console`, another object with
-   * the methods `debug`, `info`, `warn` and `error`, or a function. An error of the logger is
-   * reported as an uncaught error, and has no other effect. Default: none. Leave it out where the
-   * application reads `log.status()`.
-   */
-  readonly logger?: Logger;
-  /**
-   * What `openLog` does with a log that can never be opened again: its database opens and has lost
-   * its first row, or the browser refuses the database in each of three attempts over 2 s, and opens
-   * another one. 'error': it rejects with `LOG_CORRUPT` or `STORAGE_UNAVAILABLE`. 'recreate': it
-   * leaves the database aside and begins a new, empty log in a database of another name, which all
-   * tabs open from then on, whatever their option; the status `logReset` has the name of the old
-   * database. A storage that is blocked, slow or full is no such case. `deleteLog` deletes the old
-   * database as well. Default: 'error'. Leave it there where the application has to ask the user
-   * first.
-   */
-  readonly onUnrecoverable?: OnUnrecoverable;
-}
 
 export interface StatusOptions {
   /**
@@ -88,14 +34,6 @@ export interface StatusOptions {
    * well.
    */
   readonly signal?: AbortSignal;
-}
-
-interface CheckedOpenLogOptions {
-  readonly host: WorkerKind | InlineHost;
-  readonly workerUrl: WorkerUrl | undefined;
-  readonly signal: AbortSignal | undefined;
-  readonly logger: Logger | undefined;
-  readonly onUnrecoverable: OnUnrecoverable;
 }
 
 /**
@@ -112,25 +50,7 @@ interface CheckedOpenLogOptions {
  */
 export async function openLog(name: string, options: OpenLogOptions = {}): Promise<Log> {
   checkName('log name', name);
-  const { host, workerUrl, signal, logger, onUnrecoverable } = withDefaults<CheckedOpenLogOptions>(
-    'openLog()',
-    options,
-    {
-      host: defaultWorkerKind(),
-      workerUrl: undefined,
-      signal: undefined,
-      logger: undefined,
-      onUnrecoverable: 'error',
-    },
-  );
-  if (host !== 'shared' && host !== 'dedicated' && typeof host?.open !== 'function') {
-    throw mistake("host must be 'shared', 'dedicated' or inline()", host);
-  }
-  if (signal !== undefined) checkSignal('signal', signal);
-  if (logger !== undefined) checkLogger(logger);
-  checkOneOf('onUnrecoverable', onUnrecoverable, ['error', 'recreate']);
-  if (typeof host === 'string') checkContext(host);
-  if (workerUrl !== undefined) checkWorkerUrl(workerUrl);
+  const { host, workerUrl, signal, logger, onUnrecoverable } = checkOpenLogOptions(options);
   signal?.throwIfAborted();
   const loading = loadModules(systemClock);
   // Where the worker fails as well, its error is thrown, because it names the cause.
