@@ -28,6 +28,7 @@ const RULES: Rules = {
   },
   rooms: {
     record: ['', 'compression'],
+    protocol: ['', 'port'],
     store: ['', 'indexeddb', 'contract'],
     log: ['', 'cleaning', 'file'],
     broker: [

@@ -1,5 +1,5 @@
 import { systemClock } from '../platform/clock.ts';
-import { serveBroker } from '../protocol/serve-broker.ts';
+import { serveBroker } from '../protocol/port/serve-broker.ts';
 import { PROTOCOL_VERSION } from '../protocol/broker.ts';
 import { LivenessLock, heldInTime, lockLiveness } from '../platform/liveness.ts';
 import { Diagnostics, failedCall } from './diagnostics/diagnostics.ts';

@@ -3,7 +3,7 @@ import { headOf, headRef, isHead, raisedTo } from '../log/head.ts';
 import type { LostRecords, OpenedLog } from '../protocol/broker.ts';
 import { parseWitness } from '../protocol/log-witness.ts';
 import type { LogWitness } from '../protocol/log-witness.ts';
-import { HEAD_KEY, logRef, topicsVersionOf, topicsVersionRef } from '../store/schema.ts';
+import { HEAD_KEY, logOf, logRef, topicsVersionOf, topicsVersionRef } from '../store/schema.ts';
 import { readHeads } from './read-heads.ts';
 import type { FoundPartition } from './read-heads.ts';
 import { topicInfo } from './rows/topic-row.ts';
@@ -18,7 +18,7 @@ export async function openedLog(
   const { store, topics } = session;
   // The version comes first: a topic that is deleted meanwhile must not look like a lost topic.
   const [log, versionRow] = await store.read([logRef, topicsVersionRef]);
-  const { logId } = log!;
+  const { logId } = logOf(log);
   const topicsVersion = topicsVersionOf(versionRow);
   const rows = await topics.list();
   const seen = parseWitness(witnessText);

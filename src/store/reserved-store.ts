@@ -4,6 +4,7 @@ import { deleteReserve, noteReserve, putReserve, reserveRef, reserveRows } from 
 import type { Reserve } from './reserve.ts';
 import { logRef } from './schema.ts';
 import type { LogRow } from './schema.ts';
+import { segmentBytes } from './stored-row.ts';
 import type {
   Key,
   PartitionWriter,
@@ -232,7 +233,7 @@ function countingSegments<W extends Writer>(
   const counting: W = {
     ...write,
     put: (store: string, key: Key, value: unknown) => {
-      if (typeof key === 'number') onPut((value as ArrayBuffer).byteLength);
+      if (typeof key === 'number') onPut(segmentBytes(value).byteLength);
       write.put(store, key, value);
     },
     deleteSegments: (store: string, from: number, to: number) => {

@@ -113,7 +113,7 @@ export function logOf(row: unknown): LogRow {
  * other row. Throws `FORMAT_TOO_NEW` or `LOG_CORRUPT` unless this version can read the log.
  */
 export function checkFormat(name: string, row: unknown): void {
-  const { format } = isLogRow(row) ? row : logOf(row);
+  const { format } = hasShape(row, FORMAT) ? row : logOf(row);
   if (format <= FORMAT_VERSION) {
     logOf(row);
     return;
@@ -126,9 +126,11 @@ export function checkFormat(name: string, row: unknown): void {
 }
 
 /** The fields that a row of any format has. */
-const FORMAT: RowShape<LogRow> = { format: 'integer', logId: 'string' };
+const FORMAT: RowShape<LogRow> = { format: 'integer' };
+
+const IDENTITY: RowShape<LogRow> = { format: 'integer', logId: 'string' };
 
 /** Whether the row is the first row of a log, of this or another format. */
 export function isLogRow(row: unknown): row is LogRow {
-  return hasShape(row, FORMAT);
+  return hasShape(row, IDENTITY);
 }

@@ -4,7 +4,7 @@ import type { Channel, Platform, StoreFactory } from '../../src/broker.ts';
 import { deleteLog, listLogs, openLog, string, topic } from '../../src/index.ts';
 import type { InlineHost, Log } from '../../src/index.ts';
 import { inline } from '../../src/inline.ts';
-import { BrokerPort } from '../../src/protocol/broker-port.ts';
+import { BrokerPort } from '../../src/protocol/port/broker-port.ts';
 import { PROTOCOL_VERSION } from '../../src/protocol/broker.ts';
 import { openMemoryStore } from '../../src/store/memory-store.ts';
 import { stubIndexedDb } from '../store/indexeddb/fake-indexeddb.ts';

@@ -1,7 +1,7 @@
 import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
 import { serveWorker } from '../../src/broker/serve-worker.ts';
 import { PROTOCOL_VERSION } from '../../src/protocol/broker.ts';
-import { BrokerPort } from '../../src/protocol/broker-port.ts';
+import { BrokerPort } from '../../src/protocol/port/broker-port.ts';
 import { memoryStore } from '../../src/store/memory-store-factory.ts';
 import { errorOf } from '../support/broker-fixture.ts';
 import { FakeLocks } from '../support/fake-locks.ts';

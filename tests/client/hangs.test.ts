@@ -53,9 +53,9 @@ function open(host: Host): Promise<Outcome> {
 }
 
 /** A transaction whose backend is dead. */
-function deadTransaction(): IDBTransaction {
+function deadTransaction(_: unknown, mode?: IDBTransactionMode): IDBTransaction {
   const objectStore = (): unknown => ({ get: () => ({}) });
-  return { objectStore, abort: () => {}, commit: () => {} } as unknown as IDBTransaction;
+  return { mode, objectStore, abort: () => {}, commit: () => {} } as unknown as IDBTransaction;
 }
 
 const SILENT = /did not answer within 4500 ms/;

@@ -138,10 +138,10 @@ async function open(host: 'shared' | 'inline'): Promise<Handles> {
 }
 
 /** A transaction whose backend is dead: no request and no event of it fires. */
-function deadTransaction(): IDBTransaction {
+function deadTransaction(_: unknown, mode?: IDBTransactionMode): IDBTransaction {
   const request = (): object => ({});
   const store = { get: request, getAll: request, getAllKeys: request, openCursor: request };
-  return { objectStore: () => store, abort() {}, commit() {} } as unknown as IDBTransaction;
+  return { mode, objectStore: () => store, abort() {}, commit() {} } as unknown as IDBTransaction;
 }
 
 const FAULTS: readonly (readonly [string, 'shared' | 'inline', () => void])[] = [

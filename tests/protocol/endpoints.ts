@@ -1,8 +1,8 @@
 import { onTestFinished } from 'vitest';
 import type { Broker, Method } from '../../src/protocol/broker.ts';
 import { PROTOCOL_VERSION } from '../../src/protocol/broker.ts';
-import { BrokerPort } from '../../src/protocol/broker-port.ts';
-import { serveBroker } from '../../src/protocol/serve-broker.ts';
+import { BrokerPort } from '../../src/protocol/port/broker-port.ts';
+import { serveBroker } from '../../src/protocol/port/serve-broker.ts';
 import type { HelloRequest, HelloResponse } from '../../src/protocol/wire.ts';
 
 export const HELLO: HelloRequest = {

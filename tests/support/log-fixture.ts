@@ -11,7 +11,7 @@ import type {
 import { inline } from '../../src/inline.ts';
 import type { InlineHost } from '../../src/inline.ts';
 import type { Method } from '../../src/protocol/broker.ts';
-import { checkRequest } from '../../src/protocol/requests/check-request.ts';
+import { checkRequest } from '../../src/protocol/port/check-request.ts';
 
 /** So long that a test which waits for it runs into the test's time limit. */
 export const AN_HOUR_MS = 3_600_000;

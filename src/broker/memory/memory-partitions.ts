@@ -14,7 +14,7 @@ import type { Liveness } from '../../platform/liveness.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { PeerChannel } from '../../platform/peer-channel.ts';
 import type { Peer } from '../../platform/peer-channel.ts';
-import { serveBroker } from '../../protocol/serve-broker.ts';
+import { serveBroker } from '../../protocol/port/serve-broker.ts';
 import type { Durability } from '../../store/store.ts';
 import type { AppendOutcome } from '../partitions/group-commit.ts';
 import { MemoryLog } from './memory-log.ts';

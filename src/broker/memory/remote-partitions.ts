@@ -9,7 +9,7 @@ import type { ImportedRecords, Method, Request, Response } from '../../protocol/
 import type { FetchPartition, FetchedPartition, OffsetSpec } from '../../protocol/fetch.ts';
 import type { Append } from '../../protocol/produce.ts';
 import type { PartitionDescription } from '../../protocol/topic.ts';
-import { BrokerPort } from '../../protocol/broker-port.ts';
+import { BrokerPort } from '../../protocol/port/broker-port.ts';
 import { fromErrorData } from '../../protocol/error-data.ts';
 import { heldInTime, holdLivenessLock } from '../../platform/liveness.ts';
 import { hasLocks } from '../../platform/locks.ts';

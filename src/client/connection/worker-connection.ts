@@ -5,7 +5,7 @@ import { TablogError } from '../../base/error.ts';
 import { PROTOCOL_VERSION } from '../../protocol/broker.ts';
 import type { Method, Request, Response } from '../../protocol/broker.ts';
 import { onDeath } from '../../platform/liveness.ts';
-import { BrokerPort } from '../../protocol/broker-port.ts';
+import { BrokerPort } from '../../protocol/port/broker-port.ts';
 import { startError, startWorker } from './worker-host.ts';
 import type { InlineHost, WorkerHost, WorkerKind } from './worker-host.ts';
 import type { WorkerUrl } from './worker-url.ts';

@@ -22,7 +22,7 @@ describe('the ring buffer', () => {
     diagnostics.record('clientConnected', { clientId: 'c' });
     clock.advance(5);
     expect(diagnostics.read(NOW)).toEqual({
-      broker: { brokerId: () => 'b', host: 'shared', uptimeMs: 10, clients: 4, ...NOW },
+      broker: { brokerId: 'b', host: 'shared', uptimeMs: 10, clients: 4, ...NOW },
       entries: [
         { timestamp: 1000, kind: 'brokerStarted', details: { host: 'shared' } },
         { timestamp: 1005, kind: 'clientConnected', details: { clientId: 'c' } },

@@ -8,7 +8,7 @@ import type { FetchedPartition } from '../../../src/protocol/fetch.ts';
 import type { TopicConfig, TopicInfo } from '../../../src/protocol/topic.ts';
 import { LeaderElection } from '../../../src/platform/leader-election.ts';
 import { PeerChannel } from '../../../src/platform/peer-channel.ts';
-import { serveBroker } from '../../../src/protocol/serve-broker.ts';
+import { serveBroker } from '../../../src/protocol/port/serve-broker.ts';
 import { logRef } from '../../../src/store/schema.ts';
 import { batchOf, recordOf } from '../../support/batches.ts';
 import { appendOf, batch, valuesOf, want } from '../../support/broker-fixture.ts';

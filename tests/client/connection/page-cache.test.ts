@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } fro
 import { openLog } from '../../../src/index.ts';
 import type { Log } from '../../../src/index.ts';
 import { isRepeatable } from '../../../src/protocol/broker.ts';
-import { serveBroker } from '../../../src/protocol/serve-broker.ts';
+import { serveBroker } from '../../../src/protocol/port/serve-broker.ts';
 import { WELCOME } from '../../protocol/endpoints.ts';
 import { stubIndexedDb } from '../../store/indexeddb/fake-indexeddb.ts';
 import { errorOf } from '../../support/broker-fixture.ts';

@@ -3,7 +3,7 @@ import { TablogError } from '../../../src/base/error.ts';
 import { connectToWorker } from '../../../src/client/connection/worker-connection.ts';
 import type { WorkerConnection } from '../../../src/client/connection/worker-connection.ts';
 import type { OpenedLog, Broker } from '../../../src/protocol/broker.ts';
-import { serveBroker } from '../../../src/protocol/serve-broker.ts';
+import { serveBroker } from '../../../src/protocol/port/serve-broker.ts';
 import { WELCOME } from '../../protocol/endpoints.ts';
 import { errorOf } from '../../support/broker-fixture.ts';
 import { ManualClock } from '../../support/manual-clock.ts';

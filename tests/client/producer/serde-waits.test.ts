@@ -338,8 +338,9 @@ describe('the context of encode', () => {
 });
 
 test('a withdrawn record whose serde never settles leaves no timer', async () => {
-  const { log, t, clock } = await logOf(new StubRegistry());
+  const { log, t, clock } = await logOf(new StubRegistry('known'));
   const producer = log.producer();
+  await producer.send(t, { value: 'known:0' }); // the log is open by then
   const { timers } = clock;
   const ending = new AbortController();
   const sent = producer.send(t, { value: 'never:0' }, { signal: ending.signal });

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { openLog } from '../../../src/index.ts';
 import type { Log } from '../../../src/index.ts';
-import { serveBroker } from '../../../src/protocol/serve-broker.ts';
+import { serveBroker } from '../../../src/protocol/port/serve-broker.ts';
 import { stubIndexedDb } from '../../store/indexeddb/fake-indexeddb.ts';
 import { WELCOME } from '../../protocol/endpoints.ts';
 import { memoryHost } from '../../support/log-fixture.ts';

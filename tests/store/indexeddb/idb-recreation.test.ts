@@ -66,7 +66,7 @@ describe('a log whose first row is lost or damaged', () => {
     await damage(row);
     const error = await errorOf(open());
     expect(error).toMatchObject({ code: LOG_CORRUPT.code, retriable: false });
-    expect(error.message).toMatch(/first row.*onUnrecoverable: 'recreate'/);
+    expect(error.message).toMatch(/row 'log'.*onUnrecoverable: 'recreate'/);
     expect(await databases()).toEqual(['tablog/shop']);
   });
 

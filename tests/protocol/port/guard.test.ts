@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
-import type { Method } from '../../src/protocol/broker.ts';
-import { METHODS, connected } from './endpoints.ts';
-import type { Connected } from './endpoints.ts';
+import type { Method } from '../../../src/protocol/broker.ts';
+import { METHODS, connected } from '../endpoints.ts';
+import type { Connected } from '../endpoints.ts';
 
 const RAW = { type: 'RAW', value: 'polluted' };
 const call = (path: unknown, argumentList: unknown = [RAW], type = 'APPLY'): object => ({

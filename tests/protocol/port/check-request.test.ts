@@ -1,9 +1,9 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { openBroker } from '../../../src/broker.ts';
 import type { Method } from '../../../src/protocol/broker.ts';
-import { BrokerPort } from '../../../src/protocol/broker-port.ts';
-import { checkRequest } from '../../../src/protocol/requests/check-request.ts';
-import { serveBroker } from '../../../src/protocol/serve-broker.ts';
+import { BrokerPort } from '../../../src/protocol/port/broker-port.ts';
+import { checkRequest } from '../../../src/protocol/port/check-request.ts';
+import { serveBroker } from '../../../src/protocol/port/serve-broker.ts';
 import {
   MAX_APPENDS,
   MAX_ENTRIES,
@@ -19,6 +19,7 @@ import { REQUESTS, append, assigned, member, named } from '../requests.ts';
 /** The methods whose request has nothing that a broker reads. */
 const EMPTY: ReadonlySet<Method> = new Set([
   'describeLog',
+  'scrubRows',
   'describeBroker',
   'listTopics',
   'listGroups',

@@ -1,10 +1,10 @@
-import { INTERNAL } from '../base/error-rules.ts';
-import { TablogError, toTablogError } from '../base/error.ts';
-import type { Endpoint } from '../platform/endpoint.ts';
-import type { Method, Request, Response } from './broker.ts';
-import { fromErrorData } from './error-data.ts';
-import { HELLO } from './wire.ts';
-import type { Answer, Call, HelloRequest, HelloResponse, Reply } from './wire.ts';
+import { INTERNAL } from '../../base/error-rules.ts';
+import { TablogError, toTablogError } from '../../base/error.ts';
+import type { Endpoint } from '../../platform/endpoint.ts';
+import type { Method, Request, Response } from '../broker.ts';
+import { fromErrorData } from '../error-data.ts';
+import { HELLO } from '../wire.ts';
+import type { Answer, Call, HelloRequest, HelloResponse, Reply } from '../wire.ts';
 
 interface Pending {
   readonly resolve: (value: unknown) => void;

@@ -1,14 +1,14 @@
 import { expose, transfer } from 'comlink';
 import type { Endpoint } from 'comlink';
-import { INTERNAL, PROTOCOL_MISMATCH } from '../base/error-rules.ts';
-import { TablogError, toTablogError } from '../base/error.ts';
-import { PROTOCOL_VERSION } from './broker.ts';
-import type { Broker, Method, OpenRequest } from './broker.ts';
-import { checkRequest } from './requests/check-request.ts';
-import type { FetchedPartition } from './fetch.ts';
-import { toErrorData } from './error-data.ts';
-import { HELLO } from './wire.ts';
-import type { Answer, HelloRequest, HelloResponse } from './wire.ts';
+import { INTERNAL, PROTOCOL_MISMATCH } from '../../base/error-rules.ts';
+import { TablogError, toTablogError } from '../../base/error.ts';
+import { PROTOCOL_VERSION } from '../broker.ts';
+import type { Broker, Method, OpenRequest } from '../broker.ts';
+import { checkRequest } from './check-request.ts';
+import type { FetchedPartition } from '../fetch.ts';
+import { toErrorData } from '../error-data.ts';
+import { HELLO } from '../wire.ts';
+import type { Answer, HelloRequest, HelloResponse } from '../wire.ts';
 
 /** The methods that a client may call. The type checks that none is missing. */
 const METHODS = Object.keys({

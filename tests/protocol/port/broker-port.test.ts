@@ -1,15 +1,15 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { deferred } from '../../src/base/deferred.ts';
-import { INTERNAL, PROTOCOL_MISMATCH, WORKER_LOST } from '../../src/base/error-rules.ts';
-import { TablogError, logDeleted } from '../../src/base/error.ts';
-import { PROTOCOL_VERSION } from '../../src/protocol/broker.ts';
-import type { Method, Request } from '../../src/protocol/broker.ts';
-import { BrokerPort } from '../../src/protocol/broker-port.ts';
-import { batch, found, valuesOf, want } from '../support/broker-fixture.ts';
-import { HELLO, METHODS, WELCOME, connect, connected } from './endpoints.ts';
-import { REQUESTS } from './requests.ts';
-import { World } from '../support/world.ts';
-import { eventually } from '../support/waiting.ts';
+import { deferred } from '../../../src/base/deferred.ts';
+import { INTERNAL, PROTOCOL_MISMATCH, WORKER_LOST } from '../../../src/base/error-rules.ts';
+import { TablogError, logDeleted } from '../../../src/base/error.ts';
+import { PROTOCOL_VERSION } from '../../../src/protocol/broker.ts';
+import type { Method, Request } from '../../../src/protocol/broker.ts';
+import { BrokerPort } from '../../../src/protocol/port/broker-port.ts';
+import { batch, found, valuesOf, want } from '../../support/broker-fixture.ts';
+import { HELLO, METHODS, WELCOME, connect, connected } from '../endpoints.ts';
+import { REQUESTS } from '../requests.ts';
+import { World } from '../../support/world.ts';
+import { eventually } from '../../support/waiting.ts';
 
 describe('hello', () => {
   test('is answered with who serves', async () => {
