@@ -27,7 +27,7 @@ export default [
     ],
     gzip: true,
     // The aim is 15 kB. Some 4 kB of what is over it are texts of errors, and what makes them helpful.
-    limit: '29.5 kB',
+    limit: '31.2 kB',
     modifyEsbuildConfig,
   },
   {
@@ -36,14 +36,14 @@ export default [
     import: '{ openLog, topic, string }',
     ignore: ['*/compression/gzip.js', '*/compression/codecs.js', '*/worker-fault.js'],
     gzip: true,
-    limit: '51.4 kB',
+    limit: '54.9 kB',
     modifyEsbuildConfig,
   },
   {
     name: 'the gzip codec',
     path: 'dist/record/compression/gzip.js',
     gzip: true,
-    limit: '8 kB',
+    limit: '6.3 kB',
     modifyEsbuildConfig,
   },
   {
@@ -79,7 +79,7 @@ export default [
     name: 'the zstd codec, loaded on demand',
     path: 'dist/record/compression/zstd.js',
     gzip: true,
-    limit: '4 kB',
+    limit: '4.1 kB',
     modifyEsbuildConfig,
   },
   {
@@ -87,7 +87,7 @@ export default [
     path: 'dist/broker.js',
     ignore: CODECS,
     gzip: true,
-    limit: '51.7 kB',
+    limit: '61 kB',
     modifyEsbuildConfig,
   },
   {
@@ -101,7 +101,7 @@ export default [
     name: 'the worker',
     path: 'dist/tablog-worker.js',
     gzip: true,
-    limit: '54.6 kB',
+    limit: '63.6 kB',
     modifyEsbuildConfig,
   },
 ];

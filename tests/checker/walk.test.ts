@@ -24,8 +24,8 @@ test(`a group keeps its promises, whatever happens to its tabs: ${seeds.length} 
 
 test('a seed walks the same way each time, and everything happens on some way', async () => {
   const kinds = new Set<string>();
-  // Few seeds lead to a FENCED commit; seed 4 does.
-  for (const seed of [1, 2, 3, 4]) {
+  // Few seeds lead to a FENCED commit; seed 7 does.
+  for (const seed of [1, 2, 3, 7]) {
     const { history } = await walk(seed, 200);
     expect((await walk(seed, 200)).history).toEqual(history);
     for (const event of history) {
