@@ -53,6 +53,12 @@ export async function withLock<T>(
   }
 }
 
+/** The names of all locks of the origin that are held. */
+export async function heldLocks(given?: GivenLocks): Promise<string[]> {
+  const { held = [] } = (await usable(given)?.query()) ?? {};
+  return held.flatMap(({ name }) => name ?? []);
+}
+
 /** The browser's id of the client that holds the lock `name`. */
 export async function lockHolder(name: string, given?: GivenLocks): Promise<string | undefined> {
   const { held = [] } = (await usable(given)?.query()) ?? {};

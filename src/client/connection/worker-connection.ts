@@ -6,6 +6,7 @@ import { PROTOCOL_VERSION } from '../../protocol/broker.ts';
 import type { Method, Request, Response } from '../../protocol/broker.ts';
 import { onDeath } from '../../platform/liveness.ts';
 import { BrokerPort } from '../../protocol/port/broker-port.ts';
+import { markBroken, soundGenerations } from './broken-workers.ts';
 import { startError, startWorker } from './worker-host.ts';
 import type { InlineHost, WorkerHost, WorkerKind } from './worker-host.ts';
 import type { WorkerUrl } from './worker-url.ts';
@@ -108,14 +109,17 @@ function withAddress(
  * each attempt decides which worker the next attempt starts.
  */
 async function connectToNextWorker(options: ConnectOptions): Promise<WorkerConnection> {
-  const { kind, clock, logId } = options;
+  const { kind, log, clock, logId } = options;
   const isKnown = kind === 'shared' && logId !== null;
-  let generation = 1;
+  const generations = await soundGenerations(log, clock);
+  let generation = generations.next().value;
   // An error of the browser names the cause, and a silent worker does not.
   let namedError: TablogError | undefined;
   for (let tries = 1; ; tries++) {
     try {
-      return await (isKnown ? dialTwo : dial)(generation, options);
+      return isKnown
+        ? await dialTwo(generation, generations, options)
+        : await dial(generation, options);
     } catch (error) {
       if (!(error instanceof TablogError) || error.code !== 'WORKER_FAILED') throw error;
       const { reason } = error.details;
@@ -126,7 +130,7 @@ async function connectToNextWorker(options: ConnectOptions): Promise<WorkerConne
       // use: the next attempt keeps the name. For a worker that hangs, or whose code threw, the
       // browser returns the same worker under the same name: the next attempt uses another name.
       if (reason === 'notLoaded') await sleep(clock, PAUSE_MS);
-      else generation++;
+      else generation = generations.next().value;
     }
   }
 }
@@ -136,7 +140,11 @@ async function connectToNextWorker(options: ConnectOptions): Promise<WorkerConne
  * the connection to the other worker is closed. Only a tab that had a worker before dials two: the
  * first worker of a page may boot slowly, and a second one would make that slower.
  */
-function dialTwo(generation: number, options: ConnectOptions): Promise<WorkerConnection> {
+function dialTwo(
+  generation: number,
+  later: Iterator<number, never>,
+  options: ConnectOptions,
+): Promise<WorkerConnection> {
   return new Promise((resolve) => {
     let dials = 0;
     let isWon = false;
@@ -157,17 +165,29 @@ function dialTwo(generation: number, options: ConnectOptions): Promise<WorkerCon
         },
       );
     };
-    const cancel = deadline(options.clock, SECOND_DIAL_MS, () => start(generation + 1));
+    const cancel = deadline(options.clock, SECOND_DIAL_MS, () => start(later.next().value));
     start(generation);
   });
 }
 
 async function dial(generation: number, options: ConnectOptions): Promise<WorkerConnection> {
-  const host = startWorker(options.kind, options.log, generation, options.workerUrl);
+  const { kind, log, workerUrl, onLost } = options;
+  const broken = (): void => {
+    if (kind === 'shared') markBroken(log, generation);
+  };
+  const host = startWorker(kind, log, generation, workerUrl);
   try {
-    return await greet(host, options);
+    return await greet(host, {
+      ...options,
+      onLost: (reason) => {
+        if (reason === 'silent') broken();
+        onLost(reason);
+      },
+    });
   } catch (error) {
     host.close();
+    const { reason } = error instanceof TablogError ? error.details : {};
+    if (reason === 'silent' || reason === 'threw') broken();
     throw error;
   }
 }

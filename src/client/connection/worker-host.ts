@@ -68,13 +68,18 @@ export function startWorker(
   generation: number,
   url: WorkerUrl | undefined,
 ): WorkerHost {
-  const name = `tablog/${PROTOCOL_VERSION}/${log}/${generation}`;
+  const name = workerName(log, generation);
   try {
     return kind === 'shared' ? startShared(name, url) : startDedicated(name, url);
   } catch (cause) {
     const happened = `the browser refuses to start the worker (${String(cause)})`;
     throw startError('refused', happened, cause);
   }
+}
+
+/** The name of a log's worker. */
+export function workerName(log: string, generation: number): string {
+  return `tablog/${PROTOCOL_VERSION}/${log}/${generation}`;
 }
 
 function startShared(name: string, url: WorkerUrl | undefined): WorkerHost {

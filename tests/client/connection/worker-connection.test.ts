@@ -2,10 +2,11 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { TablogError } from '../../../src/base/error.ts';
 import { connectToWorker } from '../../../src/client/connection/worker-connection.ts';
 import type { WorkerConnection } from '../../../src/client/connection/worker-connection.ts';
-import type { OpenedLog, Broker } from '../../../src/protocol/broker.ts';
+import type { Broker, OpenedLog } from '../../../src/protocol/broker.ts';
 import { serveBroker } from '../../../src/protocol/port/serve-broker.ts';
 import { WELCOME } from '../../protocol/endpoints.ts';
 import { errorOf } from '../../support/broker-fixture.ts';
+import { FakeLocks } from '../../support/fake-locks.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { idle, settle } from '../../support/waiting.ts';
 
@@ -120,6 +121,32 @@ async function serves(dialled: Promise<WorkerConnection>): Promise<void> {
   link.close();
 }
 
+describe('SharedWorkers that a tab has found broken', () => {
+  beforeEach(() => {
+    const locks = new FakeLocks();
+    void locks.request(`tablog/broker/${WELCOME.brokerId}`, () => new Promise(() => {})); // it lives
+    vi.stubGlobal('navigator', { locks });
+  });
+
+  test('are dialled by no tab, as long as that tab lives', async () => {
+    const failed = dial('silent', 'throws');
+    await pass(HELLO_MS);
+    await expect(failed).rejects.toMatchObject({ code: 'WORKER_FAILED' });
+    asked = [];
+    await serves(dial('serves'));
+    expect(askedFor()).toEqual([['3', 0]]);
+  });
+
+  test('that did not load are dialled again: nothing of theirs lives', async () => {
+    const failed = dial('not loaded', 'not loaded');
+    await pass(PAUSE_MS);
+    await expect(failed).rejects.toMatchObject({ code: 'WORKER_FAILED' });
+    asked = [];
+    await serves(dial('serves'));
+    expect(askedFor()).toEqual([['1', 0]]);
+  });
+});
+
 describe('a SharedWorker that', () => {
   test('answers is asked for once', async () => {
     await serves(dial('serves'));
@@ -202,7 +229,7 @@ describe('a tab that had a SharedWorker before', () => {
     expect(askedFor()).toEqual([
       ['1', 0],
       ['2', SECOND_DIAL_MS],
-      ['2', HELLO_MS],
+      ['3', HELLO_MS],
     ]);
   });
 
