@@ -140,33 +140,46 @@ export class Run {
 
   /** Waits until all partitions get records and copies. */
   async underWay(): Promise<void> {
-    await this.#progressSince(Date.now());
+    await this.#progressSince(Date.now(), LIMIT_MS);
   }
 
   /**
    * Injects a fault, and measures how long it takes until a record that was sent after it is stored
    * and a record is copied after it.
    */
-  async fault(name: string, inject: () => Promise<unknown>): Promise<void> {
+  async fault(name: string, inject: () => Promise<unknown>, limitMs = LIMIT_MS): Promise<void> {
     const at = Date.now();
     this.events.push({ at, kind: 'fault', fault: name });
     await inject();
-    await this.#progressSince(at);
+    await this.#progressSince(at, limitMs);
     this.recoveries.push(Date.now() - at);
   }
 
-  async #progressSince(at: number): Promise<void> {
+  /** Has nothing to do for a while, so that no transaction is under way. */
+  async pause(): Promise<void> {
+    await Promise.all(this.#actors.map(({ page }) => page.evaluate(() => api.stopSending())));
+    await this.#copied(this.#actors[0]!.page);
+  }
+
+  /** Sends again, by other producers. */
+  async goOn(): Promise<void> {
+    for (const { page } of this.#actors) {
+      await page.evaluate((producer) => api.startSending(producer), this.newProducer());
+    }
+  }
+
+  async #progressSince(at: number, limitMs: number): Promise<void> {
     await vi.waitFor(
       () => {
         const since = this.events.filter((event) => event.at >= at);
         if (!since.some((event) => event.kind === 'acked' && event.sentAt >= at)) {
-          throw new Error(`nothing was stored within ${LIMIT_MS} ms:${this.#lastEvents()}`);
+          throw new Error(`nothing was stored within ${limitMs} ms:${this.#lastEvents()}`);
         }
         if (!since.some((event) => event.kind === 'copied')) {
-          throw new Error(`nothing was copied within ${LIMIT_MS} ms:${this.#lastEvents()}`);
+          throw new Error(`nothing was copied within ${limitMs} ms:${this.#lastEvents()}`);
         }
       },
-      { timeout: LIMIT_MS, interval: 10 },
+      { timeout: limitMs, interval: 10 },
     );
   }
 
@@ -185,6 +198,16 @@ export class Run {
     const opened = await this.open({ page: reader, name: this.newProducer() });
     if (opened !== 'opened') throw new Error(`the reader could not open the log: ${opened}`);
     if (this.#actors.length === 0) await reader.evaluate(() => api.startCopying());
+    await this.#copied(reader);
+    const copiers = this.#actors.length > 0 ? this.#actors.map(({ page }) => page) : [reader];
+    await Promise.all(copiers.map((page) => page.evaluate(() => api.stopCopying())));
+    const orders: Contents[] = await reader.evaluate(() => api.read('orders'));
+    const copies: Contents[] = await reader.evaluate(() => api.read('copies'));
+    return checkRun(this.record(orders, copies));
+  }
+
+  /** Waits until everything is copied, as a page sees it. */
+  async #copied(reader: Page): Promise<void> {
     await vi.waitFor(
       async () => {
         const [bounds, committed] = await reader.evaluate(() =>
@@ -196,11 +219,6 @@ export class Run {
       },
       { timeout: LIMIT_MS, interval: 50 },
     );
-    const copiers = this.#actors.length > 0 ? this.#actors.map(({ page }) => page) : [reader];
-    await Promise.all(copiers.map((page) => page.evaluate(() => api.stopCopying())));
-    const orders: Contents[] = await reader.evaluate(() => api.read('orders'));
-    const copies: Contents[] = await reader.evaluate(() => api.read('copies'));
-    return checkRun(this.record(orders, copies));
   }
 
   record(orders: Contents[], copies: Contents[]): RunRecord {

@@ -14,7 +14,10 @@ import { workerName } from './worker-host.ts';
 const LOOK_MS = 1_000;
 
 /** The generations of a log's worker that no tab has found broken, in the order in which to dial. */
-export async function soundGenerations(log: string, clock: Clock): Promise<Iterator<number, never>> {
+export async function soundGenerations(
+  log: string,
+  clock: Clock,
+): Promise<Iterator<number, never>> {
   const none = (): Error => new Error(`no answer within ${LOOK_MS} ms`);
   const held = await withDeadline(clock, LOOK_MS, heldLocks(), none).catch(() => []);
   return soundOf(log, new Set(held));

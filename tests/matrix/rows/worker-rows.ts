@@ -35,17 +35,28 @@ export const WORKER_ROWS: readonly Row[] = [
     },
   },
   {
-    fault: 'worker hung',
+    fault: 'worker hung between transactions',
     hosts: ['shared'],
     async inject(run) {
-      await run.fault('hang', () => tellWorkers(run, 'hang'));
+      await run.pause();
+      await run.fault('hang', async () => {
+        await tellWorkers(run, 'hang');
+        await run.goOn();
+      });
     },
   },
   {
-    fault: 'worker hung amid a transaction',
+    // No script can end the worker, whose transaction blocks every other one: in Chromium for a
+    // minute, in Firefox for good. Closing all tabs that use it ends it.
+    fault: 'worker hung amid a transaction, and all tabs closed after 12 s',
     hosts: ['shared'],
     async inject(run) {
-      await run.fault('hang', () => tellWorkers(run, 'hangInTransaction'));
+      await run.fault('hang', async () => {
+        await tellWorkers(run, 'hangInTransaction');
+        await sleep(12_000);
+        await Promise.all(run.actors.map((actor) => close(run, actor)));
+        await run.openActors(2);
+      });
     },
   },
   {
