@@ -14,6 +14,8 @@ export type Ability =
   | 'crash'
   /** Kills the whole browser. */
   | 'kill'
+  /** Has a disk of its own, which can be filled. */
+  | 'disk'
   /** Clears the databases of an origin while its pages run. */
   | 'clear'
   /** Answers the page's requests itself, and sees them. */

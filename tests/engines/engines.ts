@@ -41,5 +41,12 @@ let selected: Promise<Engine | undefined> | undefined;
 
 /** Why the engine lacks one of the abilities; `undefined` where it has all. */
 export function lackOf(engine: Engine, needed: readonly Ability[]): string | undefined {
-  return needed.map((ability) => engine.lacks[ability]).find((reason) => reason !== undefined);
+  const lacks: Engine['lacks'] = { ...(!canMount() && { disk: NO_DISK }), ...engine.lacks };
+  return needed.map((ability) => lacks[ability]).find((reason) => reason !== undefined);
+}
+
+const NO_DISK = 'only root on Linux can mount a disk in memory';
+
+function canMount(): boolean {
+  return process.platform === 'linux' && process.getuid?.() === 0;
 }

@@ -8,7 +8,7 @@ import { firefox } from 'playwright';
 import type { Browser, LaunchOptions, Page } from 'playwright';
 import type { Engine, RunningBrowser, StartOptions } from './engine.ts';
 import { processOf } from './page-process.ts';
-import { killAll, processTree } from './processes.ts';
+import { killAll, killAndWait, processTree } from './processes.ts';
 
 const run = promisify(execFile);
 
@@ -74,9 +74,8 @@ async function start(
       await closed;
     },
     async crash(page: Page) {
-      const crashed = new Promise((resolve) => page.once('close', resolve));
-      killAll([await processOf(page, await pid())]);
-      await crashed;
+      // WebDriver BiDi tells of no crash.
+      await killAndWait(await processOf(page, await pid()));
     },
     async clearDatabases() {
       throw new Error('WebDriver BiDi clears no databases');

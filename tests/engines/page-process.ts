@@ -2,38 +2,34 @@ import { readFile } from 'node:fs/promises';
 import type { Page } from 'playwright';
 import { processTree } from './processes.ts';
 
-/** How long the page is busy, in milliseconds. */
-const BUSY_MS = 500;
+/** More than any process allocates by itself meanwhile. */
+const BALLAST_BYTES = 128 * 1024 * 1024;
+
+const PAGE_BYTES = 4_096;
 
 /**
- * The id of the process that runs a page: of the browser's processes, the one that uses a processor
- * while the page does. For browsers that do not tell; by Linux' `/proc`.
+ * The id of the process that runs a page: of the browser's processes, the one that grows when the
+ * page allocates. For browsers that do not tell; by Linux' `/proc`.
  */
 export async function processOf(page: Page, browser: number): Promise<number> {
-  for (;;) {
-    const before = await ticksOf(await processTree(browser));
-    await page.evaluate((busyMs) => {
-      const end = performance.now() + busyMs;
-      while (performance.now() < end);
-    }, BUSY_MS);
-    const after = await ticksOf([...before.keys()]);
-    const used = [...after]
-      .map(([pid, ticks]) => ({ pid, ticks: ticks - before.get(pid)! }))
-      .sort((a, b) => b.ticks - a.ticks);
-    const [first, second] = used;
-    // Another process that is busy as well leaves it open which of the two is the page's.
-    if (first!.ticks > 2 * second!.ticks) return first!.pid;
-  }
+  const before = await sizesOf(await processTree(browser));
+  await page.evaluate((bytes) => {
+    Object.assign(globalThis, { ballast: new Uint8Array(bytes).fill(1) });
+  }, BALLAST_BYTES);
+  const after = await sizesOf([...before.keys()]);
+  await page.evaluate(() => Object.assign(globalThis, { ballast: undefined }));
+  const grown = [...after].filter(([pid, bytes]) => bytes - before.get(pid)! > BALLAST_BYTES / 2);
+  if (grown.length !== 1) throw new Error(`${grown.length} processes have grown with the page`);
+  return grown[0]![0];
 }
 
-/** The processor time of each process, in ticks of 10 ms. */
-async function ticksOf(pids: readonly number[]): Promise<Map<number, number>> {
-  const ticks = new Map<number, number>();
+/** The memory of each process in bytes. */
+async function sizesOf(pids: readonly number[]): Promise<Map<number, number>> {
+  const sizes = new Map<number, number>();
   for (const pid of pids) {
-    const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
-    if (stat === undefined) continue; // it has ended
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    ticks.set(pid, Number(fields[11]) + Number(fields[12]));
+    const statm = await readFile(`/proc/${pid}/statm`, 'utf8').catch(() => undefined);
+    if (statm === undefined) continue; // it has ended
+    sizes.set(pid, Number(statm.split(' ')[1]) * PAGE_BYTES);
   }
-  return ticks;
+  return sizes;
 }

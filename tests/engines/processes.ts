@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
@@ -26,4 +27,18 @@ export function killAll(pids: readonly number[], signal: NodeJS.Signals = 'SIGKI
       if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
     }
   }
+}
+
+/** Kills a process that another one has started; resolves when it has ended. */
+export async function killAndWait(pid: number): Promise<void> {
+  killAll([pid]);
+  // Nobody but its parent is told of the end of a process.
+  while (await isRunning(pid)) await sleep(10);
+}
+
+async function isRunning(pid: number): Promise<boolean> {
+  const { stdout } = await run('ps', ['-o', 'stat=', '-p', String(pid)]).catch(() => ({
+    stdout: '',
+  }));
+  return stdout.trim() !== '' && !stdout.trim().startsWith('Z');
 }

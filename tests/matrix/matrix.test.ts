@@ -1,4 +1,7 @@
-import { appendFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { appendFileSync, mkdtempSync, rmdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Random } from '../checker/random.ts';
 import { lackOf, selectedEngine } from '../engines/engines.ts';
@@ -50,11 +53,13 @@ describe.each(cases)('$name', ({ row, host }) => {
       report({ ...about, lack });
       skip(lack);
     }
-    const profile = await newProfile();
+    const disk = row.diskBytes === undefined ? undefined : mountDisk(row.diskBytes);
+    const profile = await newProfile(disk);
     const ended: { verdict?: Verdict; failure?: string } = {};
     const run = new Run({ profile, server, host, random: new Random(each), start: row.start });
     try {
       await run.startBrowser();
+      if (row.quotaBytes !== undefined) await run.setQuota(row.quotaBytes);
       await run.openActors(row.tabs ?? TABS);
       if (row.tabs !== 0) await run.underWay();
       await row.inject(run);
@@ -68,9 +73,22 @@ describe.each(cases)('$name', ({ row, host }) => {
     } finally {
       report({ ...about, seed: each, acked: run.acked, recoveries: run.recoveries, ...ended });
       await profile.remove();
+      if (disk !== undefined) unmountDisk(disk);
     }
   });
 });
+
+/** A small disk of its own; Linux lets root have one in memory. */
+function mountDisk(bytes: number): string {
+  const folder = mkdtempSync(join(tmpdir(), 'tablog-disk-'));
+  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${bytes}`, 'tmpfs', folder]);
+  return folder;
+}
+
+function unmountDisk(folder: string): void {
+  execFileSync('umount', ['--lazy', folder]);
+  rmdirSync(folder);
+}
 
 function report(line: RunReport): void {
   if (REPORT !== undefined) appendFileSync(REPORT, `${JSON.stringify(line)}\n`);

@@ -10,6 +10,10 @@ export interface Row {
   readonly needs?: readonly Ability[];
   /** How the browser is started. */
   readonly start?: StartOptions;
+  /** The quota of the origin in bytes, from before the first write; see `Run.setQuota`. */
+  readonly quotaBytes?: number;
+  /** The bytes of the disk that the profile lies on. Default: the machine's disk. */
+  readonly diskBytes?: number;
   /** How many tabs are at work before the fault. Default: 3. */
   readonly tabs?: number;
   /** Injects the fault, once tabs are at work. `Run.finish` checks what came of it. */

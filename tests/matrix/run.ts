@@ -155,6 +155,27 @@ export class Run {
     this.recoveries.push(Date.now() - at);
   }
 
+  /** Waits until a tab tells of such an event. */
+  async heard(fits: (event: RunEvent) => boolean): Promise<void> {
+    await vi.waitFor(
+      () => {
+        if (!this.events.some(fits)) throw new Error(`not heard of:${this.#lastEvents()}`);
+      },
+      { timeout: LIMIT_MS, interval: 20 },
+    );
+  }
+
+  /** Sets the quota of the origin, or lifts it. */
+  async setQuota(bytes: number | undefined): Promise<void> {
+    const page = this.#actors[0]?.page ?? (await this.context.newPage());
+    if (this.#actors.length === 0) await page.goto(`${this.server.url}/elsewhere.html`);
+    const session = await this.context.newCDPSession(page);
+    await session.send('Storage.overrideQuotaForOrigin', {
+      origin: this.server.url,
+      ...(bytes !== undefined && { quotaSize: bytes }),
+    });
+  }
+
   /** Has nothing to do for a while, so that no transaction is under way. */
   async pause(): Promise<void> {
     await Promise.all(this.#actors.map(({ page }) => page.evaluate(() => api.stopSending())));

@@ -1,4 +1,7 @@
-import { ALL_HOSTS } from '../row.ts';
+import { readdirSync, rmSync, statSync, statfsSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ALL_HOSTS, WORKERS } from '../row.ts';
 import type { Row } from '../row.ts';
 import type { MatrixApi } from '../page/main.ts';
 import type { Run } from '../run.ts';
@@ -6,8 +9,53 @@ import { deleteDatabase, holdDatabase, upgradeDatabase } from '../foreign-script
 
 declare const api: MatrixApi;
 
+const QUOTA_BYTES = 12_000_000;
+const DISK_BYTES = 300_000_000;
+/** What a full disk still has: less than a few records. */
+const LEFT_BYTES = 2_000_000;
+const LARGE_BYTES = 200_000;
+
+/** The files of IndexedDB in a profile: of Chromium, Firefox and WebKitGTK. */
+const DATABASES = /[/\\](IndexedDB|idb)[/\\]/;
+
 /** What happens to the storage. */
 export const STORAGE_ROWS: readonly Row[] = [
+  {
+    fault: 'site data cleared while tabs run',
+    hosts: ALL_HOSTS,
+    needs: ['clear'],
+    async inject(run) {
+      await run.fault('clear', async () => {
+        await run.profile.clearDatabases(run.actors[0]!.page);
+        await beginAnew(run);
+      });
+    },
+  },
+  {
+    fault: 'databases gone while the browser is closed',
+    hosts: WORKERS,
+    inject: (run) => whileClosed(run, (files) => files.forEach((file) => rmSync(file))),
+  },
+  {
+    fault: 'quota reached, and raised after 3 s',
+    hosts: WORKERS,
+    needs: ['cdp'],
+    quotaBytes: QUOTA_BYTES,
+    inject: (run) => untilRoom(run, () => run.setQuota(undefined)),
+  },
+  {
+    fault: 'disk full, and room made after 3 s',
+    hosts: WORKERS,
+    needs: ['disk'],
+    diskBytes: DISK_BYTES,
+    async inject(run) {
+      const ballast = path.join(path.dirname(run.profile.folder), 'ballast');
+      const { bavail, bsize } = statfsSync(path.dirname(ballast));
+      // The browser writes as well, so the whole of what is left may be gone by the end.
+      writeFileSync(ballast, Buffer.alloc(Math.max(bavail * bsize - LEFT_BYTES, 0)));
+      await untilRoom(run, () => rmSync(ballast));
+    },
+  },
   {
     fault: 'database deleted by a foreign script',
     hosts: ALL_HOSTS,
@@ -33,6 +81,41 @@ export const STORAGE_ROWS: readonly Row[] = [
     },
   },
 ];
+
+/** Closes the browser, changes the files of its databases, and opens it again. */
+async function whileClosed(run: Run, change: (files: readonly string[]) => void): Promise<void> {
+  await Promise.all(run.actors.map(({ page }) => page.evaluate(() => api.leaveLog())));
+  await run.fault('close', async () => {
+    await run.profile.quit();
+    const names = readdirSync(run.profile.folder, { recursive: true, encoding: 'utf8' });
+    const files = names
+      .filter((name) => DATABASES.test(name))
+      .map((name) => path.join(run.profile.folder, name))
+      .filter((file) => statSync(file).isFile());
+    if (files.length === 0) throw new Error('the profile has no databases');
+    change(files);
+    await run.startBrowser();
+    await run.openActors(2);
+  });
+}
+
+/** Sends large records until there is no room for them, and lets there be room after 3 s. */
+async function untilRoom(run: Run, makeRoom: () => unknown): Promise<void> {
+  await run.pause();
+  const large = run.newProducer();
+  const { page } = run.actors[0]!;
+  await page.evaluate(
+    ([producer, maxValueBytes]) => api.startSending(producer, { maxValueBytes }),
+    [large, LARGE_BYTES] as const,
+  );
+  await run.heard((event) => event.kind === 'refused' && event.code === 'STORAGE_FULL');
+  await page.evaluate(() => api.stopSending());
+  await run.fault('room', async () => {
+    await sleep(3_000);
+    await makeRoom();
+    await run.goOn();
+  });
+}
 
 /** Every tab opens the log again, as an application does that is told that its log is gone. */
 async function beginAnew(run: Run): Promise<void> {
