@@ -26,12 +26,31 @@ const MATRIX = 'tests/matrix/matrix.test.ts';
 /** Tests that hold a real deadline against the clock. */
 const TIMED_TESTS = ['memory-topics', 'worker-faults'].map((name) => `tests/e2e/${name}.test.ts`);
 
+/** A project only where `npm run matrix` wants it: it takes minutes. */
+const MATRIX_PROJECT =
+  process.env['TABLOG_MATRIX'] === undefined
+    ? []
+    : [
+        {
+          extends: true as const,
+          test: {
+            name: 'matrix',
+            environment: 'node',
+            include: [MATRIX],
+            hookTimeout: 120_000,
+            maxWorkers: 1,
+            sequence: { groupOrder: 3 },
+          },
+        },
+      ];
+
 export default defineConfig({
   root: fileURLToPath(new URL('..', import.meta.url)),
   test: {
     // Many tests wait for topics on purpose. See missing-topics.test.ts.
     onConsoleLog: (text) => !text.includes(': a consumer waits for the topic'),
     projects: [
+      ...MATRIX_PROJECT,
       {
         extends: true,
         test: {
@@ -100,17 +119,6 @@ export default defineConfig({
           maxWorkers: 1,
           // After the others: what has time limits wants the machine for itself.
           sequence: { groupOrder: 2 },
-        },
-      },
-      {
-        extends: true,
-        test: {
-          name: 'matrix',
-          environment: 'node',
-          include: [MATRIX],
-          hookTimeout: 120_000,
-          maxWorkers: 1,
-          sequence: { groupOrder: 3 },
         },
       },
       {

@@ -1,18 +1,12 @@
-import { execFileSync } from 'node:child_process';
-import { appendFileSync, mkdtempSync, rmdirSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Random } from '../checker/random.ts';
+import { appendFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
 import { lackOf, selectedEngine } from '../engines/engines.ts';
-import { newProfile } from '../support/browser.ts';
-import { serveTwoBuilds } from '../support/page-server.ts';
-import type { PageServer } from '../support/page-server.ts';
 import { oneSeed } from '../support/seeds.ts';
-import type { Verdict } from './check-run.ts';
 import { ROWS } from './rows.ts';
-import { Run } from './run.ts';
+import { runRow, useMatrixPage } from './run-row.ts';
 import type { RunReport } from './run-report.ts';
+
+// `npm run matrix` runs these, and says by the environment what to run.
 
 /** How often each row is run with each host. */
 const RUNS = Number(process.env['TABLOG_MATRIX_RUNS'] ?? 1);
@@ -20,76 +14,38 @@ const RUNS = Number(process.env['TABLOG_MATRIX_RUNS'] ?? 1);
 /** The rows and hosts whose names contain it. */
 const ONLY = process.env['TABLOG_MATRIX_ROWS'] ?? '';
 
+/** Without the rows that take longest. */
+const IS_QUICK = process.env['TABLOG_MATRIX_QUICK'] !== undefined;
+
 /** A file that gets a line of JSON for each run. */
 const REPORT = process.env['TABLOG_MATRIX_REPORT'];
-
-/** How many tabs send and copy. */
-const TABS = 3;
 
 const LIMIT = { timeout: 240_000 };
 
 const seed = oneSeed();
 const seeds = Array.from({ length: RUNS }, (_, i) => (seed + i) >>> 0);
-let server: PageServer;
+const page = useMatrixPage();
 
-beforeAll(async () => {
-  server = await serveTwoBuilds(new URL('./page', import.meta.url).pathname);
-  server.override(/elsewhere\.html$/, (response) => {
-    response.writeHead(200, { 'content-type': 'text/html' }).end('<title>elsewhere</title>');
-  });
-});
-afterAll(() => server.close());
-
-const cases = ROWS.flatMap((row) =>
-  row.hosts.map((host) => ({ row, host, name: `${row.fault} (${host})` })),
-).filter(({ name }) => name.includes(ONLY));
+const cases = ROWS.filter(({ isSlow = false }) => !(IS_QUICK && isSlow))
+  .flatMap((row) => row.hosts.map((host) => ({ row, host, name: `${row.fault} (${host})` })))
+  .filter(({ name }) => name.includes(ONLY));
 
 describe.each(cases)('$name', ({ row, host }) => {
   it.for(seeds)('loses and doubles nothing: seed %d', LIMIT, async (each, { skip }) => {
     const engine = await selectedEngine();
-    const about = { engine: engine.name, version: engine.version, fault: row.fault, host };
     const lack = lackOf(engine, row.needs ?? []);
     if (lack !== undefined) {
-      report({ ...about, lack });
+      const { name, version } = engine;
+      write({ engine: name, version, fault: row.fault, host, lack });
       skip(lack);
     }
-    const disk = row.diskBytes === undefined ? undefined : mountDisk(row.diskBytes);
-    const profile = await newProfile(disk);
-    const ended: { verdict?: Verdict; failure?: string } = {};
-    const run = new Run({ profile, server, host, random: new Random(each), start: row.start });
-    try {
-      await run.startBrowser();
-      if (row.quotaBytes !== undefined) await run.setQuota(row.quotaBytes);
-      await run.openActors(row.tabs ?? TABS);
-      if (row.tabs !== 0) await run.underWay();
-      await row.inject(run);
-      const verdict = await run.finish();
-      ended.verdict = verdict;
-      expect(verdict.problems).toEqual([]);
-      expect(verdict).toMatchObject({ lost: 0, doubled: 0 });
-    } catch (error) {
-      ended.failure = String(error);
-      throw error;
-    } finally {
-      report({ ...about, seed: each, acked: run.acked, recoveries: run.recoveries, ...ended });
-      await profile.remove();
-      if (disk !== undefined) unmountDisk(disk);
-    }
+    const report = await runRow({ row, host, engine, seed: each, server: page.server });
+    write(report);
+    expect(report.failure).toBeUndefined();
+    expect(report.verdict).toMatchObject({ lost: 0, doubled: 0, problems: [] });
   });
 });
 
-/** A small disk of its own; Linux lets root have one in memory. */
-function mountDisk(bytes: number): string {
-  const folder = mkdtempSync(join(tmpdir(), 'tablog-disk-'));
-  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${bytes}`, 'tmpfs', folder]);
-  return folder;
-}
-
-function unmountDisk(folder: string): void {
-  execFileSync('umount', ['--lazy', folder]);
-  rmdirSync(folder);
-}
-
-function report(line: RunReport): void {
-  if (REPORT !== undefined) appendFileSync(REPORT, `${JSON.stringify(line)}\n`);
+function write(report: RunReport): void {
+  if (REPORT !== undefined) appendFileSync(REPORT, `${JSON.stringify(report)}\n`);
 }

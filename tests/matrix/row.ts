@@ -16,6 +16,8 @@ export interface Row {
   readonly diskBytes?: number;
   /** How many tabs are at work before the fault. Default: 3. */
   readonly tabs?: number;
+  /** Whether a run takes more than 10 s. Default: false. */
+  readonly isSlow?: boolean;
   /** Injects the fault, once tabs are at work. `Run.finish` checks what came of it. */
   inject(run: Run): Promise<void>;
 }

@@ -1,6 +1,7 @@
 // `npm run matrix`: the fault matrix, in every engine that is installed.
 //   --engine=NAME   only in this engine; may be repeated
 //   --rows=TEXT     only rows whose name and host contain it, such as 'browser killed' or '(shared)'
+//   --quick         without the rows that take longest
 //   --runs=N        how often each row is run with each host; default 1
 //   --seed=N        the first seed; default a random one, which each test's name has
 //   --report=FILE   a file that gets a line of JSON for each run; runs that it has stay in it
@@ -20,6 +21,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const { values: options } = parseArgs({
   options: {
     engine: { type: 'string', multiple: true },
+    quick: { type: 'boolean', default: false },
     rows: { type: 'string' },
     runs: { type: 'string', default: '1' },
     seed: { type: 'string' },
@@ -61,6 +63,8 @@ function run(engine) {
         TABLOG_MATRIX_REPORT: report,
         TABLOG_MATRIX_ROWS: options.rows ?? '',
         TABLOG_MATRIX_RUNS: options.runs,
+        TABLOG_MATRIX: 'run',
+        ...(options.quick && { TABLOG_MATRIX_QUICK: 'true' }),
         ...(options.seed !== undefined && { TABLOG_SEED: options.seed }),
       },
     });

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser, BrowserContext, Page } from 'playwright';
-import type { RunningBrowser, StartOptions } from '../engines/engine.ts';
+import type { Engine, RunningBrowser, StartOptions } from '../engines/engine.ts';
 import { killAll } from '../engines/processes.ts';
 import { selectedEngine } from '../engines/engines.ts';
 
@@ -33,7 +33,11 @@ export async function startBrowser(): Promise<Browser> {
 
 /** A new profile of the engine that is tested. `parent`: the folder that it lies in. */
 export async function newProfile(parent: string = tmpdir()): Promise<Profile> {
-  const engine = await selectedEngine();
+  return profileOf(await selectedEngine(), parent);
+}
+
+/** A new profile of an engine. `parent`: the folder that it lies in. */
+export async function profileOf(engine: Engine, parent: string = tmpdir()): Promise<Profile> {
   const folder = await mkdtemp(join(parent, 'tablog-profile-'));
   let running: RunningBrowser | undefined;
   const quit = async (): Promise<void> => {

@@ -42,6 +42,7 @@ export const BROWSER_ROWS: readonly Row[] = [
   },
   {
     fault: 'brokers of three kinds on one log, and a tab of each crashed',
+    isSlow: true,
     hosts: ['mixed'],
     tabs: 6,
     needs: ['crash'],
@@ -54,6 +55,7 @@ export const BROWSER_ROWS: readonly Row[] = [
   },
   {
     fault: 'processor throttled to a twentieth for 10 s',
+    isSlow: true,
     hosts: WORKERS,
     needs: ['cdp'],
     async inject(run) {
@@ -80,6 +82,7 @@ export const BROWSER_ROWS: readonly Row[] = [
   },
   {
     fault: `machine slept for ${SLEEP_MS / 1_000} s`,
+    isSlow: true,
     hosts: WORKERS,
     needs: ['kill'],
     async inject(run) {

@@ -38,6 +38,7 @@ export const STORAGE_ROWS: readonly Row[] = [
   },
   {
     fault: 'quota reached, and raised after 3 s',
+    isSlow: true,
     hosts: WORKERS,
     needs: ['cdp'],
     quotaBytes: QUOTA_BYTES,
@@ -45,6 +46,7 @@ export const STORAGE_ROWS: readonly Row[] = [
   },
   {
     fault: 'disk full, and room made after 3 s',
+    isSlow: true,
     hosts: WORKERS,
     needs: ['disk'],
     diskBytes: DISK_BYTES,

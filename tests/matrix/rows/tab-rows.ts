@@ -73,6 +73,7 @@ export const TAB_ROWS: readonly Row[] = [
   },
   {
     fault: `tab suspended for ${SUSPENSION_MS / 1_000} s`,
+    isSlow: true,
     hosts: ALL_HOSTS,
     needs: ['crash'],
     async inject(run) {

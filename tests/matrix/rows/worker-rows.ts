@@ -29,6 +29,7 @@ export const WORKER_ROWS: readonly Row[] = [
   },
   {
     fault: 'worker killed ten times',
+    isSlow: true,
     hosts: WORKERS,
     async inject(run) {
       for (let i = 0; i < 10; i++) await run.fault('kill', () => kill(run));
@@ -36,6 +37,7 @@ export const WORKER_ROWS: readonly Row[] = [
   },
   {
     fault: 'worker hung between transactions',
+    isSlow: true,
     hosts: ['shared'],
     async inject(run) {
       await run.pause();
@@ -49,6 +51,7 @@ export const WORKER_ROWS: readonly Row[] = [
     // No script can end the worker, whose transaction blocks every other one: in Chromium for a
     // minute, in Firefox for good. Closing all tabs that use it ends it.
     fault: 'worker hung amid a transaction, and all tabs closed after 12 s',
+    isSlow: true,
     hosts: ['shared'],
     async inject(run) {
       await run.fault('hang', async () => {
@@ -69,11 +72,13 @@ export const WORKER_ROWS: readonly Row[] = [
   },
   {
     fault: 'worker missing: its file is answered with 404',
+    isSlow: true,
     hosts: WORKERS,
     inject: (run) => duringOutage(run, (response) => response.writeHead(404).end()),
   },
   {
     fault: 'worker fails at boot: its file throws',
+    isSlow: true,
     hosts: WORKERS,
     inject: (run) => duringOutage(run, (response) => response.writeHead(200, SCRIPT).end(THROWS)),
   },
@@ -92,6 +97,7 @@ export const WORKER_ROWS: readonly Row[] = [
   },
   {
     fault: 'worker silent as the first tab opens the log',
+    isSlow: true,
     hosts: WORKERS,
     tabs: 0,
     inject: (run) =>
