@@ -32,6 +32,8 @@ const failures = [];
 
 for (const step of STEPS) await runStep(step);
 await runTests();
+await runEngines();
+await runMatrix();
 await runStep('test:environments');
 await runBundlers();
 
@@ -84,6 +86,59 @@ function printSlowest(report) {
   console.log('\nThe slowest test files:');
   for (const { name, seconds } of files) {
     console.log(`${seconds.toFixed(1).padStart(7)} s  ${path.relative(root, name)}`);
+  }
+}
+
+/** The tests in a real browser, in the engines that `npm test` does not use. */
+async function runEngines() {
+  console.log('\nnpm run test:engines');
+  await runStep('install:engines');
+  const others = ['chromium-sqlite', 'firefox', 'webkit'].map((name) => `--engine=${name}`);
+  const { report, isOk } = await withReport('test:engines', [...others, '--project=browser']);
+  const failedBefore = failed;
+  for (const { engine, passed: ok, failed: names, skipped: left } of report) {
+    passed += ok;
+    skipped += left.length;
+    for (const name of names) fail(`${engine}: ${name}`);
+  }
+  if (!isOk && failed === failedBefore) fail('npm run test:engines');
+}
+
+/** The rows of the fault matrix that are quick, in every engine. */
+async function runMatrix() {
+  console.log('\nnpm run matrix');
+  const { report, isOk } = await withReport('matrix', ['--quick']);
+  const failedBefore = failed;
+  for (const { engine, fault, host, lack, failure, verdict } of report) {
+    if (lack !== undefined) skipped++;
+    else if (failure === undefined && verdict.problems.length === 0) passed++;
+    else fail(`matrix: ${fault} (${host}) in ${engine}: ${failure ?? verdict.problems.join('; ')}`);
+  }
+  if (!isOk && failed === failedBefore) fail('npm run matrix');
+}
+
+/** Runs a script that writes a report: JSON, or a line of JSON for each result. */
+async function withReport(script, args) {
+  const folder = mkdtempSync(path.join(tmpdir(), 'tablog-check-'));
+  const file = path.join(folder, 'report.json');
+  const { code, seconds } = await npm(
+    ['run', '--silent', script, '--', ...args, `--report=${file}`],
+    { quiet: false },
+  );
+  const report = readJson(file) ?? readLines(file);
+  rmSync(folder, { recursive: true });
+  console.log(`${script} took ${seconds.toFixed(1)} s`);
+  return { report, isOk: code === 0 && report.length > 0 };
+}
+
+function readLines(file) {
+  try {
+    return readFileSync(file, 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+  } catch {
+    return [];
   }
 }
 

@@ -1,6 +1,7 @@
 // `npm run test:engines`: the tests in a real browser and the end-to-end tests, in every engine that
 // is installed, with what did not run there and why.
 //   --engine=NAME   only in this engine; may be repeated
+//   --project=NAME  only 'browser', 'e2e' or 'e2e-timed'; may be repeated
 //   --report=FILE   the counts of each engine as JSON
 // Everything else is passed on to Vitest, such as the name of a test file.
 import { spawn } from 'node:child_process';
@@ -12,12 +13,12 @@ import { fileURLToPath } from 'node:url';
 import { installedEngines } from './installed.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const PROJECTS = ['browser', 'e2e', 'e2e-timed'];
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     engine: { type: 'string', multiple: true },
+    project: { type: 'string', multiple: true, default: ['browser', 'e2e', 'e2e-timed'] },
     report: { type: 'string' },
   },
 });
@@ -41,7 +42,7 @@ if (options.report !== undefined) writeFileSync(options.report, JSON.stringify(r
 process.exitCode = reports.every(({ ok }) => ok) ? 0 : 1;
 
 function vitest(engine, file) {
-  const projects = PROJECTS.flatMap((project) => ['--project', project]);
+  const projects = options.project.flatMap((project) => ['--project', project]);
   const reporters = ['--reporter=default', '--reporter=./tests/engines/count-reporter.ts'];
   const args = ['vitest', 'run', '--config', 'tests/vitest.config.ts', ...projects, ...reporters];
   return new Promise((resolve) => {

@@ -1,4 +1,4 @@
-import type { Ability, StartOptions } from '../engines/engine.ts';
+import type { Ability, EngineName, StartOptions } from '../engines/engine.ts';
 import type { Host, Run } from './run.ts';
 
 /** A row of the matrix: a fault, and what is done about it. */
@@ -18,6 +18,8 @@ export interface Row {
   readonly tabs?: number;
   /** Whether a run takes more than 10 s. Default: false. */
   readonly isSlow?: boolean;
+  /** Where the engine itself fails now and then, with what it does; the report says so. */
+  readonly failsIn?: { readonly engine: EngineName; readonly host: Host; readonly reason: string };
   /** Injects the fault, once tabs are at work. `Run.finish` checks what came of it. */
   inject(run: Run): Promise<void>;
 }
@@ -25,3 +27,14 @@ export interface Row {
 export const ALL_HOSTS: readonly Host[] = ['shared', 'dedicated', 'inline'];
 /** The hosts with a worker. */
 export const WORKERS: readonly Host[] = ['shared', 'dedicated'];
+
+/**
+ * WebKit keeps the transaction of a worker that was terminated open now and then, and with it every
+ * other transaction waits.
+ */
+export const KEPT_TRANSACTION: NonNullable<Row['failsIn']> = {
+  engine: 'webkit',
+  host: 'dedicated',
+  reason:
+    'WebKit keeps the transaction of a terminated worker open now and then, which blocks all tabs',
+};
