@@ -1,5 +1,6 @@
 import type { Browser, BrowserContext } from 'playwright';
 import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
+import type { TestContext } from 'vitest';
 import type { Ability } from '../engines/engine.ts';
 import { lackOf, selectedEngine } from '../engines/engines.ts';
 import { newProfile, startBrowser } from '../support/browser.ts';
@@ -9,10 +10,16 @@ import type { PageServer } from '../support/page-server.ts';
 
 /** Skips the tests of the suite, with the reason, where the engine's driver lacks an ability. */
 export function needs(...abilities: readonly Ability[]): void {
-  beforeEach(async ({ skip }) => {
-    const lack = lackOf(await selectedEngine(), abilities);
-    if (lack !== undefined) skip(lack);
-  });
+  beforeEach(({ skip }) => needsNow(skip, ...abilities));
+}
+
+/** The same for one test. */
+export async function needsNow(
+  skip: TestContext['skip'],
+  ...abilities: readonly Ability[]
+): Promise<void> {
+  const lack = lackOf(await selectedEngine(), abilities);
+  if (lack !== undefined) skip(lack);
 }
 
 /** The page of these tests, served for as long as a file's tests run. */

@@ -3,7 +3,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { newTab } from '../support/browser.ts';
 import { servePage } from '../support/page-server.ts';
 import type { PageServer } from '../support/page-server.ts';
-import { useContext } from './fixture.ts';
+import { selectedEngine } from '../engines/engines.ts';
+import { needsNow, useContext } from './fixture.ts';
 import type { LeanApi } from './lean-page/main.ts';
 import { ALL_USED } from './use-log.ts';
 
@@ -56,7 +57,8 @@ function open(
 }
 
 describe('a page that has opened its log', () => {
-  it('has all of its code, also when the server is gone', async () => {
+  it('has all of its code, also when the server is gone', async ({ skip }) => {
+    await needsNow(skip, 'offline');
     const tab = await newTab(browser.context, server.url);
     expect(await open(tab)).toBeUndefined();
     let asked = 0;
@@ -69,7 +71,8 @@ describe('a page that has opened its log', () => {
     expect(asked).toBe(0);
   });
 
-  it('has waited for the parts beside the worker, and not after it', async () => {
+  it('has waited for the parts beside the worker, and not after it', async ({ skip }) => {
+    await needsNow(skip, 'routes');
     const tab = await newTab(browser.context, server.url);
     const asked = new Set<string>();
     const allAsked = new Promise<void>((resolve) => {
@@ -95,11 +98,17 @@ describe('openLog', () => {
     const tab = await newTab(browser.context, server.url);
     const error = await open(tab);
     expect(error).toMatchObject({ code: 'LOAD_FAILED', retriable: false });
-    expect(error!.message).toMatch(
-      /the code of transactions .*http:\/\/localhost:\d+\/assets\/transaction-manager-.*reload the page/,
-    );
+    expect(error!.message).toMatch(/the code of transactions .*reload the page/);
+    // WebKit does not say which file it could not import.
+    const { name } = await selectedEngine();
+    if (name !== 'webkit') {
+      expect(error!.message).toMatch(/http:\/\/localhost:\d+\/assets\/transaction-manager-/);
+    }
     server.override(TRANSACTION_FILE, undefined);
-    expect(await open(tab)).toBeUndefined(); // Chromium asks again; Firefox and WebKit do not
+    // Chromium asks for the file again; the others only in a new page.
+    if (!name.startsWith('chromium')) await tab.reload();
+    await tab.waitForFunction('window.api !== undefined');
+    expect(await open(tab)).toBeUndefined();
     expect(await tab.evaluate(() => api.useLog(api.log!, 'again'))).toEqual(ALL_USED);
   });
 

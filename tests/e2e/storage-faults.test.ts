@@ -1,7 +1,7 @@
 import type { Page } from 'playwright';
 import { describe, expect, it } from 'vitest';
 import { newTab } from '../support/browser.ts';
-import { useBrowser, usePage } from './fixture.ts';
+import { needsNow, useBrowser, usePage } from './fixture.ts';
 
 const page = usePage();
 const browser = useBrowser();
@@ -79,7 +79,8 @@ describe('a browser that is killed', () => {
 });
 
 describe('a database that goes', () => {
-  it('cleared site data: the log is closed, and a new one can be opened', async () => {
+  it('cleared site data: the log is closed, and a new one can be opened', async ({ skip }) => {
+    await needsNow(skip, 'clear');
     const tab = await openTab();
     const before = await tab.evaluate(async () => {
       const log = window.api.mustGetLog();
@@ -88,11 +89,7 @@ describe('a database that goes', () => {
       await log.producer().send('gone', { value: 'x' });
       return (await log.admin.describeLog()).logId;
     });
-    const session = await browser.context.newCDPSession(tab);
-    await session.send('Storage.clearDataForOrigin', {
-      origin: page.server.url,
-      storageTypes: 'indexeddb',
-    });
+    await browser.profile.clearDatabases(tab);
     const after = await tab.evaluate(async () => {
       const lost = await window.api
         .mustGetLog()
@@ -137,7 +134,10 @@ describe('a database that goes', () => {
     expect(error).toMatchObject({ message: expect.stringMatching(/format 99.*reads 1.*Reload/) });
   });
 
-  it('a full origin refuses writes with STORAGE_FULL, reads go on, and it recovers', async () => {
+  it('a full origin refuses writes with STORAGE_FULL, reads go on, and it recovers', async ({
+    skip,
+  }) => {
+    await needsNow(skip, 'cdp');
     const tab = await newTab(browser.context, page.server.url);
     const session = await browser.context.newCDPSession(tab);
     const quota = (quotaSize?: number): Promise<unknown> =>

@@ -17,7 +17,7 @@ export async function processOf(page: Page, browser: number): Promise<number> {
     Object.assign(globalThis, { ballast: new Uint8Array(bytes).fill(1) });
   }, BALLAST_BYTES);
   const after = await sizesOf([...before.keys()]);
-  await page.evaluate(() => Object.assign(globalThis, { ballast: undefined }));
+  await page.evaluate(() => void Object.assign(globalThis, { ballast: undefined }));
   const grown = [...after].filter(([pid, bytes]) => bytes - before.get(pid)! > BALLAST_BYTES / 2);
   if (grown.length !== 1) throw new Error(`${grown.length} processes have grown with the page`);
   return grown[0]![0];

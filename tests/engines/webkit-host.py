@@ -188,8 +188,15 @@ class Host:
             settle(error='there is no page to go back to')
 
     def close_tab(self, reply, tab):
-        self.remove(tab)
-        reply(True)
+        """Closes the tab as a user does: the page is told by `pagehide`."""
+        view = self.tabs[tab]['view']
+
+        def closed(_):
+            self.remove(tab)
+            reply(True)
+
+        view.connect('close', closed)
+        view.try_close()
 
     def remove(self, number):
         tab = self.tabs.pop(number)

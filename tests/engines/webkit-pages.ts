@@ -118,7 +118,11 @@ class GtkPage extends EventEmitter {
     const expression = typeof work === 'string' ? work : `(${work.toString()})(${given})`;
     const body = `try {
       const value = await (${expression});
-      return JSON.stringify({ value });
+      try {
+        return JSON.stringify({ value });
+      } catch {
+        return '{}'; // what cannot leave the page, such as its window, is undefined outside
+      }
     } catch (error) {
       return JSON.stringify({ error: { message: String(error), stack: error?.stack } });
     }`;
@@ -154,6 +158,10 @@ class GtkPage extends EventEmitter {
   async addInitScript(script: string | (() => unknown)): Promise<void> {
     const source = typeof script === 'string' ? script : `(${script.toString()})()`;
     await this.#host.call('addInitScript', { tab: this.#tab, source });
+  }
+
+  async title(): Promise<string> {
+    return (await this.evaluate('document.title')) as string;
   }
 
   async close(): Promise<void> {
