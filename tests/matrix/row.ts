@@ -19,7 +19,7 @@ export interface Row {
   /** Whether a run takes more than 10 s. Default: false. */
   readonly isSlow?: boolean;
   /** Where the engine itself fails now and then, with what it does; the report says so. */
-  readonly failsIn?: { readonly engine: EngineName; readonly host: Host; readonly reason: string };
+  readonly failsIn?: EngineFault;
   /** Injects the fault, once tabs are at work. `Run.finish` checks what came of it. */
   inject(run: Run): Promise<void>;
 }
@@ -28,13 +28,21 @@ export const ALL_HOSTS: readonly Host[] = ['shared', 'dedicated', 'inline'];
 /** The hosts with a worker. */
 export const WORKERS: readonly Host[] = ['shared', 'dedicated'];
 
-/**
- * WebKit keeps the transaction of a worker that was terminated open now and then, and with it every
- * other transaction waits.
- */
-export const KEPT_TRANSACTION: NonNullable<Row['failsIn']> = {
+export interface EngineFault {
+  readonly engine: EngineName;
+  readonly hosts: readonly Host[];
+  readonly reason: string;
+}
+
+const KEPT_TRANSACTION =
+  'WebKit keeps the transaction of a worker that was ended amid it open, and with it all tabs wait';
+
+/** Now and then a worker is ended amid a transaction. */
+export const WORKER_ENDED: EngineFault = {
   engine: 'webkit',
-  host: 'dedicated',
-  reason:
-    'WebKit keeps the transaction of a terminated worker open now and then, which blocks all tabs',
+  hosts: WORKERS,
+  reason: KEPT_TRANSACTION,
 };
+
+/** The page ends its dedicated worker as it goes into the back/forward cache. */
+export const WORKER_ENDED_BY_PAGE: EngineFault = { ...WORKER_ENDED, hosts: ['dedicated'] };

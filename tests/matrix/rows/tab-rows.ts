@@ -1,4 +1,4 @@
-import { ALL_HOSTS, KEPT_TRANSACTION } from '../row.ts';
+import { ALL_HOSTS, WORKER_ENDED_BY_PAGE } from '../row.ts';
 import type { Row } from '../row.ts';
 import type { Actor, Run } from '../run.ts';
 import { suspend } from '../suspend.ts';
@@ -61,7 +61,7 @@ export const TAB_ROWS: readonly Row[] = [
   {
     fault: 'tab navigated away, and back again',
     hosts: ALL_HOSTS,
-    failsIn: KEPT_TRANSACTION,
+    failsIn: WORKER_ENDED_BY_PAGE,
     async inject(run) {
       const actor = run.take();
       await run.fault('navigate', () => actor.page.goto(`${run.server.url}/elsewhere.html`));
