@@ -21,12 +21,12 @@ process.once('exit', () => rmSync(profile, { recursive: true, force: true }));
 
 const BROWSER_TESTS = 'tests/**/*.browser.test.{ts,tsx}';
 const END_TO_END_TESTS = ['tests/e2e/**/*.test.ts', 'tests/package/**/*.test.ts'];
-/** The fault matrix. `npm run matrix` runs it in every engine. */
-const MATRIX = 'tests/matrix/matrix.test.ts';
+/** The fault matrix and the soak, each of which has a script of its own. */
+const MATRIX = ['matrix', 'soak'].map((name) => `tests/matrix/${name}.test.ts`);
 /** Tests that hold a real deadline against the clock. */
 const TIMED_TESTS = ['memory-topics', 'worker-faults'].map((name) => `tests/e2e/${name}.test.ts`);
 
-/** A project only where `npm run matrix` wants it: it takes minutes. */
+/** A project only for `npm run matrix` and `npm run soak`, which take minutes. */
 const MATRIX_PROJECT =
   process.env['TABLOG_MATRIX'] === undefined
     ? []
@@ -36,7 +36,7 @@ const MATRIX_PROJECT =
           test: {
             name: 'matrix',
             environment: 'node',
-            include: [MATRIX],
+            include: [`tests/matrix/${process.env['TABLOG_MATRIX']}.test.ts`],
             hookTimeout: 120_000,
             maxWorkers: 1,
             sequence: { groupOrder: 3 },
@@ -57,7 +57,7 @@ export default defineConfig({
           name: 'unit',
           environment: 'node',
           include: ['tests/**/*.test.ts'],
-          exclude: [BROWSER_TESTS, ...END_TO_END_TESTS, MATRIX],
+          exclude: [BROWSER_TESTS, ...END_TO_END_TESTS, ...MATRIX],
           // Properties take seconds, and more on a busy machine.
           testTimeout: 30_000,
           maxWorkers: '100%', // by default one core is left alone, which of two is half

@@ -63,7 +63,7 @@ function run(engine) {
         TABLOG_MATRIX_REPORT: report,
         TABLOG_MATRIX_ROWS: options.rows ?? '',
         TABLOG_MATRIX_RUNS: options.runs,
-        TABLOG_MATRIX: 'run',
+        TABLOG_MATRIX: 'matrix',
         ...(options.quick && { TABLOG_MATRIX_QUICK: 'true' }),
         ...(options.seed !== undefined && { TABLOG_SEED: options.seed }),
       },

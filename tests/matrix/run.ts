@@ -212,6 +212,18 @@ export class Run {
       .join('');
   }
 
+  /**
+   * Goes on after `finish`, with the same browser and log: what was checked is deleted, and the tabs
+   * send and copy again.
+   */
+  async beginAgain(): Promise<void> {
+    this.events.length = 0;
+    await this.#actors[0]!.page.evaluate(() => api.trim());
+    for (const { page } of this.#actors) await page.evaluate(() => api.startCopying());
+    await this.goOn();
+    await this.underWay();
+  }
+
   /** Ends the run: nothing more is sent, all is copied, and everything is read by a new tab. */
   async finish(): Promise<Verdict> {
     await Promise.all(this.#actors.map(({ page }) => page.evaluate(() => api.stopSending())));
@@ -224,6 +236,7 @@ export class Run {
     await Promise.all(copiers.map((page) => page.evaluate(() => api.stopCopying())));
     const orders: Contents[] = await reader.evaluate(() => api.read('orders'));
     const copies: Contents[] = await reader.evaluate(() => api.read('copies'));
+    await reader.close();
     return checkRun(this.record(orders, copies));
   }
 

@@ -166,6 +166,18 @@ const api = {
     return offsets;
   },
 
+  /** Deletes every record of both topics. */
+  async trim(): Promise<void> {
+    const partitions = Array.from({ length: PARTITIONS }, (_, partition) => partition);
+    await api
+      .mustGetLog()
+      .admin.deleteRecords(
+        [orders, copies].flatMap((each) =>
+          partitions.map((partition) => ({ topic: each, partition, before: 'latest' as const })),
+        ),
+      );
+  },
+
   /** The start and the end of each partition of a topic. */
   async bounds(name: string): Promise<{ startOffset: number; endOffset: number }[]> {
     const [described] = await api.mustGetLog().admin.describeTopics([name]);
