@@ -11,7 +11,15 @@ export function hasIndexedDb(): boolean {
     // `undefined` where IndexedDB is missing; a test environment may have null.
     return ((globalThis as { indexedDB?: unknown }).indexedDB ?? null) !== null;
   } catch (cause) {
-    const happened = `the browser refuses IndexedDB to this context (${errorText(cause)})`;
-    throw new TablogError(NO_INDEXEDDB, happened, { cause });
+    throw indexedDbRefused(cause);
   }
+}
+
+/**
+ * The error where IndexedDB is there and refused: its calls throw a SecurityError in a sandboxed
+ * frame, and where site data is blocked.
+ */
+export function indexedDbRefused(cause: unknown): TablogError {
+  const happened = `the browser refuses IndexedDB to this context (${errorText(cause)})`;
+  return new TablogError(NO_INDEXEDDB, happened, { cause });
 }

@@ -1,7 +1,8 @@
 import { LISTING_UNAVAILABLE, NO_INDEXEDDB, STORAGE_UNAVAILABLE } from '../base/error-rules.ts';
+import { isError } from '../base/brand.ts';
 import { TablogError } from '../base/error.ts';
 import { databaseOf, generationOf, logOf, reserveDatabaseOf } from '../base/log-database.ts';
-import { hasIndexedDb } from './indexeddb.ts';
+import { hasIndexedDb, indexedDbRefused } from './indexeddb.ts';
 
 /** What to do with a log that can never be opened again; see `OpenLogOptions`. */
 export type OnUnrecoverable = 'error' | 'recreate';
@@ -41,8 +42,11 @@ export function listsDatabases(): boolean {
 
 async function databaseNames(): Promise<string[]> {
   try {
-    return (await indexedDB.databases()).map(({ name = '' }) => name);
+    const databases = await indexedDB.databases();
+    // WebKit lists a database whose first upgrade was aborted, with the version 0.
+    return databases.filter(({ version }) => version !== 0).map(({ name = '' }) => name);
   } catch (cause) {
+    if (isError(cause) && cause.name === 'SecurityError') throw indexedDbRefused(cause);
     const happened = `IndexedDB does not list its databases (${String(cause)})`;
     throw new TablogError(STORAGE_UNAVAILABLE, happened, { cause });
   }

@@ -230,15 +230,26 @@ describe('what cannot be done', () => {
     await expect(listLogs()).rejects.toMatchObject({ code: 'LISTING_UNAVAILABLE' });
   });
 
-  test('where the browser refuses', async () => {
-    const refused = new DOMException('denied', 'SecurityError');
+  test.each([
+    ['refuses', 'SecurityError', 'NO_INDEXEDDB'],
+    ['fails', 'UnknownError', 'STORAGE_UNAVAILABLE'],
+  ])('where the browser %s', async (_, name, code) => {
+    const cause = new DOMException('denied', name);
     const refuse = (): never => {
-      throw refused;
+      throw cause;
     };
     vi.stubGlobal('indexedDB', { deleteDatabase: refuse, databases: refuse });
-    const unavailable = { code: 'STORAGE_UNAVAILABLE', cause: refused };
-    await expect(deleteLog('shop')).rejects.toMatchObject(unavailable);
-    await expect(listLogs()).rejects.toMatchObject(unavailable);
+    await expect(deleteLog('shop')).rejects.toMatchObject({ code, cause });
+    await expect(listLogs()).rejects.toMatchObject({ code, cause });
+  });
+
+  test('where WebKit lists a database whose first upgrade was aborted', async () => {
+    const databases = [
+      { name: 'tablog/shop', version: 1 },
+      { name: 'tablog/aborted', version: 0 },
+    ];
+    vi.stubGlobal('indexedDB', { databases: async () => databases });
+    expect(await listLogs()).toEqual(['shop']);
   });
 
   test('where a look at IndexedDB is refused, as in Firefox', async () => {

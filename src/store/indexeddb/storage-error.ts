@@ -1,9 +1,5 @@
-import {
-  FORMAT_TOO_NEW,
-  NO_INDEXEDDB,
-  STORAGE_FULL,
-  STORAGE_UNAVAILABLE,
-} from '../../base/error-rules.ts';
+import { FORMAT_TOO_NEW, STORAGE_FULL, STORAGE_UNAVAILABLE } from '../../base/error-rules.ts';
+import { indexedDbRefused } from '../../platform/indexeddb.ts';
 import { TablogError } from '../../base/error.ts';
 
 /** Chrome's LevelDB backend reports a full disk under the name `UnknownError`. */
@@ -24,16 +20,7 @@ export function storageError(error: unknown): TablogError {
   if (name === 'VersionError') {
     return new TablogError(FORMAT_TOO_NEW, 'the database has a newer version', { cause: error });
   }
-  // IndexedDB throws a SecurityError in a sandboxed frame, and where site data is blocked.
-  if (name === 'SecurityError') {
-    return new TablogError(
-      NO_INDEXEDDB,
-      `the browser refuses IndexedDB to this context (${message})`,
-      {
-        cause: error,
-      },
-    );
-  }
+  if (name === 'SecurityError') return indexedDbRefused(error);
   return new TablogError(STORAGE_UNAVAILABLE, `IndexedDB failed (${name}: ${message})`, {
     cause: error,
   });
