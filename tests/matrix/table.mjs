@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 
 const RELIABILITY = fileURLToPath(new URL('../../RELIABILITY.md', import.meta.url));
 const README = fileURLToPath(new URL('../../README.md', import.meta.url));
-const SECTION = /(<!-- matrix -->\n)[^]*?(\n<!-- \/matrix -->)/;
+const SECTION = /(<!-- matrix -->\n)[^]*?(<!-- \/matrix -->)/;
 
 /**
  * A row for each fault, host and engine.
@@ -61,7 +61,7 @@ export function writeTables(runs) {
     if (!SECTION.test(text)) throw new Error(`${file} has no <!-- matrix --> section`);
     writeFileSync(
       file,
-      text.replace(SECTION, (_, begin, end) => `${begin}\n${table}\n${end}`),
+      text.replace(SECTION, (_, begin, end) => `${begin}\n${table}\n\n${end}`),
     );
   }
 }

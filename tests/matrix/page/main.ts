@@ -154,8 +154,9 @@ const api = {
 
   /** Ends whatever this tab does with a log that is gone. */
   async leaveLog(): Promise<void> {
-    await Promise.all([api.stopSending(), api.stopCopying()]);
-    await watched('log.close', api.mustGetLog().close());
+    // Calls to a log that is gone reject, as they must.
+    await Promise.allSettled([api.stopSending(), api.stopCopying()]);
+    await watched('log.close', api.mustGetLog().close()).catch(() => {});
   },
 
   /** Where the copiers are: the committed offset of each partition. */

@@ -16,7 +16,7 @@ const LEFT_BYTES = 2_000_000;
 const LARGE_BYTES = 200_000;
 
 /** The files of IndexedDB in a profile: of Chromium, Firefox and WebKitGTK. */
-const DATABASES = /[/\\](IndexedDB|idb)[/\\]/;
+const DATABASES = /[/\\](indexeddb|idb)[/\\]/i;
 
 /** What happens to the storage. */
 export const STORAGE_ROWS: readonly Row[] = [
