@@ -1,7 +1,7 @@
 import { STORAGE_FULL } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import { deleteReserve, noteReserve, putReserve, reserveRef, reserveRows } from './reserve.ts';
-import type { Reserve } from './reserve.ts';
+import type { Reserve, ReserveRow } from './reserve.ts';
 import { logRef } from './schema.ts';
 import type { LogRow } from './schema.ts';
 import { segmentBytes } from './stored-row.ts';
@@ -42,11 +42,14 @@ type Decide<Rows, W, Result> = (rows: Rows, write: W) => Synchronous<Result>;
  * The reserve is a matter of room alone, and no order depends on it: a broker that does not know
  * that another one has spent the reserve appends until the origin is full again.
  */
-class ReservedStore implements Store {
+export class ReservedStore implements Store {
   readonly #store: Store;
   readonly #outside: Reserve | undefined;
-  /** Whether the reserve was deleted, and not put again since. */
-  #isSpent = false;
+  /**
+   * Whether the reserve was deleted, and not put again since. `undefined` until the first write,
+   * which reads it: another broker may have spent the reserve.
+   */
+  #isSpent: boolean | undefined;
   /** Whether this broker has seen to the reserve, and not spent it since. */
   #isKept = false;
   /** Whether segments were deleted since the reserve was spent, or since it was last tried. */
@@ -57,12 +60,6 @@ class ReservedStore implements Store {
   constructor(store: Store, outside?: Reserve) {
     this.#store = store;
     this.#outside = outside;
-  }
-
-  /** Finds out whether the reserve is spent. */
-  async open(): Promise<void> {
-    const [log, reserve] = await this.#store.read([logRef, reserveRef]);
-    this.#isSpent = log?.hasReserve === true && reserve === undefined;
   }
 
   get closed(): AbortSignal {
@@ -119,15 +116,17 @@ class ReservedStore implements Store {
     ) => Promise<Result>,
   ): Promise<Result> {
     for (let tries = 1; ; tries++) {
-      const isSpent = this.#isSpent;
-      // The log's row takes the store of the reserve into the transaction.
-      const all: readonly RowRef<unknown>[] = isSpent ? [...refs, logRef] : refs;
+      let isSpent = this.#isSpent;
+      // The rows take the store of the reserve into the transaction.
+      const all = isSpent === false ? refs : [...refs, reserveRef, logRef];
       let grownBytes = 0;
       let deletes = false;
       try {
         const result = await update(all, (rows, write) => {
           grownBytes = 0; // `decide` of `updatePartitions` may run more than once
           deletes = false;
+          const [reserve, log] = rows.slice(refs.length) as [ReserveRow?, LogRow?];
+          isSpent ??= log?.hasReserve === true && reserve === undefined;
           const counting = countingSegments(write, {
             onPut: (bytes) => {
               if (!frees) grownBytes += bytes;
@@ -137,16 +136,18 @@ class ReservedStore implements Store {
             },
           });
           const decided = decide(rows.slice(0, refs.length) as unknown as RowsOf<Refs>, counting);
-          if (isSpent && grownBytes > 0) putReserve(write, rows.at(-1) as LogRow);
+          if (isSpent && grownBytes > 0) putReserve(write, log!);
           return decided;
         });
-        if (grownBytes > 0) this.#hasGrown(grownBytes, isSpent);
+        this.#isSpent ??= isSpent;
+        if (grownBytes > 0) this.#hasGrown(grownBytes, isSpent === true);
         if (deletes) this.#hasDeleted = true;
         return result;
       } catch (error) {
         if (!isFull(error)) throw error;
+        this.#isSpent ??= isSpent;
         if (grownBytes > 0) {
-          if (!isSpent) throw error;
+          if (isSpent !== true) throw error;
           if (!(await this.#takeBack())) throw noRoomForRecords(error);
         } else {
           if (tries > 1) throw usedUp(error);
@@ -216,13 +217,6 @@ class ReservedStore implements Store {
       throw full; // the reserve could not help
     }
   }
-}
-
-/** Opens the reserve of a store. */
-export async function withReserve(store: Store, outside?: Reserve): Promise<Store> {
-  const reserved = new ReservedStore(store, outside);
-  await reserved.open();
-  return reserved;
 }
 
 /** The writer, which tells of the bytes of each segment that is put, and of deletions. */

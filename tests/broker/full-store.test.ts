@@ -5,7 +5,7 @@ import { bytes, string, topic } from '../../src/index.ts';
 import type { Log, Producer } from '../../src/index.ts';
 import { openMemoryStore } from '../../src/store/memory-store.ts';
 import { logRef } from '../../src/store/schema.ts';
-import { withReserve } from '../../src/store/reserved-store.ts';
+import { ReservedStore } from '../../src/store/reserved-store.ts';
 import { BoundedStore } from '../support/bounded-store.ts';
 import { readAll, take } from '../support/log-fixture.ts';
 import { ManualClock } from '../support/manual-clock.ts';
@@ -34,7 +34,7 @@ interface FullLog {
 async function openFull(): Promise<FullLog> {
   const clock = new ManualClock();
   const bounded = new BoundedStore(openMemoryStore(clock.now()), ROOM);
-  const world = new World({ store: await withReserve(bounded) });
+  const world = new World({ store: new ReservedStore(bounded) });
   const { log } = await world.openTab({}, orders, others);
   const producer = log.producer();
   const acked: string[] = [];
@@ -159,7 +159,7 @@ describe('in a full origin', () => {
   test('a broker that opens the log later does not use up the room of small writes', async () => {
     const { log, bounded } = await openFull();
     await log.admin.alterLog({ maxBytes: 100 * MIB });
-    const later = new World({ store: await withReserve(bounded) });
+    const later = new World({ store: new ReservedStore(bounded) });
     const { log: other } = await later.openTab();
     const sent = other.producer().send(orders, { key: 'x', value: new Uint8Array(100) });
     await expect(sent).rejects.toMatchObject({ code: 'STORAGE_FULL' });
@@ -190,7 +190,7 @@ describe('in a full origin', () => {
       write.put(logRef.store, logRef.key, row);
     });
     await expect(altering).rejects.toThrow(error);
-    const later = new World({ store: await withReserve(bounded) });
+    const later = new World({ store: new ReservedStore(bounded) });
     const { log: other } = await later.openTab();
     expect(await keysOf(other)).toEqual(acked);
     await other.admin.deleteTopics([others]);
@@ -200,7 +200,7 @@ describe('in a full origin', () => {
 });
 
 test('a small log has no reserve, and a larger one has', async () => {
-  const store = await withReserve(openMemoryStore());
+  const store = new ReservedStore(openMemoryStore());
   const world = new World({ store });
   const { log } = await world.openTab({}, others);
   const rows = async (): Promise<number> => (await store.readAll('meta')).length;

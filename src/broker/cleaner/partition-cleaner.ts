@@ -257,7 +257,7 @@ export class PartitionCleaner {
     mergedTo?: number,
   ): Promise<boolean> {
     const { store } = this.#partition;
-    const replace = (found: unknown, write: Writer): boolean => {
+    const decide = ([found]: readonly unknown[], write: Writer): boolean => {
       const head = this.#mustBeOurs(found);
       if (head.rewrites !== seen.rewrites) return false;
       const [first, last] = [rewrite.old[0]!, rewrite.old.at(-1)!];
@@ -269,9 +269,7 @@ export class PartitionCleaner {
       return true;
     };
     const frees = bytesOf(rewrite.fresh) < bytesOf(rewrite.old);
-    return this.#store.update([headRef(store)], ([found], write) => replace(found, write), {
-      frees,
-    });
+    return this.#store.update([headRef(store)], decide, { frees });
   }
 
   #mustBeOurs(row: unknown): PartitionHead {

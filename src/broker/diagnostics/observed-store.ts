@@ -2,7 +2,6 @@ import { toTablogError } from '../../base/error.ts';
 import type { TablogError } from '../../base/error.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type {
-  Durability,
   PartitionWriter,
   RowRef,
   RowsOf,
@@ -10,6 +9,7 @@ import type {
   SegmentsRequest,
   Store,
   Synchronous,
+  UpdateOptions,
   Writer,
 } from '../../store/store.ts';
 import { failureOf } from './diagnostics.ts';
@@ -73,7 +73,7 @@ export class ObservedStore implements Store {
   update<const Refs extends readonly RowRef<unknown>[], Result>(
     refs: Refs,
     decide: (rows: RowsOf<Refs>, write: Writer) => Synchronous<Result>,
-    options?: { readonly durability?: Durability },
+    options?: UpdateOptions,
   ): Promise<Result> {
     return this.#observe('write', refs, this.#store.update(refs, decide, options));
   }
@@ -81,7 +81,7 @@ export class ObservedStore implements Store {
   updatePartitions<const Refs extends readonly RowRef<unknown>[], Result>(
     refs: Refs,
     decide: (rows: RowsOf<Refs>, write: PartitionWriter) => Synchronous<Result>,
-    options?: { readonly durability?: Durability },
+    options?: UpdateOptions,
   ): Promise<Result> {
     return this.#observe('write', refs, this.#store.updatePartitions(refs, decide, options));
   }
@@ -102,7 +102,7 @@ export class ObservedStore implements Store {
       (thrown: unknown) => {
         const ms = ended();
         const error = toTablogError(thrown);
-        // What `decide` throws is the refusal of a call: a healthy transaction was not committed.
+        // An error that `decide` throws is the refusal of a call: the transaction itself was healthy.
         if (!isOfStorage(error)) return;
         const details = { ...describe(ms, mode, refs), ...failureOf(error) };
         this.#diagnostics.record('transactionFailed', details);

@@ -151,15 +151,9 @@ export class TopicCatalog {
       mustBeInteger('partitions', partitions, 1, MAX_PARTITIONS);
       mustBeInteger('version', version, 0);
     }
-    return this.#grow(refsOf(specs), (rows, allocation) => {
-      const made = new Map<string, TopicRow>(); // `specs` may name a topic twice
-      return specs.map((spec, i) => {
-        const existing = made.get(spec.name) ?? topicOf(rows[i], spec.name);
-        if (existing !== undefined) {
-          const kept = keptTopic(spec, existing, allocation);
-          made.set(spec.name, kept);
-          return kept;
-        }
+    return this.#grow(refsOf(specs), (rows, allocation) =>
+      inTurn(specs, rows, (spec, existing) => {
+        if (existing !== undefined) return keptTopic(spec, existing, allocation);
         const config = withChanges(defaultsOf(spec), spec.config ?? {});
         checkConfig(spec.name, config);
         const row: TopicRow = {
@@ -170,11 +164,9 @@ export class TopicCatalog {
           createdAt: this.#clock.now(),
           ...(spec.version !== undefined && { version: spec.version }),
         };
-        const allocated = allocation.grow(row, spec.partitions ?? 1);
-        made.set(spec.name, allocated);
-        return allocated;
-      });
-    });
+        return allocation.grow(row, spec.partitions ?? 1);
+      }),
+    );
   }
 
   /**
@@ -185,10 +177,9 @@ export class TopicCatalog {
     for (const { partitions } of request) {
       mustBeInteger('partitions', partitions, 1, MAX_PARTITIONS);
     }
-    return this.#grow(refsOf(request), (rows, allocation) => {
-      const grown = new Map<string, TopicRow>(); // `request` may name a topic twice
-      return request.map(({ name, partitions }, i) => {
-        const row = grown.get(name) ?? mustBeTopic(rows[i], name);
+    return this.#grow(refsOf(request), (rows, allocation) =>
+      inTurn(request, rows, ({ name, partitions }, existing) => {
+        const row = mustExist(existing, name);
         const has = row.stores.length;
         if (partitions < has) {
           throw new TablogError(
@@ -197,27 +188,23 @@ export class TopicCatalog {
             { details: { topic: name, partitions: has } },
           );
         }
-        const topic = allocation.grow(row, partitions - has);
-        grown.set(name, topic);
-        return topic;
-      });
-    });
+        return allocation.grow(row, partitions - has);
+      }),
+    );
   }
 
   /** Changes all configurations in one transaction. Throws `UNKNOWN_TOPIC`, `INVALID_CONFIG`. */
   async alter(request: Request<'alterTopics'>): Promise<readonly TopicRow[]> {
-    const altered = await this.#store.update(refsOf(request), (rows, write) => {
-      const changed = new Map<string, TopicRow>(); // `request` may name a topic twice
-      return request.map(({ name, config: changes }, i) => {
-        const row = changed.get(name) ?? mustBeTopic(rows[i], name);
+    const altered = await this.#store.update(refsOf(request), (rows, write) =>
+      inTurn(request, rows, ({ name, config: changes }, existing) => {
+        const row = mustExist(existing, name);
         const config = withChanges(row.config, changes);
         checkConfig(name, config, row.config);
         const next: TopicRow = { ...row, config };
         write.put(TOPICS, name, next);
-        changed.set(name, next);
         return next;
-      });
-    });
+      }),
+    );
     this.#onChanged();
     return altered;
   }
@@ -293,9 +280,25 @@ function refsOf(named: readonly { readonly name: string }[]): RowRef<TopicRow>[]
   return named.map(({ name }) => topicRef(name));
 }
 
+/**
+ * The topics that the entries of a request make of the stored rows. A request may name a topic
+ * twice: the later entry builds on what the earlier one has made.
+ */
+function inTurn<Entry extends { readonly name: string }>(
+  entries: readonly Entry[],
+  rows: readonly unknown[],
+  make: (entry: Entry, existing: TopicRow | undefined) => TopicRow,
+): TopicRow[] {
+  const made = new Map<string, TopicRow>();
+  return entries.map((entry, i) => {
+    const topic = make(entry, made.get(entry.name) ?? topicOf(rows[i], entry.name));
+    made.set(entry.name, topic);
+    return topic;
+  });
+}
+
 /** Throws `UNKNOWN_TOPIC`. */
-function mustBeTopic(row: unknown, name: string): TopicRow {
-  const topic = topicOf(row, name);
+function mustExist(topic: TopicRow | undefined, name: string): TopicRow {
   if (topic === undefined) throw unknownTopic(name);
   return topic;
 }

@@ -16,7 +16,7 @@ import type { Platform } from '../../platform/platform.ts';
 import { PageLifecycle, onPageCache } from '../../platform/page-lifecycle.ts';
 import { retry } from '../../platform/retry.ts';
 import type { WorkerUrl } from './worker-url.ts';
-import type { WitnessWriter, WitnessWriter as WitnessWriterClass } from './witness-writer.ts';
+import type * as witnessWriter from './witness-writer.ts';
 
 export interface ConnectionOptions {
   readonly log: string;
@@ -57,7 +57,7 @@ export class Connection {
   /** Resolves when the page comes back from the back/forward cache; else `undefined`. */
   #restored: Deferred | undefined;
   #observer: StatusObserver | undefined;
-  #witness: WitnessWriter | undefined;
+  #witness: witnessWriter.WitnessWriter | undefined;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
@@ -136,7 +136,7 @@ export class Connection {
   }
 
   /** Keeps a witness of the open log from now on, where a worker has the log. */
-  keepWitness({ WitnessWriter }: { readonly WitnessWriter: typeof WitnessWriterClass }): void {
+  keepWitness({ WitnessWriter }: typeof witnessWriter): void {
     if (typeof this.host === 'string') this.#witness = new WitnessWriter(this, this.#opened!);
   }
 

@@ -69,7 +69,7 @@ export async function connectToWorker(options: ConnectOptions): Promise<WorkerCo
   const { clock } = options;
   const began = clock.now();
   try {
-    return await connectToNextWorker(options);
+    return await (options.kind === 'shared' ? connectToSharedWorker(options) : dial(1, options));
   } catch (error) {
     if (!(error instanceof TablogError) || error.code !== 'WORKER_FAILED') throw error;
     const left = Math.max(began + START_DEADLINE_MS - clock.now(), 0);
@@ -105,26 +105,25 @@ function withAddress(
 }
 
 /**
- * Starts a worker, and after a failure another one. `retry` cannot express the loop: the failure of
- * each attempt decides which worker the next attempt starts.
+ * Starts a SharedWorker, and after a failure another one. `retry` cannot express the loop: the
+ * failure of each attempt decides which worker the next attempt starts.
  */
-async function connectToNextWorker(options: ConnectOptions): Promise<WorkerConnection> {
-  const { kind, log, clock, logId } = options;
-  const isKnown = kind === 'shared' && logId !== null;
+async function connectToSharedWorker(options: ConnectOptions): Promise<WorkerConnection> {
+  const { log, clock, logId } = options;
   const generations = await soundGenerations(log, clock);
   let generation = generations.next().value;
   // An error of the browser names the cause, and a silent worker does not.
   let namedError: TablogError | undefined;
   for (let tries = 1; ; tries++) {
     try {
-      return isKnown
+      return logId !== null
         ? await dialTwo(generation, generations, options)
         : await dial(generation, options);
     } catch (error) {
       if (!(error instanceof TablogError) || error.code !== 'WORKER_FAILED') throw error;
       const { reason } = error.details;
       if (reason !== 'silent') namedError ??= error;
-      const isLast = kind !== 'shared' || reason === 'refused' || tries === MAX_TRIES;
+      const isLast = reason === 'refused' || tries === MAX_TRIES;
       if (isLast) throw namedError ?? error;
       // A worker that died during the request has a successor of the same name, which other tabs
       // use: the next attempt keeps the name. For a worker that hangs, or whose code threw, the

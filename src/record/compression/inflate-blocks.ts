@@ -43,15 +43,20 @@ function withSymbol(base: number, { bases, bits }: Ranges): Ranges {
   return { bases: [...bases, base], bits: [...bits, 0] };
 }
 
-/** The code of blocks that describe none (RFC 1951, 3.2.6), made at the first such block. */
-let fixedCodes: { readonly literals: PrefixCode; readonly distances: PrefixCode } | undefined;
+/** The codes of blocks that describe none (RFC 1951, 3.2.6), made at the first such block. */
+let fixed: Codes | undefined;
 
-function fixed(): NonNullable<typeof fixedCodes> {
+interface Codes {
+  readonly literals: PrefixCode;
+  readonly distances: PrefixCode;
+}
+
+function fixedCodes(): Codes {
   const lengths = new Uint8Array(288).fill(8, 0, 144).fill(9, 144, 256).fill(7, 256, 280);
-  return (fixedCodes ??= {
+  return {
     literals: new PrefixCode().set(lengths.fill(8, 280)),
     distances: new PrefixCode().set(new Uint8Array(32).fill(5)),
-  });
+  };
 }
 
 /**
@@ -61,8 +66,8 @@ function fixed(): NonNullable<typeof fixedCodes> {
 export class BlockInflater {
   readonly #bytes: Uint8Array;
   readonly #inflated: InflatedBytes;
-  readonly #literals = new PrefixCode();
-  readonly #distances = new PrefixCode();
+  /** The codes of a block that describes its own. */
+  readonly #codes: Codes = { literals: new PrefixCode(), distances: new PrefixCode() };
   readonly #described = new PrefixCode();
   readonly #lengths = new Uint8Array(288 + 32);
   /** The position after the bits in `#hold`. */
@@ -83,10 +88,10 @@ export class BlockInflater {
       isLast = this.#read(1) === 1;
       const type = this.#read(2);
       if (type === BLOCK.stored) this.#copyStored();
-      else if (type === BLOCK.fixed) this.#inflateBlock(fixed().literals, fixed().distances);
+      else if (type === BLOCK.fixed) this.#inflateBlock((fixed ??= fixedCodes()));
       else if (type === BLOCK.dynamic) {
         this.#readCodes();
-        this.#inflateBlock(this.#literals, this.#distances);
+        this.#inflateBlock(this.#codes);
       } else throw corruptBatch('its gzip has a block of no known type');
     }
     this.#align();
@@ -133,11 +138,11 @@ export class BlockInflater {
       lengths.fill(length, at, at + count);
       at += count;
     }
-    this.#literals.set(lengths.subarray(0, literals));
-    this.#distances.set(lengths.subarray(literals, end));
+    this.#codes.literals.set(lengths.subarray(0, literals));
+    this.#codes.distances.set(lengths.subarray(literals, end));
   }
 
-  #inflateBlock(literals: PrefixCode, distances: PrefixCode): void {
+  #inflateBlock({ literals, distances }: Codes): void {
     const inflated = this.#inflated;
     for (;;) {
       const symbol = this.#symbol(literals);

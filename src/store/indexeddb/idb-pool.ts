@@ -1,12 +1,12 @@
 import { HEAD_KEY, damagedPartitions, partitionStore, topicsVersionRef } from '../schema.ts';
 import type { TopicsVersionRow } from '../schema.ts';
 import type {
-  Durability,
   PartitionWriter,
   RowRef,
   RowsOf,
   Store,
   Synchronous,
+  UpdateOptions,
   Writer,
 } from '../store.ts';
 import { hasShape } from '../stored-row.ts';
@@ -55,7 +55,7 @@ export async function updateWithPool<const Refs extends readonly RowRef<unknown>
   store: PooledStore,
   refs: Refs,
   decide: (rows: RowsOf<Refs>, write: PartitionWriter) => Synchronous<Result>,
-  options?: { readonly durability?: Durability },
+  options?: UpdateOptions,
 ): Promise<Result> {
   let named: readonly number[] = [];
   for (;;) {

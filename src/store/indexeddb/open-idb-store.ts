@@ -4,7 +4,7 @@ import { systemClock } from '../../platform/clock.ts';
 import { hasIndexedDb } from '../../platform/indexeddb.ts';
 import type { OnUnrecoverable } from '../../platform/log-databases.ts';
 import type { RandomSource } from '../../platform/random-id.ts';
-import { withReserve } from '../reserved-store.ts';
+import { ReservedStore } from '../reserved-store.ts';
 import type { Store } from '../store.ts';
 import { logDatabase } from './idb-connection.ts';
 import { idbReserve } from './idb-reserve.ts';
@@ -37,8 +37,8 @@ export async function openIdbStore(
   const { clock = systemClock, crypto, openDeadlineMs: deadlineMs = OPEN_DEADLINE_MS } = options;
   const { mustExist = false, onUnrecoverable = 'error' } = options;
   const opening = { clock, crypto, deadlineMs };
-  const reserved = (store: Store): Promise<Store> =>
-    withReserve(store, idbReserve(name, clock, deadlineMs));
+  const reserved = (store: Store): Store =>
+    new ReservedStore(store, idbReserve(name, clock, deadlineMs));
   const attempt = async (): Promise<Attempt<Store>> => {
     const database = logDatabase(name, opening);
     const store = new IdbStore(name, database, options);
