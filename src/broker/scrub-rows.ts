@@ -18,7 +18,7 @@ import { isGroup } from './rows/group-row.ts';
 import { isOffset } from './rows/offset-row.ts';
 import { isTopic } from './rows/topic-row.ts';
 
-/** What a row of each store must be. */
+/** The shape of a row of each store. */
 const ROWS: readonly (readonly [store: string, isWhole: (row: unknown) => boolean])[] = [
   [TOPICS, isTopic],
   [GROUPS, isGroup],

@@ -4,7 +4,7 @@ import { TablogError } from '../base/error.ts';
 import { databaseOf, generationOf, logOf, reserveDatabaseOf } from '../base/log-database.ts';
 import { hasIndexedDb, indexedDbRefused } from './indexeddb.ts';
 
-/** What to do with a log that can never be opened again; see `OpenLogOptions`. */
+/** The policy for a log that can never be opened again; see `OpenLogOptions`. */
 export type OnUnrecoverable = 'error' | 'recreate';
 
 /**

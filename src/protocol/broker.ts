@@ -91,9 +91,9 @@ export interface LostRecords {
 export interface OpenRequest {
   /** The id of the log that the caller had open before; null: the caller opens it first. */
   readonly logId: string | null;
-  /** What the caller's origin has seen of the log (protocol/log-witness.ts), as text. */
+  /** The witness of the caller's origin (protocol/log-witness.ts), as text. */
   readonly witness?: string | null;
-  /** What to do with a log that can never be opened again. Default: 'error'. */
+  /** The policy for a log that can never be opened again. Default: 'error'. */
   readonly onUnrecoverable?: OnUnrecoverable;
 }
 
@@ -140,7 +140,7 @@ export interface Broker {
    */
   openLog(request: OpenRequest): Promise<OpenedLog>;
   describeLog(request: null): Promise<StoredLog>;
-  /** What this broker is and remembers. It reads no store, so it answers while the storage hangs. */
+  /** The broker and its diagnostics. The call reads no store, so it is answered while the storage hangs. */
   describeBroker(request: null): Promise<BrokerDiagnostics>;
   /**
    * Creates topics, all or none. A topic that exists and agrees with its spec is kept; a topic of a

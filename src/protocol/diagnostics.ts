@@ -1,4 +1,4 @@
-/** What an entry of the diagnostics tells of. */
+/** The kind of an entry of the diagnostics. */
 export type DiagnosticKind =
   /** The broker of this log was made. `host`. */
   | 'brokerStarted'
@@ -53,7 +53,7 @@ export interface BrokerDescription {
   readonly transactions: number;
 }
 
-/** What the broker remembers of a log. */
+/** The diagnostics of a log's broker. */
 export interface BrokerDiagnostics {
   readonly broker: BrokerDescription;
   /** The newest entries, oldest first. */

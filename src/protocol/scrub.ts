@@ -6,7 +6,7 @@ export interface ScrubRequest extends TopicIdPartition {
   readonly cursor: ScrubCursor | null;
 }
 
-/** Where the check of a partition goes on. The client passes it back as it is. */
+/** The place at which the check of a partition goes on. The client passes it back as it is. */
 export interface ScrubCursor {
   /** The offset of the first record that is not checked yet. */
   readonly offset: number;
@@ -41,6 +41,6 @@ export interface FoundFault {
   /** The offset after the last one at fault. */
   readonly to: number | null;
   readonly code: ErrorCode;
-  /** What is wrong, and the next step. */
+  /** The fault and the next step, as text. */
   readonly message: string;
 }

@@ -54,7 +54,7 @@ export interface HelloRequest {
    * that log has been deleted. Null: the tab opens the log for the first time.
    */
   readonly logId: string | null;
-  /** What the tab's origin has seen of that log (protocol/log-witness.ts), as text. */
+  /** The witness of the tab's origin (protocol/log-witness.ts), as text. */
   readonly witness?: string | null;
 }
 

@@ -179,7 +179,7 @@ export class ReservedStore implements Store {
         noteReserve(write, log!, { isOutside: true });
       });
     } catch (error) {
-      // What is left of a failed attempt takes room, and a deleted log must leave no reserve behind.
+      // The rest of a failed attempt takes room, and a deleted log must leave no reserve behind.
       await outside?.drop();
       throw error;
     }

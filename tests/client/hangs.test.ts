@@ -1,13 +1,4 @@
-import {
-  afterEach,
-  beforeAll,
-  beforeEach,
-  describe,
-  expect,
-  onTestFinished,
-  test,
-  vi,
-} from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { listLogs, openLog } from '../../src/index.ts';
 import type { OpenLogOptions } from '../../src/index.ts';
 import { inline } from '../../src/inline.ts';
@@ -18,8 +9,9 @@ import { systemClock } from '../../src/platform/clock.ts';
 import { lazyRunner } from '../../src/client/run/lazy-runner.ts';
 import { openIdbStore } from '../../src/store/indexeddb/open-idb-store.ts';
 import { stubIndexedDb } from '../store/indexeddb/fake-indexeddb.ts';
-import { stubWorkers, workers } from '../support/fake-worker.ts';
-import { outcomeOf, stopTime } from '../support/waiting.ts';
+import { workers } from '../support/fake-worker.ts';
+import { killTransactions, useStoppedWorld } from '../support/hung-world.ts';
+import { outcomeOf } from '../support/waiting.ts';
 import type { Outcome } from '../support/waiting.ts';
 
 type Host = 'shared' | 'dedicated' | 'inline';
@@ -27,19 +19,7 @@ const HOSTS: readonly Host[] = ['shared', 'dedicated', 'inline'];
 
 const never = (): Promise<never> => new Promise(() => {});
 
-// An import takes real time, which fake timers do not see.
-beforeAll(() => import('../../src/client/connection/worker-fault.ts'));
-
-beforeEach(async () => {
-  await stopTime();
-  stubWorkers();
-  stubIndexedDb();
-});
-
-afterEach(() => {
-  vi.restoreAllMocks();
-  vi.unstubAllGlobals();
-});
+useStoppedWorld();
 
 function open(host: Host): Promise<Outcome> {
   const options: OpenLogOptions =
@@ -50,12 +30,6 @@ function open(host: Host): Promise<Outcome> {
     () => {},
   );
   return outcomeOf(opening, 60_000);
-}
-
-/** A transaction whose backend is dead. */
-function deadTransaction(_: unknown, mode?: IDBTransactionMode): IDBTransaction {
-  const objectStore = (): unknown => ({ get: () => ({}) });
-  return { mode, objectStore, abort: () => {}, commit: () => {} } as unknown as IDBTransaction;
 }
 
 const SILENT = /did not answer within 4500 ms/;
@@ -124,7 +98,7 @@ const HANGS: readonly Hang[] = [
     what: 'no transaction ends',
     begin: async () => {
       (await openIdbStore('shop')).close(); // an upgrade is a transaction, too
-      vi.spyOn(IDBDatabase.prototype, 'transaction').mockImplementation(deadTransaction);
+      killTransactions();
     },
     code: 'STORAGE_TIMEOUT',
     text: /a read of the log 'shop' has not ended in 7500 ms/,

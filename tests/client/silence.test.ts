@@ -1,10 +1,10 @@
-import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { openLog, topic } from '../../src/index.ts';
 import type { Consumer, Log, Producer } from '../../src/index.ts';
 import { inline } from '../../src/inline.ts';
-import { stubIndexedDb } from '../store/indexeddb/fake-indexeddb.ts';
-import { stubWorkers, workers } from '../support/fake-worker.ts';
-import { outcomeOf, stopTime } from '../support/waiting.ts';
+import { workers } from '../support/fake-worker.ts';
+import { killTransactions, useStoppedWorld } from '../support/hung-world.ts';
+import { outcomeOf } from '../support/waiting.ts';
 
 const t = topic('t');
 
@@ -99,19 +99,7 @@ const RESOLVES: ReadonlySet<string> = new Set([
 
 const AWAY = /^(WORKER_FAILED|WORKER_LOST|STORAGE_TIMEOUT|OUTCOME_UNKNOWN)$/;
 
-// An import takes real time, which fake timers do not see.
-beforeAll(() => import('../../src/client/connection/worker-fault.ts'));
-
-beforeEach(async () => {
-  await stopTime();
-  stubWorkers();
-  stubIndexedDb();
-});
-
-afterEach(() => {
-  vi.restoreAllMocks();
-  vi.unstubAllGlobals();
-});
+useStoppedWorld();
 
 /** The value of `promise`, while the time goes on. */
 async function inTime<T>(promise: Promise<T>): Promise<T> {
@@ -137,20 +125,9 @@ async function open(host: 'shared' | 'inline'): Promise<Handles> {
   return handles;
 }
 
-/** A transaction whose backend is dead: no request and no event of it fires. */
-function deadTransaction(_: unknown, mode?: IDBTransactionMode): IDBTransaction {
-  const request = (): object => ({});
-  const store = { get: request, getAll: request, getAllKeys: request, openCursor: request };
-  return { mode, objectStore: () => store, abort() {}, commit() {} } as unknown as IDBTransaction;
-}
-
 const FAULTS: readonly (readonly [string, 'shared' | 'inline', () => void])[] = [
   ['all workers fall silent', 'shared', () => void (workers.areHung = true)],
-  [
-    'no transaction of the storage ends',
-    'inline',
-    () => void vi.spyOn(IDBDatabase.prototype, 'transaction').mockImplementation(deadTransaction),
-  ],
+  ['no transaction of the storage ends', 'inline', killTransactions],
 ];
 
 describe.each(FAULTS)('where %s,', (_, host, begin) => {

@@ -23,9 +23,7 @@ export type Ability =
   /** Cuts the page off the network. */
   | 'offline'
   /** Finds elements by role, in frames too, and clicks them. */
-  | 'locators'
-  /** Runs service workers. */
-  | 'serviceWorkers';
+  | 'locators';
 
 export interface StartOptions {
   /** The quota of an origin in bytes, about, for engines that take it at the start. */
@@ -52,7 +50,7 @@ export interface RunningBrowser {
 
 export interface Engine {
   readonly name: EngineName;
-  /** What the driver cannot do here, each with the reason. */
+  /** The abilities that the driver lacks here, each with the reason. */
   readonly lacks: Readonly<Partial<Record<Ability, string>>>;
   /** 'Firefox 153.8'. */
   readonly version: string;

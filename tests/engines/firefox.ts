@@ -12,7 +12,7 @@ import { killAll, killAndWait, processTree } from './processes.ts';
 
 const run = promisify(execFile);
 
-/** What the system calls its Firefox. */
+/** The names of a Firefox of the system. */
 const NAMES = ['firefox-esr', 'firefox'];
 
 const PROXY = fileURLToPath(new URL('firefox-bidi.mjs', import.meta.url));

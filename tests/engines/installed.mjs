@@ -1,5 +1,4 @@
-import { fileURLToPath } from 'node:url';
-import { runnerImport } from 'vite';
+import { withTypeScript } from '../support/with-typescript.mjs';
 
 /**
  * The engines that are installed, of those that are named or of all; the missing ones are named on
@@ -7,17 +6,18 @@ import { runnerImport } from 'vite';
  * @param {readonly string[]} [names]
  * @returns {Promise<readonly import('./engine.ts').Engine[]>}
  */
-export async function installedEngines(names) {
-  const { module } = await runnerImport(fileURLToPath(new URL('engines.ts', import.meta.url)));
-  const { ENGINE_NAMES, INSTALL, findEngine } = module;
-  const engines = [];
-  for (const name of names ?? ENGINE_NAMES) {
-    if (!ENGINE_NAMES.includes(name)) {
-      throw new Error(`there is no engine '${name}': it is one of ${ENGINE_NAMES.join(', ')}`);
+export function installedEngines(names) {
+  return withTypeScript(new URL('engines.ts', import.meta.url), async (module) => {
+    const { ENGINE_NAMES, INSTALL, findEngine } = module;
+    const engines = [];
+    for (const name of names ?? ENGINE_NAMES) {
+      if (!ENGINE_NAMES.includes(name)) {
+        throw new Error(`there is no engine '${name}': it is one of ${ENGINE_NAMES.join(', ')}`);
+      }
+      const engine = await findEngine(name);
+      if (engine === undefined) console.error(`${name} is not installed: ${INSTALL[name]}`);
+      else engines.push(engine);
     }
-    const engine = await findEngine(name);
-    if (engine === undefined) console.error(`${name} is not installed: ${INSTALL[name]}`);
-    else engines.push(engine);
-  }
-  return engines;
+    return engines;
+  });
 }

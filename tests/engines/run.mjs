@@ -4,15 +4,12 @@
 //   --project=NAME  only 'browser', 'e2e' or 'e2e-timed'; may be repeated
 //   --report=FILE   the counts of each engine as JSON
 // Everything else is passed on to Vitest, such as the name of a test file.
-import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { fileURLToPath } from 'node:url';
+import { runVitest } from '../support/run-vitest.mjs';
 import { installedEngines } from './installed.mjs';
-
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
@@ -28,8 +25,8 @@ const reports = [];
 for (const { name, version } of await installedEngines(options.engine)) {
   console.log(`\n${name}: ${version}`);
   const file = path.join(folder, `${name}.json`);
-  const code = await vitest(name, file);
-  reports.push({ engine: name, version, ok: code === 0, ...countsOf(file) });
+  const ok = await vitest(name, file);
+  reports.push({ engine: name, version, ok, ...countsOf(file) });
 }
 rmSync(folder, { recursive: true });
 
@@ -44,20 +41,11 @@ process.exitCode = reports.every(({ ok }) => ok) ? 0 : 1;
 function vitest(engine, file) {
   const projects = options.project.flatMap((project) => ['--project', project]);
   const reporters = ['--reporter=default', '--reporter=./tests/engines/count-reporter.ts'];
-  const args = ['vitest', 'run', '--config', 'tests/vitest.config.ts', ...projects, ...reporters];
-  return new Promise((resolve) => {
-    const child = spawn('npx', [...args, ...positionals], {
-      cwd: ROOT,
-      stdio: ['ignore', 'inherit', 'inherit'],
-      shell: process.platform === 'win32',
-      env: { ...process.env, TABLOG_ENGINE: engine, TABLOG_COUNTS: file },
-    });
-    child.once('error', () => resolve(1));
-    child.once('close', resolve);
-  });
+  const env = { TABLOG_ENGINE: engine, TABLOG_COUNTS: file };
+  return runVitest([...projects, ...reporters, ...positionals], env);
 }
 
-/** What `count-reporter.ts` wrote; nothing where Vitest did not come to its end. */
+/** The counts of `count-reporter.ts`; none where Vitest did not come to its end. */
 function countsOf(file) {
   try {
     return JSON.parse(readFileSync(file, 'utf8'));

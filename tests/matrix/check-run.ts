@@ -1,6 +1,6 @@
 import type { Contents, Found, RunRecord, Sent } from './run-record.ts';
 
-/** What became of a run. */
+/** The outcome of a run. */
 export interface Verdict {
   /** Acked records that are gone, or are not what was sent, and no status said so. */
   readonly lost: number;

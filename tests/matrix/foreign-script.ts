@@ -1,4 +1,4 @@
-/** What another script of the origin may do to the log's database. Each runs in a page. */
+/** Deeds of another script of the origin to the log's database. Each runs in a page. */
 
 export function deleteDatabase(): Promise<void> {
   return new Promise((resolve, reject) => {

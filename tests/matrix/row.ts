@@ -6,7 +6,7 @@ export interface Row {
   /** The name in the table, by which the row is chosen as well. */
   readonly fault: string;
   readonly hosts: readonly Host[];
-  /** What the engine's driver must be able to do. */
+  /** The abilities that the row needs of the engine's driver. */
   readonly needs?: readonly Ability[];
   /** How the browser is started. */
   readonly start?: StartOptions;
@@ -18,7 +18,7 @@ export interface Row {
   readonly tabs?: number;
   /** Whether a run takes more than 10 s. Default: false. */
   readonly isSlow?: boolean;
-  /** Where the engine itself fails now and then, with what it does; the report says so. */
+  /** A fault of an engine itself, now and then: the row is not run there, and the report says why. */
   readonly failsIn?: EngineFault;
   /** Injects the fault, once tabs are at work. `Run.finish` checks what came of it. */
   inject(run: Run): Promise<void>;

@@ -1,7 +1,7 @@
-/** What happened in a run, in the order in which the test heard of it. */
+/** An event of a run; events are in the order in which the test heard of them. */
 export type RunEvent = { /** Milliseconds. */ readonly at: number } & Told;
 
-/** What a tab tells; `fault` is the test's. */
+/** An event that a tab tells; `fault` is the test's. */
 export type Told =
   /** `sentAt` by the tab's clock, which is the test's: both run on one machine. */
   | ({ readonly kind: 'acked'; readonly sentAt: number } & Sent & Place)
@@ -43,8 +43,8 @@ export interface Contents {
 /** All that is known of a run when it is over. */
 export interface RunRecord {
   readonly events: readonly RunEvent[];
-  /** What the producers sent, by partition. */
+  /** The records of the producers, by partition. */
   readonly orders: readonly Contents[];
-  /** What a group copied from `orders` in transactions, by partition. */
+  /** The copies of `orders` that a group made in transactions, by partition. */
   readonly copies: readonly Contents[];
 }

@@ -14,6 +14,6 @@ export interface RunReport {
   readonly recoveries?: readonly number[];
   /** The error of a run that did not come to its end. */
   readonly failure?: string;
-  /** What the driver of the engine lacks for the row. */
+  /** The reason why the row is not run in the engine. */
   readonly lack?: string;
 }

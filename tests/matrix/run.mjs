@@ -7,16 +7,13 @@
 //   --report=FILE   a file that gets a line of JSON for each run; runs that it has stay in it
 //   --write         writes the tables of RELIABILITY.md and README.md from the runs of --report
 // With --write and without --engine and --rows nothing is run.
-import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { fileURLToPath } from 'node:url';
 import { installedEngines } from '../engines/installed.mjs';
+import { runVitest } from '../support/run-vitest.mjs';
 import { summaryOf, tableOf, writeTables } from './table.mjs';
-
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 const { values: options } = parseArgs({
   options: {
@@ -34,9 +31,9 @@ const report = path.resolve(
   options.report ?? path.join(mkdtempSync(path.join(tmpdir(), 'tablog-matrix-')), 'runs.jsonl'),
 );
 const isRun = !options.write || options.engine !== undefined || options.rows !== undefined;
-let failures = 0;
+let isOk = true;
 if (isRun) {
-  for (const { name } of await installedEngines(options.engine)) failures += await run(name);
+  for (const { name } of await installedEngines(options.engine)) isOk = (await run(name)) && isOk;
 }
 const runs = existsSync(report)
   ? readFileSync(report, 'utf8')
@@ -46,29 +43,18 @@ const runs = existsSync(report)
   : [];
 console.log(`\n${tableOf(runs)}\n\n${summaryOf(runs)}\n`);
 if (options.write) writeTables(runs);
-process.exitCode = failures === 0 ? 0 : 1;
+process.exitCode = isOk ? 0 : 1;
 
-/** Resolves to the number of failures: 0 or 1. */
+/** Runs the rows in an engine; resolves to whether all went well. */
 function run(engine) {
   console.log(`\n${engine}`);
-  const args = ['vitest', 'run', '--config', 'tests/vitest.config.ts', '--project', 'matrix'];
-  return new Promise((resolve) => {
-    const child = spawn('npx', args, {
-      cwd: ROOT,
-      stdio: ['ignore', 'inherit', 'inherit'],
-      shell: process.platform === 'win32',
-      env: {
-        ...process.env,
-        TABLOG_ENGINE: engine,
-        TABLOG_MATRIX_REPORT: report,
-        TABLOG_MATRIX_ROWS: options.rows ?? '',
-        TABLOG_MATRIX_RUNS: options.runs,
-        TABLOG_MATRIX: 'matrix',
-        ...(options.quick && { TABLOG_MATRIX_QUICK: 'true' }),
-        ...(options.seed !== undefined && { TABLOG_SEED: options.seed }),
-      },
-    });
-    child.once('error', () => resolve(1));
-    child.once('close', (code) => resolve(code === 0 ? 0 : 1));
+  return runVitest(['--project', 'matrix'], {
+    TABLOG_ENGINE: engine,
+    TABLOG_MATRIX: 'matrix',
+    TABLOG_MATRIX_REPORT: report,
+    TABLOG_MATRIX_ROWS: options.rows,
+    TABLOG_MATRIX_RUNS: options.runs,
+    TABLOG_MATRIX_QUICK: options.quick ? 'true' : undefined,
+    TABLOG_SEED: options.seed,
   });
 }

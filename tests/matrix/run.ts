@@ -8,14 +8,14 @@ import type { Random } from '../checker/random.ts';
 import { checkRun } from './check-run.ts';
 import type { Verdict } from './check-run.ts';
 import type { ActorOptions, MatrixApi } from './page/main.ts';
-import type { Contents, RunEvent, RunRecord, Told } from './run-record.ts';
+import type { Contents, RunEvent, Told } from './run-record.ts';
 
 declare const api: MatrixApi;
 
 /** More than anything takes on a busy machine; nothing is asserted of it. */
 const LIMIT_MS = 60_000;
 
-/** Where brokers run. 'mixed': each tab has another host than the one before it. */
+/** The place of brokers. 'mixed': each tab has another host than the one before it. */
 export type Host = ActorOptions['host'] | 'mixed';
 
 /** A tab that acts in a run. */
@@ -128,8 +128,36 @@ export class Run {
     return `t${++this.#producers}`;
   }
 
-  /** Forgets a tab that is gone. */
-  forget(actor: Actor): void {
+  async close(actor: Actor): Promise<void> {
+    this.#forget(actor);
+    await actor.page.close();
+  }
+
+  /** Crashes the process of a tab. */
+  async crash(actor: Actor): Promise<void> {
+    this.#forget(actor);
+    await this.profile.crash(actor.page);
+  }
+
+  /** Has a tab show another page, which does nothing. */
+  async leave(actor: Actor): Promise<void> {
+    this.#forget(actor);
+    await actor.page.goto('about:blank');
+  }
+
+  /** Loads the page of a tab again, which goes to work anew. */
+  async reload(actor: Actor): Promise<void> {
+    await actor.page.reload();
+    await this.actAnew(actor);
+  }
+
+  /** Has a page that was loaded again go to work. */
+  async actAnew(actor: Actor): Promise<void> {
+    await actor.page.waitForFunction('window.api !== undefined');
+    await this.act(actor, this.newProducer());
+  }
+
+  #forget(actor: Actor): void {
     this.#actors = this.#actors.filter((other) => other !== actor);
   }
 
@@ -237,7 +265,7 @@ export class Run {
     const orders: Contents[] = await reader.evaluate(() => api.read('orders'));
     const copies: Contents[] = await reader.evaluate(() => api.read('copies'));
     await reader.close();
-    return checkRun(this.record(orders, copies));
+    return checkRun({ events: this.events, orders, copies });
   }
 
   /** Waits until everything is copied, as a page sees it. */
@@ -253,10 +281,6 @@ export class Run {
       },
       { timeout: LIMIT_MS, interval: 50 },
     );
-  }
-
-  record(orders: Contents[], copies: Contents[]): RunRecord {
-    return { events: this.events, orders, copies };
   }
 }
 

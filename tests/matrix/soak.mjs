@@ -4,9 +4,8 @@
 //   --engine=NAME   default chromium, the one engine whose heaps can be read
 //   --seed=N        default a random one
 //   --report=FILE   the heaps as JSON
-import { spawn } from 'node:child_process';
 import { parseArgs } from 'node:util';
-import { fileURLToPath } from 'node:url';
+import { runVitest } from '../support/run-vitest.mjs';
 
 const { values: options } = parseArgs({
   options: {
@@ -17,18 +16,11 @@ const { values: options } = parseArgs({
   },
 });
 
-const args = ['vitest', 'run', '--config', 'tests/vitest.config.ts', '--project', 'matrix'];
-const child = spawn('npx', args, {
-  cwd: fileURLToPath(new URL('../..', import.meta.url)),
-  stdio: ['ignore', 'inherit', 'inherit'],
-  shell: process.platform === 'win32',
-  env: {
-    ...process.env,
-    TABLOG_ENGINE: options.engine,
-    TABLOG_MATRIX: 'soak',
-    TABLOG_SOAK_MINUTES: options.minutes,
-    ...(options.seed !== undefined && { TABLOG_SEED: options.seed }),
-    ...(options.report !== undefined && { TABLOG_SOAK_REPORT: options.report }),
-  },
+const isOk = await runVitest(['--project', 'matrix'], {
+  TABLOG_ENGINE: options.engine,
+  TABLOG_MATRIX: 'soak',
+  TABLOG_SOAK_MINUTES: options.minutes,
+  TABLOG_SEED: options.seed,
+  TABLOG_SOAK_REPORT: options.report,
 });
-child.once('close', (code) => (process.exitCode = code ?? 1));
+process.exitCode = isOk ? 0 : 1;

@@ -64,7 +64,7 @@ it(
   },
 );
 
-/** What happens to the tabs of a run in a round. */
+/** The faults of a round of a run. */
 class Soak {
   readonly #run: Run;
   readonly #canCrash: boolean;
@@ -90,23 +90,14 @@ class Soak {
   #faults(): (() => Promise<unknown>)[] {
     const run = this.#run;
     const actor = run.take();
-    const close = async (): Promise<void> => {
-      run.forget(actor);
-      await actor.page.close();
-    };
+    const close = (): Promise<void> => run.close(actor);
+    const reload = (): Promise<void> => run.reload(actor);
     const navigate = async (): Promise<void> => {
-      run.forget(actor);
-      await actor.page.goto('about:blank');
+      await run.leave(actor);
       await actor.page.close();
-    };
-    const reload = async (): Promise<void> => {
-      await actor.page.reload();
-      await actor.page.waitForFunction('window.api !== undefined');
-      await run.act(actor, run.newProducer());
     };
     const crash = async (): Promise<void> => {
-      run.forget(actor);
-      await run.profile.crash(actor.page);
+      await run.crash(actor);
       await actor.page.close();
     };
     const killWorker = (): Promise<void> => actor.page.evaluate(injectFault, 'close' as const);

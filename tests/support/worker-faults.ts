@@ -1,4 +1,4 @@
-/** What a worker is told to do. */
+/** A deed that a worker is told to do. */
 export type WorkerFault =
   | 'close'
   /** Runs for ever. */

@@ -28,7 +28,7 @@ export interface DiagnosticsOptions {
   readonly clients: () => number;
 }
 
-/** What of a description the broker knows only when it is asked. */
+/** The facts of a description that change from one call to the next. */
 type Now = Pick<BrokerDescription, 'waitingFetches' | 'transactionsInFlight' | 'transactions'>;
 
 /**

@@ -62,7 +62,7 @@ export class MemoryPartitions implements PartitionHost {
   readonly #closing = new AbortController();
   /** Functions that end the connections of brokers that dialled this one. */
   readonly #peers = new Set<() => void>();
-  /** Those of `#peers` that have not said hello yet, the oldest first. */
+  /** The `#peers` without a hello yet, the oldest first. */
   readonly #silent = new Set<() => void>();
   #channel: PeerChannel | undefined;
   #election: LeaderElection | undefined;

@@ -131,7 +131,7 @@ export interface ScrubReport {
   readonly faults: readonly ScrubFault[];
 }
 
-/** What a partition has without a fault. Records that are appended meanwhile may count. */
+/** The sound contents of a partition. Records that are appended meanwhile may count. */
 export interface ScrubbedPartition {
   readonly topic: string;
   readonly partition: number;
@@ -155,7 +155,7 @@ export interface ScrubFault {
    * was written; 'INFLATED_TOO_LARGE', 'UNSUPPORTED_CODEC': a batch that cannot be read.
    */
   readonly code: ErrorCode;
-  /** What is wrong, and the next step. */
+  /** The fault and the next step, as text. */
   readonly message: string;
 }
 

@@ -31,7 +31,7 @@ export interface ConnectionOptions {
  */
 const CALL_DEADLINE_MS = 9_750;
 
-/** What happened to calls without an answer, in the text of their error. */
+/** The reason in the error of calls without an answer. */
 const CACHED = 'the page went into the back/forward cache';
 
 /** The most workers that one repeatable call is sent to, when each dies before it answers. */

@@ -52,7 +52,7 @@ export interface ConnectOptions {
   readonly clientId: string;
   /** The id of the log; null: the log has not been open yet. */
   readonly logId: string | null;
-  /** What this origin has seen of that log (protocol/log-witness.ts), as text. */
+  /** The origin's witness of that log (protocol/log-witness.ts), as text. */
   readonly witness: string | null;
   readonly kind: WorkerKind;
   readonly workerUrl: WorkerUrl | undefined;

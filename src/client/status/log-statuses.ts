@@ -40,7 +40,7 @@ interface Listener {
 export class LogStatuses {
   readonly #connection: ObservedConnection;
   readonly #listeners = new Set<Listener>();
-  /** What `openLog` found lost. */
+  /** The losses that `openLog` found. */
   readonly #found: readonly LogStatus[];
   #observation: Observation | undefined;
 

@@ -24,7 +24,7 @@ const ORDER = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15]
 const REPEAT_LAST = 16;
 const REPEAT_ZERO = 17;
 
-/** What each symbol means: a base, plus a number of extra bits. */
+/** The meaning of each symbol: a base, plus a number of extra bits. */
 interface Ranges {
   readonly bases: readonly number[];
   readonly bits: readonly number[];

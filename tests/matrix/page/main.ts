@@ -3,7 +3,7 @@ import type { Consumer, Log, Producer } from '../../../src/index.ts';
 import { inline } from '../../../src/inline.ts';
 import type { Contents, Found, Told } from '../run-record.ts';
 
-/** What a tab does in a run: it sends orders, and copies orders as a member of a group. */
+/** The part of a tab in a run: the tab sends orders, and copies orders as a member of a group. */
 
 export const PARTITIONS = 4;
 
@@ -41,7 +41,7 @@ export interface ActorOptions {
 
 let tab = '';
 let log: Log | undefined;
-/** What this tab is at; the test changes it while loops run. */
+/** The loops that are to go on; the test changes them while they run. */
 const at = { sending: false, copying: false };
 let sending: Promise<void> = Promise.resolve();
 let copying: Promise<void> = Promise.resolve();
@@ -95,9 +95,6 @@ addEventListener('unhandledrejection', ({ reason }) => {
 });
 
 const api = {
-  openLog,
-  inline,
-
   /** Opens the log of this tab; resolves to the code of an error. */
   async open(options: ActorOptions): Promise<string> {
     ({ tab } = options);
@@ -159,7 +156,7 @@ const api = {
     await watched('log.close', api.mustGetLog().close()).catch(() => {});
   },
 
-  /** Where the copiers are: the committed offset of each partition. */
+  /** The place of the copiers: the committed offset of each partition. */
   async committed(): Promise<number[]> {
     const found = await api.mustGetLog().admin.listGroupOffsets('copiers');
     const offsets = Array.from({ length: PARTITIONS }, () => 0);
@@ -199,10 +196,6 @@ const api = {
     }
     await reader.close();
     return contents;
-  },
-
-  heap(): number | undefined {
-    return (performance as { memory?: { usedJSHeapSize: number } }).memory?.usedJSHeapSize;
   },
 };
 

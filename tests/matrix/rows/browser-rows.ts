@@ -5,7 +5,7 @@ import type { Actor } from '../run.ts';
 
 const SLEEP_MS = 20_000;
 
-/** What happens to the whole browser. */
+/** Faults of the whole browser. */
 export const BROWSER_ROWS: readonly Row[] = [
   {
     fault: 'browser killed, and opened again',
@@ -24,11 +24,7 @@ export const BROWSER_ROWS: readonly Row[] = [
     hosts: ALL_HOSTS,
     needs: ['crash'],
     start: { isPrivate: true },
-    async inject(run) {
-      const actor = run.take();
-      run.forget(actor);
-      await run.fault('crash', () => run.profile.crash(actor.page));
-    },
+    inject: (run) => run.fault('crash', () => run.crash(run.take())),
   },
   {
     fault: 'ten tabs open at once',
@@ -48,8 +44,7 @@ export const BROWSER_ROWS: readonly Row[] = [
     needs: ['crash'],
     async inject(run) {
       for (const actor of run.actors.slice(0, 3)) {
-        run.forget(actor);
-        await run.fault('crash', () => run.profile.crash(actor.page));
+        await run.fault('crash', () => run.crash(actor));
       }
     },
   },

@@ -11,14 +11,14 @@ declare const api: MatrixApi;
 
 const QUOTA_BYTES = 12_000_000;
 const DISK_BYTES = 300_000_000;
-/** What a full disk still has: less than a few records. */
+/** The bytes that a full disk still has: less than a few records. */
 const LEFT_BYTES = 2_000_000;
 const LARGE_BYTES = 200_000;
 
 /** The files of IndexedDB in a profile: of Chromium, Firefox and WebKitGTK. */
 const DATABASES = /[/\\](indexeddb|idb)[/\\]/i;
 
-/** What happens to the storage. */
+/** Faults of the storage. */
 export const STORAGE_ROWS: readonly Row[] = [
   {
     fault: 'site data cleared while tabs run',

@@ -1,62 +1,40 @@
 import { ALL_HOSTS, WORKER_ENDED_BY_PAGE } from '../row.ts';
 import type { Row } from '../row.ts';
-import type { Actor, Run } from '../run.ts';
+import type { Actor } from '../run.ts';
 import { suspend } from '../suspend.ts';
 import type { MatrixApi } from '../page/main.ts';
 
 /** Longer than a member may be silent: a tab that is suspended for so long loses its partitions. */
 const SUSPENSION_MS = 12_000;
 
-/** What happens to a tab. */
+/** Faults of a tab. */
 export const TAB_ROWS: readonly Row[] = [
   {
     fault: 'tab closed',
     hosts: ALL_HOSTS,
-    async inject(run) {
-      const actor = run.take();
-      run.forget(actor);
-      await run.fault('close', () => actor.page.close());
-    },
+    inject: (run) => run.fault('close', () => run.close(run.take())),
   },
   {
     fault: 'tab crashed',
     hosts: ALL_HOSTS,
     needs: ['crash'],
-    async inject(run) {
-      const actor = run.take();
-      run.forget(actor);
-      await run.fault('crash', () => run.profile.crash(actor.page));
-    },
+    inject: (run) => run.fault('crash', () => run.crash(run.take())),
   },
   {
     fault: 'first tab crashed, which started the worker',
     hosts: ['shared'],
     needs: ['crash'],
-    async inject(run) {
-      const [first] = run.actors;
-      run.forget(first!);
-      await run.fault('crash', () => run.profile.crash(first!.page));
-    },
+    inject: (run) => run.fault('crash', () => run.crash(run.actors[0]!)),
   },
   {
     fault: 'tab reloaded',
     hosts: ALL_HOSTS,
-    async inject(run) {
-      const actor = run.take();
-      await run.fault('reload', async () => {
-        await actor.page.reload();
-        await actAnew(run, actor);
-      });
-    },
+    inject: (run) => run.fault('reload', () => run.reload(run.take())),
   },
   {
     fault: 'tab navigated away',
     hosts: ALL_HOSTS,
-    async inject(run) {
-      const actor = run.take();
-      run.forget(actor);
-      await run.fault('navigate', () => actor.page.goto('about:blank'));
-    },
+    inject: (run) => run.fault('navigate', () => run.leave(run.take())),
   },
   {
     fault: 'tab navigated away, and back again',
@@ -68,7 +46,7 @@ export const TAB_ROWS: readonly Row[] = [
       await run.fault('back', async () => {
         await actor.page.goBack();
         // A page from the back-forward cache goes on; any other begins anew.
-        if (!(await isAtWork(actor))) await actAnew(run, actor);
+        if (!(await isAtWork(actor))) await run.actAnew(actor);
       });
     },
   },
@@ -83,12 +61,6 @@ export const TAB_ROWS: readonly Row[] = [
     },
   },
 ];
-
-/** Has a page that was loaded again go to work. */
-async function actAnew(run: Run, actor: Actor): Promise<void> {
-  await actor.page.waitForFunction('window.api !== undefined');
-  await run.act(actor, run.newProducer());
-}
 
 function isAtWork({ page }: Actor): Promise<boolean> {
   return page.evaluate(() => (globalThis as { api?: MatrixApi }).api?.isAtWork() === true);

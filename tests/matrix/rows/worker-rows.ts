@@ -4,7 +4,7 @@ import type { WorkerFault } from '../../support/worker-faults.ts';
 import { WORKERS, WORKER_ENDED } from '../row.ts';
 import type { Row } from '../row.ts';
 import type { OverrideAnswer } from '../../support/page-server.ts';
-import type { Actor, Run } from '../run.ts';
+import type { Run } from '../run.ts';
 
 const WORKER_FILE = /tablog-worker.*\.js$/;
 
@@ -18,7 +18,7 @@ const OPEN_LIMIT_MS = 11_500;
 /** How long the worker's file cannot be had, in milliseconds. */
 const OUTAGE_MS = 3_000;
 
-/** What happens to the worker. */
+/** Faults of the worker. */
 export const WORKER_ROWS: readonly Row[] = [
   {
     fault: 'worker killed',
@@ -59,7 +59,7 @@ export const WORKER_ROWS: readonly Row[] = [
       await run.fault('hang', async () => {
         await tellWorkers(run, 'hangInTransaction');
         await sleep(12_000);
-        await Promise.all(run.actors.map((actor) => close(run, actor)));
+        await Promise.all(run.actors.map((actor) => run.close(actor)));
         await run.openActors(2);
       });
     },
@@ -125,9 +125,9 @@ export const WORKER_ROWS: readonly Row[] = [
     hosts: WORKERS,
     async inject(run) {
       await run.fault('new build', () => run.openActor('/next/'));
-      await run.fault('old tab closed', () => close(run, run.actors[0]!));
+      await run.fault('old tab closed', () => run.close(run.actors[0]!));
       await run.fault('new build again', () => run.openActor('/next/'));
-      await run.fault('old tab closed', () => close(run, run.actors[0]!));
+      await run.fault('old tab closed', () => run.close(run.actors[0]!));
     },
   },
 ];
@@ -142,13 +142,8 @@ async function atBoot(run: Run, path: RegExp, answer: OverrideAnswer): Promise<v
   run.server.override(path, undefined);
   if (code !== 'WORKER_FAILED') throw new Error(`openLog ended with ${code}`);
   if (ms > OPEN_LIMIT_MS) throw new Error(`openLog took ${ms} ms to fail`);
-  await close(run, refused);
+  await run.close(refused);
   await run.fault('served again', () => run.openActors(2));
-}
-
-async function close(run: Run, actor: Actor): Promise<void> {
-  run.forget(actor);
-  await actor.page.close();
 }
 
 /** Kills the SharedWorker, or the worker of a tab. */
