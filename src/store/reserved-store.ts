@@ -1,5 +1,6 @@
 import { STORAGE_FULL } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
+import { ForwardingStore } from './forwarding-store.ts';
 import { deleteReserve, noteReserve, putReserve, reserveRef, reserveRows } from './reserve.ts';
 import type { Reserve, ReserveRow } from './reserve.ts';
 import { logRef } from './schema.ts';
@@ -10,8 +11,6 @@ import type {
   PartitionWriter,
   RowRef,
   RowsOf,
-  SegmentsRead,
-  SegmentsRequest,
   Store,
   Synchronous,
   UpdateOptions,
@@ -42,8 +41,7 @@ type Decide<Rows, W, Result> = (rows: Rows, write: W) => Synchronous<Result>;
  * The reserve is a matter of room alone, and no order depends on it: a broker that does not know
  * that another one has spent the reserve appends until the origin is full again.
  */
-export class ReservedStore implements Store {
-  readonly #store: Store;
+export class ReservedStore extends ForwardingStore {
   readonly #outside: Reserve | undefined;
   /**
    * Whether the reserve was deleted, and not put again since. `undefined` until the first write,
@@ -57,52 +55,28 @@ export class ReservedStore implements Store {
   /** The bytes of segments that were put since the last attempt to put the reserve. */
   #grownBytes = 0;
 
-  constructor(store: Store, outside?: Reserve) {
-    this.#store = store;
+  constructor(inner: Store, outside?: Reserve) {
+    super(inner);
     this.#outside = outside;
   }
 
-  get closed(): AbortSignal {
-    return this.#store.closed;
-  }
-
-  get setAside(): string | undefined {
-    return this.#store.setAside;
-  }
-
-  close(reason?: TablogError): void {
-    this.#store.close(reason);
-  }
-
-  read<const Refs extends readonly RowRef<unknown>[]>(refs: Refs): Promise<RowsOf<Refs>> {
-    return this.#store.read(refs);
-  }
-
-  readAll<T>(store: string): Promise<T[]> {
-    return this.#store.readAll(store);
-  }
-
-  readSegments(requests: readonly SegmentsRequest[]): Promise<SegmentsRead[]> {
-    return this.#store.readSegments(requests);
-  }
-
-  update<const Refs extends readonly RowRef<unknown>[], Result>(
+  override update<const Refs extends readonly RowRef<unknown>[], Result>(
     refs: Refs,
     decide: Decide<RowsOf<Refs>, Writer, Result>,
     options?: UpdateOptions,
   ): Promise<Result> {
     return this.#write(refs, decide, options, (all, decideAll) =>
-      this.#store.update(all, decideAll, options),
+      this.inner.update(all, decideAll, options),
     );
   }
 
-  updatePartitions<const Refs extends readonly RowRef<unknown>[], Result>(
+  override updatePartitions<const Refs extends readonly RowRef<unknown>[], Result>(
     refs: Refs,
     decide: Decide<RowsOf<Refs>, PartitionWriter, Result>,
     options?: UpdateOptions,
   ): Promise<Result> {
     return this.#write(refs, decide, options, (all, decideAll) =>
-      this.#store.updatePartitions(all, decideAll, options),
+      this.inner.updatePartitions(all, decideAll, options),
     );
   }
 
@@ -172,7 +146,7 @@ export class ReservedStore implements Store {
     const outside = this.#outside;
     try {
       await outside?.keep(reserveRows());
-      await this.#store.update([logRef, reserveRef], ([log, reserve], write) => {
+      await this.inner.update([logRef, reserveRef], ([log, reserve], write) => {
         if (reserve?.isOutside === (outside !== undefined)) return;
         if (outside === undefined) return putReserve(write, log!);
         deleteReserve(write); // an append may have put it into the store
@@ -212,7 +186,7 @@ export class ReservedStore implements Store {
     this.#hasDeleted = false;
     try {
       await this.#outside?.drop();
-      await this.#store.update([logRef], (_, write) => deleteReserve(write));
+      await this.inner.update([logRef], (_, write) => deleteReserve(write));
     } catch {
       throw full; // the reserve could not help
     }

@@ -1,5 +1,6 @@
 import { toTablogError } from '../../base/error.ts';
 import type { TablogError } from '../../base/error.ts';
+import { ForwardingStore } from '../../store/forwarding-store.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type {
   PartitionWriter,
@@ -28,25 +29,16 @@ type Stores = readonly { readonly store: string }[];
  * A store that counts its transactions, and records those that fail or take long. The promise of
  * the store itself is returned: observing a transaction delays nothing.
  */
-export class ObservedStore implements Store {
-  readonly #store: Store;
+export class ObservedStore extends ForwardingStore {
   readonly #clock: Clock;
   readonly #diagnostics: Diagnostics;
   #transactions = 0;
   #inFlight = 0;
 
-  constructor(store: Store, clock: Clock, diagnostics: Diagnostics) {
-    this.#store = store;
+  constructor(inner: Store, clock: Clock, diagnostics: Diagnostics) {
+    super(inner);
     this.#clock = clock;
     this.#diagnostics = diagnostics;
-  }
-
-  get closed(): AbortSignal {
-    return this.#store.closed;
-  }
-
-  get setAside(): string | undefined {
-    return this.#store.setAside;
   }
 
   /** The transactions that have not ended, and all so far. */
@@ -54,36 +46,32 @@ export class ObservedStore implements Store {
     return { transactionsInFlight: this.#inFlight, transactions: this.#transactions };
   }
 
-  close(reason?: TablogError): void {
-    this.#store.close(reason);
+  override read<const Refs extends readonly RowRef<unknown>[]>(refs: Refs): Promise<RowsOf<Refs>> {
+    return this.#observe('read', refs, super.read(refs));
   }
 
-  read<const Refs extends readonly RowRef<unknown>[]>(refs: Refs): Promise<RowsOf<Refs>> {
-    return this.#observe('read', refs, this.#store.read(refs));
+  override readAll<T>(store: string): Promise<T[]> {
+    return this.#observe('read', [{ store }], super.readAll<T>(store));
   }
 
-  readAll<T>(store: string): Promise<T[]> {
-    return this.#observe('read', [{ store }], this.#store.readAll<T>(store));
+  override readSegments(requests: readonly SegmentsRequest[]): Promise<SegmentsRead[]> {
+    return this.#observe('read', requests, super.readSegments(requests));
   }
 
-  readSegments(requests: readonly SegmentsRequest[]): Promise<SegmentsRead[]> {
-    return this.#observe('read', requests, this.#store.readSegments(requests));
-  }
-
-  update<const Refs extends readonly RowRef<unknown>[], Result>(
+  override update<const Refs extends readonly RowRef<unknown>[], Result>(
     refs: Refs,
     decide: (rows: RowsOf<Refs>, write: Writer) => Synchronous<Result>,
     options?: UpdateOptions,
   ): Promise<Result> {
-    return this.#observe('write', refs, this.#store.update(refs, decide, options));
+    return this.#observe('write', refs, super.update(refs, decide, options));
   }
 
-  updatePartitions<const Refs extends readonly RowRef<unknown>[], Result>(
+  override updatePartitions<const Refs extends readonly RowRef<unknown>[], Result>(
     refs: Refs,
     decide: (rows: RowsOf<Refs>, write: PartitionWriter) => Synchronous<Result>,
     options?: UpdateOptions,
   ): Promise<Result> {
-    return this.#observe('write', refs, this.#store.updatePartitions(refs, decide, options));
+    return this.#observe('write', refs, super.updatePartitions(refs, decide, options));
   }
 
   #observe<T>(mode: Mode, refs: Stores, transaction: Promise<T>): Promise<T> {
