@@ -244,32 +244,35 @@ async function sendOne(
 /** Copies for as long as it may, as a member of the group; what stops the member is told. */
 async function copy(): Promise<void> {
   while (at.copying) {
-    const producer = api.mustGetLog().producer({ deliveryTimeoutMs: DELIVERY_MS });
-    const member = api
-      .mustGetLog()
-      .consumer({ topics: [orders], group: 'copiers', from: 'earliest' });
-    consumer = member;
     try {
-      for await (const { messages } of member.batches({ max: 50 })) {
-        await watched(
-          'transaction',
-          producer.transaction((tx) => {
-            for (const { value, partition } of messages) tx.send(copies, { value, partition });
-            tx.commitOffsets(member);
-          }),
-          DELIVERY_PATIENCE_MS,
-        );
-        for (const { partition, offset } of messages.slice(-1)) {
-          tell({ kind: 'copied', partition, next: offset + 1 });
-        }
-        if (!at.copying) break;
-      }
+      await copyAsMember();
     } catch (error) {
+      // A log that is gone makes no members, and rejects what closes them.
       tell({ kind: 'copierFailed', code: codeOf(error) });
     }
+    await pause(50);
+  }
+}
+
+async function copyAsMember(): Promise<void> {
+  const producer = api.mustGetLog().producer({ deliveryTimeoutMs: DELIVERY_MS });
+  const member = api.mustGetLog().consumer({ topics: [orders], group: 'copiers', from: 'earliest' });
+  consumer = member;
+  try {
+    for await (const { messages } of member.batches({ max: 50 })) {
+      const transaction = producer.transaction((tx) => {
+        for (const { value, partition } of messages) tx.send(copies, { value, partition });
+        tx.commitOffsets(member);
+      });
+      await watched('transaction', transaction, DELIVERY_PATIENCE_MS);
+      for (const { partition, offset } of messages.slice(-1)) {
+        tell({ kind: 'copied', partition, next: offset + 1 });
+      }
+      if (!at.copying) break;
+    }
+  } finally {
     await watched('consumer.close', member.close()).catch(() => {});
     await watched('producer.close', producer.close(), DELIVERY_PATIENCE_MS).catch(() => {});
-    await pause(50);
   }
 }
 
