@@ -256,7 +256,9 @@ async function copy(): Promise<void> {
 
 async function copyAsMember(): Promise<void> {
   const producer = api.mustGetLog().producer({ deliveryTimeoutMs: DELIVERY_MS });
-  const member = api.mustGetLog().consumer({ topics: [orders], group: 'copiers', from: 'earliest' });
+  const member = api
+    .mustGetLog()
+    .consumer({ topics: [orders], group: 'copiers', from: 'earliest' });
   consumer = member;
   try {
     for await (const { messages } of member.batches({ max: 50 })) {
