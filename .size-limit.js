@@ -27,7 +27,7 @@ export default [
     ],
     gzip: true,
     // The aim is 15 kB. Some 4 kB of what is over it are texts of errors, and what makes them helpful.
-    limit: '31.4 kB',
+    limit: '32 kB',
     modifyEsbuildConfig,
   },
   {
@@ -36,7 +36,7 @@ export default [
     import: '{ openLog, topic, string }',
     ignore: ['*/compression/gzip.js', '*/compression/codecs.js', '*/worker-fault.js'],
     gzip: true,
-    limit: '55.1 kB',
+    limit: '55.9 kB',
     modifyEsbuildConfig,
   },
   {

@@ -24,6 +24,11 @@ export type ErrorCode =
    */
   | 'CONFLICT'
   /**
+   * The record or the transaction was not sent within `deliveryTimeoutMs`, because it waited for
+   * others of its producer, or for its topic. Nothing was stored; send it again.
+   */
+  | 'DELIVERY_TIMED_OUT'
+  /**
    * Another member has the partition, or another producer has the transactional id. Drop the
    * messages in hand: the other member gets them.
    */

@@ -30,6 +30,13 @@ export const CONFLICT: ErrorRule = {
   next: 'Read what was stored meanwhile, then decide anew and send with the new expectedOffset.',
 };
 
+export const DELIVERY_TIMED_OUT: ErrorRule = {
+  code: 'DELIVERY_TIMED_OUT',
+  outcome: 'refused',
+  retriable: true,
+  next: 'Nothing was stored: send it again, or raise deliveryTimeoutMs of the producer.',
+};
+
 export const FENCED: ErrorRule = {
   code: 'FENCED',
   outcome: 'fenced',
@@ -105,13 +112,6 @@ export const INVALID_REQUEST: ErrorRule = {
   outcome: 'refused',
   retriable: false,
   next: 'Call it with less at once; where it asks for little, reload the page.',
-};
-
-export const INVALID_TXN_STATE: ErrorRule = {
-  code: 'INVALID_TXN_STATE',
-  outcome: 'refused',
-  retriable: false,
-  next: 'Call it before the function of transaction() returns.',
 };
 
 export const LISTING_UNAVAILABLE: ErrorRule = {
@@ -267,27 +267,6 @@ export const TOPIC_IN_MEMORY: ErrorRule = {
   outcome: 'refused',
   retriable: false,
   next: "Nothing was stored: send to it outside of transactions, or make a topic with storage 'disk'.",
-};
-
-export const TRANSACTION_ABORTED: ErrorRule = {
-  code: 'TRANSACTION_ABORTED',
-  outcome: 'refused',
-  retriable: false,
-  next: 'Nothing was stored: call transaction() again.',
-};
-
-export const TRANSACTION_TIMED_OUT: ErrorRule = {
-  code: 'TRANSACTION_TIMED_OUT',
-  outcome: 'refused',
-  retriable: true,
-  next: 'Nothing was stored: call transaction() after the slow work, or raise transactionTimeoutMs.',
-};
-
-export const TRANSACTION_TOO_LARGE: ErrorRule = {
-  code: 'TRANSACTION_TOO_LARGE',
-  outcome: 'refused',
-  retriable: false,
-  next: 'Send less in one transaction, or raise maxTransactionBytes of the producer.',
 };
 
 export const UNKNOWN_TOPIC: ErrorRule = {

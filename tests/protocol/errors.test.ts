@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import * as rules from '../../src/base/error-rules.ts';
+import * as transactionRules from '../../src/client/transaction/transaction-errors.ts';
 import { TablogError } from '../../src/base/error.ts';
 import { fromErrorData, toErrorData } from '../../src/protocol/error-data.ts';
 import { errorOf } from '../support/broker-fixture.ts';
@@ -16,27 +17,30 @@ async function acrossThreads(error: unknown): Promise<TablogError> {
 }
 
 describe('an error across the thread border', () => {
-  test.each(Object.values(rules))('$code keeps what it says', async (rule) => {
-    const details = { topic: 'orders', offset: 2 ** 53 - 1, last: true, none: null };
-    const cause = new RangeError('the disk says no');
-    const error = new TablogError(rule, 'a test says so', { details, cause });
-    const arrived = await acrossThreads(error);
-    expect(arrived).toBeInstanceOf(TablogError);
-    expect(arrived).toBeInstanceOf(Error);
-    expect(arrived).toMatchObject({
-      ...rule,
-      name: 'TablogError',
-      happened: 'a test says so',
-      message: error.message,
-      details,
-    });
-    expect(arrived.cause).toBeInstanceOf(Error);
-    expect(arrived.cause).toMatchObject({
-      name: 'RangeError',
-      message: 'the disk says no',
-      stack: cause.stack,
-    });
-  });
+  test.each(Object.values({ ...rules, ...transactionRules }))(
+    '$code keeps what it says',
+    async (rule) => {
+      const details = { topic: 'orders', offset: 2 ** 53 - 1, last: true, none: null };
+      const cause = new RangeError('the disk says no');
+      const error = new TablogError(rule, 'a test says so', { details, cause });
+      const arrived = await acrossThreads(error);
+      expect(arrived).toBeInstanceOf(TablogError);
+      expect(arrived).toBeInstanceOf(Error);
+      expect(arrived).toMatchObject({
+        ...rule,
+        name: 'TablogError',
+        happened: 'a test says so',
+        message: error.message,
+        details,
+      });
+      expect(arrived.cause).toBeInstanceOf(Error);
+      expect(arrived.cause).toMatchObject({
+        name: 'RangeError',
+        message: 'the disk says no',
+        stack: cause.stack,
+      });
+    },
+  );
 
   test('of another kind is INTERNAL, with the original as its cause', async () => {
     const arrived = await acrossThreads(new TypeError('x is not a function'));

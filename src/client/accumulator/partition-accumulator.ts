@@ -29,6 +29,16 @@ export type BatchResult =
   | { readonly baseOffset: number; readonly appendTime: number | null }
   | TablogError;
 
+/** The call that sends a record. */
+export interface SendCall {
+  /** Gets the outcome of each record. */
+  readonly sink: Sink;
+  /** Withdraws the record. */
+  readonly signal: AbortSignal | undefined;
+  /** The time of the call, in milliseconds since 1970. */
+  readonly sentAt: number;
+}
+
 /** A batch that takes no more records, with the callers that wait for its outcome. */
 export interface SealedBatch extends Numbered {
   readonly accumulator: PartitionAccumulator;
@@ -46,20 +56,25 @@ export interface SealedBatch extends Numbered {
   readonly order: number;
   /** The number of batches of the partition that were settled when this batch was last sent. */
   settledBefore: number;
+  /** Tells the callers of the outcome. */
   settle(result: BatchResult): void;
 }
 
 /** A batch whose bytes are complete, before it is sealed. */
-export type FinishedBatch = Pick<
+export interface FinishedBatch extends Pick<
   SealedBatch,
   'bytes' | 'recordCount' | 'expectedOffset' | 'signal' | 'settle'
->;
+> {
+  /** The time of the call that sends the batch, in milliseconds since 1970. */
+  readonly sentAt: number;
+}
 
 export interface AccumulatorOptions {
   readonly topic: TopicInfo;
   readonly partition: number;
   readonly batchBytes: number;
-  readonly newDelivery: () => Delivery;
+  /** The delivery of a batch; `sentAt`: the time of the first call that sends a record of it. */
+  readonly newDelivery: (sentAt: number) => Delivery;
   /** Numbers the batches of an idempotent producer. */
   readonly sequence: BatchSequencer | undefined;
   readonly onSealed: (batch: SealedBatch) => void;
@@ -81,6 +96,8 @@ export class PartitionAccumulator {
   #settled = 0;
   /** The signal of the open batch. */
   #signal: AbortSignal | undefined;
+  /** The delivery of the open batch; `undefined`: there is no open batch. */
+  #delivery: Delivery | undefined;
   #sinks: Sink[] = [];
   #indices: number[] = [];
   #timestamps: number[] = [];
@@ -100,11 +117,17 @@ export class PartitionAccumulator {
     return this.#sealed.length > 0;
   }
 
+  /** The time at which the open batch expires; `Infinity`: there is none, or it does not expire. */
+  get expiresAt(): number {
+    return this.#delivery?.expiresAt ?? Infinity;
+  }
+
   /**
    * Adds a record of at most `size` bytes; returns the number of bytes that the record takes. All
    * records of a batch have the same signal, so a signal withdraws whole batches.
    */
-  add(record: RecordParts, size: number, sink: Sink, index: number, signal?: AbortSignal): number {
+  add(record: RecordParts, size: number, index: number, call: SendCall): number {
+    const { signal } = call;
     const writer = this.#writer;
     // For text, `size` is an upper bound. The exact size is counted only where the bound does not
     // fit.
@@ -114,31 +137,26 @@ export class PartitionAccumulator {
     this.#signal = signal;
     const before = this.isOpen ? writer.byteLength : 0;
     writer.append(record);
+    this.#delivery ??= this.#options.newDelivery(call.sentAt);
     const bytesAdded = writer.byteLength - before;
-    this.#sinks.push(sink);
+    this.#sinks.push(call.sink);
     this.#indices.push(index);
     this.#timestamps.push(record.timestamp);
     return bytesAdded;
   }
 
   /** Adds a record that must be stored at `expectedOffset`, in a batch of its own. */
-  addAlone(
-    record: RecordParts,
-    sink: Sink,
-    index: number,
-    expectedOffset: number,
-    signal: AbortSignal | undefined,
-  ): number {
+  addAlone(record: RecordParts, expectedOffset: number, index: number, call: SendCall): number {
     this.seal();
-    const bytesAdded = this.add(record, 0, sink, index, signal);
+    const bytesAdded = this.add(record, 0, index, call);
     this.seal(expectedOffset);
     return bytesAdded;
   }
 
   /** Adds a batch after the records so far; returns its number of bytes. */
-  addRaw(batch: FinishedBatch): number {
+  addRaw({ sentAt, ...batch }: FinishedBatch): number {
     this.seal();
-    this.#seal(batch, true);
+    this.#seal({ ...batch, delivery: this.#options.newDelivery(sentAt) }, true);
     return batch.bytes.length;
   }
 
@@ -148,7 +166,9 @@ export class PartitionAccumulator {
     const { recordCount } = this.#writer;
     const bytes = this.#writer.finish();
     const signal = this.#signal;
+    const delivery = this.#delivery!;
     this.#signal = undefined;
+    this.#delivery = undefined;
     const { partition } = this;
     const topic = this.topic.name;
     const sinks = this.#sinks;
@@ -168,16 +188,18 @@ export class PartitionAccumulator {
     this.#sinks = [];
     this.#indices = [];
     this.#timestamps = [];
-    this.#seal({ bytes, recordCount, expectedOffset, signal, settle }, false);
+    this.#seal({ bytes, recordCount, expectedOffset, signal, delivery, settle }, false);
   }
 
-  #seal(batch: FinishedBatch, isRaw: boolean): void {
+  #seal(
+    batch: Omit<FinishedBatch, 'sentAt'> & Pick<SealedBatch, 'delivery'>,
+    isRaw: boolean,
+  ): void {
     const sealed: SealedBatch = {
       ...batch,
       accumulator: this,
       isRaw,
       byteLength: batch.bytes.length,
-      delivery: this.#options.newDelivery(),
       order: ++this.#lastOrder,
       number: undefined,
       settledBefore: 0,
@@ -190,12 +212,21 @@ export class PartitionAccumulator {
   /** Takes the batches of `signal` that wait to be sent and are certainly not stored. */
   withdraw(signal: AbortSignal): SealedBatch[] {
     if (this.#signal === signal) this.seal();
-    const withdrawn = this.#sealed.filter(
-      (batch) => batch.signal === signal && !batch.delivery.mayBeStored,
-    );
-    for (const batch of withdrawn) this.#sealed.splice(this.#sealed.indexOf(batch), 1);
-    this.inFlight += withdrawn.length; // settle() subtracts each
-    return withdrawn;
+    return this.#takeOut((batch) => batch.signal === signal && !batch.delivery.mayBeStored);
+  }
+
+  /** Takes the batches that wait to be sent, and have waited until `now` or longer. */
+  expire(now: number): SealedBatch[] {
+    if (this.expiresAt <= now) this.seal();
+    return this.#takeOut(({ delivery }) => delivery.expiresAt <= now);
+  }
+
+  /** Takes sealed batches out, the newest first: numbers that were assigned can be used again. */
+  #takeOut(isChosen: (batch: SealedBatch) => boolean): SealedBatch[] {
+    const chosen = this.#sealed.filter(isChosen);
+    for (const batch of chosen) this.#sealed.splice(this.#sealed.indexOf(batch), 1);
+    this.inFlight += chosen.length; // settle() subtracts each
+    return chosen.reverse();
   }
 
   /**
@@ -227,7 +258,7 @@ export class PartitionAccumulator {
     this.#sealed.splice(later === -1 ? this.#sealed.length : later, 0, batch);
   }
 
-  /** Settles a batch that is stored, or is not sent any more. */
+  /** Notes a batch that is stored, or is not sent any more. */
   settle(batch: SealedBatch, result: BatchResult): void {
     this.inFlight--;
     this.#settled++;
@@ -235,7 +266,6 @@ export class PartitionAccumulator {
     // The broker notes the number of a batch in `CONFLICT` as it notes that of a stored batch.
     const hasNumber = 'baseOffset' in result || result.code === 'CONFLICT';
     if (!hasNumber) this.#options.sequence?.drop(batch, !batch.delivery.mayBeStored);
-    batch.settle(result);
   }
 
   /**

@@ -44,7 +44,7 @@ export interface TopicAccumulatorOptions {
   readonly batchBytes: number;
   readonly partitioner: Partitioner | undefined;
   readonly random: () => number;
-  readonly newDelivery: () => Delivery;
+  readonly newDelivery: (sentAt: number) => Delivery;
   /** The id of an idempotent producer; `undefined` for other producers. */
   readonly producerId: number | undefined;
   readonly onSealed: (batch: SealedBatch) => void;

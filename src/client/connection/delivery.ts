@@ -1,6 +1,7 @@
-import { OUTCOME_UNKNOWN } from '../../base/error-rules.ts';
+import { DELIVERY_TIMED_OUT, OUTCOME_UNKNOWN } from '../../base/error-rules.ts';
 import type { ErrorCode } from '../../base/error-rule.ts';
 import { TablogError, isAway, isLogDeleted, isUnknown } from '../../base/error.ts';
+import { withDeadline } from '../../platform/clock.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { backOffMs } from '../../platform/retry.ts';
 
@@ -15,28 +16,58 @@ import { backOffMs } from '../../platform/retry.ts';
  */
 export const CERTAIN: ReadonlySet<ErrorCode> = new Set(['CONFLICT', 'FENCED', 'UNKNOWN_TOPIC']);
 
+export interface DeliveryOptions {
+  /** The time of the call that sends, by the clock. Default: now. */
+  readonly since?: number;
+  /** The errors after which no attempt has stored anything; see `CERTAIN`. */
+  readonly certain?: ReadonlySet<ErrorCode>;
+}
+
 /**
- * The attempts to deliver one batch or one transaction, from the first attempt until the outcome is
- * known. The request carries producer sequences, so the broker stores the request once, however
- * often it is sent.
+ * The attempts to deliver one batch or one transaction, from the call until the outcome is known.
+ * The request carries producer sequences, so the broker stores the request once, however often it
+ * is sent.
  */
 export class Delivery {
   readonly #clock: Clock;
+  readonly #timeoutMs: number;
   readonly #until: number;
   readonly #certain: ReadonlySet<ErrorCode> | undefined;
   #attempts = 0;
+  #isInFlight = false;
+  /** The error that the caller was told as `deliveryTimeoutMs` was over. */
+  #expiry: TablogError | undefined;
   #mayBeStored = false;
   #failure: TablogError | undefined;
 
   /**
-   * `deliveryTimeoutMs`: how long from now the request is retried, in milliseconds; 0: never
-   * (Kafka's `delivery.timeout.ms`). `certain`: the errors after which no attempt has stored
-   * anything; see `CERTAIN`.
+   * `deliveryTimeoutMs`: how long the request is retried and its caller waits, in milliseconds
+   * (Kafka's `delivery.timeout.ms`); 0: the request is sent once, and its caller waits for that.
    */
-  constructor(clock: Clock, deliveryTimeoutMs: number, certain?: ReadonlySet<ErrorCode>) {
+  constructor(
+    clock: Clock,
+    deliveryTimeoutMs: number,
+    { since = clock.now(), certain }: DeliveryOptions = {},
+  ) {
     this.#clock = clock;
-    this.#until = clock.now() + deliveryTimeoutMs;
+    this.#timeoutMs = deliveryTimeoutMs;
+    this.#until = since + deliveryTimeoutMs;
     this.#certain = certain;
+  }
+
+  /** The time at which the caller is told, whatever the outcome; `Infinity`: none. */
+  get expiresAt(): number {
+    return this.#timeoutMs === 0 ? Infinity : this.#until;
+  }
+
+  /** Whether the caller was told because `deliveryTimeoutMs` was over. */
+  get isExpired(): boolean {
+    return this.#expiry !== undefined;
+  }
+
+  /** Whether an attempt is under way. */
+  get isInFlight(): boolean {
+    return this.#isInFlight;
   }
 
   /** Whether the request was sent more than once. */
@@ -67,9 +98,9 @@ export class Delivery {
     return this.#mayBeStored && this.isLate;
   }
 
-  /** The error for the application where the request is not sent again. */
+  /** The error for the application where the request is not sent, or not sent again. */
   get error(): TablogError {
-    const error = this.#failure!;
+    const error = this.#failure ?? this.#expiry!;
     if (!this.#mayBeStored || error.code === 'OUTCOME_UNKNOWN') return error;
     if (isLogDeleted(error)) return error; // the records are gone with the log, stored or not
     const happened = `it was sent ${this.#attempts} times, and an answer was lost`;
@@ -83,6 +114,21 @@ export class Delivery {
   /** Counts an attempt. */
   sent(): void {
     this.#attempts++;
+    this.#isInFlight = true;
+  }
+
+  /**
+   * Notes that the caller is told, because `deliveryTimeoutMs` is over; returns the error for the
+   * caller. An attempt that is under way may still store the request.
+   */
+  expire(): TablogError {
+    if (!this.#isInFlight && this.#failure !== undefined) return (this.#expiry = this.error);
+    const rule = this.#isInFlight ? OUTCOME_UNKNOWN : DELIVERY_TIMED_OUT;
+    const happened = this.#isInFlight ? 'it was sent and had no answer' : 'it was not sent';
+    return (this.#expiry = new TablogError(rule, `${happened} within ${this.#timeoutMs} ms`, {
+      details: { deliveryTimeoutMs: this.#timeoutMs },
+      cause: this.#failure,
+    }));
   }
 
   /** Notes that the request gets new sequences: no partition has stored the earlier ones. */
@@ -92,6 +138,7 @@ export class Delivery {
 
   /** Notes the error of an attempt. Returns whether to send the request again. */
   failed(error: TablogError): boolean {
+    this.#isInFlight = false;
     this.#failure = error;
     if (isUnknown(error)) this.#mayBeStored = true;
     if (this.#certain?.has(error.code)) this.#mayBeStored = false;
@@ -105,4 +152,12 @@ export class Delivery {
   backOffMs(random: () => number): number {
     return backOffMs(this.#attempts - 1, this.#leftMs, random);
   }
+}
+
+/** Settles as `outcome` does; rejects as the delivery expires where that is first. */
+export function inTime<T>(clock: Clock, delivery: Delivery, outcome: Promise<T>): Promise<T> {
+  const { expiresAt } = delivery;
+  if (expiresAt === Infinity) return outcome;
+  const leftMs = Math.max(expiresAt - clock.now(), 0);
+  return withDeadline(clock, leftMs, outcome, () => delivery.expire());
 }

@@ -6,6 +6,7 @@ import { retry } from '../../platform/retry.ts';
 import { Queue } from '../../base/queue.ts';
 import type { TopicInfo } from '../../protocol/topic.ts';
 import type { Connection } from '../connection/connection.ts';
+import { Delivery, inTime } from '../connection/delivery.ts';
 import type { TopicMetadata } from '../topics/topic-metadata.ts';
 
 /** The records or batches that one call sends. */
@@ -14,6 +15,8 @@ export interface Submission {
   readonly topic: string;
   /** Withdraws the submission. */
   readonly signal: AbortSignal | undefined;
+  /** The time of the call, in milliseconds since 1970. */
+  readonly sentAt: number;
   /** Whether the whole submission keeps the rules of the topic. */
   accepts(topic: TopicInfo): boolean;
   /**
@@ -51,8 +54,8 @@ export interface AdmissionOptions {
   readonly topicMetadata: TopicMetadata;
   readonly buffer: Buffer;
   /**
-   * How long the look-up of a topic is retried while the worker or the storage is away, in
-   * milliseconds.
+   * How long a submission waits for its topic and for room, in milliseconds; 0: for one look-up of
+   * the topic, and as long as there is no room.
    */
   readonly deliveryTimeoutMs: number;
 }
@@ -122,9 +125,9 @@ export class Admission {
       let topic: TopicInfo | undefined;
       let failure: unknown;
       try {
-        while (!buffer.hasRoom) await buffer.roomMade();
-        topic = topicMetadata.get(name) ?? (await this.#load(name));
-        if (this.#isStaleRefusal(topic, submission)) topic = await this.#load(name);
+        while (!buffer.hasRoom) await this.#inTime(submission, () => buffer.roomMade());
+        topic = topicMetadata.get(name) ?? (await this.#load(submission));
+        if (this.#isStaleRefusal(topic, submission)) topic = await this.#load(submission);
       } catch (error) {
         topic = undefined;
         failure = error;
@@ -184,9 +187,20 @@ export class Admission {
     return !this.#options.topicMetadata.isCurrent && !submission.accepts(topic);
   }
 
-  #load(name: string): Promise<TopicInfo> {
-    const { connection, deliveryTimeoutMs, topicMetadata } = this.#options;
-    return retry(connection, { deliveryTimeoutMs }, () => topicMetadata.load(name));
+  #load(submission: Submission): Promise<TopicInfo> {
+    const { connection, topicMetadata } = this.#options;
+    return this.#inTime(submission, (deliveryTimeoutMs) =>
+      retry(connection, { deliveryTimeoutMs }, () => topicMetadata.load(submission.topic)),
+    );
+  }
+
+  /** Settles as `work` does; rejects where `deliveryTimeoutMs` of the submission is over first. */
+  #inTime<T>({ sentAt }: Submission, work: (leftMs: number) => Promise<T>): Promise<T> {
+    const { deliveryTimeoutMs, connection } = this.#options;
+    const { clock } = connection;
+    if (deliveryTimeoutMs === 0) return work(0);
+    const delivery = new Delivery(clock, deliveryTimeoutMs, { since: sentAt });
+    return inTime(clock, delivery, work(Math.max(delivery.expiresAt - clock.now(), 0)));
   }
 }
 

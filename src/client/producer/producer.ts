@@ -18,6 +18,7 @@ import { lazyRawBatches } from './lazy-raw-batches.ts';
 import type { RawMetadata } from './raw-batches.ts';
 import { RecordBuffer } from './record-buffer.ts';
 import { RecordSubmission } from './record-submission.ts';
+import type { RecordCall } from './record-submission.ts';
 import type {
   FlushOptions,
   SendOptions,
@@ -102,8 +103,9 @@ export class Producer extends Closable {
    * Rejects with a `TypeError` or `RangeError` for a record that breaks a rule, with the reason of
    * a signal that has withdrawn the record, and with a `TablogError`: `UNKNOWN_TOPIC`,
    * `RECORD_TOO_LARGE`, `STORAGE_FULL`, `CONFLICT`, `CLOSED`, `WORKER_FAILED` where no worker could
-   * be started, or `OUTCOME_UNKNOWN` when the worker died before its answer came. The last two come
-   * after `deliveryTimeoutMs`, or at once if the producer is not idempotent. A record that fails
+   * be started, `OUTCOME_UNKNOWN` when the worker died before its answer came, or
+   * `DELIVERY_TIMED_OUT`. The last three come after `deliveryTimeoutMs`; if the producer is not
+   * idempotent, the first two come at once. A record that fails
    * leaves other records alone. Where a serde waits for a look-up (`context.waitFor`), the record
    * and those of its topic behind it wait as well; where the look-up fails, the promise rejects
    * with `SERDE`.
@@ -169,7 +171,8 @@ export class Producer extends Closable {
     const { signal, expectedOffset } = raw.checkRawOptions(options);
     return this.#withdrawable('sendRaw()', { signal }, (_, resolve, reject) => {
       const { name } = this.#open(topic);
-      const request = { topic: name, partition, batches, expectedOffset, signal };
+      const sentAt = this.#connection.clock.now();
+      const request = { topic: name, partition, batches, expectedOffset, signal, sentAt };
       const submission = raw.rawSubmission(this.#buffer, request, resolve, reject);
       if (submission === undefined) resolve([]);
       else this.#accept(submission);
@@ -255,35 +258,30 @@ export class Producer extends Closable {
   ): void {
     const topic = this.#open(topicLike);
     if (records.length === 0) return;
-    const now = this.#connection.clock.now();
+    const sentAt = this.#connection.clock.now();
+    const call = { topic: topic.name, sentAt, signal, sink, refuse };
     let encoded: OutgoingRecord[];
     try {
-      encoded = encodeAll(topic, records, now);
+      encoded = encodeAll(topic, records, sentAt);
     } catch (wait) {
       if (!(wait instanceof SerdeWait)) throw wait;
-      this.#postpone(wait, topic, [...records], now, signal, sink, refuse); // the caller may change the array
+      this.#postpone(wait, call, topic, [...records]); // the caller may change the array
       return;
     }
-    this.#accept(new RecordSubmission(this.#buffer, topic.name, encoded, signal, sink, refuse));
+    this.#accept(new RecordSubmission(this.#buffer, call, encoded));
   }
 
   /** Holds records whose serde waits, until they can be encoded. */
   #postpone(
     wait: SerdeWait,
+    call: RecordCall,
     topic: Topic,
     records: readonly ProducerRecord<unknown, unknown>[],
-    now: number,
-    signal: AbortSignal | undefined,
-    sink: Sink,
-    refuse: (reason: unknown) => void,
   ): void {
-    signal?.throwIfAborted();
-    const { name } = topic;
-    const encode = (): Submission => {
-      const encoded = encodeAll(topic, records, now);
-      return new RecordSubmission(this.#buffer, name, encoded, signal, sink, refuse);
-    };
-    this.#hold().addUnencoded({ topic: name, signal, refuse, wait, encode });
+    call.signal?.throwIfAborted();
+    const encode = (): Submission =>
+      new RecordSubmission(this.#buffer, call, encodeAll(topic, records, call.sentAt));
+    this.#hold().addUnencoded({ ...call, wait, encode });
   }
 
   #accept(submission: Submission): void {

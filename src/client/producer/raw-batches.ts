@@ -32,6 +32,8 @@ export interface RawRequest {
   readonly batches: ArrayBuffer | Uint8Array;
   readonly expectedOffset: number | undefined;
   readonly signal: AbortSignal | undefined;
+  /** The time of the call, in milliseconds since 1970. */
+  readonly sentAt: number;
 }
 
 export type CheckedRawOptions = Pick<RawRequest, 'expectedOffset' | 'signal'>;
@@ -52,7 +54,7 @@ export function checkRawOptions(options: SendRawOptions = {}): CheckedRawOptions
  */
 export function rawSubmission(
   buffer: RecordBuffer,
-  { topic, partition, batches, expectedOffset, signal }: RawRequest,
+  { topic, partition, batches, expectedOffset, signal, sentAt }: RawRequest,
   resolve: (results: RawMetadata[]) => void,
   refuse: (reason: unknown) => void,
 ): Submission | undefined {
@@ -62,16 +64,20 @@ export function rawSubmission(
   return {
     topic,
     signal,
+    sentAt,
     refuse,
     own() {}, // the bytes are copies
     accepts: ({ partitions }) => partition < partitions,
     add(info) {
-      addAll(parsed, buffer, info, { partition, expectedOffset, signal, sink });
+      addAll(parsed, buffer, info, { partition, expectedOffset, signal, sentAt, sink });
     },
   };
 }
 
-interface Destination extends Pick<RawRequest, 'partition' | 'expectedOffset' | 'signal'> {
+interface Destination extends Pick<
+  RawRequest,
+  'partition' | 'expectedOffset' | 'signal' | 'sentAt'
+> {
   readonly sink: Sink<RawMetadata>;
 }
 
@@ -79,7 +85,7 @@ function addAll(
   batches: readonly RecordBatch[],
   buffer: RecordBuffer,
   topic: TopicInfo,
-  { partition, expectedOffset, signal, sink }: Destination,
+  { partition, expectedOffset, signal, sentAt, sink }: Destination,
 ): void {
   const accumulator = buffer.topic(topic).of(partition);
   let next = expectedOffset ?? null;
@@ -94,7 +100,8 @@ function addAll(
       sink(index, { ...metadata, nextOffset: offset + offsets, recordCount });
     };
     const bytes = batch.bytes as Uint8Array<ArrayBuffer>;
-    const added = accumulator.addRaw({ bytes, recordCount, expectedOffset: next, signal, settle });
+    const placed = { expectedOffset: next, signal, sentAt };
+    const added = accumulator.addRaw({ bytes, recordCount, ...placed, settle });
     buffer.added(accumulator, added);
     if (next !== null) next += offsets;
   });

@@ -42,8 +42,8 @@ export class RecordBuffer implements Buffer {
   }
 
   /**
-   * How long a batch is retried, in milliseconds: 0 for a producer that is not idempotent, because
-   * without sequence numbers a retry could be stored twice.
+   * `deliveryTimeoutMs` of the batches: 0 for a producer that is not idempotent, because without
+   * sequence numbers a retry could be stored twice.
    */
   get deliveryTimeoutMs(): number {
     const { idempotent, deliveryTimeoutMs } = this.#options.options;
@@ -66,7 +66,8 @@ export class RecordBuffer implements Buffer {
         batchBytes: options.batchBytes,
         partitioner: options.partitioner,
         random,
-        newDelivery: () => new Delivery(connection.clock, this.deliveryTimeoutMs, CERTAIN),
+        newDelivery: (since) =>
+          new Delivery(connection.clock, this.deliveryTimeoutMs, { since, certain: CERTAIN }),
         producerId: this.#producerId,
         onSealed: (batch) => this.sender.sealed(batch),
       });

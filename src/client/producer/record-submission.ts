@@ -1,38 +1,37 @@
 import type { TopicInfo } from '../../protocol/topic.ts';
-import type { Sink } from '../accumulator/partition-accumulator.ts';
+import type { SendCall, Sink } from '../accumulator/partition-accumulator.ts';
 import { withOwnBytes } from '../accumulator/topic-accumulator.ts';
 import type { OutgoingRecord } from '../accumulator/topic-accumulator.ts';
 import { asError } from './admission.ts';
 import type { Submission } from './admission.ts';
 import type { RecordBuffer } from './record-buffer.ts';
 
+/** A `send` or a `sendBatch`. */
+export interface RecordCall extends SendCall {
+  /** The topic's name. */
+  readonly topic: string;
+  /** Called instead of `sink` where no record is added to the buffer. */
+  readonly refuse: (reason: unknown) => void;
+}
+
 /** The records of a `send` or a `sendBatch`. A class, because each `send` allocates one. */
-export class RecordSubmission implements Submission {
+export class RecordSubmission implements Submission, RecordCall {
   readonly topic: string;
   readonly signal: AbortSignal | undefined;
+  readonly sentAt: number;
+  readonly sink: Sink;
   readonly refuse: (reason: unknown) => void;
   readonly #buffer: RecordBuffer;
-  readonly #sink: Sink;
   #records: readonly OutgoingRecord[];
 
-  /**
-   * `sink` gets the outcome of each record once the records are added; `refuse` is called instead
-   * where none is added.
-   */
-  constructor(
-    buffer: RecordBuffer,
-    topic: string,
-    records: readonly OutgoingRecord[],
-    signal: AbortSignal | undefined,
-    sink: Sink,
-    refuse: (reason: unknown) => void,
-  ) {
-    this.topic = topic;
-    this.signal = signal;
-    this.refuse = refuse;
+  constructor(buffer: RecordBuffer, call: RecordCall, records: readonly OutgoingRecord[]) {
+    this.topic = call.topic;
+    this.signal = call.signal;
+    this.sentAt = call.sentAt;
+    this.sink = call.sink;
+    this.refuse = call.refuse;
     this.#buffer = buffer;
     this.#records = records;
-    this.#sink = sink;
   }
 
   accepts(topic: TopicInfo): boolean {
@@ -42,7 +41,6 @@ export class RecordSubmission implements Submission {
 
   add(topic: TopicInfo): void {
     const buffer = this.#buffer;
-    const sink = this.#sink;
     const accumulators = buffer.topic(topic);
     const records = accumulators.prepare(this.#records);
     let isFull = false;
@@ -53,12 +51,12 @@ export class RecordSubmission implements Submission {
         const accumulator = accumulators.choose(record);
         const bytes =
           expectedOffset === null
-            ? accumulator.add(parts, size, sink, i, this.signal)
-            : accumulator.addAlone(parts, sink, i, expectedOffset, this.signal);
+            ? accumulator.add(parts, size, i, this)
+            : accumulator.addAlone(parts, expectedOffset, i, this);
         buffer.added(accumulator, bytes);
         isFull ||= accumulator.hasSealed;
       } catch (error) {
-        sink(i, asError(error)); // as when memory for the batch runs out
+        this.sink(i, asError(error)); // as when memory for the batch runs out
       }
     }
     if (isFull) buffer.sender.drain('full');

@@ -11,6 +11,7 @@ import type {
   SealedBatch,
 } from '../accumulator/partition-accumulator.ts';
 import type { Connection } from '../connection/connection.ts';
+import { deadline } from '../../platform/clock.ts';
 import { isHidden } from '../../platform/page-lifecycle.ts';
 import type { CheckedProducerOptions } from '../accumulator/producer-options.ts';
 
@@ -33,6 +34,9 @@ export class Sender {
    * more than once.
    */
   #cancelBackOff: (() => void) | undefined;
+  #cancelExpiry: (() => void) | undefined;
+  /** The time for which the expiry of batches is set. */
+  #expiresAt = Infinity;
 
   constructor(
     connection: Connection,
@@ -49,11 +53,13 @@ export class Sender {
   /** Notes that the accumulator has records to send. */
   add(accumulator: PartitionAccumulator): void {
     this.#dirty.add(accumulator);
+    this.#expireAt(accumulator.expiresAt);
   }
 
   /** Notes a batch that is sealed, and so is to be sent. */
   sealed(batch: SealedBatch): void {
     this.#unsettled.set(batch, deferred());
+    this.#expireAt(batch.delivery.expiresAt);
   }
 
   /** Sends all batches; resolves when all of them are settled. */
@@ -72,17 +78,15 @@ export class Sender {
   /** Settles, as `ABORTED`, the signal's batches that are neither in flight nor possibly stored. */
   withdraw(signal: AbortSignal): void {
     for (const accumulator of this.#dirty) {
-      // The newest batch is settled first, so that sequence numbers that were assigned can be used
-      // again.
-      const batches = accumulator.withdraw(signal).reverse();
-      for (const batch of batches) this.#settle(batch, withdrawn(signal));
+      for (const batch of accumulator.withdraw(signal)) this.#settle(batch, withdrawn(signal));
     }
     this.drain('due');
   }
 
-  /** Cancels the linger timer. To be called when no batch is left to be sent. */
+  /** Cancels the timers. To be called when no batch is left to be sent. */
   close(): void {
     this.#cancelLinger?.();
+    this.#cancelExpiries();
   }
 
   /**
@@ -192,10 +196,55 @@ export class Sender {
   }
 
   #settle(batch: SealedBatch, result: BatchResult): void {
-    this.#onSettled(batch, result);
     batch.accumulator.settle(batch, result);
+    if (!batch.delivery.isExpired) this.#tell(batch, result);
+  }
+
+  /** Tells the callers of the outcome. */
+  #tell(batch: SealedBatch, result: BatchResult): void {
+    this.#onSettled(batch, result);
+    batch.settle(result);
     this.#unsettled.get(batch)?.resolve();
     this.#unsettled.delete(batch);
+    if (this.#unsettled.size === 0 && this.#dirty.size === 0) this.#cancelExpiries();
+  }
+
+  /** Has the batches that expire at that time settled then. */
+  #expireAt(time: number): void {
+    if (time >= this.#expiresAt) return;
+    this.#cancelExpiries();
+    this.#expiresAt = time;
+    const { clock } = this.#connection;
+    this.#cancelExpiry = deadline(clock, Math.max(time - clock.now(), 0), () => this.#expire());
+  }
+
+  #cancelExpiries(): void {
+    this.#expiresAt = Infinity;
+    this.#cancelExpiry?.();
+  }
+
+  /**
+   * Settles the batches whose `deliveryTimeoutMs` is over. The callers of a batch in flight are
+   * told; the batch itself ends with its attempt, because later batches of the partition have to
+   * know whether it is stored.
+   */
+  #expire(): void {
+    this.#expiresAt = Infinity;
+    const now = this.#connection.clock.now();
+    for (const accumulator of this.#dirty) {
+      for (const batch of accumulator.expire(now)) {
+        const error = batch.delivery.expire();
+        batch.accumulator.settle(batch, error);
+        this.#tell(batch, error);
+      }
+      this.#expireAt(accumulator.expiresAt);
+    }
+    for (const batch of this.#unsettled.keys()) {
+      const { delivery } = batch;
+      if (delivery.isInFlight && delivery.expiresAt <= now) this.#tell(batch, delivery.expire());
+      else this.#expireAt(delivery.expiresAt);
+    }
+    this.drain('due');
   }
 }
 

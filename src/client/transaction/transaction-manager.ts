@@ -1,5 +1,4 @@
 import { abortable } from '../../base/abortable.ts';
-import { TRANSACTION_TIMED_OUT } from '../../base/error-rules.ts';
 import { TablogError, closed, toTablogError } from '../../base/error.ts';
 import { randomId, randomProducerId } from '../../platform/random-id.ts';
 import { retry } from '../../platform/retry.ts';
@@ -8,13 +7,14 @@ import type { ProducerIdentity, TransactionalHolder } from '../../protocol/produ
 import type { TopicInfo } from '../../protocol/topic.ts';
 import type { RecordMetadata, SealedBatch } from '../accumulator/partition-accumulator.ts';
 import type { Connection } from '../connection/connection.ts';
-import { Delivery } from '../connection/delivery.ts';
+import { Delivery, inTime } from '../connection/delivery.ts';
 import { transactionOffsets } from './transaction-offsets.ts';
 import type { TransactionOffset, TransactionOffsets } from './transaction-offsets.ts';
 import type { CheckedProducerOptions } from '../accumulator/producer-options.ts';
 import { BatchSequencer } from '../accumulator/batch-sequencer.ts';
 import type { TopicMetadata } from '../topics/topic-metadata.ts';
 import { TopicAccumulator } from '../accumulator/topic-accumulator.ts';
+import { TRANSACTION_TIMED_OUT } from './transaction-errors.ts';
 import { Transaction } from './transaction.ts';
 import type { SentRecord, TransactionResult } from './transaction.ts';
 
@@ -41,6 +41,8 @@ export class TransactionManager {
   readonly #options: TransactionManagerOptions;
   #producer: Promise<SequencedProducer> | undefined;
   #lastStored: Promise<unknown> = Promise.resolve();
+  /** Settles when the caller of the last transaction was told its outcome. */
+  #lastTold: Promise<unknown> = Promise.resolve();
   /**
    * The id by which the broker recognizes this manager as the holder of the transactional id. Only
    * the current holder may get a new epoch:
@@ -95,11 +97,14 @@ export class TransactionManager {
       signal.throwIfAborted();
       Transaction.end(transaction);
       const { sent, offsets } = Transaction.contentOf(transaction);
-      const placements = await this.#inTurn(() => {
+      const delivery = new Delivery(clock, options.deliveryTimeoutMs);
+      const stored = this.#inTurn(() => {
         callerSignal?.throwIfAborted(); // earlier transactions take time
-        return this.#store(sent, offsets);
+        return this.#store(sent, offsets, delivery);
       });
-      return { result, placements };
+      const told = inTime(clock, delivery, stored);
+      this.#lastTold = told.catch(() => {});
+      return { result, placements: await told };
     } catch (error) {
       Transaction.end(transaction, error);
       throw error;
@@ -110,9 +115,9 @@ export class TransactionManager {
     }
   }
 
-  /** Resolves when every transaction that waits for the store, or is being stored, has settled. */
+  /** Resolves when the callers of all transactions that are to be stored were told the outcome. */
   async idle(): Promise<void> {
-    await this.#lastStored;
+    await this.#lastTold;
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -150,6 +155,7 @@ export class TransactionManager {
   async #store(
     sent: readonly SentRecord[],
     delivered: readonly (readonly TransactionOffset[])[],
+    delivery: Delivery,
   ): Promise<RecordMetadata[]> {
     const placements: RecordMetadata[] = [];
     const batches = await this.#pack(sent, placements);
@@ -157,7 +163,7 @@ export class TransactionManager {
       const offsets = delivered.flatMap((each) => transactionOffsets(each) ?? []);
       let isStored = false;
       try {
-        const results = await this.#send(batches, offsets);
+        const results = await this.#send(batches, offsets, delivery);
         isStored = true;
         batches.forEach((batch, i) => batch.settle(results[i]!));
       } finally {
@@ -202,7 +208,8 @@ export class TransactionManager {
       const sink = (_: number, result: RecordMetadata | Error): void => {
         if (!(result instanceof Error)) placements[index] = result;
       };
-      accumulator.add(record.parts, record.size, sink, index);
+      const sentAt = connection.clock.now();
+      accumulator.add(record.parts, record.size, index, { sink, signal: undefined, sentAt });
     }
     for (const accumulator of accumulators) accumulator.seal();
     return batches;
@@ -214,13 +221,13 @@ export class TransactionManager {
     return retry(connection, { deliveryTimeoutMs }, () => topicMetadata.load(topic));
   }
 
-  /** Sends the transaction until its outcome is known, for `deliveryTimeoutMs` at the most. */
+  /** Sends the transaction until its outcome is known, or the delivery is late or expired. */
   async #send(
     batches: readonly SealedBatch[],
     offsets: readonly TransactionOffsets[],
+    delivery: Delivery,
   ): Promise<Response<'transact'>> {
     const { connection, options, topicMetadata } = this.#options;
-    const { clock } = connection;
     const { compression, durability, deliveryTimeoutMs, transactionalId } = options;
     if (batches.length === 0 && offsets.length === 0) return [];
     const request = ({ id, epoch }: ProducerIdentity): Request<'transact'> => ({
@@ -234,14 +241,13 @@ export class TransactionManager {
       producer: transactionalId === undefined ? null : { transactionalId, id, epoch },
       durability,
     });
-    const delivery = new Delivery(clock, deliveryTimeoutMs);
     const passes = (error: unknown): boolean => delivery.failed(toTablogError(error));
     const send = async (): Promise<Response<'transact'>> => {
       const producer = await this.#number(batches);
       const policy = { isRetried: passes, deliveryTimeoutMs, atOnce: 1 };
       try {
         return await retry(connection, policy, async () => {
-          if (delivery.isLost) throw delivery.error;
+          if (delivery.isLost || delivery.isExpired) throw delivery.error;
           delivery.sent();
           return connection.call('transact', request(producer));
         });

@@ -1,9 +1,4 @@
 import { checkArray, mistake } from '../../base/argument.ts';
-import {
-  INVALID_TXN_STATE,
-  TRANSACTION_ABORTED,
-  TRANSACTION_TOO_LARGE,
-} from '../../base/error-rules.ts';
 import { TablogError, closed } from '../../base/error.ts';
 import { recordBytes } from '../../record/batch-writer.ts';
 import type { RecordParts } from '../../record/batch-writer.ts';
@@ -13,6 +8,11 @@ import { Consumer } from '../consumer/consumer.ts';
 import { INTERNALS } from '../consumer/consumer-internals.ts';
 import { bindFacade } from '../../base/handle.ts';
 import type { OffsetToCommit } from '../consumer/offset-to-commit.ts';
+import {
+  INVALID_TXN_STATE,
+  TRANSACTION_ABORTED,
+  TRANSACTION_TOO_LARGE,
+} from './transaction-errors.ts';
 import { deliveredOffsets, namedOffsets } from './transaction-offsets.ts';
 import type { TransactionOffset } from './transaction-offsets.ts';
 import type { TopicFilter } from '../message/message.ts';

@@ -78,7 +78,7 @@ describe('records behind a conflict do not wait', () => {
     const second = producer.send('t', { value: 'b', partition: 0, expectedOffset: 1 });
     await rest();
     expect(calls).toBeLessThanOrEqual(3);
-    expect(clock.timers).toBe(1);
+    expect(clock.timers).toBe(2); // the back-off, and the expiry
     release();
     await rest();
     clock.advance(100);
@@ -108,7 +108,7 @@ describe('a page that is hidden', () => {
     const sent = setup.producer.send('t', { value: 'a' });
     await rest();
     expect(setup.host.requests('produce')).toHaveLength(2);
-    expect(setup.clock.timers).toBe(1);
+    expect(setup.clock.timers).toBe(2); // the back-off, and the expiry
     return { ...setup, sent };
   }
 
@@ -147,7 +147,7 @@ describe('a page that is hidden', () => {
     hide.visibilitychange();
     await rest();
     expect(host.requests('produce')).toHaveLength(3);
-    expect(clock.timers).toBe(1);
+    expect(clock.timers).toBe(2); // the back-off, and the expiry
     host.answer('produce', undefined);
     clock.advance(240); // twice the first back-off, and its jitter
     await sent;

@@ -192,7 +192,7 @@ describe.each(WAYS)('a record sent as the page leaves: %s', (how) => {
     const producer = log.producer();
     const sent = [producer.send('t', { value: 'a' })];
     for (let turn = 0; turn < 20; turn++) await settle();
-    expect(clock.timers).toBe(1);
+    expect(clock.timers).toBe(2); // the back-off, and the expiry
     host.answer('produce', undefined);
     page.on(how, () => sent.push(producer.send('t', { value: 'left' })));
     page[how]();

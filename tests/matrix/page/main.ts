@@ -13,11 +13,8 @@ const copies = topic('copies', { value: string(), partitions: PARTITIONS });
 /** How long a call may take, in milliseconds, with a second for a busy machine. */
 const PATIENCE_MS = 11_000;
 
-/** How long a batch or a transaction is sent again and again. */
-const DELIVERY_MS = 5_000;
-
-/** The last attempt begins before `DELIVERY_MS` are over, and has the time of a call. */
-const DELIVERY_PATIENCE_MS = DELIVERY_MS + PATIENCE_MS;
+/** How long a record or a transaction may take; the deadline has a grace. */
+const DELIVERY_MS = 9_750;
 
 /** The pause between two rounds of sends, in milliseconds. */
 const PACE_MS = 15;
@@ -67,9 +64,9 @@ function tell(event: Told): void {
 const waiting = new Map<object, { readonly call: string; leftMs: number }>();
 
 /** Tells of a call that takes too long. Time in which the page did not run does not count. */
-async function watched<T>(call: string, promise: Promise<T>, leftMs = PATIENCE_MS): Promise<T> {
+async function watched<T>(call: string, promise: Promise<T>): Promise<T> {
   const key = {};
-  waiting.set(key, { call, leftMs });
+  waiting.set(key, { call, leftMs: PATIENCE_MS });
   try {
     return await promise;
   } finally {
@@ -221,7 +218,7 @@ async function send(
     if (sends.size >= 100) await sent;
   }
   await Promise.all(sends);
-  await watched('producer.close', producer.close(), DELIVERY_PATIENCE_MS).catch(() => {});
+  await watched('producer.close', producer.close()).catch(() => {});
 }
 
 async function sendOne(
@@ -234,7 +231,7 @@ async function sendOne(
   const value = valueOf(sent.producer, sent.n, maxValueBytes);
   try {
     const sending = producer.send(orders, { partition, value });
-    const { offset } = await watched('send', sending, DELIVERY_PATIENCE_MS);
+    const { offset } = await watched('send', sending);
     tell({ kind: 'acked', ...sent, partition, offset, sentAt });
   } catch (error) {
     tell({ kind: 'refused', ...sent, code: codeOf(error) });
@@ -266,7 +263,7 @@ async function copyAsMember(): Promise<void> {
         for (const { value, partition } of messages) tx.send(copies, { value, partition });
         tx.commitOffsets(member);
       });
-      await watched('transaction', transaction, DELIVERY_PATIENCE_MS);
+      await watched('transaction', transaction);
       for (const { partition, offset } of messages.slice(-1)) {
         tell({ kind: 'copied', partition, next: offset + 1 });
       }
@@ -274,7 +271,7 @@ async function copyAsMember(): Promise<void> {
     }
   } finally {
     await watched('consumer.close', member.close()).catch(() => {});
-    await watched('producer.close', producer.close(), DELIVERY_PATIENCE_MS).catch(() => {});
+    await watched('producer.close', producer.close()).catch(() => {});
   }
 }
 
