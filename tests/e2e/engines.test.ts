@@ -5,7 +5,7 @@ import { runRow, useMatrixPage } from '../matrix/run-row.ts';
 import { oneSeed } from '../support/seeds.ts';
 
 /** Some rows of the fault matrix, in every engine that is installed; `npm run matrix` has the others. */
-const FAULTS = ['tab closed', 'tab reloaded'];
+const FAULTS = ['tab closed', 'tab reloaded', 'only tab reloaded'];
 
 const page = useMatrixPage();
 const seed = oneSeed();

@@ -1,4 +1,4 @@
-import type { Ability, EngineName, StartOptions } from '../engines/engine.ts';
+import type { Ability, StartOptions } from '../engines/engine.ts';
 import type { Host, Run } from './run.ts';
 
 /** A row of the matrix: a fault, and what is done about it. */
@@ -18,8 +18,6 @@ export interface Row {
   readonly tabs?: number;
   /** Whether a run takes more than 10 s. Default: false. */
   readonly isSlow?: boolean;
-  /** A fault of an engine itself, now and then: the row is not run there, and the report says why. */
-  readonly failsIn?: EngineFault;
   /** Injects the fault, once tabs are at work. `Run.finish` checks what came of it. */
   inject(run: Run): Promise<void>;
 }
@@ -27,22 +25,3 @@ export interface Row {
 export const ALL_HOSTS: readonly Host[] = ['shared', 'dedicated', 'inline'];
 /** The hosts with a worker. */
 export const WORKERS: readonly Host[] = ['shared', 'dedicated'];
-
-export interface EngineFault {
-  readonly engine: EngineName;
-  readonly hosts: readonly Host[];
-  readonly reason: string;
-}
-
-const KEPT_TRANSACTION =
-  'WebKit keeps the transaction of a worker that was ended amid it open, and with it all tabs wait';
-
-/** Now and then a worker is ended amid a transaction. */
-export const WORKER_ENDED: EngineFault = {
-  engine: 'webkit',
-  hosts: WORKERS,
-  reason: KEPT_TRANSACTION,
-};
-
-/** The page ends its dedicated worker as it goes into the back/forward cache. */
-export const WORKER_ENDED_BY_PAGE: EngineFault = { ...WORKER_ENDED, hosts: ['dedicated'] };

@@ -16,6 +16,7 @@ import { writerOf } from './idb-writer.ts';
 import { HEAD_KEY, META, checkFormat, logRef } from '../schema.ts';
 import { onPageCache } from '../../platform/page-lifecycle.ts';
 import { callStorage, storageError } from './storage-error.ts';
+import { Turns, isWebKitWorker } from './webkit-worker.ts';
 import type {
   PartitionWriter,
   RowRef,
@@ -43,6 +44,10 @@ export class IdbStore implements Store {
   readonly #transactions: IdbTransactions;
   readonly setAside: string | undefined;
   readonly #closing = new AbortController();
+  /** The turns of the transactions, which in WebKit's workers are one at a time. */
+  readonly #turns = isWebKitWorker() ? new Turns() : undefined;
+  /** Whether the store was closed because of an error. */
+  #isBroken = false;
   #db: Promise<IDBDatabase> | undefined;
   /** Resolves when the page comes back from the back/forward cache; else `undefined`. */
   #restored: Deferred | undefined;
@@ -81,10 +86,12 @@ export class IdbStore implements Store {
     }
   }
 
-  close(reason: TablogError = new TablogError(CLOSED, `the log '${this.#name}' is closed`)): void {
+  close(reason?: TablogError): void {
     if (this.closed.aborted) return;
-    this.#closing.abort(reason);
-    this.#disconnect();
+    this.#isBroken = reason !== undefined;
+    this.#closing.abort(reason ?? new TablogError(CLOSED, `the log '${this.#name}' is closed`));
+    if (this.#turns === undefined || this.#isBroken) this.#disconnect();
+    else void this.#turns.next(async () => this.#disconnect());
   }
 
   async read<const Refs extends readonly RowRef<unknown>[]>(refs: Refs): Promise<RowsOf<Refs>> {
@@ -153,7 +160,7 @@ export class IdbStore implements Store {
             );
             // Without an explicit `commit()` the transaction commits in a later turn of the event
             // loop, which a frozen or closing page does not get.
-            callStorage(() => tx.commit());
+            if (this.#turns === undefined) callStorage(() => tx.commit());
           } catch (error) {
             fail(error);
           }
@@ -205,7 +212,19 @@ export class IdbStore implements Store {
     return this.#objectStore(tx, store).get(asIdbKey(key));
   }
 
-  async #transact(
+  #transact(
+    stores: string[],
+    mode: IDBTransactionMode,
+    options: IDBTransactionOptions,
+    body: TransactionBody,
+  ): Promise<void> {
+    const transact = (): Promise<void> => this.#transactNow(stores, mode, options, body);
+    if (this.#turns === undefined) return transact();
+    if (this.closed.aborted) return Promise.reject(this.closed.reason as TablogError);
+    return this.#turns.next(transact);
+  }
+
+  async #transactNow(
     stores: string[],
     mode: IDBTransactionMode,
     options: IDBTransactionOptions,
@@ -215,7 +234,8 @@ export class IdbStore implements Store {
     let db: IDBDatabase;
     do {
       if (this.#restored !== undefined) await this.#restored.promise;
-      this.closed.throwIfAborted();
+      // A store that is closed while calls wait for their turn makes these calls first.
+      if (this.#turns === undefined || this.#isBroken) this.closed.throwIfAborted();
       opening = this.#db;
       db = await opening!;
     } while (opening !== this.#db); // extending the pool replaces the connection

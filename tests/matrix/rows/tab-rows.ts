@@ -1,4 +1,4 @@
-import { ALL_HOSTS, WORKER_ENDED_BY_PAGE } from '../row.ts';
+import { ALL_HOSTS } from '../row.ts';
 import type { Row } from '../row.ts';
 import type { Actor } from '../run.ts';
 import { suspend } from '../suspend.ts';
@@ -32,6 +32,12 @@ export const TAB_ROWS: readonly Row[] = [
     inject: (run) => run.fault('reload', () => run.reload(run.take())),
   },
   {
+    fault: 'only tab reloaded',
+    hosts: ALL_HOSTS,
+    tabs: 1,
+    inject: (run) => run.fault('reload', () => run.reload(run.take())),
+  },
+  {
     fault: 'tab navigated away',
     hosts: ALL_HOSTS,
     inject: (run) => run.fault('navigate', () => run.leave(run.take())),
@@ -39,7 +45,6 @@ export const TAB_ROWS: readonly Row[] = [
   {
     fault: 'tab navigated away, and back again',
     hosts: ALL_HOSTS,
-    failsIn: WORKER_ENDED_BY_PAGE,
     async inject(run) {
       const actor = run.take();
       await run.fault('navigate', () => actor.page.goto(`${run.server.url}/elsewhere.html`));

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { injectFault } from '../../support/worker-faults.ts';
 import type { WorkerFault } from '../../support/worker-faults.ts';
-import { WORKERS, WORKER_ENDED } from '../row.ts';
+import { WORKERS } from '../row.ts';
 import type { Row } from '../row.ts';
 import type { OverrideAnswer } from '../../support/page-server.ts';
 import type { Run } from '../run.ts';
@@ -22,7 +22,6 @@ const OUTAGE_MS = 3_000;
 export const WORKER_ROWS: readonly Row[] = [
   {
     fault: 'worker killed',
-    failsIn: WORKER_ENDED,
     hosts: WORKERS,
     async inject(run) {
       await run.fault('kill', () => kill(run));
@@ -31,7 +30,6 @@ export const WORKER_ROWS: readonly Row[] = [
   {
     fault: 'worker killed ten times',
     isSlow: true,
-    failsIn: WORKER_ENDED,
     hosts: WORKERS,
     async inject(run) {
       for (let i = 0; i < 10; i++) await run.fault('kill', () => kill(run));
@@ -75,14 +73,12 @@ export const WORKER_ROWS: readonly Row[] = [
   {
     fault: 'worker missing: its file is answered with 404',
     isSlow: true,
-    failsIn: WORKER_ENDED,
     hosts: WORKERS,
     inject: (run) => duringOutage(run, (response) => response.writeHead(404).end()),
   },
   {
     fault: 'worker fails at boot: its file throws',
     isSlow: true,
-    failsIn: WORKER_ENDED,
     hosts: WORKERS,
     inject: (run) => duringOutage(run, (response) => response.writeHead(200, SCRIPT).end(THROWS)),
   },

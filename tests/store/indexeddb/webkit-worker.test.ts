@@ -1,0 +1,114 @@
+import * as fake from 'fake-indexeddb';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { openIdbStore } from '../../../src/store/indexeddb/open-idb-store.ts';
+import { Turns, isWebKitWorker } from '../../../src/store/indexeddb/webkit-worker.ts';
+import { logRef } from '../../../src/store/schema.ts';
+import { deferred } from '../../../src/base/deferred.ts';
+import { testStoreContract } from '../store-contract.ts';
+import { stubIndexedDb } from './fake-indexeddb.ts';
+
+const ENGINE = 'AppleWebKit/605.1.15 (KHTML, like Gecko)';
+const AGENTS = {
+  safari: `Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) ${ENGINE} Version/26.0 Safari/605.1.15`,
+  ios: `Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) ${ENGINE} CriOS/142.0.0 Mobile/15E148`,
+  gtk: `Mozilla/5.0 (X11; Linux x86_64) ${ENGINE} Version/26.0 Safari/605.1.15`,
+  chrome: 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/142.0.0.0 Safari/537.36',
+  headless: 'Mozilla/5.0 (X11) AppleWebKit/537.36 HeadlessChrome/142.0.0.0 Safari/537.36',
+  firefox: 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0',
+  deno: 'Deno/2.5.0',
+};
+
+function stubContext(userAgent: string, isWorker = true): void {
+  vi.stubGlobal('navigator', { userAgent });
+  if (isWorker) vi.stubGlobal('WorkerGlobalScope', class {});
+}
+
+beforeEach(() => stubIndexedDb());
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.unstubAllGlobals();
+});
+
+describe('a worker of WebKit is told by its name', () => {
+  test.each([
+    ['safari', true],
+    ['ios', true],
+    ['gtk', true],
+    ['chrome', false],
+    ['headless', false],
+    ['firefox', false],
+    ['deno', false],
+  ] as const)('%s: %s', (agent, expected) => {
+    stubContext(AGENTS[agent]);
+    expect(isWebKitWorker()).toBe(expected);
+  });
+
+  test('a page is none', () => {
+    stubContext(AGENTS.safari, false);
+    expect(isWebKitWorker()).toBe(false);
+  });
+});
+
+test('turns come one after the other, and an error ends only its own', async () => {
+  const turns = new Turns();
+  const began: string[] = [];
+  const first = deferred();
+  const a = turns.next(() => {
+    began.push('a');
+    return first.promise.then(() => {
+      throw new Error('a failed');
+    });
+  });
+  const b = turns.next(async () => began.push('b'));
+  await Promise.resolve();
+  expect(began).toEqual(['a']);
+  first.resolve();
+  await expect(a).rejects.toThrow('a failed');
+  await b;
+  expect(began).toEqual(['a', 'b']);
+});
+
+describe('the transactions of a store', () => {
+  /** Reads and writes at once; returns how many transactions were under way together at most. */
+  async function transact(): Promise<{ most: number; commits: number }> {
+    const { transaction } = fake.IDBDatabase.prototype;
+    let open = 0;
+    let most = 0;
+    vi.spyOn(fake.IDBDatabase.prototype, 'transaction').mockImplementation(function (
+      this: IDBDatabase,
+      ...args
+    ) {
+      const tx = transaction.apply(this, args);
+      most = Math.max(most, ++open);
+      for (const end of ['complete', 'abort']) tx.addEventListener(end, () => open--);
+      return tx;
+    });
+    const commit = vi.spyOn(fake.IDBTransaction.prototype, 'commit');
+    const store = await openIdbStore(crypto.randomUUID());
+    await Promise.all([
+      store.read([logRef]),
+      store.update([logRef], () => 1),
+      store.read([logRef]),
+      store.update([logRef], () => 2),
+    ]);
+    store.close();
+    return { most, commits: commit.mock.calls.length };
+  }
+
+  test('are one at a time in a worker of WebKit, and commit by themselves', async () => {
+    stubContext(AGENTS.safari);
+    expect(await transact()).toEqual({ most: 1, commits: 0 });
+  });
+
+  test('are under way together elsewhere, and commit at once', async () => {
+    stubContext(AGENTS.chrome);
+    const { most, commits } = await transact();
+    expect(most).toBeGreaterThan(1);
+    expect(commits).toBe(2);
+  });
+});
+
+testStoreContract('fake IndexedDB, as in a worker of WebKit', () => {
+  stubContext(AGENTS.safari);
+  return openIdbStore(crypto.randomUUID());
+});
