@@ -20,7 +20,7 @@ const AGENTS = {
 
 function stubContext(userAgent: string, isWorker = true): void {
   vi.stubGlobal('navigator', { userAgent });
-  if (isWorker) vi.stubGlobal('WorkerGlobalScope', class {});
+  if (isWorker) vi.stubGlobal('WorkerGlobalScope', {});
 }
 
 beforeEach(() => stubIndexedDb());
@@ -71,14 +71,17 @@ test('turns come one after the other, and an error ends only its own', async () 
 describe('the transactions of a store', () => {
   /** Reads and writes at once; returns how many transactions were under way together at most. */
   async function transact(): Promise<{ most: number; commits: number }> {
-    const { transaction } = fake.IDBDatabase.prototype;
+    const begin = Reflect.get(
+      fake.IDBDatabase.prototype,
+      'transaction',
+    ) as IDBDatabase['transaction'];
     let open = 0;
     let most = 0;
     vi.spyOn(fake.IDBDatabase.prototype, 'transaction').mockImplementation(function (
       this: IDBDatabase,
       ...args
     ) {
-      const tx = transaction.apply(this, args);
+      const tx = begin.apply(this, args);
       most = Math.max(most, ++open);
       for (const end of ['complete', 'abort']) tx.addEventListener(end, () => open--);
       return tx;
