@@ -71,16 +71,11 @@ test('turns come one after the other, and an error ends only its own', async () 
 describe('the transactions of a store', () => {
   /** Reads and writes at once; returns how many transactions were under way together at most. */
   async function transact(): Promise<{ most: number; commits: number }> {
-    const begin = Reflect.get(
-      fake.IDBDatabase.prototype,
-      'transaction',
-    ) as IDBDatabase['transaction'];
+    const { prototype } = fake.IDBDatabase;
+    const begin: IDBDatabase['transaction'] = Reflect.get(prototype, 'transaction');
     let open = 0;
     let most = 0;
-    vi.spyOn(fake.IDBDatabase.prototype, 'transaction').mockImplementation(function (
-      this: IDBDatabase,
-      ...args
-    ) {
+    vi.spyOn(prototype, 'transaction').mockImplementation(function (this: IDBDatabase, ...args) {
       const tx = begin.apply(this, args);
       most = Math.max(most, ++open);
       for (const end of ['complete', 'abort']) tx.addEventListener(end, () => open--);
