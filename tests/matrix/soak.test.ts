@@ -5,7 +5,7 @@ import { lackOf, selectedEngine } from '../engines/engines.ts';
 import { Devtools } from '../scale/devtools.ts';
 import { profileOf } from '../support/browser.ts';
 import { oneSeed } from '../support/seeds.ts';
-import { injectFault } from '../support/worker-faults.ts';
+import { randomDeath } from './deaths.ts';
 import { useMatrixPage } from './run-row.ts';
 import { Run } from './run.ts';
 
@@ -39,7 +39,7 @@ it(
     const engine = await selectedEngine();
     const profile = await profileOf(engine);
     const run = new Run({ profile, server: page.server, host: 'shared', random: new Random(seed) });
-    const soak = new Soak(run, lackOf(engine, ['crash']) === undefined);
+    const canCrash = lackOf(engine, ['crash']) === undefined;
     const samples: Sample[] = [];
     const began = performance.now();
     const minutes = (): number => (performance.now() - began) / 60_000;
@@ -48,11 +48,11 @@ it(
       await run.openActors(TABS);
       await run.underWay();
       while (minutes() < MINUTES) {
-        const faults = await soak.round();
+        const faults = await oneRound(run, canCrash);
         const { acked } = run;
         const verdict = await run.finish();
         expect(verdict).toMatchObject({ lost: 0, doubled: 0, problems: [] });
-        const heaps = lackOf(engine, ['cdp']) === undefined ? await soak.heaps() : {};
+        const heaps = lackOf(engine, ['cdp']) === undefined ? await heapsOf(run) : {};
         samples.push({ minutes: Math.round(minutes() * 10) / 10, faults, acked, ...heaps });
         console.log(JSON.stringify(samples.at(-1)));
         await run.beginAgain();
@@ -64,50 +64,17 @@ it(
   },
 );
 
-/** The faults of a round of a run. */
-class Soak {
-  readonly #run: Run;
-  readonly #canCrash: boolean;
+/** Has one thing after the other go wrong for a round; resolves to how many did. */
+async function oneRound(run: Run, canCrash: boolean): Promise<number> {
+  const until = performance.now() + ROUND_MS;
+  let faults = 0;
+  for (; performance.now() < until; faults++) await randomDeath(run, canCrash);
+  return faults;
+}
 
-  constructor(run: Run, canCrash: boolean) {
-    this.#run = run;
-    this.#canCrash = canCrash;
-  }
-
-  /** Has one thing after the other go wrong; resolves to how many did. */
-  async round(): Promise<number> {
-    const run = this.#run;
-    const until = performance.now() + ROUND_MS;
-    let faults = 0;
-    for (; performance.now() < until; faults++) {
-      const fault = run.random.pick(this.#faults());
-      await run.fault(fault.name, fault);
-      while (run.actors.length < TABS) await run.openActor();
-    }
-    return faults;
-  }
-
-  #faults(): (() => Promise<unknown>)[] {
-    const run = this.#run;
-    const actor = run.take();
-    const close = (): Promise<void> => run.close(actor);
-    const reload = (): Promise<void> => run.reload(actor);
-    const navigate = async (): Promise<void> => {
-      await run.leave(actor);
-      await actor.page.close();
-    };
-    const crash = async (): Promise<void> => {
-      await run.crash(actor);
-      await actor.page.close();
-    };
-    const killWorker = (): Promise<void> => actor.page.evaluate(injectFault, 'close' as const);
-    return [close, navigate, reload, killWorker, ...(this.#canCrash ? [crash] : [])];
-  }
-
-  /** The heaps of the oldest tab and of the worker. */
-  async heaps(): Promise<Pick<Sample, 'tabBytes' | 'workerBytes'>> {
-    const devtools = await Devtools.attach(this.#run.actors[0]!.page);
-    const { tab, worker } = await devtools.heap();
-    return { tabBytes: tab, workerBytes: worker };
-  }
+/** The heaps of the oldest tab and of the worker. */
+async function heapsOf(run: Run): Promise<Pick<Sample, 'tabBytes' | 'workerBytes'>> {
+  const devtools = await Devtools.attach(run.actors[0]!.page);
+  const { tab, worker } = await devtools.heap();
+  return { tabBytes: tab, workerBytes: worker };
 }

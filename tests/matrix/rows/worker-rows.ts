@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { injectFault } from '../../support/worker-faults.ts';
 import type { WorkerFault } from '../../support/worker-faults.ts';
+import { killWorker, randomDeath } from '../deaths.ts';
 import { WORKERS } from '../row.ts';
 import type { Row } from '../row.ts';
 import type { OverrideAnswer } from '../../support/page-server.ts';
@@ -18,6 +19,9 @@ const OPEN_LIMIT_MS = 11_500;
 /** How long the worker's file cannot be had, in milliseconds. */
 const OUTAGE_MS = 3_000;
 
+/** How many deaths a run has where they are at random. */
+const DEATHS = 4;
+
 /** Faults of the worker. */
 export const WORKER_ROWS: readonly Row[] = [
   {
@@ -33,6 +37,15 @@ export const WORKER_ROWS: readonly Row[] = [
     hosts: WORKERS,
     async inject(run) {
       for (let i = 0; i < 10; i++) await run.fault('kill', () => kill(run));
+    },
+  },
+  {
+    fault: `tabs and workers die, ${DEATHS} at random`,
+    isSlow: true,
+    hosts: WORKERS,
+    needs: ['crash'],
+    async inject(run) {
+      for (let i = 0; i < DEATHS; i++) await randomDeath(run, true);
     },
   },
   {
@@ -142,10 +155,8 @@ async function atBoot(run: Run, path: RegExp, answer: OverrideAnswer): Promise<v
   await run.fault('served again', () => run.openActors(2));
 }
 
-/** Kills the SharedWorker, or the worker of a tab. */
-async function kill(run: Run): Promise<void> {
-  if (run.host === 'shared') return tellWorkers(run, 'close');
-  await run.take().page.evaluate(() => window.newestWorker!.terminate());
+function kill(run: Run): Promise<void> {
+  return killWorker(run, run.take());
 }
 
 async function tellWorkers(run: Run, fault: WorkerFault): Promise<void> {
