@@ -20,7 +20,7 @@ const OPEN_LIMIT_MS = 11_500;
 const OUTAGE_MS = 3_000;
 
 /** How many deaths a run has where they are at random. */
-const DEATHS = 4;
+const DEATHS = 2;
 
 /** Faults of the worker. */
 export const WORKER_ROWS: readonly Row[] = [
