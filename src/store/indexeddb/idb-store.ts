@@ -5,6 +5,7 @@ import { systemClock } from '../../platform/clock.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { CLOSED, STORAGE_TIMEOUT, STORAGE_UNAVAILABLE } from '../../base/error-rules.ts';
 import { TablogError } from '../../base/error.ts';
+import { Turns, keepsEndedTransactions, losesFailedWrites } from './engine-faults.ts';
 import type { IdbConnection } from './idb-connection.ts';
 import { updateWithPool } from './idb-pool.ts';
 import { asIdbKey, onSuccess, storesOf } from './idb-request.ts';
@@ -16,7 +17,6 @@ import { writerOf } from './idb-writer.ts';
 import { HEAD_KEY, META, checkFormat, logRef } from '../schema.ts';
 import { onPageCache } from '../../platform/page-lifecycle.ts';
 import { callStorage, storageError } from './storage-error.ts';
-import { Turns, isWebKitWorker } from './webkit-worker.ts';
 import type {
   PartitionWriter,
   RowRef,
@@ -44,8 +44,10 @@ export class IdbStore implements Store {
   readonly #transactions: IdbTransactions;
   readonly setAside: string | undefined;
   readonly #closing = new AbortController();
-  /** The turns of the transactions, which in WebKit's workers are one at a time. */
-  readonly #turns = isWebKitWorker() ? new Turns() : undefined;
+  /** The turns of the transactions, where they are one at a time. */
+  readonly #turns = keepsEndedTransactions() ? new Turns() : undefined;
+  /** Whether a transaction is told to commit as soon as its requests are made. */
+  readonly #isToldToCommit = this.#turns === undefined && !losesFailedWrites();
   /** Whether the store was closed because of an error. */
   #isBroken = false;
   #db: Promise<IDBDatabase> | undefined;
@@ -160,7 +162,7 @@ export class IdbStore implements Store {
             );
             // Without an explicit `commit()` the transaction commits in a later turn of the event
             // loop, which a frozen or closing page does not get.
-            if (this.#turns === undefined) callStorage(() => tx.commit());
+            if (this.#isToldToCommit) callStorage(() => tx.commit());
           } catch (error) {
             fail(error);
           }

@@ -52,9 +52,7 @@ export const STORAGE_ROWS: readonly Row[] = [
     diskBytes: DISK_BYTES,
     async inject(run) {
       const ballast = path.join(path.dirname(run.profile.folder), 'ballast');
-      const { bavail, bsize } = statfsSync(path.dirname(ballast));
-      // The browser writes as well, so the whole of what is left may be gone by the end.
-      writeFileSync(ballast, Buffer.alloc(Math.max(bavail * bsize - LEFT_BYTES, 0)));
+      fillDisk(ballast);
       await untilRoom(run, () => rmSync(ballast));
     },
   },
@@ -99,6 +97,17 @@ async function whileClosed(run: Run, change: (files: readonly string[]) => void)
     await run.startBrowser();
     await run.openActors(2);
   });
+}
+
+/** Writes a file that leaves `LEFT_BYTES` of its disk. */
+function fillDisk(file: string): void {
+  const { bavail, bsize } = statfsSync(path.dirname(file));
+  try {
+    writeFileSync(file, Buffer.alloc(Math.max(bavail * bsize - LEFT_BYTES, 0)));
+  } catch (error) {
+    // The browser writes as well, and has taken what was left.
+    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+  }
 }
 
 /** Sends large records until there is no room for them, and lets there be room after 3 s. */

@@ -1,7 +1,11 @@
 import * as fake from 'fake-indexeddb';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { openIdbStore } from '../../../src/store/indexeddb/open-idb-store.ts';
-import { Turns, isWebKitWorker } from '../../../src/store/indexeddb/webkit-worker.ts';
+import {
+  Turns,
+  keepsEndedTransactions,
+  losesFailedWrites,
+} from '../../../src/store/indexeddb/engine-faults.ts';
 import { logRef } from '../../../src/store/schema.ts';
 import { deferred } from '../../../src/base/deferred.ts';
 import { testStoreContract } from '../store-contract.ts';
@@ -29,23 +33,30 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-describe('a worker of WebKit is told by its name', () => {
+describe('an engine is told by its name', () => {
   test.each([
-    ['safari', true],
-    ['ios', true],
-    ['gtk', true],
-    ['chrome', false],
-    ['headless', false],
-    ['firefox', false],
-    ['deno', false],
+    ['safari', 'webkit'],
+    ['ios', 'webkit'],
+    ['gtk', 'webkit'],
+    ['chrome', undefined],
+    ['headless', undefined],
+    ['firefox', 'firefox'],
+    ['deno', undefined],
   ] as const)('%s: %s', (agent, expected) => {
     stubContext(AGENTS[agent]);
-    expect(isWebKitWorker()).toBe(expected);
+    expect(keepsEndedTransactions()).toBe(expected === 'webkit');
+    expect(losesFailedWrites()).toBe(expected === 'firefox');
   });
 
-  test('a page is none', () => {
+  test('a page of WebKit has no such fault', () => {
     stubContext(AGENTS.safari, false);
-    expect(isWebKitWorker()).toBe(false);
+    expect(keepsEndedTransactions()).toBe(false);
+  });
+
+  test.each([undefined, {}])('a context may have no name: %j', (navigator) => {
+    vi.stubGlobal('navigator', navigator);
+    expect(keepsEndedTransactions()).toBe(false);
+    expect(losesFailedWrites()).toBe(false);
   });
 });
 
@@ -96,6 +107,13 @@ describe('the transactions of a store', () => {
   test('are one at a time in a worker of WebKit, and commit by themselves', async () => {
     stubContext(AGENTS.safari);
     expect(await transact()).toEqual({ most: 1, commits: 0 });
+  });
+
+  test('are under way together in Firefox, and commit by themselves', async () => {
+    stubContext(AGENTS.firefox);
+    const { most, commits } = await transact();
+    expect(most).toBeGreaterThan(1);
+    expect(commits).toBe(0);
   });
 
   test('are under way together elsewhere, and commit at once', async () => {

@@ -1,0 +1,41 @@
+// Faults of engines that a store has to avoid. No feature tells an engine, so its name does.
+
+/**
+ * Whether a transaction that another one waits for, or that was told to commit, may stay open for
+ * ever when this context ends: in a worker of WebKit.
+ *
+ * WebKit ends a worker as its last page is reloaded, closed or left, amid whatever the worker does.
+ * The database server is then told of the end of a transaction that is alone and has no `commit()`
+ * yet. Any other stays, and every connection waits for it: with WebKitGTK 2.50, a busy page could
+ * not open its log after 8 of 20 reloads.
+ */
+export function keepsEndedTransactions(): boolean {
+  if (!('WorkerGlobalScope' in globalThis)) return false;
+  return /\bAppleWebKit\//.test(userAgent()) && !/Chrom(e|ium)\//.test(userAgent());
+}
+
+/**
+ * Whether a transaction that was told to commit completes without a write that failed: in Firefox,
+ * unless the write is the transaction's last. On a full disk some writes fail and others do not, so
+ * Firefox 153 stored the head of a partition without its records.
+ */
+export function losesFailedWrites(): boolean {
+  return /\bFirefox\//.test(userAgent());
+}
+
+function userAgent(): string {
+  const { navigator } = globalThis as { readonly navigator?: { readonly userAgent?: string } };
+  return navigator?.userAgent ?? '';
+}
+
+/** Does one piece of work after the other. */
+export class Turns {
+  #last: Promise<unknown> = Promise.resolve();
+
+  /** Does the work when all earlier work has settled. Settles as the work does. */
+  next<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#last.then(work);
+    this.#last = done.catch(() => {});
+    return done;
+  }
+}
