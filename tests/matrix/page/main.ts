@@ -36,6 +36,9 @@ export interface ActorOptions {
   readonly maxValueBytes?: number;
 }
 
+/** The machine's clock, which is the test's. */
+const systemNow = Date.now.bind(Date);
+
 let tab = '';
 let log: Log | undefined;
 /** The loops that are to go on; the test changes them while they run. */
@@ -74,9 +77,9 @@ async function watched<T>(call: string, promise: Promise<T>): Promise<T> {
   }
 }
 
-let lastTick = Date.now();
+let lastTick = systemNow();
 setInterval(() => {
-  const now = Date.now();
+  const now = systemNow();
   const passed = Math.min(now - lastTick, 500);
   lastTick = now;
   for (const [key, each] of waiting) {
@@ -140,6 +143,11 @@ const api = {
     await consumer?.close().catch(() => {}); // a log that is gone takes no commit
     await copying;
     await telling;
+  },
+
+  /** Sets the clock of this page forth, or back where `ms` is negative. */
+  shiftClock(ms: number): void {
+    Date.now = () => systemNow() + ms;
   },
 
   isAtWork(): boolean {
@@ -227,7 +235,7 @@ async function sendOne(
   maxValueBytes: number,
 ): Promise<void> {
   const partition = (sent.n + sent.producer.length) % PARTITIONS;
-  const sentAt = Date.now();
+  const sentAt = systemNow();
   const value = valueOf(sent.producer, sent.n, maxValueBytes);
   try {
     const sending = producer.send(orders, { partition, value });

@@ -42,7 +42,7 @@ export const STORAGE_ROWS: readonly Row[] = [
     hosts: WORKERS,
     needs: ['cdp'],
     quotaBytes: QUOTA_BYTES,
-    inject: (run) => untilRoom(run, () => run.setQuota(undefined)),
+    inject: (run) => untilRoom(run, { makeRoom: () => run.setQuota(undefined) }),
   },
   {
     fault: 'disk full, and room made after 3 s',
@@ -52,8 +52,10 @@ export const STORAGE_ROWS: readonly Row[] = [
     diskBytes: DISK_BYTES,
     async inject(run) {
       const ballast = path.join(path.dirname(run.profile.folder), 'ballast');
-      fillDisk(ballast);
-      await untilRoom(run, () => rmSync(ballast));
+      await untilRoom(run, {
+        takeRoom: () => fillDisk(ballast),
+        makeRoom: () => rmSync(ballast),
+      });
     },
   },
   {
@@ -111,8 +113,12 @@ function fillDisk(file: string): void {
 }
 
 /** Sends large records until there is no room for them, and lets there be room after 3 s. */
-async function untilRoom(run: Run, makeRoom: () => unknown): Promise<void> {
+async function untilRoom(
+  run: Run,
+  { takeRoom, makeRoom }: { readonly takeRoom?: () => void; readonly makeRoom: () => unknown },
+): Promise<void> {
   await run.pause();
+  takeRoom?.();
   const large = run.newProducer();
   const { page } = run.actors[0]!;
   await page.evaluate(

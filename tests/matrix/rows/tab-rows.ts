@@ -1,8 +1,11 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ALL_HOSTS } from '../row.ts';
 import type { Row } from '../row.ts';
 import type { Actor } from '../run.ts';
 import { suspend } from '../suspend.ts';
 import type { MatrixApi } from '../page/main.ts';
+
+declare const api: MatrixApi;
 
 /** Longer than a member may be silent: a tab that is suspended for so long loses its partitions. */
 const SUSPENSION_MS = 12_000;
@@ -53,6 +56,29 @@ export const TAB_ROWS: readonly Row[] = [
         // A page from the back-forward cache goes on; any other begins anew.
         if (!(await isAtWork(actor))) await run.actAnew(actor);
       });
+    },
+  },
+  {
+    fault: `tab frozen for ${SUSPENSION_MS / 1_000} s`,
+    isSlow: true,
+    hosts: ALL_HOSTS,
+    needs: ['cdp'],
+    async inject(run) {
+      const session = await run.context.newCDPSession(run.take().page);
+      const becomes = (state: 'frozen' | 'active'): Promise<unknown> =>
+        session.send('Page.setWebLifecycleState', { state });
+      await run.fault('freeze', () => becomes('frozen'));
+      await sleep(SUSPENSION_MS);
+      await run.fault('thaw', () => becomes('active'));
+    },
+  },
+  {
+    fault: 'clock of a tab set two days forth, then back',
+    hosts: ALL_HOSTS,
+    async inject(run) {
+      const { page } = run.take();
+      await run.fault('forth', () => page.evaluate(() => api.shiftClock(2 * 86_400_000)));
+      await run.fault('back', () => page.evaluate(() => api.shiftClock(-3_600_000)));
     },
   },
   {
