@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { Random } from '../checker/random.ts';
 import { lackOf, selectedEngine } from '../engines/engines.ts';
 import { Devtools } from '../scale/devtools.ts';
@@ -72,9 +72,18 @@ async function oneRound(run: Run, canCrash: boolean): Promise<number> {
   return faults;
 }
 
-/** The heaps of the oldest tab and of the worker. */
-async function heapsOf(run: Run): Promise<Pick<Sample, 'tabBytes' | 'workerBytes'>> {
-  const devtools = await Devtools.attach(run.actors[0]!.page);
-  const { tab, worker } = await devtools.heap();
-  return { tabBytes: tab, workerBytes: worker };
+/** The heaps of the oldest tab and of the worker. A worker that is asked as it ends is asked again. */
+function heapsOf(run: Run): Promise<Pick<Sample, 'tabBytes' | 'workerBytes'>> {
+  return vi.waitFor(
+    async () => {
+      const devtools = await Devtools.attach(run.actors[0]!.page);
+      try {
+        const { tab, worker } = await devtools.heap();
+        return { tabBytes: tab, workerBytes: worker };
+      } finally {
+        await devtools.close();
+      }
+    },
+    { timeout: 120_000, interval: 1_000 },
+  );
 }

@@ -26,6 +26,9 @@ const ROUND_WITHIN_MS = 90_000;
 const QUIET_MS = 1_000;
 const LOOK_MS = 100;
 
+/** A worker that ends as it is asked never answers. */
+const ANSWER_WITHIN_MS = 30_000;
+
 /** Longer than from an append to its round, so that afterwards no round is due. */
 const IDLE_MS = 12_000;
 const IDLE_WITHIN_MS = 600_000;
@@ -137,12 +140,16 @@ export class Devtools {
       const onMessage = ({ message }: { readonly message: string }): void => {
         const answer = JSON.parse(message) as { id?: number; result?: unknown; error?: unknown };
         if (answer.id !== id) return;
+        clearTimeout(timer);
         this.#session.off('Target.receivedMessageFromTarget', onMessage);
         if (answer.error === undefined) resolve(answer.result);
         else reject(new Error(`${method}: ${JSON.stringify(answer.error)}`));
       };
       this.#session.on('Target.receivedMessageFromTarget', onMessage);
+      const silent = (): void => reject(new Error(`${method}: the worker has ended, or it hangs`));
+      const timer = setTimeout(silent, ANSWER_WITHIN_MS);
     });
+    answered.catch(() => {}); // the command below may be what fails
     const message = JSON.stringify({ id, method, params });
     await this.#session.send('Target.sendMessageToTarget', { sessionId: this.#worker, message });
     return answered;
