@@ -105,10 +105,9 @@ export class Producer extends Closable {
    * `RECORD_TOO_LARGE`, `STORAGE_FULL`, `CONFLICT`, `CLOSED`, `WORKER_FAILED` where no worker could
    * be started, `OUTCOME_UNKNOWN` when the worker died before its answer came, or
    * `DELIVERY_TIMED_OUT`. The last three come after `deliveryTimeoutMs`; if the producer is not
-   * idempotent, the first two come at once. A record that fails
-   * leaves other records alone. Where a serde waits for a look-up (`context.waitFor`), the record
-   * and those of its topic behind it wait as well; where the look-up fails, the promise rejects
-   * with `SERDE`.
+   * idempotent, the first two come at once. A record that fails leaves other records alone. Where a
+   * serde waits for a look-up (`context.waitFor`), the record and those of its topic behind it wait
+   * as well; where the look-up fails, the promise rejects with `SERDE`.
    */
   send<T extends TopicLike>(
     topic: T,
