@@ -117,7 +117,8 @@ export class Admission {
   }
 
   async #admitAll(): Promise<void> {
-    const { buffer, topicMetadata } = this.#options;
+    const { buffer, connection, topicMetadata } = this.#options;
+    const { clock } = connection;
     this.#isAdmitting = true;
     for (let next = this.#waiting.first; next !== undefined; next = this.#waiting.first) {
       const { submission } = next;
@@ -125,7 +126,8 @@ export class Admission {
       let topic: TopicInfo | undefined;
       let failure: unknown;
       try {
-        while (!buffer.hasRoom) await this.#inTime(submission, () => buffer.roomMade());
+        while (!buffer.hasRoom)
+          await inTime(clock, this.#deliveryOf(submission), buffer.roomMade());
         topic = topicMetadata.get(name) ?? (await this.#load(submission));
         if (this.#isStaleRefusal(topic, submission)) topic = await this.#load(submission);
       } catch (error) {
@@ -188,19 +190,21 @@ export class Admission {
   }
 
   #load(submission: Submission): Promise<TopicInfo> {
-    const { connection, topicMetadata } = this.#options;
-    return this.#inTime(submission, (deliveryTimeoutMs) =>
-      retry(connection, { deliveryTimeoutMs }, () => topicMetadata.load(submission.topic)),
+    const { connection, topicMetadata, deliveryTimeoutMs } = this.#options;
+    const delivery = this.#deliveryOf(submission);
+    const { clock } = connection;
+    const leftMs = Math.max(submission.sentAt + deliveryTimeoutMs - clock.now(), 0);
+    // The error of the last look-up says more than that the time is over.
+    const isRetried = (error: unknown): boolean => delivery.failed(toTablogError(error));
+    const loaded = retry(connection, { isRetried, deliveryTimeoutMs: leftMs }, () =>
+      topicMetadata.load(submission.topic),
     );
+    return inTime(clock, delivery, loaded);
   }
 
-  /** Settles as `work` does; rejects where `deliveryTimeoutMs` of the submission is over first. */
-  #inTime<T>({ sentAt }: Submission, work: (leftMs: number) => Promise<T>): Promise<T> {
-    const { deliveryTimeoutMs, connection } = this.#options;
-    const { clock } = connection;
-    if (deliveryTimeoutMs === 0) return work(0);
-    const delivery = new Delivery(clock, deliveryTimeoutMs, { since: sentAt });
-    return inTime(clock, delivery, work(Math.max(delivery.expiresAt - clock.now(), 0)));
+  #deliveryOf({ sentAt }: Submission): Delivery {
+    const { connection, deliveryTimeoutMs } = this.#options;
+    return new Delivery(connection.clock, deliveryTimeoutMs, { since: sentAt });
   }
 }
 
