@@ -27,7 +27,7 @@ export default [
     ],
     gzip: true,
     // The aim is 15 kB. Some 4 kB of what is over it are texts of errors, and what makes them helpful.
-    limit: '32 kB',
+    limit: '32.1 kB',
     modifyEsbuildConfig,
   },
   {

@@ -126,8 +126,8 @@ export class Admission {
       let topic: TopicInfo | undefined;
       let failure: unknown;
       try {
-        while (!buffer.hasRoom)
-          await inTime(clock, this.#deliveryOf(submission), buffer.roomMade());
+        const delivery = this.#deliveryOf(submission);
+        while (!buffer.hasRoom) await inTime(clock, delivery, buffer.roomMade());
         topic = topicMetadata.get(name) ?? (await this.#load(submission));
         if (this.#isStaleRefusal(topic, submission)) topic = await this.#load(submission);
       } catch (error) {
