@@ -2,13 +2,16 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import * as rules from '../../src/base/error-rules.ts';
 import { TablogError, toTablogError } from '../../src/base/error.ts';
+import * as transactionRules from '../../src/client/transaction/transaction-errors.ts';
 
 describe('the table of errors', () => {
+  const all = { ...rules, ...transactionRules };
+
   /** Every text begins with what to do or, where that needs a reason, has it after a colon. */
   const STEP =
     /\b(call|check|close|compress|create|free|open|pass|produce|read|reload|report|seek|send|serve|try|use)\b/i;
 
-  test.each(Object.entries(rules))(
+  test.each(Object.entries(all))(
     '%s is named as its code, and says the next step',
     (name, rule) => {
       expect(rule.code).toBe(name);
@@ -23,11 +26,11 @@ describe('the table of errors', () => {
     const source = readFileSync(new URL('../../src/base/error-rule.ts', import.meta.url), 'utf8');
     const union = source.slice(source.indexOf('export type ErrorCode'), source.indexOf(';\n\n'));
     const documented = [...union.matchAll(/\*\/\n {2}\| '(\w+)'/g)].map(([, code]) => code);
-    expect(new Set(documented)).toEqual(new Set(Object.keys(rules)));
+    expect(new Set(documented)).toEqual(new Set(Object.keys(all)));
   });
 
   test('has each text once, but where two mean the same step', () => {
-    const texts = Object.values(rules).map(({ next }) => next);
+    const texts = Object.values(all).map(({ next }) => next);
     expect(new Set(texts).size).toBeGreaterThanOrEqual(texts.length - 1);
   });
 });
