@@ -34,3 +34,23 @@ export class Queue<T> {
     return item;
   }
 }
+
+/** Does one piece of work after the other. */
+export class Turns {
+  #last: Promise<void> = Promise.resolve();
+
+  /** Resolves when all work so far has settled. */
+  get idle(): Promise<void> {
+    return this.#last;
+  }
+
+  /** Does the work when all earlier work has settled. Settles as the work does. */
+  next<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#last.then(work);
+    this.#last = done.then(
+      () => {},
+      () => {},
+    );
+    return done;
+  }
+}

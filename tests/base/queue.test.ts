@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Queue } from '../../src/base/queue.ts';
+import { deferred } from '../../src/base/deferred.ts';
+import { Queue, Turns } from '../../src/base/queue.ts';
 
 test('a queue is an array that is pushed at one end and shifted at the other', () => {
   const anyStep = fc.oneof(
@@ -23,4 +24,24 @@ test('a queue is an array that is pushed at one end and shifted at the other', (
       }
     }),
   );
+});
+
+test('turns come one after the other, and an error ends only its own', async () => {
+  const turns = new Turns();
+  const began: string[] = [];
+  const first = deferred();
+  const a = turns.next(() => {
+    began.push('a');
+    return first.promise.then(() => {
+      throw new Error('a failed');
+    });
+  });
+  const b = turns.next(async () => began.push('b'));
+  await Promise.resolve();
+  expect(began).toEqual(['a']);
+  first.resolve();
+  await expect(a).rejects.toThrow('a failed');
+  await b;
+  await turns.idle;
+  expect(began).toEqual(['a', 'b']);
 });

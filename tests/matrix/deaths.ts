@@ -1,8 +1,6 @@
+import { TABS } from './run.ts';
 import type { Actor, Run } from './run.ts';
 import { injectFault } from '../support/worker-faults.ts';
-
-/** How many tabs are at work between two deaths. */
-const TABS = 3;
 
 /** A way in which a tab or a worker ends. */
 type Death = (run: Run, actor: Actor) => Promise<void>;

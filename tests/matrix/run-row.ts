@@ -9,12 +9,9 @@ import { profileOf } from '../support/browser.ts';
 import { serveTwoBuilds } from '../support/page-server.ts';
 import type { PageServer } from '../support/page-server.ts';
 import type { Row } from './row.ts';
-import { Run } from './run.ts';
+import { Run, TABS } from './run.ts';
 import type { Host } from './run.ts';
 import type { RunReport } from './run-report.ts';
-
-/** How many tabs send and copy. */
-const TABS = 3;
 
 /** The page of the matrix, in two builds, for the tests of a file. */
 export function useMatrixPage(): { readonly server: PageServer } {

@@ -12,6 +12,9 @@ import type { Contents, RunEvent, Told } from './run-record.ts';
 
 declare const api: MatrixApi;
 
+/** How many tabs send and copy. */
+export const TABS = 3;
+
 /** More than anything takes on a busy machine; nothing is asserted of it. */
 const LIMIT_MS = 60_000;
 

@@ -7,7 +7,7 @@ import { profileOf } from '../support/browser.ts';
 import { oneSeed } from '../support/seeds.ts';
 import { randomDeath } from './deaths.ts';
 import { useMatrixPage } from './run-row.ts';
-import { Run } from './run.ts';
+import { Run, TABS } from './run.ts';
 
 // `npm run soak` runs this, and says by the environment for how long.
 
@@ -18,7 +18,6 @@ const REPORT = process.env['TABLOG_SOAK_REPORT'];
 
 /** How long tabs send and copy in a round, with a fault every few seconds. */
 const ROUND_MS = 30_000;
-const TABS = 3;
 
 /** The heaps of a round, in bytes, after a collection. */
 interface Sample {

@@ -15,7 +15,7 @@ const log = await openLog('analytics');
 await log.admin.createTopics([events, refused]);
 const producer = log.producer();
 export const track = (type: string) => producer.send(events, { value: { type, at: Date.now() } });
-addEventListener('pagehide', () => void track('left')); // stored, though the page is gone
+addEventListener('pagehide', () => void track('left')); // stored, but by WebKit's last tab
 
 class Refused extends Error {}
 

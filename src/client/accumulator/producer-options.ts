@@ -66,7 +66,7 @@ export interface ProducerOptions {
    */
   readonly idempotent?: boolean;
   /**
-   * The longest that a promise of `send` or `sendBatch` of an idempotent producer waits, counted
+   * The longest that a promise of `send`, `sendBatch` or `sendRaw` of an idempotent producer waits, counted
    * from the call, in milliseconds (Kafka's `delivery.timeout.ms`); for a `transaction`, counted
    * from the end of its function. Until then a batch is retried when the worker or the storage
    * failed, or the worker cannot be started now, as when the tab is offline: at once, then after
@@ -74,7 +74,7 @@ export interface ProducerOptions {
    * of the last attempt, with `OUTCOME_UNKNOWN` where an attempt may have stored the record, and
    * with `DELIVERY_TIMED_OUT` where the record was not sent. Default 120,000; at most 299,999,
    * because a partition remembers batches for 300,000 ms: a later retry could be stored twice. 0,
-   * and `idempotent: false`: one attempt, which takes 10 s at most. The option is also the longest
+   * and `idempotent: false`: one attempt. Keep it above `lingerMs`. The option is also the longest
    * wait of a record of any producer for the look-ups of its serde (`context.waitFor`). Leave it
    * alone, and give a `signal` to each `send` that a user waits for.
    */

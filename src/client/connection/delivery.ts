@@ -1,9 +1,10 @@
 import { DELIVERY_TIMED_OUT, OUTCOME_UNKNOWN } from '../../base/error-rules.ts';
 import type { ErrorCode } from '../../base/error-rule.ts';
-import { TablogError, isAway, isLogDeleted, isUnknown } from '../../base/error.ts';
+import { TablogError, isAway, isLogDeleted, isUnknown, toTablogError } from '../../base/error.ts';
 import { withDeadline } from '../../platform/clock.ts';
 import type { Clock } from '../../platform/clock.ts';
-import { backOffMs } from '../../platform/retry.ts';
+import { backOffMs, retry } from '../../platform/retry.ts';
+import type { RetryContext } from '../../platform/retry.ts';
 
 /**
  * The errors by which a partition refuses a batch for good: no attempt has stored the batch, even
@@ -87,7 +88,7 @@ export class Delivery {
 
   /** Whether `deliveryTimeoutMs` is over, so that the request is not sent again. */
   get isLate(): boolean {
-    return this.#leftMs <= 0;
+    return this.leftMs === 0;
   }
 
   /**
@@ -107,8 +108,9 @@ export class Delivery {
     return new TablogError(OUTCOME_UNKNOWN, happened, { cause: error });
   }
 
-  get #leftMs(): number {
-    return this.#until - this.#clock.now();
+  /** The time that is left, in milliseconds; 0: none. */
+  get leftMs(): number {
+    return Math.max(this.#until - this.#clock.now(), 0);
   }
 
   /** Counts an attempt. */
@@ -136,6 +138,12 @@ export class Delivery {
     this.#mayBeStored = false;
   }
 
+  /** Notes the error of a look-up before the request. Returns whether to look it up again. */
+  delayed(error: TablogError): boolean {
+    this.#failure = error;
+    return isAway(error) && !this.isLate;
+  }
+
   /** Notes the error of an attempt. Returns whether to send the request again. */
   failed(error: TablogError): boolean {
     this.#isInFlight = false;
@@ -150,14 +158,25 @@ export class Delivery {
    * attempt comes at once, because after a lost answer another worker usually takes over.
    */
   backOffMs(random: () => number): number {
-    return backOffMs(this.#attempts - 1, this.#leftMs, random);
+    return backOffMs(this.#attempts - 1, this.leftMs, random);
   }
 }
 
 /** Settles as `outcome` does; rejects as the delivery expires where that is first. */
 export function inTime<T>(clock: Clock, delivery: Delivery, outcome: Promise<T>): Promise<T> {
-  const { expiresAt } = delivery;
-  if (expiresAt === Infinity) return outcome;
-  const leftMs = Math.max(expiresAt - clock.now(), 0);
-  return withDeadline(clock, leftMs, outcome, () => delivery.expire());
+  if (delivery.expiresAt === Infinity) return outcome;
+  return withDeadline(clock, delivery.leftMs, outcome, () => delivery.expire());
+}
+
+/**
+ * Repeats what has to be looked up before the request is sent, until the delivery is late. The error
+ * of the last look-up says more than that the time is over, so the delivery notes it.
+ */
+export function lookUp<T>(
+  context: RetryContext,
+  delivery: Delivery,
+  work: () => Promise<T>,
+): Promise<T> {
+  const isRetried = (error: unknown): boolean => delivery.delayed(toTablogError(error));
+  return retry(context, { isRetried, deliveryTimeoutMs: delivery.leftMs }, work);
 }

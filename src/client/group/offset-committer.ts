@@ -1,5 +1,6 @@
 import type { Clock } from '../../platform/clock.ts';
 import { TablogError, closed, isAway, isGone, maySucceedLater } from '../../base/error.ts';
+import { Turns } from '../../base/queue.ts';
 import { retry } from '../../platform/retry.ts';
 import type { OffsetCommit } from '../../protocol/group.ts';
 import type { Connection } from '../connection/connection.ts';
@@ -44,8 +45,8 @@ export class OffsetCommitter implements Committer {
   #queue = new Map<PartitionProgress, QueuedCommit>();
   /** Partitions whose processed offset may be beyond the committed one. */
   readonly #processed = new Set<PartitionProgress>();
-  /** The last call, or other work of `alone`; settled when nothing is in flight. */
-  #last: Promise<void> = Promise.resolve();
+  /** The turns of the calls, and of other work of `alone`. */
+  readonly #turns = new Turns();
   #sending = false;
   #cancelTimer: (() => void) | undefined;
   #isClosed = false;
@@ -104,13 +105,8 @@ export class OffsetCommitter implements Committer {
     return settled;
   }
 
-  async alone<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#last.then(work);
-    this.#last = result.then(
-      () => {},
-      () => {},
-    );
-    return result;
+  alone<T>(work: () => Promise<T>): Promise<T> {
+    return this.#turns.next(work);
   }
 
   /**
@@ -139,7 +135,7 @@ export class OffsetCommitter implements Committer {
           progress.processed > progress.committed &&
           !progress.isInTransaction));
     do {
-      await this.#last; // a commit that failed is retried below, and its error thrown
+      await this.#turns.idle; // a commit that failed is retried below, and its error thrown
       await Promise.all(this.#commitProcessed(holds));
     } while (holds.some(isOutstanding));
   }

@@ -2,11 +2,10 @@ import { isError } from '../../base/brand.ts';
 import { deferred } from '../../base/deferred.ts';
 import type { Deferred } from '../../base/deferred.ts';
 import { toTablogError } from '../../base/error.ts';
-import { retry } from '../../platform/retry.ts';
 import { Queue } from '../../base/queue.ts';
 import type { TopicInfo } from '../../protocol/topic.ts';
 import type { Connection } from '../connection/connection.ts';
-import { Delivery, inTime } from '../connection/delivery.ts';
+import { Delivery, inTime, lookUp } from '../connection/delivery.ts';
 import type { TopicMetadata } from '../topics/topic-metadata.ts';
 
 /** The records or batches that one call sends. */
@@ -117,7 +116,7 @@ export class Admission {
   }
 
   async #admitAll(): Promise<void> {
-    const { buffer, connection, topicMetadata } = this.#options;
+    const { buffer, connection, deliveryTimeoutMs, topicMetadata } = this.#options;
     const { clock } = connection;
     this.#isAdmitting = true;
     for (let next = this.#waiting.first; next !== undefined; next = this.#waiting.first) {
@@ -126,10 +125,10 @@ export class Admission {
       let topic: TopicInfo | undefined;
       let failure: unknown;
       try {
-        const delivery = this.#deliveryOf(submission);
+        const delivery = new Delivery(clock, deliveryTimeoutMs, { since: submission.sentAt });
         while (!buffer.hasRoom) await inTime(clock, delivery, buffer.roomMade());
-        topic = topicMetadata.get(name) ?? (await this.#load(submission));
-        if (this.#isStaleRefusal(topic, submission)) topic = await this.#load(submission);
+        topic = topicMetadata.get(name) ?? (await this.#load(name, delivery));
+        if (this.#isStaleRefusal(topic, submission)) topic = await this.#load(name, delivery);
       } catch (error) {
         topic = undefined;
         failure = error;
@@ -189,22 +188,10 @@ export class Admission {
     return !this.#options.topicMetadata.isCurrent && !submission.accepts(topic);
   }
 
-  #load(submission: Submission): Promise<TopicInfo> {
-    const { connection, topicMetadata, deliveryTimeoutMs } = this.#options;
-    const delivery = this.#deliveryOf(submission);
-    const { clock } = connection;
-    const leftMs = Math.max(submission.sentAt + deliveryTimeoutMs - clock.now(), 0);
-    // The error of the last look-up says more than that the time is over.
-    const isRetried = (error: unknown): boolean => delivery.failed(toTablogError(error));
-    const loaded = retry(connection, { isRetried, deliveryTimeoutMs: leftMs }, () =>
-      topicMetadata.load(submission.topic),
-    );
-    return inTime(clock, delivery, loaded);
-  }
-
-  #deliveryOf({ sentAt }: Submission): Delivery {
-    const { connection, deliveryTimeoutMs } = this.#options;
-    return new Delivery(connection.clock, deliveryTimeoutMs, { since: sentAt });
+  #load(name: string, delivery: Delivery): Promise<TopicInfo> {
+    const { connection, topicMetadata } = this.#options;
+    const loaded = lookUp(connection, delivery, () => topicMetadata.load(name));
+    return inTime(connection.clock, delivery, loaded);
   }
 }
 

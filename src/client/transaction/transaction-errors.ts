@@ -1,6 +1,6 @@
 import type { ErrorRule } from '../../base/error-rule.ts';
 
-// The rules of errors that only transactions have: a tab loads them with its first transaction.
+// The rules of errors that only transactions have. Their code is loaded apart from a tab's first bundle.
 
 export const INVALID_TXN_STATE: ErrorRule = {
   code: 'INVALID_TXN_STATE',

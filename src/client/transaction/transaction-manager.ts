@@ -1,13 +1,14 @@
 import { abortable } from '../../base/abortable.ts';
 import { TablogError, closed, toTablogError } from '../../base/error.ts';
 import { randomId, randomProducerId } from '../../platform/random-id.ts';
+import { Turns } from '../../base/queue.ts';
 import { retry } from '../../platform/retry.ts';
 import type { Request, Response } from '../../protocol/broker.ts';
 import type { ProducerIdentity, TransactionalHolder } from '../../protocol/produce.ts';
 import type { TopicInfo } from '../../protocol/topic.ts';
 import type { RecordMetadata, SealedBatch } from '../accumulator/partition-accumulator.ts';
 import type { Connection } from '../connection/connection.ts';
-import { Delivery, inTime } from '../connection/delivery.ts';
+import { Delivery, inTime, lookUp } from '../connection/delivery.ts';
 import { transactionOffsets } from './transaction-offsets.ts';
 import type { TransactionOffset, TransactionOffsets } from './transaction-offsets.ts';
 import type { CheckedProducerOptions } from '../accumulator/producer-options.ts';
@@ -40,7 +41,8 @@ interface SequencedProducer extends ProducerIdentity {
 export class TransactionManager {
   readonly #options: TransactionManagerOptions;
   #producer: Promise<SequencedProducer> | undefined;
-  #lastStored: Promise<unknown> = Promise.resolve();
+  /** Transactions are stored one after the other. */
+  readonly #turns = new Turns();
   /** Settles when the caller of the last transaction was told its outcome. */
   #lastTold: Promise<unknown> = Promise.resolve();
   /**
@@ -98,7 +100,7 @@ export class TransactionManager {
       Transaction.end(transaction);
       const { sent, offsets } = Transaction.contentOf(transaction);
       const delivery = new Delivery(clock, options.deliveryTimeoutMs);
-      const stored = this.#inTurn(() => {
+      const stored = this.#turns.next(async () => {
         callerSignal?.throwIfAborted(); // earlier transactions take time
         return this.#store(sent, offsets, delivery);
       });
@@ -118,12 +120,6 @@ export class TransactionManager {
   /** Resolves when the callers of all transactions that are to be stored were told the outcome. */
   async idle(): Promise<void> {
     await this.#lastTold;
-  }
-
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#lastStored.then(work);
-    this.#lastStored = result.catch(() => {});
-    return result;
   }
 
   #begin(): Promise<SequencedProducer> {
@@ -158,7 +154,7 @@ export class TransactionManager {
     delivery: Delivery,
   ): Promise<RecordMetadata[]> {
     const placements: RecordMetadata[] = [];
-    const batches = await this.#pack(sent, placements);
+    const batches = await this.#pack(sent, placements, delivery);
     const commit = async (): Promise<void> => {
       const offsets = delivered.flatMap((each) => transactionOffsets(each) ?? []);
       let isStored = false;
@@ -184,15 +180,22 @@ export class TransactionManager {
    * The records in batches, one for each partition. Each stored record sets its place in
    * `placements`.
    */
-  async #pack(sent: readonly SentRecord[], placements: RecordMetadata[]): Promise<SealedBatch[]> {
+  async #pack(
+    sent: readonly SentRecord[],
+    placements: RecordMetadata[],
+    delivery: Delivery,
+  ): Promise<SealedBatch[]> {
     const { connection, topicMetadata, options, random } = this.#options;
+    const sentAt = connection.clock.now();
+    const load = (topic: string): Promise<TopicInfo> =>
+      lookUp(connection, delivery, () => topicMetadata.load(topic));
     const batches: SealedBatch[] = [];
     const topics = new Map<string, TopicAccumulator>();
     const accumulators = new Set<{ seal(): void }>();
     for (const [index, { topic, record }] of sent.entries()) {
       const topicAccumulator =
         topics.get(topic) ??
-        new TopicAccumulator(topicMetadata.get(topic) ?? (await this.#load(topic)), {
+        new TopicAccumulator(topicMetadata.get(topic) ?? (await load(topic)), {
           batchBytes: options.maxTransactionBytes,
           partitioner: options.partitioner,
           random,
@@ -201,24 +204,17 @@ export class TransactionManager {
           onSealed: (batch) => batches.push(batch),
         });
       topics.set(topic, topicAccumulator);
-      if (!topicAccumulator.accepts(record)) topicAccumulator.update(await this.#load(topic));
+      if (!topicAccumulator.accepts(record)) topicAccumulator.update(await load(topic));
       topicAccumulator.check(record);
       const accumulator = topicAccumulator.choose(topicAccumulator.assign(record));
       accumulators.add(accumulator);
       const sink = (_: number, result: RecordMetadata | Error): void => {
         if (!(result instanceof Error)) placements[index] = result;
       };
-      const sentAt = connection.clock.now();
       accumulator.add(record.parts, record.size, index, { sink, signal: undefined, sentAt });
     }
     for (const accumulator of accumulators) accumulator.seal();
     return batches;
-  }
-
-  #load(topic: string): Promise<TopicInfo> {
-    const { connection, topicMetadata, options } = this.#options;
-    const { deliveryTimeoutMs } = options;
-    return retry(connection, { deliveryTimeoutMs }, () => topicMetadata.load(topic));
   }
 
   /** Sends the transaction until its outcome is known, or the delivery is late or expired. */
@@ -228,7 +224,7 @@ export class TransactionManager {
     delivery: Delivery,
   ): Promise<Response<'transact'>> {
     const { connection, options, topicMetadata } = this.#options;
-    const { compression, durability, deliveryTimeoutMs, transactionalId } = options;
+    const { compression, durability, transactionalId } = options;
     if (batches.length === 0 && offsets.length === 0) return [];
     const request = ({ id, epoch }: ProducerIdentity): Request<'transact'> => ({
       appends: batches.map(({ accumulator: { topic, partition }, bytes }) => ({
@@ -244,7 +240,7 @@ export class TransactionManager {
     const passes = (error: unknown): boolean => delivery.failed(toTablogError(error));
     const send = async (): Promise<Response<'transact'>> => {
       const producer = await this.#number(batches);
-      const policy = { isRetried: passes, deliveryTimeoutMs, atOnce: 1 };
+      const policy = { isRetried: passes, deliveryTimeoutMs: delivery.leftMs, atOnce: 1 };
       try {
         return await retry(connection, policy, async () => {
           if (delivery.isLost || delivery.isExpired) throw delivery.error;

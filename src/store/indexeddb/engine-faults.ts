@@ -1,8 +1,8 @@
 // Faults of engines that a store has to avoid. No feature tells an engine, so its name does.
 
 /**
- * Whether a transaction that another one waits for, or that was told to commit, may stay open for
- * ever when this context ends: in a worker of WebKit.
+ * Whether a transaction that is not the only one, or that was told to commit, may stay open for ever
+ * when this context ends: in a worker of WebKit.
  *
  * WebKit ends a worker as its last page is reloaded, closed or left, amid whatever the worker does.
  * The database server is then told of the end of a transaction that is alone and has no `commit()`
@@ -26,16 +26,4 @@ export function losesFailedWrites(): boolean {
 function userAgent(): string {
   const { navigator } = globalThis as { readonly navigator?: { readonly userAgent?: string } };
   return navigator?.userAgent ?? '';
-}
-
-/** Does one piece of work after the other. */
-export class Turns {
-  #last: Promise<unknown> = Promise.resolve();
-
-  /** Does the work when all earlier work has settled. Settles as the work does. */
-  next<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#last.then(work);
-    this.#last = done.catch(() => {});
-    return done;
-  }
 }

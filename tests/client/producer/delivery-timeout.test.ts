@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { deferred } from '../../../src/base/deferred.ts';
 import { OUTCOME_UNKNOWN, STORAGE_UNAVAILABLE } from '../../../src/base/error-rules.ts';
 import type { Producer } from '../../../src/index.ts';
@@ -117,14 +117,26 @@ test('the time of a record that waits for room counts from its send', async () =
   expect(await values()).toEqual(['warm', 'a', 'c']);
 });
 
-test('the look-up of a topic counts as well', async () => {
-  const { log, host, rejection } = await hung('produce');
-  await log.admin.createTopics(['new']);
-  host.answer('describeTopics', () => new Promise(() => {}));
-  const another = log.producer(impatient);
-  const { code, ms } = await rejection(another.send('new', { value: 'a' }));
-  expect(code).toBe('DELIVERY_TIMED_OUT');
-  expectInTime(ms);
+const SENDS: readonly (readonly [string, (producer: Producer) => Promise<unknown>])[] = [
+  ['a record', (producer) => producer.send('new', { value: 'a' })],
+  ['a transaction', (producer) => producer.transaction((tx) => tx.send('new', { value: 'a' }))],
+];
+
+describe.each(SENDS)('%s to a topic that this tab has not seen', (_, sendToNew) => {
+  test.each<[string, () => Promise<never>, string]>([
+    ['has no answer', () => new Promise(() => {}), 'DELIVERY_TIMED_OUT'],
+    ['fails', () => Promise.reject(told(STORAGE_UNAVAILABLE)), 'STORAGE_UNAVAILABLE'],
+  ])('is told in time where the look-up %s', async (_, answer, expected) => {
+    const { world, log, host, rejection } = await hung('produce');
+    await world.tab().log.admin.createTopics(['new']);
+    host.answer('listTopics', answer);
+    const { code, ms } = await rejection(
+      sendToNew(log.producer({ deliveryTimeoutMs: TIMEOUT_MS })),
+    );
+    expect(host.requests('listTopics').length).toBeGreaterThan(0);
+    expect(code).toBe(expected);
+    expectInTime(ms);
+  });
 });
 
 test.each<[string, (producer: Producer) => Promise<void>]>([

@@ -20,7 +20,7 @@ const OPEN_LIMIT_MS = 11_500;
 const OUTAGE_MS = 3_000;
 
 /** How many deaths a run has where they are at random. */
-const DEATHS = 2;
+const DEATH_COUNT = 2;
 
 /** Faults of the worker. */
 export const WORKER_ROWS: readonly Row[] = [
@@ -40,12 +40,12 @@ export const WORKER_ROWS: readonly Row[] = [
     },
   },
   {
-    fault: `tabs and workers die, ${DEATHS} at random`,
+    fault: `tabs and workers die, ${DEATH_COUNT} at random`,
     isSlow: true,
     hosts: WORKERS,
     needs: ['crash'],
     async inject(run) {
-      for (let i = 0; i < DEATHS; i++) await randomDeath(run, true);
+      for (let i = 0; i < DEATH_COUNT; i++) await randomDeath(run, true);
     },
   },
   {

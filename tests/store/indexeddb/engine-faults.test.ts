@@ -2,12 +2,10 @@ import * as fake from 'fake-indexeddb';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { openIdbStore } from '../../../src/store/indexeddb/open-idb-store.ts';
 import {
-  Turns,
   keepsEndedTransactions,
   losesFailedWrites,
 } from '../../../src/store/indexeddb/engine-faults.ts';
 import { logRef } from '../../../src/store/schema.ts';
-import { deferred } from '../../../src/base/deferred.ts';
 import { testStoreContract } from '../store-contract.ts';
 import { stubIndexedDb } from './fake-indexeddb.ts';
 
@@ -58,25 +56,6 @@ describe('an engine is told by its name', () => {
     expect(keepsEndedTransactions()).toBe(false);
     expect(losesFailedWrites()).toBe(false);
   });
-});
-
-test('turns come one after the other, and an error ends only its own', async () => {
-  const turns = new Turns();
-  const began: string[] = [];
-  const first = deferred();
-  const a = turns.next(() => {
-    began.push('a');
-    return first.promise.then(() => {
-      throw new Error('a failed');
-    });
-  });
-  const b = turns.next(async () => began.push('b'));
-  await Promise.resolve();
-  expect(began).toEqual(['a']);
-  first.resolve();
-  await expect(a).rejects.toThrow('a failed');
-  await b;
-  expect(began).toEqual(['a', 'b']);
 });
 
 describe('the transactions of a store', () => {
