@@ -6,7 +6,7 @@ import { chromium } from 'playwright';
 import type { BrowserContext, LaunchOptions, Page } from 'playwright';
 import { BROWSER_ARGS, lookForBrowser } from '../support/find-browser.mjs';
 import type { Engine, EngineName, RunningBrowser } from './engine.ts';
-import { killAll } from './processes.ts';
+import { killAll, processTree } from './processes.ts';
 
 const run = promisify(execFile);
 
@@ -50,12 +50,9 @@ function running(
   close: () => Promise<void>,
   profile?: string,
 ): RunningBrowser {
-  const processes = async (): Promise<readonly number[]> => {
-    const session = await context.browser()!.newBrowserCDPSession();
-    const { processInfo } = await session.send('SystemInfo.getProcessInfo');
-    await session.detach();
-    return processInfo.map(({ id }) => id);
-  };
+  const browserProcess = browserProcessOf(context);
+  browserProcess.catch(() => {}); // a browser that ends at once; who needs the process has the error
+  const processes = async (): Promise<readonly number[]> => processTree(await browserProcess);
   return {
     context,
     close,
@@ -70,6 +67,14 @@ function running(
     clearDatabases,
     processOf,
   };
+}
+
+/** Asked at the start, as a browser that is at work answers late. */
+async function browserProcessOf(context: BrowserContext): Promise<number> {
+  const session = await context.browser()!.newBrowserCDPSession();
+  const { processInfo } = await session.send('SystemInfo.getProcessInfo');
+  await session.detach();
+  return processInfo.find(({ type }) => type === 'browser')!.id;
 }
 
 async function crash(page: Page): Promise<void> {

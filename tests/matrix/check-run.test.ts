@@ -61,10 +61,33 @@ describe('finds', () => {
   });
 
   it('no fault in a loss that was told', () => {
-    const told = event({ kind: 'status', type: 'recordsLost' });
+    const told = event({ kind: 'status', type: 'logReset' });
     const { events } = run();
     const verdict = checkRun(run({ ...both(contents(record(0, 0))), events: [...events, told] }));
     expect(verdict).toEqual({ lost: 0, told: 2, doubled: 0, problems: [] });
+  });
+
+  it('a loss beside the range that was told', () => {
+    const told = event({
+      kind: 'status',
+      type: 'recordsLost',
+      lost: { topic: 'orders', partition: 0, from: 0, to: 1 },
+    });
+    const { events, copies } = run();
+    const left: Contents = { startOffset: 0, endOffset: 3, records: [record(2, 2)] };
+    expect(checkRun({ orders: [left], copies, events: [...events, told] })).toEqual({
+      lost: 1,
+      told: 1,
+      doubled: 0,
+      problems: ['lost: a/1: at 0/1 is nothing', 'gap: orders/0: 2 comes after -1'],
+    });
+    const missing = run({ copies: [contents(record(0, 0))], events: [...events, told] });
+    expect(checkRun(missing).problems).toEqual(['copies: copies/0: 2 records were not copied']);
+    const twice = run({
+      copies: [contents(...[0, 0, 1, 2].map((n, i) => record(n, i)))],
+      events: [told],
+    });
+    expect(checkRun(twice).problems).toEqual(['copies: copies/0: a/0 is there twice']);
   });
 
   it('a record that is there twice', () => {

@@ -1,4 +1,4 @@
-import type { Contents, Found, RunRecord, Sent } from './run-record.ts';
+import type { Contents, Found, LostRange, RunEvent, RunRecord, Sent } from './run-record.ts';
 
 /** The outcome of a run. */
 export interface Verdict {
@@ -12,8 +12,8 @@ export interface Verdict {
   readonly problems: readonly string[];
 }
 
-/** The statuses by which a log tells that it has lost records. */
-const TELL_OF_LOSS: ReadonlySet<string> = new Set(['logDeleted', 'logReset', 'recordsLost']);
+/** The statuses by which a log tells that all of it may be lost; `recordsLost` has a range. */
+const TELL_OF_ALL: ReadonlySet<string> = new Set(['logDeleted', 'logReset']);
 
 /** The most problems of one rule that are named. */
 const NAMED = 3;
@@ -29,7 +29,7 @@ const NAMED = 3;
  */
 export function checkRun({ events, orders, copies }: RunRecord): Verdict {
   const problems = new Problems();
-  const isTold = events.some((event) => event.kind === 'status' && TELL_OF_LOSS.has(event.type));
+  const told = new ToldLosses(events);
 
   const found = new Map<string, number>();
   let doubled = 0;
@@ -43,43 +43,97 @@ export function checkRun({ events, orders, copies }: RunRecord): Verdict {
     }
   }
 
-  let missing = 0;
+  let lost = 0;
+  let toldLost = 0;
   for (const event of events) {
     if (event.kind !== 'acked') continue;
     const { partition, offset } = event;
     const record = recordAt(orders[partition], offset);
     if (record !== undefined && record.isWhole && nameOf(record) === nameOf(event)) continue;
-    missing++;
+    if (told.covers('orders', partition, offset)) {
+      toldLost++;
+      continue;
+    }
+    lost++;
     const what =
       record === undefined ? 'nothing' : `${nameOf(record)}${record.isWhole ? '' : ' (damaged)'}`;
-    if (!isTold) problems.add('lost', `${nameOf(event)}: at ${partition}/${offset} is ${what}`);
+    problems.add('lost', `${nameOf(event)}: at ${partition}/${offset} is ${what}`);
   }
 
   orders.forEach((contents, partition) => {
-    checkContiguous(contents, `orders/${partition}`, problems);
-    checkOrder(contents, `orders/${partition}`, problems);
     const copied = copies[partition]!;
-    checkContiguous(copied, `copies/${partition}`, problems);
-    // A log that has lost records may have lost orders of which there are copies, or the reverse.
-    if (!isTold) checkCopies(contents, copied, partition, problems);
+    checkContiguous(contents, { topic: 'orders', partition, told, problems });
+    checkOrder(contents, `orders/${partition}`, problems);
+    checkContiguous(copied, { topic: 'copies', partition, told, problems });
+    if (told.isOf(partition)) checkCopiesOfRest(contents, copied, { partition, told, problems });
+    else checkCopies(contents, copied, partition, problems);
   });
 
   for (const event of events) {
     if (event.kind === 'late') problems.add('late', event.call);
     if (event.kind === 'unhandled') problems.add('unhandled', event.text);
   }
-  const [lost, told] = isTold ? [0, missing] : [missing, 0];
-  return { lost, told, doubled, problems: problems.all() };
+  return { lost, told: toldLost, doubled, problems: problems.all() };
 }
 
-function checkContiguous(contents: Contents, where: string, problems: Problems): void {
-  const { startOffset, endOffset, records } = contents;
+/** What the statuses of a run told to be lost. */
+class ToldLosses {
+  readonly #isAll: boolean;
+  readonly #ranges: readonly LostRange[];
+
+  constructor(events: readonly RunEvent[]) {
+    const statuses = events.filter((event) => event.kind === 'status');
+    this.#isAll =
+      statuses.some(({ type }) => TELL_OF_ALL.has(type)) ||
+      events.some(({ kind }) => kind === 'unopened');
+    this.#ranges = statuses.flatMap(({ lost }) => lost ?? []);
+  }
+
+  covers(topic: string, partition: number, from: number, to = from + 1): boolean {
+    let next = from;
+    while (next < to && !this.#isAll) {
+      const range = this.#ranges.find(
+        (each) => each.topic === topic && each.partition === partition && holds(each, next),
+      );
+      if (range === undefined) return false;
+      next = range.to;
+    }
+    return true;
+  }
+
+  /** Whether some of the partition is told to be lost; without a topic, of either topic. */
+  isOf(partition: number, topic?: string): boolean {
+    const isRange = (each: LostRange): boolean =>
+      each.partition === partition && (topic === undefined || each.topic === topic);
+    return this.#isAll || this.#ranges.some(isRange);
+  }
+}
+
+function holds({ from, to }: LostRange, offset: number): boolean {
+  return from <= offset && offset < to;
+}
+
+interface Checked {
+  readonly partition: number;
+  readonly told: ToldLosses;
+  readonly problems: Problems;
+}
+
+function checkContiguous(
+  { startOffset, endOffset, records }: Contents,
+  { topic, partition, told, problems }: Checked & { readonly topic: string },
+): void {
+  const where = `${topic}/${partition}`;
   let next = startOffset;
   for (const { offset } of records) {
-    if (offset !== next) problems.add('gap', `${where}: ${offset} comes after ${next - 1}`);
+    if (offset < next || !told.covers(topic, partition, next, offset)) {
+      problems.add('gap', `${where}: ${offset} comes after ${next - 1}`);
+    }
     next = offset + 1;
   }
-  if (next !== endOffset) problems.add('gap', `${where}: ends at ${next}, and not at ${endOffset}`);
+  if (next > endOffset || !told.covers(topic, partition, next, endOffset)) {
+    problems.add('gap', `${where}: ends at ${next}, and not at ${endOffset}`);
+  }
 }
 
 function checkOrder({ records }: Contents, where: string, problems: Problems): void {
@@ -106,6 +160,26 @@ function checkCopies(
     const left = originals.length - copies.length;
     problems.add('copies', `copies/${partition}: ${left} records were not copied`);
   }
+}
+
+/**
+ * The copies of a partition that has lost orders or copies: none is there twice, and an order that
+ * is there has its copy, unless copies were lost.
+ */
+function checkCopiesOfRest(
+  { records: originals }: Contents,
+  { records: copies }: Contents,
+  { partition, told, problems }: Checked,
+): void {
+  const copied = new Set<string>();
+  for (const copy of copies) {
+    const name = nameOf(copy);
+    if (copied.has(name)) problems.add('copies', `copies/${partition}: ${name} is there twice`);
+    copied.add(name);
+  }
+  if (told.isOf(partition, 'copies')) return;
+  const left = originals.filter((original) => !copied.has(nameOf(original))).length;
+  if (left > 0) problems.add('copies', `copies/${partition}: ${left} records were not copied`);
 }
 
 function recordAt(contents: Contents | undefined, offset: number): Found | undefined {

@@ -107,8 +107,12 @@ export class Run {
   }
 
   /** Has a tab open the log; resolves to 'opened' or to the code of an error. */
-  open({ page, name }: Actor): Promise<string> {
-    return page.evaluate((options) => api.open(options), { tab: name, host: this.#hostOf(name) });
+  open(
+    { page, name }: Actor,
+    options: Pick<ActorOptions, 'onUnrecoverable'> = {},
+  ): Promise<string> {
+    const host = this.#hostOf(name);
+    return page.evaluate((all) => api.open(all), { tab: name, host, ...options });
   }
 
   #hostOf(tab: string): ActorOptions['host'] {
@@ -120,7 +124,12 @@ export class Run {
   async act(actor: Actor, producer = actor.name): Promise<void> {
     const opened = await this.open(actor);
     if (opened !== 'opened') throw new Error(`${actor.name} could not open the log: ${opened}`);
-    await actor.page.evaluate((of) => {
+    await this.work(actor, producer);
+  }
+
+  /** Has a tab that has opened the log send and copy. */
+  async work({ page, name }: Actor, producer = name): Promise<void> {
+    await page.evaluate((of) => {
       api.startSending(of);
       api.startCopying();
     }, producer);

@@ -6,7 +6,11 @@ import type { Clock } from '../../platform/clock.ts';
 import { CLOSED, STORAGE_TIMEOUT, STORAGE_UNAVAILABLE } from '../../base/error-rules.ts';
 import { TablogError } from '../../base/error.ts';
 import { Turns } from '../../base/queue.ts';
-import { keepsEndedTransactions, losesFailedWrites } from './engine-faults.ts';
+import {
+  STORE_OF_EVERY_WRITE,
+  keepsEndedTransactions,
+  losesFailedWrites,
+} from './engine-faults.ts';
 import type { IdbConnection } from './idb-connection.ts';
 import { updateWithPool } from './idb-pool.ts';
 import { asIdbKey, onSuccess, storesOf } from './idb-request.ts';
@@ -149,7 +153,8 @@ export class IdbStore implements Store {
     const durability = options.durability ?? 'relaxed';
     // A transaction needs a store, and `decide` runs in the last answer of a read.
     const read = refs.length > 0 ? refs : [logRef];
-    await this.#transact(storesOf(read), 'readwrite', { durability }, (tx, fail) => {
+    const stores = storesOf([...read, { store: STORE_OF_EVERY_WRITE }]);
+    await this.#transact(stores, 'readwrite', { durability }, (tx, fail) => {
       const rows: unknown[] = [];
       let left = read.length;
       read.forEach((ref, i) => {

@@ -1,7 +1,8 @@
 import { openLog, string, topic } from '../../../src/index.ts';
-import type { Consumer, Log, Producer } from '../../../src/index.ts';
+import type { Consumer, Log, LogStatus, Producer, TablogError } from '../../../src/index.ts';
 import { inline } from '../../../src/inline.ts';
-import type { Contents, Found, Told } from '../run-record.ts';
+import type { Contents, Found, LostRange, Told } from '../run-record.ts';
+import { foundOf, valueOf } from './values.ts';
 
 /** The part of a tab in a run: the tab sends orders, and copies orders as a member of a group. */
 
@@ -32,6 +33,7 @@ export interface ActorOptions {
   readonly tab: string;
   readonly host: 'shared' | 'dedicated' | 'inline';
   readonly durability?: 'relaxed' | 'strict';
+  readonly onUnrecoverable?: 'error' | 'recreate';
   /** The bytes of a value, at most. Default: 300. */
   readonly maxValueBytes?: number;
 }
@@ -98,11 +100,11 @@ const api = {
   /** Opens the log of this tab; resolves to the code of an error. */
   async open(options: ActorOptions): Promise<string> {
     ({ tab } = options);
-    const { host } = options;
+    const { host, onUnrecoverable = 'error' } = options;
     try {
       log = await watched(
         'openLog',
-        openLog('shop', { host: host === 'inline' ? inline() : host }),
+        openLog('shop', { host: host === 'inline' ? inline() : host, onUnrecoverable }),
       );
       void listen(log);
       await watched('createTopics', log.admin.createTopics([orders, copies]));
@@ -195,9 +197,15 @@ const api = {
     let left = bounds.reduce((sum, { startOffset, endOffset }) => sum + endOffset - startOffset, 0);
     if (left === 0) return contents;
     const reader = api.mustGetLog().consumer({ topics: [which], from: 'earliest' });
-    for await (const { partition, offset, value } of reader) {
-      contents[partition]!.records.push(foundOf(offset, value ?? ''));
-      if (--left === 0) break;
+    while (left > 0) {
+      try {
+        for await (const { partition, offset, value } of reader) {
+          contents[partition]!.records.push(foundOf(offset, value ?? ''));
+          if (--left === 0) break;
+        }
+      } catch (error) {
+        left -= await seekPast(reader, which, error);
+      }
     }
     await reader.close();
     return contents;
@@ -205,7 +213,27 @@ const api = {
 };
 
 async function listen(of: Log): Promise<void> {
-  for await (const { type } of of.status()) tell({ kind: 'status', type });
+  for await (const status of of.status()) tell({ kind: 'status', ...told(status) });
+}
+
+function told(status: LogStatus): { readonly type: string; readonly lost?: LostRange } {
+  if (status.type !== 'recordsLost') return { type: status.type };
+  const { type, topic: name, partition, error } = status;
+  const { from, to } = error.details as { from: number; to: number };
+  return { type, lost: { topic: name, partition, from, to } };
+}
+
+/** Seeks past records that are lost, as the error says; resolves to how many those are. */
+async function seekPast<T extends typeof orders | typeof copies>(
+  reader: { seek(offset: number, where: { topic: T; partition: number }): Promise<void> },
+  which: T,
+  error: unknown,
+): Promise<number> {
+  const code = codeOf(error);
+  if (code !== 'LOG_CORRUPT' && code !== 'BATCH_CORRUPT') throw error;
+  const { partition, from, to } = (error as TablogError).details as unknown as LostRange;
+  await reader.seek(to, { topic: which, partition });
+  return to - from;
 }
 
 async function send(
@@ -266,16 +294,12 @@ async function copyAsMember(): Promise<void> {
     .consumer({ topics: [orders], group: 'copiers', from: 'earliest' });
   consumer = member;
   try {
-    for await (const { messages } of member.batches({ max: 50 })) {
-      const transaction = producer.transaction((tx) => {
-        for (const { value, partition } of messages) tx.send(copies, { value, partition });
-        tx.commitOffsets(member);
-      });
-      await watched('transaction', transaction);
-      for (const { partition, offset } of messages.slice(-1)) {
-        tell({ kind: 'copied', partition, next: offset + 1 });
+    while (at.copying) {
+      try {
+        await copyBatches(member, producer);
+      } catch (error) {
+        await seekPast(member, orders, error);
       }
-      if (!at.copying) break;
     }
   } finally {
     await watched('consumer.close', member.close()).catch(() => {});
@@ -283,17 +307,18 @@ async function copyAsMember(): Promise<void> {
   }
 }
 
-/** A value that its producer and number tell, with bytes that they tell too. */
-function valueOf(producer: string, n: number, maxBytes: number): string {
-  const length = (n * 7_919) % maxBytes;
-  const filler = String.fromCharCode(97 + (n % 26));
-  return `${producer}/${n}/${maxBytes}/${filler.repeat(length)}`;
-}
-
-function foundOf(offset: number, value: string): Found {
-  const [producer = '', n = '', maxBytes = ''] = value.split('/');
-  const isWhole = value === valueOf(producer, Number(n), Number(maxBytes));
-  return { offset, producer, n: Number(n), isWhole };
+async function copyBatches(member: Consumer<typeof orders>, producer: Producer): Promise<void> {
+  for await (const { messages } of member.batches({ max: 50 })) {
+    const transaction = producer.transaction((tx) => {
+      for (const { value, partition } of messages) tx.send(copies, { value, partition });
+      tx.commitOffsets(member);
+    });
+    await watched('transaction', transaction);
+    for (const { partition, offset } of messages.slice(-1)) {
+      tell({ kind: 'copied', partition, next: offset + 1 });
+    }
+    if (!at.copying) break;
+  }
 }
 
 function codeOf(error: unknown): string {

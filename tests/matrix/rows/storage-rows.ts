@@ -1,6 +1,7 @@
-import { readdirSync, rmSync, statSync, statfsSync, writeFileSync } from 'node:fs';
+import { rmSync, statfsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { databaseFiles, leaveAndQuit } from '../database-files.ts';
 import { ALL_HOSTS, WORKERS } from '../row.ts';
 import type { Row } from '../row.ts';
 import type { MatrixApi } from '../page/main.ts';
@@ -14,9 +15,6 @@ const DISK_BYTES = 300_000_000;
 /** The bytes that a full disk still has: less than a few records. */
 const LEFT_BYTES = 2_000_000;
 const LARGE_BYTES = 200_000;
-
-/** The files of IndexedDB in a profile: of Chromium, Firefox and WebKitGTK. */
-const DATABASES = /[/\\](indexeddb|idb)[/\\]/i;
 
 /** Faults of the storage. */
 export const STORAGE_ROWS: readonly Row[] = [
@@ -34,7 +32,14 @@ export const STORAGE_ROWS: readonly Row[] = [
   {
     fault: 'databases gone while the browser is closed',
     hosts: WORKERS,
-    inject: (run) => whileClosed(run, (files) => files.forEach((file) => rmSync(file))),
+    async inject(run) {
+      await run.fault('gone', async () => {
+        await leaveAndQuit(run);
+        for (const file of databaseFiles(run.profile.folder)) rmSync(file);
+        await run.startBrowser();
+        await run.openActors(2);
+      });
+    },
   },
   {
     fault: 'quota reached, and raised after 3 s',
@@ -83,23 +88,6 @@ export const STORAGE_ROWS: readonly Row[] = [
     },
   },
 ];
-
-/** Closes the browser, changes the files of its databases, and opens it again. */
-async function whileClosed(run: Run, change: (files: readonly string[]) => void): Promise<void> {
-  await Promise.all(run.actors.map(({ page }) => page.evaluate(() => api.leaveLog())));
-  await run.fault('close', async () => {
-    await run.profile.quit();
-    const names = readdirSync(run.profile.folder, { recursive: true, encoding: 'utf8' });
-    const files = names
-      .filter((name) => DATABASES.test(name))
-      .map((name) => path.join(run.profile.folder, name))
-      .filter((file) => statSync(file).isFile());
-    if (files.length === 0) throw new Error('the profile has no databases');
-    change(files);
-    await run.startBrowser();
-    await run.openActors(2);
-  });
-}
 
 /** Writes a file that leaves `LEFT_BYTES` of its disk. */
 function fillDisk(file: string): void {

@@ -2,10 +2,12 @@ import * as fake from 'fake-indexeddb';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { openIdbStore } from '../../../src/store/indexeddb/open-idb-store.ts';
 import {
+  STORE_OF_EVERY_WRITE,
   keepsEndedTransactions,
   losesFailedWrites,
 } from '../../../src/store/indexeddb/engine-faults.ts';
-import { logRef } from '../../../src/store/schema.ts';
+import { GROUPS, TOPICS, logRef } from '../../../src/store/schema.ts';
+import type { RowRef } from '../../../src/store/store.ts';
 import { testStoreContract } from '../store-contract.ts';
 import { stubIndexedDb } from './fake-indexeddb.ts';
 
@@ -101,6 +103,24 @@ describe('the transactions of a store', () => {
     expect(most).toBeGreaterThan(1);
     expect(commits).toBe(2);
   });
+});
+
+test('every write has a store in its scope, so that no two are under way at once', async () => {
+  const transaction = vi.spyOn(fake.IDBDatabase.prototype, 'transaction');
+  const store = await openIdbStore(crypto.randomUUID());
+  await store.update([], () => {});
+  for (const name of [TOPICS, GROUPS]) {
+    const row = { store: name, key: 'row' } as RowRef<unknown>;
+    await store.update([row], (_, { put }) => put(name, 'row', 1));
+    await store.read([row]);
+  }
+  await store.updatePartitions([], (_, { takePartitions }) => takePartitions(100));
+  store.close();
+  const writes = transaction.mock.calls.filter(([, mode]) => mode === 'readwrite');
+  expect(writes.length).toBeGreaterThanOrEqual(4);
+  for (const [stores] of writes) expect([stores].flat()).toContain(STORE_OF_EVERY_WRITE);
+  const reads = transaction.mock.calls.filter(([, mode]) => mode === 'readonly');
+  for (const [stores] of reads) expect([stores].flat()).not.toContain(STORE_OF_EVERY_WRITE);
 });
 
 testStoreContract('fake IndexedDB, as in a worker of WebKit', () => {
