@@ -30,6 +30,7 @@ export async function openedLog(
     topicsVersion,
     lost,
     previousLogId: isSame ? undefined : seen?.logId,
+    isAfterLoss: !isSame && (store.isAfterLoss ?? false),
     setAside: isSame ? undefined : store.setAside,
   };
 }

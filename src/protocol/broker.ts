@@ -74,6 +74,8 @@ export interface OpenedLog {
   readonly lost: readonly LostRecords[];
   /** The id of the log that the tab's witness has seen, where it is not this log. */
   readonly previousLogId: string | undefined;
+  /** Whether the browser told that it had lost databases of the origin, as it made this log's. */
+  readonly isAfterLoss?: boolean;
   /** The name of the unreadable database that was set aside, so that this log is a new one. */
   readonly setAside: string | undefined;
 }

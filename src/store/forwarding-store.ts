@@ -27,6 +27,10 @@ export class ForwardingStore implements Store {
     return this.inner.setAside;
   }
 
+  get isAfterLoss(): boolean {
+    return this.inner.isAfterLoss ?? false;
+  }
+
   close(reason?: TablogError): void {
     this.inner.close(reason);
   }

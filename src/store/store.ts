@@ -154,6 +154,12 @@ export interface Store extends RowStore {
   readonly setAside?: string | undefined;
 
   /**
+   * Whether this `open` began a new log, and the platform told that it had lost what was stored
+   * before. Default: it tells nothing.
+   */
+  readonly isAfterLoss?: boolean;
+
+  /**
    * As `update`, and `decide` can take and free partition stores. `decide` may run more than once,
    * because a store may have to find out how many partition stores `decide` takes. Only its last
    * run counts.

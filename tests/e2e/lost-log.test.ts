@@ -202,6 +202,24 @@ describe('a log that is gone while the browser is closed', () => {
   );
 });
 
+describe('a log that is gone together with what its tabs knew of it', () => {
+  it('is told, because the browser tells that it has deleted what was damaged (leveldb)', async ({
+    skip,
+  }) => {
+    await startBrowser(skip, 'leveldb');
+    await fillLog(20);
+    await changeFiles((files) => {
+      for (const file of files) if (file.includes('MANIFEST')) writeFileSync(file, '?');
+    });
+    const tab = await openPage();
+    await tab.evaluate(() => localStorage.clear());
+    const { logId, told, lines } = await useLog();
+    expect(told[0]).toEqual({ type: 'logReset', logId });
+    expect(lines[0]).toContain('the earlier log was lost');
+    expect((await useLog()).told[0]).not.toMatchObject({ type: 'logReset' });
+  });
+});
+
 describe('a database that can never be opened again', () => {
   it('is an error, or set aside: one log for all from then on (sqlite)', async ({ skip }) => {
     await startBrowser(skip, 'sqlite');

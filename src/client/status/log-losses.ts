@@ -6,8 +6,9 @@ import type { LogReset, RecordsLost } from './log-status.ts';
 type Loss = Omit<LogReset, 'timestamp'> | Omit<RecordsLost, 'timestamp'>;
 
 /** The statuses of what was lost of a log before it was opened. */
-export function lossesOf({ logId, previousLogId, setAside, lost }: OpenedLog): Loss[] {
-  if (previousLogId !== undefined || setAside !== undefined) {
+export function lossesOf(opened: OpenedLog): Loss[] {
+  const { logId, previousLogId, setAside, isAfterLoss = false, lost } = opened;
+  if (previousLogId !== undefined || setAside !== undefined || isAfterLoss) {
     return [{ type: 'logReset', previousLogId, logId, setAside }];
   }
   return lost.map((records) => {

@@ -171,8 +171,9 @@ export interface TopicMissing extends StatusOf<'topicMissing'> {
  * The log that `openLog` opened is not the one that tabs of this origin had open before: its data
  * was evicted, cleared or lost while no tab had it open, or its database could not be opened and
  * was set aside (`onUnrecoverable: 'recreate'`). The log began anew at offset 0, without the groups
- * and offsets of the lost log. Told to the first tab that opens the new log. Without a localStorage
- * (`inline()`, blocked site data), a loss is not noticed.
+ * and offsets of the lost log. Told to the first tab that opens the new log. Tabs keep the log's id
+ * in localStorage; without one (`inline()`, blocked site data), a loss is noticed only where the
+ * browser tells of it, as Chromium does when it has deleted damaged databases of the origin.
  */
 export interface LogReset extends StatusOf<'logReset'> {
   /** The id of the lost log; `undefined`: it is not known. */

@@ -23,6 +23,8 @@ export interface IdbConnection {
   readonly prefix: string;
   /** The generation of the log's own database; `undefined` until it is known. */
   readonly generation?: number | undefined;
+  /** Whether the browser told of lost databases as this connection created its own. */
+  readonly isAfterLoss?: boolean;
   /**
    * Connects to the database. A `version` upgrades the database, which adds partition stores to the
    * pool. With `mustExist`, throws `CLOSED` for a missing database, because it was deleted.
@@ -57,6 +59,8 @@ export function logDatabase(
   { clock, crypto, deadlineMs, generation: given }: LogDatabaseOptions,
 ): IdbConnection {
   let generation = given;
+  let dataLoss = false;
+  let isCreated = false;
   const connect: IdbConnection['connect'] = async (options) => {
     const { version, mustExist, onBlocking, onTerminated } = options;
     let late = false;
@@ -68,14 +72,18 @@ export function logDatabase(
       let isMissing = false;
       try {
         return await openDB(databaseOf(name, which), version, {
-          upgrade: (db, oldVersion, _newVersion, tx) => {
+          upgrade: (db, oldVersion, _newVersion, tx, event) => {
             const isNew = oldVersion === 0;
+            // Chromium tells the first database that is opened after it has deleted those of an
+            // origin; the attribute is its own.
+            dataLoss ||= (event as { readonly dataLoss?: unknown }).dataLoss === 'total';
             isMissing = isNew && !create;
             if (isMissing) {
               tx.done.catch(() => {}); // the abort also rejects `openDB`, which reports it
               tx.abort(); // an aborted upgrade from version 0 leaves no database behind
               return;
             }
+            isCreated ||= isNew;
             makeStores(unwrap(db), unwrap(tx), { isNew, now: clock.now(), crypto, prefix: '' });
           },
           // An upgrade or a deletion must not wait for this connection. After an upgrade the broker
@@ -142,6 +150,9 @@ export function logDatabase(
     prefix: '',
     get generation() {
       return generation;
+    },
+    get isAfterLoss() {
+      return isCreated && dataLoss;
     },
     connect,
     disconnect: (db) => db.close(),

@@ -76,6 +76,10 @@ export class IdbStore implements Store {
     );
   }
 
+  get isAfterLoss(): boolean {
+    return this.#connection.isAfterLoss ?? false;
+  }
+
   get closed(): AbortSignal {
     return this.#closing.signal;
   }

@@ -111,10 +111,10 @@ test('every write has a store in its scope, so that no two are under way at once
   await store.update([], () => {});
   for (const name of [TOPICS, GROUPS]) {
     const row = { store: name, key: 'row' } as RowRef<unknown>;
-    await store.update([row], (_, { put }) => put(name, 'row', 1));
+    await store.update([row], (_, write) => write.put(name, 'row', 1));
     await store.read([row]);
   }
-  await store.updatePartitions([], (_, { takePartitions }) => takePartitions(100));
+  await store.updatePartitions([], (_, write) => write.takePartitions(100));
   store.close();
   const writes = transaction.mock.calls.filter(([, mode]) => mode === 'readwrite');
   expect(writes.length).toBeGreaterThanOrEqual(4);
