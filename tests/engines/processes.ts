@@ -36,6 +36,14 @@ export async function killAndWait(pid: number): Promise<void> {
   while (await isRunning(pid)) await sleep(10);
 }
 
+/** Resolves when the processes have ended by themselves, or after `ms`. */
+export async function endWithin(pids: readonly number[], ms: number): Promise<void> {
+  const end = performance.now() + ms;
+  for (const pid of pids) {
+    while (performance.now() < end && (await isRunning(pid))) await sleep(10);
+  }
+}
+
 async function isRunning(pid: number): Promise<boolean> {
   const { stdout } = await run('ps', ['-o', 'stat=', '-p', String(pid)]).catch(() => ({
     stdout: '',

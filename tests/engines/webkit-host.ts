@@ -2,11 +2,14 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { killAll, processTree } from './processes.ts';
+import { endWithin, killAll, processTree } from './processes.ts';
 import type { PageEvent } from './webkit-pages.ts';
 
 /** Python of the system, which has the bindings of GTK; another Python in PATH has not. */
 export const PYTHON = '/usr/bin/python3';
+
+/** More than WebKit takes to end. */
+const QUIT_MS = 10_000;
 
 const HOST = fileURLToPath(new URL('webkit-host.py', import.meta.url));
 
@@ -109,7 +112,9 @@ export class WebKitHost {
     const tree = await processTree(this.#child.pid!);
     await this.call('quit');
     await this.ended;
-    killAll(tree); // WebKit's processes end by themselves, some time later
+    // WebKit's processes write what is left of the localStorage, and end by themselves.
+    await endWithin(tree, QUIT_MS);
+    killAll(tree);
   }
 
   async kill(): Promise<void> {

@@ -90,6 +90,20 @@ describe('finds', () => {
     expect(checkRun(twice).problems).toEqual(['copies: copies/0: a/0 is there twice']);
   });
 
+  it('no fault in the loss of a topic that told it', () => {
+    const told = event({ kind: 'unusable', topic: 'orders', code: 'LOG_CORRUPT' });
+    const { events, copies } = run();
+    const left = { startOffset: 0, endOffset: 0, records: [] };
+    expect(checkRun({ orders: [left], copies, events: [...events, told] })).toEqual({
+      lost: 0,
+      told: 3,
+      doubled: 0,
+      problems: [],
+    });
+    const copiesGone = checkRun(run({ copies: [left], events: [...events, told] }));
+    expect(copiesGone.problems).toEqual(['copies: copies/0: 3 records were not copied']);
+  });
+
   it('a record that is there twice', () => {
     const twice = both(contents(record(0, 0), record(1, 1), record(2, 2), record(2, 3)));
     const { doubled, problems } = checkRun(run(twice));

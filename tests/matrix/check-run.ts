@@ -79,19 +79,23 @@ export function checkRun({ events, orders, copies }: RunRecord): Verdict {
 /** What the statuses of a run told to be lost. */
 class ToldLosses {
   readonly #isAll: boolean;
+  readonly #topics: ReadonlySet<string>;
   readonly #ranges: readonly LostRange[];
 
   constructor(events: readonly RunEvent[]) {
     const statuses = events.filter((event) => event.kind === 'status');
+    const unusable = events.filter((event) => event.kind === 'unusable');
     this.#isAll =
       statuses.some(({ type }) => TELL_OF_ALL.has(type)) ||
-      events.some(({ kind }) => kind === 'unopened');
+      unusable.some(({ topic }) => topic === undefined);
+    this.#topics = new Set(unusable.flatMap(({ topic }) => topic ?? []));
     this.#ranges = statuses.flatMap(({ lost }) => lost ?? []);
   }
 
   covers(topic: string, partition: number, from: number, to = from + 1): boolean {
+    if (this.#isAll || this.#topics.has(topic)) return true;
     let next = from;
-    while (next < to && !this.#isAll) {
+    while (next < to) {
       const range = this.#ranges.find(
         (each) => each.topic === topic && each.partition === partition && holds(each, next),
       );
@@ -105,7 +109,8 @@ class ToldLosses {
   isOf(partition: number, topic?: string): boolean {
     const isRange = (each: LostRange): boolean =>
       each.partition === partition && (topic === undefined || each.topic === topic);
-    return this.#isAll || this.#ranges.some(isRange);
+    const isTopic = topic === undefined ? this.#topics.size > 0 : this.#topics.has(topic);
+    return this.#isAll || isTopic || this.#ranges.some(isRange);
   }
 }
 

@@ -1,7 +1,7 @@
 /** An event of a run; events are in the order in which the test heard of them. */
 export type RunEvent = { /** Milliseconds. */ readonly at: number } & Told;
 
-/** An event that a tab tells; `fault` and `unopened` are the test's. */
+/** An event that a tab tells; `fault` is the test's. */
 export type Told =
   /** `sentAt` by the tab's clock, which is the test's: both run on one machine. */
   | ({ readonly kind: 'acked'; readonly sentAt: number } & Sent & Place)
@@ -13,8 +13,8 @@ export type Told =
   | { readonly kind: 'late'; readonly call: string }
   | { readonly kind: 'unhandled'; readonly text: string }
   | { readonly kind: 'status'; readonly type: string; readonly lost?: LostRange }
-  /** The log could not be opened, which `openLog` told by an error. */
-  | { readonly kind: 'unopened'; readonly code: string }
+  /** The log, or a topic of it, was so damaged that a call told it by an error. */
+  | { readonly kind: 'unusable'; readonly topic?: string; readonly code: string }
   | { readonly kind: 'fault'; readonly fault: string };
 
 /** The records of a partition that a status told to be lost: from `from` to before `to`. */

@@ -114,6 +114,30 @@ const api = {
     }
   },
 
+  /**
+   * Deletes the topics that tell that they are damaged, and creates them again. Resolves to the code
+   * of an error where the log cannot be read to its end, else null.
+   */
+  async replaceDamagedTopics(): Promise<string | null> {
+    const { admin } = api.mustGetLog();
+    try {
+      for (const each of [orders, copies]) {
+        try {
+          await admin.describeTopics([each]);
+        } catch (error) {
+          if (codeOf(error) !== 'LOG_CORRUPT') throw error;
+          tell({ kind: 'unusable', topic: each.name, code: codeOf(error) });
+          await admin.deleteTopics([each]);
+          await admin.createTopics([each]);
+        }
+      }
+      await admin.scrub();
+      return null;
+    } catch (error) {
+      return codeOf(error);
+    }
+  },
+
   mustGetLog(): Log {
     if (log === undefined) throw new Error('no log is open in this tab');
     return log;
