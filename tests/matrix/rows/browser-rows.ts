@@ -20,6 +20,21 @@ export const BROWSER_ROWS: readonly Row[] = [
     },
   },
   {
+    fault: 'browser killed three times, one after the other',
+    isSlow: true,
+    hosts: WORKERS,
+    needs: ['kill'],
+    async inject(run) {
+      for (let i = 0; i < 3; i++) {
+        await run.fault('kill', async () => {
+          await run.profile.kill();
+          await run.startBrowser();
+          await run.openActors(2);
+        });
+      }
+    },
+  },
+  {
     fault: 'private window: tab crashed',
     hosts: ALL_HOSTS,
     needs: ['crash'],
