@@ -30,21 +30,20 @@ export function summaryOf(runs) {
     '| engine | faults | runs | acked records | lost | doubled | rules broken | not run there |',
     '|---|---:|---:|---:|---:|---:|---:|---|',
   ];
+  const all = new Set(runs.map(({ fault }) => fault));
   const rows = [...groupsOf(runs, ({ version }) => version)].map(([version, group]) => {
     const done = group.filter(({ lack }) => lack === undefined);
-    const lacking = new Set(
-      group.filter(({ lack }) => lack !== undefined).map(({ fault }) => fault),
-    );
     const faults = new Set(done.map(({ fault }) => fault));
+    const lacking = [...all].filter((fault) => !faults.has(fault));
     const cells = [
       version,
-      faults.size,
+      `${faults.size} of ${all.size}`,
       done.length,
       sum(done, ({ acked = 0 }) => acked).toLocaleString('en'),
       sum(done, ({ verdict }) => verdict?.lost ?? 0),
       sum(done, ({ verdict }) => verdict?.doubled ?? 0),
       done.filter(isBroken).length,
-      [...lacking].join('; '),
+      lacking.join('; '),
     ];
     return `| ${cells.join(' | ')} |`;
   });

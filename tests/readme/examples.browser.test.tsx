@@ -1,7 +1,8 @@
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { mount } from 'svelte';
-import { deleteLog, listLogs } from 'tablog';
+import { deleteLog, json, listLogs, openLog, topic } from 'tablog';
+import { inline } from 'tablog/inline';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { createApp } from 'vue';
 
@@ -110,10 +111,34 @@ describe('README’s examples run as they are shown, with the worker that a user
     const showing = showNotices((notice) => notices.push(notice));
     await deleteLog('notes');
     await showing;
-    expect(notices).toEqual(['The data of this site was cleared.']);
+    expect(notices).toEqual(['The notes are gone from this device: reload the page.']);
     expect(warn.mock.calls).toEqual([
       [expect.stringMatching(/^tablog: log 'notes': CLOSED: the log 'notes' was deleted/)],
     ]);
+  });
+
+  test('when something goes wrong: reads on behind a loss, and each note once', async () => {
+    const notes = topic('notes', { value: json<{ id: string; text: string }>() });
+    // A broker of its own: the one of the example has nothing in memory.
+    const filled = await openLog('desk', { host: inline() });
+    await filled.admin.createTopics([notes]);
+    for (const id of ['a', 'b', 'c', 'c']) {
+      await filled.producer().send(notes, { value: { id, text: id } });
+    }
+    await filled.close();
+    await loseFirstRecord('tablog/desk');
+
+    const { readNotes, save } = await import('./losses.ts');
+    const read: string[] = [];
+    const lost = vi.fn<(count: number) => void>();
+    const ended = readNotes(({ id }) => read.push(id), lost).catch(String);
+    await vi.waitFor(() => expect(read).toEqual(['b', 'c']), 10_000);
+    expect(lost.mock.calls).toEqual([[1]]);
+    expect(await save({ id: 'd', text: 'd' })).toBe(true);
+    await vi.waitFor(() => expect(read).toEqual(['b', 'c', 'd']), 10_000);
+    await deleteLog('desk');
+    expect(await save({ id: 'e', text: 'e' })).toBe(false);
+    expect(await ended).toMatch(/CLOSED/);
   });
 
   test('schemas that are looked up: a registry that is away holds up, and skips nothing', async () => {
@@ -206,3 +231,16 @@ describe('README’s components show a table as it is now', () => {
     await showsPrices();
   });
 });
+
+/** Deletes the row with the record at offset 0, as a browser that loses data. */
+async function loseFirstRecord(database: string): Promise<void> {
+  const db = await new Promise<IDBDatabase>((resolve, reject) => {
+    const request = indexedDB.open(database);
+    request.addEventListener('success', () => resolve(request.result));
+    request.addEventListener('error', () => reject(request.error!));
+  });
+  const tx = db.transaction('partition-000', 'readwrite');
+  tx.objectStore('partition-000').delete(0);
+  await new Promise((resolve) => tx.addEventListener('complete', resolve));
+  db.close();
+}

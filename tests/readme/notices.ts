@@ -10,6 +10,6 @@ export async function showNotices(show: (notice: string) => void) {
     if (status.type === 'workerUnavailable' && status.error.code === 'PROTOCOL_MISMATCH') {
       show('Reload the page: it was updated.');
     }
-    if (status.type === 'logDeleted') show('The data of this site was cleared.');
+    if (status.type === 'logDeleted') show('The notes are gone from this device: reload the page.');
   } // the loop ends with the log
 }

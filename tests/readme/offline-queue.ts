@@ -7,7 +7,7 @@ interface Event {
 const events = topic('events', {
   value: json<Event>(),
   retention: { bytes: 20_000_000 }, // of what has been posted
-  protectUncommitted: ['poster'], // what has not stays, for months if need be
+  protectUncommitted: ['poster'], // what has not stays, for as long as the browser keeps the site's data
 });
 const refused = topic('events-refused', { value: json<Event>(), retention: { bytes: 1_000_000 } });
 
@@ -15,7 +15,7 @@ const log = await openLog('analytics');
 await log.admin.createTopics([events, refused]);
 const producer = log.producer();
 export const track = (type: string) => producer.send(events, { value: { type, at: Date.now() } });
-addEventListener('pagehide', () => void track('left')); // stored, but by WebKit's last tab
+addEventListener('pagehide', () => void track('left')); // stored, except from WebKit's last tab
 
 class Refused extends Error {}
 
