@@ -9,6 +9,7 @@ interface Timer {
 export class ManualClock implements Clock {
   readonly #timers = new Set<Timer>();
   #now: number;
+  #isBehindBy = 0;
 
   constructor(now = 1_700_000_000_000) {
     this.#now = now;
@@ -20,7 +21,12 @@ export class ManualClock implements Clock {
   }
 
   now(): number {
-    return this.#now;
+    return this.#now - this.#isBehindBy;
+  }
+
+  /** Sets the clock back, as a person or a time server does; timers go on. */
+  setBack(ms: number): void {
+    this.#isBehindBy += ms;
   }
 
   after(ms: number, then: () => void): () => void {

@@ -86,9 +86,12 @@ export class Delivery {
     return this.#failure;
   }
 
-  /** Whether `deliveryTimeoutMs` is over, so that the request is not sent again. */
+  /**
+   * Whether `deliveryTimeoutMs` is over, so that the request is not sent again. It stays over where
+   * the clock is set back.
+   */
   get isLate(): boolean {
-    return this.leftMs === 0;
+    return this.isExpired || this.leftMs === 0;
   }
 
   /**

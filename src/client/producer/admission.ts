@@ -6,6 +6,7 @@ import { Queue } from '../../base/queue.ts';
 import type { TopicInfo } from '../../protocol/topic.ts';
 import type { Connection } from '../connection/connection.ts';
 import { Delivery, inTime, lookUp } from '../connection/delivery.ts';
+import { ExpiryTimer } from '../connection/expiry-timer.ts';
 import type { TopicMetadata } from '../topics/topic-metadata.ts';
 
 /** The records or batches that one call sends. */
@@ -31,6 +32,7 @@ export interface Submission {
 /** A submission that waits for its topic's metadata, or for room in the buffer. */
 interface Waiting {
   readonly submission: Submission;
+  readonly delivery: Delivery;
   /** Resolves once the submission is in the buffer; present when a `flush` waits for it. */
   admitted: Deferred | undefined;
 }
@@ -66,10 +68,12 @@ export interface AdmissionOptions {
 export class Admission {
   readonly #options: AdmissionOptions;
   readonly #waiting = new Queue<Waiting>();
+  readonly #expiry: ExpiryTimer;
   #isAdmitting = false;
 
   constructor(options: AdmissionOptions) {
     this.#options = options;
+    this.#expiry = new ExpiryTimer(options.connection.clock, (now) => this.#expire(now));
   }
 
   /**
@@ -77,7 +81,7 @@ export class Admission {
    * topic.
    */
   accept(submission: Submission): void {
-    const { buffer, connection, topicMetadata } = this.#options;
+    const { buffer, connection, deliveryTimeoutMs, topicMetadata } = this.#options;
     const { isLeaving } = connection.page;
     // While the page leaves, the only waiting submissions are those to unknown topics.
     const name = submission.topic;
@@ -88,7 +92,11 @@ export class Admission {
       return;
     }
     submission.own();
-    this.#waiting.push({ submission, admitted: undefined });
+    const delivery = new Delivery(connection.clock, deliveryTimeoutMs, {
+      since: submission.sentAt,
+    });
+    this.#waiting.push({ submission, delivery, admitted: undefined });
+    this.#expiry.set(delivery.expiresAt);
     if (!this.#isAdmitting) void this.#admitAll();
   }
 
@@ -104,28 +112,39 @@ export class Admission {
   /** Admits all submissions to known topics at once, because the page may be in its last turn. */
   leave(): void {
     const { topicMetadata } = this.#options;
-    this.#takeOutWaiting(({ topic }) => topicMetadata.lastKnown(topic), this.#add);
+    this.#takeOutWaiting(({ submission }) => topicMetadata.lastKnown(submission.topic), this.#add);
   }
 
   /** Refuses all submissions that the signal withdraws. */
   withdraw(signal: AbortSignal): void {
     this.#takeOutWaiting(
-      (submission) => (submission.signal === signal ? signal : undefined),
+      ({ submission }) => (submission.signal === signal ? signal : undefined),
       (submission) => submission.refuse(signal.reason),
     );
   }
 
+  /** Refuses all submissions whose `deliveryTimeoutMs` is over. */
+  #expire(now: number): void {
+    this.#takeOutWaiting(
+      ({ delivery }) => {
+        if (delivery.expiresAt <= now) return delivery;
+        this.#expiry.set(delivery.expiresAt);
+        return undefined;
+      },
+      (submission, delivery) => submission.refuse(delivery.expire()),
+    );
+  }
+
   async #admitAll(): Promise<void> {
-    const { buffer, connection, deliveryTimeoutMs, topicMetadata } = this.#options;
+    const { buffer, connection, topicMetadata } = this.#options;
     const { clock } = connection;
     this.#isAdmitting = true;
     for (let next = this.#waiting.first; next !== undefined; next = this.#waiting.first) {
-      const { submission } = next;
+      const { submission, delivery } = next;
       const name = submission.topic;
       let topic: TopicInfo | undefined;
       let failure: unknown;
       try {
-        const delivery = new Delivery(clock, deliveryTimeoutMs, { since: submission.sentAt });
         while (!buffer.hasRoom) await inTime(clock, delivery, buffer.roomMade());
         topic = topicMetadata.get(name) ?? (await this.#load(name, delivery));
         if (this.#isStaleRefusal(topic, submission)) topic = await this.#load(name, delivery);
@@ -140,6 +159,7 @@ export class Admission {
       next.admitted?.resolve();
     }
     this.#isAdmitting = false;
+    this.#expiry.cancel();
     buffer.admittedAll();
   }
 
@@ -148,14 +168,14 @@ export class Admission {
    * `take`, in order.
    */
   #takeOutWaiting<T>(
-    choose: (submission: Submission) => T | undefined,
+    choose: (waiting: Waiting) => T | undefined,
     take: (submission: Submission, chosen: T) => void,
   ): void {
     let previous: Waiting | undefined;
     for (let left = this.#waiting.length; left > 0; left--) {
       const waiting = this.#waiting.shift()!;
       const { submission, admitted } = waiting;
-      const chosen = choose(submission);
+      const chosen = choose(waiting);
       if (chosen === undefined) {
         this.#waiting.push(waiting);
         previous = waiting;

@@ -11,7 +11,7 @@ import type {
   SealedBatch,
 } from '../accumulator/partition-accumulator.ts';
 import type { Connection } from '../connection/connection.ts';
-import { deadline } from '../../platform/clock.ts';
+import { ExpiryTimer } from '../connection/expiry-timer.ts';
 import { isHidden } from '../../platform/page-lifecycle.ts';
 import type { CheckedProducerOptions } from '../accumulator/producer-options.ts';
 
@@ -34,9 +34,7 @@ export class Sender {
    * more than once.
    */
   #cancelBackOff: (() => void) | undefined;
-  #cancelExpiry: (() => void) | undefined;
-  /** The time for which the expiry of batches is set. */
-  #expiresAt = Infinity;
+  readonly #expiry: ExpiryTimer;
 
   constructor(
     connection: Connection,
@@ -48,18 +46,19 @@ export class Sender {
     this.#options = options;
     this.#random = random;
     this.#onSettled = onSettled;
+    this.#expiry = new ExpiryTimer(connection.clock, (now) => this.#expire(now));
   }
 
   /** Notes that the accumulator has records to send. */
   add(accumulator: PartitionAccumulator): void {
     this.#dirty.add(accumulator);
-    this.#expireAt(accumulator.expiresAt);
+    this.#expiry.set(accumulator.expiresAt);
   }
 
   /** Notes a batch that is sealed, and so is to be sent. */
   sealed(batch: SealedBatch): void {
     this.#unsettled.set(batch, deferred());
-    this.#expireAt(batch.delivery.expiresAt);
+    this.#expiry.set(batch.delivery.expiresAt);
   }
 
   /** Sends all batches; resolves when all of them are settled. */
@@ -86,7 +85,7 @@ export class Sender {
   /** Cancels the timers. To be called when no batch is left to be sent. */
   close(): void {
     this.#cancelLinger?.();
-    this.#cancelExpiries();
+    this.#expiry.cancel();
   }
 
   /**
@@ -206,21 +205,7 @@ export class Sender {
     batch.settle(result);
     this.#unsettled.get(batch)?.resolve();
     this.#unsettled.delete(batch);
-    if (this.#unsettled.size === 0 && this.#dirty.size === 0) this.#cancelExpiries();
-  }
-
-  /** Has the batches that expire at that time settled then. */
-  #expireAt(time: number): void {
-    if (time >= this.#expiresAt) return;
-    this.#cancelExpiries();
-    this.#expiresAt = time;
-    const { clock } = this.#connection;
-    this.#cancelExpiry = deadline(clock, Math.max(time - clock.now(), 0), () => this.#expire());
-  }
-
-  #cancelExpiries(): void {
-    this.#expiresAt = Infinity;
-    this.#cancelExpiry?.();
+    if (this.#unsettled.size === 0 && this.#dirty.size === 0) this.#expiry.cancel();
   }
 
   /**
@@ -228,21 +213,19 @@ export class Sender {
    * told; the batch itself ends with its attempt, because later batches of the partition have to
    * know whether it is stored.
    */
-  #expire(): void {
-    this.#expiresAt = Infinity;
-    const now = this.#connection.clock.now();
+  #expire(now: number): void {
     for (const accumulator of this.#dirty) {
       for (const batch of accumulator.expire(now)) {
         const error = batch.delivery.expire();
         batch.accumulator.settle(batch, error);
         this.#tell(batch, error);
       }
-      this.#expireAt(accumulator.expiresAt);
+      this.#expiry.set(accumulator.expiresAt);
     }
     for (const batch of this.#unsettled.keys()) {
       const { delivery } = batch;
       if (delivery.isInFlight && delivery.expiresAt <= now) this.#tell(batch, delivery.expire());
-      else this.#expireAt(delivery.expiresAt);
+      else this.#expiry.set(delivery.expiresAt);
     }
     this.drain('due');
   }

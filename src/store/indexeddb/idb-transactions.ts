@@ -42,26 +42,36 @@ export class IdbTransactions {
     return new Promise((resolve, reject) => {
       let thrown: Error | undefined;
       let requestError: DOMException | null = null;
-      const lose = (why: ErrorRule, what: string): void => {
+      const settleAs = (rule: ErrorRule, what: string): void => {
         settle();
-        const happened = `a ${isRead ? 'read of' : 'write to'} the log '${name}' ${what}`;
-        reject(new TablogError(isRead ? why : OUTCOME_UNKNOWN, happened));
+        reject(
+          new TablogError(rule, `a ${isRead ? 'read of' : 'write to'} the log '${name}' ${what}`),
+        );
       };
+      const lose = (why: ErrorRule, what: string): void =>
+        settleAs(isRead ? why : OUTCOME_UNKNOWN, what);
       const fail = (error: unknown): void => {
         thrown = isError(error) ? error : new Error(errorMessage(error));
         tx.abort();
       };
-      const abort = (reason: TablogError): void => {
+      /** Whether nothing is stored: a transaction that commits already ends without this page. */
+      const isAborted = (): boolean => {
         try {
           tx.abort();
+          return true;
         } catch {
-          return; // A transaction that commits already ends without this page.
+          return false;
         }
+      };
+      const abort = (reason: TablogError): void => {
+        if (!isAborted()) return;
         settle();
         reject(reason); // WebKit may never fire the `abort` event of a page that was cached
       };
       const cancelDeadline = deadline(clock, deadlineMs, () => {
-        lose(STORAGE_TIMEOUT, `has not ended in ${deadlineMs} ms`);
+        // A transaction that waits for others would be stored later, and others wait for it.
+        const settleLate = isAborted() ? settleAs : lose;
+        settleLate(STORAGE_TIMEOUT, `has not ended in ${deadlineMs} ms`);
         onSilent();
       });
       const underWay = { lose, abort };

@@ -139,6 +139,50 @@ describe.each(SENDS)('%s to a topic that this tab has not seen', (_, sendToNew) 
   });
 });
 
+test('many records to a topic that hangs are all told in time', async () => {
+  const { world, log, host, rejection } = await hung('produce');
+  await world.tab().log.admin.createTopics(['new']);
+  host.answer('listTopics', () => new Promise(() => {}));
+  const producer = log.producer({ deliveryTimeoutMs: TIMEOUT_MS });
+  const sends = Array.from({ length: 20 }, () => producer.send('new', { value: 'a' }));
+  const known = producer.send('t', { value: 'b', partition: 0 });
+  for (const { code, ms } of await Promise.all([...sends, known].map(rejection))) {
+    expect(code).toBe('DELIVERY_TIMED_OUT');
+    expectInTime(ms);
+  }
+});
+
+describe('where the clock is set back', () => {
+  const AN_HOUR_MS = 3_600_000;
+
+  test('a record is told in time', async () => {
+    const { world, host, producer } = await hung('produce', 0);
+    host.answer('produce', says(STORAGE_UNAVAILABLE));
+    const codes: string[] = [];
+    void sendNow(producer, 'a').catch(({ code }: { code: string }) => codes.push(code));
+    await turns();
+    world.clock.setBack(AN_HOUR_MS);
+    for (let ms = 0; ms < TIMEOUT_MS + GRACE_MS; ms += 50) {
+      world.clock.advance(50);
+      await turns();
+    }
+    expect(codes).toEqual(['STORAGE_UNAVAILABLE']);
+  });
+
+  test('a record that was told is not sent again', async () => {
+    const { world, host, producer, release, rejection } = await hung('produce');
+    expect((await rejection(sendNow(producer, 'a'))).code).toBe('OUTCOME_UNKNOWN');
+    world.clock.setBack(AN_HOUR_MS);
+    const before = host.requests('produce').length;
+    release(says(STORAGE_UNAVAILABLE));
+    for (let i = 0; i < 20; i++) {
+      await turns();
+      world.clock.advance(100);
+    }
+    expect(host.requests('produce')).toHaveLength(before);
+  });
+});
+
 test.each<[string, (producer: Producer) => Promise<void>]>([
   ['flush', (producer) => producer.flush()],
   ['close', (producer) => producer.close()],

@@ -1,5 +1,10 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { STORAGE_FULL, STORAGE_UNAVAILABLE } from '../../../src/base/error-rules.ts';
+import {
+  OUTCOME_UNKNOWN,
+  STORAGE_FULL,
+  STORAGE_TIMEOUT,
+  STORAGE_UNAVAILABLE,
+} from '../../../src/base/error-rules.ts';
 import { TablogError } from '../../../src/base/error.ts';
 import { IdbTransactions } from '../../../src/store/indexeddb/idb-transactions.ts';
 import { openIdbStore } from '../../../src/store/indexeddb/open-idb-store.ts';
@@ -19,6 +24,7 @@ class StubTransaction {
   oncomplete!: () => void;
   onabort!: () => void;
   isCommitting = false;
+  isAborted = false;
 
   constructor(mode: IDBTransactionMode) {
     this.mode = mode;
@@ -26,12 +32,14 @@ class StubTransaction {
 
   abort(): void {
     if (this.isCommitting) throw new DOMException('it is committing', 'InvalidStateError');
+    this.isAborted = true;
   }
 }
 
 function begin(mode: IDBTransactionMode): {
   readonly tx: StubTransaction;
   readonly all: IdbTransactions;
+  readonly clock: ManualClock;
   readonly ended: Promise<void>;
 } {
   const clock = new ManualClock();
@@ -39,7 +47,7 @@ function begin(mode: IDBTransactionMode): {
   const tx = new StubTransaction(mode);
   const ended = all.run(tx as unknown as IDBTransaction, () => {});
   ended.catch(() => {}).finally(() => expect(clock.timers).toBe(0));
-  return { tx, all, ended };
+  return { tx, all, clock, ended };
 }
 
 const quota = new DOMException('not enough space for domain', 'QuotaExceededError');
@@ -79,6 +87,21 @@ describe('all transactions are aborted', () => {
     all.abortAll(reason);
     tx.oncomplete();
     await ended;
+  });
+});
+
+describe('a transaction that does not end in time', () => {
+  test.each([
+    ['a read', 'readonly', false, STORAGE_TIMEOUT],
+    ['a write that is aborted, so that nothing is stored', 'readwrite', false, STORAGE_TIMEOUT],
+    ['a write that commits already', 'readwrite', true, OUTCOME_UNKNOWN],
+  ] as const)('%s', async (_, mode, isCommitting, rule) => {
+    const { tx, clock, ended } = begin(mode);
+    tx.isCommitting = isCommitting;
+    clock.advance(1_000);
+    clock.advance(250); // the grace of a deadline
+    expect(await errorOf(ended)).toMatchObject(rule);
+    expect(tx.isAborted).toBe(!isCommitting);
   });
 });
 
