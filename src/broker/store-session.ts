@@ -1,5 +1,6 @@
 import type { Clock } from '../platform/clock.ts';
 import type { LogAppendInfo } from '../log/append.ts';
+import type { OpenedLog } from '../protocol/broker.ts';
 import type { Append, TransactRequest } from '../protocol/produce.ts';
 import type { AppendedHint, Hint } from '../protocol/hint.ts';
 import { TOPIC_IN_MEMORY } from '../base/error-rules.ts';
@@ -55,6 +56,7 @@ export class StoreSession {
   readonly disk: StoredPartitions;
   readonly #memory: MemoryPartitions;
   readonly #cleaning: CleaningSchedule;
+  #isLossTold = false;
   readonly #retained = new Coalesced(() => this.#retain());
 
   constructor(store: Store, options: StoreSessionOptions) {
@@ -128,6 +130,14 @@ export class StoreSession {
     store.closed.addEventListener('abort', closed, { once: true });
     if (store.closed.aborted) closed(); // `abort` does not fire again on an aborted signal
     else coordinator.start();
+  }
+
+  /** What the store found lost as it was opened; the first opener alone is told. */
+  takeLoss(): Required<Pick<Store, 'isAfterLoss'>> & Pick<OpenedLog, 'setAside'> {
+    const { isAfterLoss = false, setAside } = this.store;
+    const isTold = this.#isLossTold;
+    this.#isLossTold = true;
+    return isTold ? { isAfterLoss: false, setAside: undefined } : { isAfterLoss, setAside };
   }
 
   /** Stores the batches and the offsets in one transaction; resolves with each batch's offsets. */

@@ -10,6 +10,8 @@ import { topicInfo } from './rows/topic-row.ts';
 import type { TopicRow } from './rows/topic-row.ts';
 import type { StoreSession } from './store-session.ts';
 
+const NOTHING_LOST = { isAfterLoss: false, setAside: undefined };
+
 /** The log as an opener gets it, once it is compared with the opener's witness. */
 export async function openedLog(
   session: StoreSession,
@@ -21,6 +23,7 @@ export async function openedLog(
   const { logId } = logOf(log);
   const topicsVersion = topicsVersionOf(versionRow);
   const rows = await topics.list();
+  const loss = session.takeLoss();
   const seen = parseWitness(witnessText);
   const isSame = seen?.logId === logId;
   const lost = isSame ? await restoreEnds(session, rows, seen, topicsVersion) : [];
@@ -30,8 +33,8 @@ export async function openedLog(
     topicsVersion,
     lost,
     previousLogId: isSame ? undefined : seen?.logId,
-    isAfterLoss: !isSame && (store.isAfterLoss ?? false),
-    setAside: isSame ? undefined : store.setAside,
+    // Who has a witness of the new log was told, or was told by another tab.
+    ...(isSame ? NOTHING_LOST : loss),
   };
 }
 

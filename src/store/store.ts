@@ -154,8 +154,8 @@ export interface Store extends RowStore {
   readonly setAside?: string | undefined;
 
   /**
-   * Whether this `open` began a new log, and the platform told that it had lost what was stored
-   * before. Default: it tells nothing.
+   * Whether this `open` found no log, and the platform told that it had lost what was stored before.
+   * Default: it tells nothing.
    */
   readonly isAfterLoss?: boolean;
 

@@ -247,3 +247,38 @@ test('a write that the connection refuses is stored over another one', async () 
   expect(await one.readAll(topic)).toEqual(['a', 'b']);
   expect(one.connections).toHaveLength(2);
 });
+
+describe('a browser that has deleted damaged databases', () => {
+  /** Has the first database that is missing be told as lost, as Chromium does. */
+  function loseDatabases(): void {
+    let isTold = false;
+    const open = indexedDB.open.bind(indexedDB);
+    vi.spyOn(indexedDB, 'open').mockImplementation((...args) => {
+      const request = open(...args);
+      request.addEventListener('upgradeneeded', (event) => {
+        if (!isTold) Object.defineProperty(event, 'dataLoss', { value: 'total' });
+        isTold = true;
+      });
+      return request;
+    });
+    onTestFinished(() => void vi.restoreAllMocks());
+  }
+
+  const opening = { logId: null, witness: null };
+
+  test('is told to the first opener of the log, once', async () => {
+    loseDatabases();
+    const { broker } = log.broker({ openStore: (options) => openIdbStore('new', options) });
+    expect(await broker.openLog(opening)).toMatchObject({ isAfterLoss: true });
+    expect(await broker.openLog(opening)).toMatchObject({ isAfterLoss: false });
+  });
+
+  test('is told although another broker makes the database anew', async () => {
+    loseDatabases();
+    const brokers = [1, 2].map(
+      () => log.broker({ openStore: (options) => openIdbStore('new at once', options) }).broker,
+    );
+    const opened = await Promise.all(brokers.map((broker) => broker.openLog(opening)));
+    expect(opened.filter(({ isAfterLoss }) => isAfterLoss)).toHaveLength(1);
+  });
+});

@@ -52,6 +52,10 @@ export class FaultStore implements Store {
     else closed.addEventListener('abort', follow, { once: true, signal: this.closed });
   }
 
+  get isAfterLoss(): boolean {
+    return this.#inner.isAfterLoss ?? false;
+  }
+
   get closed(): AbortSignal {
     return this.#closing.signal;
   }

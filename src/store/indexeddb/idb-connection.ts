@@ -23,7 +23,7 @@ export interface IdbConnection {
   readonly prefix: string;
   /** The generation of the log's own database; `undefined` until it is known. */
   readonly generation?: number | undefined;
-  /** Whether the browser told of lost databases as this connection created its own. */
+  /** Whether the browser told of lost databases as this connection found its own missing. */
   readonly isAfterLoss?: boolean;
   /**
    * Connects to the database. A `version` upgrades the database, which adds partition stores to the
@@ -60,7 +60,6 @@ export function logDatabase(
 ): IdbConnection {
   let generation = given;
   let dataLoss = false;
-  let isCreated = false;
   const connect: IdbConnection['connect'] = async (options) => {
     const { version, mustExist, onBlocking, onTerminated } = options;
     let late = false;
@@ -83,7 +82,6 @@ export function logDatabase(
               tx.abort(); // an aborted upgrade from version 0 leaves no database behind
               return;
             }
-            isCreated ||= isNew;
             makeStores(unwrap(db), unwrap(tx), { isNew, now: clock.now(), crypto, prefix: '' });
           },
           // An upgrade or a deletion must not wait for this connection. After an upgrade the broker
@@ -152,7 +150,7 @@ export function logDatabase(
       return generation;
     },
     get isAfterLoss() {
-      return isCreated && dataLoss;
+      return dataLoss;
     },
     connect,
     disconnect: (db) => db.close(),
