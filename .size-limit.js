@@ -27,7 +27,7 @@ export default [
     ],
     gzip: true,
     // The aim is 15 kB. Some 4 kB of what is over it are texts of errors, and what makes them helpful.
-    limit: '32.1 kB',
+    limit: '32.2 kB',
     modifyEsbuildConfig,
   },
   {
@@ -36,7 +36,7 @@ export default [
     import: '{ openLog, topic, string }',
     ignore: ['*/compression/gzip.js', '*/compression/codecs.js', '*/worker-fault.js'],
     gzip: true,
-    limit: '56 kB',
+    limit: '56.2 kB',
     modifyEsbuildConfig,
   },
   {
@@ -101,7 +101,7 @@ export default [
     name: 'the worker',
     path: 'dist/tablog-worker.js',
     gzip: true,
-    limit: '64 kB',
+    limit: '64.1 kB',
     modifyEsbuildConfig,
   },
 ];

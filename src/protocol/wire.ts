@@ -1,3 +1,4 @@
+import type { LostRecords } from './broker.ts';
 import type { ErrorData } from './error-data.ts';
 
 /**
@@ -16,8 +17,12 @@ export interface Call {
 
 /**
  * Errors travel as data inside the value: Comlink drops the code and the cause of a thrown error.
+ *
+ * `lost`: records that the broker found lost as it compared the log with the witness of the hello.
  */
-export type Answer<T> = { readonly value: T } | { readonly error: ErrorData };
+export type Answer<T> =
+  | { readonly value: T; readonly lost?: readonly LostRecords[] }
+  | { readonly error: ErrorData };
 
 /** An answer as Comlink sends it; 'HANDLER' is Comlink's own failure to send the value. */
 export interface Reply {

@@ -4,7 +4,7 @@ import { deferred } from '../../base/deferred.ts';
 import type { Deferred } from '../../base/deferred.ts';
 import { TablogError, isLogDeleted, isUnknown } from '../../base/error.ts';
 import { isRepeatable } from '../../protocol/broker.ts';
-import type { Method, OpenedLog, Request, Response } from '../../protocol/broker.ts';
+import type { LostRecords, Method, OpenedLog, Request, Response } from '../../protocol/broker.ts';
 import type { OnUnrecoverable } from '../../platform/log-databases.ts';
 import { readWitness } from '../../platform/witness-storage.ts';
 import type { StatusObserver } from '../status/status-observer.ts';
@@ -135,6 +135,12 @@ export class Connection {
     return (this.#opened = await this.call('openLog', request));
   }
 
+  /** Tells of records that a later worker found lost, or keeps them for who asks for the statuses. */
+  #recordsLost(lost: readonly LostRecords[]): void {
+    if (this.#observer !== undefined) this.#observer.recordsLost(lost);
+    else this.#opened = { ...this.#opened!, lost: [...this.#opened!.lost, ...lost] };
+  }
+
   /** Keeps a witness of the open log from now on, where a worker has the log. */
   keepWitness({ WitnessWriter }: typeof witnessWriter): void {
     if (typeof this.host === 'string') this.#witness = new WitnessWriter(this, this.#opened!);
@@ -252,6 +258,7 @@ export class Connection {
       kind: host,
       workerUrl,
       clock,
+      onRecordsLost: (lost) => this.#recordsLost(lost),
       onLost: (reason) => {
         this.#worker = undefined;
         this.#observer?.workerLost(reason);

@@ -3,7 +3,7 @@ import type { Clock } from '../../platform/clock.ts';
 import { OUTCOME_UNKNOWN, WORKER_LOST } from '../../base/error-rules.ts';
 import { TablogError } from '../../base/error.ts';
 import { PROTOCOL_VERSION } from '../../protocol/broker.ts';
-import type { Method, Request, Response } from '../../protocol/broker.ts';
+import type { LostRecords, Method, Request, Response } from '../../protocol/broker.ts';
 import { onDeath } from '../../platform/liveness.ts';
 import { BrokerPort } from '../../protocol/port/broker-port.ts';
 import { markBroken, soundGenerations } from './broken-workers.ts';
@@ -59,6 +59,8 @@ export interface ConnectOptions {
   readonly clock: Clock;
   /** Called when the worker died, or missed the deadline of a call and was abandoned. */
   readonly onLost: (reason: 'died' | 'silent') => void;
+  /** Called when the worker found the log shorter than the witness. */
+  readonly onRecordsLost: (lost: readonly LostRecords[]) => void;
 }
 
 /**
@@ -205,8 +207,8 @@ export function connectInline(host: InlineHost, log: string): WorkerConnection {
 }
 
 async function greet(host: WorkerHost, options: ConnectOptions): Promise<WorkerConnection> {
-  const { log, clientId, logId, witness, clock, onLost } = options;
-  const port = new BrokerPort(host.endpoint);
+  const { log, clientId, logId, witness, clock, onLost, onRecordsLost } = options;
+  const port = new BrokerPort(host.endpoint, onRecordsLost);
   const hello = port.hello({ protocol: PROTOCOL_VERSION, log, clientId, logId, witness });
   const silent = (): Error =>
     startError(

@@ -11,6 +11,11 @@ export function lossesOf(opened: OpenedLog): Loss[] {
   if (previousLogId !== undefined || setAside !== undefined || isAfterLoss) {
     return [{ type: 'logReset', previousLogId, logId, setAside }];
   }
+  return recordsLost(lost);
+}
+
+/** The statuses of records that were lost. */
+export function recordsLost(lost: readonly LostRecords[]): Omit<RecordsLost, 'timestamp'>[] {
   return lost.map((records) => {
     const { topic, partition, from } = records;
     return { type: 'recordsLost', topic, partition, offset: from, error: lossError(records) };

@@ -40,15 +40,12 @@ interface Listener {
 export class LogStatuses {
   readonly #connection: ObservedConnection;
   readonly #listeners = new Set<Listener>();
-  /** The losses that `openLog` found. */
-  readonly #found: readonly LogStatus[];
+  readonly #since: number;
   #observation: Observation | undefined;
 
   constructor(connection: ObservedConnection) {
     this.#connection = connection;
-    const timestamp = connection.clock.now();
-    const found = connection.opened === undefined ? [] : lossesOf(connection.opened);
-    this.#found = found.map((status): LogStatus => ({ ...status, timestamp }));
+    this.#since = connection.clock.now();
     const { closed } = connection;
     closed.addEventListener('abort', () => this.#close(closed.reason), { once: true });
   }
@@ -64,7 +61,7 @@ export class LogStatuses {
       listening.abort();
     });
     this.#add(stream);
-    for (const status of [...this.#found, ...this.#observation!.away]) stream.push(status);
+    for (const status of [...this.#found(), ...this.#observation!.away]) stream.push(status);
     const end = (): void => void stream.return();
     signal?.addEventListener('abort', end, { once: true, signal: listening.signal });
     if (signal?.aborted === true) end();
@@ -82,7 +79,14 @@ export class LogStatuses {
     // well.
     const push = (status: LogStatus): void => void (async () => log(status))().catch(report);
     this.#add({ push, end: () => {} });
-    for (const status of this.#found) push(status);
+    for (const status of this.#found()) push(status);
+  }
+
+  /** The losses that `openLog` found, and those that nobody listened to. */
+  #found(): LogStatus[] {
+    const { opened } = this.#connection;
+    const found = opened === undefined ? [] : lossesOf(opened);
+    return found.map((status): LogStatus => ({ ...status, timestamp: this.#since }));
   }
 
   #add(listener: Listener): void {

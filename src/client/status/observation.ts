@@ -1,6 +1,7 @@
 import type { Clock } from '../../platform/clock.ts';
 import type { TablogError } from '../../base/error.ts';
-import type { Method, Request } from '../../protocol/broker.ts';
+import { recordsLost } from './log-losses.ts';
+import type { LostRecords, Method, Request } from '../../protocol/broker.ts';
 import type { LogStatus, UntimedStatus, WorkerLost } from './log-status.ts';
 import { SlowHandlers } from './slow-handlers.ts';
 import type {
@@ -92,6 +93,10 @@ export class Observation implements StatusObserver {
 
   called<M extends Method>(method: M, request: Request<M>, answer: Promise<unknown>): void {
     this.#storage.called(method, request, answer);
+  }
+
+  recordsLost(lost: readonly LostRecords[]): void {
+    for (const status of recordsLost(lost)) this.emit(status);
   }
 
   readFailed(topic: string, partition: number, offset: number, error: TablogError): void {

@@ -1,5 +1,5 @@
 import type { TablogError } from '../../base/error.ts';
-import type { Method, Request } from '../../protocol/broker.ts';
+import type { LostRecords, Method, Request } from '../../protocol/broker.ts';
 import type { UntimedStatus, WorkerLost } from './log-status.ts';
 
 /** A consumer as a member of its group. */
@@ -46,6 +46,8 @@ export interface StatusObserver {
   workerConnected(): void;
   /** The broker was called. `answer` shows the state of the storage. */
   called<M extends Method>(method: M, request: Request<M>, answer: Promise<unknown>): void;
+  /** A worker found the log shorter than this tab had seen it. */
+  recordsLost(lost: readonly LostRecords[]): void;
   /** A fetch of a partition failed, and the consumer stops there. */
   readFailed(topic: string, partition: number, offset: number, error: TablogError): void;
   /** The application got a message or batch that begins at `offset`. */

@@ -1,7 +1,7 @@
 import { INTERNAL } from '../../base/error-rules.ts';
 import { TablogError, toTablogError } from '../../base/error.ts';
 import type { Endpoint } from '../../platform/endpoint.ts';
-import type { Method, Request, Response } from '../broker.ts';
+import type { LostRecords, Method, Request, Response } from '../broker.ts';
 import { fromErrorData } from '../error-data.ts';
 import { HELLO } from '../wire.ts';
 import type { Answer, Call, HelloRequest, HelloResponse, Reply } from '../wire.ts';
@@ -15,10 +15,16 @@ interface Pending {
 export class BrokerPort {
   readonly #endpoint: Endpoint;
   readonly #pending = new Map<string, Pending>();
+  readonly #onRecordsLost: (lost: readonly LostRecords[]) => void;
   #lastId = 0;
 
-  constructor(endpoint: Endpoint) {
+  /** `onRecordsLost` gets what the broker found lost as it checked the hello. */
+  constructor(
+    endpoint: Endpoint,
+    onRecordsLost: (lost: readonly LostRecords[]) => void = () => {},
+  ) {
     this.#endpoint = endpoint;
+    this.#onRecordsLost = onRecordsLost;
     endpoint.addEventListener('message', (event) => {
       this.#settle((event as MessageEvent<unknown>).data);
     });
@@ -59,21 +65,21 @@ export class BrokerPort {
     if (pending === undefined) return;
     this.#pending.delete(reply.id);
     try {
-      pending.resolve(valueOf(reply));
+      const { value, lost } = successOf(reply);
+      if (lost !== undefined) this.#onRecordsLost(lost);
+      pending.resolve(value);
     } catch (error) {
       pending.reject(toTablogError(error));
     }
   }
 }
 
-/**
- * The value of a reply. Throws the error that the reply carries, and `INTERNAL` for other replies.
- */
-function valueOf({ type, value }: Reply): unknown {
+/** The answer of a reply. Throws the error that it carries, and `INTERNAL` for other replies. */
+function successOf({ type, value }: Reply): Exclude<Answer<unknown>, { error: unknown }> {
   if (type !== 'RAW') throw new TablogError(INTERNAL, 'the worker could not send its answer');
   const answer = value as Answer<unknown>;
   if ('error' in answer) throw fromErrorData(answer.error);
-  return answer.value;
+  return answer;
 }
 
 /** The buffers of a request that are transferred to the worker instead of copied. */

@@ -3,7 +3,7 @@ import type { Endpoint } from 'comlink';
 import { INTERNAL, PROTOCOL_MISMATCH } from '../../base/error-rules.ts';
 import { TablogError, toTablogError } from '../../base/error.ts';
 import { PROTOCOL_VERSION } from '../broker.ts';
-import type { Broker, Method, OpenRequest } from '../broker.ts';
+import type { Broker, LostRecords, Method, OpenRequest, OpenedLog } from '../broker.ts';
 import { checkRequest } from './check-request.ts';
 import type { FetchedPartition } from '../fetch.ts';
 import { toErrorData } from '../error-data.ts';
@@ -74,10 +74,13 @@ export function serveBroker(
   let onFailed: Greeting['onFailed'];
   // The log of an earlier worker, until the log has proved to be that one.
   let had: Pick<OpenRequest, 'logId' | 'witness'> | undefined;
-  let proof: Promise<unknown> | undefined;
+  let proof: Promise<OpenedLog> | undefined;
+  // What the check found lost, for the next answer: the check itself finds it only once.
+  let untold: readonly LostRecords[] = [];
   const prove = async (served: Broker, earlier: OpenRequest): Promise<void> => {
     try {
-      await (proof ??= served.openLog(earlier));
+      const { lost } = await (proof ??= served.openLog(earlier));
+      if (had !== undefined) untold = lost;
       had = undefined;
     } finally {
       proof = undefined; // after a failure the next call checks again
@@ -98,7 +101,7 @@ export function serveBroker(
       ({ broker, onFailed } = greeted);
       const { logId, witness = null } = request;
       had = logId === null ? undefined : { logId, witness };
-      return greeted.response;
+      return { value: greeted.response };
     });
   for (const method of METHODS) {
     exposed[method] = (request: never) =>
@@ -108,7 +111,9 @@ export function serveBroker(
           checkRequest(method, request);
           if (had !== undefined && method !== 'describeBroker') await prove(broker, had);
           const value = await broker[method](request);
-          return withTransfer(method, value);
+          const lost = untold;
+          untold = [];
+          return answerOf(method, lost.length === 0 ? { value } : { value, lost });
         },
         (error) => onFailed?.(method, error),
       );
@@ -117,12 +122,11 @@ export function serveBroker(
 }
 
 async function answer(
-  work: () => Promise<unknown>,
+  work: () => Promise<Answer<unknown>>,
   onFailed?: (error: TablogError) => void,
 ): Promise<Answer<unknown>> {
   try {
-    const value = await work();
-    return value instanceof Transferred ? value.answer : { value };
+    return await work();
   } catch (thrown) {
     const error = toTablogError(thrown);
     onFailed?.(error);
@@ -130,20 +134,15 @@ async function answer(
   }
 }
 
-/** An answer whose buffers move instead of being copied. */
-class Transferred {
-  readonly answer: Answer<unknown>;
-
-  constructor(value: unknown, buffers: ArrayBuffer[]) {
-    this.answer = transfer({ value }, buffers);
-  }
-}
-
-function withTransfer(method: Method, value: unknown): unknown {
-  if (method !== 'fetch') return value;
-  const fetched = value as readonly FetchedPartition[];
+/** The answer, with buffers that move instead of being copied. */
+function answerOf(
+  method: Method,
+  answered: { readonly value: unknown; readonly lost?: readonly LostRecords[] },
+): Answer<unknown> {
+  if (method !== 'fetch') return answered;
+  const fetched = answered.value as readonly FetchedPartition[];
   const buffers = fetched.flatMap((part) => ('error' in part ? [] : [...part.segments]));
-  return buffers.length === 0 ? value : new Transferred(value, buffers);
+  return buffers.length === 0 ? answered : transfer(answered, buffers);
 }
 
 /** Lets calls of an allowed method with one value through, and drops all other messages. */

@@ -101,6 +101,7 @@ function dialAs(logId: string | null, script: Fate[]): Promise<WorkerConnection>
     workerUrl: undefined,
     clock,
     onLost: () => {},
+    onRecordsLost: () => {},
   });
 }
 
@@ -297,7 +298,12 @@ describe('where no SharedWorker starts, the error tells', () => {
       clock,
     };
     const error = await errorOf(
-      connectToWorker({ ...options, kind: 'dedicated', onLost: () => {} }),
+      connectToWorker({
+        ...options,
+        kind: 'dedicated',
+        onLost: () => {},
+        onRecordsLost: () => {},
+      }),
     );
     expect(error.message).toMatch(/there is no Worker here\. Pass \{ host: inline\(\) \}/);
     expect(error).toMatchObject({ retriable: false, details: { fault: 'missing' } });

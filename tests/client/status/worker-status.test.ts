@@ -90,6 +90,31 @@ describe('a worker', () => {
     expect(started).toBe(2);
   });
 
+  test.each(['before', 'after'])(
+    'that finds records lost which this tab has seen tells who listened %s it',
+    async (when) => {
+      const lost = { topic: 't', partition: 0, from: 2, to: 5, isTopicLost: false };
+      const heard = when === 'before' ? listen(log) : undefined;
+      die();
+      await settle();
+      // The worker compares the log with the witness of the hello, and finds it so once.
+      let isFirst = true;
+      host.answer('openLog', async (request, real) => {
+        const opened = await real(request);
+        const found = isFirst ? [lost] : [];
+        isFirst = false;
+        return { ...opened, lost: found };
+      });
+      await Promise.all([log.admin.listGroups(), log.admin.listGroups()]);
+      await settle();
+      const { told } = heard ?? listen(log);
+      await settle();
+      expect(told.filter(({ type }) => type === 'recordsLost')).toMatchObject([
+        { topic: 't', partition: 0, offset: 2, error: { code: 'LOG_CORRUPT' } },
+      ]);
+    },
+  );
+
   test('that cannot be started is told once, and how often it was tried', async () => {
     const { told } = listen(log);
     isThere = false;
