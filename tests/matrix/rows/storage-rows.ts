@@ -6,6 +6,7 @@ import { ALL_HOSTS, WORKERS } from '../row.ts';
 import type { Row } from '../row.ts';
 import type { MatrixApi } from '../page/main.ts';
 import type { Run } from '../run.ts';
+import type { RunEvent } from '../run-record.ts';
 import { deleteDatabase, holdDatabase, upgradeDatabase } from '../foreign-script.ts';
 
 declare const api: MatrixApi;
@@ -113,13 +114,28 @@ async function untilRoom(
     ([producer, maxValueBytes]) => api.startSending(producer, { maxValueBytes }),
     [large, LARGE_BYTES] as const,
   );
-  await run.heard((event) => event.kind === 'refused' && event.code === 'STORAGE_FULL');
+  await run.heard((event) => isDeletion(event) || isFull(event));
   await page.evaluate(() => api.stopSending());
   await run.fault('room', async () => {
     await sleep(3_000);
     await makeRoom();
-    await run.goOn();
+    if (!run.events.some(isDeletion)) await run.goOn();
+    // Chromium on LevelDB deletes a database whose files it could not write to, some time later.
+    const deleted = run.heard(isDeletion).then(
+      () => true,
+      () => false,
+    );
+    if (await Promise.race([deleted, run.underWay().then(() => false)])) await beginAnew(run);
   });
+}
+
+/** A storage that hangs on a full disk, as Chromium's can, does not even refuse. */
+function isFull(event: RunEvent): boolean {
+  return event.kind === 'refused' && ['STORAGE_FULL', 'OUTCOME_UNKNOWN'].includes(event.code);
+}
+
+function isDeletion(event: RunEvent): boolean {
+  return event.kind === 'status' && event.type === 'logDeleted';
 }
 
 /** Every tab opens the log again, as an application does that is told that its log is gone. */
