@@ -44,10 +44,10 @@ class GtkContext extends EventEmitter {
     await this.addInitScript(bindingScript(name));
   }
 
-  /** Runs a binding that a page called, and answers the page. */
-  async answer(page: GtkPage, { name, call, args }: BindingCall): Promise<void> {
+  /** Runs a binding that a page called; returns the script that answers the page. */
+  async answer(page: GtkPage, { name, call, args }: BindingCall): Promise<string> {
     const value: unknown = await this.#bindings.get(name)!({ page }, ...args);
-    await page.evaluate(`__hostAnswers[${call}](${JSON.stringify(value ?? null)})`);
+    return `__hostAnswers[${call}](${JSON.stringify(value ?? null)})`;
   }
 
   async close(): Promise<void> {
@@ -84,6 +84,8 @@ class GtkPage extends EventEmitter {
   readonly #host: WebKitHost;
   readonly #tab: number;
   readonly #context: GtkContext;
+  /** The answers to calls of pages that were left. */
+  readonly #unanswered = new Set<string>();
 
   constructor(host: WebKitHost, tab: number, context: GtkContext) {
     super();
@@ -171,13 +173,20 @@ class GtkPage extends EventEmitter {
 
   async #load(how: 'goto' | 'reload' | 'back', url?: string): Promise<null> {
     await this.#host.call('load', { tab: this.#tab, how, ...(url !== undefined && { url }) });
+    const scripts = [...this.#unanswered];
+    this.#unanswered.clear();
+    await Promise.all(scripts.map((script) => this.#answer(script)));
     return null;
+  }
+
+  /** Answers the page; one that was left may come back, and is answered then. */
+  async #answer(script: string): Promise<void> {
+    await this.evaluate(script).catch(() => this.#unanswered.add(script));
   }
 
   #hear(event: PageEvent): void {
     if (event.event === 'binding') {
-      // A page that is gone by now needs no answer.
-      this.#context.answer(this, event).catch(() => {});
+      void this.#context.answer(this, event).then((script) => this.#answer(script));
     } else if (event.event === 'console') {
       const { type, text } = event;
       this.emit('console', { type: () => type, text: () => text });

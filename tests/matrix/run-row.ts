@@ -8,6 +8,7 @@ import type { Engine } from '../engines/engine.ts';
 import { profileOf } from '../support/browser.ts';
 import { serveTwoBuilds } from '../support/page-server.ts';
 import type { PageServer } from '../support/page-server.ts';
+import type { Verdict } from './check-run.ts';
 import type { Row } from './row.ts';
 import { Run, TABS } from './run.ts';
 import type { Host } from './run.ts';
@@ -34,6 +35,9 @@ export interface RowRun {
   readonly server: PageServer;
 }
 
+/** More than a run takes on a busy machine, and less than its test may: a run that hangs is told. */
+const RUN_LIMIT_MS = 200_000;
+
 /** Runs a row once. What went wrong is in the report. */
 export async function runRow({ row, host, engine, seed, server }: RowRun): Promise<RunReport> {
   const about = { engine: engine.name, version: engine.version, fault: row.fault, host, seed };
@@ -44,17 +48,26 @@ export async function runRow({ row, host, engine, seed, server }: RowRun): Promi
     acked: run.acked,
     recoveries: run.recoveries,
   });
-  try {
+  const work = async (): Promise<Verdict> => {
     await run.startBrowser();
     if (row.quotaBytes !== undefined) await run.setQuota(row.quotaBytes);
     await run.openActors(row.tabs ?? TABS);
     if (row.tabs !== 0) await run.underWay();
     await row.inject(run);
-    const verdict = await run.finish();
+    return run.finish();
+  };
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const error = new Error(`the run has not ended within ${RUN_LIMIT_MS} ms`);
+    timer = setTimeout(reject, RUN_LIMIT_MS, error);
+  });
+  try {
+    const verdict = await Promise.race([work(), late]);
     return { ...about, ...counts(), verdict };
   } catch (error) {
     return { ...about, ...counts(), failure: String(error) };
   } finally {
+    clearTimeout(timer);
     await profile.remove();
     if (disk !== undefined) unmountDisk(disk);
   }
