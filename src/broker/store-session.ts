@@ -1,6 +1,5 @@
 import type { Clock } from '../platform/clock.ts';
 import type { LogAppendInfo } from '../log/append.ts';
-import type { OpenedLog } from '../protocol/broker.ts';
 import type { Append, TransactRequest } from '../protocol/produce.ts';
 import type { AppendedHint, Hint } from '../protocol/hint.ts';
 import { TOPIC_IN_MEMORY } from '../base/error-rules.ts';
@@ -132,12 +131,11 @@ export class StoreSession {
     else coordinator.start();
   }
 
-  /** What the store found lost as it was opened; the first opener alone is told. */
-  takeLoss(): Required<Pick<Store, 'isAfterLoss'>> & Pick<OpenedLog, 'setAside'> {
-    const { isAfterLoss = false, setAside } = this.store;
-    const isTold = this.#isLossTold;
+  /** The loss that the store found as it was opened, for the first opener alone. */
+  takeLoss(): Pick<Store, 'isAfterLoss' | 'setAside'> {
+    if (this.#isLossTold) return {};
     this.#isLossTold = true;
-    return isTold ? { isAfterLoss: false, setAside: undefined } : { isAfterLoss, setAside };
+    return this.store;
   }
 
   /** Stores the batches and the offsets in one transaction; resolves with each batch's offsets. */

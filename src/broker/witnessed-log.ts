@@ -10,8 +10,6 @@ import { topicInfo } from './rows/topic-row.ts';
 import type { TopicRow } from './rows/topic-row.ts';
 import type { StoreSession } from './store-session.ts';
 
-const NOTHING_LOST = { isAfterLoss: false, setAside: undefined };
-
 /** The log as an opener gets it, once it is compared with the opener's witness. */
 export async function openedLog(
   session: StoreSession,
@@ -23,7 +21,7 @@ export async function openedLog(
   const { logId } = logOf(log);
   const topicsVersion = topicsVersionOf(versionRow);
   const rows = await topics.list();
-  const loss = session.takeLoss();
+  const found = session.takeLoss();
   const seen = parseWitness(witnessText);
   const isSame = seen?.logId === logId;
   const lost = isSame ? await restoreEnds(session, rows, seen, topicsVersion) : [];
@@ -33,8 +31,9 @@ export async function openedLog(
     topicsVersion,
     lost,
     previousLogId: isSame ? undefined : seen?.logId,
-    // Who has a witness of the new log was told, or was told by another tab.
-    ...(isSame ? NOTHING_LOST : loss),
+    // A tab with a witness of this log has heard of the loss, or shares the origin with one that has.
+    isAfterLoss: !isSame && (found.isAfterLoss ?? false),
+    setAside: isSame ? undefined : found.setAside,
   };
 }
 

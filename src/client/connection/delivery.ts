@@ -87,8 +87,8 @@ export class Delivery {
   }
 
   /**
-   * Whether `deliveryTimeoutMs` is over, so that the request is not sent again. It stays over where
-   * the clock is set back.
+   * Whether `deliveryTimeoutMs` is over, so that the request is not sent again, also when the
+   * clock is set back.
    */
   get isLate(): boolean {
     return this.isExpired || this.leftMs === 0;

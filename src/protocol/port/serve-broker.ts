@@ -75,7 +75,7 @@ export function serveBroker(
   // The log of an earlier worker, until the log has proved to be that one.
   let had: Pick<OpenRequest, 'logId' | 'witness'> | undefined;
   let proof: Promise<OpenedLog> | undefined;
-  // What the check found lost, for the next answer: the check itself finds it only once.
+  // The loss that the check found, for the next answer: a second check would not find it again.
   let untold: readonly LostRecords[] = [];
   const prove = async (served: Broker, earlier: OpenRequest): Promise<void> => {
     try {

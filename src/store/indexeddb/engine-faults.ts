@@ -7,8 +7,8 @@ import { PRODUCERS } from '../schema.ts';
  *
  * Chromium on LevelDB deletes all databases of the origin, if it was killed amid two writes to one
  * database: at the next start it undoes unfinished writes under the locks that they held, both held
- * one of the database, and a lock that is taken twice counts as corruption. So two writes to other
- * stores of a log made 1 kill in 80 cost the log. The other engines run one write at a time in any
+ * one of the database, and a lock that is taken twice counts as corruption. Two writes to other
+ * stores of a log cost the log in 4 kills of 448. The other engines run one write at a time in any
  * case. Readers of the store wait for every write, so it is a store that hardly anything reads.
  */
 export const STORE_OF_EVERY_WRITE: string = PRODUCERS;
