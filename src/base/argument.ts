@@ -42,7 +42,7 @@ export function isName(name: unknown): name is string {
  * rule.
  */
 export function checkName(
-  what: 'log name' | 'topic name' | 'group name' | 'member name' | 'transactional id',
+  what: 'log name' | 'topic name' | 'group name' | 'member name' | 'transactional id' | 'topic id',
   name: unknown,
 ): asserts name is string {
   if (isName(name)) return;

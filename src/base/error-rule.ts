@@ -149,6 +149,11 @@ export type ErrorCode =
    * freed.
    */
   | 'STORAGE_FULL'
+  /**
+   * The database of `sqlite()` cannot be written to: it was opened for reading, or its file is not
+   * the process's to write. Nothing was stored.
+   */
+  | 'STORAGE_READ_ONLY'
   /** The database did not answer in time. Nothing was stored; the call may succeed later. */
   | 'STORAGE_TIMEOUT'
   /**
@@ -162,6 +167,8 @@ export type ErrorCode =
   | 'TOPIC_EXISTS'
   /** A transaction has records of a topic in memory. Nothing was stored. */
   | 'TOPIC_IN_MEMORY'
+  /** The topic is a mirror of another log's topic (`mirrorOf`). Nothing was stored. */
+  | 'TOPIC_READ_ONLY'
   /** The transaction's function called `abort()`. Nothing was stored. */
   | 'TRANSACTION_ABORTED'
   /** The transaction's function took longer than `transactionTimeoutMs`. Nothing was stored. */

@@ -168,7 +168,7 @@ export const NO_INDEXEDDB: ErrorRule = {
   code: 'NO_INDEXEDDB',
   outcome: 'refused',
   retriable: false,
-  next: "Pass { host: inline({ storage: 'memory' }) }, with the inline() of 'tablog/inline'.",
+  next: "Pass { host: inline({ storage: 'memory' }) }, of 'tablog/inline', or its { store: sqlite(database) }.",
 };
 
 export const NO_WORKER: ErrorRule = {
@@ -245,7 +245,7 @@ export const STORAGE_TIMEOUT: ErrorRule = {
   code: 'STORAGE_TIMEOUT',
   outcome: 'passing',
   retriable: true,
-  next: 'A tab suspended or a worker hung amid a write may hold the database: try again in a minute, or close every tab of the site.',
+  next: 'A suspended tab or a hung worker may hold the database: try again in a minute, or close every tab of the site.',
 };
 
 export const STORAGE_UNAVAILABLE: ErrorRule = {
@@ -267,6 +267,13 @@ export const TOPIC_IN_MEMORY: ErrorRule = {
   outcome: 'refused',
   retriable: false,
   next: "Nothing was stored: send to it outside of transactions, or make a topic with storage 'disk'.",
+};
+
+export const TOPIC_READ_ONLY: ErrorRule = {
+  code: 'TOPIC_READ_ONLY',
+  outcome: 'refused',
+  retriable: false,
+  next: 'Send to the log that it mirrors, or end the mirroring: promoteMirrors() of tablog/connect/mirror.',
 };
 
 export const UNKNOWN_TOPIC: ErrorRule = {

@@ -1,7 +1,9 @@
 import { CONFLICT } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
+import { corruptBatch } from '../record/batch-error.ts';
 import { placeBatch } from '../record/batch-seal.ts';
 import type { RecordBatch } from '../record/batch-reader.ts';
+import { MAX_GAP_OFFSETS, gapBatches } from './gap.ts';
 import type { PartitionHead } from './head.ts';
 import { ProducerStates, REFUSED } from './producer-state.ts';
 import type { Sequenced } from './producer-state.ts';
@@ -16,6 +18,8 @@ export interface NewBatch {
   readonly appendTime: number | null;
   /** The batch is stored at this offset, or refused as `CONFLICT`; null: no condition. */
   readonly expectedOffset: number | null;
+  /** The batch keeps its base offset; `expectedOffset` is then the end of the partition. */
+  readonly keepsOffset?: boolean;
   /** What numbers the batch instead of its header; missing: its header does. */
   readonly sequenced?: Sequenced;
 }
@@ -48,19 +52,25 @@ export function appendBatches(
   const producers = new ProducerStates(head.producers, now);
   const placed: RecordBatch[] = [];
   let next = head.endOffset;
-  const results = batches.map(({ batch, appendTime, expectedOffset, sequenced = batch }) => {
+  const results = batches.map((each) => {
+    const { batch, appendTime, expectedOffset, keepsOffset, sequenced = batch } = each;
     const known = producers.find(sequenced);
     if (known instanceof TablogError) return known;
     if (known?.baseOffset === REFUSED) return conflict(head, expectedOffset, known.appendTime);
     if (known !== undefined) return { baseOffset: known.baseOffset, appendTime: known.appendTime };
-    const baseOffset = next;
-    if (expectedOffset !== null && expectedOffset !== baseOffset) {
-      producers.remember(sequenced, REFUSED, baseOffset);
-      return conflict(head, expectedOffset, baseOffset);
+    const baseOffset = keepsOffset ? batch.baseOffset : next;
+    const isElsewhere = expectedOffset !== null && expectedOffset !== next;
+    if (isElsewhere || baseOffset < next) {
+      producers.remember(sequenced, REFUSED, next);
+      return conflict(head, isElsewhere ? expectedOffset : baseOffset, next);
     }
+    if (baseOffset - next > MAX_GAP_OFFSETS) {
+      return corruptBatch(`it begins at ${baseOffset}, and the partition ends at ${next}`);
+    }
+    placed.push(...gapBatches(next, baseOffset));
     placeBatch(batch.bytes, baseOffset);
     // The batch still has the producer's base offset: only the distance of the two offsets counts.
-    next += batch.nextOffset - batch.baseOffset;
+    next = baseOffset + batch.nextOffset - batch.baseOffset;
     producers.remember(sequenced, baseOffset, appendTime);
     placed.push(batch);
     return { baseOffset, appendTime };

@@ -1,8 +1,13 @@
 import { checkEach, checkFunction, checkMethods } from '../base/argument.ts';
 import type { OpenChannel } from './broadcast.ts';
 import type { Clock } from './clock.ts';
-import type { GivenLocks } from './locks.ts';
 import type { RandomSource } from './random-id.ts';
+
+/** What tablog uses of a `LockManager`, in the shape that `navigator.locks` has. */
+export type Locks = Pick<LockManager, 'request' | 'query'>;
+
+/** The locks of a platform: `undefined`: the Web Locks of this context; `null`: none. */
+export type GivenLocks = Locks | null | undefined;
 
 /**
  * What a broker takes from the place in which it runs, beside the store. Leave out what the place

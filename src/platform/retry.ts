@@ -88,6 +88,13 @@ export class BackOff {
   failed(): Promise<void> {
     return backOff(this.#context, ++this.#failures, Infinity, this.#signal);
   }
+
+  /** As `failed()`, where the first attempt after a success is made at once. */
+  async failedAgain(): Promise<void> {
+    if (this.#failures++ > 0) {
+      await backOff(this.#context, this.#failures - 1, Infinity, this.#signal);
+    }
+  }
 }
 
 /**

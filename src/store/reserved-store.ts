@@ -229,7 +229,7 @@ function isFull(error: unknown): error is TablogError {
 
 function noRoomForRecords(cause: TablogError): TablogError {
   const next =
-    'Delete records or topics that are needed no more. Where that gives no room back, as in WebKit, delete other data of the origin, or this log after a copy of it.';
+    'Delete records or topics. Where that gives no room back, as in WebKit, delete other data of the origin, or this log after a copy of it.';
   return new TablogError({ ...STORAGE_FULL, next }, 'the browser has no room for records', {
     cause,
   });
@@ -238,6 +238,6 @@ function noRoomForRecords(cause: TablogError): TablogError {
 function usedUp(cause: TablogError): TablogError {
   const next =
     'Delete other data of the origin, or this log after a copy of it: the browser gives no room back for records that are deleted now.';
-  const happened = 'the browser has no room, and the reserve for small writes is used up';
+  const happened = 'the browser has no room, and the reserve is used up';
   return new TablogError({ ...STORAGE_FULL, next }, happened, { cause });
 }

@@ -80,7 +80,7 @@ const TOPICS_VERSION: RowShape<TopicsVersionRow> = { version: 'integer' };
  * or deleted, and the existing topics stay usable.
  */
 export function damagedPartitions(): TablogError {
-  const next = 'Copy what you need of the topics that exist, then delete the log.';
+  const next = 'Copy what you need of its topics, then delete the log.';
   return damagedRow(topicsVersionRef, next);
 }
 
@@ -94,8 +94,8 @@ export function newLogRow(now: number, random?: RandomSource): LogRow {
 }
 
 const UNRECOVERABLE =
-  "Begin a new log with openLog(name, { onUnrecoverable: 'recreate' }), which keeps the old " +
-  'database aside, or delete the log with deleteLog().';
+  "Begin a new log with openLog(name, { onUnrecoverable: 'recreate' }), which sets this one aside, " +
+  'or delete it with deleteLog().';
 
 const LOG: RowShape<LogRow> = { format: 'integer', logId: 'string', createdAt: 'number' };
 

@@ -1,6 +1,7 @@
 import { checkMethods } from '../base/argument.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { OnUnrecoverable } from '../platform/log-databases.ts';
+import type { Platform } from '../platform/platform.ts';
 import type { RandomSource } from '../platform/random-id.ts';
 import type { Store } from './store.ts';
 
@@ -36,6 +37,11 @@ export interface StoreFactory {
    * Does nothing when no such log exists.
    */
   delete(log: string): Promise<void>;
+  /**
+   * The locks and channels of all who have this storage open: `inline()` gives them to broker and tab
+   * in place of the context's. A host of your own has to do the same. Default: those of the context.
+   */
+  readonly platform?: Platform;
 }
 
 /** Throws a `TypeError` unless `store` is a `StoreFactory`. */

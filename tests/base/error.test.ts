@@ -3,9 +3,10 @@ import { describe, expect, test } from 'vitest';
 import * as rules from '../../src/base/error-rules.ts';
 import { TablogError, toTablogError } from '../../src/base/error.ts';
 import * as transactionRules from '../../src/client/transaction/transaction-errors.ts';
+import { STORAGE_READ_ONLY } from '../../src/store/sqlite/sqlite-errors.ts';
 
 describe('the table of errors', () => {
-  const all = { ...rules, ...transactionRules };
+  const all = { ...rules, ...transactionRules, STORAGE_READ_ONLY };
 
   /** Every text begins with what to do or, where that needs a reason, has it after a colon. */
   const STEP =

@@ -8,7 +8,7 @@ import { newHead } from '../../src/log/head.ts';
 import type { PartitionHead } from '../../src/log/head.ts';
 import { lookUpTime } from '../../src/log/time-index.ts';
 import { RecordBatch, readBatches } from '../../src/record/batch-reader.ts';
-import { crcMatches } from '../../src/record/batch-seal.ts';
+import { crcMatches, placeBatch } from '../../src/record/batch-seal.ts';
 import { batchOf, compactedBatch, recordOf } from '../support/batches.ts';
 import type { Bytes } from '../support/batches.ts';
 
@@ -199,4 +199,56 @@ test('timestamps that go back leave the largest one', () => {
   const second = append(first.head, batchOf([recordOf({ timestamp: 100 })]));
   expect(lookUpTime(second.head.timeIndex, 900)).toBe(0);
   expect(lookUpTime(second.head.timeIndex, 901)).toBeUndefined();
+});
+
+describe('batches that keep their offsets', () => {
+  const kept = (base: number, end: number): NewBatch => {
+    const bytes = batchOf([recordOf({ value: new Uint8Array([base]) })]);
+    placeBatch(bytes, base);
+    return {
+      batch: new RecordBatch(bytes),
+      appendTime: null,
+      expectedOffset: end,
+      keepsOffset: true,
+    };
+  };
+  const batchesOf = ({ segments }: ReturnType<typeof appendBatches>): [number, number, number][] =>
+    segments
+      .flatMap(batchesIn)
+      .map(({ baseOffset, nextOffset, recordCount }) => [baseOffset, nextOffset, recordCount]);
+
+  test('are behind gaps without records', () => {
+    const first = appendBatches(newHead('topic', 0), [kept(5, 0), kept(6, 6), kept(9, 7)], 0);
+    expect(baseOffsetsOf(first)).toEqual([5, 6, 9]);
+    expect(batchesOf(first)).toEqual([
+      [0, 5, 0],
+      [5, 6, 1],
+      [6, 7, 1],
+      [7, 9, 0],
+      [9, 10, 1],
+    ]);
+    expect(first.head).toMatchObject({ startOffset: 0, endOffset: 10 });
+    const far = 2 ** 33;
+    const second = appendBatches(first.head, [kept(far, 10)], 0);
+    expect(second.head.endOffset).toBe(far + 1);
+    expect(batchesOf(second).map(([from]) => from)).toEqual([
+      10,
+      10 + 2 ** 31,
+      10 + 2 ** 32,
+      10 + 3 * 2 ** 31,
+      far,
+    ]);
+  });
+
+  test.each([
+    ['where the partition ends elsewhere', kept(9, 6), 'CONFLICT'],
+    ['before the end of the partition', kept(3, 5), 'CONFLICT'],
+    ['too far behind the end', kept(2 ** 41, 5), 'BATCH_CORRUPT'],
+  ])('are refused %s', (_, batch, code) => {
+    const { head } = appendBatches(newHead('topic', 0), [kept(4, 0)], 0);
+    const refused = appendBatches(head, [batch], 0);
+    expect(refused.results).toMatchObject([{ code }]);
+    expect(refused.segments).toEqual([]);
+    expect(refused.head.endOffset).toBe(5);
+  });
 });

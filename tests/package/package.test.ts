@@ -119,6 +119,7 @@ describe('the packed package', () => {
       'CHANGELOG.md',
       'LICENSE',
       'README.md',
+      'RELIABILITY.md',
       'SECURITY.md',
       'dist/THIRD-PARTY-NOTICES.txt',
       'inline/package.json',

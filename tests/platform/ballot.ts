@@ -1,5 +1,5 @@
 import { onTestFinished } from 'vitest';
-import { LeaderElection } from '../../src/platform/leader-election.ts';
+import { LeaderElection } from '../../src/platform/locks/leader-election.ts';
 
 export interface Ballot {
   readonly name: string;

@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import type { LeaderElection } from '../../src/platform/leader-election.ts';
+import type { LeaderElection } from '../../src/platform/locks/leader-election.ts';
 import { ballot } from './ballot.ts';
 
 /** Those who stand for one name, and what they were told. */

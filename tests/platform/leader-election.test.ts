@@ -1,11 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { LeaderElection } from '../../src/platform/leader-election.ts';
+import type { LeaderElection } from '../../src/platform/locks/leader-election.ts';
 import { ballot } from './ballot.ts';
-import { useNoLocks } from '../support/stub-globals.ts';
 
 // leader-election.browser.test.ts is about Web Locks.
-useNoLocks();
 
 interface Stood {
   readonly leadership: LeaderElection;

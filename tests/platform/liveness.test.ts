@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
-import { LivenessLock, onDeath } from '../../src/platform/liveness.ts';
+import { LivenessLock, onDeath } from '../../src/platform/locks/liveness.ts';
 import { FakeLocks } from '../support/fake-locks.ts';
 import { errorOf } from '../support/broker-fixture.ts';
 import { settle } from '../support/waiting.ts';

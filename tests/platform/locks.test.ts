@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { openLog, string, topic } from '../../src/index.ts';
 import { inline } from '../../src/inline.ts';
-import { holdLivenessLock, lockLiveness } from '../../src/platform/liveness.ts';
-import { hasLocks } from '../../src/platform/locks.ts';
+import { holdLivenessLock, lockLiveness } from '../../src/platform/locks/liveness.ts';
+import { hasLocks } from '../../src/platform/locks/locks.ts';
 import { errorOf } from '../support/broker-fixture.ts';
 import { stubContext } from '../support/context.ts';
 

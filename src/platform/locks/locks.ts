@@ -1,12 +1,7 @@
-import { LOCKS_UNAVAILABLE } from '../base/error-rules.ts';
-import { TablogError } from '../base/error.ts';
-import { errorText } from '../base/error-text.ts';
-
-/** What tablog uses of a `LockManager`, in the shape that `navigator.locks` has. */
-export type Locks = Pick<LockManager, 'request' | 'query'>;
-
-/** The locks of a platform: `undefined`: the Web Locks of this context; `null`: none. */
-export type GivenLocks = Locks | null | undefined;
+import { LOCKS_UNAVAILABLE } from '../../base/error-rules.ts';
+import { TablogError } from '../../base/error.ts';
+import { errorText } from '../../base/error-text.ts';
+import type { GivenLocks, Locks } from '../platform.ts';
 
 /**
  * Lock managers that have refused a request, as in a sandboxed frame or where site data is blocked.
@@ -28,7 +23,7 @@ export function hasLocks(given?: GivenLocks): boolean {
 
 /**
  * Requests a Web Lock, and runs `granted` with it. Throws `LOCKS_UNAVAILABLE` where locks are
- * missing or refused, and otherwise as `LockManager.request` does.
+ * missing or refused, and otherwise as `request` of the locks does.
  */
 export async function withLock<T>(
   name: string,
@@ -45,9 +40,10 @@ export async function withLock<T>(
       return granted(lock);
     });
   } catch (error) {
-    // An aborted request, or one of a page that is unloading, says nothing about later requests.
+    // An aborted request, or one of a page that is unloading, says nothing about later requests. Nor
+    // does a failure of the storage in which a store of its own keeps its locks.
     const isPassing = PASSING.has((error as Partial<Error> | null)?.name);
-    if (isAnswered || isPassing) throw error;
+    if (isAnswered || isPassing || error instanceof TablogError) throw error;
     refusing.add(locks);
     throw locksUnavailable('the browser refuses Web Locks to this context', error);
   }

@@ -1,6 +1,6 @@
 import { aborted } from './liveness.ts';
 import { hasLocks, lockHolder, withLock } from './locks.ts';
-import type { GivenLocks } from './locks.ts';
+import type { GivenLocks } from '../platform.ts';
 
 export interface LeaderElectionOptions {
   readonly onElected: () => void;

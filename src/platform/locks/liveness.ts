@@ -1,12 +1,12 @@
-import { LOCKS_UNAVAILABLE, WORKER_LOST } from '../base/error-rules.ts';
-import { TablogError, isPassing } from '../base/error.ts';
-import { errorText } from '../base/error-text.ts';
-import { withDeadline } from './clock.ts';
-import type { Clock } from './clock.ts';
+import { LOCKS_UNAVAILABLE, WORKER_LOST } from '../../base/error-rules.ts';
+import { TablogError, isPassing } from '../../base/error.ts';
+import { errorText } from '../../base/error-text.ts';
+import { withDeadline } from '../clock.ts';
+import type { Clock } from '../clock.ts';
 import { hasLocks, withLock } from './locks.ts';
-import type { GivenLocks } from './locks.ts';
-import { randomId } from './random-id.ts';
-import type { RandomSource } from './random-id.ts';
+import type { GivenLocks } from '../platform.ts';
+import { randomId } from '../random-id.ts';
+import type { RandomSource } from '../random-id.ts';
 
 /**
  * Detects the death of tabs and workers. Each client and each broker holds a Web Lock named after
@@ -70,16 +70,29 @@ export function holdLivenessLock(
  * hello, whose error would not name the lock.
  */
 const LOCK_DEADLINE_MS = 3_000;
+/** The same for locks of a platform, which may wait for a storage before they are refused. */
+const GIVEN_LOCK_DEADLINE_MS = 10_000;
 
 /**
  * Settles as the result of `holdLivenessLock` does. Throws `LOCKS_UNAVAILABLE` at the deadline; the
  * request stays, and `held` may still resolve.
  */
-export function heldInTime<T>(clock: Clock, held: Promise<T>): Promise<T> {
-  return withDeadline(clock, LOCK_DEADLINE_MS, held, () => {
-    const next = 'The browser hangs: try again, or start it again.';
+export function heldInTime<T>(clock: Clock, held: Promise<T>, locks?: GivenLocks): Promise<T> {
+  const [ms, whose, next] =
+    locks === undefined
+      ? [
+          LOCK_DEADLINE_MS,
+          'navigator.locks has',
+          'The browser hangs: try again, or start it again.',
+        ]
+      : [
+          GIVEN_LOCK_DEADLINE_MS,
+          "the platform's locks have",
+          'See what keeps them, then try again.',
+        ];
+  return withDeadline(clock, ms, held, () => {
     const rule = { ...LOCKS_UNAVAILABLE, retriable: true, next };
-    const happened = `navigator.locks has neither granted nor refused a lock in ${LOCK_DEADLINE_MS} ms`;
+    const happened = `${whose} neither granted nor refused a lock in ${ms} ms`;
     return new TablogError(rule, happened);
   });
 }
