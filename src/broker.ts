@@ -12,7 +12,7 @@ export type { ServeWorkerOptions, WorkerScope } from './broker/serve-worker.ts';
 export type { Channel } from './platform/broadcast.ts';
 export { systemClock } from './platform/clock.ts';
 export type { Clock } from './platform/clock.ts';
-export type { Locks } from './platform/locks.ts';
+export type { Locks } from './platform/platform.ts';
 export type { Platform } from './platform/platform.ts';
 export type { RandomSource } from './platform/random-id.ts';
 export type { Broker, Method, Request, Response } from './protocol/broker.ts';

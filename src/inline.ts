@@ -1,5 +1,6 @@
-import { checkEach, checkOneOf } from './base/argument.ts';
+import { checkEach, checkOneOf, mistake } from './base/argument.ts';
 import { openBroker } from './broker/open-broker.ts';
+import { takingTurns } from './broker/waiting/taking-turns.ts';
 import * as decodeErrors from './client/poll/decode-errors.ts';
 import { lazyCodecs } from './client/fetch/lazy-codecs.ts';
 import { lazyDecodeErrors } from './client/poll/lazy-decode-errors.ts';
@@ -54,8 +55,8 @@ export interface InlineOptions {
   readonly store?: StoreFactory;
   /**
    * The clock, locks, channels and random source of the broker: see `Platform` of 'tablog/broker'.
-   * Default: the web's globals of this context. Leave it out unless this context lacks those
-   * globals, or has faulty ones.
+   * Default: those of `store`, and then the web's globals of this context. Leave it out unless this
+   * context lacks those globals, or has faulty ones.
    */
   readonly platform?: Platform;
 }
@@ -68,6 +69,9 @@ export interface InlineOptions {
  * `TypeError` for a bad option.
  */
 export function inline(options: InlineOptions = {}): InlineHost {
+  if (typeof (options as Partial<StoreFactory>).open === 'function') {
+    throw mistake('inline() takes a store as inline({ store })', options);
+  }
   const { storage, store, platform } = checkEach<InlineOptions>('inline()', options, {
     storage: (what, value) => checkOneOf(what, value, ['indexeddb', 'memory']),
     store: checkStoreFactory,
@@ -78,14 +82,14 @@ export function inline(options: InlineOptions = {}): InlineHost {
   }
   haveParts();
   const own = store ?? (storage === 'memory' ? memoryStore() : undefined);
-  const given = platform && { platform };
+  const given = (platform ?? own?.platform) && { platform: { ...own?.platform, ...platform } };
   const open: InlineHost['open'] = (log) => {
     const broker = openBroker({ log, store: own ?? idbStore(), ...given });
-    return { broker, close: () => broker.close() };
+    return { broker: takingTurns(broker), close: () => broker.close() };
   };
   if (own === undefined) return { open, ...given };
   const logs: HostedLogs = { list: () => own.list(), delete: (log) => own.delete(log) };
-  return { open, logs, ...given };
+  return { open, logs, ...given, isOneThread: store === undefined };
 }
 
 /**

@@ -29,16 +29,24 @@ export class HintSender {
     if (this.#cancelTimer === undefined && !this.#closed) this.#flush();
   }
 
+  /** Sends what is left of the interval: no one else tells of these appends. */
   close(): void {
+    if (this.#closed) return;
     this.#closed = true;
     this.#cancelTimer?.();
+    this.#send();
   }
 
   #flush(): void {
     this.#cancelTimer = undefined;
-    if (this.#pending.size === 0) return;
+    if (this.#send()) this.#cancelTimer = this.#clock.after(INTERVAL_MS, () => this.#flush());
+  }
+
+  /** Returns whether there was anything to send. */
+  #send(): boolean {
+    if (this.#pending.size === 0) return false;
     this.#post({ kind: 'appended', partitions: [...this.#pending.values()] });
     this.#pending.clear();
-    this.#cancelTimer = this.#clock.after(INTERVAL_MS, () => this.#flush());
+    return true;
   }
 }

@@ -1,4 +1,4 @@
-import type { Liveness } from '../platform/liveness.ts';
+import type { Liveness } from '../platform/locks/liveness.ts';
 import type { Platform } from '../platform/platform.ts';
 import type { OpenStoreOptions } from '../store/store-factory.ts';
 import type { Store } from '../store/store.ts';

@@ -27,7 +27,7 @@ import type {
 } from '../protocol/group.ts';
 import { isHint, openHintChannel } from '../protocol/hint.ts';
 import type { Hint, HintChannel } from '../protocol/hint.ts';
-import { lockLiveness } from '../platform/liveness.ts';
+import { lockLiveness } from '../platform/locks/liveness.ts';
 import { failedCall, inlineDiagnostics } from './diagnostics/diagnostics.ts';
 import type { Diagnostics } from './diagnostics/diagnostics.ts';
 import { Fetches } from './fetches.ts';
@@ -35,7 +35,7 @@ import { HintSender } from './hint-sender.ts';
 import type { AppendOutcome } from './partitions/group-commit.ts';
 import { StoreConnection, isCutOff } from './store-connection.ts';
 import { mapDistinct } from './waiting/map-distinct.ts';
-import { readHeads } from './read-heads.ts';
+import { readStoredLog } from './read-heads.ts';
 import { openedLog } from './witnessed-log.ts';
 import { OffsetLookups } from './offset-lookups.ts';
 import { topicInfo } from './rows/topic-row.ts';
@@ -44,9 +44,8 @@ import type { LogBrokerOptions } from './log-broker-options.ts';
 import { explainFetched, explainMissing } from './topics/missing-head.ts';
 
 /**
- * One broker of a log. Offsets, topics and all other durable state are read and written in the
- * store's transactions, and no broker decides anything outside of them. So any number of brokers
- * can serve the same log.
+ * One broker of a log. All durable state is read and written in the store's transactions, and no
+ * broker decides anything outside of them. So any number of brokers can serve the same log.
  */
 export class LogBroker implements Broker {
   readonly #hints: HintChannel;
@@ -101,13 +100,7 @@ export class LogBroker implements Broker {
   }
 
   async describeLog(): Promise<StoredLog> {
-    return this.#connection.run(async ({ store, topics }) => {
-      const [log] = await store.read([logRef]);
-      const partitions = await readHeads(store, await topics.list());
-      const bytes = partitions.reduce((sum, { head }) => sum + head.bytes, 0);
-      const { logId, createdAt, maxBytes } = logOf(log);
-      return { logId, createdAt, bytes, maxBytes };
-    });
+    return this.#connection.run(({ store, topics }) => readStoredLog(store, topics));
   }
 
   async describeBroker(): Promise<BrokerDiagnostics> {
@@ -160,9 +153,13 @@ export class LogBroker implements Broker {
       await session.store.update([logRef], ([log], write) => {
         write.put(logRef.store, logRef.key, { ...logOf(log), maxBytes });
       });
-      session.cleanSoon();
+      session.cleaning.soon();
     });
     return null;
+  }
+
+  async runLogCleaner(): Promise<boolean> {
+    return this.#connection.run(({ cleaning }) => cleaning.now());
   }
 
   async scrubRows(): Promise<FoundFault[]> {
@@ -206,8 +203,11 @@ export class LogBroker implements Broker {
   }
 
   async transact({ appends, ...rest }: Request<'transact'>): Promise<LogAppendInfo[]> {
-    await this.#lookups.settledBefore(appends);
-    return this.#connection.run((session) => session.transact(appends, rest));
+    const ready = this.#lookups.settledBefore(appends);
+    return this.#connection.commit(rest.commits, async (session) => {
+      await ready;
+      return session.transact(appends, rest);
+    });
   }
 
   async joinGroup(request: Request<'joinGroup'>): Promise<MemberView> {
@@ -223,12 +223,12 @@ export class LogBroker implements Broker {
   }
 
   async leaveGroup(request: Request<'leaveGroup'>): Promise<null> {
-    await this.#connection.run(({ groups }) => groups.leave(request));
+    await this.#connection.commit([request], ({ groups }) => groups.leave(request));
     return null;
   }
 
   async commitOffsets(request: Request<'commitOffsets'>): Promise<null> {
-    await this.#connection.run(({ groupOffsets }) => groupOffsets.commit(request));
+    await this.#connection.commit([request], ({ groupOffsets }) => groupOffsets.commit(request));
     return null;
   }
 

@@ -9,6 +9,7 @@ import { pacedStore } from '../store/paced-store.ts';
 import type { TendedStore } from '../store/paced-store.ts';
 import type { Store } from '../store/store.ts';
 import type { GroupOffsets } from './groups/group-offsets.ts';
+import type { TopicConfig } from '../protocol/topic.ts';
 import { failureOf } from './diagnostics/diagnostics.ts';
 import type { Diagnostics } from './diagnostics/diagnostics.ts';
 import { PartitionCleaner } from './cleaner/partition-cleaner.ts';
@@ -78,7 +79,7 @@ export class LogCleaner {
   }
 
   async #cleanPartition(found: FoundPartition, now: BelievedTime): Promise<void> {
-    const { config } = found.topic;
+    const config = await this.#configOf(found);
     if (!needsCleaning(found.head, config, now())) return;
     await cleanPartition(this.#cleanerOf(found), config, {
       now,
@@ -87,13 +88,19 @@ export class LogCleaner {
     });
   }
 
+  /** The topic's configuration now: a pass takes seconds, and nothing is deleted that is protected meanwhile. */
+  async #configOf({ topicId, partition }: FoundPartition): Promise<TopicConfig> {
+    return (await this.#options.topics.resolve({ topicId, partition })).config;
+  }
+
   #cleanerOf({ topicId, partition, store }: FoundPartition): PartitionCleaner {
     return new PartitionCleaner(this.#store, { topicId, partition, store });
   }
 
   /** The lowest committed offset of the `protectUncommitted` groups; Infinity without groups. */
-  async #protectedFrom({ topicId, partition, topic }: FoundPartition): Promise<number> {
-    const groups = topic.config.protectUncommitted;
+  async #protectedFrom(found: FoundPartition): Promise<number> {
+    const { topicId, partition } = found;
+    const { protectUncommitted: groups } = await this.#configOf(found);
     if (groups.length === 0) return Infinity;
     const offsets = await this.#options.offsets.committed(groups, { topicId, partition });
     return Math.min(...offsets.map((offset) => offset ?? 0));

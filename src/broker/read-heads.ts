@@ -1,9 +1,12 @@
 import { headRef, isHead } from '../log/head.ts';
 import type { LocatedPartition, PartitionHead } from '../log/head.ts';
 import { isInMemory } from '../protocol/topic-id.ts';
+import type { StoredLog } from '../protocol/broker.ts';
+import { logOf, logRef } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
 import { storeOf } from './rows/topic-row.ts';
 import type { TopicRow } from './rows/topic-row.ts';
+import type { TopicCatalog } from './topics/topic-catalog.ts';
 
 /** A partition on disk and its head as of one read. */
 export interface FoundPartition extends LocatedPartition {
@@ -46,4 +49,16 @@ export async function readHeads(
     });
   }
   return found;
+}
+
+/** The log's row, and the bytes of all partitions on disk. */
+export async function readStoredLog(
+  store: Pick<Store, 'read'>,
+  topics: Pick<TopicCatalog, 'list'>,
+): Promise<StoredLog> {
+  const [log] = await store.read([logRef]);
+  const partitions = await readHeads(store, await topics.list());
+  const bytes = partitions.reduce((sum, { head }) => sum + head.bytes, 0);
+  const { logId, createdAt, maxBytes } = logOf(log);
+  return { logId, createdAt, bytes, maxBytes };
 }

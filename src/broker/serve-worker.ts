@@ -1,7 +1,7 @@
 import { systemClock } from '../platform/clock.ts';
 import { serveBroker } from '../protocol/port/serve-broker.ts';
 import { PROTOCOL_VERSION } from '../protocol/broker.ts';
-import { LivenessLock, heldInTime, lockLiveness } from '../platform/liveness.ts';
+import { LivenessLock, heldInTime, lockLiveness } from '../platform/locks/liveness.ts';
 import { Diagnostics, failedCall } from './diagnostics/diagnostics.ts';
 import type { LogBroker } from './log-broker.ts';
 import { openBroker } from './open-broker.ts';
@@ -14,6 +14,9 @@ import type { BrokerOptions } from './open-broker.ts';
 export interface WorkerScope extends EventTarget {
   postMessage(message: unknown, transfer?: Transferable[]): void;
 }
+
+/** The time after its death for which a tab's messages are still heard, in milliseconds. */
+const LAST_WORDS_MS = 1_000;
 
 /** A log that this worker serves, to the tabs whose ids are `clients`. */
 interface ServedLog {
@@ -66,7 +69,8 @@ export function serveWorker(
         clients.delete(clientId);
         diagnostics.record('clientDied', { clientId });
         broker.forget(clientId);
-        hangUp();
+        // Messages that the tab posted in its last turn may still wait in the port's queue.
+        clock.after(LAST_WORDS_MS, hangUp);
       };
       lockLiveness(locks).onDeath('client', clientId, forever, died);
       clients.add(clientId);

@@ -5,7 +5,9 @@ import type { Store } from '../store/store.ts';
 import { failureOf } from './diagnostics/diagnostics.ts';
 import { ObservedStore } from './diagnostics/observed-store.ts';
 import type { OpenStoreOptions } from '../store/store-factory.ts';
+import type { CommitRequest } from '../protocol/group.ts';
 import type { OnUnrecoverable } from '../platform/log-databases.ts';
+import { CommitsInProgress } from './groups/commits-in-progress.ts';
 import { StoreSession } from './store-session.ts';
 import type { StoreSessionOptions } from './store-session.ts';
 import { MemoryPartitions } from './memory/memory-partitions.ts';
@@ -14,7 +16,7 @@ import { explainMissing } from './topics/missing-head.ts';
 import type { TopicCatalog } from './topics/topic-catalog.ts';
 
 export interface StoreConnectionOptions
-  extends Omit<StoreSessionOptions, 'memory'>, Pick<MemoryPartitionsOptions, 'broker'> {
+  extends Omit<StoreSessionOptions, 'memory' | 'commits'>, Pick<MemoryPartitionsOptions, 'broker'> {
   /** The log's name. */
   readonly name: string;
   /**
@@ -38,6 +40,7 @@ export interface StoreConnectionOptions
  */
 export class StoreConnection {
   readonly #options: StoreConnectionOptions;
+  readonly #commits = new CommitsInProgress();
   #session: Promise<StoreSession> | undefined;
   #memory: MemoryPartitions | undefined;
   /** The id of the broker's log, which never changes; `undefined` before the first session. */
@@ -116,6 +119,16 @@ export class StoreConnection {
     }
   }
 
+  /** As `run`, for `use` that stores these commits: until then their members stay in their groups. */
+  commit<T>(
+    commits: readonly CommitRequest[],
+    use: (session: StoreSession) => Promise<T>,
+  ): Promise<T> {
+    const committing = this.run(use);
+    this.#commits.add(commits, committing);
+    return committing;
+  }
+
   /** The session of the log `logId`. Throws `CLOSED` when that log was deleted. */
   async openOf(logId: string): Promise<StoreSession> {
     const session = await this.open();
@@ -151,7 +164,8 @@ export class StoreConnection {
       this.#logId = logId;
       if (store.closed.aborted) this.#disconnected(store);
       else store.closed.addEventListener('abort', () => this.#disconnected(store), { once: true });
-      return new StoreSession(store, { ...this.#options, memory: this.#memoryOf(logId) });
+      const [memory, commits] = [this.#memoryOf(logId), this.#commits];
+      return new StoreSession(store, { ...this.#options, memory, commits });
     } catch (error) {
       const details = { ms: clock.now() - began, ...failureOf(toTablogError(error)) };
       diagnostics.record('storeFailed', details);

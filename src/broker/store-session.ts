@@ -5,13 +5,14 @@ import type { AppendedHint, Hint } from '../protocol/hint.ts';
 import { TOPIC_IN_MEMORY } from '../base/error-rules.ts';
 import { TablogError } from '../base/error.ts';
 import { isInMemory } from '../protocol/topic-id.ts';
-import { runIfLockAvailable } from '../platform/liveness.ts';
+import { runIfLockAvailable } from '../platform/locks/liveness.ts';
 import type { Platform } from '../platform/platform.ts';
-import type { Liveness } from '../platform/liveness.ts';
+import type { Liveness } from '../platform/locks/liveness.ts';
 import { logOf, logRef } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
 import { Coalesced } from './waiting/coalesced.ts';
 import type { Diagnostics } from './diagnostics/diagnostics.ts';
+import type { CommitsInProgress } from './groups/commits-in-progress.ts';
 import { GroupAdmin } from './groups/group-admin.ts';
 import { GroupCoordinator } from './groups/group-coordinator.ts';
 import { GroupOffsets } from './groups/group-offsets.ts';
@@ -27,6 +28,7 @@ import { TransactionalIds } from './groups/transactional-ids.ts';
 export interface StoreSessionOptions {
   readonly clock: Clock;
   readonly liveness: Liveness;
+  readonly commits: CommitsInProgress;
   readonly platform: Platform;
   readonly diagnostics: Diagnostics;
   /** The partitions of topics in memory, which outlive the connection. */
@@ -54,18 +56,19 @@ export class StoreSession {
   /** The partitions on disk. */
   readonly disk: StoredPartitions;
   readonly #memory: MemoryPartitions;
-  readonly #cleaning: CleaningSchedule;
+  /** The passes of the log cleaner; `soon` where there may be records to delete. */
+  readonly cleaning: CleaningSchedule;
   #isLossTold = false;
   readonly #retained = new Coalesced(() => this.#retain());
 
   constructor(store: Store, options: StoreSessionOptions) {
-    const { clock, liveness, platform, diagnostics, memory, post, onAppended } = options;
+    const { clock, liveness, commits, platform, diagnostics, memory, post, onAppended } = options;
     const { crypto, locks } = platform;
     this.store = store;
     this.#memory = memory;
     const topicsChanged = (): void => {
       this.topicsChanged();
-      this.cleanSoon();
+      this.cleaning.soon();
       post({ kind: 'topics' });
     };
     const topics = (this.topics = new TopicCatalog({
@@ -80,7 +83,7 @@ export class StoreSession {
       tailBytes: TAIL_BYTES,
       resolve: (name) => topics.resolve(name),
       onCommitted: (committed) => {
-        this.cleanSoon();
+        this.cleaning.soon();
         onAppended(
           committed.map(({ topicId, partition, segments }) => ({
             topicId,
@@ -89,7 +92,7 @@ export class StoreSession {
           })),
         );
       },
-      onFull: () => this.cleanSoon(),
+      onFull: () => this.cleaning.soon(),
       onTrimmed: (name) => post({ kind: 'trimmed', ...name }),
     }));
     const partitions = (this.partitions = new RoutedPartitions(disk, memory, clock));
@@ -98,6 +101,7 @@ export class StoreSession {
       topics,
       clock,
       liveness,
+      commits,
       onRebalanced: ({ groupId: group, generation, members }, { kind: event }) => {
         const details = { group, generation, members: members.length, event };
         diagnostics.record('rebalanced', details);
@@ -118,12 +122,12 @@ export class StoreSession {
       diagnostics,
       onTrimmed: (name) => disk.trim(name),
     });
-    const schedule = (this.#cleaning = new CleaningSchedule(clock, async (signal) => {
+    this.cleaning = new CleaningSchedule(clock, async (signal) => {
       const [log] = await store.read([logRef]);
       await runIfLockAvailable(`janitor/${logOf(log).logId}`, () => cleaner.clean(signal), locks);
-    }));
+    });
     const closed = (): void => {
-      schedule.close();
+      this.cleaning.close();
       coordinator.close();
     };
     store.closed.addEventListener('abort', closed, { once: true });
@@ -148,11 +152,6 @@ export class StoreSession {
     const rows = commits.map((commit) => this.groupOffsets.writesWithRecords(commit));
     const fence = producer === null ? [] : [this.transactionalProducers.fence(producer)];
     return this.disk.transact(appends, durability, [...fence, ...rows]);
-  }
-
-  /** Cleans before long: there may be records to delete, by new rules or for lack of room. */
-  cleanSoon(): void {
-    this.#cleaning.soon();
   }
 
   /** Drops cached topics after any broker created, changed or deleted a topic. */

@@ -1,7 +1,7 @@
-import { checkOneOf, checkSignal, mistake, withDefaults } from '../base/argument.ts';
+import { checkOneOf, checkSignal, withDefaults } from '../base/argument.ts';
 import type { OnUnrecoverable } from '../platform/log-databases.ts';
 import { checkContext } from './connection/check-context.ts';
-import { defaultWorkerKind } from './connection/worker-host.ts';
+import { checkInlineHost, defaultWorkerKind } from './connection/worker-host.ts';
 import type { InlineHost, WorkerKind } from './connection/worker-host.ts';
 import { checkWorkerUrl } from './connection/worker-url.ts';
 import type { WorkerUrl } from './connection/worker-url.ts';
@@ -68,9 +68,7 @@ export function checkOpenLogOptions(options: OpenLogOptions): CheckedOpenLogOpti
     onUnrecoverable: 'error',
   });
   const { host, workerUrl, signal, logger, onUnrecoverable } = checked;
-  if (host !== 'shared' && host !== 'dedicated' && typeof host?.open !== 'function') {
-    throw mistake("host must be 'shared', 'dedicated' or inline()", host);
-  }
+  if (host !== 'shared' && host !== 'dedicated') checkInlineHost(host, "'shared', 'dedicated' or ");
   if (signal !== undefined) checkSignal('signal', signal);
   if (logger !== undefined) checkLogger(logger);
   checkOneOf('onUnrecoverable', onUnrecoverable, ['error', 'recreate']);

@@ -182,6 +182,11 @@ export interface Broker {
   }): Promise<ImportedRecords>;
   /** Bounds the log as a whole. */
   alterLog(request: { readonly maxBytes: number | null }): Promise<null>;
+  /**
+   * Begins a pass of the log cleaner, or joins the one under way. Resolves with whether the pass has
+   * ended, after some seconds at the latest.
+   */
+  runLogCleaner(request: null): Promise<boolean>;
   /** Checks the rows that are of no partition: of topics, groups, offsets and producers. */
   scrubRows(request: null): Promise<readonly FoundFault[]>;
   /**

@@ -19,7 +19,14 @@ export interface Append {
    * header is of another log, so `producer` numbers it instead (null: nothing does). Missing: the
    * batch is a producer's own, whose CRC the broker writes.
    */
-  readonly raw?: { readonly producer: ProducerStamp | null };
+  readonly raw?: {
+    readonly producer: ProducerStamp | null;
+    /**
+     * The batch is stored at its own base offset, behind a gap where the partition ends before it. So
+     * `expectedOffset`, which is then needed, is the end of the partition.
+     */
+    readonly keepsOffset?: boolean;
+  };
   /**
    * The records are dead letters from another topic, so this topic's rules for record size and keys
    * do not apply: a dead letter that no topic accepts would block its consumer for good.

@@ -53,6 +53,14 @@ export interface TopicConfig {
    * topics in memory.
    */
   readonly protectUncommitted: readonly string[];
+  /**
+   * The id of the topic of another log that this one is a mirror of: its records are those of that
+   * topic, at their offsets, and only `sendRaw` with `keepOffsets` can write to it. Others get
+   * `TOPIC_READ_ONLY`. `null` (default): no mirror; a mirror that becomes `null` is promoted. Leave it
+   * to `serveMirror()` and `promoteMirrors()` of 'tablog/connect/mirror'. The name is that of
+   * Confluent's Cluster Linking.
+   */
+  readonly mirrorOf: string | null;
 }
 
 /** The bounds of a partition; null: no bound. Records beyond either bound are deleted. */
@@ -81,6 +89,7 @@ export const DEFAULT_TOPIC_CONFIG: TopicConfig = {
   retention: { ms: null, bytes: null },
   deleteRetentionMs: 86_400_000,
   protectUncommitted: [],
+  mirrorOf: null,
 };
 
 /** The most partitions of a topic. */

@@ -93,6 +93,7 @@ function callsOf(broker: LogBroker, side: Side): Record<Method, () => Promise<un
     createPartitions: () => broker.createPartitions([{ name, partitions: 3 }]),
     alterTopics: () => broker.alterTopics([{ name, config: { maxRecordBytes: 1_000 } }]),
     alterLog: () => broker.alterLog({ maxBytes: null }),
+    runLogCleaner: () => broker.runLogCleaner(),
     listOffsets: async () => {
       const at = ['earliest', 'latest', 2] as const;
       return broker.listOffsets(at.map((each) => ({ ...place, at: each })));

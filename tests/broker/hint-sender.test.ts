@@ -63,14 +63,15 @@ test('nothing is sent for nothing', () => {
   expect(clock.timers).toBe(0);
 });
 
-test('nothing is sent after close, neither what waited nor what comes', () => {
+test('what waited is sent by close, and nothing after it', () => {
   const { clock, sender, sent } = sending();
   sender.appended([at(1)]);
   sender.appended([at(2)]);
   sender.close();
+  sender.close();
   clock.advance(100);
   sender.appended([at(3)]);
   clock.advance(100);
-  expect(sent).toEqual([appended(at(1))]);
+  expect(sent).toEqual([appended(at(1)), appended(at(2))]);
   expect(clock.timers).toBe(0);
 });

@@ -180,6 +180,17 @@ describe('a record that is ahead of the clock', () => {
     expect(await tended.range('orders')).toEqual([3, 3]);
   });
 
+  test('by ms: at once when asked for, without a wait for the next round', async () => {
+    const aged = topic('aged', { partitions: 1, retention: { ms: HOUR_MS } });
+    const log = await Tended.open(aged);
+    await log.send(aged, KIB, KIB);
+    log.clock.advance(10_000); // the round that the appends bring forward
+    await log.pass(0);
+    log.clock.sleep(2 * HOUR_MS);
+    await log.passing(log.log.admin.runLogCleaner());
+    expect(await log.range(aged)).toEqual([2, 2]);
+  });
+
   test('does not take along what is stored after it was seen', async () => {
     const tended = await Tended.open(orders({ retention: { ms: keptMs } }));
     const timestamp = tended.clock.now() + YEAR_MS;
@@ -242,6 +253,24 @@ describe('protectUncommitted', () => {
     }
     await tended.round();
     expect((await tended.range('orders'))[0]).toBe(4);
+  });
+
+  test('keeps also what is protected while a pass is under way', async () => {
+    const retention = { ms: null, bytes: 1 };
+    const tended = await Tended.open(topic('first', { retention }), topic('second', { retention }));
+    await tended.send('first', ...TEN);
+    await tended.send('second', ...TEN);
+    // The pass has looked at the topics, and is about to delete records of the first one.
+    const gate = deferred();
+    tended.connection.failNext({}, { until: gate.promise });
+    const passed = tended.log.admin.runLogCleaner();
+    await settle();
+    const config = { protectUncommitted: ['mail'] };
+    await tended.log.admin.alterTopics([{ topic: 'second', config }]);
+    gate.resolve();
+    await passed;
+    expect((await tended.range('first'))[0]).toBeGreaterThan(0);
+    expect(await tended.range('second')).toEqual([0, 10]);
   });
 });
 

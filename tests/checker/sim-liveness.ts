@@ -1,4 +1,4 @@
-import type { Liveness } from '../../src/platform/liveness.ts';
+import type { Liveness } from '../../src/platform/locks/liveness.ts';
 import type { Realm } from './sim-time.ts';
 
 /** Liveness without Web Locks: a walk decides when a client or a broker dies. */

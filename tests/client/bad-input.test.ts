@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { json, openLog, string, topic } from '../../src/index.ts';
 import type { Consumer, Log, Producer } from '../../src/index.ts';
 import { inline } from '../../src/inline.ts';
+import { memoryStore } from '../../src/store/memory-store-factory.ts';
 import { countOf, memoryHost } from '../support/log-fixture.ts';
 
 /** Whatever a caller without types may pass. */
@@ -161,6 +162,11 @@ const REJECTED: Readonly<Record<string, Case>> = {
   'openLog: no name': [() => openLog(wrong(undefined)), name, 'undefined'],
   'openLog: a host': [() => openLog('l', { host: wrong('inline') }), "'shared'", '"inline"'],
   'openLog: inline itself': [() => openLog('l', { host: wrong(inline) }), 'inline()', 'inline'],
+  'openLog: a store': [
+    () => openLog('l', { host: wrong(memoryStore()) }),
+    'a store is passed as inline({ store })',
+    'open',
+  ],
   'openLog: null': [() => openLog('l', { host: wrong(null) }), 'inline()', 'null'],
   'openLog: brokers': [() => openLog('l', wrong({ brokers: [] })), '"brokers": leave it out'],
   'openLog: a signal': [
@@ -269,6 +275,10 @@ const REJECTED: Readonly<Record<string, Case>> = {
     'expectedOffset',
     'at least 0',
     '-1',
+  ],
+  'sendRaw: offsets to keep, of a partition with any end': [
+    () => producer.sendRaw('plain', 0, new Uint8Array(), { keepOffsets: true }),
+    'keepOffsets needs expectedOffset',
   ],
   'flush: no signal': [
     () => producer.flush({ signal: wrong({}) }),
@@ -412,6 +422,7 @@ const UNTYPED: Readonly<Record<string, Case>> = {
   'producer: a number': [write(5), 'producer()', '5'],
   'consumer: nothing': [() => log.consumer(wrong(undefined)), 'consumer()', 'undefined'],
   'consumer: signal': [read({ signal: 'stop' }), 'signal', '"stop"'],
+  'inline: a store': [() => inline(wrong(memoryStore())), 'a store as inline({ store })', 'open'],
   'inline: a word': [() => inline(wrong(5)), 'inline()', '5'],
   'openLog: null': [() => openLog('l', wrong(null)), 'openLog()', 'null'],
   'openLog: workerUrl': [() => openLog('l', { host: memoryHost(), workerUrl: wrong(5) }), '5'],

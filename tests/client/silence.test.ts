@@ -72,6 +72,7 @@ const CALLS: readonly Call[] = [
     ({ log }) => log.admin.resetGroupOffsets('g', [{ topic: t, to: 'earliest' }], forced),
   ],
   ['describeLog', REPEATED_MS, ({ log }) => log.admin.describeLog()],
+  ['runLogCleaner', REPEATED_MS, ({ log }) => log.admin.runLogCleaner()],
   ['alterLog', REPEATED_MS, ({ log }) => log.admin.alterLog({ maxBytes: null })],
   ['send where idempotent is false', ONE_MS, ({ once }) => once.send(t, { value: 'v' })],
   ['send', DELIVERED_MS, ({ idempotent }) => idempotent.send(t, { value: 'v' })],

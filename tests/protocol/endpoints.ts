@@ -43,6 +43,7 @@ export const METHODS = Object.keys({
   positionPartitions: 0,
   produce: 0,
   releasePartitions: 0,
+  runLogCleaner: 0,
   scrubPartition: 0,
   scrubRows: 0,
   syncGroup: 0,

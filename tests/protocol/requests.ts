@@ -21,6 +21,7 @@ export const REQUESTS: { readonly [M in Method]: Request<M> } = {
   describeLog: null,
   describeBroker: null,
   alterLog: { maxBytes: null },
+  runLogCleaner: null,
   createTopics: [
     {
       name: 't',

@@ -1,7 +1,7 @@
 import { TablogError } from '../../src/base/error.ts';
 import { LogBroker } from '../../src/broker/log-broker.ts';
 import type { Clock } from '../../src/platform/clock.ts';
-import type { Liveness } from '../../src/platform/liveness.ts';
+import type { Liveness } from '../../src/platform/locks/liveness.ts';
 import type {
   FetchPartition,
   FetchRequest,

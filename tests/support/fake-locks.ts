@@ -1,4 +1,4 @@
-import type { Locks } from '../../src/platform/locks.ts';
+import type { Locks } from '../../src/platform/platform.ts';
 
 interface Request {
   readonly name: string;

@@ -1,6 +1,14 @@
 /** `TABLOG_SEED`: the only seed to run. */
 const ONLY = process.env['TABLOG_SEED'];
 
+/**
+ * The length of a walk, or how often a scenario is repeated: `long` where `TABLOG_LONG` is set, as
+ * `.ci/run` sets it, and else `usual`, so that `npm test` takes some minutes.
+ */
+export function lengthOf(usual: number, long: number): number {
+  return process.env['TABLOG_LONG'] === undefined ? usual : long;
+}
+
 /** The seeds of random walks: 1 to `TABLOG_SEEDS`, by default 1 to `count`. */
 export function seedsOf(count: number): readonly number[] {
   if (ONLY !== undefined) return [Number(ONLY)];

@@ -53,6 +53,8 @@ export function stubHost(host: InlineHost = memoryHost()): StubHost {
   };
 
   return {
+    ...(host.platform !== undefined && { platform: host.platform }),
+    isOneThread: true,
     open(log) {
       const opened = host.open(log);
       return { broker: wrap(opened.broker), close: () => opened.close() };

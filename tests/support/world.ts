@@ -6,7 +6,7 @@ import type { TopicLike } from '../../src/index.ts';
 import type { InlineHost } from '../../src/inline.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import type { Clock } from '../../src/platform/clock.ts';
-import type { Liveness } from '../../src/platform/liveness.ts';
+import type { Liveness } from '../../src/platform/locks/liveness.ts';
 import { openMemoryStore } from '../../src/store/memory-store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { TestBroker } from './broker-fixture.ts';

@@ -46,6 +46,9 @@ test('a status is told apart by its type', async () => {
       case 'topicMissing':
         expectTypeOf(status.topic).toEqualTypeOf<string>();
         break;
+      case 'platformLimited':
+        expectTypeOf(status.missing).toEqualTypeOf<'locks' | 'channels'>();
+        break;
       case 'statusesDropped':
         expectTypeOf(status.count).toEqualTypeOf<number>();
         break;

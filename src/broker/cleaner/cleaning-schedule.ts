@@ -1,3 +1,4 @@
+import { within } from '../../platform/clock.ts';
 import type { Clock } from '../../platform/clock.ts';
 
 /** Kafka's `log.retention.check.interval.ms`. */
@@ -6,16 +7,20 @@ const ROUND_MS = 300_000;
 /** The delay of a round after an append. */
 const SOON_MS = 10_000;
 
-/** Runs background work every 5 minutes, and 10 s after `soon()`; one run at a time. */
+/** How long a call waits for a round. */
+const ANSWER_MS = 5_000;
+
+/** Runs background work every 5 minutes, 10 s after `soon()`, and at `now()`; one run at a time. */
 export class CleaningSchedule {
   readonly #clock: Clock;
   readonly #work: (signal: AbortSignal) => Promise<void>;
   readonly #closing = new AbortController();
   #cancel: (() => void) | undefined;
   #isSoon = false;
-  #isRunning = false;
+  /** The round under way. */
+  #round: Promise<void> | undefined;
 
-  /** `work` may reject: the error is dropped, and the next round tries again. */
+  /** `work` may reject: only `now` tells the error, and the next round tries again. */
   constructor(clock: Clock, work: (signal: AbortSignal) => Promise<void>) {
     this.#clock = clock;
     this.#work = work;
@@ -26,7 +31,17 @@ export class CleaningSchedule {
   soon(): void {
     if (this.#isSoon) return;
     this.#isSoon = true;
-    if (!this.#isRunning) this.#schedule(SOON_MS);
+    if (this.#round === undefined) this.#schedule(SOON_MS);
+  }
+
+  /**
+   * Begins a round, or joins the one under way. Resolves with whether the round has ended, after
+   * `ANSWER_MS` at the latest; rejects where the round fails in that time.
+   */
+  async now(): Promise<boolean> {
+    const round = this.#round ?? this.#run();
+    await within(this.#clock, ANSWER_MS, round);
+    return this.#round === undefined;
   }
 
   close(): void {
@@ -40,11 +55,14 @@ export class CleaningSchedule {
     this.#cancel = this.#clock.after(ms, () => void this.#run());
   }
 
-  async #run(): Promise<void> {
+  #run(): Promise<void> {
+    this.#cancel?.();
     this.#isSoon = false;
-    this.#isRunning = true;
-    await this.#work(this.#closing.signal).catch(() => {});
-    this.#isRunning = false;
-    this.#schedule(this.#isSoon ? SOON_MS : ROUND_MS);
+    this.#round = this.#work(this.#closing.signal).finally(() => {
+      this.#round = undefined;
+      this.#schedule(this.#isSoon ? SOON_MS : ROUND_MS);
+    });
+    this.#round.catch(() => {}); // only `now` tells an error
+    return this.#round;
   }
 }

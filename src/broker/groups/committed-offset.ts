@@ -4,6 +4,7 @@ import { newGroup } from '../../group/group-state.ts';
 import type { GroupState } from '../../group/group-state.ts';
 import { mustBeMember, mustOwn } from '../../group/transitions.ts';
 import type { CommitRequest, OffsetCommit } from '../../protocol/group.ts';
+import type { TopicIdPartition } from '../../base/topic-id-partition.ts';
 import { offsetRef } from '../rows/offset-row.ts';
 import type { CommitNumber, OffsetRow } from '../rows/offset-row.ts';
 import type { Writer } from '../../store/store.ts';
@@ -14,6 +15,21 @@ export interface CommitStamp {
   readonly committedAt: number;
   readonly logId: string;
 }
+
+/** Offsets that are written in the transaction of a transition. */
+export interface OffsetWrites {
+  readonly of: readonly TopicIdPartition[];
+  /** Throws when the group does not allow the offsets; `group` is `undefined` for a new group. */
+  write(
+    write: Writer,
+    group: GroupState | undefined,
+    stamp: CommitStamp,
+    /** The stored offsets of the partitions, in the order of `of`. */
+    rows: readonly (OffsetRow | undefined)[],
+  ): void;
+}
+
+export const NO_OFFSETS: OffsetWrites = { of: [], write() {} };
 
 export function writeOffset(
   write: Writer,
@@ -49,6 +65,14 @@ export function commitOffsets(
     if (laterBy(offset, rows[i]) >= 0) return;
     writeOffset(write, offset, stamp, sequence === undefined ? null : { epoch, sequence });
   });
+}
+
+/** A member's commits, for the transaction of a transition. */
+export function committing(commits: CommitRequest): OffsetWrites {
+  return {
+    of: commits.offsets,
+    write: (write, group, stamp, rows) => commitOffsets(write, group, commits, stamp, rows),
+  };
 }
 
 /**

@@ -1,10 +1,9 @@
-import type { TopicIdPartition } from '../../base/topic-id-partition.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { TablogError } from '../../base/error.ts';
 import { randomId } from '../../platform/random-id.ts';
 import type { RandomSource } from '../../platform/random-id.ts';
 import { newGroup, viewOf } from '../../group/group-state.ts';
-import type { GroupState } from '../../group/group-state.ts';
+import type { GroupMember, GroupState } from '../../group/group-state.ts';
 import { mustBeMember, step } from '../../group/transitions.ts';
 import type { GroupEvent } from '../../group/transitions.ts';
 import type { GroupHint, Hint } from '../../protocol/hint.ts';
@@ -16,15 +15,15 @@ import type {
   ReleaseRequest,
   SyncRequest,
 } from '../../protocol/group.ts';
-import type { Liveness } from '../../platform/liveness.ts';
+import type { Liveness } from '../../platform/locks/liveness.ts';
 import { GROUPS, logOf, logRef, topicsVersionOf, topicsVersionRef } from '../../store/schema.ts';
-import type { Store, Writer } from '../../store/store.ts';
+import type { Store } from '../../store/store.ts';
 import { Coalesced } from '../waiting/coalesced.ts';
-import { commitOffsets } from './committed-offset.ts';
+import type { CommitsInProgress } from './commits-in-progress.ts';
+import { NO_OFFSETS, committing } from './committed-offset.ts';
 import { groupOf, groupRef, isGroup } from '../rows/group-row.ts';
 import { offsetRef } from '../rows/offset-row.ts';
-import type { OffsetRow } from '../rows/offset-row.ts';
-import type { CommitStamp } from './committed-offset.ts';
+import type { OffsetWrites } from './committed-offset.ts';
 import { MemberLiveness } from './member-liveness.ts';
 import type { TopicCatalog } from '../topics/topic-catalog.ts';
 import { Waiters } from '../waiting/waiters.ts';
@@ -34,26 +33,12 @@ export interface GroupCoordinatorOptions {
   readonly topics: TopicCatalog;
   readonly clock: Clock;
   readonly liveness: Liveness;
+  readonly commits: CommitsInProgress;
   /** Called when an event has changed the generation of a group. */
   readonly onRebalanced: (group: GroupState, event: GroupEvent) => void;
   readonly crypto?: RandomSource | undefined;
   readonly post: (hint: Hint) => void;
 }
-
-/** Offsets that are written in the transaction of a transition. */
-export interface OffsetWrites {
-  readonly of: readonly TopicIdPartition[];
-  /** Throws when the group does not allow the offsets; `group` is `undefined` for a new group. */
-  write(
-    write: Writer,
-    group: GroupState | undefined,
-    stamp: CommitStamp,
-    /** The stored offsets of the partitions, in the order of `of`. */
-    rows: readonly (OffsetRow | undefined)[],
-  ): void;
-}
-
-const NONE: OffsetWrites = { of: [], write() {} };
 
 interface WatchedGroup {
   /** Updates the group after topics were created, deleted or changed. */
@@ -73,6 +58,7 @@ export class GroupCoordinator {
   readonly #topics: TopicCatalog;
   readonly #clock: Clock;
   readonly #liveness: Liveness;
+  readonly #commits: CommitsInProgress;
   readonly #onRebalanced: GroupCoordinatorOptions['onRebalanced'];
   readonly #newInstance: () => string;
   readonly #post: (hint: Hint) => void;
@@ -91,13 +77,14 @@ export class GroupCoordinator {
   readonly #probed = new Set<string>();
 
   constructor(options: GroupCoordinatorOptions) {
-    const { store, topics, clock, liveness, crypto, post } = options;
+    const { store, topics, clock, liveness, commits, crypto, post } = options;
     this.#onRebalanced = options.onRebalanced;
     this.#newInstance = () => randomId(crypto);
     this.#store = store;
     this.#topics = topics;
     this.#clock = clock;
     this.#liveness = liveness;
+    this.#commits = commits;
     this.#post = post;
   }
 
@@ -188,7 +175,7 @@ export class GroupCoordinator {
   async step(
     groupId: string,
     event: GroupEvent,
-    offsets: OffsetWrites = NONE,
+    offsets: OffsetWrites = NO_OFFSETS,
   ): Promise<GroupState> {
     const refs = offsets.of.map((partition) => offsetRef(groupId, partition));
     let isStale = false;
@@ -258,7 +245,7 @@ export class GroupCoordinator {
     return new MemberLiveness({
       clock: this.#clock,
       liveness: this.#liveness,
-      onGone: (members) => this.#inBackground(this.step(groupId, { kind: 'expire', members })),
+      onGone: (members) => this.#inBackground(this.#expire(groupId, members)),
       onSilent: (members) => this.#inBackground(this.step(groupId, { kind: 'silent', members })),
       onOverdue: () => this.#inBackground(this.step(groupId, { kind: 'overdue' })),
       probe: () => {
@@ -291,8 +278,14 @@ export class GroupCoordinator {
     const member = members.find((candidate) => candidate.memberId === memberId);
     if (member === undefined) return true; // the member has left meanwhile
     if (await this.#liveness.isAlive('client', member.clientId)) return false;
-    await this.step(groupId, { kind: 'expire', members: [member] });
+    await this.#expire(groupId, [member]);
     return true;
+  }
+
+  /** Removes members whose tab has died, after what it has committed last. */
+  async #expire(groupId: string, members: readonly GroupMember[]): Promise<void> {
+    await this.#commits.settled(groupId);
+    await this.step(groupId, { kind: 'expire', members });
   }
 
   /**
@@ -302,13 +295,6 @@ export class GroupCoordinator {
   #inBackground(work: Promise<unknown>): void {
     work.catch(() => {});
   }
-}
-
-function committing(commits: CommitRequest): OffsetWrites {
-  return {
-    of: commits.offsets,
-    write: (write, group, stamp, rows) => commitOffsets(write, group, commits, stamp, rows),
-  };
 }
 
 function mustView(group: GroupState, member: MemberRef): MemberView {

@@ -1,6 +1,6 @@
 import type { Clock } from '../../platform/clock.ts';
 import type { GroupMember, GroupState } from '../../group/group-state.ts';
-import type { Liveness } from '../../platform/liveness.ts';
+import type { Liveness } from '../../platform/locks/liveness.ts';
 
 export interface MemberLivenessOptions {
   readonly clock: Clock;

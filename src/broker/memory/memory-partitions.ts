@@ -9,8 +9,8 @@ import type { Broker, ImportedRecords, Request } from '../../protocol/broker.ts'
 import type { FetchPartition, FetchedPartition, OffsetSpec } from '../../protocol/fetch.ts';
 import type { Append } from '../../protocol/produce.ts';
 import type { PartitionDescription } from '../../protocol/topic.ts';
-import { LeaderElection } from '../../platform/leader-election.ts';
-import type { Liveness } from '../../platform/liveness.ts';
+import { LeaderElection } from '../../platform/locks/leader-election.ts';
+import type { Liveness } from '../../platform/locks/liveness.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { PeerChannel } from '../../platform/peer-channel.ts';
 import type { Peer } from '../../platform/peer-channel.ts';

@@ -11,10 +11,9 @@ import type { Append } from '../../protocol/produce.ts';
 import type { PartitionDescription } from '../../protocol/topic.ts';
 import { BrokerPort } from '../../protocol/port/broker-port.ts';
 import { fromErrorData } from '../../protocol/error-data.ts';
-import { heldInTime, holdLivenessLock } from '../../platform/liveness.ts';
-import { hasLocks } from '../../platform/locks.ts';
-import type { GivenLocks } from '../../platform/locks.ts';
-import type { Platform } from '../../platform/platform.ts';
+import { heldInTime, holdLivenessLock } from '../../platform/locks/liveness.ts';
+import { hasLocks } from '../../platform/locks/locks.ts';
+import type { GivenLocks, Platform } from '../../platform/platform.ts';
 import type { Peer } from '../../platform/peer-channel.ts';
 import type { Durability } from '../../store/store.ts';
 import type { AppendOutcome } from '../partitions/group-commit.ts';
@@ -63,7 +62,8 @@ export class RemotePartitions implements PartitionHost {
     // The leader drops a client whose lock is lost, so the connection ends here as well.
     const lost = (): void => this.close();
     if (hasLocks(locks)) {
-      await heldInTime(this.#clock, holdLivenessLock('client', clientId, this.gone, lost, locks));
+      const held = holdLivenessLock('client', clientId, this.gone, lost, locks);
+      await heldInTime(this.#clock, held, locks ?? undefined);
     }
     this.gone.throwIfAborted(); // `close` has rejected earlier calls, and would miss this one
     const hello = { protocol: PROTOCOL_VERSION, log, clientId, logId: null };

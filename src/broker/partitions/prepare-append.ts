@@ -1,3 +1,5 @@
+import { INVALID_CONFIG, TOPIC_READ_ONLY } from '../../base/error-rules.ts';
+import { TablogError } from '../../base/error.ts';
 import type { Append } from '../../protocol/produce.ts';
 import type { TopicConfig } from '../../protocol/topic.ts';
 import { compressBatch } from '../../log/compress.ts';
@@ -16,6 +18,9 @@ import type { NewAppend } from './group-commit.ts';
 export function prepareAppend(append: Append, config: TopicConfig, now: number): NewAppend {
   const { topicId, partition, expectedOffset = null, isDeadLetter = false, raw } = append;
   const { cleanup, timestampType } = config;
+  const keepsOffset = raw?.keepsOffset === true;
+  if (keepsOffset) mustBeMirror(append, config);
+  else mustBeWritable(append, config);
   const maxRecordBytes = isDeadLetter ? MAX_INFLATED_BYTES : config.maxRecordBytes;
   const needsKeys = cleanup !== 'delete' && !isDeadLetter;
   let bytes = new Uint8Array(append.batch);
@@ -31,7 +36,27 @@ export function prepareAppend(append: Append, config: TopicConfig, now: number):
   const batch = new RecordBatch(bytes);
   const sequenced = raw ? { ...sequenceOf(raw.producer), recordCount } : batch;
   checkSequence(sequenced);
-  return { topicId, partition, batch, appendTime, expectedOffset, sequenced };
+  return { topicId, partition, batch, appendTime, expectedOffset, keepsOffset, sequenced };
+}
+
+/** Throws `INVALID_CONFIG` for a topic that is no mirror, or no longer one. */
+function mustBeMirror(
+  { topicId }: Pick<Append, 'topicId'>,
+  { mirrorOf }: Pick<TopicConfig, 'mirrorOf'>,
+): void {
+  if (mirrorOf !== null) return;
+  const happened = `the topic with id ${topicId} is no mirror: keepOffsets needs mirrorOf`;
+  throw new TablogError(INVALID_CONFIG, happened, { details: { topicId } });
+}
+
+/** Throws `TOPIC_READ_ONLY` for a mirror. */
+export function mustBeWritable(
+  { topicId }: Pick<Append, 'topicId'>,
+  { mirrorOf }: Pick<TopicConfig, 'mirrorOf'>,
+): void {
+  if (mirrorOf === null) return;
+  const happened = `the topic with id ${topicId} is a mirror of ${mirrorOf}`;
+  throw new TablogError(TOPIC_READ_ONLY, happened, { details: { topicId, mirrorOf } });
 }
 
 function sequenceOf(producer: ProducerStamp | null): Omit<Sequenced, 'recordCount'> {

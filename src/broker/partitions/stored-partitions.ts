@@ -25,7 +25,7 @@ import type { FetchLimits, PartitionBounds, PartitionHost } from './partition-ho
 import { PartitionFetcher } from './partition-fetcher.ts';
 import type { PartitionFetcherOptions } from './partition-fetcher.ts';
 import { PartitionCleaner, READ_SLICE } from '../cleaner/partition-cleaner.ts';
-import { prepareAppend } from './prepare-append.ts';
+import { mustBeWritable, prepareAppend } from './prepare-append.ts';
 import { SegmentsScrub } from './segments-scrub.ts';
 import type { TopicRow } from '../rows/topic-row.ts';
 
@@ -108,7 +108,8 @@ export class StoredPartitions implements PartitionHost {
   async importPartition(request: Request<'importPartition'>): Promise<ImportedRecords> {
     const { topicId, partition, file, sizes = [file.byteLength] } = request;
     const name = { topicId, partition };
-    const { store } = await this.#options.resolve(name);
+    const { store, config } = await this.#options.resolve(name);
+    mustBeWritable(name, config);
     const reader = new LogFileReader(new Uint8Array(file), sizes);
     for (const segment of reader.segments) await loadCodecsFor(segment, name);
     await inSlices(reader.read(), this.#clock);

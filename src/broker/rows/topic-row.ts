@@ -1,3 +1,4 @@
+import { DEFAULT_TOPIC_CONFIG } from '../../protocol/topic.ts';
 import type { TopicConfig, TopicInfo } from '../../protocol/topic.ts';
 import { isInMemory } from '../../protocol/topic-id.ts';
 import { damagedRow, hasShape } from '../../store/stored-row.ts';
@@ -58,8 +59,14 @@ export function storeOf({ id, stores }: TopicRow, partition: number): string | u
   return isInMemory(id) ? `${id}/${number}` : partitionStore(number);
 }
 
+/** The configuration, with the defaults of options that are younger than the row. */
+export function configOf({ config }: Pick<TopicRow, 'config'>): TopicConfig {
+  return { ...DEFAULT_TOPIC_CONFIG, ...config };
+}
+
 export function topicInfo(row: TopicRow): TopicInfo {
-  const { name, id, stores, config, createdAt, version } = row;
+  const { name, id, stores, createdAt, version } = row;
+  const config = configOf(row);
   const info = { name, id, partitions: stores.length, config, createdAt };
   return version === undefined ? info : { ...info, version };
 }

@@ -1,4 +1,5 @@
 import type { TopicSpec } from '../../protocol/topic.ts';
+import { configOf } from '../rows/topic-row.ts';
 import type { TopicRow } from '../rows/topic-row.ts';
 import type { Allocation } from './allocation.ts';
 import { broughtInLine, checkAgrees } from './topic-config.ts';
@@ -12,7 +13,7 @@ export function keptTopic(spec: TopicSpec, row: TopicRow, allocation: Allocation
   const { version: asked = 0 } = spec;
   const { version = 0 } = row;
   const partitions = row.stores.length;
-  const existing = { config: row.config, partitions, version };
+  const existing = { config: configOf(row), partitions, version };
   if (asked < version) return row;
   if (asked === version) {
     checkAgrees(spec, existing);

@@ -25,7 +25,7 @@ import { keptTopic } from './kept-topic.ts';
 import { checkConfig, defaultsOf, withChanges } from './topic-config.ts';
 import { topicDamaged, topicRows } from './topic-rows.ts';
 import type { TopicRows } from './topic-rows.ts';
-import { storeOf, topicOf, topicRef } from '../rows/topic-row.ts';
+import { configOf, storeOf, topicOf, topicRef } from '../rows/topic-row.ts';
 import type { TopicRow } from '../rows/topic-row.ts';
 
 /** The store and the configuration of a partition, looked up once by topic id. */
@@ -122,7 +122,7 @@ export class TopicCatalog {
       const { byId, damaged } = await this.#read(fresh);
       const row = byId.get(topicId);
       const store = row && storeOf(row, partition);
-      if (store !== undefined) return { store, config: row!.config };
+      if (store !== undefined) return { store, config: configOf(row!) };
       if (fresh && row === undefined && damaged > 0) {
         throw topicDamaged({ topicId, partition }, damaged);
       }
@@ -198,8 +198,9 @@ export class TopicCatalog {
     const altered = await this.#store.update(refsOf(request), (rows, write) =>
       inTurn(request, rows, ({ name, config: changes }, existing) => {
         const row = mustExist(existing, name);
-        const config = withChanges(row.config, changes);
-        checkConfig(name, config, row.config);
+        const was = configOf(row);
+        const config = withChanges(was, changes);
+        checkConfig(name, config, was);
         const next: TopicRow = { ...row, config };
         write.put(TOPICS, name, next);
         return next;

@@ -13,6 +13,8 @@ export interface Numbered {
    * number travels beside the bytes.
    */
   readonly isRaw: boolean;
+  /** Whether a raw batch is stored at its own base offset. */
+  readonly keepsOffset?: boolean | undefined;
   /** The batch's last producer id, epoch and sequence; `undefined`: not numbered yet. */
   number: ProducerStamp | undefined;
 }

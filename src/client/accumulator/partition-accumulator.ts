@@ -63,7 +63,7 @@ export interface SealedBatch extends Numbered {
 /** A batch whose bytes are complete, before it is sealed. */
 export interface FinishedBatch extends Pick<
   SealedBatch,
-  'bytes' | 'recordCount' | 'expectedOffset' | 'signal' | 'settle'
+  'bytes' | 'recordCount' | 'expectedOffset' | 'keepsOffset' | 'signal' | 'settle'
 > {
   /** The time of the call that sends the batch, in milliseconds since 1970. */
   readonly sentAt: number;

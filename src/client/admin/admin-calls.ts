@@ -285,13 +285,16 @@ export class AdminCalls {
     await this.#call('alterLog', { maxBytes }, options);
   }
 
+  async runLogCleaner(options?: AdminOptions): Promise<void> {
+    while (!(await this.#call('runLogCleaner', null, options)));
+  }
+
   async scrub(options: ScrubOptions = {}): Promise<ScrubReport> {
     const { topics, signal } = checkEach('scrub()', options, SCRUB_CHECKS);
-    const metadata = this.#topicMetadata;
-    const infos =
-      topics === undefined
-        ? await this.#broker.ask('listTopics', null, signal)
-        : await abortable(signal, Promise.all(topics.map((topic) => metadata.load(nameOf(topic)))));
+    const loads = topics?.map((topic) => this.#topicMetadata.load(nameOf(topic)));
+    const infos = await (loads === undefined
+      ? this.#broker.ask('listTopics', null, signal)
+      : abortable(signal, Promise.all(loads)));
     return scrubTopics(this.#broker, infos, signal);
   }
 

@@ -288,11 +288,18 @@ export class Admin {
 
   /**
    * Limits the size of the log as a whole; null: no limit but the browser's quota. The limit is
-   * enforced in the background, as `retention` is: some 10 s after an append, otherwise every 5
-   * minutes. Kafka limits partitions only.
+   * enforced when `retention` is: see `runLogCleaner`. Kafka limits partitions only.
    */
   alterLog(changes: LogChanges, options?: AdminOptions): Promise<void> {
     return this.#caller.call((calls) => calls.alterLog(changes, options));
+  }
+
+  /**
+   * Runs retention and compaction, where timers stop between calls; elsewhere they run by themselves
+   * 10 s after an append, and every 5 minutes. Throws what ends the pass, such as `STORAGE_FULL`.
+   */
+  runLogCleaner(options?: AdminOptions): Promise<void> {
+    return this.#caller.call((calls) => calls.runLogCleaner(options));
   }
 
   /**
@@ -305,7 +312,6 @@ export class Admin {
    * The rows are read in short reads, between which other calls are served; appends, retention and
    * compaction meanwhile are no faults. Topics in memory are left out, as no browser has stored
    * them. Resolves to one report, also when there are faults; an aborted `signal` ends the check.
-   *
    * Throws `UNKNOWN_TOPIC`, and `LOG_CORRUPT` for a named topic whose row is damaged.
    */
   scrub(options?: ScrubOptions): Promise<ScrubReport> {

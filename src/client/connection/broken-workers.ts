@@ -1,6 +1,6 @@
 import { withDeadline } from '../../platform/clock.ts';
 import type { Clock } from '../../platform/clock.ts';
-import { heldLocks, withLock } from '../../platform/locks.ts';
+import { heldLocks, withLock } from '../../platform/locks/locks.ts';
 import { workerName } from './worker-host.ts';
 
 /**

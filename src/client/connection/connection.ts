@@ -8,7 +8,7 @@ import type { LostRecords, Method, OpenedLog, Request, Response } from '../../pr
 import type { OnUnrecoverable } from '../../platform/log-databases.ts';
 import { readWitness } from '../../platform/witness-storage.ts';
 import type { StatusObserver } from '../status/status-observer.ts';
-import { LivenessLock, heldInTime } from '../../platform/liveness.ts';
+import { LivenessLock, heldInTime } from '../../platform/locks/liveness.ts';
 import type { InlineHost, WorkerKind } from './worker-host.ts';
 import { connectInline, connectToWorker, unanswered } from './worker-connection.ts';
 import type { WorkerConnection } from './worker-connection.ts';
@@ -310,7 +310,7 @@ export class Connection {
    */
   async #holdLivenessLock(isInline: boolean): Promise<void> {
     try {
-      await heldInTime(this.clock, this.#livenessLock.hold());
+      await heldInTime(this.clock, this.#livenessLock.hold(), this.platform.locks);
     } catch (error) {
       const isMissing =
         error instanceof TablogError && error.code === LOCKS_UNAVAILABLE.code && !error.retriable;

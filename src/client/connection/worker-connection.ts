@@ -4,7 +4,7 @@ import { OUTCOME_UNKNOWN, WORKER_LOST } from '../../base/error-rules.ts';
 import { TablogError } from '../../base/error.ts';
 import { PROTOCOL_VERSION } from '../../protocol/broker.ts';
 import type { LostRecords, Method, Request, Response } from '../../protocol/broker.ts';
-import { onDeath } from '../../platform/liveness.ts';
+import { onDeath } from '../../platform/locks/liveness.ts';
 import { BrokerPort } from '../../protocol/port/broker-port.ts';
 import { markBroken, soundGenerations } from './broken-workers.ts';
 import { startError, startWorker } from './worker-host.ts';

@@ -18,6 +18,11 @@ export interface InlineHost {
    * and channels.
    */
   readonly platform?: Platform;
+  /**
+   * Whether no other thread can have the host's logs, so that it matters not what locks and channels
+   * there are. Default: `false`.
+   */
+  readonly isOneThread?: boolean;
 }
 
 /** The logs of a host that stores its logs outside the origin's IndexedDB. */
@@ -27,10 +32,15 @@ export interface HostedLogs {
   delete(log: string): Promise<void>;
 }
 
-/** Throws a `TypeError` for a value that `inline()` has not returned. */
-export function checkInlineHost(host: unknown): void {
-  if (typeof (host as Partial<InlineHost> | null)?.open === 'function') return;
-  throw mistake('host must be what inline() returned', host);
+/**
+ * Throws a `TypeError` for a value that `inline()` has not returned. `or`: what may be in its place:
+ * "'shared', 'dedicated' or ".
+ */
+export function checkInlineHost(host: unknown, or: string = ''): void {
+  const { open, delete: isStore } = (host ?? {}) as Readonly<Record<string, unknown>>;
+  if (typeof open === 'function' && isStore === undefined) return;
+  const store = isStore === undefined ? '' : ', and a store is passed as inline({ store })';
+  throw mistake(`host must be ${or}what inline() returned${store}`, host);
 }
 
 export type WorkerKind = 'shared' | 'dedicated';

@@ -4,7 +4,7 @@ import { within } from '../../platform/clock.ts';
 import { randomId } from '../../platform/random-id.ts';
 import { retry } from '../../platform/retry.ts';
 import type { PositionSpec } from '../../protocol/fetch.ts';
-import { aborted } from '../../platform/liveness.ts';
+import { aborted } from '../../platform/locks/liveness.ts';
 import { ManualAssignment } from '../fetch/manual-assignment.ts';
 import type { Assignment } from '../fetch/manual-assignment.ts';
 import type { Connection } from '../connection/connection.ts';

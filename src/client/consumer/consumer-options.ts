@@ -52,7 +52,8 @@ export interface ConsumerOptions<T extends TopicFilter = TopicLike> {
    * When messages are committed, in a group. 'processed' (default): a message is committed when the
    * application asks for the next message. `{ everyMs }`: processed messages are committed at that
    * interval, in milliseconds (Kafka's `auto.commit.interval.ms`). 'manual': messages are committed
-   * by `commit()` alone.
+   * by `commit()` and by transactions alone, and a further loop goes on behind the message in hand
+   * when the last one was left: to have that message again after an error, make another consumer.
    */
   readonly commit?: CommitMode;
   /**

@@ -1,6 +1,5 @@
 import { abortable } from '../../base/abortable.ts';
 import { deferred } from '../../base/deferred.ts';
-import type { Deferred } from '../../base/deferred.ts';
 import { closed, isFenced, maySucceedLater, toTablogError } from '../../base/error.ts';
 import type { TablogError } from '../../base/error.ts';
 import type { AssignorName, CommitRequest, MemberRef, MemberView } from '../../protocol/group.ts';
@@ -8,6 +7,7 @@ import type { Assignment } from '../fetch/manual-assignment.ts';
 import { checkExist } from '../fetch/manual-assignment.ts';
 import type { Connection } from '../connection/connection.ts';
 import { LISTENER_GRACE_MS } from '../fetch/consumer-events.ts';
+import { Absence } from './absence.ts';
 import { AssignmentReconciler } from './assignment-reconciler.ts';
 import type { AssignmentReconcilerOptions } from './assignment-reconciler.ts';
 import { OffsetCommitter } from './offset-committer.ts';
@@ -43,9 +43,6 @@ export interface GroupMemberOptions extends Omit<
   readonly onEnd: (error: TablogError) => void;
 }
 
-/** Why a member stays out of its group: the page is frozen, or no loop polls any more. */
-type Absence = 'frozen' | 'notPolled';
-
 /** The shortest long poll, whatever the timeouts. */
 const MIN_POLL_MS = 25;
 
@@ -62,16 +59,13 @@ export class GroupMember implements Assignment {
   readonly #closing = new AbortController();
   readonly #failure = deferred<TablogError>();
   readonly #ready = deferred();
+  readonly #absence = new Absence();
   #cancelGrace: (() => void) | undefined;
   #member: MemberRef | undefined;
   /** The client id under which the member joined. The group drops members of an earlier id. */
   #joinedAs: string | undefined;
   /** The time until which the broker cannot have removed the member for its silence. */
   #leaseUntil = 0;
-  /** The reasons why the member stays out of the group for now. */
-  readonly #absences = new Set<Absence>();
-  /** Resolves when the member may join again; `undefined` while the member need not stay out. */
-  #absence: Deferred | undefined;
   #cancelPollInterval: (() => void) | undefined;
   #hasFailed = false;
   #joining: Promise<void> | undefined;
@@ -96,7 +90,7 @@ export class GroupMember implements Assignment {
     if (options.group.placement === 'visible') {
       // The page is about to be frozen: other members take over its partitions at once.
       const freeze = (): void => this.#stayOut('frozen');
-      onFreeze(freeze, () => this.#comeBack('frozen'), this.#closing.signal);
+      onFreeze(freeze, () => this.#absence.end('frozen'), this.#closing.signal);
     }
   }
 
@@ -150,7 +144,7 @@ export class GroupMember implements Assignment {
    */
   setPolling(isPolling: boolean): void {
     this.#cancelPollInterval?.();
-    if (isPolling) this.#comeBack('notPolled');
+    if (isPolling) this.#absence.end('notPolled');
     else if (!this.#hasFailed && !this.#closing.signal.aborted) {
       const { maxPollIntervalMs } = this.#options.group;
       const timedOut = (): void => this.#stayOut('notPolled');
@@ -170,7 +164,7 @@ export class GroupMember implements Assignment {
     this.#failure.resolve(closed('consumer', this.#connection.closed)); // rejects a pending start()
     this.#cancelGrace?.();
     this.#cancelPollInterval?.();
-    this.#absence?.resolve();
+    this.#absence.close();
     // A join in flight may still make the consumer a member that has to leave.
     await this.#joining?.catch(() => {});
     try {
@@ -201,14 +195,18 @@ export class GroupMember implements Assignment {
     while (!signal.aborted) {
       try {
         if (this.#member === undefined) await this.#rejoin();
-        else await this.#sync(this.#member);
+        await this.#sync();
         backOff.succeeded();
       } catch (error) {
         if (signal.aborted) return;
-        if (isFenced(error)) this.#dropMembership();
-        // A member name that is taken stays taken until the application changes it.
-        else if (maySucceedLater(error) && error.code !== 'MEMBER_EXISTS') await backOff.failed();
-        else return this.#fail(toTablogError(error));
+        if (isFenced(error)) {
+          this.#dropMembership();
+          await backOff.failedAgain(); // a broker may take each of its members for dead at once
+        } else if (maySucceedLater(error) && error.code !== 'MEMBER_EXISTS') {
+          await backOff.failed(); // but a member name that is taken stays taken
+        } else {
+          return this.#fail(toTablogError(error));
+        }
       }
     }
   }
@@ -235,7 +233,7 @@ export class GroupMember implements Assignment {
     this.#member = { groupId, instance: view.instance, memberId, memberEpoch: view.memberEpoch };
     this.#joinedAs = clientId;
     if (this.#closing.signal.aborted) return; // #close() leaves the group
-    if (this.#absence !== undefined) return void this.#leaveNow(); // as it began while joining
+    if (this.#absence.isAway) return void this.#leaveNow(); // as it began while joining
     this.#applyView(this.#member, view, sentAt);
   }
 
@@ -246,18 +244,20 @@ export class GroupMember implements Assignment {
   async #rejoin(): Promise<void> {
     // Closing ends the wait; the application's messages do not keep a consumer from closing.
     await abortable(this.#closing.signal, this.#reconciler.lostIdle()).catch(() => {});
-    await this.#absence?.promise;
+    await this.#absence.over();
     if (!this.#closing.signal.aborted) await this.#join();
   }
 
-  async #sync(member: MemberRef): Promise<void> {
-    if (this.#joinedAs !== this.#connection.clientId) return this.#leaveNow();
+  async #sync(): Promise<void> {
+    const member = this.#member;
+    const { clientId, clock } = this.#connection;
+    if (member === undefined || this.#joinedAs !== clientId) return this.#leaveNow();
     const { sessionTimeoutMs, rebalanceTimeoutMs } = this.#options.group;
     // The interval suits both timeouts, in case the hint of a group change is lost.
     const pollMs = Math.max(Math.min(sessionTimeoutMs, rebalanceTimeoutMs) / 4, MIN_POLL_MS);
     // A member that has slept for too long needs the answer at once.
     const maxWaitMs = this.mayDeliver() ? pollMs : 0;
-    const sentAt = this.#connection.clock.now();
+    const sentAt = clock.now();
     const request = {
       member,
       generation: this.#reconciler.generation,
@@ -290,17 +290,9 @@ export class GroupMember implements Assignment {
     this.#failure.resolve(error);
   }
 
-  #stayOut(why: Absence): void {
-    this.#absences.add(why);
-    this.#absence ??= deferred();
+  #stayOut(why: 'frozen' | 'notPolled'): void {
+    this.#absence.begin(why);
     void this.#leaveNow();
-  }
-
-  #comeBack(why: Absence): void {
-    this.#absences.delete(why);
-    if (this.#absences.size > 0) return;
-    this.#absence?.resolve();
-    this.#absence = undefined;
   }
 
   /** Leaves in one message, posted synchronously, because the page may be in its last turn. */

@@ -1,5 +1,6 @@
 import { within } from '../../platform/clock.ts';
 import type { Clock } from '../../platform/clock.ts';
+import { Turns, nextTurn } from '../../platform/turns.ts';
 import { isLogDeleted } from '../../base/error.ts';
 import type { TablogError } from '../../base/error.ts';
 import { Undecodable } from '../message/decode-record.ts';
@@ -45,6 +46,8 @@ export interface MessageLoopOptions {
  * messages of one partition before the next partition's turn.
  */
 export const MAX_POLL_RECORDS: number = 500;
+/** After how many polls the clock is looked at, whose look costs a share of a poll. */
+const POLLS_A_LOOK = 16;
 
 /**
  * The read loop of a consumer. Delivers messages or batches to the application; `run()` and
@@ -56,6 +59,8 @@ export class MessageLoop {
   readonly #fetcher: Fetcher;
   readonly #closing: AbortSignal;
   readonly #inFlight: InFlight;
+  readonly #turns = new Turns();
+  #polls = 0;
   /** Whether a loop is running. */
   #isEntered = false;
   /** The error that ended the consumer. Every later loop gets the error too. */
@@ -135,6 +140,14 @@ export class MessageLoop {
   }
 
   /**
+   * Whether the application is to have a turn before the next poll: buffers can hold what takes
+   * seconds to process, and nothing else in the loop waits for an event.
+   */
+  get isTurnOver(): boolean {
+    return ++this.#polls % POLLS_A_LOOK === 0 && this.#turns.isOver;
+  }
+
+  /**
    * Resolves when there may be more to poll. Throws the error that keeps the consumer from reading.
    */
   async more(arrival: Promise<void>): Promise<void> {
@@ -175,6 +188,10 @@ export class MessageLoop {
         try {
           this.finish();
           while (canContinue()) {
+            if (this.isTurnOver) {
+              await nextTurn();
+              continue;
+            }
             const { arrival } = this;
             const polled = this.poll(roundRobin);
             if (polled === undefined) {
@@ -226,6 +243,7 @@ export class MessageLoop {
         this.deliver(reader, first.offset, messages.at(-1)!.offset + 1);
         yield batchOf(reader, messages, this.#closing);
         this.finish();
+        if (this.#turns.isOver) await nextTurn();
       }
       throwIfDeleted(this.#closing);
     } catch (error) {

@@ -148,8 +148,8 @@ export class Producer extends Closable {
    * more, end to end, with any of Kafka's codecs or none. They come from `consumer.batches({ raw:
    * true })`, from another log or from a Kafka broker. Resolves with the place of each batch.
    *
-   * A batch is stored byte for byte, except for its base offset, and for its timestamps where the
-   * topic has `timestampType: 'append'`. The producer's `compression` has no effect. The producer
+   * A batch is stored byte for byte, except for its base offset, which `keepOffsets` keeps, and for
+   * its timestamps where the topic has `timestampType: 'append'`. The producer's `compression` has no effect. The producer
    * id, epoch and sequence in a batch belong to another log: they are kept and ignored. This
    * producer's own sequence numbers travel beside the batches, so each batch is stored once and in
    * order, also when an answer is lost. The worker checks the CRC, every record, and the topic's
@@ -167,11 +167,11 @@ export class Producer extends Closable {
     options?: SendRawOptions,
   ): Promise<RawMetadata[]> {
     const raw = lazyRawBatches.mustGet();
-    const { signal, expectedOffset } = raw.checkRawOptions(options);
+    const { signal, ...where } = raw.checkRawOptions(options);
     return this.#withdrawable('sendRaw()', { signal }, (_, resolve, reject) => {
       const { name } = this.#open(topic);
       const sentAt = this.#connection.clock.now();
-      const request = { topic: name, partition, batches, expectedOffset, signal, sentAt };
+      const request = { topic: name, partition, batches, ...where, signal, sentAt };
       const submission = raw.rawSubmission(this.#buffer, request, resolve, reject);
       if (submission === undefined) resolve([]);
       else this.#accept(submission);

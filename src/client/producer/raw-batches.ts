@@ -1,4 +1,4 @@
-import { checkInteger, mistake, withDefaults } from '../../base/argument.ts';
+import { checkBoolean, checkInteger, mistake, withDefaults } from '../../base/argument.ts';
 import { isBytes } from '../../base/brand.ts';
 import type { TopicInfo } from '../../protocol/topic.ts';
 import { corruptBatch } from '../../record/batch-error.ts';
@@ -31,21 +31,31 @@ export interface RawRequest {
   readonly partition: number;
   readonly batches: ArrayBuffer | Uint8Array;
   readonly expectedOffset: number | undefined;
+  readonly keepOffsets: boolean;
   readonly signal: AbortSignal | undefined;
   /** The time of the call, in milliseconds since 1970. */
   readonly sentAt: number;
 }
 
-export type CheckedRawOptions = Pick<RawRequest, 'expectedOffset' | 'signal'>;
+export type CheckedRawOptions = Pick<RawRequest, 'expectedOffset' | 'keepOffsets' | 'signal'>;
 
 /**
  * Checks the options of `sendRaw`, except for the signal. Throws a `TypeError` or a `RangeError`.
  */
 export function checkRawOptions(options: SendRawOptions = {}): CheckedRawOptions {
-  const known: CheckedRawOptions = { expectedOffset: undefined, signal: undefined };
-  const { expectedOffset, signal } = withDefaults<CheckedRawOptions>('sendRaw()', options, known);
+  const known: CheckedRawOptions = {
+    expectedOffset: undefined,
+    keepOffsets: false,
+    signal: undefined,
+  };
+  const checked = withDefaults<CheckedRawOptions>('sendRaw()', options, known);
+  const { expectedOffset, keepOffsets, signal } = checked;
   if (expectedOffset !== undefined) checkInteger('expectedOffset', expectedOffset, 0);
-  return { expectedOffset, signal };
+  checkBoolean('keepOffsets', keepOffsets);
+  if (keepOffsets && expectedOffset === undefined) {
+    throw new TypeError('keepOffsets needs expectedOffset, the end of the partition');
+  }
+  return { expectedOffset, keepOffsets, signal };
 }
 
 /**
@@ -54,7 +64,7 @@ export function checkRawOptions(options: SendRawOptions = {}): CheckedRawOptions
  */
 export function rawSubmission(
   buffer: RecordBuffer,
-  { topic, partition, batches, expectedOffset, signal, sentAt }: RawRequest,
+  { topic, batches, signal, ...request }: RawRequest,
   resolve: (results: RawMetadata[]) => void,
   refuse: (reason: unknown) => void,
 ): Submission | undefined {
@@ -64,19 +74,19 @@ export function rawSubmission(
   return {
     topic,
     signal,
-    sentAt,
+    sentAt: request.sentAt,
     refuse,
     own() {}, // the bytes are copies
-    accepts: ({ partitions }) => partition < partitions,
+    accepts: ({ partitions }) => request.partition < partitions,
     add(info) {
-      addAll(parsed, buffer, info, { partition, expectedOffset, signal, sentAt, sink });
+      addAll(parsed, buffer, info, { ...request, signal, sink });
     },
   };
 }
 
 interface Destination extends Pick<
   RawRequest,
-  'partition' | 'expectedOffset' | 'signal' | 'sentAt'
+  'partition' | 'expectedOffset' | 'keepOffsets' | 'signal' | 'sentAt'
 > {
   readonly sink: Sink<RawMetadata>;
 }
@@ -85,7 +95,7 @@ function addAll(
   batches: readonly RecordBatch[],
   buffer: RecordBuffer,
   topic: TopicInfo,
-  { partition, expectedOffset, signal, sentAt, sink }: Destination,
+  { partition, expectedOffset, keepOffsets, signal, sentAt, sink }: Destination,
 ): void {
   const accumulator = buffer.topic(topic).of(partition);
   let next = expectedOffset ?? null;
@@ -100,10 +110,10 @@ function addAll(
       sink(index, { ...metadata, nextOffset: offset + offsets, recordCount });
     };
     const bytes = batch.bytes as Uint8Array<ArrayBuffer>;
-    const placed = { expectedOffset: next, signal, sentAt };
+    const placed = { expectedOffset: next, keepsOffset: keepOffsets, signal, sentAt };
     const added = accumulator.addRaw({ bytes, recordCount, ...placed, settle });
     buffer.added(accumulator, added);
-    if (next !== null) next += offsets;
+    if (next !== null) next = keepOffsets ? nextOffset : next + offsets;
   });
   buffer.sender.drain('full');
 }

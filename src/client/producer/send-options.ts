@@ -24,6 +24,14 @@ export interface SendRawOptions extends SendOptions {
    * the partition, whatever it is. Leave it out unless the offsets have to be those of the source.
    */
   readonly expectedOffset?: number;
+  /**
+   * Each batch is stored at its own base offset, as in a replica. `expectedOffset`, which is then
+   * needed, is the end of the partition: offsets between it and the first batch become a gap without
+   * records. A batch before the end, and any batch where the partition ends elsewhere, is
+   * `CONFLICT`. Default `false`. Leave it out but for mirrors (`mirrorOf` of the topic), to which
+   * nobody else can write: any other topic is `INVALID_CONFIG`.
+   */
+  readonly keepOffsets?: boolean;
 }
 
 /** Options of `flush`. */

@@ -141,13 +141,15 @@ export class Sender {
     const { durability, compression, idempotent } = this.#options;
     for (const { delivery } of batches) delivery.sent();
     const appends = batches.map(
-      ({ accumulator: { topic, partition }, bytes, expectedOffset, isRaw, number = null }) => ({
+      ({ accumulator: { topic, partition }, number = null, keepsOffset, ...batch }) => ({
         topicId: topic.id,
         partition,
-        batch: (idempotent ? bytes.slice() : bytes).buffer, // postMessage() transfers it
+        batch: (idempotent ? batch.bytes.slice() : batch.bytes).buffer, // postMessage() transfers it
         compression,
-        expectedOffset,
-        ...(isRaw && { raw: { producer: number } }),
+        expectedOffset: batch.expectedOffset,
+        ...(batch.isRaw && {
+          raw: { producer: number, ...(keepsOffset === true && { keepsOffset }) },
+        }),
       }),
     );
     const results = await this.#connection

@@ -1,3 +1,4 @@
+import { nextTurn } from '../../platform/turns.ts';
 import { deferred } from '../../base/deferred.ts';
 import type { DecodeErrorPolicy } from '../poll/decode-errors.ts';
 import { throwIfDeleted } from '../poll/message-loop.ts';
@@ -108,6 +109,10 @@ class Runner {
     closing.addEventListener('abort', wakeAll, { once: true });
     try {
       while (!closing.aborted && this.#failure === undefined) {
+        if (loop.isTurnOver) {
+          await nextTurn();
+          continue; // the consumer may have been closed in that turn
+        }
         const { arrival } = loop;
         const change = this.#change.promise;
         this.#processor.wake((item) => this.#isOver(item)); // a seek may have made items obsolete

@@ -20,6 +20,7 @@ export type LogStatus =
   | TopicMissing
   | LogReset
   | LogDeleted
+  | PlatformLimited
   | StatusesDropped;
 
 /** A status without its `timestamp`, which the observation adds. */
@@ -196,6 +197,21 @@ export interface LogReset extends StatusOf<'logReset'> {
 export interface LogDeleted extends StatusOf<'logDeleted'> {
   /** `CLOSED`, with `details.reason` 'deleted'. */
   readonly error: TablogError;
+}
+
+/**
+ * This context lacks what the threads of a log know each other by, and less is promised. What is
+ * acknowledged stays acknowledged, in the same order. Emitted first, once for each thing that is
+ * missing; not with `inline({ storage: 'memory' })`, where one thread has everything.
+ */
+export interface PlatformLimited extends StatusOf<'platformLimited'> {
+  /**
+   * 'locks' (Web Locks): a death is not noticed. A member of a group that is gone keeps its
+   * partitions for its `sessionTimeoutMs`, and background work may be done twice at once. 'channels'
+   * (BroadcastChannel): a record that another thread has stored is read up to `maxWaitMs` later,
+   * and topics in memory of another thread are `STORAGE_UNAVAILABLE`.
+   */
+  readonly missing: 'locks' | 'channels';
 }
 
 /**

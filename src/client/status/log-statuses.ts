@@ -1,11 +1,14 @@
 import type { Clock } from '../../platform/clock.ts';
 import { isLogDeleted } from '../../base/error.ts';
 import { reportCallbackError } from '../../platform/report-callback-error.ts';
+import type { Platform } from '../../platform/platform.ts';
 import type { OpenedLog } from '../../protocol/broker.ts';
 import type { LogStatus } from './log-status.ts';
 import { lossesOf } from './log-losses.ts';
 import type { Logger } from './logger.ts';
 import { Observation } from './observation.ts';
+import { limitsOf } from './platform-limits.ts';
+import type { ObservedHost } from './platform-limits.ts';
 import { lineOf } from './status-line.ts';
 import type { StatusObserver } from './status-observer.ts';
 import { StatusStream } from './status-stream.ts';
@@ -16,6 +19,8 @@ export { lineOf };
 export interface ObservedConnection {
   readonly log: string;
   readonly clock: Clock;
+  readonly host: ObservedHost;
+  readonly platform: Platform;
   /**
    * Aborts when the connection is closed. The reason is `CLOSED` with `details.reason` 'deleted'
    * where the log was deleted.
@@ -82,11 +87,14 @@ export class LogStatuses {
     for (const status of this.#found()) push(status);
   }
 
-  /** The losses that `openLog` found, and those that nobody listened to. */
+  /** The limits of this context, and the losses that `openLog` found or that nobody listened to. */
   #found(): LogStatus[] {
-    const { opened } = this.#connection;
+    const { host, platform, opened } = this.#connection;
     const found = opened === undefined ? [] : lossesOf(opened);
-    return found.map((status): LogStatus => ({ ...status, timestamp: this.#since }));
+    return [...limitsOf(host, platform), ...found].map((status): LogStatus => ({
+      ...status,
+      timestamp: this.#since,
+    }));
   }
 
   #add(listener: Listener): void {

@@ -1,4 +1,4 @@
-import type { LogStatus, UntimedStatus, WorkerLost } from './log-status.ts';
+import type { LogStatus, PlatformLimited, UntimedStatus, WorkerLost } from './log-status.ts';
 import type { LogLevel } from './logger.ts';
 
 type Lines = {
@@ -12,6 +12,15 @@ const LOST: Readonly<Record<WorkerLost['reason'], string>> = {
   died: 'the worker died; the next call starts another',
   silent: 'the worker does not answer; the next call starts another',
   interrupted: 'the browser took this tab for dead; the next call connects to the worker again',
+};
+
+const LIMITS: Readonly<Record<PlatformLimited['missing'], string>> = {
+  locks:
+    'this context has no Web Locks: a member of a group that is gone keeps its partitions for its ' +
+    'sessionTimeoutMs',
+  channels:
+    'this context has no BroadcastChannel: what another thread stores is read later, and its topics ' +
+    'in memory cannot be reached',
 };
 
 const LINES: Lines = {
@@ -71,6 +80,7 @@ const LINES: Lines = {
     },
   ],
   logDeleted: ['warn', ({ error }) => error.message],
+  platformLimited: ['warn', ({ missing }) => LIMITS[missing]],
   statusesDropped: ['warn', ({ count }) => `${count} statuses were dropped`],
 };
 

@@ -119,6 +119,9 @@ const CHANGE_CHECKS: Checks<TopicChanges> = {
     checkArray(`${name} takes an array of group names`, value);
     for (const group of value) checkName('group name', group);
   },
+  mirrorOf: (_, value) => {
+    if (value !== null) checkName('topic id', value);
+  },
 };
 
 const CHECKS: Checks<TopicOptions<unknown, unknown>> = {

@@ -102,7 +102,10 @@ const append = object({
   compression: oneOf('none', 'gzip', 'snappy', 'lz4', 'zstd'),
   expectedOffset: optional(nullable(offset)),
   raw: optional(
-    object({ producer: nullable(object(stamp)) } satisfies ShapesOf<NonNullable<Append['raw']>>),
+    object({
+      producer: nullable(object(stamp)),
+      keepsOffset: optional(boolean),
+    } satisfies ShapesOf<NonNullable<Append['raw']>>),
   ),
   isDeadLetter: optional(boolean),
 } satisfies ShapesOf<Append>);
@@ -125,6 +128,7 @@ const config = object({
   ),
   deleteRetentionMs: optional(integer(0)),
   protectUncommitted: optional(many(name)),
+  mirrorOf: optional(nullable(name)),
 } satisfies ShapesOf<TopicConfigChanges>);
 const partitions = integer(1, MAX_PARTITIONS);
 /** Topics to be made or to grow: one call makes so many partitions at the most. */
@@ -176,6 +180,7 @@ const SHAPES: Readonly<Record<Method | typeof HELLO, Shape>> = {
       Request<'deleteRecords'>[number]
     >),
   ),
+  runLogCleaner: anything,
   scrubRows: anything,
   scrubPartition: object({
     ...topicIdPartition,

@@ -40,6 +40,7 @@ const METHODS = Object.keys({
   positionPartitions: true,
   produce: true,
   releasePartitions: true,
+  runLogCleaner: true,
   scrubPartition: true,
   scrubRows: true,
   syncGroup: true,

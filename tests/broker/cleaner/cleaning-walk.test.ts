@@ -9,11 +9,11 @@ import { RoughStore } from '../../support/rough-store.ts';
 import { FAULT_KINDS } from '../fault-kinds.ts';
 import { MaintainedPartition } from './cleaned-partition.ts';
 import type { Checked, Entry, MayGo } from './cleaned-partition.ts';
-import { seedsOf } from '../../support/seeds.ts';
+import { lengthOf, seedsOf } from '../../support/seeds.ts';
 import { useNoHints } from '../../support/stub-globals.ts';
 import { idle } from '../../support/waiting.ts';
 
-const seeds = seedsOf(200);
+const seeds = seedsOf(lengthOf(80, 200));
 
 const DAY_MS = 86_400_000;
 

@@ -1,9 +1,50 @@
 import { describe, expect, test } from 'vitest';
-import { errorOf } from '../../support/broker-fixture.ts';
+import type { CommitRequest } from '../../../src/protocol/group.ts';
+import { batch, errorOf } from '../../support/broker-fixture.ts';
 import { GROUP_ID, GroupWorld, Member, joinRequest, live } from './group-fixture.ts';
 import { settle } from '../../support/waiting.ts';
 
+/** The ways to commit an offset. */
+const COMMITS = {
+  commitOffsets: (a: Member) => a.commit(a.assignment(1), 7),
+  leaveGroup: (a: Member) => a.broker.leaveGroup(commitOf(a)),
+  'transact, after a look-up': (a: Member) => {
+    const { topicId, partition } = a.assignment(1);
+    void a.broker.listOffsets([{ topicId, partition, at: 'earliest' }]);
+    return a.broker.transact({
+      appends: [{ topicId, partition, batch: batch('7'), compression: 'none' }],
+      commits: [commitOf(a)],
+      durability: 'relaxed',
+      producer: null,
+    });
+  },
+};
+
+function commitOf(a: Member): CommitRequest {
+  return { member: a.ref, offsets: [{ ...a.assignment(1), offset: 7, metadata: '' }] };
+}
+
 describe('a tab that dies', () => {
+  test.each(Object.keys(COMMITS) as (keyof typeof COMMITS)[])(
+    'has committed by %s what it posted in its last turn',
+    async (how) => {
+      const log = await GroupWorld.open();
+      const one = log.broker({ liveness: log.tabs });
+      const [orders] = await one.broker.listTopics();
+      for (let i = 0; i < 10; i++) await one.produce(orders!, batch(String(i)), { partition: 1 });
+      const a = await Member.join(one.broker, 'a');
+      await settle();
+      const committing = COMMITS[how](a);
+      log.tabs.kill('tab of a');
+      await committing;
+      expect(await one.broker.listGroupOffsets({ groupId: GROUP_ID })).toMatchObject([
+        { partition: 1, offset: 7 },
+      ]);
+      await settle();
+      expect(await log.members()).toEqual([]);
+    },
+  );
+
   test('loses its partitions at once, without a timer', async () => {
     const log = await GroupWorld.open();
     const one = log.logBroker();

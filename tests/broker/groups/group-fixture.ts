@@ -10,7 +10,7 @@ import type {
   MemberView,
   OwnedPartition,
 } from '../../../src/protocol/group.ts';
-import type { Liveness } from '../../../src/platform/liveness.ts';
+import type { Liveness } from '../../../src/platform/locks/liveness.ts';
 import { GROUPS } from '../../../src/store/schema.ts';
 import { World } from '../../support/world.ts';
 import type { BrokerOptions } from '../../support/world.ts';

@@ -7,7 +7,6 @@ import { openMemoryStore } from '../../../src/store/memory-store.ts';
 import type { Store } from '../../../src/store/store.ts';
 import { batchOf, recordOf } from '../../support/batches.ts';
 import { recordsOf, valuesOf } from '../../support/broker-fixture.ts';
-import { useNoLocks } from '../../support/stub-globals.ts';
 import { settle } from '../../support/waiting.ts';
 import { log, shop, useShop } from '../shop.ts';
 
@@ -18,8 +17,6 @@ const HOUR_MS = 3_600_000;
 
 const late = new TablogError(STORAGE_TIMEOUT, 'the database does not answer');
 const gone = new TablogError(STORAGE_UNAVAILABLE, 'the browser closed the database');
-
-useNoLocks();
 
 useShop(0);
 

@@ -6,14 +6,13 @@ import { PROTOCOL_VERSION } from '../../../src/protocol/broker.ts';
 import type { Broker } from '../../../src/protocol/broker.ts';
 import type { FetchedPartition } from '../../../src/protocol/fetch.ts';
 import type { TopicConfig, TopicInfo } from '../../../src/protocol/topic.ts';
-import { LeaderElection } from '../../../src/platform/leader-election.ts';
+import { LeaderElection } from '../../../src/platform/locks/leader-election.ts';
 import { PeerChannel } from '../../../src/platform/peer-channel.ts';
 import { serveBroker } from '../../../src/protocol/port/serve-broker.ts';
 import { logRef } from '../../../src/store/schema.ts';
 import { batchOf, recordOf } from '../../support/batches.ts';
 import { appendOf, batch, valuesOf, want } from '../../support/broker-fixture.ts';
 import { Member } from '../groups/group-fixture.ts';
-import { useNoLocks } from '../../support/stub-globals.ts';
 import type { World } from '../../support/world.ts';
 import { eventually, settle, timed as timedBy } from '../../support/waiting.ts';
 import { log, shop, useShop } from '../shop.ts';
@@ -21,8 +20,6 @@ import { log, shop, useShop } from '../shop.ts';
 /** Where the second worker's records begin. */
 const SECOND = 1_000_000_000;
 const HOUR_MS = 3_600_000;
-
-useNoLocks();
 
 useShop(0);
 

@@ -70,6 +70,7 @@ const CALLS: readonly [
     'alterGroupOffsets',
     (admin, options) => admin.resetGroupOffsets('g', [{ topic: 't', to: 0 }], options),
   ],
+  ['runLogCleaner', 'runLogCleaner', (admin, options) => admin.runLogCleaner(options)],
   ['scrub', 'scrubRows', (admin, options) => admin.scrub(options)],
   ['describeLog', 'describeLog', (admin, options) => admin.describeLog(options)],
   ['alterLog', 'alterLog', (admin, options) => admin.alterLog({ maxBytes: null }, options)],

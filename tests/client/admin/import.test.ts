@@ -35,25 +35,24 @@ const GLOBALS = [
   'window',
 ];
 
-test('importing tablog runs nothing', async () => {
+// Deno's contexts of node:vm have no accessors of globals.
+test.skipIf('Deno' in globalThis)('importing tablog runs nothing', async () => {
   const code = await bundle(fileURLToPath(new URL('../../../src/index.ts', import.meta.url)));
   const touched: string[] = [];
-  const poisoned = Object.defineProperties(
-    {},
-    Object.fromEntries(
-      GLOBALS.map((name) => [
-        name,
-        {
-          configurable: true,
-          get() {
-            touched.push(name);
-            throw new Error(`${name} was touched`);
-          },
+  const context = createContext({ touch: (name: string) => touched.push(name) });
+  // Within the context: accessors of the object that it was made of are not called in every runtime.
+  runInContext(
+    `for (const name of ${JSON.stringify(GLOBALS)}) {
+      Object.defineProperty(globalThis, name, {
+        configurable: true,
+        get() {
+          touch(name);
+          throw new Error(name + ' was touched');
         },
-      ]),
-    ),
+      });
+    }`,
+    context,
   );
-  const context = createContext(poisoned);
   const exported = runInContext(`${code}\nObject.keys(tablog)`, context) as string[];
   expect(touched).toEqual([]);
   expect([...exported].sort()).toEqual([

@@ -5,6 +5,7 @@ import type { WorkerConnection } from '../../../src/client/connection/worker-con
 import type { Broker, OpenedLog } from '../../../src/protocol/broker.ts';
 import { serveBroker } from '../../../src/protocol/port/serve-broker.ts';
 import { WELCOME } from '../../protocol/endpoints.ts';
+import { stubContext } from '../../support/context.ts';
 import { errorOf } from '../../support/broker-fixture.ts';
 import { FakeLocks } from '../../support/fake-locks.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
@@ -289,6 +290,7 @@ describe('where no SharedWorker starts, the error tells', () => {
   );
 
   test('that there are no such workers here', async () => {
+    stubContext();
     const options = {
       log: 'shop',
       clientId: 'client',

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { topic } from '../../../src/index.ts';
 import { take } from '../../support/log-fixture.ts';
 import {
@@ -170,9 +170,8 @@ describe('what a listener throws', () => {
   beforeEach(() => {
     reported = [];
     vi.stubGlobal('reportError', (error: unknown) => reported.push(error));
+    onTestFinished(() => void vi.unstubAllGlobals()); // after the log has closed, which tells the listener
   });
-
-  afterEach(() => vi.unstubAllGlobals());
 
   test('is reported, and ends neither the loop that reads nor the rebalance', async () => {
     const [mine, other] = await openTabs(2, four);

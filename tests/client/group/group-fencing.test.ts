@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { FENCED } from '../../../src/base/error-rules.ts';
 import { take } from '../../support/log-fixture.ts';
+import { TablogError } from '../../../src/index.ts';
 import type { Message } from '../../../src/index.ts';
 import {
   committed,
@@ -54,6 +56,24 @@ describe('a tab that does not answer', () => {
     await pass(500, 50);
     expect(a.owns).toHaveLength(2);
     expect(b.owns).toHaveLength(2);
+  });
+
+  test('joins again at once, and with waits where a broker fences it each time', async () => {
+    await stopTime();
+    const { stubbed, host } = await openStubbed('t');
+    const member = await joined(stubbed);
+    const joins = (): number => host.requests('joinGroup').length;
+    const fenced = new TablogError(FENCED, 'the broker takes it for dead');
+    host.answer('syncGroup', () => Promise.reject(fenced));
+    await stubbed.admin.createPartitions([{ topic: 't', partitions: 2 }]); // so that it syncs
+    await settle();
+    expect(joins()).toBe(2);
+    await pass(10_000, 100);
+    expect(joins()).toBeGreaterThan(8);
+    expect(joins()).toBeLessThan(30);
+    host.answer('syncGroup', undefined);
+    await pass(2000, 100);
+    expect(member.owns).toEqual(['t/0', 't/1']);
   });
 
   test.each([

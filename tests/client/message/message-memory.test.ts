@@ -13,8 +13,13 @@ const SEGMENT = 500;
 const KEPT = 100;
 const VALUE = 'v'.repeat(1000);
 
-setFlagsFromString('--expose-gc');
-const collectGarbage = runInNewContext('gc') as () => void;
+/** Bun's engine takes what looks like an address on the stack for one, and so collects not all. */
+const testCollected = test.skipIf('Bun' in globalThis);
+
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+}
 
 interface Fetching {
   readonly log: Log;
@@ -67,7 +72,7 @@ async function keepSome<T extends TopicLike>(log: Log, of: T): Promise<MessageOf
   return kept;
 }
 
-test.each<[string, TopicLike]>([
+testCollected.each<[string, TopicLike]>([
   ['JSON', topic('t', { key: string(), value: json<string>() })],
   ['text', topic('t', { key: string(), value: string() })],
 ])('messages of %s that are kept keep nothing that was fetched', async (_, of) => {
@@ -79,13 +84,16 @@ test.each<[string, TopicLike]>([
   expect(kept[0]!.header('trace')).toBe('abc');
 });
 
-test('of bytes a clone() keeps nothing that was fetched, and the message itself does', async () => {
-  const { log, held } = await fullLog();
-  let kept = await keepSome(log, 't');
-  expect(await held()).toBe(COUNT / SEGMENT);
-  kept = kept.map((message) => message.clone());
-  expect(await held()).toBeLessThanOrEqual(1);
-  const buffers = new Set(kept.flatMap(({ key, value }) => [key!.buffer, value!.buffer]));
-  const bytes = [...buffers].reduce((sum, { byteLength }) => sum + byteLength, 0);
-  expect(bytes).toBe(KEPT * ('k'.length + JSON.stringify(VALUE).length));
-});
+testCollected(
+  'of bytes a clone() keeps nothing that was fetched, and the message itself does',
+  async () => {
+    const { log, held } = await fullLog();
+    let kept = await keepSome(log, 't');
+    expect(await held()).toBe(COUNT / SEGMENT);
+    kept = kept.map((message) => message.clone());
+    expect(await held()).toBeLessThanOrEqual(1);
+    const buffers = new Set(kept.flatMap(({ key, value }) => [key!.buffer, value!.buffer]));
+    const bytes = [...buffers].reduce((sum, { byteLength }) => sum + byteLength, 0);
+    expect(bytes).toBe(KEPT * ('k'.length + JSON.stringify(VALUE).length));
+  },
+);

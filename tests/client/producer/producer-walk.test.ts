@@ -19,7 +19,7 @@ import { RoughStore } from '../../support/rough-store.ts';
 import { readAll } from '../../support/log-fixture.ts';
 import { World, told, turns } from './producer-fixture.ts';
 import type { Fate } from './producer-fixture.ts';
-import { seedsOf } from '../../support/seeds.ts';
+import { lengthOf, seedsOf } from '../../support/seeds.ts';
 import { useNoHints } from '../../support/stub-globals.ts';
 import { idle } from '../../support/waiting.ts';
 
@@ -37,7 +37,7 @@ interface Walked {
   result: RecordMetadata | TablogError | typeof WITHDRAWN | undefined;
 }
 
-const seeds = seedsOf(300);
+const seeds = seedsOf(lengthOf(100, 300));
 
 /** Has the next transactions of a connection fail, each in its own way, as long as `isRough`. */
 function roughStore(inner: Store, random: Random, isRough: () => boolean): FaultStore {

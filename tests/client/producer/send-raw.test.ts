@@ -14,6 +14,7 @@ import {
   numbered,
   openTwoTabs,
   readAll,
+  take,
   texts,
 } from '../../support/log-fixture.ts';
 import { sentBy, stubbedLog } from '../../support/stub-broker.ts';
@@ -238,6 +239,72 @@ describe('expectedOffset', () => {
     const offsets = results.map((result) => ('code' in result ? result.code : result.offset));
     expect(offsets).toEqual([...Array.from({ length: 6 }, () => 'CONFLICT'), 6, 7, 8, 9]);
     expect(await stored(log)).toEqual(batches);
+  });
+});
+
+describe('keepOffsets', () => {
+  const mirror = topic('t', { mirrorOf: 'x' });
+
+  /** Batches of a record each, with other offsets between them. */
+  async function source(): Promise<Bytes[]> {
+    const log = await logWith('t');
+    const producer = log.producer({ batchBytes: 1 });
+    for (let i = 0; i < 10; i++) await producer.sendBatch('t', [{ value: `${i}` }]);
+    const all = await stored(log);
+    return [all[4]!, all[5]!, all[8]!];
+  }
+
+  test('stores batches where they were, behind gaps', async () => {
+    const batches = await source();
+    const log = await logWith(mirror);
+    const producer = log.producer();
+    const options = { expectedOffset: 0, keepOffsets: true };
+    const placed = await producer.sendRaw('t', 0, joined(...batches), options);
+    expect(placed.map(({ offset, nextOffset }) => [offset, nextOffset])).toEqual([
+      [4, 5],
+      [5, 6],
+      [8, 9],
+    ]);
+    const read = await take(log.consumer({ topics: ['t'], from: 'earliest' }), 3);
+    expect(read.map(({ offset }) => offset)).toEqual([4, 5, 8]);
+    expect(texts(read)).toEqual(['4', '5', '8']);
+    expect(await stored(log)).toEqual(batches);
+    await expect(producer.send('t', { value: 'next' })).rejects.toMatchObject({
+      code: 'TOPIC_READ_ONLY',
+    });
+    await log.admin.alterTopics([{ topic: 't', config: { mirrorOf: null } }]);
+    expect(await producer.send('t', { value: 'next' })).toMatchObject({ offset: 9 });
+    expect((await log.admin.scrub()).faults).toEqual([]);
+  });
+
+  test('is refused of a topic that is no mirror', async () => {
+    const [first] = await source();
+    const log = await logWith('t');
+    const sent = log.producer().sendRaw('t', 0, first!, { expectedOffset: 0, keepOffsets: true });
+    expect(await failureOf(sent)).toMatchObject({ code: 'INVALID_CONFIG' });
+  });
+
+  test('is CONFLICT where the partition ends elsewhere', async () => {
+    const batches = await source();
+    const log = await logWith(mirror);
+    const producer = log.producer();
+    await producer.sendRaw('t', 0, batches[0]!, { expectedOffset: 0, keepOffsets: true });
+    for (const expectedOffset of [4, 6]) {
+      const sent = producer.sendRaw('t', 0, batches[2]!, { expectedOffset, keepOffsets: true });
+      expect(await failureOf(sent)).toMatchObject({ code: 'CONFLICT', details: { endOffset: 5 } });
+    }
+    expect(await stored(log)).toEqual(batches.slice(0, 1));
+  });
+
+  test('of a topic in memory, too', async () => {
+    const batches = await source();
+    const log = await logWith(topic('t', { mirrorOf: 'x', storage: 'memory' }));
+    const [place] = await log
+      .producer()
+      .sendRaw('t', 0, batches[1]!, { expectedOffset: 0, keepOffsets: true });
+    expect(place).toMatchObject({ offset: 5 });
+    const [read] = await take(log.consumer({ topics: ['t'], from: 'earliest' }), 1);
+    expect(read).toMatchObject({ offset: 5 });
   });
 });
 

@@ -61,6 +61,7 @@ export function faultyHost(): FaultyHost {
   const connections: FaultStore[] = [];
   onTestFinished(() => store.close());
   return {
+    isOneThread: true,
     store,
     get connection() {
       return connections.at(-1)!;

@@ -4,9 +4,11 @@ import { databaseOf } from '../../../src/base/log-database.ts';
 import { TablogError, deleteLog, openLog, topic } from '../../../src/index.ts';
 import type { Log } from '../../../src/index.ts';
 import { inline } from '../../../src/inline.ts';
+import type { InlineHost } from '../../../src/inline.ts';
 import { partitionStore } from '../../../src/store/schema.ts';
 import { storageError } from '../../../src/store/indexeddb/storage-error.ts';
 import { stubIndexedDb } from '../../store/indexeddb/fake-indexeddb.ts';
+import { FakeLocks } from '../../support/fake-locks.ts';
 import { AN_HOUR_MS, memoryHost, openTab, take } from '../../support/log-fixture.ts';
 import { stubHost } from '../../support/stub-broker.ts';
 import { faultyHost, listen, toldWhile } from './status-fixture.ts';
@@ -244,6 +246,8 @@ describe('records that the browser lost', () => {
 });
 
 describe('a log that is gone', () => {
+  const withLocks = (): InlineHost => inline({ platform: { locks: new FakeLocks() } });
+
   beforeEach(() => {
     stubIndexedDb();
     onTestFinished(() => void vi.unstubAllGlobals());
@@ -255,7 +259,7 @@ describe('a log that is gone', () => {
   };
 
   test('by deleteLog() is told last', async () => {
-    const tab = await openLog('shop', { host: inline() });
+    const tab = await openLog('shop', { host: withLocks() });
     const { told, over } = listen(tab);
     await deleteLog('shop');
     await over;
@@ -273,7 +277,7 @@ describe('a log that is gone', () => {
   });
 
   test('because the browser removed its database is told with the next call', async () => {
-    const tab = await openLog('shop', { host: inline() });
+    const tab = await openLog('shop', { host: withLocks() });
     await tab.admin.createTopics(['t']);
     const { told, over } = listen(tab);
     await new Promise<void>((resolve, reject) => {

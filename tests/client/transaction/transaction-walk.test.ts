@@ -24,12 +24,11 @@ import { RoughStore } from '../../support/rough-store.ts';
 import { fill } from '../../support/group-fixture.ts';
 import { loadParts } from '../../support/load-parts.ts';
 import { openTab, readAll } from '../../support/log-fixture.ts';
-import { seedsOf } from '../../support/seeds.ts';
-import { useNoLocks } from '../../support/stub-globals.ts';
+import { lengthOf, seedsOf } from '../../support/seeds.ts';
 
 const told = (rule: ErrorRule): TablogError => new TablogError(rule, 'a fault of the test');
 
-const seeds = seedsOf(200);
+const seeds = seedsOf(lengthOf(100, 200));
 
 const PARTITIONS = 3;
 /** Of each partition. */
@@ -347,7 +346,6 @@ function pause(realm: Realm, ms: number): Promise<void> {
 
 describe('exactly once', () => {
   beforeAll(loadParts);
-  useNoLocks();
 
   test(`whatever happens, in ${seeds.length} walks`, { timeout: 3_600_000 }, async () => {
     const outcomes = new Set<string>();

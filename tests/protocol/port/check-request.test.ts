@@ -12,12 +12,13 @@ import {
 } from '../../../src/protocol/wire.ts';
 import { memoryStore } from '../../../src/store/memory-store-factory.ts';
 import { appendOf, batch, errorOf } from '../../support/broker-fixture.ts';
-import { useNoHints, useNoLocks } from '../../support/stub-globals.ts';
+import { useNoHints } from '../../support/stub-globals.ts';
 import { HELLO, METHODS, WELCOME, connected } from '../endpoints.ts';
 import { REQUESTS, append, assigned, member, named } from '../requests.ts';
 
 /** The methods whose request has nothing that a broker reads. */
 const EMPTY: ReadonlySet<Method> = new Set([
+  'runLogCleaner',
   'describeLog',
   'scrubRows',
   'describeBroker',
@@ -194,7 +195,6 @@ describe('a request is bounded:', () => {
 
 describe('over a port', () => {
   useNoHints();
-  useNoLocks();
 
   /** Calls as a script of the origin can: with any value, and no buffer transferred. */
   function caller(
