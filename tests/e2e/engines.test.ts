@@ -2,10 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { ENGINE_NAMES, INSTALL, findEngine } from '../engines/engines.ts';
 import { ROWS } from '../matrix/rows.ts';
 import { runRow, useMatrixPage } from '../matrix/run-row.ts';
-import { oneSeed } from '../support/seeds.ts';
+import { lengthOf, oneSeed } from '../support/seeds.ts';
 
 /** Some rows of the fault matrix, in every engine that is installed; `npm run matrix` has the others. */
-const FAULTS = ['tab closed', 'tab reloaded', 'only tab reloaded'];
+const FAULTS = ['tab reloaded', 'tab closed', 'only tab reloaded'].slice(0, lengthOf(1, 3));
 
 const page = useMatrixPage();
 const seed = oneSeed();

@@ -2,12 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { Random } from '../checker/random.ts';
 import { HOSTS, until, useTabs } from './group-tabs.ts';
 import type { Tab, Tabs } from './group-tabs.ts';
-import { oneSeed } from '../support/seeds.ts';
+import { lengthOf, oneSeed } from '../support/seeds.ts';
 
 const PARTITIONS = 4;
-const RECORDS = 10_000;
+const RECORDS = lengthOf(2_000, 10_000);
 /** The records come in as many bursts, and something goes wrong within each. */
-const BURSTS = 50;
+const BURSTS = lengthOf(10, 50);
 /** Within so many transactions of a burst something goes wrong: most often not all are done. */
 const MOMENTS = 8;
 const MAX_MEMBERS = 4;

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { HOSTS, useTabs } from './group-tabs.ts';
 import type { Tab, Tabs } from './group-tabs.ts';
+import { lengthOf } from '../support/seeds.ts';
 
 const TABS = 10;
 const PARTITIONS = 20;
-const ROUNDS = 20;
+const ROUNDS = lengthOf(5, 20);
 /** So many of them with fresh pages, which load the page and start what they need as well. */
 const FRESH_ROUNDS = 3;
 

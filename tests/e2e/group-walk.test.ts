@@ -3,9 +3,9 @@ import { checkHistory, explain } from '../checker/history.ts';
 import { Random } from '../checker/random.ts';
 import { HOSTS, until, useTabs } from './group-tabs.ts';
 import type { Event, Tab, Tabs } from './group-tabs.ts';
-import { oneSeed } from '../support/seeds.ts';
+import { lengthOf, oneSeed } from '../support/seeds.ts';
 
-const STEPS = 200;
+const STEPS = lengthOf(60, 200);
 const MAX_MEMBERS = 5;
 const MAX_PARTITIONS = 8;
 /** So long that a busy machine removes nobody by mistake, which the checker would object to. */

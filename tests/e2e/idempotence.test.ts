@@ -3,9 +3,10 @@ import type { Page } from 'playwright';
 import { newTab } from '../support/browser.ts';
 import { injectFault } from '../support/worker-faults.ts';
 import { useBrowser, usePage } from './fixture.ts';
+import { lengthOf } from '../support/seeds.ts';
 
-const KILLS = 100;
-const RECORDS = 100_000;
+const KILLS = lengthOf(30, 100);
+const RECORDS = KILLS * 1_000;
 const PARTITIONS = 4;
 /** What a tab sends at once, some of it while the worker is killed. */
 const WAVE = RECORDS / KILLS / 2;

@@ -5,6 +5,7 @@ import { deleteLog, json, listLogs, openLog, topic } from 'tablog';
 import { inline } from 'tablog/inline';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { createApp } from 'vue';
+import { RestProxy } from '../connect/rest-proxy.ts';
 
 /** What the examples have printed, a row a call. */
 const printed: unknown[][] = [];
@@ -86,6 +87,18 @@ describe('README’s examples run as they are shown, with the worker that a user
       () => expect(printed).toEqual([['/bad', 'Error: it answered 500', '3']]),
       10_000,
     );
+  });
+
+  test('Kafka, by a REST proxy', async () => {
+    const proxy = new RestProxy({ 'web-visits': 4 });
+    vi.stubGlobal('fetch', proxy.fetch);
+    const { connector, log } = await import('./kafka.ts');
+    await log.producer().send('visits', { value: '{"page":"/"}', partition: 2 });
+    await connector.drain();
+    await connector.close();
+    expect(proxy.values('web-visits', 2)).toEqual([
+      expect.objectContaining({ topic: 'visits', value: { page: '/' } }),
+    ]);
   });
 
   test('who is here', async () => {

@@ -8,6 +8,7 @@ import type {
   TopicLike,
   WorkerKind,
 } from '../../../src/index.ts';
+import * as connector from './connector.ts';
 import * as exactlyOnce from './exactly-once.ts';
 import { fillOrigin } from './full-origin.ts';
 import type { FullOrigin } from './full-origin.ts';
@@ -22,6 +23,8 @@ const api = {
   inline,
   /** A member of a group, and what it does. */
   member,
+  /** A connector to a receiver. */
+  connector,
   /** Members of another group, which copy one topic to another. */
   exactlyOnce,
   /** What a tab is in the middle of as it is left. */

@@ -1,0 +1,10 @@
+export { connectMirror } from './connect/mirror/connect-mirror.ts';
+export type { ConnectMirrorOptions } from './connect/mirror/connect-mirror.ts';
+export { followMirror } from './connect/mirror/follow-mirror.ts';
+export type { FollowMirrorOptions } from './connect/mirror/follow-mirror.ts';
+export { describeMirrors, promoteMirrors } from './connect/mirror/describe-mirrors.ts';
+export type { MirrorDescription, MirrorPartition } from './connect/mirror/describe-mirrors.ts';
+export type { MessagePortLike, MirrorPort, WebSocketLike } from './connect/mirror/mirror-port.ts';
+export type { MirroredPartition } from './connect/mirror/mirror-protocol.ts';
+export { serveMirror } from './connect/mirror/serve-mirror.ts';
+export type { MirrorServer, ServeMirrorOptions } from './connect/mirror/serve-mirror.ts';

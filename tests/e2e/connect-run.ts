@@ -1,0 +1,166 @@
+import type { BrowserContext, Page } from 'playwright';
+import { describe, expect, it } from 'vitest';
+import { Random } from '../checker/random.ts';
+import { newTab } from '../support/browser.ts';
+import type { Profile } from '../support/browser.ts';
+import { lengthOf, oneSeed } from '../support/seeds.ts';
+import { injectFault } from '../support/worker-faults.ts';
+import { needs, useBrowser, usePage } from './fixture.ts';
+import type { Target } from './page/connector.ts';
+
+/** `TABLOG_CONNECT_RUNS=50 TABLOG_CONNECT_RECORDS=10000` for what README tells. */
+const RUNS = Number(process.env['TABLOG_CONNECT_RUNS'] ?? lengthOf(1, 2));
+const RECORDS = Number(process.env['TABLOG_CONNECT_RECORDS'] ?? lengthOf(1_000, 3_000));
+const WAVES = 20;
+const PARTITIONS = 4;
+const TABS = 3;
+
+/** The far end, as a process of its own over files. */
+export interface Server {
+  readonly target: Target;
+  /** Starts it, where it does not run. */
+  start(): Promise<void>;
+  kill(): Promise<unknown>;
+  /** The numbers that it has, in the order in which it has them; `tab`: a page that may ask it. */
+  stored(tab: Page): Promise<readonly number[]>;
+}
+
+/** What goes wrong in one run. */
+class Run {
+  readonly random: Random;
+  readonly server: Server;
+  readonly browser: { readonly profile: Profile; context: BrowserContext };
+  readonly url: string;
+  tabs: Page[] = [];
+  readonly faults = new Map<string, number>();
+  /** The numbers whose `send` was acked, and those of which nobody knows. */
+  readonly acked = new Set<number>();
+  #isOffline = false;
+
+  constructor(
+    seed: number,
+    server: Server,
+    browser: { readonly profile: Profile; context: BrowserContext },
+    url: string,
+  ) {
+    this.random = new Random(seed);
+    this.server = server;
+    this.browser = browser;
+    this.url = url;
+  }
+
+  async open(): Promise<Page> {
+    const tab = await newTab(this.browser.context, this.url);
+    await tab.evaluate(async (target) => {
+      await window.api.open('shop', 'default');
+      await window.api.connector.begin(window.api.mustGetLog(), target);
+    }, this.server.target);
+    this.tabs.push(tab);
+    return tab;
+  }
+
+  async send(from: number, to: number): Promise<void> {
+    const tab = this.tabs[0] ?? (await this.open());
+    await tab.evaluate(
+      async ([first, end]) => window.api.connector.send(window.api.mustGetLog(), first, end),
+      [from, to] as const,
+    );
+    for (let number = from; number < to; number++) this.acked.add(number);
+  }
+
+  async fault(): Promise<void> {
+    const acts: Readonly<Record<string, () => Promise<void>>> = {
+      'server killed': async () => {
+        await this.server.kill();
+        if (this.random.chance(0.5)) await this.server.start();
+      },
+      'server started': () => this.server.start(),
+      'tab closed': async () => {
+        await this.#take()?.close();
+      },
+      'tab crashed': async () => {
+        const tab = this.#take();
+        if (tab === undefined) return;
+        const session = await this.browser.context.newCDPSession(tab);
+        session.send('Page.crash').catch(() => {}); // nobody is left to answer
+        await tab.waitForEvent('crash');
+        await tab.close();
+      },
+      'worker killed': async () => {
+        // Without the network another worker's file could not be loaded.
+        if (!this.#isOffline) await this.tabs[0]?.evaluate(injectFault, 'close' as const);
+      },
+      'tab opened': async () => {
+        if (!this.#isOffline && this.tabs.length < TABS) await this.open();
+      },
+      'network gone or back': async () => {
+        this.#isOffline = !this.#isOffline;
+        await this.browser.context.setOffline(this.#isOffline);
+      },
+      'browser killed': async () => {
+        await this.browser.profile.kill();
+        this.browser.context = await this.browser.profile.start();
+        this.tabs = [];
+        this.#isOffline = false;
+      },
+    };
+    const name = this.random.pick(Object.keys(acts));
+    this.faults.set(name, (this.faults.get(name) ?? 0) + 1);
+    await acts[name]!();
+  }
+
+  /** Everything is well again: waits until all is delivered. */
+  async end(): Promise<Page> {
+    await this.server.start();
+    await this.browser.context.setOffline(false);
+    const tab = this.tabs[0] ?? (await this.open());
+    while (!(await tab.evaluate(() => window.api.connector.isDrained())));
+    return tab;
+  }
+
+  /** A tab that is not needed; the network has to be there to load one. */
+  #take(): Page | undefined {
+    return this.#isOffline || this.tabs.length < 2 ? undefined : this.tabs.pop();
+  }
+}
+
+/** Seeded runs of a page that is connected to a server, in which everything dies at random. */
+export function testRuns(what: string, newServer: (origin: string) => Promise<Server>): void {
+  needs('kill', 'crash');
+  const page = usePage();
+  const browser = useBrowser();
+  const first = oneSeed();
+
+  describe(`a page that is connected to ${what}`, () => {
+    it.each(Array.from({ length: RUNS }, (_, i) => (first + i) % 2 ** 32))(
+      `has each of ${RECORDS} records there once, in order, whatever dies (TABLOG_SEED=%i)`,
+      { timeout: 300_000 },
+      async (seed) => {
+        const server = await newServer(new URL(page.server.url).origin);
+        await server.start();
+        const run = new Run(seed, server, browser, page.server.url);
+        try {
+          await run.open();
+          for (let wave = 0; wave < WAVES; wave++) {
+            const [from, to] = [wave, wave + 1].map((each) => Math.floor((RECORDS / WAVES) * each));
+            await run.send(from!, to!);
+            await run.fault();
+          }
+          const stored = await server.stored(await run.end());
+          const byPartition = Array.from({ length: PARTITIONS }, (_, partition) =>
+            stored.filter((number) => number % PARTITIONS === partition),
+          );
+          expect(run.acked.size).toBe(RECORDS);
+          expect(byPartition).toEqual(
+            Array.from({ length: PARTITIONS }, (_, partition) =>
+              Array.from({ length: RECORDS / PARTITIONS }, (__, i) => i * PARTITIONS + partition),
+            ),
+          );
+          console.log(`${seed}: ${[...run.faults].map((each) => each.join(' ')).join(', ')}`);
+        } finally {
+          await server.kill();
+        }
+      },
+    );
+  });
+}

@@ -1,0 +1,10 @@
+import { json, openLog, topic } from 'tablog';
+import { connect, connectSource } from 'tablog/connect';
+import { durableStreamsSink, durableStreamsSource } from 'tablog/connect/durable-streams';
+const [events, prices] = [topic('events'), topic('prices', { value: json() })];
+const log = await openLog('shop');
+await log.admin.createTopics([events, prices]);
+const sink = durableStreamsSink({ url: 'https://streams.example/shop' });
+export const sending = connect(log, { name: 'server', topics: [events], sink });
+const source = durableStreamsSource({ url: 'https://streams.example/prices' });
+export const reading = connectSource(log, { name: 'prices', topic: prices, source });
