@@ -1,4 +1,5 @@
 import { defineConfig } from 'vite';
+import { demoServer } from './demo/server/plugin.ts';
 
 /** The demo: `npm start` serves it, `npm run build:demo` builds it. */
 export default defineConfig({
@@ -7,4 +8,5 @@ export default defineConfig({
   base: './',
   build: { outDir: '../dist-demo', emptyOutDir: true, target: 'es2022' },
   worker: { format: 'es' },
+  plugins: [demoServer()],
 });

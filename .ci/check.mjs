@@ -34,6 +34,9 @@ for (const step of STEPS) await runStep(step);
 await runTests();
 await runEngines();
 await runMatrix();
+await runRuntimes();
+await runStep('test:connect');
+await runStep('test:kafka');
 await runStep('test:environments');
 await runBundlers();
 
@@ -64,8 +67,10 @@ async function runTests() {
     const place = path.relative(root, name);
     for (const test of assertionResults) {
       if (test.status === 'passed') passed++;
-      else if (test.status === 'failed') fail(`${place}: ${test.fullName}`);
-      else skipped++;
+      else if (test.status === 'failed') {
+        const [why = ''] = test.failureMessages;
+        fail(`${place}: ${test.fullName}\n${indent(why.split('\n').slice(0, 3).join('\n'))}`);
+      } else skipped++;
     }
     const told = assertionResults.some((test) => test.status === 'failed');
     if (status === 'failed' && !told) fail(`${place} (the file itself)`);
@@ -115,6 +120,19 @@ async function runMatrix() {
     else fail(`matrix: ${fault} (${host}) in ${engine}: ${failure ?? verdict.problems.join('; ')}`);
   }
   if (!isOk && failed === failedBefore) fail('npm run matrix');
+}
+
+/** The log over SQLite outside of the browser; the suite in all runtimes is `npm run test:runtimes`. */
+async function runRuntimes() {
+  console.log('\nnpm run test:runtimes');
+  const parts = ['example', 'kills', 'objects'].map((part) => `--only=${part}`);
+  const { report, isOk } = await withReport('test:runtimes', parts);
+  const failedBefore = failed;
+  for (const { name, ok } of report) {
+    if (ok) passed++;
+    else fail(`runtimes: ${name}`);
+  }
+  if (!isOk && failed === failedBefore) fail('npm run test:runtimes');
 }
 
 /** Runs a script that writes a report: JSON, or a line of JSON for each result. */
@@ -186,11 +204,13 @@ function fail(name) {
 }
 
 function npm(args, { quiet }) {
+  // Walks and repeated scenarios at their full length, which `npm test` alone spares.
+  const env = { ...process.env, TABLOG_LONG: '1', ...(quiet && { NO_COLOR: '1' }) };
   const started = performance.now();
   return new Promise((resolve) => {
     const child = spawn('npm', args, {
       cwd: root,
-      env: quiet ? { ...process.env, NO_COLOR: '1' } : process.env,
+      env,
       shell: process.platform === 'win32',
       stdio: ['ignore', quiet ? 'pipe' : 'inherit', quiet ? 'pipe' : 'inherit'],
     });

@@ -42,6 +42,10 @@ export const DEMO_TOPICS: readonly DemoTopic[] = [githubEvents, pageEvents];
 export const CREW = 'crew';
 export const CREW_TOPICS: readonly CrewTopic[] = [githubEvents];
 
+/** The connector that delivers to the server, and the group that its tabs are. */
+export const CONNECTOR = 'server';
+export const CONNECTOR_GROUP: string = `connect-${CONNECTOR}`;
+
 export async function openDemoLog(): Promise<Log> {
   const log = await openLog('demo');
   await createDemoTopics(log);

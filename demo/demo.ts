@@ -1,5 +1,6 @@
 import type { Log } from '../src/index.ts';
 import { coalesced } from './coalesced.ts';
+import { showDelivery } from './delivery/show-delivery.ts';
 import { CREW_TOPICS, isFromEmptying } from './demo-log.ts';
 import { mustGet } from './dom.ts';
 import { enableEmptyButton } from './empty-button.ts';
@@ -101,8 +102,10 @@ export function showDemo(log: Log): void {
 
   const producer = log.producer();
   recordPageEvents(producer, tab, onError);
-  const works: Work[] = [membership];
-  if (!isFrame) works.push(new ProducerControls({ log, producer, notices }));
+  const delivery = showDelivery({ log, tab, isFrame, onError });
+  const works: Work[] = [membership, delivery];
+  const isHeld = (): boolean => delivery.setting !== 'off';
+  if (!isFrame) works.push(new ProducerControls({ log, producer, notices, isHeld }));
   const emptying = new Emptying(log, works, () => void refresh());
   enableEmptyButton(emptying, onError);
   membership.join();

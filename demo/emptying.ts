@@ -1,6 +1,6 @@
 import { TablogError } from '../src/index.ts';
 import type { Log } from '../src/index.ts';
-import { CREW, DEMO_TOPICS, createDemoTopics } from './demo-log.ts';
+import { CONNECTOR_GROUP, CREW, DEMO_TOPICS, createDemoTopics } from './demo-log.ts';
 import { sleep } from './sleep.ts';
 
 /** A tab's use of the log, which can pause. */
@@ -60,16 +60,16 @@ export class Emptying {
 
   async #clear(): Promise<void> {
     const { admin } = this.#log;
-    await this.#deleteGroup();
+    for (const group of [CREW, CONNECTOR_GROUP]) await this.#deleteGroup(group);
     await admin.deleteTopics(DEMO_TOPICS);
     await createDemoTopics(this.#log);
   }
 
-  /** Deletes the group. A group with a frozen member stays; its offsets go with the topics. */
-  async #deleteGroup(): Promise<void> {
+  /** Deletes a group. A group with a frozen member stays; its offsets go with the topics. */
+  async #deleteGroup(group: string): Promise<void> {
     for (let leftMs = LEAVE_WITHIN_MS; ; leftMs -= LOOK_EVERY_MS) {
       try {
-        await this.#log.admin.deleteGroups([CREW]);
+        await this.#log.admin.deleteGroups([group]);
         return;
       } catch (error) {
         if (isCode(error, 'GROUP_ID_NOT_FOUND')) return;

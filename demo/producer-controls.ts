@@ -19,6 +19,8 @@ export interface ProducerControlsOptions {
   readonly log: Log;
   readonly producer: Producer;
   readonly notices: Notices;
+  /** Whether retention spares what the server has not. */
+  readonly isHeld: () => boolean;
 }
 
 /** Has this tab send GitHub events while the page is visible and not paused. */
@@ -106,9 +108,11 @@ export class ProducerControls implements Work {
   async #hasRoom(): Promise<boolean> {
     const { bytes } = await this.#options.log.admin.describeLog();
     const hasRoom = bytes < MOST_LOG_BYTES;
-    setText(this.#status, hasRoom ? 'Sending.' : FULL);
+    setText(this.#status, hasRoom ? 'Sending.' : this.#options.isHeld() ? HELD : FULL);
     return hasRoom;
   }
 }
 
-const FULL = `Waiting at ${formatBytes(MOST_LOG_BYTES)}, to spare your disk: retention makes room within seconds.`;
+const WAITING = `Waiting at ${formatBytes(MOST_LOG_BYTES)}, to spare your disk:`;
+const FULL = `${WAITING} retention makes room within seconds.`;
+const HELD = `${WAITING} retention makes room of what the server has.`;

@@ -22,14 +22,26 @@ const RULES: Rules = {
     'index.ts': { imports: ['base', 'client'], types: ['protocol', 'record'] },
     'tablog-worker.ts': { imports: ['broker', 'store'] },
     'broker.ts': { imports: ['base', 'broker', 'platform', 'protocol', 'store'] },
+    // A user of the client's handles: it loads none of the client's code.
+    connect: { imports: ['base', 'platform', 'record'], types: ['client'] },
+    'connect.ts': { imports: ['connect'] },
+    'receiver.ts': { imports: ['connect'] },
+    'nats.ts': { imports: ['connect'] },
+    'mirror.ts': { imports: ['connect'] },
+    'gateway.ts': { imports: ['connect'] },
+    'durable-streams.ts': { imports: ['connect'] },
+    'kafka.ts': { imports: ['connect'] },
+    'sqlite.ts': { imports: ['store'] },
     'store-contract.ts': { imports: ['store'] },
     // All of the tab's code as well: a service worker has no import().
     'inline.ts': { imports: ['base', 'broker', 'client', 'platform', 'record', 'store'] },
   },
   rooms: {
     record: ['', 'compression'],
+    platform: ['', 'locks'],
     protocol: ['', 'port'],
-    store: ['', 'indexeddb', 'contract'],
+    store: ['', 'indexeddb', 'sqlite', 'contract'],
+    connect: ['sink', '', 'http', 'durable-streams', 'nats', 'kafka', 'mirror', 'gateway'],
     log: ['', 'cleaning', 'file'],
     broker: [
       'diagnostics',
@@ -60,7 +72,7 @@ const RULES: Rules = {
       'table',
     ],
   },
-  packages: ['comlink', 'fflate', 'idb'],
+  packages: ['comlink', 'fflate', 'idb', '@nats-io/jetstream', '@nats-io/nats-core'],
 };
 
 /** A folder with more files is two rooms; a file with more lines has two subjects. */

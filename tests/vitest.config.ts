@@ -8,6 +8,7 @@ import { defineConfig } from 'vitest/config';
 import { browserName, browserProvider } from './engines/browser-provider.ts';
 import { selectedEngine } from './engines/engines.ts';
 import { lookForBrowser } from './support/find-browser.mjs';
+import { storeOfTests } from './support/sqlite-plugin.ts';
 
 const executablePath = await lookForBrowser();
 // Tests that drive a browser of their own look here first: one look serves them all.
@@ -23,26 +24,47 @@ const BROWSER_TESTS = 'tests/**/*.browser.test.{ts,tsx}';
 const END_TO_END_TESTS = ['tests/e2e/**/*.test.ts', 'tests/package/**/*.test.ts'];
 /** The fault matrix and the soak, each of which has a script of its own. */
 const MATRIX = ['matrix', 'soak'].map((name) => `tests/matrix/${name}.test.ts`);
+/** What needs a broker of Kafka. */
+const KAFKA = 'tests/kafka/**/*.test.ts';
 /** Tests that hold a real deadline against the clock. */
 const TIMED_TESTS = ['memory-topics', 'worker-faults'].map((name) => `tests/e2e/${name}.test.ts`);
 
-/** A project only for `npm run matrix` and `npm run soak`, which take minutes. */
-const MATRIX_PROJECT =
-  process.env['TABLOG_MATRIX'] === undefined
-    ? []
-    : [
-        {
-          extends: true as const,
-          test: {
-            name: 'matrix',
-            environment: 'node',
-            include: [`tests/matrix/${process.env['TABLOG_MATRIX']}.test.ts`],
-            hookTimeout: 120_000,
-            maxWorkers: 1,
-            sequence: { groupOrder: 3 },
-          },
-        },
-      ];
+/** What the package exports, and the file of each. */
+const ENTRIES = [
+  ['tablog', 'index'],
+  ...['inline', 'broker', 'sqlite', 'connect', 'store-contract'].map((name) => [
+    `tablog/${name}`,
+    name,
+  ]),
+  ['tablog/connect/receiver', 'receiver'],
+  ['tablog/connect/nats', 'nats'],
+  ['tablog/connect/mirror', 'mirror'],
+  ['tablog/gateway', 'gateway'],
+  ['tablog/connect/durable-streams', 'durable-streams'],
+  ['tablog/connect/kafka', 'kafka'],
+] as const;
+
+/** What has a script of its own: it takes minutes, or needs more than a browser. */
+const aside = (name: string, include: string): object => ({
+  extends: true,
+  test: {
+    name,
+    environment: 'node',
+    include: [include],
+    testTimeout: 180_000,
+    hookTimeout: 120_000,
+    maxWorkers: 1,
+    sequence: { groupOrder: 3 },
+  },
+});
+const { TABLOG_MATRIX: matrix, TABLOG_KAFKA: kafka, TABLOG_CONNECT_RUNS: runs } = process.env;
+/** Runs of connectors to one server stand for those to the others, which are `npm run test:connect`. */
+const OTHER_RUNS =
+  runs === undefined ? ['tests/e2e/connect-{durable-streams,mirror,postgres}.test.ts'] : [];
+const ASIDE = [
+  ...(matrix === undefined ? [] : [aside('matrix', `tests/matrix/${matrix}.test.ts`)]),
+  ...(kafka === undefined ? [] : [aside('kafka', KAFKA)]),
+];
 
 export default defineConfig({
   root: fileURLToPath(new URL('..', import.meta.url)),
@@ -50,14 +72,16 @@ export default defineConfig({
     // Many tests wait for topics on purpose. See missing-topics.test.ts.
     onConsoleLog: (text) => !text.includes(': a consumer waits for the topic'),
     projects: [
-      ...MATRIX_PROJECT,
+      ...ASIDE,
       {
         extends: true,
+        plugins: storeOfTests(),
         test: {
           name: 'unit',
           environment: 'node',
           include: ['tests/**/*.test.ts'],
-          exclude: [BROWSER_TESTS, ...END_TO_END_TESTS, ...MATRIX],
+          exclude: [BROWSER_TESTS, ...END_TO_END_TESTS, ...MATRIX, KAFKA],
+          setupFiles: ['tests/support/no-page.ts'],
           // Properties take seconds, and more on a busy machine.
           testTimeout: 30_000,
           maxWorkers: '100%', // by default one core is left alone, which of two is half
@@ -71,9 +95,9 @@ export default defineConfig({
         optimizeDeps: { include: ['comlink', 'fflate', 'idb', 'react-dom/client'] },
         // The README's examples import the package by its name.
         resolve: {
-          alias: ['index', 'inline', 'broker', 'store-contract'].map((entry) => ({
-            find: new RegExp(`^tablog${entry === 'index' ? '' : `/${entry}`}$`),
-            replacement: fileURLToPath(new URL(`../src/${entry}.ts`, import.meta.url)),
+          alias: ENTRIES.map(([name, file]) => ({
+            find: new RegExp(`^${name}$`),
+            replacement: fileURLToPath(new URL(`../src/${file}.ts`, import.meta.url)),
           })),
         },
         worker: { format: 'es' },
@@ -100,7 +124,7 @@ export default defineConfig({
           name: 'e2e',
           environment: 'node',
           include: END_TO_END_TESTS,
-          exclude: TIMED_TESTS,
+          exclude: [...TIMED_TESTS, ...OTHER_RUNS],
           testTimeout: 60_000,
           hookTimeout: 120_000,
           maxWorkers: 2,

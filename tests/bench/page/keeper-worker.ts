@@ -3,7 +3,7 @@ import { PartitionCleaner } from '../../../src/broker/cleaner/partition-cleaner.
 import { serveWorker } from '../../../src/broker/serve-worker.ts';
 import type { WorkerScope } from '../../../src/broker/serve-worker.ts';
 import type { TopicRow } from '../../../src/broker/rows/topic-row.ts';
-import { runIfLockAvailable } from '../../../src/platform/liveness.ts';
+import { runIfLockAvailable } from '../../../src/platform/locks/liveness.ts';
 import { openIdbStore } from '../../../src/store/indexeddb/open-idb-store.ts';
 import { idbStore } from '../../../src/store/indexeddb/idb-store-factory.ts';
 import { pacedStore } from '../../../src/store/paced-store.ts';
