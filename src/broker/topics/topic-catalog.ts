@@ -1,5 +1,5 @@
 import type { TopicIdPartition } from '../../base/topic-id-partition.ts';
-import { STORAGE_UNAVAILABLE, TOPIC_EXISTS } from '../../base/error-rules.ts';
+import { TOPIC_EXISTS } from '../../base/error-rules.ts';
 import { mustBeInteger, mustBeName } from '../../base/argument.ts';
 import { TablogError, unknownTopic } from '../../base/error.ts';
 import type { SubscribedTopic } from '../../group/group-state.ts';
@@ -25,6 +25,7 @@ import { keptTopic } from './kept-topic.ts';
 import { checkConfig, defaultsOf, withChanges } from './topic-config.ts';
 import { topicDamaged, topicRows } from './topic-rows.ts';
 import type { TopicRows } from './topic-rows.ts';
+import { TopicChanging, despiteChanges } from './topic-changing.ts';
 import { configOf, storeOf, topicOf, topicRef } from '../rows/topic-row.ts';
 import type { TopicRow } from '../rows/topic-row.ts';
 
@@ -105,12 +106,16 @@ export class TopicCatalog {
   }
 
   /** The topics in the order of the names, from one read. Throws `UNKNOWN_TOPIC`. */
-  async mustGet(names: readonly string[]): Promise<TopicRow[]> {
-    const { byName: rows } = await this.#read(true);
-    const missing = names.find((name) => !rows.has(name));
-    if (missing === undefined) return names.map((name) => rows.get(name)!);
-    const [found] = await this.#store.read([topicRef(missing)]);
-    throw topicOf(found, missing) === undefined ? unknownTopic(missing) : changing(missing);
+  mustGet(names: readonly string[]): Promise<TopicRow[]> {
+    return despiteChanges(this.#clock, async () => {
+      const { byName: rows } = await this.#read(true);
+      const missing = names.find((name) => !rows.has(name));
+      if (missing === undefined) return names.map((name) => rows.get(name)!);
+      const [found] = await this.#store.read([topicRef(missing)]); // tells a damaged row
+      throw topicOf(found, missing) === undefined
+        ? unknownTopic(missing)
+        : new TopicChanging(missing);
+    });
   }
 
   /**
@@ -214,6 +219,11 @@ export class TopicCatalog {
    * Deletes all of the topics and frees their stores in one transaction. Throws `UNKNOWN_TOPIC`.
    */
   async delete(names: readonly string[]): Promise<void> {
+    await despiteChanges(this.#clock, () => this.#deleteOnce(names));
+    this.#onChanged();
+  }
+
+  async #deleteOnce(names: readonly string[]): Promise<void> {
     const rows = await this.mustGet([...new Set(names)]);
     const onDisk = rows.filter(({ id }) => !isInMemory(id));
     const taken = onDisk.flatMap(({ stores }) => stores);
@@ -225,7 +235,7 @@ export class TopicCatalog {
       rows.forEach((row, i) => {
         const now = found[i] as TopicRow | undefined;
         if (now?.id !== row.id || now.stores.length !== row.stores.length) {
-          throw changing(row.name);
+          throw new TopicChanging(row.name);
         }
         write.delete(TOPICS, row.name);
       });
@@ -233,7 +243,6 @@ export class TopicCatalog {
       for (const { store, key } of offsets) write.delete(store, key);
       write.topicsChanged();
     });
-    this.#onChanged();
   }
 
   /** Runs `change` in a transaction that can allocate partitions. */
@@ -302,8 +311,4 @@ function inTurn<Entry extends { readonly name: string }>(
 function mustExist(topic: TopicRow | undefined, name: string): TopicRow {
   if (topic === undefined) throw unknownTopic(name);
   return topic;
-}
-
-function changing(name: string): TablogError {
-  return new TablogError(STORAGE_UNAVAILABLE, `the topic '${name}' is being changed`);
 }

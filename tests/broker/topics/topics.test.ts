@@ -1,4 +1,5 @@
 import { DEFAULT_TOPIC_CONFIG } from '../../../src/protocol/topic.ts';
+import { deferred } from '../../../src/base/deferred.ts';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { TOPIC_EXISTS, UNKNOWN_TOPIC } from '../../../src/base/error-rules.ts';
 import type { TopicRow } from '../../../src/broker/rows/topic-row.ts';
@@ -153,7 +154,44 @@ describe.each(STORES)('over %s', (storage, open) => {
     expect(altered!.config).toMatchObject({ ...config, maxRecordBytes: 9 });
   });
 
+  test('a topic that another broker makes amid the look for it is found', async () => {
+    const other = log.broker();
+    await shop.create('orders');
+    await shop.broker.deleteTopics(['orders']);
+    const until = deferred();
+    shop.connection.failNextRead({ until: until.promise });
+    const described = shop.broker.describeTopics(['orders']);
+    const made = await other.create('orders', 2);
+    until.resolve();
+    expect((await described).map(({ id }) => id)).toEqual([made.id]);
+  });
+
   describe('deleteTopics', () => {
+    test('deletes the partitions that another broker adds meanwhile', async () => {
+      const other = log.broker();
+      await shop.create('orders', 2);
+      const until = deferred();
+      shop.connection.failNext({ until: until.promise });
+      const deleted = shop.broker.deleteTopics(['orders']);
+      await other.broker.createPartitions([{ name: 'orders', partitions: 5 }]);
+      until.resolve();
+      await deleted;
+      expect(await names()).toEqual([]);
+      await expectTaken(0);
+    });
+
+    test('of two brokers at once, one finds no topic any more', async () => {
+      const other = log.broker();
+      await shop.create('orders', 2);
+      const until = deferred();
+      shop.connection.failNext({ until: until.promise });
+      const deleted = errorOf(shop.broker.deleteTopics(['orders']));
+      await other.broker.deleteTopics(['orders']);
+      until.resolve();
+      expect(await deleted).toMatchObject({ ...UNKNOWN_TOPIC, details: { topic: 'orders' } });
+      await expectTaken(0);
+    });
+
     test('gives the stores back, and the data is gone', async () => {
       const old = await shop.create('orders', 2);
       await shop.append(old, 'a', 'b');
