@@ -24,9 +24,8 @@ class StreamsServer implements Server {
 
   constructor(port: number) {
     this.#port = port;
-    const env = { ...process.env, PORT: String(port) };
-    this.#server = new ChildServer(port, () =>
-      fork(SERVER, { cwd: this.#folder, env, silent: true }),
+    this.#server = new ChildServer(port, (env) =>
+      fork(SERVER, { cwd: this.#folder, env: { ...env, PORT: String(port) }, silent: true }),
     );
   }
 
@@ -36,6 +35,10 @@ class StreamsServer implements Server {
 
   start(): Promise<void> {
     return this.#server.start();
+  }
+
+  passTime(ms: number): void {
+    this.#server.passTime(ms);
   }
 
   kill(): Promise<unknown> {

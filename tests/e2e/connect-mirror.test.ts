@@ -23,8 +23,10 @@ class Mirror implements Server {
 
   constructor(port: number, origin: string) {
     this.#port = port;
-    const env = { ...process.env, PORT: String(port), PAGE: origin };
-    this.#server = new ChildServer(port, () => fork(SERVER, { cwd: this.#folder, env }));
+    const own = { PORT: String(port), PAGE: origin };
+    this.#server = new ChildServer(port, (env) =>
+      fork(SERVER, { cwd: this.#folder, env: { ...env, ...own } }),
+    );
   }
 
   get target(): Target {
@@ -33,6 +35,10 @@ class Mirror implements Server {
 
   start(): Promise<void> {
     return this.#server.start();
+  }
+
+  passTime(ms: number): void {
+    this.#server.passTime(ms);
   }
 
   kill(): Promise<unknown> {

@@ -15,6 +15,9 @@ class NatsTarget extends NatsServer implements Server {
     return { kind: 'nats', url: this.url };
   }
 
+  /** Does nothing: the window of the stream, of milliseconds, has passed in any case. */
+  passTime(): void {}
+
   stored(tab: Page): Promise<readonly number[]> {
     return tab.evaluate((url) => window.api.connector.readNats(url), this.url);
   }

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { Client } from 'pg';
 import { beforeEach } from 'vitest';
 import { freePort, isOpen } from '../support/ports.ts';
+import { clockEnv } from '../support/shifted-clock.ts';
 import { newDatabaseFile } from '../support/sqlite-database.ts';
 import { testRuns } from './connect-run.ts';
 import type { Server } from './connect-run.ts';
@@ -46,6 +47,7 @@ class PostgresReceiver implements Server {
   readonly #origin: string;
   #database: ChildProcess | undefined;
   #child: ChildProcess | undefined;
+  #aheadMs = 0;
 
   constructor(port: number, databasePort: number, origin: string) {
     this.#port = port;
@@ -71,12 +73,18 @@ class PostgresReceiver implements Server {
     await this.#startDatabase();
     const env = {
       ...process.env,
+      ...clockEnv(this.#aheadMs),
       PORT: String(this.#port),
       PAGE: this.#origin,
       DATABASE_URL: this.#url,
     };
     this.#child = fork(SERVER, { cwd: this.#folder, env });
     while (!(await isOpen(this.#port)));
+  }
+
+  /** Sets the receiver's clock forth; of PostgreSQL nothing here asks for the time. */
+  passTime(ms: number): void {
+    this.#aheadMs += ms;
   }
 
   async kill(): Promise<void> {

@@ -3,7 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { Random } from '../checker/random.ts';
 import { newTab } from '../support/browser.ts';
 import type { Profile } from '../support/browser.ts';
+import type { PageServer } from '../support/page-server.ts';
 import { lengthOf, oneSeed } from '../support/seeds.ts';
+import { clockScript, setClock } from '../support/shifted-clock.ts';
 import { injectFault } from '../support/worker-faults.ts';
 import { needs, useBrowser, usePage } from './fixture.ts';
 import type { Target } from './page/connector.ts';
@@ -14,6 +16,9 @@ const RECORDS = Number(process.env['TABLOG_CONNECT_RECORDS'] ?? lengthOf(1_000, 
 const WAVES = 20;
 const PARTITIONS = 4;
 const TABS = 3;
+/** More than a week: Kafka forgets by default what a group committed, and who a producer was. */
+const WEEK_MS = 8 * 86_400_000;
+const SCRIPT = /\.js$/;
 
 /** The far end, as a process of its own over files. */
 export interface Server {
@@ -21,6 +26,8 @@ export interface Server {
   /** Starts it, where it does not run. */
   start(): Promise<void>;
   kill(): Promise<unknown>;
+  /** Sets its clock forth, where it does not run, and has the windows expire that it has. */
+  passTime(ms: number): void | Promise<void>;
   /** The numbers that it has, in the order in which it has them; `tab`: a page that may ask it. */
   stored(tab: Page): Promise<readonly number[]>;
 }
@@ -30,7 +37,7 @@ class Run {
   readonly random: Random;
   readonly server: Server;
   readonly browser: { readonly profile: Profile; context: BrowserContext };
-  readonly url: string;
+  readonly page: PageServer;
   tabs: Page[] = [];
   readonly faults = new Map<string, number>();
   /** The numbers whose `send` was acked, and those of which nobody knows. */
@@ -41,16 +48,16 @@ class Run {
     seed: number,
     server: Server,
     browser: { readonly profile: Profile; context: BrowserContext },
-    url: string,
+    page: PageServer,
   ) {
     this.random = new Random(seed);
     this.server = server;
     this.browser = browser;
-    this.url = url;
+    this.page = page;
   }
 
   async open(): Promise<Page> {
-    const tab = await newTab(this.browser.context, this.url);
+    const tab = await newTab(this.browser.context, this.page.url);
     await tab.evaluate(async (target) => {
       await window.api.open('shop', 'default');
       await window.api.connector.begin(window.api.mustGetLog(), target);
@@ -97,16 +104,28 @@ class Run {
         this.#isOffline = !this.#isOffline;
         await this.browser.context.setOffline(this.#isOffline);
       },
-      'browser killed': async () => {
-        await this.browser.profile.kill();
-        this.browser.context = await this.browser.profile.start();
-        this.tabs = [];
-        this.#isOffline = false;
-      },
+      'browser killed': () => this.#killBrowser(),
     };
     const name = this.random.pick(Object.keys(acts));
     this.faults.set(name, (this.faults.get(name) ?? 0) + 1);
     await acts[name]!();
+  }
+
+  /**
+   * A week passes, by the clocks of page, worker and server: of a machine that slept, or of one that
+   * was switched off.
+   */
+  async passWeek(): Promise<void> {
+    await this.server.kill();
+    await this.server.passTime(WEEK_MS);
+    this.page.override(SCRIPT, (response, body) => {
+      const headers = { 'content-type': 'text/javascript', 'access-control-allow-origin': '*' };
+      response.writeHead(200, headers).end(`${clockScript(WEEK_MS)}${String(body)}`);
+    });
+    if (this.random.chance(0.5)) return this.#killBrowser();
+    const forth = `clock ${WEEK_MS}` as const;
+    await this.tabs[0]?.evaluate(injectFault, forth);
+    await Promise.all(this.tabs.map((tab) => tab.evaluate(setClock, WEEK_MS)));
   }
 
   /** Everything is well again: waits until all is delivered. */
@@ -116,6 +135,18 @@ class Run {
     const tab = this.tabs[0] ?? (await this.open());
     while (!(await tab.evaluate(() => window.api.connector.isDrained())));
     return tab;
+  }
+
+  async close(): Promise<void> {
+    this.page.override(SCRIPT, undefined);
+    await this.server.kill();
+  }
+
+  async #killBrowser(): Promise<void> {
+    await this.browser.profile.kill();
+    this.browser.context = await this.browser.profile.start();
+    this.tabs = [];
+    this.#isOffline = false;
   }
 
   /** A tab that is not needed; the network has to be there to load one. */
@@ -138,15 +169,19 @@ export function testRuns(what: string, newServer: (origin: string) => Promise<Se
       async (seed) => {
         const server = await newServer(new URL(page.server.url).origin);
         await server.start();
-        const run = new Run(seed, server, browser, page.server.url);
+        const run = new Run(seed, server, browser, page.server);
         try {
           await run.open();
+          const week = run.random.int(0, WAVES - 1);
           for (let wave = 0; wave < WAVES; wave++) {
             const [from, to] = [wave, wave + 1].map((each) => Math.floor((RECORDS / WAVES) * each));
             await run.send(from!, to!);
+            if (wave === week) await run.passWeek();
             await run.fault();
           }
-          const stored = await server.stored(await run.end());
+          const tab = await run.end();
+          expect(await tab.evaluate(() => Date.now())).toBeGreaterThan(Date.now() + WEEK_MS / 2);
+          const stored = await server.stored(tab);
           const byPartition = Array.from({ length: PARTITIONS }, (_, partition) =>
             stored.filter((number) => number % PARTITIONS === partition),
           );
@@ -158,7 +193,7 @@ export function testRuns(what: string, newServer: (origin: string) => Promise<Se
           );
           console.log(`${seed}: ${[...run.faults].map((each) => each.join(' ')).join(', ')}`);
         } finally {
-          await server.kill();
+          await run.close();
         }
       },
     );

@@ -9,10 +9,11 @@ import { freePort, isOpen } from '../support/ports.ts';
 
 /** The jars of a broker, which `npm run test:kafka` puts there. */
 const JARS = fileURLToPath(new URL('../../.cache/kafka', import.meta.url));
+const CLOCK = fileURLToPath(new URL('clock/SystemTime.java', import.meta.url));
 
 /** Why no broker can be started; `undefined`: one can. */
 export function lackOfKafka(): string | undefined {
-  if (spawnSync('java', ['-version']).status !== 0) return 'there is no Java (17 or later)';
+  if (spawnSync('javac', ['-version']).status !== 0) return 'there is no JDK (17 or later)';
   return existsSync(JARS) ? undefined : 'npm run test:kafka brings the broker, by Maven';
 }
 
@@ -21,6 +22,7 @@ export class KafkaBroker {
   readonly #folder = mkdtempSync(path.join(tmpdir(), 'tablog-kafka-'));
   readonly #port: number;
   #child: ChildProcess | undefined;
+  #aheadMs = 0;
 
   private constructor(port: number, controllerPort: number) {
     this.#port = port;
@@ -46,6 +48,11 @@ export class KafkaBroker {
     };
     const lines = Object.entries(settings).map((each) => each.join('='));
     writeFileSync(this.#config, `${lines.join('\n')}\n`);
+    const { status, stderr } = spawnSync('javac', [
+      ...['-cp', path.join(JARS, '*'), '-d', this.#classes],
+      CLOCK,
+    ]);
+    if (status !== 0) throw new Error(String(stderr));
     const format = ['kafka.tools.StorageTool', 'format', '-t', '4L6g3nShT-eMCtK--X86sw'];
     this.#java([...format, '-c', this.#config]);
   }
@@ -62,9 +69,19 @@ export class KafkaBroker {
     return path.join(this.#folder, 'server.properties');
   }
 
+  /** The classes that take the place of the jars'. */
+  get #classes(): string {
+    return path.join(this.#folder, 'classes');
+  }
+
+  get #classPath(): string {
+    return [this.#classes, path.join(JARS, '*')].join(path.delimiter);
+  }
+
   async start(): Promise<void> {
     if (this.#child !== undefined) return;
-    const args = ['-Xmx512m', '-cp', path.join(JARS, '*'), 'kafka.Kafka', this.#config];
+    const clock = `-DaheadMs=${this.#aheadMs}`;
+    const args = ['-Xmx512m', clock, '-cp', this.#classPath, 'kafka.Kafka', this.#config];
     this.#child = spawn('java', args, { stdio: 'ignore' });
     while (!(await isOpen(this.#port))) {
       if (this.#child.exitCode !== null) throw new Error('the broker does not start');
@@ -79,13 +96,19 @@ export class KafkaBroker {
     await once(child, 'exit');
   }
 
+  /** Kills it; its clock is so far ahead from its next start on. */
+  async passTime(ms: number): Promise<void> {
+    await this.kill();
+    this.#aheadMs += ms;
+  }
+
   async remove(): Promise<void> {
     await this.kill();
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
   #java(args: readonly string[]): void {
-    const { status, stderr } = spawnSync('java', ['-cp', path.join(JARS, '*'), ...args]);
+    const { status, stderr } = spawnSync('java', ['-cp', this.#classPath, ...args]);
     if (status !== 0) throw new Error(String(stderr));
   }
 }

@@ -29,8 +29,9 @@ class Gateway implements Server {
       'positions-topic': positionsTopic,
     };
     const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]);
-    this.#server = new ChildServer(port, () =>
+    this.#server = new ChildServer(port, (env) =>
       spawn('node', [TABLOG, 'gateway', '--allow-anonymous', ...args], {
+        env,
         stdio: ['ignore', 'ignore', 'inherit'],
       }),
     );
@@ -47,6 +48,15 @@ class Gateway implements Server {
 
   async kill(): Promise<void> {
     if ((await this.#server.kill()) && ++this.#deaths % 3 === 0) await this.#broker.kill();
+  }
+
+  /**
+   * Kafka has forgotten by then what the gateway's groups had committed, and its transactional ids: the
+   * positions are those of the compacted topic.
+   */
+  async passTime(ms: number): Promise<void> {
+    this.#server.passTime(ms);
+    await this.#broker.passTime(ms);
   }
 
   async stored(): Promise<readonly number[]> {

@@ -55,7 +55,9 @@ export async function newTopic(
     await admin.deleteTopics({ topics: [topic] });
     await until(async () => expect(await exists()).toBe(false));
   }
-  await admin.createTopics({ topics: [{ topic, numPartitions }], waitForLeaders: false });
+  const configEntries = [{ name: 'retention.ms', value: '-1' }]; // a week can pass
+  const topics = [{ topic, numPartitions, configEntries }];
+  await admin.createTopics({ topics, waitForLeaders: false });
   await until(async () => void (await admin.fetchTopicMetadata({ topics: [topic] })));
   await admin.disconnect();
   return topic;

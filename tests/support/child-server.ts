@@ -1,14 +1,17 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { isOpen } from './ports.ts';
+import { clockEnv } from './shifted-clock.ts';
 
 /** A server that is a process of its own, which a test kills and starts again. */
 export class ChildServer {
   readonly #port: number;
-  readonly #spawn: () => ChildProcess;
+  readonly #spawn: (env: NodeJS.ProcessEnv) => ChildProcess;
   #child: ChildProcess | undefined;
+  #aheadMs = 0;
 
-  constructor(port: number, spawn: () => ChildProcess) {
+  /** `spawn` starts the process with the environment that it is given. */
+  constructor(port: number, spawn: (env: NodeJS.ProcessEnv) => ChildProcess) {
     this.#port = port;
     this.#spawn = spawn;
   }
@@ -16,7 +19,7 @@ export class ChildServer {
   /** Starts it, where it does not run; resolves when it listens. */
   async start(): Promise<void> {
     if (this.#child !== undefined) return;
-    const child = this.#spawn();
+    const child = this.#spawn({ ...process.env, ...clockEnv(this.#aheadMs) });
     this.#child = child;
     while (!(await isOpen(this.#port))) {
       if (child.exitCode !== null) throw new Error('the server does not start');
@@ -31,5 +34,10 @@ export class ChildServer {
     child.kill('SIGKILL');
     await once(child, 'exit');
     return true;
+  }
+
+  /** Sets its clock forth: one of Node has it from its next start on. */
+  passTime(ms: number): void {
+    this.#aheadMs += ms;
   }
 }

@@ -1,3 +1,5 @@
+import { setClock } from './shifted-clock.ts';
+
 /** A deed that a worker is told to do. */
 export type WorkerFault =
   | 'close'
@@ -5,9 +7,8 @@ export type WorkerFault =
   | 'hang'
   /** Runs for ever, amid a transaction over the whole database. */
   | 'hangInTransaction'
-  /** Its clock goes two days forth, or an hour back. */
-  | 'clockForth'
-  | 'clockBack';
+  /** Sets its clock so many milliseconds ahead of the machine's, or behind where negative. */
+  | `clock ${number}`;
 
 const CHANNEL = 'faults-of-workers';
 
@@ -19,11 +20,7 @@ export const FAULT_HOOK = `
 if ('onconnect' in globalThis) {
   new BroadcastChannel('${CHANNEL}').addEventListener('message', async ({ data }) => {
     if (data === 'close') return close();
-    if (data.startsWith('clock')) {
-      const now = Date.now.bind(Date);
-      Date.now = () => now() + (data === 'clockForth' ? 2 * 86_400_000 : -3_600_000);
-      return;
-    }
+    if (data.startsWith('clock')) return (${setClock})(Number(data.slice('clock '.length)));
     if (data === 'hangInTransaction') {
       const [{ name }] = await indexedDB.databases();
       await new Promise((resolve) => {

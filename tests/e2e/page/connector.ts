@@ -1,5 +1,5 @@
 import { jetstreamManager } from '@nats-io/jetstream';
-import { wsconnect } from '@nats-io/nats-core';
+import { nanos, wsconnect } from '@nats-io/nats-core';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { connect, httpSink } from '../../../src/connect.ts';
 import type { Connector, ConnectorStatus, Sink } from '../../../src/connect.ts';
@@ -26,6 +26,8 @@ export interface Target {
 }
 
 const STREAM = 'events';
+/** The least that a stream can have: what relies on the window is doubled at once. */
+const WINDOW_MS = 100;
 
 async function sinkOf({ kind, url }: Target): Promise<Sink> {
   if (kind === 'http') return httpSink({ url, receiver: true, timeoutMs: 2_000 });
@@ -42,7 +44,8 @@ async function connectToNats(url: string): Promise<NatsConnection> {
     reconnectTimeWait: 100,
   });
   const manager = await jetstreamManager(connection, { checkAPI: false });
-  await manager.streams.add({ name: STREAM, subjects: ['tablog.>'] }).catch(() => {}); // it is there
+  const stream = { name: STREAM, subjects: ['tablog.>'], duplicate_window: nanos(WINDOW_MS) };
+  await manager.streams.add(stream).catch(() => {}); // it is there
   return connection;
 }
 

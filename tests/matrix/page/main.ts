@@ -171,11 +171,6 @@ const api = {
     await telling;
   },
 
-  /** Sets the clock of this page forth, or back where `ms` is negative. */
-  shiftClock(ms: number): void {
-    Date.now = () => systemNow() + ms;
-  },
-
   isAtWork(): boolean {
     return at.sending;
   },

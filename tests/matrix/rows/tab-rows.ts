@@ -1,4 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { setClock } from '../../support/shifted-clock.ts';
+import { BACK_MS, FORTH_MS } from '../clocks.ts';
 import { ALL_HOSTS } from '../row.ts';
 import type { Row } from '../row.ts';
 import type { Actor } from '../run.ts';
@@ -77,8 +79,8 @@ export const TAB_ROWS: readonly Row[] = [
     hosts: ALL_HOSTS,
     async inject(run) {
       const { page } = run.take();
-      await run.fault('forth', () => page.evaluate(() => api.shiftClock(2 * 86_400_000)));
-      await run.fault('back', () => page.evaluate(() => api.shiftClock(-3_600_000)));
+      await run.fault('forth', () => page.evaluate(setClock, FORTH_MS));
+      await run.fault('back', () => page.evaluate(setClock, BACK_MS));
     },
   },
   {

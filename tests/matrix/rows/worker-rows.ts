@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { injectFault } from '../../support/worker-faults.ts';
 import type { WorkerFault } from '../../support/worker-faults.ts';
+import { BACK_MS, FORTH_MS } from '../clocks.ts';
 import { killWorker, randomDeath } from '../deaths.ts';
 import { WORKERS } from '../row.ts';
 import type { Row } from '../row.ts';
@@ -79,8 +80,8 @@ export const WORKER_ROWS: readonly Row[] = [
     fault: 'worker’s clock set two days forth, then back',
     hosts: ['shared'],
     async inject(run) {
-      await run.fault('forth', () => tellWorkers(run, 'clockForth'));
-      await run.fault('back', () => tellWorkers(run, 'clockBack'));
+      await run.fault('forth', () => tellWorkers(run, `clock ${FORTH_MS}`));
+      await run.fault('back', () => tellWorkers(run, `clock ${BACK_MS}`));
     },
   },
   {
