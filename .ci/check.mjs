@@ -125,7 +125,7 @@ async function runMatrix() {
 /** The log over SQLite outside of the browser; the suite in all runtimes is `npm run test:runtimes`. */
 async function runRuntimes() {
   console.log('\nnpm run test:runtimes');
-  const parts = ['example', 'kills', 'objects'].map((part) => `--only=${part}`);
+  const parts = ['example', 'kills', 'receiver', 'objects'].map((part) => `--only=${part}`);
   const { report, isOk } = await withReport('test:runtimes', parts);
   const failedBefore = failed;
   for (const { name, ok } of report) {

@@ -1,59 +1,19 @@
-import { jetstream, jetstreamManager } from '@nats-io/jetstream';
-import type { JetStreamManager, StreamConfig } from '@nats-io/jetstream';
-import { wsconnect } from '@nats-io/nats-core';
-import type { NatsConnection } from '@nats-io/nats-core';
-import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { WebSocket } from 'ws';
+import { jetstream } from '@nats-io/jetstream';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { connectSource } from '../../src/connect.ts';
 import type { Source, SourceBatch } from '../../src/connect.ts';
 import { json, topic } from '../../src/index.ts';
 import { natsSource } from '../../src/nats.ts';
 import type { NatsSourceOptions } from '../../src/nats.ts';
 import { logWith, readAll } from '../support/log-fixture.ts';
-import { NO_NATS, NatsServer, hasNats } from '../support/nats-server.ts';
-import { freePort } from '../support/ports.ts';
 import { eventually } from '../support/waiting.ts';
 import { upTo } from './connector-fixture.ts';
+import { useNats } from './nats-fixture.ts';
 
-let server: NatsServer;
-let connection: NatsConnection;
-let manager: JetStreamManager;
-
-beforeAll(async () => {
-  if (!hasNats) return;
-  server = new NatsServer(await freePort(), await freePort());
-  await server.start();
-  connection = await wsconnect({
-    servers: server.url,
-    maxReconnectAttempts: -1,
-    reconnectTimeWait: 50,
-    // Node 20 has no WebSocket of its own.
-    wsFactory: async (url: string) => ({ socket: new WebSocket(url) as never, encrypted: false }),
-  });
-  manager = await jetstreamManager(connection);
-});
-afterAll(async () => {
-  await connection?.close();
-  await server?.kill();
-});
-beforeEach(({ skip }) => {
-  skip(!hasNats, NO_NATS);
-});
-
-let streams = 0;
-
-/** A new stream of the subjects `<its name>.>`; deleted when the test ends. */
-async function newStream(config: Partial<StreamConfig> = {}): Promise<string> {
-  const name = `s${streams++}`;
-  await manager.streams.add({ name, subjects: [`${name}.>`], ...config });
-  onTestFinished(async () => {
-    await manager.streams.delete(name).catch(() => {}); // the test has
-  });
-  return name;
-}
+const nats = useNats();
 
 async function publish(stream: string, from: number, to: number, subject = 'a'): Promise<void> {
-  const client = jetstream(connection);
+  const client = jetstream(nats.connection);
   const message = (i: number) =>
     client.publish(`${stream}.${subject}`, JSON.stringify(i), { msgID: `${stream}/${i}` });
   // The server may be on its way back; it drops a message that it has.
@@ -61,7 +21,7 @@ async function publish(stream: string, from: number, to: number, subject = 'a'):
 }
 
 function sourceOf(stream: string, options: Partial<NatsSourceOptions> = {}): Source {
-  return natsSource({ connection, stream, ...options });
+  return natsSource({ connection: nats.connection, stream, ...options });
 }
 
 /** Reads up to `count` records behind the position; resolves to the values, and the last position. */
@@ -83,7 +43,7 @@ async function take(
 
 describe('a source of JetStream', () => {
   test('reads from the beginning, and goes on exactly behind the position', async () => {
-    const stream = await newStream();
+    const stream = await nats.newStream();
     await publish(stream, 0, 20);
     const [values, position] = await take(sourceOf(stream), 20);
     expect(values).toEqual(upTo(20));
@@ -93,7 +53,7 @@ describe('a source of JetStream', () => {
   });
 
   test('waits for what comes, and has it with its time', async () => {
-    const stream = await newStream();
+    const stream = await nats.newStream();
     const aborter = new AbortController();
     const reading = (async (): Promise<SourceBatch | undefined> => {
       for await (const batch of sourceOf(stream).read(undefined, aborter)) return batch;
@@ -108,7 +68,7 @@ describe('a source of JetStream', () => {
   });
 
   test('reads one subject of several', async () => {
-    const stream = await newStream();
+    const stream = await nats.newStream();
     for (let i = 0; i < 6; i++) await publish(stream, i, i + 1, i % 2 === 0 ? 'even' : 'odd');
     const source = sourceOf(stream, { subject: `${stream}.even` });
     const [values, position] = await take(source, 3);
@@ -122,7 +82,7 @@ describe('a source of JetStream', () => {
     'stores each message once, in order, while the server is killed',
     { timeout: 120_000 },
     async () => {
-      const stream = await newStream();
+      const stream = await nats.newStream();
       const numbers = topic('numbers', { value: json<number>(), partitions: 1 });
       const log = await logWith(numbers);
       const options = { name: 'market', topic: numbers, source: sourceOf(stream) };
@@ -130,8 +90,8 @@ describe('a source of JetStream', () => {
       onTestFinished(() => connector.close());
       for (let i = 0; i < 4; i++) {
         await publish(stream, i * 50, (i + 1) * 50);
-        await server.kill();
-        await server.start();
+        await nats.server.kill();
+        await nats.server.start();
       }
       await expect
         .poll(async () => (await connector.status()).stored, { timeout: 110_000 })
@@ -143,11 +103,11 @@ describe('a source of JetStream', () => {
   test.each([0, 3, 9])(
     'says that the stream is another one, which has %i messages',
     async (count) => {
-      const stream = await newStream();
+      const stream = await nats.newStream();
       await publish(stream, 0, 5);
       const [, position] = await take(sourceOf(stream), 5);
-      await manager.streams.delete(stream);
-      await manager.streams.add({ name: stream, subjects: [`${stream}.>`] });
+      await nats.manager.streams.delete(stream);
+      await nats.manager.streams.add({ name: stream, subjects: [`${stream}.>`] });
       await publish(stream, 0, count);
       await expect(take(sourceOf(stream), 1, position)).rejects.toMatchObject({
         kind: 'fatal',
@@ -159,7 +119,7 @@ describe('a source of JetStream', () => {
   test.each([0, 9])(
     'says so also while it reads, where the new one has %i messages',
     async (count) => {
-      const stream = await newStream();
+      const stream = await nats.newStream();
       await publish(stream, 0, 5);
       const values: unknown[] = [];
       const reading = (async (): Promise<void> => {
@@ -170,8 +130,8 @@ describe('a source of JetStream', () => {
       })();
       const failure = expect(reading).rejects.toMatchObject({ kind: 'fatal' });
       await eventually(() => values.length === 5);
-      await manager.streams.delete(stream);
-      await manager.streams.add({ name: stream, subjects: [`${stream}.>`] });
+      await nats.manager.streams.delete(stream);
+      await nats.manager.streams.add({ name: stream, subjects: [`${stream}.>`] });
       await publish(stream, 0, count);
       await failure;
       expect(values).toEqual(upTo(5));
@@ -179,7 +139,7 @@ describe('a source of JetStream', () => {
   );
 
   test('says that the stream has lost its end', async () => {
-    const stream = await newStream();
+    const stream = await nats.newStream();
     await publish(stream, 0, 5);
     const [, position] = await take(sourceOf(stream), 5);
     const beyond = position!.replace(/^5@/, '9@');
@@ -197,7 +157,7 @@ describe('a source of JetStream', () => {
   });
 
   test('stops at a gap of retention, and goes on behind it where that is asked for', async () => {
-    const stream = await newStream({ max_msgs: 4 });
+    const stream = await nats.newStream({ max_msgs: 4 });
     await publish(stream, 0, 3);
     const [, position] = await take(sourceOf(stream), 3);
     await publish(stream, 3, 10);
@@ -211,8 +171,8 @@ describe('a source of JetStream', () => {
   });
 
   test('fails for good at a message that is no record, and names it', async () => {
-    const stream = await newStream();
-    await jetstream(connection).publish(`${stream}.a`, '{');
+    const stream = await nats.newStream();
+    await jetstream(nats.connection).publish(`${stream}.a`, '{');
     await expect(take(sourceOf(stream), 1)).rejects.toMatchObject({
       kind: 'fatal',
       message: /toRecord\(\) failed for the message 1 of s\d+\.a/,

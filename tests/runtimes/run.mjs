@@ -1,6 +1,6 @@
 // `npm run test:runtimes`: the log over SQLite in Node, Bun, Deno and workerd, which it installs.
 //   --runtime=NAME  only in this one: node, bun, deno or workerd
-//   --only=PART     only 'example', 'suite', 'kills' or 'objects'; may be repeated
+//   --only=PART     only 'example', 'suite', 'kills', 'receiver' or 'objects'; may be repeated
 //   --kills=N       how many processes are killed in each runtime; default 20
 //   --seed=N        the seed of the kills; default a random one, which the report has
 //   --report=FILE   the results as JSON
@@ -12,6 +12,7 @@ import path from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import { fileURLToPath } from 'node:url';
 import { runKills } from './kills/run-kills.mjs';
+import { runReceiver, runReceiverObject } from './receiver/run-receiver.mjs';
 import { installRuntimes } from './runtimes.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -39,6 +40,7 @@ for (const runtime of installRuntimes()) {
   if (isPart('example') && !runtime.version.startsWith('20.')) {
     await count(`${title}: the README's example`, example(runtime));
   }
+  if (isPart('receiver')) await count(`${title}: a receiver`, runReceiver(runtime));
   if (isPart('suite')) await count(`${title}: the behaviour suite over SQLite`, suite(runtime));
   if (isPart('kills')) {
     await count(
@@ -46,6 +48,9 @@ for (const runtime of installRuntimes()) {
       runKills(runtime, { kills: Number(options.kills), seed }),
     );
   }
+}
+if (isPart('receiver') && isWanted('workerd')) {
+  await count('workerd: a receiver in a Durable Object', runReceiverObject());
 }
 if (isPart('objects') && isWanted('workerd')) {
   const { runObjects } = await import('./objects/run-objects.mjs');

@@ -124,10 +124,11 @@ class NatsSink implements Sink {
     const json = records.map(toJson);
     const isBatch = message === 'batch';
     if (!isBatch && json.length === 1) addFields(headers, json[0]!);
-    const payload = JSON.stringify(isBatch ? json : (json[0]?.value ?? null));
+    const text = JSON.stringify(isBatch ? json : (json[0]?.value ?? null));
+    const payload = new TextEncoder().encode(text);
     const limit = connection.info?.max_payload ?? Infinity;
-    if (payload.length > limit) {
-      throw new SinkError('refused', `${payload.length} bytes, and the server takes ${limit}`);
+    if (payload.byteLength > limit) {
+      throw new SinkError('refused', `${payload.byteLength} bytes, and the server takes ${limit}`);
     }
     try {
       const ack = await this.#client.publish(subject(source), payload, {

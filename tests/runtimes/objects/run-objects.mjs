@@ -1,40 +1,26 @@
 // The README's Durable Object in workerd, used by a page in a real browser.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
 import { chromium } from 'playwright';
 import { BROWSER_ARGS, findBrowser } from '../../support/find-browser.mjs';
-import { modules } from '../runtimes.mjs';
+import { startMiniflare } from './start-miniflare.mjs';
 
-const here = fileURLToPath(new URL('.', import.meta.url));
-const dist = path.join(here, '..', '..', '..', 'dist');
+const WORKER = fileURLToPath(new URL('tested-worker.js', import.meta.url));
 
 /** Resolves when the object has done what the README says of it. */
 export async function runObjects() {
-  const { Miniflare } = createRequire(path.join(modules, 'index.js'))('miniflare');
   const persist = mkdtempSync(path.join(tmpdir(), 'tablog-objects-'));
-  const script = await bundle();
-  const start = () =>
-    new Miniflare({
-      modules: true,
-      script,
-      compatibilityDate: '2026-01-01',
-      durableObjects: { TENANTS: { className: 'TestedLog', useSQLite: true } },
-      durableObjectsPersist: persist,
-      host: '127.0.0.1',
-      port: 0,
-    });
+  const start = () => startMiniflare(WORKER, { TENANTS: 'TestedLog' }, persist);
   const browser = await chromium.launch({
     executablePath: await findBrowser(),
     args: BROWSER_ARGS,
   });
-  let server = start();
+  let server = await start();
   try {
-    let page = await openPage(browser, await server.ready);
+    let page = await openPage(browser, server.url);
     assert.deepEqual(await page.evaluate(post, ['a', [1, 2, 3]]), [0, 1, 2]);
     assert.deepEqual(await page.evaluate(post, ['b', ['other']]), [0]);
     assert.deepEqual(await page.evaluate(follow, ['a', 1, 2]), [
@@ -50,9 +36,9 @@ export async function runObjects() {
     // An eviction, and the end of the process, leave what was acked.
     await page.evaluate(get, '/a/evict');
     assert.deepEqual(await page.evaluate(post, ['a', [5]]), [4]);
-    await server.dispose();
-    server = start();
-    page = await openPage(browser, await server.ready);
+    await server.stop();
+    server = await start();
+    page = await openPage(browser, server.url);
     assert.deepEqual(
       await page.evaluate(follow, ['a', 0, 5]),
       [1, 2, 3, 4, 5].map((value, offset) => ({ offset, value })),
@@ -68,38 +54,14 @@ export async function runObjects() {
     assert.match(second, /on behalf of a different request/);
   } finally {
     await browser.close();
-    await server.dispose();
+    await server.stop();
     rmSync(persist, { recursive: true });
   }
 }
 
-async function bundle() {
-  const alias = Object.fromEntries(
-    ['index', 'inline', 'sqlite'].map((entry) => [
-      entry === 'index' ? 'tablog' : `tablog/${entry}`,
-      path.join(dist, `${entry}.js`),
-    ]),
-  );
-  const { outputFiles } = await build({
-    entryPoints: [path.join(here, 'tested-worker.js')],
-    bundle: true,
-    format: 'esm',
-    target: 'es2022',
-    write: false,
-    plugins: [
-      {
-        name: 'tablog',
-        setup: (esbuild) =>
-          esbuild.onResolve({ filter: /^tablog/ }, ({ path: name }) => ({ path: alias[name] })),
-      },
-    ],
-  });
-  return outputFiles[0].text;
-}
-
 async function openPage(browser, url) {
   const page = await browser.newPage();
-  await page.goto(String(url));
+  await page.goto(url);
   return page;
 }
 
