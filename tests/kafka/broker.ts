@@ -45,6 +45,8 @@ export class KafkaBroker {
       'transactional.id.expiration.ms': 5_000,
       'transaction.remove.expired.transaction.cleanup.interval.ms': 1_000,
       'producer.id.expiration.ms': 5_000,
+      // What a group committed is forgotten after a week by default, at the next look.
+      'offsets.retention.check.interval.ms': 1_000,
     };
     const lines = Object.entries(settings).map((each) => each.join('='));
     writeFileSync(this.#config, `${lines.join('\n')}\n`);
