@@ -68,6 +68,11 @@ export async function gateway(args: readonly string[]): Promise<number> {
     server.once('error', reject);
     server.listen(port, host, resolve);
   });
+  const missing = await running.missingTopics();
+  if (missing.length > 0) {
+    const names = missing.join(', ');
+    process.stderr.write(`tablog gateway: Kafka has no ${names} yet: what is for them waits\n`);
+  }
   process.stdout.write(`tablog gateway: http://${host}:${port}, to Kafka at ${brokers.join()}\n`);
   await new Promise<void>((resolve) => {
     for (const stop of ['SIGINT', 'SIGTERM'] as const) process.once(stop, () => resolve());

@@ -50,7 +50,7 @@ export type SourceState =
 export interface SourceStatus {
   readonly name: string;
   readonly state: SourceState;
-  /** The last failure; `undefined` once records were stored again. */
+  /** The last failure; `undefined` once the source was reached again. */
   readonly error: SinkError | undefined;
   /** The stored position, of whichever tab; `undefined`: nothing was stored. */
   readonly position: string | undefined;
@@ -187,12 +187,12 @@ export class SourceConnector extends Closable {
     try {
       const position = await this.#position();
       this.#setState('running');
-      for await (const batch of this.#options.source.read(position, { signal })) {
+      const connected = (): void => this.#connected(signal);
+      for await (const batch of this.#options.source.read(position, { signal, connected })) {
         if (signal.aborted) return;
         await this.#store(consumer, checkBatch(batch));
         this.#circuit.succeeded();
-        this.#error = undefined;
-        this.#setState('running');
+        this.#connected(signal);
       }
     } catch (error) {
       failure = toSinkError(error);
@@ -209,6 +209,12 @@ export class SourceConnector extends Closable {
     signal.addEventListener('abort', end);
     await within(systemClock, ms, Promise.race([over.promise, this.#wake.promise]));
     signal.removeEventListener('abort', end);
+  }
+
+  #connected(turn: AbortSignal): void {
+    if (turn.aborted) return;
+    this.#error = undefined;
+    this.#setState('running');
   }
 
   async #store(consumer: Consumer<string>, { records, position }: SourceBatch): Promise<void> {

@@ -22,6 +22,11 @@ export interface SourceBatch<K = unknown, V = unknown> {
 export interface SourceContext {
   /** Aborts when another tab is to read, and when the connector closes. */
   readonly signal: AbortSignal;
+  /**
+   * Tells that the source was reached, though nothing may come for long: the status shows no failure any
+   * more. A batch tells it, too.
+   */
+  readonly connected: () => void;
 }
 
 /** Where a connector reads from (Kafka Connect's `SourceTask`). */

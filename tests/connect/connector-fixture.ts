@@ -1,6 +1,12 @@
 import { onTestFinished } from 'vitest';
 import { connect, httpSink } from '../../src/connect.ts';
-import type { ConnectOptions, Connector, HttpSinkOptions, Sink } from '../../src/connect.ts';
+import type {
+  ConnectOptions,
+  Connector,
+  HttpSinkOptions,
+  Sink,
+  SourceContext,
+} from '../../src/connect.ts';
 import { json, topic } from '../../src/index.ts';
 import type { Log } from '../../src/index.ts';
 import type { FakeTarget } from './fake-target.ts';
@@ -34,6 +40,11 @@ export function sinkTo(target: FakeTarget, options: Partial<HttpSinkOptions> = {
 export async function send(log: Log, from: number, to: number): Promise<void> {
   const values = Array.from({ length: to - from }, (_, i) => ({ value: from + i }));
   await log.producer().sendBatch(events, values);
+}
+
+/** What a connector gives a source that is read until `aborter` aborts. */
+export function readingUntil({ signal }: AbortController): SourceContext {
+  return { signal, connected() {} };
 }
 
 export function upTo(count: number): number[] {

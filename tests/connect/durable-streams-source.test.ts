@@ -10,7 +10,7 @@ import { json, topic } from '../../src/index.ts';
 import type { Log } from '../../src/index.ts';
 import { logWith, openTwoTabs, readAll } from '../support/log-fixture.ts';
 import { eventually } from '../support/waiting.ts';
-import { connected, events, send, upTo } from './connector-fixture.ts';
+import { connected, events, readingUntil, send, upTo } from './connector-fixture.ts';
 import { StreamServer, source as sinkSource } from './durable-streams-fixture.ts';
 
 const prices = topic('prices', { value: json<number>() });
@@ -32,7 +32,7 @@ async function batchesOf(
 ): Promise<readonly SourceBatch[]> {
   const ending = new AbortController();
   const batches: SourceBatch[] = [];
-  for await (const batch of source.read(position, { signal: ending.signal })) {
+  for await (const batch of source.read(position, readingUntil(ending))) {
     batches.push(batch);
     if (batches.length === count) break;
   }

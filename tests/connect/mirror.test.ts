@@ -10,6 +10,7 @@ import {
   serveMirror,
 } from '../../src/mirror.ts';
 import type { ConnectMirrorOptions, MirrorPort, ServeMirrorOptions } from '../../src/mirror.ts';
+import { pack, unpack } from '../../src/connect/mirror/mirror-protocol.ts';
 import { Random } from '../checker/random.ts';
 import { logWith, openTab, openTwoTabs, readAll, take, texts } from '../support/log-fixture.ts';
 import { eventually } from '../support/waiting.ts';
@@ -283,6 +284,44 @@ describe('what is not right', () => {
     const log = await logWith('t');
     const options = { name: 'copy', topics: ['t'], port: new MessageChannel().port1, ...wrong };
     expect(() => connectMirror(log, options as never)).toThrow(message);
+  });
+
+  test.each([
+    ['a name that is none', () => 'a/b', /nameOf\(\) of serveMirror\(\): a topic name.*a\/b/],
+    [
+      'an error',
+      () => {
+        throw new Error('whose?');
+      },
+      /nameOf\(\) of serveMirror\(\): whose\?/,
+    ],
+  ])('nameOf() with %s ends the mirroring, with the reason', async (_, nameOf, message) => {
+    const log = await logWith('t');
+    await send(log, 0, 1);
+    const far = new Far(await openTab(), { nameOf });
+    const connector = mirrored(log, far.dial);
+    await eventually(async () => (await connector.status()).state === 'failed');
+    expect((await connector.status()).error?.message).toMatch(message);
+  });
+
+  test('at the other end, in a hurry, is asked to come again', async () => {
+    const never = { producer() {}, admin: { createTopics: () => new Promise(() => {}) } };
+    const { port1, port2 } = new MessageChannel();
+    serveMirror(never as never, port2);
+    onTestFinished(() => port1.close());
+    const answers: unknown[] = [];
+    port1.addEventListener('message', ({ data }) => {
+      answers.push(unpack(data as Uint8Array)!.message);
+    });
+    port1.start();
+    const source = { topicId: 'a', log: 'l', topic: 't', partition: 0, partitions: 1 };
+    const payload = new Uint8Array(1024 * 1024);
+    for (let id = 0; id < 70; id++) {
+      const request = { protocol: 1, id, call: 'append', source, sourceEnd: 1, end: 0 } as const;
+      port1.postMessage(pack(request, payload));
+    }
+    await eventually(() => answers.length > 0);
+    expect(answers[0]).toMatchObject({ to: 64, error: { kind: 'retry' } });
   });
 
   test('at the other end gets an answer that names it, or none', async () => {

@@ -7,7 +7,7 @@ import { natsSource } from '../../src/nats.ts';
 import type { NatsSourceOptions } from '../../src/nats.ts';
 import { logWith, readAll } from '../support/log-fixture.ts';
 import { eventually } from '../support/waiting.ts';
-import { upTo } from './connector-fixture.ts';
+import { readingUntil, upTo } from './connector-fixture.ts';
 import { useNats } from './nats-fixture.ts';
 
 const nats = useNats();
@@ -33,7 +33,7 @@ async function take(
   const aborter = new AbortController();
   const values: unknown[] = [];
   let at = position;
-  for await (const batch of source.read(position, { signal: aborter.signal })) {
+  for await (const batch of source.read(position, readingUntil(aborter))) {
     values.push(...batch.records.map(({ value }) => value));
     at = batch.position;
     if (values.length >= count) aborter.abort();
@@ -56,7 +56,9 @@ describe('a source of JetStream', () => {
     const stream = await nats.newStream();
     const aborter = new AbortController();
     const reading = (async (): Promise<SourceBatch | undefined> => {
-      for await (const batch of sourceOf(stream).read(undefined, aborter)) return batch;
+      for await (const batch of sourceOf(stream).read(undefined, readingUntil(aborter))) {
+        return batch;
+      }
       return undefined;
     })();
     const before = Date.now();
@@ -123,8 +125,10 @@ describe('a source of JetStream', () => {
       await publish(stream, 0, 5);
       const values: unknown[] = [];
       const reading = (async (): Promise<void> => {
-        const { signal } = new AbortController();
-        for await (const { records } of sourceOf(stream).read(undefined, { signal })) {
+        for await (const { records } of sourceOf(stream).read(
+          undefined,
+          readingUntil(new AbortController()),
+        )) {
           values.push(...records.map(({ value }) => value));
         }
       })();

@@ -8,7 +8,7 @@ import type { NdjsonSourceOptions, SourceBatch } from '../../src/connect.ts';
 import { json, topic } from '../../src/index.ts';
 import { logWith, readAll } from '../support/log-fixture.ts';
 import { eventually } from '../support/waiting.ts';
-import { upTo } from './connector-fixture.ts';
+import { readingUntil, upTo } from './connector-fixture.ts';
 
 interface Line {
   readonly id: number;
@@ -40,8 +40,8 @@ async function readFrom(
   position?: string,
 ): Promise<readonly SourceBatch[]> {
   const batches: SourceBatch[] = [];
-  const { signal } = new AbortController();
-  for await (const batch of ndjsonSource(options).read(position, { signal })) batches.push(batch);
+  const context = readingUntil(new AbortController());
+  for await (const batch of ndjsonSource(options).read(position, context)) batches.push(batch);
   return batches;
 }
 

@@ -4,7 +4,9 @@ import type { Source, SourceBatch, SourceConnector, SourceOptions } from '../../
 import { json, topic } from '../../src/index.ts';
 import type { Log } from '../../src/index.ts';
 import { logWith, openTwoTabs, readAll } from '../support/log-fixture.ts';
+
 import { eventually } from '../support/waiting.ts';
+import { readingUntil } from './connector-fixture.ts';
 
 const prices = topic('prices', { value: json<number>() });
 
@@ -85,6 +87,25 @@ describe('a connector of a source', () => {
     expect(states).toContain('backingOff connection reset');
   });
 
+  test('tells no failure any more once the source was reached, though nothing comes', async () => {
+    const log = await logWith(prices);
+    let isAway = true;
+    const connector = connected(log, {
+      // oxlint-disable-next-line eslint/require-yield -- nothing comes
+      async *read(_, { signal, connected: reached }) {
+        if (isAway) throw new Error('connection refused');
+        reached();
+        await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      },
+    });
+    await eventually(async () => (await connector.status()).state === 'backingOff');
+    expect((await connector.status()).error?.message).toBe('connection refused');
+    isAway = false;
+    connector.wake();
+    await eventually(async () => (await connector.status()).error === undefined);
+    expect((await connector.status()).state).toBe('running');
+  });
+
   test('fails for good where the source says so', async () => {
     const log = await logWith(prices);
     const source = new Numbers(10);
@@ -131,7 +152,7 @@ describe('a connector of a source', () => {
 });
 
 describe('a source of server-sent events', () => {
-  const context = { signal: new AbortController().signal };
+  const context = readingUntil(new AbortController());
 
   function streamOf(...chunks: readonly string[]): Response {
     const body = new ReadableStream<Uint8Array>({

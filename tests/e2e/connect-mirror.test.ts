@@ -1,53 +1,25 @@
-import { fork } from 'node:child_process';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { openLog } from '../../src/index.ts';
 import { inline } from '../../src/inline.ts';
 import { describeMirrors } from '../../src/mirror.ts';
 import type { MirrorDescription } from '../../src/mirror.ts';
 import { sqlite } from '../../src/sqlite.ts';
-import { newDatabaseFile, openDatabase } from '../support/sqlite-database.ts';
-import { ChildServer } from '../support/child-server.ts';
+import { openDatabase } from '../support/sqlite-database.ts';
 import { freePort } from '../support/ports.ts';
 import { testRuns } from './connect-run.ts';
 import type { Server } from './connect-run.ts';
 import type { Target } from './page/connector.ts';
+import { ReadmeServer } from './readme-server.ts';
 
-/** The server that README shows: a log in SQLite that has mirrors. */
-const SERVER = fileURLToPath(new URL('../readme/copy-server.mjs', import.meta.url));
-
-class Mirror implements Server {
-  readonly #folder = path.dirname(newDatabaseFile());
-  readonly #port: number;
-  readonly #server: ChildServer;
-
-  constructor(port: number, origin: string) {
-    this.#port = port;
-    const own = { PORT: String(port), PAGE: origin };
-    this.#server = new ChildServer(port, (env) =>
-      fork(SERVER, { cwd: this.#folder, env: { ...env, ...own } }),
-    );
-  }
-
+/** A log in SQLite that has mirrors. */
+class Mirror extends ReadmeServer implements Server {
   get target(): Target {
-    return { kind: 'mirror', url: `ws://127.0.0.1:${this.#port}` };
-  }
-
-  start(): Promise<void> {
-    return this.#server.start();
-  }
-
-  passTime(ms: number): void {
-    this.#server.passTime(ms);
-  }
-
-  kill(): Promise<unknown> {
-    return this.#server.kill();
+    return { kind: 'mirror', url: `ws://127.0.0.1:${this.port}` };
   }
 
   /** The values at each offset, which are also where the page has them. */
   async stored(): Promise<readonly number[]> {
-    const database = openDatabase(path.join(this.#folder, 'copy.db'));
+    const database = openDatabase(path.join(this.folder, 'copy.db'));
     const log = await openLog('copy', { host: inline({ store: sqlite(database) }) });
     const [{ topic }] = (await describeMirrors(log)) as [MirrorDescription];
     const [{ partitions }] = await log.admin.describeTopics([topic]);
@@ -70,4 +42,4 @@ class Mirror implements Server {
   }
 }
 
-testRuns('a mirror', async (origin) => new Mirror(await freePort(), origin));
+testRuns('a mirror', async (origin) => new Mirror('copy-server.mjs', await freePort(), origin));

@@ -50,10 +50,8 @@ export class KafkaBroker {
     };
     const lines = Object.entries(settings).map((each) => each.join('='));
     writeFileSync(this.#config, `${lines.join('\n')}\n`);
-    const { status, stderr } = spawnSync('javac', [
-      ...['-cp', path.join(JARS, '*'), '-d', this.#classes],
-      CLOCK,
-    ]);
+    const compile = ['-cp', path.join(JARS, '*'), '-d', this.#classes, CLOCK];
+    const { status, stderr } = spawnSync('javac', compile);
     if (status !== 0) throw new Error(String(stderr));
     const format = ['kafka.tools.StorageTool', 'format', '-t', '4L6g3nShT-eMCtK--X86sw'];
     this.#java([...format, '-c', this.#config]);

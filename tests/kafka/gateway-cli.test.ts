@@ -5,24 +5,31 @@ import { connect } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { freePort, isOpen } from '../support/ports.ts';
+import { freePort } from '../support/ports.ts';
 import { kafkaAt, newTopic, useKafka } from './kafka-fixture.ts';
 
 const broker = useKafka();
 const TABLOG = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const TOKEN = 'secret';
 
-async function started(mirror: string): Promise<{ port: number; child: ChildProcess }> {
+/** `told`: what it has written to the standard error. */
+async function started(
+  ...mirrors: readonly string[]
+): Promise<{ port: number; child: ChildProcess; told: () => string }> {
   const port = await freePort();
   const { address } = broker();
-  const args = ['--bootstrap-server', address, '--mirror', mirror, '--port', String(port)];
+  const asked = mirrors.flatMap((mirror) => ['--mirror', mirror]);
+  const args = ['--bootstrap-server', address, ...asked, '--port', String(port)];
   const child = spawn('node', [TABLOG, 'gateway', ...args], {
     env: { ...process.env, TABLOG_GATEWAY_TOKEN: TOKEN },
-    stdio: ['ignore', 'ignore', 'inherit'],
+    stdio: ['ignore', 'pipe', 'pipe'],
   });
+  let told = '';
+  child.stderr.on('data', (text) => (told += String(text)));
   onTestFinished(() => void child.kill('SIGKILL'));
-  while (!(await isOpen(port))) expect(child.exitCode).toBe(null);
-  return { port, child };
+  const [line] = await Promise.race([once(child.stdout, 'data'), once(child, 'exit')]);
+  expect(String(line)).toContain(`http://127.0.0.1:${port}`);
+  return { port, child, told: () => told };
 }
 
 /** Writes to a connection, and to its answer where that is asked for, until the server ends it. */
@@ -55,9 +62,17 @@ function upgrade(target: string, host: string, headers: readonly string[] = []):
 /** A close frame of a client, masked by nothing. */
 const CLOSE = Uint8Array.of(0x88, 0x80, 0, 0, 0, 0);
 
+test('topics that Kafka has not are told at the start', async () => {
+  const topic = await newTopic(kafkaAt(broker()));
+  const { told } = await started(topic, 'nowhere', 'elsewhere');
+  expect(told()).toBe(
+    'tablog gateway: Kafka has no nowhere, elsewhere yet: what is for them waits\n',
+  );
+});
+
 test('the command goes on, whatever is said to it, and ends with its mirrors', async () => {
   const topic = await newTopic(kafkaAt(broker()));
-  const { port, child } = await started(topic);
+  const { port, child, told } = await started(topic);
   await say(port, upgrade('/?topic=x', '['));
   await say(port, upgrade('//', 'localhost'));
   const reserved = Uint8Array.of(0xf1, 0x80, 0, 0, 0, 0);
@@ -72,6 +87,7 @@ test('the command goes on, whatever is said to it, and ends with its mirrors', a
   await once(socket, 'message'); // it asks for the position
   child.kill('SIGTERM');
   const [[code], [closed]] = await Promise.all([once(child, 'exit'), once(socket, 'close')]);
+  expect(told()).toBe('');
   expect(code).toBe(0);
   expect(closed).toBe(1001);
 });

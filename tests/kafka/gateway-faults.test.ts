@@ -96,6 +96,38 @@ test('positions of transactions that were aborted side by side are none', async 
   expect(values).toEqual(['0', '0', '1', '0', '1']);
 });
 
+test('of more sources than there may be producers each is written once, and closing waits', async () => {
+  const kafka = kafkaAt(broker());
+  const topic = await newTopic(kafka);
+  const gateway = gatewayTo(kafka, topic, { maxProducers: 1 });
+  const sources = ['c/D/0', 'c/E/0', 'c/F/0'];
+  for (const to of [2, 4]) {
+    const answers = sources.map((source) => gateway.handle(posting(source, topic, to - 2, to)));
+    for (const answer of await Promise.all(answers)) {
+      expect(told(answer)).toEqual([200, String(to)]);
+    }
+  }
+  await gateway.close();
+  const late = await gateway.handle(posting('c/D/0', topic, 4, 6));
+  expect(late.status).toBe(503);
+  expect(await late.text()).toContain('the gateway is closed');
+  const values = (await readTopic(kafka, topic)).map(({ value }) => value);
+  expect(values.toSorted((a, b) => Number(a) - Number(b))).toEqual([
+    '0',
+    '0',
+    '0',
+    '1',
+    '1',
+    '1',
+    '2',
+    '2',
+    '2',
+    '3',
+    '3',
+    '3',
+  ]);
+});
+
 test('a partition that there is not is told, and nothing is written', async () => {
   const kafka = kafkaAt(broker());
   const topic = await newTopic(kafka, 2);

@@ -17,7 +17,7 @@ export function setClock(aheadMs: number): void {
 
 /** The same as a statement of a script. */
 export function clockScript(aheadMs: number): string {
-  return `(${setClock})(${aheadMs});`;
+  return `(${String(setClock)})(${aheadMs});`;
 }
 
 /** The variables of a process of Node that has such a clock from its start on. */

@@ -20,7 +20,7 @@ export const FAULT_HOOK = `
 if ('onconnect' in globalThis) {
   new BroadcastChannel('${CHANNEL}').addEventListener('message', async ({ data }) => {
     if (data === 'close') return close();
-    if (data.startsWith('clock')) return (${setClock})(Number(data.slice('clock '.length)));
+    if (data.startsWith('clock')) return (${String(setClock)})(Number(data.slice('clock '.length)));
     if (data === 'hangInTransaction') {
       const [{ name }] = await indexedDB.databases();
       await new Promise((resolve) => {

@@ -86,7 +86,7 @@ function placeOf(position: string | undefined): Place {
 async function* read(
   options: DurableStreamsSourceOptions,
   position: string | undefined,
-  { signal }: SourceContext,
+  { signal, connected }: SourceContext,
 ): AsyncGenerator<SourceBatch> {
   const { toRecord = recordOf, maxMessages = 1_000 } = options;
   let place = placeOf(position);
@@ -97,6 +97,7 @@ async function* read(
   while (!isIdle) {
     const answer = await ask(options, place, isLive ? cursor : undefined, signal);
     if (!answer.ok) throw failureOf(answer);
+    connected();
     const { messages, nextOffset, isUpToDate, isClosed } = chunkOf(answer);
     const { offset, skipped } = place;
     // The answer can have fewer messages than were skipped, of a server that cuts elsewhere now.

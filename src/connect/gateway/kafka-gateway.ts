@@ -48,6 +48,8 @@ export class KafkaGateway extends Closable {
   readonly #connection: KafkaConnection;
   readonly #sockets = new Set<MirrorSocket>();
   readonly #mirroring = new Set<Promise<void>>();
+  /** The writers that make room for others, and end what they write. */
+  readonly #leaving = new Set<Promise<void>>();
   #closed: Promise<void> | undefined;
 
   /** @internal */
@@ -72,6 +74,14 @@ export class KafkaGateway extends Closable {
     await this.#positions.start();
   }
 
+  /** The topics of `topics` and `mirrors` by name that Kafka has not: what is for them waits. */
+  async missingTopics(): Promise<readonly string[]> {
+    const { topics, mirrors } = this.#options;
+    const names = [...topics, ...mirrors].filter((each) => typeof each === 'string');
+    const found = new Set(await this.#connection.use((admin) => admin.listTopics()));
+    return [...new Set(names)].filter((name) => !found.has(name));
+  }
+
   /**
    * Sends a topic of Kafka, that of the request's `?topic=`, to `followMirror()` in a browser, at its offsets,
    * for as long as the socket is open. The socket of a page from elsewhere, of nobody, or for a topic
@@ -91,6 +101,7 @@ export class KafkaGateway extends Closable {
   async #mirror(socket: MirrorSocket, request: Request): Promise<void> {
     const { authorize, mirrors, origins, kafka, maxMirrors } = this.#options;
     const topic = new URL(request.url).searchParams.get('topic') ?? '';
+    if (this.#closed !== undefined) return closeFor(socket, CLOSE_GOING, 'the gateway is closed');
     const source = { id: '', log: 'kafka', topic, partition: 0 };
     const user = authorize === 'everybody' ? { user: '' } : await authorize(request, source);
     if (user === null) return closeFor(socket, CLOSE_UNAUTHORIZED, 'nobody is signed in');
@@ -113,12 +124,14 @@ export class KafkaGateway extends Closable {
   async #close(): Promise<void> {
     for (const socket of this.#sockets) closeFor(socket, CLOSE_GOING, 'the gateway closes');
     await Promise.all(this.#mirroring);
-    await Promise.all([...this.#writers.values()].map((writer) => writer.close()));
+    const writers = [...this.#writers.values()].map((writer) => writer.close());
+    await Promise.all([...writers, ...this.#leaving]);
     await this.#positions.close();
     await this.#connection.close();
   }
 
   async #authorize(request: Request, source: ReceivedSource): Promise<Response | undefined> {
+    if (this.#closed !== undefined) return refusal(503, 'the gateway is closed');
     const { authorize } = this.#options;
     const user = authorize === 'everybody' ? { user: '' } : await authorize(request, source);
     if (user === null) return refusal(401, 'nobody is signed in: no authorization, or a wrong one');
@@ -181,7 +194,9 @@ export class KafkaGateway extends Closable {
     const [oldest] = this.#writers;
     if (this.#writers.size > maxProducers && oldest !== undefined) {
       this.#writers.delete(oldest[0]);
-      void oldest[1].close();
+      const leaving = oldest[1].close();
+      this.#leaving.add(leaving);
+      void leaving.finally(() => this.#leaving.delete(leaving));
     }
     return writer;
   }

@@ -56,13 +56,13 @@ const TYPES = [
 async function* read(
   { url, toRecord = (value) => ({ value }), cursorOf = 'id', ...stream }: NdjsonSourceOptions,
   position: string | undefined,
-  { signal }: SourceContext,
+  context: SourceContext,
 ): AsyncGenerator<SourceBatch> {
   const from = typeof url === 'function' ? url(position) : withCursor(url, position);
   const lines = new Lines(/\r?\n/);
   let records: SourceRecord[] = [];
   let at = position;
-  for await (const text of textsOf(from, TYPES, stream, {}, signal)) {
+  for await (const text of textsOf(from, TYPES, stream, {}, context)) {
     for (const line of lines.push(text)) {
       if (line.trim() === '') continue; // a sign of life
       const parsed = parse(line);

@@ -41,13 +41,13 @@ export function sseSource(options: SseSourceOptions): Source {
 async function* read(
   { url, toRecord = parsed, ...stream }: SseSourceOptions,
   position: string | undefined,
-  { signal }: SourceContext,
+  context: SourceContext,
 ): AsyncGenerator<SourceBatch> {
   const extra = position === undefined ? undefined : { 'last-event-id': position };
   const parser = new EventParser(position ?? '');
   let records: SourceRecord[] = [];
   let at = position ?? '';
-  for await (const text of textsOf(url, ['text/event-stream'], stream, { ...extra }, signal)) {
+  for await (const text of textsOf(url, ['text/event-stream'], stream, { ...extra }, context)) {
     for (const event of parser.push(text)) {
       const record = recordOf(toRecord, event, `the event '${event.id}'`);
       if (record !== null) records.push(record);

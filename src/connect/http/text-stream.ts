@@ -1,7 +1,7 @@
 import { checkFunction, checkOneOf } from '../../base/argument.ts';
 import type { Checks } from '../../base/argument.ts';
 import { SinkError } from '../sink/sink-error.ts';
-import type { SourceRecord } from '../source.ts';
+import type { SourceContext, SourceRecord } from '../source.ts';
 import { failureOf } from './http-failure.ts';
 
 /** The options of every source that reads one long answer. */
@@ -40,7 +40,7 @@ export async function* textsOf(
   types: readonly string[],
   { headers, credentials = 'same-origin', fetch = globalThis.fetch }: StreamOptions,
   extra: Readonly<Record<string, string>>,
-  signal: AbortSignal,
+  { signal, connected }: SourceContext,
 ): AsyncGenerator<string> {
   const response = await fetch(url, {
     headers: { accept: types[0]!, ...extra, ...(await headers?.()) },
@@ -57,6 +57,7 @@ export async function* textsOf(
   if (body === null || !types.some((each) => type.startsWith(each))) {
     throw new SinkError('retry', `${String(url)} answers with '${type}', and no ${types[0]!}`);
   }
+  connected();
   const reader = body.getReader();
   const decoder = new TextDecoder();
   try {

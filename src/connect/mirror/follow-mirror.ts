@@ -6,7 +6,7 @@ import { SinkError } from '../sink/sink-error.ts';
 import type { Source, SourceContext } from '../source.ts';
 import { connectSource } from '../source-connector.ts';
 import type { SourceConnector, SourceOptions } from '../source-connector.ts';
-import { CLOSE_FATAL, closePort, isClosed } from './mirror-port.ts';
+import { CLOSE_FATAL, closePort, isClosed, opened } from './mirror-port.ts';
 import type { MirrorPort } from './mirror-port.ts';
 import { serveMirror } from './serve-mirror.ts';
 import type { ServeMirrorOptions } from './serve-mirror.ts';
@@ -28,42 +28,47 @@ export interface FollowMirrorOptions
  */
 export function followMirror(log: Log, options: FollowMirrorOptions): SourceConnector {
   if (typeof log?.consumer !== 'function') throw mistake('followMirror() takes an open log', log);
-  const { port, topics, nameOf, ...others } = checkEach<FollowMirrorOptions>(
-    'followMirror()',
-    options,
-    {
-      name: () => {}, // connectSource() and serveMirror() check it and the others
-      backoffMs: () => {},
-      maxBackoffMs: () => {},
-      onStatus: () => {},
-      topics: () => {},
-      nameOf: () => {},
-      port: (_, value) => checkFunction('port must be a function', value),
-    },
-  );
+  const {
+    port: dial,
+    topics,
+    nameOf,
+    ...others
+  } = checkEach<FollowMirrorOptions>('followMirror()', options, {
+    name: () => {}, // connectSource() and serveMirror() check it and the others
+    backoffMs: () => {},
+    maxBackoffMs: () => {},
+    onStatus: () => {},
+    topics: () => {},
+    nameOf: () => {},
+    port: (_, value) => checkFunction('port must be a function', value),
+  });
   const { name } = others;
   if (name === undefined) throw new TypeError('followMirror() needs name');
-  if (port === undefined) throw new TypeError('followMirror() needs port');
+  if (dial === undefined) throw new TypeError('followMirror() needs port');
   const served = {
     ...(topics !== undefined && { topics }),
     ...(nameOf !== undefined && { nameOf }),
   };
   const source: Source = {
     // oxlint-disable-next-line eslint/require-yield -- the records come by the port
-    async *read(_, { signal }: SourceContext) {
-      const dialled = Promise.resolve(port());
+    async *read(_, { signal, connected }: SourceContext) {
+      const dialled = Promise.resolve(dial());
       // A port that comes when nobody waits for it any more is closed.
       const hangUp = (): void => void dialled.then(closePort).catch(() => {});
-      const opened = await abortable(signal, dialled).catch((error: unknown) => {
+      const port = await abortable(signal, dialled).catch((error: unknown) => {
         hangUp();
         throw error;
       });
-      const server = serveMirror(log, opened, served);
+      const server = serveMirror(log, port, served);
       try {
-        throw await endOf(opened, signal);
+        // A socket that does not open tells its end.
+        void opened(port)
+          .then(connected)
+          .catch(() => {});
+        throw await endOf(port, signal);
       } finally {
         await server.close();
-        closePort(opened);
+        closePort(port);
       }
     },
   };

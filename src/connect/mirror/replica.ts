@@ -1,3 +1,4 @@
+import { checkName } from '../../base/argument.ts';
 import { TablogError } from '../../base/error.ts';
 import type { Log } from '../../client/log.ts';
 import type { Producer } from '../../client/producer/producer.ts';
@@ -69,12 +70,22 @@ export class Replica {
     return making;
   }
 
+  #nameOf(source: MirroredPartition): string {
+    let name: string | undefined;
+    try {
+      name = this.#options.nameOf(source);
+      if (name !== undefined) checkName('topic name', name);
+    } catch (cause) {
+      const what = `nameOf() of serveMirror(): ${(cause as Error).message}`;
+      throw new SinkError('fatal', what, { cause });
+    }
+    if (name !== undefined) return name;
+    throw new SinkError('fatal', `no mirror of the topic '${source.topic}' is taken there`);
+  }
+
   async #make(source: MirroredPartition): Promise<string> {
     const { topicId: mirrorOf, partitions } = source;
-    const name = this.#options.nameOf(source);
-    if (name === undefined) {
-      throw new SinkError('fatal', `no mirror of the topic '${source.topic}' is taken there`);
-    }
+    const name = this.#nameOf(source);
     const { admin } = this.#log;
     const config = { mirrorOf, maxRecordBytes: MAX_RECORD_BYTES };
     await admin

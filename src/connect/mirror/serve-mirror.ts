@@ -1,5 +1,6 @@
 import { checkEach, checkFunction, mistake } from '../../base/argument.ts';
 import { Closable } from '../../base/handle.ts';
+import { Turns } from '../../base/queue.ts';
 import type { Log } from '../../client/log.ts';
 import { checkTopics, matches } from '../topic-patterns.ts';
 import type { TopicPatterns } from '../topic-patterns.ts';
@@ -9,6 +10,10 @@ import type { MirrorPort } from './mirror-port.ts';
 import { MIRROR_PROTOCOL, pack, requestOf, unpack } from './mirror-protocol.ts';
 import type { MirrorAnswer, MirrorRequest, MirroredPartition } from './mirror-protocol.ts';
 import { Replica } from './replica.ts';
+
+/** What waits to be stored, of one port; a request counts as some bytes more than it has. */
+const MAX_WAITING_BYTES = 64 * 1024 * 1024;
+const REQUEST_BYTES = 1_024;
 
 export interface ServeMirrorOptions {
   /** The topics of the other log that are taken: names, or patterns. Default: all. */
@@ -39,8 +44,9 @@ export class MirrorServer extends Closable {
   readonly #port: MirrorPort;
   readonly #replica: Replica;
   readonly #hangUp: () => void;
-  /** The requests that are being served, one after the other. */
-  #working: Promise<void> = Promise.resolve();
+  /** The requests are served one after the other. */
+  readonly #turns = new Turns();
+  #waitingBytes = 0;
   #closed: Promise<void> | undefined;
 
   /** @internal */
@@ -64,7 +70,7 @@ export class MirrorServer extends Closable {
   /** Ends the serving, once what is being stored is stored. The port is yours to close. Idempotent. */
   override close(): Promise<void> {
     this.#hangUp();
-    return (this.#closed ??= this.#working.then(() => this.#replica.close()));
+    return (this.#closed ??= this.#turns.next(() => this.#replica.close()));
   }
 
   #received(bytes: Uint8Array): void {
@@ -77,7 +83,16 @@ export class MirrorServer extends Closable {
       if (typeof id === 'number') this.#answer(id, { error: { kind: 'fatal', message: request } });
       return;
     }
-    this.#working = this.#working.then(() => this.#serve(request, payload));
+    if (this.#waitingBytes > MAX_WAITING_BYTES) {
+      const message = 'the mirror has more to store than it keeps waiting';
+      return this.#answer(request.id, { error: { kind: 'retry', message } });
+    }
+    const size = bytes.byteLength + REQUEST_BYTES;
+    this.#waitingBytes += size;
+    void this.#turns.next(async () => {
+      await this.#serve(request, payload);
+      this.#waitingBytes -= size;
+    });
   }
 
   async #serve(request: MirrorRequest, payload: Uint8Array): Promise<void> {

@@ -69,7 +69,7 @@ class NatsSource implements Source {
 
   async *read(
     position: string | undefined,
-    { signal }: SourceContext,
+    { signal, connected }: SourceContext,
   ): AsyncGenerator<SourceBatch> {
     const reading = new Reading(this.#options, position);
     let messages: ConsumerMessages | undefined;
@@ -78,6 +78,7 @@ class NatsSource implements Source {
     try {
       messages = await reading.begin();
       if (signal.aborted) return;
+      connected();
       yield* reading.batches(messages);
     } catch (error) {
       throw error instanceof SinkError ? error : natsFailureOf(error);

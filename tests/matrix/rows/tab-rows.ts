@@ -7,8 +7,6 @@ import type { Actor } from '../run.ts';
 import { suspend } from '../suspend.ts';
 import type { MatrixApi } from '../page/main.ts';
 
-declare const api: MatrixApi;
-
 /** Longer than a member may be silent: a tab that is suspended for so long loses its partitions. */
 const SUSPENSION_MS = 12_000;
 

@@ -10,7 +10,7 @@ import { inline } from 'tablog/inline';
 import { startMiniflare } from '../objects/start-miniflare.mjs';
 
 const SERVER = fileURLToPath(new URL('serve.mjs', import.meta.url));
-const OBJECT = fileURLToPath(new URL('object.mjs', import.meta.url));
+const OBJECT = fileURLToPath(new URL('../objects/receiver.js', import.meta.url));
 const RECORDS = 500;
 const events = topic('events', { value: json() });
 
