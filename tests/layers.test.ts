@@ -24,6 +24,7 @@ const RULES: Rules = {
     'broker.ts': { imports: ['base', 'broker', 'platform', 'protocol', 'store'] },
     // A user of the client's handles: it loads none of the client's code.
     connect: { imports: ['base', 'platform', 'record'], types: ['client'] },
+    schema: { imports: ['base', 'record'] },
     'connect.ts': { imports: ['connect'] },
     'receiver.ts': { imports: ['connect'] },
     'nats.ts': { imports: ['connect'] },
@@ -42,6 +43,7 @@ const RULES: Rules = {
     protocol: ['', 'port'],
     store: ['', 'indexeddb', 'sqlite', 'contract'],
     connect: ['sink', '', 'http', 'durable-streams', 'nats', 'kafka', 'mirror', 'gateway'],
+    schema: ['avro'],
     log: ['', 'cleaning', 'file'],
     broker: [
       'diagnostics',
