@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { BrowserContext, Page } from 'playwright';
 import { describe, expect, it } from 'vitest';
 import { Random } from '../checker/random.ts';
@@ -19,6 +20,8 @@ const TABS = 3;
 /** More than a week: Kafka forgets by default what a group committed, and who a producer was. */
 const WEEK_MS = 8 * 86_400_000;
 const SCRIPT = /\.js$/;
+/** What is longer is a fault, which the status tells. */
+const DRAINED_WITHIN_MS = 150_000;
 
 /** The far end, as a process of its own over files. */
 export interface Server {
@@ -133,7 +136,16 @@ class Run {
     await this.server.start();
     await this.browser.context.setOffline(false);
     const tab = this.tabs[0] ?? (await this.open());
-    while (!(await tab.evaluate(() => window.api.connector.isDrained())));
+    const drained = (async () => {
+      while (!(await tab.evaluate(() => window.api.connector.isDrained())));
+      return true;
+    })();
+    drained.catch(() => {}); // of a tab that is closed after it was given up
+    if (!(await Promise.race([drained, sleep(DRAINED_WITHIN_MS, false)]))) {
+      const status = tab.evaluate(async () => JSON.stringify(await window.api.connector.status()));
+      const told = await Promise.race([status, sleep(10_000, 'the page does not answer')]);
+      throw new Error(`not delivered within ${DRAINED_WITHIN_MS} ms: ${told}`);
+    }
     return tab;
   }
 

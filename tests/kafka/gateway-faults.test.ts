@@ -1,7 +1,10 @@
 import type { Kafka } from 'kafkajs';
 import { expect, onTestFinished, test } from 'vitest';
+import { setClock } from '../support/shifted-clock.ts';
+import { KafkaBroker } from './broker.ts';
 import { gatewayTo, kafkaAt, newTopic, readTopic, until, useKafka } from './kafka-fixture.ts';
 
+const WEEK_MS = 8 * 86_400_000;
 const broker = useKafka();
 
 /** The headers of a source's requests. */
@@ -90,6 +93,35 @@ test('positions of transactions that were aborted side by side are none', async 
     await until(async () => {
       expect(told(await gateway.handle(asking(source)))).toEqual([200, 'none']);
     });
+    expect(told(await gateway.handle(posting(source, topic, 0, 2)))).toEqual([200, '2']);
+  }
+  const values = (await readTopic(kafka, topic)).map(({ value }) => value);
+  expect(values).toEqual(['0', '0', '1', '0', '1']);
+});
+
+test('positions of transactions that were aborted are none, though a week passes before they are asked for', async () => {
+  const own = await KafkaBroker.create();
+  onTestFinished(() => own.remove());
+  await own.start();
+  const kafka = kafkaAt(own);
+  const topic = await newTopic(kafka);
+  const positionsTopic = await newTopic(kafka);
+  const first = gatewayTo(kafka, topic, { positionsTopic });
+  await until(async () => {
+    expect(told(await first.handle(posting('c/C/0', topic, 0, 1)))).toEqual([200, '1']);
+  });
+  await first.close();
+  for (const source of ['c/B/0', 'c/A/0']) await leaveOpen(kafka, source, topic, positionsTopic);
+  await own.passTime(WEEK_MS);
+  setClock(WEEK_MS);
+  onTestFinished(() => setClock(0));
+  await own.start();
+  const gateway = gatewayTo(kafka, topic, { positionsTopic });
+  await until(async () => {
+    expect(told(await gateway.handle(asking('c/C/0')))).toEqual([200, '1']);
+  });
+  for (const source of ['c/A/0', 'c/B/0']) {
+    expect(told(await gateway.handle(asking(source)))).toEqual([200, 'none']);
     expect(told(await gateway.handle(posting(source, topic, 0, 2)))).toEqual([200, '2']);
   }
   const values = (await readTopic(kafka, topic)).map(({ value }) => value);

@@ -74,10 +74,18 @@ export interface StoredMessage {
   readonly headers?: KafkaHeaders | undefined;
 }
 
+/** A message as it was fetched: of any transaction, or the control record that ends one. */
+export interface FetchedMessage extends StoredMessage {
+  readonly isControlRecord: boolean;
+  readonly batchContext: { readonly producerId: string; readonly inTransaction: boolean };
+}
+
 export interface StoredMessages {
   readonly partition: number;
   readonly highWatermark: string;
   readonly messages: readonly StoredMessage[];
+  /** What `messages` were filtered from. KafkaJS has it, and does not document it. */
+  readonly messagesWithinOffset?: readonly FetchedMessage[];
 }
 
 export interface KafkaConsumer {
@@ -92,6 +100,13 @@ export interface KafkaConsumer {
   on(
     event: 'consumer.crash',
     listener: (event: { payload: { readonly error: Error } }) => void,
+  ): unknown;
+  /** Told of each batch; one of control records alone has no messages, and `eachBatch` does not get it. */
+  on(
+    event: 'consumer.end_batch_process',
+    listener: (event: {
+      payload: { readonly batchSize: number; readonly lastOffset: string };
+    }) => void,
   ): unknown;
 }
 

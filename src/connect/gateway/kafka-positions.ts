@@ -3,6 +3,7 @@ import type { Deferred } from '../../base/deferred.ts';
 import { systemClock, withDeadline, within } from '../../platform/clock.ts';
 import { randomId } from '../../platform/random-id.ts';
 import { kafkaErrorType } from './kafka-client.ts';
+import { TransactionLog, textOf } from './transaction-log.ts';
 import type { KafkaConnection } from './kafka-connection.ts';
 import type {
   KafkaAdmin,
@@ -35,30 +36,26 @@ const MARK = 'mark';
 /** The time for a reader to get to a mark, before another one begins, in milliseconds. */
 const READ_MS = 10_000;
 
-/**
- * The least time for which Kafka keeps the offsets of a group, in milliseconds: by default 7 days
- * (`offsets.retention.minutes`).
- */
-const OFFSETS_KEPT_MS = 3_600_000;
+/** How often what is not decided is read again: what ends it is elsewhere than what was read. */
+const READ_TRIES = 3;
 
 interface KnownPosition {
   readonly position: number;
-  /** The time of the message, in milliseconds since 1970. */
-  readonly writtenAt: number;
+  /** The offset of the message that has it. */
+  readonly offset: number;
 }
 
 /**
  * The positions of all sources. Each is written in the transaction of the records behind which it is, in two
- * places: as the offset of a group, which Kafka tells exactly and forgets after some days, and as a message
- * of a compacted topic, which stays and is read into memory. Messages alone would not do: KafkaJS
- * delivers some of transactions that were aborted side by side
- * (https://github.com/tulios/kafkajs/blob/v2.2.4/src/consumer/filterAbortedMessages.js).
+ * places: as the offset of a group, which Kafka tells at once and forgets after a week without a commit
+ * (`offsets.retention.minutes`), and as a message of a compacted topic, which stays and is read into
+ * memory.
  */
 export class KafkaPositions {
   readonly #options: KafkaPositionsOptions;
   #positions = new Map<string, KnownPosition>();
   readonly #marks = new Map<string, Deferred>();
-  #reader: Promise<KafkaConsumer> | undefined;
+  #reader: Promise<Reader> | undefined;
 
   constructor(options: KafkaPositionsOptions) {
     this.#options = options;
@@ -95,15 +92,13 @@ export class KafkaPositions {
   ): Promise<number | undefined> {
     const committed = await this.#committed(source);
     if (committed !== undefined) return committed;
-    await this.start();
-    await this.#readUpToNow(write);
-    const known = this.#positions.get(source);
-    // Had it been committed, the group's offset would still be there.
-    const isAborted = known !== undefined && systemClock.now() - known.writtenAt < OFFSETS_KEPT_MS;
-    if (!isAborted) return known?.position;
-    const { topic } = this.#options;
-    await write([{ topic, messages: [{ key: source, value: null, partition: 0 }] }]);
-    return undefined;
+    for (let tries = 1; ; tries++) {
+      const { transactions } = await this.#readUpToNow(write);
+      if (!transactions.isOpen(source)) return this.#positions.get(source)?.position;
+      const { topic } = this.#options;
+      if (tries === READ_TRIES) throw new Error(`${topic} does not tell the position of ${source}`);
+      (await this.#reader)?.readOpenAgain();
+    }
   }
 
   async #committed(source: string): Promise<number | undefined> {
@@ -115,7 +110,11 @@ export class KafkaPositions {
   }
 
   /** Writes a mark, and waits until it was read, and with it everything that was written before. */
-  async #readUpToNow(write: (messages: readonly TopicMessages[]) => Promise<void>): Promise<void> {
+  async #readUpToNow(
+    write: (messages: readonly TopicMessages[]) => Promise<void>,
+  ): Promise<Reader> {
+    await this.start();
+    const reader = await this.#reader!;
     const { topic } = this.#options;
     const id = randomId();
     const mark = deferred();
@@ -126,6 +125,7 @@ export class KafkaPositions {
         void this.#endReading(); // after a broker's death some readers never go on
         return new Error(`${topic} was not read up to its end within ${READ_MS} ms`);
       });
+      return reader;
     } finally {
       this.#marks.delete(id);
     }
@@ -140,10 +140,10 @@ export class KafkaPositions {
     const reader = this.#reader;
     this.#reader = undefined;
     // A reader whose broker is away may fail to.
-    await reader?.then((consumer) => consumer.disconnect()).catch(() => {});
+    await reader?.then(({ consumer }) => consumer.disconnect()).catch(() => {});
   }
 
-  async #read(): Promise<KafkaConsumer> {
+  async #read(): Promise<Reader> {
     const { kafka, connection, topic } = this.#options;
     this.#positions = new Map();
     await connection.use(async (admin) => {
@@ -156,29 +156,54 @@ export class KafkaPositions {
     });
     const consumer = kafka.consumer({
       groupId: `${topic}-${randomId()}`, // nobody shares the reading
-      readUncommitted: false,
+      readUncommitted: true, // what is committed is told by the transactions' own ends
       allowAutoTopicCreation: false,
     });
+    const transactions = new TransactionLog();
+    let skipped = '';
+    const readOpenAgain = (): void => {
+      const { firstOpen } = transactions;
+      if (firstOpen === undefined) return;
+      transactions.rewind();
+      consumer.seek({ topic, partition: 0, offset: String(firstOpen) });
+    };
     consumer.on('consumer.crash', () => void this.#endReading()); // the next position begins anew
+    consumer.on('consumer.end_batch_process', ({ payload: { batchSize, lastOffset } }) => {
+      if (batchSize > 0 || lastOffset === skipped) return;
+      // Control records came alone, and nobody got them: with the messages before they come again.
+      skipped = lastOffset;
+      readOpenAgain();
+    });
     await consumer.connect();
     await consumer.subscribe({ topics: [topic], fromBeginning: true });
     await consumer.run({
       autoCommit: false,
-      eachBatch: async ({ batch: { messages } }) => {
-        for (const message of messages) this.#apply(message);
+      eachBatch: async ({ batch: { messagesWithinOffset: fetched } }) => {
+        if (fetched === undefined) throw new Error('kafkaGateway() needs KafkaJS, of version 2');
+        for (const message of transactions.take(fetched)) this.#apply(message);
+        for (const { key, value } of fetched) {
+          if (textOf(key) === MARK) this.#marks.get(textOf(value))?.resolve();
+        }
       },
     });
-    return consumer;
+    return { consumer, transactions, readOpenAgain };
   }
 
-  #apply({ key, value, timestamp }: StoredMessage): void {
-    const [name, text] = [String(key), String(value)];
-    if (name === MARK) this.#marks.get(text)?.resolve();
-    else if (value === null) this.#positions.delete(name);
-    else if (/^\d{1,16}$/.test(text)) {
-      this.#positions.set(name, { position: Number(text), writtenAt: Number(timestamp) });
-    }
+  #apply({ key, value, offset: at }: StoredMessage): void {
+    const [source, text, offset] = [textOf(key), textOf(value), Number(at)];
+    const known = this.#positions.get(source);
+    const isKnown = known !== undefined && known.offset >= offset; // it was read again
+    if (isKnown || !/^\d{1,16}$/.test(text)) return;
+    this.#positions.set(source, { position: Number(text), offset });
   }
+}
+
+/** A running reading of the topic. */
+interface Reader {
+  readonly consumer: KafkaConsumer;
+  readonly transactions: TransactionLog;
+  /** Reads what is not decided once more. */
+  readonly readOpenAgain: () => void;
 }
 
 /** Waits for a topic that was made: a broker may know nothing of it for a moment. */
