@@ -21,7 +21,7 @@ export interface GatewayUser {
 }
 
 export interface KafkaGatewayOptions {
-  /** `new Kafka({ brokers })` of KafkaJS, or a client with its API. Yours to configure: TLS, SASL. */
+  /** `new Kafka({ brokers })` of KafkaJS, of version 2. Yours to configure: TLS, SASL. */
   readonly kafka: KafkaClient;
   /** The topics of Kafka that may be written to: names, or patterns. They have to exist. */
   readonly topics: TopicPatterns;

@@ -1,4 +1,4 @@
-/** The part that is used of KafkaJS's `Kafka`, and of clients with its API, as Confluent's `KafkaJS`. */
+/** The part that is used of KafkaJS's `Kafka`, https://kafka.js.org, of version 2. */
 export interface KafkaClient {
   producer(options: {
     readonly transactionalId: string;
