@@ -107,7 +107,7 @@ export class TopicCatalog {
 
   /** The topics in the order of the names, from one read. Throws `UNKNOWN_TOPIC`. */
   mustGet(names: readonly string[]): Promise<TopicRow[]> {
-    return despiteChanges(this.#clock, async () => {
+    return despiteChanges(async () => {
       const { byName: rows } = await this.#read(true);
       const missing = names.find((name) => !rows.has(name));
       if (missing === undefined) return names.map((name) => rows.get(name)!);
@@ -219,7 +219,7 @@ export class TopicCatalog {
    * Deletes all of the topics and frees their stores in one transaction. Throws `UNKNOWN_TOPIC`.
    */
   async delete(names: readonly string[]): Promise<void> {
-    await despiteChanges(this.#clock, () => this.#deleteOnce(names));
+    await despiteChanges(() => this.#deleteOnce(names));
     this.#onChanged();
   }
 

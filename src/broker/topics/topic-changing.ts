@@ -1,7 +1,5 @@
 import { STORAGE_UNAVAILABLE } from '../../base/error-rules.ts';
 import { TablogError } from '../../base/error.ts';
-import type { Clock } from '../../platform/clock.ts';
-import { retry } from '../../platform/retry.ts';
 
 /**
  * The most repetitions. Each means one more change of the topics amid one read and the next, so that
@@ -17,8 +15,12 @@ export class TopicChanging extends TablogError {
 }
 
 /** Does `work` anew, from its first read on, as long as it throws `TopicChanging`. */
-export function despiteChanges<T>(clock: Clock, work: () => Promise<T>): Promise<T> {
-  const isRetried = (error: unknown): boolean => error instanceof TopicChanging;
-  const policy = { isRetried, retries: MAX_REPETITIONS, atOnce: MAX_REPETITIONS };
-  return retry({ clock }, policy, work);
+export async function despiteChanges<T>(work: () => Promise<T>): Promise<T> {
+  for (let repetitions = 0; ; repetitions++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof TopicChanging) || repetitions === MAX_REPETITIONS) throw error;
+    }
+  }
 }
