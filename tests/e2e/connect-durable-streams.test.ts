@@ -25,7 +25,12 @@ class StreamsServer implements Server {
   constructor(port: number) {
     this.#port = port;
     this.#server = new ChildServer(port, (env) =>
-      fork(SERVER, { cwd: this.#folder, env: { ...env, PORT: String(port) }, silent: true }),
+      // What it tells is read by nobody: a pipe that is full would stop it.
+      fork(SERVER, {
+        cwd: this.#folder,
+        env: { ...env, PORT: String(port) },
+        stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+      }),
     );
   }
 

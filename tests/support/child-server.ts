@@ -21,8 +21,14 @@ export class ChildServer {
     if (this.#child !== undefined) return;
     const child = this.#spawn({ ...process.env, ...clockEnv(this.#aheadMs) });
     this.#child = child;
+    child.once('exit', (code, signal) => {
+      if (this.#child !== child) return; // it was killed
+      // As a supervisor would: the next start is another process.
+      this.#child = undefined;
+      console.error(`the server at ${this.#port} has ended by itself: ${code ?? signal}`);
+    });
     while (!(await isOpen(this.#port))) {
-      if (child.exitCode !== null) throw new Error('the server does not start');
+      if (this.#child !== child) throw new Error('the server does not start');
     }
   }
 
