@@ -1,4 +1,4 @@
-// `npm run test:kafka`: the gateway in front of a real broker of Kafka 4, in KRaft mode. Needs Java 17 or later and
+// `npm run test:kafka`: the gateway in front of a real broker of Kafka 4, in KRaft mode. Needs a JDK, 17 or later, and
 // Maven, and says so where they are missing; the broker's jars come from Maven Central.
 //   --runs=N        how many runs in which everything dies; default 2
 //   --records=N     the records of each; default 2,000
@@ -20,9 +20,9 @@ const { values: options } = parseArgs({
 const pom = fileURLToPath(new URL('pom.xml', import.meta.url));
 const jars = fileURLToPath(new URL('../../.cache/kafka', import.meta.url));
 
-if (!has('java')) {
+if (!has('javac')) {
   console.log(
-    'npm run test:kafka was not run: there is no Java, of which Kafka 4 needs 17 or later.',
+    'npm run test:kafka was not run: there is no JDK, of which Kafka 4 needs 17 or later.',
   );
 } else if (!existsSync(jars) && !has('mvn')) {
   console.log(
