@@ -128,6 +128,32 @@ test('positions of transactions that were aborted are none, though a week passes
   expect(values).toEqual(['0', '0', '1', '0', '1']);
 });
 
+test('a position whose transaction never ends is none', async () => {
+  const own = await KafkaBroker.create();
+  onTestFinished(() => own.remove());
+  await own.start();
+  const kafka = kafkaAt(own);
+  const topic = await newTopic(kafka);
+  const positionsTopic = await newTopic(kafka);
+  // Of a producer of another name: the one of the source does not end it.
+  const stranger = kafka.producer({
+    transactionalId: 'stranger',
+    idempotent: true,
+    maxInFlightRequests: 1,
+    transactionTimeout: 120_000,
+  });
+  await stranger.connect();
+  onTestFinished(() => stranger.disconnect());
+  const transaction = await stranger.transaction();
+  const message = { key: 'c/A/0', value: '2', partition: 0 };
+  await transaction.sendBatch({ topicMessages: [{ topic: positionsTopic, messages: [message] }] });
+  const gateway = gatewayTo(kafka, topic, { positionsTopic });
+  await until(async () => {
+    expect(told(await gateway.handle(asking('c/A/0')))).toEqual([200, 'none']);
+  });
+  expect(told(await gateway.handle(posting('c/A/0', topic, 0, 2)))).toEqual([200, '2']);
+});
+
 test('of more sources than there may be producers each is written once, and closing waits', async () => {
   const kafka = kafkaAt(broker());
   const topic = await newTopic(kafka);

@@ -105,7 +105,11 @@ export interface KafkaConsumer {
   on(
     event: 'consumer.end_batch_process',
     listener: (event: {
-      payload: { readonly batchSize: number; readonly lastOffset: string };
+      payload: {
+        readonly batchSize: number;
+        readonly firstOffset: string | null;
+        readonly lastOffset: string;
+      };
     }) => void,
   ): unknown;
 }

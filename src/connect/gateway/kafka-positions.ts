@@ -93,8 +93,11 @@ export class KafkaPositions {
     const committed = await this.#committed(source);
     if (committed !== undefined) return committed;
     for (let tries = 1; ; tries++) {
-      const { transactions } = await this.#readUpToNow(write);
-      if (!transactions.isOpen(source)) return this.#positions.get(source)?.position;
+      const { transactions, unread } = await this.#readUpToNow(write);
+      // What the source's own transactions have ended in is written by now: without an end there is none, as
+      // of a message that came after its transaction was aborted (KIP-890).
+      const isTold = !transactions.isOpen(source) || unread.size === 0;
+      if (isTold) return this.#positions.get(source)?.position;
       const { topic } = this.#options;
       if (tries === READ_TRIES) throw new Error(`${topic} does not tell the position of ${source}`);
       (await this.#reader)?.readOpenAgain();
@@ -160,6 +163,7 @@ export class KafkaPositions {
       allowAutoTopicCreation: false,
     });
     const transactions = new TransactionLog();
+    const unread = new Set<number>();
     let skipped = '';
     const readOpenAgain = (): void => {
       const { firstOpen } = transactions;
@@ -168,9 +172,12 @@ export class KafkaPositions {
       consumer.seek({ topic, partition: 0, offset: String(firstOpen) });
     };
     consumer.on('consumer.crash', () => void this.#endReading()); // the next position begins anew
-    consumer.on('consumer.end_batch_process', ({ payload: { batchSize, lastOffset } }) => {
-      if (batchSize > 0 || lastOffset === skipped) return;
+    consumer.on('consumer.end_batch_process', ({ payload }) => {
+      const { batchSize, firstOffset, lastOffset } = payload;
+      if (batchSize > 0 || transactions.firstOpen === undefined) return;
       // Control records came alone, and nobody got them: with the messages before they come again.
+      for (let each = Number(firstOffset); each <= Number(lastOffset); each++) unread.add(each);
+      if (lastOffset === skipped) return; // they are alone in their segment of the log
       skipped = lastOffset;
       readOpenAgain();
     });
@@ -181,12 +188,13 @@ export class KafkaPositions {
       eachBatch: async ({ batch: { messagesWithinOffset: fetched } }) => {
         if (fetched === undefined) throw new Error('kafkaGateway() needs KafkaJS, of version 2');
         for (const message of transactions.take(fetched)) this.#apply(message);
-        for (const { key, value } of fetched) {
-          if (textOf(key) === MARK) this.#marks.get(textOf(value))?.resolve();
+        for (const { key, value, offset, isControlRecord } of fetched) {
+          if (isControlRecord) unread.delete(Number(offset));
+          else if (textOf(key) === MARK) this.#marks.get(textOf(value))?.resolve();
         }
       },
     });
-    return { consumer, transactions, readOpenAgain };
+    return { consumer, transactions, unread, readOpenAgain };
   }
 
   #apply({ key, value, offset: at }: StoredMessage): void {
@@ -202,6 +210,8 @@ export class KafkaPositions {
 interface Reader {
   readonly consumer: KafkaConsumer;
   readonly transactions: TransactionLog;
+  /** The offsets of control records that nobody got. */
+  readonly unread: ReadonlySet<number>;
   /** Reads what is not decided once more. */
   readonly readOpenAgain: () => void;
 }
