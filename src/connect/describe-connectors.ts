@@ -16,7 +16,7 @@ export async function listConnectors(log: Log): Promise<readonly string[]> {
   return groups.flatMap(({ group }) => connectorOf(group) ?? []);
 }
 
-/** Who runs connectors, and how far they are. Throws for one that there is not, as `describeGroups`. */
+/** The members of connectors, and how far each is. Throws for a connector that there is not, as `describeGroups`. */
 export async function describeConnectors(
   log: Log,
   names: readonly string[],

@@ -1,5 +1,6 @@
 import type { Kafka } from 'kafkajs';
 import { expect, onTestFinished, test } from 'vitest';
+import type { KafkaGateway } from '../../src/gateway.ts';
 import { setClock } from '../support/shifted-clock.ts';
 import { KafkaBroker } from './broker.ts';
 import { gatewayTo, kafkaAt, newTopic, readTopic, until, useKafka } from './kafka-fixture.ts';
@@ -77,6 +78,18 @@ async function leaveOpen(
   await producer.disconnect();
 }
 
+/** Two sources have no position, and write from their beginning on, behind one record of a third. */
+async function expectBothAnew(kafka: Kafka, gateway: KafkaGateway, topic: string): Promise<void> {
+  for (const source of ['c/A/0', 'c/B/0']) {
+    await until(async () => {
+      expect(told(await gateway.handle(asking(source)))).toEqual([200, 'none']);
+    });
+    expect(told(await gateway.handle(posting(source, topic, 0, 2)))).toEqual([200, '2']);
+  }
+  const values = (await readTopic(kafka, topic)).map(({ value }) => value);
+  expect(values).toEqual(['0', '0', '1', '0', '1']);
+}
+
 test('positions of transactions that were aborted side by side are none', async () => {
   const kafka = kafkaAt(broker());
   const topic = await newTopic(kafka);
@@ -89,14 +102,7 @@ test('positions of transactions that were aborted side by side are none', async 
   // KafkaJS takes the one that began first, and ends last, for committed.
   for (const source of ['c/B/0', 'c/A/0']) await leaveOpen(kafka, source, topic, positionsTopic);
   const gateway = gatewayTo(kafka, topic, { positionsTopic });
-  for (const source of ['c/A/0', 'c/B/0']) {
-    await until(async () => {
-      expect(told(await gateway.handle(asking(source)))).toEqual([200, 'none']);
-    });
-    expect(told(await gateway.handle(posting(source, topic, 0, 2)))).toEqual([200, '2']);
-  }
-  const values = (await readTopic(kafka, topic)).map(({ value }) => value);
-  expect(values).toEqual(['0', '0', '1', '0', '1']);
+  await expectBothAnew(kafka, gateway, topic);
 });
 
 test('positions of transactions that were aborted are none, though a week passes before they are asked for', async () => {
@@ -120,12 +126,7 @@ test('positions of transactions that were aborted are none, though a week passes
   await until(async () => {
     expect(told(await gateway.handle(asking('c/C/0')))).toEqual([200, '1']);
   });
-  for (const source of ['c/A/0', 'c/B/0']) {
-    expect(told(await gateway.handle(asking(source)))).toEqual([200, 'none']);
-    expect(told(await gateway.handle(posting(source, topic, 0, 2)))).toEqual([200, '2']);
-  }
-  const values = (await readTopic(kafka, topic)).map(({ value }) => value);
-  expect(values).toEqual(['0', '0', '1', '0', '1']);
+  await expectBothAnew(kafka, gateway, topic);
 });
 
 test('a position whose transaction never ends is none', async () => {

@@ -84,7 +84,7 @@ export interface StoredMessages {
   readonly partition: number;
   readonly highWatermark: string;
   readonly messages: readonly StoredMessage[];
-  /** What `messages` were filtered from. KafkaJS has it, and does not document it. */
+  /** The messages before the filter. A field of KafkaJS that its documents do not name. */
   readonly messagesWithinOffset?: readonly FetchedMessage[];
 }
 

@@ -94,8 +94,8 @@ export class KafkaPositions {
     if (committed !== undefined) return committed;
     for (let tries = 1; ; tries++) {
       const { transactions, unread } = await this.#readUpToNow(write);
-      // What the source's own transactions have ended in is written by now: without an end there is none, as
-      // of a message that came after its transaction was aborted (KIP-890).
+      // The ends of the source's own transactions are written by now. A message without one came after its
+      // transaction was aborted (KIP-890).
       const isTold = !transactions.isOpen(source) || unread.size === 0;
       if (isTold) return this.#positions.get(source)?.position;
       const { topic } = this.#options;
@@ -164,7 +164,6 @@ export class KafkaPositions {
     });
     const transactions = new TransactionLog();
     const unread = new Set<number>();
-    let skipped = '';
     const readOpenAgain = (): void => {
       const { firstOpen } = transactions;
       if (firstOpen === undefined) return;
@@ -176,10 +175,9 @@ export class KafkaPositions {
       const { batchSize, firstOffset, lastOffset } = payload;
       if (batchSize > 0 || transactions.firstOpen === undefined) return;
       // Control records came alone, and nobody got them: with the messages before they come again.
+      const isAgain = unread.has(Number(lastOffset)); // alone in their segment of Kafka's log
       for (let each = Number(firstOffset); each <= Number(lastOffset); each++) unread.add(each);
-      if (lastOffset === skipped) return; // they are alone in their segment of the log
-      skipped = lastOffset;
-      readOpenAgain();
+      if (!isAgain) readOpenAgain();
     });
     await consumer.connect();
     await consumer.subscribe({ topics: [topic], fromBeginning: true });

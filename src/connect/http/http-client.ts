@@ -4,7 +4,7 @@ import { isHidden } from '../../platform/page-lifecycle.ts';
 import { SinkError } from '../sink/sink-error.ts';
 import type { SinkContext, SinkRecord, SinkSource } from '../sink/sink.ts';
 
-/** What a request is about. */
+/** The subject of a request. */
 export interface HttpSubject {
   readonly source: SinkSource;
   /** The records of a batch; empty where the position is asked for. */
@@ -86,7 +86,7 @@ export class HttpClient {
         // No POST is answered from a cache, and with 'no-store' Chromium asks before each one whether the
         // origin may post: https://source.chromium.org/chromium/chromium/src/+/main:services/network/cors/preflight_controller.cc
         cache: method === 'GET' ? 'no-store' : 'default',
-        // What is sent on to a page for signing in would be taken for delivered.
+        // A request that is sent on to a page for signing in would be taken for delivered.
         redirect: 'manual',
         signal: either,
       });
